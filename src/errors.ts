@@ -1,0 +1,112 @@
+/**
+ * Every refusal a user can meet: what is wrong, where, what to do, and the exit code of the command.
+ * Anything else that is thrown is a bug (exit 1) and the only thing printed with a stack trace.
+ */
+
+/** Exit codes of the command line, by meaning. */
+export const EXIT = {
+  done: 0,
+  bug: 1,
+  usage: 2,
+  input: 3,
+  refused: 4,
+  network: 5,
+  noAgreement: 6,
+  diverged: 7,
+  output: 8,
+} as const
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+export interface Refusal {
+  /** Stable, in capitals, documented in docs/errors.md: what a program compares. */
+  code: string
+  /** What is wrong and where, in one line, without the program's name. */
+  what: string
+  /** What the user can do about it, in one line. */
+  hint: string
+  cause?: unknown
+}
+
+/** The base of all refusals; use a subclass, which says whose fault it is. */
+export class CoppiceError extends Error {
+  readonly code: string
+  readonly hint: string
+  readonly exit: ExitCode
+
+  constructor(exit: ExitCode, { code, what, hint, cause }: Refusal) {
+    super(what, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.hint = hint
+    this.exit = exit
+    this.name = new.target.name
+  }
+
+  /** The two lines that a refusal is on stderr. */
+  get lines(): string {
+    return `coppice: ${this.message}\n${this.hint}`
+  }
+}
+
+/** The command line cannot be understood: exit 2. */
+export class UsageError extends CoppiceError {
+  constructor(refusal: Refusal) {
+    super(EXIT.usage, refusal)
+  }
+}
+
+/** A model or text that is missing, unreadable, unsupported or too short: exit 3. */
+export class InputError extends CoppiceError {
+  constructor(refusal: Refusal) {
+    super(EXIT.input, refusal)
+  }
+}
+
+/** The federation refuses this peer, or this peer the federation: exit 4. */
+export class RefusedError extends CoppiceError {
+  constructor(refusal: Refusal) {
+    super(EXIT.refused, refusal)
+  }
+}
+
+/** Nobody answers, or the port is taken: exit 5. */
+export class NetworkError extends CoppiceError {
+  constructor(refusal: Refusal) {
+    super(EXIT.network, refusal)
+  }
+}
+
+/** The members did not agree in time: exit 6. */
+export class NoAgreementError extends CoppiceError {
+  constructor(refusal: Refusal) {
+    super(EXIT.noAgreement, refusal)
+  }
+}
+
+/** A quorum holds another result, or something does not verify: exit 7. */
+export class DivergedError extends CoppiceError {
+  constructor(refusal: Refusal) {
+    super(EXIT.diverged, refusal)
+  }
+}
+
+/** The output or data directory is unwritable, not empty, locked or damaged: exit 8. */
+export class OutputError extends CoppiceError {
+  constructor(refusal: Refusal) {
+    super(EXIT.output, refusal)
+  }
+}
+
+const CLASSES = [UsageError, InputError, RefusedError, NetworkError, NoAgreementError, DivergedError, OutputError]
+
+/** A refusal as plain data, so that a worker thread can hand it over. Null for anything that is not a refusal. */
+export function refusalToObject(error: unknown): (Refusal & { exit: ExitCode }) | null {
+  if (!(error instanceof CoppiceError)) return null
+  return { code: error.code, what: error.message, hint: error.hint, exit: error.exit }
+}
+
+/** The inverse of refusalToObject. */
+export function refusalFromObject(object: Refusal & { exit: ExitCode }): CoppiceError {
+  const Class = CLASSES[object.exit - EXIT.usage]
+  return Class ? new Class(object) : new CoppiceError(object.exit, object)
+}
