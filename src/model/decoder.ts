@@ -1,0 +1,403 @@
+/**
+ * A decoder language model, opened for streaming: embedding, blocks and head as ONNX Runtime sessions. Sessions are
+ * made once a distinct part, never once a call; weights are read when a block is run, so memory is one block.
+ */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { clone, create, toBinary } from '@bufbuild/protobuf'
+import * as ort from 'onnxruntime-node'
+import { InputError } from '../errors.ts'
+import type { BlockForm } from '../merge/form.ts'
+import { type ModelProto, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from '../onnx/generated/onnx_pb.js'
+import { attribute, type GraphIndex, opsetVersion } from '../onnx/graph.ts'
+import { assertKnownOperators } from '../onnx/operators.ts'
+import { type OnnxModel, readOnnx } from '../onnx/read.ts'
+import { DATA_TYPE, elementCount, isFloating, readFloats, tensorBytes, transpose } from '../onnx/tensor.ts'
+import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
+import {
+  configNumber,
+  headSize,
+  keyValueHeads,
+  type ModelDirectory,
+  maxWindow,
+  openModelDirectory,
+} from './directory.ts'
+import { type Linear, layerName, tellApart } from './layers.ts'
+import { type Observation, observedModel } from './observe.ts'
+import { type PartModel, partModel, type ValueType, valueInfo } from './part.ts'
+import { createSession, dataTypeOf, tensorOfBytes, tensorType } from './session.ts'
+
+/** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
+const MIN_OPSET = 13
+
+export interface LayerInfo {
+  name: string
+  block: number
+  role: number
+  rows: number
+  cols: number
+}
+
+/** Weights of one block that differ from the base's: by role, row-major [rows, cols]. */
+export type BlockWeights = readonly Float32Array[]
+
+/** Values of one batch of windows, by their name in the whole graph. */
+export type Values = Map<string, ort.Tensor>
+
+export interface DecoderOptions {
+  threads?: number
+}
+
+export class Decoder {
+  readonly directory: ModelDirectory
+  readonly model: OnnxModel
+  readonly cut: DecoderCut
+  /** By block. */
+  readonly forms: BlockForm[]
+  readonly layers: LayerInfo[]
+  /** The longest window the model takes, if config.json says. */
+  readonly maxWindow: number | undefined
+  readonly vocabulary: number
+  private readonly threads: number
+  private readonly sessions = new Map<string, Promise<ort.InferenceSession>>()
+  private readonly parts = new Map<string, PartModel>()
+  /** Weights outside the blocks: embedding and head, read once (tied ones are one tensor). */
+  private readonly outer = new Map<string, ort.Tensor>()
+
+  static open(dir: string, { threads = 2 }: DecoderOptions = {}): Decoder {
+    return new Decoder(openModelDirectory(dir), threads)
+  }
+
+  private constructor(directory: ModelDirectory, threads: number) {
+    this.directory = directory
+    this.threads = threads
+    this.model = readOnnx(directory.onnx)
+    assertKnownOperators(this.model.graph, directory.onnx)
+    if (opsetVersion(this.model) < MIN_OPSET) {
+      throw new InputError({
+        code: 'OPSET_OLD',
+        what: `${directory.onnx} is written in opset ${opsetVersion(this.model)}, older than ${MIN_OPSET}`,
+        hint: `Export the model with --opset ${MIN_OPSET} or newer.`,
+      })
+    }
+    const first = cutDecoder(this.model)
+    const changed = tellApart(
+      this.model,
+      first.blocks.flatMap(({ layers }) => layers),
+    )
+    this.cut = changed ? cutDecoder(this.model) : first
+    this.forms = this.cut.blocks.map(({ layers }) => blockForm(layers))
+    this.layers = this.cut.blocks.flatMap(({ layers }, block) =>
+      layers.map((layer, role) => ({
+        name: layerName(this.index, layer),
+        block,
+        role,
+        rows: layer.rows,
+        cols: layer.cols,
+      })),
+    )
+    this.maxWindow = maxWindow(directory.config)
+    this.vocabulary = configNumber(directory.config, 'vocab_size') ?? 0
+    this.assertFloat32()
+  }
+
+  get index(): GraphIndex {
+    return this.cut.index
+  }
+
+  get name(): string {
+    return this.directory.name
+  }
+
+  get blocks(): number {
+    return this.cut.blocks.length
+  }
+
+  /** Trained numbers: every float vector, matrix or scalar that the hidden state or an embedding reads, once. */
+  get parameters(): number {
+    const hidden = [this.cut.embedding, ...this.cut.blocks, this.cut.head].flatMap(({ nodes }) => nodes)
+    const seen = new Set<string>()
+    const visit = (value: string): void => {
+      const maker = this.index.maker(value)
+      if (maker !== undefined) {
+        if (this.index.isConstantNode(maker)) this.index.nodes[maker].input.forEach(visit)
+      } else if (this.index.initializers.has(value)) seen.add(value)
+    }
+    for (const node of hidden) this.index.nodes[node].input.forEach(visit)
+    let count = 0
+    for (const name of seen) {
+      const tensor = this.index.initializers.get(name)
+      if (tensor && isFloating(tensor.dataType) && tensor.dims.length > 0 && !isRotaryTable(tensor.dims)) {
+        count += elementCount(tensor.dims)
+      }
+    }
+    return count
+  }
+
+  private assertFloat32(): void {
+    for (const { layers } of this.cut.blocks) {
+      for (const { weight, node } of layers) {
+        if (weight.dataType === DATA_TYPE.float) continue
+        throw new InputError({
+          code: 'WEIGHTS_NOT_FLOAT32',
+          what: `${this.directory.onnx} stores the weights of "${this.index.nodes[node].name}" in ONNX element type ${weight.dataType}, not float32`,
+          hint: 'Export the model with float32 weights (--dtype fp32).',
+        })
+      }
+    }
+  }
+
+  /** Base weights of one block by role, row-major [rows, cols]. */
+  baseWeights(block: number): Float32Array<ArrayBuffer>[] {
+    return this.cut.blocks[block].layers.map((layer) => {
+      const stored = readFloats(layer.weight)
+      return layer.stored === 'out-in' ? stored : transpose(stored, layer.cols, layer.rows)
+    })
+  }
+
+  /** Row-major weights in the layout of the file. */
+  storedLayout({ stored, rows, cols }: Linear, weight: Float32Array): Float32Array {
+    return stored === 'out-in' ? weight : transpose(weight, rows, cols)
+  }
+
+  /** Inputs of the whole graph for windows of equal length: no padding, empty past. ids: [batch, window]. */
+  graphInputs(ids: BigInt64Array, batch: number, window: number): Values {
+    const values: Values = new Map()
+    for (const input of this.model.graph.input) {
+      if (this.model.initializers.has(input.name)) continue
+      const type = input.type?.tensorType
+      const tensor = this.graphInput(input.name, type?.elemType ?? 0, ids, batch, window)
+      values.set(input.name, tensor)
+    }
+    return values
+  }
+
+  private graphInput(name: string, dataType: number, ids: BigInt64Array, batch: number, window: number): ort.Tensor {
+    const dims = [batch, window]
+    const integers = (of: (i: number) => number) =>
+      dataType === DATA_TYPE.int32
+        ? new ort.Tensor(
+            'int32',
+            Int32Array.from({ length: batch * window }, (_, i) => of(i)),
+            dims,
+          )
+        : new ort.Tensor(
+            'int64',
+            BigInt64Array.from({ length: batch * window }, (_, i) => BigInt(of(i))),
+            dims,
+          )
+    if (name === 'input_ids')
+      return dataType === DATA_TYPE.int32 ? integers((i) => Number(ids[i])) : new ort.Tensor('int64', ids, dims)
+    if (name === 'attention_mask') return integers(() => 1)
+    if (name === 'position_ids') return integers((i) => i % window)
+    if (/^past/.test(name)) return this.emptyPast(name, dataType, batch)
+    throw new InputError({
+      code: 'MODEL_INPUT',
+      what: `${this.directory.onnx} wants an input "${name}", which is not known`,
+      hint: 'Export the model for text generation (input_ids, attention_mask, position_ids, past_key_values.*).',
+    })
+  }
+
+  /** A past of length zero: [batch, key/value heads, 0, head size]. */
+  private emptyPast(name: string, dataType: number, batch: number): ort.Tensor {
+    const info = this.model.graph.input.find((input) => input.name === name)
+    const shape = info?.type?.tensorType?.shape?.dim ?? []
+    const fixed = shape.map(({ value }) => (value.case === 'dimValue' ? Number(value.value) : undefined))
+    const dims = [
+      batch,
+      fixed[1] ?? keyValueHeads(this.directory.config),
+      0,
+      fixed[3] ?? headSize(this.directory.config),
+    ]
+    if (shape.length !== 4 || dims[1] === undefined || dims[3] === undefined) {
+      throw new InputError({
+        code: 'MODEL_PAST',
+        what: `${this.directory.onnx}: the shape of "${name}" follows from neither graph nor config.json`,
+        hint: 'config.json should say num_attention_heads and hidden_size or head_dim; or export without past inputs.',
+      })
+    }
+    return tensorOfBytes(dataType, new Uint8Array(0), dims as number[])
+  }
+
+  /** Runs one part on one batch: its own values and the stream at its end are added to `values`. */
+  async runPart(
+    part: Part | 'embedding' | 'head',
+    values: Values,
+    weights?: ReadonlyMap<string, ort.Tensor>,
+  ): Promise<Values> {
+    const the = part === 'embedding' ? this.cut.embedding : part === 'head' ? this.cut.head : part
+    const { model, session } = await this.sessionOf(the, values)
+    const fed = await session.run(this.feeds(model, values, weights))
+    const out: Values = new Map()
+    for (const [value, name] of model.outputs) out.set(value, fed[name])
+    return out
+  }
+
+  /** Observes the inputs of a block's layers on one batch. For `gram`, `accumulated` [d, d] tensors are added to. */
+  async observe(
+    block: number,
+    values: Values,
+    weights: ReadonlyMap<string, ort.Tensor>,
+    observation: Observation,
+    accumulated: readonly ort.Tensor[],
+  ): Promise<ort.Tensor[]> {
+    const part = this.cut.blocks[block]
+    const model = this.partModelOf(part, values)
+    const inputs = distinctInputs(part.layers).map(({ input, cols }) => ({ value: model.inside(input), width: cols }))
+    const key = `${observation}:${inputs.map(({ value }) => value)}:${hash(model.bytes)}`
+    const session = await this.session(key, () => observedModel(model.proto, inputs, observation))
+    const feeds = this.feeds(model, values, weights)
+    if (observation === 'gram') for (const [k, tensor] of accumulated.entries()) feeds[`acc${k}`] = tensor
+    const needed = Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]]))
+    const out = await session.run(needed)
+    return inputs.map((_, k) => out[`stat${k}`])
+  }
+
+  /** Log-probability of each target, [batch, window], from the stream before the head. targets: [batch, window, 1]. */
+  async logProbabilities(values: Values, targets: ort.Tensor): Promise<ort.Tensor> {
+    const model = this.partModelOf(this.cut.head, values)
+    const session = await this.session(`nll:${hash(model.bytes)}`, () => withLogProbabilities(model))
+    const feeds = this.feeds(model, values)
+    feeds.targets = targets
+    return (await session.run(feeds)).log_probability
+  }
+
+  /** Weights of a block as tensors to feed: the base's, layers replaced by `replaced` (row-major) where given. */
+  blockTensors(block: number, replaced?: BlockWeights): Map<string, ort.Tensor> {
+    const { nodes, layers } = this.cut.blocks[block]
+    const tensors = new Map<string, ort.Tensor>()
+    const put = (name: string, data: Float32Array) =>
+      tensors.set(name, new ort.Tensor('float32', data, this.index.initializers.get(name)?.dims))
+    for (const [role, layer] of layers.entries()) {
+      if (replaced) put(layer.weight.name, this.storedLayout(layer, replaced[role]))
+    }
+    for (const node of nodes) this.collectWeights(node, tensors)
+    return tensors
+  }
+
+  private collectWeights(node: number, tensors: Map<string, ort.Tensor>): void {
+    for (const input of this.index.nodes[node].input) {
+      const maker = this.index.maker(input)
+      if (maker !== undefined && this.index.isConstantNode(maker)) this.collectWeights(maker, tensors)
+      const tensor = this.index.initializers.get(input)
+      if (tensor && !tensors.has(input))
+        tensors.set(input, tensorOfBytes(tensor.dataType, tensorBytes(tensor), tensor.dims))
+    }
+  }
+
+  private feeds(
+    model: PartModel,
+    values: Values,
+    weights?: ReadonlyMap<string, ort.Tensor>,
+  ): Record<string, ort.Tensor> {
+    const feeds: Record<string, ort.Tensor> = {}
+    for (const [value, name] of model.values) {
+      const tensor = values.get(value)
+      if (tensor === undefined) throw new Error(`value "${value}" has not been computed`)
+      feeds[name] = tensor
+    }
+    for (const [initializer, name] of model.weights)
+      feeds[name] = weights?.get(initializer) ?? this.outerWeight(initializer)
+    return feeds
+  }
+
+  private outerWeight(name: string): ort.Tensor {
+    const known = this.outer.get(name)
+    if (known) return known
+    const tensor = this.index.initializers.get(name)
+    if (tensor === undefined) throw new Error(`"${name}" is no initializer`)
+    const read = tensorOfBytes(tensor.dataType, tensorBytes(tensor), tensor.dims)
+    this.outer.set(name, read)
+    return read
+  }
+
+  private async sessionOf(part: Part, values: Values): Promise<{ model: PartModel; session: ort.InferenceSession }> {
+    const model = this.partModelOf(part, values)
+    return { model, session: await this.session(hash(model.bytes), () => model.proto) }
+  }
+
+  private partModelOf(part: Part, values: Values): PartModel {
+    const known = this.parts.get(part.leaves)
+    if (known) return known
+    const typeOf = (value: string): ValueType => {
+      const tensor = values.get(value)
+      if (tensor === undefined) throw new Error(`value "${value}" has not been computed`)
+      const dims =
+        value === part.enters
+          ? tensor.dims.map((size, axis) => (axis === tensor.dims.length - 1 ? size : null))
+          : tensor.dims.map(() => null)
+      return { dataType: dataTypeOf(tensor.type), dims }
+    }
+    const made = partModel(this.model, this.index, part.nodes, [part.leaves, ...part.passes], typeOf)
+    this.parts.set(part.leaves, made)
+    return made
+  }
+
+  private session(key: string, build: () => ModelProto): Promise<ort.InferenceSession> {
+    const known = this.sessions.get(key)
+    if (known) return known
+    const made = createSession(toBinary(ModelProtoSchema, build()), { threads: this.threads })
+    this.sessions.set(key, made)
+    return made
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.sessions.values()) await (await session).release()
+    this.sessions.clear()
+    this.outer.clear()
+  }
+}
+
+/** [1, n, 1]: inverse frequencies of a rotary embedding, which some exporters store as an initializer. */
+function isRotaryTable(dims: readonly number[]): boolean {
+  return dims.length === 3 && dims[0] === 1 && dims[2] === 1
+}
+
+function hash(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The first layer that reads each distinct input, in order. */
+export function distinctInputs(layers: readonly Linear[]): Linear[] {
+  return layers.filter((layer, role) => layers.findIndex(({ input }) => input === layer.input) === role)
+}
+
+export function blockForm(layers: readonly Linear[]): BlockForm {
+  const inputs = distinctInputs(layers)
+  return {
+    inputs: inputs.map(({ cols }) => cols),
+    layers: layers.map(({ rows, cols, input }) => ({
+      rows,
+      cols,
+      input: inputs.findIndex((first) => first.input === input),
+    })),
+  }
+}
+
+/** The head with log softmax and a look-up of each target behind it: `log_probability` [batch, window, 1]. */
+function withLogProbabilities(head: PartModel): ModelProto {
+  const proto = clone(ModelProtoSchema, head.proto)
+  const logits = [...head.outputs.values()][0]
+  const graph = proto.graph
+  if (graph === undefined) throw new Error('a part without a graph')
+  const axis = { name: 'axis', i: -1n, type: 2 }
+  graph.node.push(
+    create(NodeProtoSchema, {
+      opType: 'LogSoftmax',
+      name: 'log_softmax',
+      input: [logits],
+      output: ['log_softmax'],
+      attribute: [axis],
+    }),
+    create(NodeProtoSchema, {
+      opType: 'GatherElements',
+      name: 'pick',
+      input: ['log_softmax', 'targets'],
+      output: ['log_probability'],
+      attribute: [axis],
+    }),
+  )
+  graph.input.push(valueInfo('targets', { dataType: DATA_TYPE.int64, dims: [null, null, 1] }))
+  graph.output = [create(ValueInfoProtoSchema, { name: 'log_probability' })]
+  return proto
+}

@@ -1,0 +1,84 @@
+/** A model directory as Optimum and the onnx-community repositories lay it out. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { InputError } from '../errors.ts'
+
+export interface ModelDirectory {
+  dir: string
+  /** The directory's own name: for people. */
+  name: string
+  onnx: string
+  config: Record<string, unknown>
+}
+
+/** @throws {InputError} MODEL_MISSING, MODEL_CONFIG */
+export function openModelDirectory(dir: string): ModelDirectory {
+  if (!existsSync(dir) || !statSync(dir).isDirectory()) throw missing(dir, 'is not a directory')
+  const onnx = ['model.onnx', join('onnx', 'model.onnx')]
+    .map((name) => join(dir, name))
+    .find((path) => existsSync(path))
+  if (onnx === undefined) throw missing(dir, 'holds no model.onnx')
+  return { dir, name: basename(resolve(dir)), onnx, config: readConfig(dir) }
+}
+
+export function readJson(path: string): Record<string, unknown> {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+  } catch (cause) {
+    throw new InputError({
+      code: 'MODEL_CONFIG',
+      what: `${path} is missing or no JSON`,
+      hint: 'Copy the whole model directory: config.json and tokenizer.json belong to it.',
+      cause,
+    })
+  }
+}
+
+function readConfig(dir: string): Record<string, unknown> {
+  return readJson(join(dir, 'config.json'))
+}
+
+function missing(dir: string, why: string): InputError {
+  return new InputError({
+    code: 'MODEL_MISSING',
+    what: `the model ${dir} ${why}`,
+    hint: 'Give --model a directory with config.json, tokenizer.json and model.onnx.',
+  })
+}
+
+/** A positive whole number of config.json under the first of these names, or undefined. */
+export function configNumber(config: Record<string, unknown>, ...names: string[]): number | undefined {
+  for (const name of names) {
+    const value = config[name]
+    if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value
+  }
+  return undefined
+}
+
+/** The longest window the model was made for. */
+export function maxWindow(config: Record<string, unknown>): number | undefined {
+  return configNumber(config, 'max_position_embeddings', 'n_positions', 'n_ctx', 'seq_length')
+}
+
+/** Width of one attention head, for past inputs whose shape the graph leaves open. */
+export function headSize(config: Record<string, unknown>): number | undefined {
+  const given = configNumber(config, 'head_dim', 'attention_head_size')
+  if (given !== undefined) return given
+  const hidden = configNumber(config, 'hidden_size', 'n_embd', 'd_model')
+  const heads = configNumber(config, 'num_attention_heads', 'n_head')
+  return hidden !== undefined && heads !== undefined ? hidden / heads : undefined
+}
+
+/** Number of key/value heads, for past inputs whose shape the graph leaves open. */
+export function keyValueHeads(config: Record<string, unknown>): number | undefined {
+  return configNumber(config, 'num_key_value_heads', 'num_attention_heads', 'n_head')
+}
+
+/** What travels with a model besides its graph and weights: configuration, tokenizer, licence files. */
+export function companionFiles(dir: string): string[] {
+  const wanted = /^(.*\.json|.*\.(txt|model)|LICEN[CS]E.*|NOTICE.*|COPYING.*|README.*)$/i
+  return readdirSync(dir, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && wanted.test(entry.name) && !entry.name.endsWith('.index.json'))
+    .map((entry) => entry.name)
+    .sort()
+}

@@ -1,0 +1,159 @@
+/**
+ * The streaming forward pass: all windows pass block by block, so that one block's weights are in memory at a time.
+ * Between blocks a window is its row of the residual stream, [window, hidden].
+ */
+import * as ort from 'onnxruntime-node'
+import type { BlockWeights, Decoder, Values } from './decoder.ts'
+import type { Observation } from './observe.ts'
+
+/** Tokens that pass through a block at once: enough for full-speed products, little enough for attention's memory. */
+export const BATCH_TOKENS = 2048
+/** Bytes of logits computed at once: the vocabulary is the widest thing in a model. */
+const LOGITS_BYTES = 128 * 2 ** 20
+
+export interface Windows {
+  /** Token ids, row-major [count, length]. */
+  ids: Int32Array
+  count: number
+  length: number
+}
+
+interface Batch {
+  first: number
+  count: number
+  /** The stream and what parts passed on. */
+  values: Values
+}
+
+export interface InputStatistics {
+  /** Sum over tokens of x_j^2, [d]. */
+  sumSquares: Float64Array
+  /** Sum over tokens of x^T x, [d, d], where it was asked for. */
+  gram?: Float32Array
+}
+
+export class Stream {
+  readonly decoder: Decoder
+  readonly windows: Windows
+  private readonly batches: Batch[]
+  private enters = ''
+
+  private constructor(decoder: Decoder, windows: Windows, batches: Batch[]) {
+    this.decoder = decoder
+    this.windows = windows
+    this.batches = batches
+  }
+
+  /** Embeds all windows. */
+  static async start(decoder: Decoder, windows: Windows): Promise<Stream> {
+    const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / windows.length))
+    const batches: Batch[] = []
+    for (let first = 0; first < windows.count; first += perBatch) {
+      const count = Math.min(perBatch, windows.count - first)
+      const values = decoder.graphInputs(idsOf(windows, first, count), count, windows.length)
+      for (const [name, tensor] of await decoder.runPart('embedding', values)) values.set(name, tensor)
+      batches.push({ first, count, values })
+    }
+    const stream = new Stream(decoder, windows, batches)
+    stream.enters = decoder.cut.embedding.leaves
+    return stream
+  }
+
+  get tokens(): number {
+    return this.windows.count * this.windows.length
+  }
+
+  /** Sends the stream through a block: base weights, or these. */
+  async pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
+    const part = this.decoder.cut.blocks[block]
+    const tensors = this.decoder.blockTensors(block, weights)
+    for (const { values } of this.batches) {
+      signal?.throwIfAborted()
+      for (const [name, tensor] of await this.decoder.runPart(part, values, tensors)) values.set(name, tensor)
+      values.delete(this.enters)
+    }
+    this.enters = part.leaves
+  }
+
+  /** What the layers of a block with its base weights read, by distinct input; the stream stays where it is. */
+  async observe(block: number, observation: Observation, signal?: AbortSignal): Promise<InputStatistics[]> {
+    const tensors = this.decoder.blockTensors(block)
+    const { inputs } = this.decoder.forms[block]
+    const sums = inputs.map((width) => new Float64Array(width))
+    let grams =
+      observation === 'gram' ? inputs.map((d) => new ort.Tensor('float32', new Float32Array(d * d), [d, d])) : []
+    for (const { values } of this.batches) {
+      signal?.throwIfAborted()
+      const stats = await this.decoder.observe(block, values, tensors, observation, grams)
+      if (observation === 'gram') grams = stats as typeof grams
+      else for (const [k, sum] of sums.entries()) addTo(sum, stats[k].data as Float32Array)
+    }
+    return inputs.map((width, k) => {
+      if (observation === 'squares') return { sumSquares: sums[k] }
+      const gram = grams[k].data as Float32Array
+      for (let j = 0; j < width; j++) sums[k][j] = gram[j * width + j]
+      return { sumSquares: sums[k], gram }
+    })
+  }
+
+  /** Sum of -log P(token | tokens before it in its window) over all predictions, and how many there are. */
+  async negativeLogLikelihood(signal?: AbortSignal): Promise<{ sum: number; tokens: number }> {
+    const { windows, decoder } = this
+    const perRun = Math.max(1, Math.floor(LOGITS_BYTES / (4 * windows.length * Math.max(1, decoder.vocabulary))))
+    let sum = 0
+    for (const { first, count, values } of this.batches) {
+      for (let from = 0; from < count; from += perRun) {
+        signal?.throwIfAborted()
+        const rows = Math.min(perRun, count - from)
+        const log = await decoder.logProbabilities(
+          this.slice(values, from, rows, count),
+          new ort.Tensor('int64', targetsOf(windows, first + from, rows), [rows, windows.length, 1]),
+        )
+        const data = log.data as Float32Array
+        for (let i = 0; i < data.length; i++) if (i % windows.length !== windows.length - 1) sum -= data[i]
+      }
+    }
+    return { sum, tokens: windows.count * (windows.length - 1) }
+  }
+
+  /** Logits of one window, [length, vocabulary]. */
+  async logits(window: number): Promise<Float32Array> {
+    const batch = this.batches.find(({ first, count }) => window >= first && window < first + count)
+    if (batch === undefined) throw new RangeError(`window ${window} of ${this.windows.count}`)
+    const values = this.slice(batch.values, window - batch.first, 1, batch.count)
+    const out = await this.decoder.runPart('head', values)
+    return out.get(this.decoder.cut.head.leaves)?.data as Float32Array
+  }
+
+  /** Some windows of a batch: the stream is cut, what else has the batch's size on its first axis too. */
+  private slice(values: Values, from: number, rows: number, count: number): Values {
+    if (rows === count) return values
+    const out: Values = new Map()
+    const { length } = this.windows
+    const inputs = this.decoder.graphInputs(new BigInt64Array(rows * length), rows, length)
+    for (const [name, tensor] of values) {
+      if (inputs.has(name)) out.set(name, inputs.get(name) as ort.Tensor)
+      else if (name === this.enters || tensor.dims[0] === count) {
+        const size = tensor.size / count
+        const data = (tensor.data as Float32Array).slice(from * size, (from + rows) * size)
+        out.set(name, new ort.Tensor(tensor.type as 'float32', data, [rows, ...tensor.dims.slice(1)]))
+      } else out.set(name, tensor)
+    }
+    return out
+  }
+}
+
+function addTo(sum: Float64Array, values: Float32Array): void {
+  for (let j = 0; j < sum.length; j++) sum[j] += values[j]
+}
+
+function idsOf({ ids, length }: Windows, first: number, count: number): BigInt64Array {
+  return BigInt64Array.from(ids.subarray(first * length, (first + count) * length), BigInt)
+}
+
+/** The next token of each; the last of a window has none and gets 0, which nobody counts. */
+function targetsOf({ ids, length }: Windows, first: number, count: number): BigInt64Array {
+  return BigInt64Array.from({ length: count * length }, (_, i) =>
+    i % length === length - 1 ? 0n : BigInt(ids[first * length + i + 1]),
+  )
+}

@@ -1,0 +1,93 @@
+/** Writes a pruned model as a directory of the same form as its base, and checks it in plain ONNX Runtime. */
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
+import type { TensorRef } from '../onnx/tensor.ts'
+import { writeOnnx } from '../onnx/write.ts'
+import type { Decoder } from './decoder.ts'
+import { companionFiles } from './directory.ts'
+import type { WeightsOf } from './perplexity.ts'
+import { createSession } from './session.ts'
+import { Stream, type Windows } from './stream.ts'
+
+/** Tokens of the window on which a written model is compared with the engine. */
+export const CHECK_TOKENS = 64
+
+/**
+ * Writes `decoder`'s model to `out` with the layers of each block that `weightsOf` gives; blocks without stay as they
+ * are. Every other byte of weights is the base's; the element types too. The base's licence files come along.
+ */
+export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string): void {
+  const { dir, onnx } = decoder.directory
+  const path = join(out, relative(dir, onnx))
+  mkdirSync(dirname(path), { recursive: true })
+  const place = new Map<string, { block: number; role: number }>()
+  for (const [block, { layers }] of decoder.cut.blocks.entries()) {
+    for (const [role, { weight }] of layers.entries()) place.set(weight.name, { block, role })
+  }
+  const cached = new BlockCache(weightsOf)
+  const replace = (tensor: TensorRef) => {
+    const at = place.get(tensor.name)
+    const weights = at && cached.get(at.block)
+    if (at === undefined || weights === undefined) return undefined
+    const stored = decoder.storedLayout(decoder.cut.blocks[at.block].layers[at.role], weights[at.role])
+    return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)
+  }
+  const external = decoder.model.externalFiles.length > 0 ? basename(decoder.model.externalFiles[0]) : null
+  writeOnnx(decoder.model, path, external, replace)
+  for (const name of companionFiles(dir)) copyFileSync(join(dir, name), join(out, name))
+}
+
+/** Files name the layers of a block one after the other: the last block asked for is kept. */
+class BlockCache {
+  private readonly weightsOf: WeightsOf
+  private block = -1
+  private weights: ReturnType<WeightsOf>
+
+  constructor(weightsOf: WeightsOf) {
+    this.weightsOf = weightsOf
+  }
+
+  get(block: number): ReturnType<WeightsOf> {
+    if (block !== this.block) this.weights = this.weightsOf(block)
+    this.block = block
+    return this.weights
+  }
+}
+
+/**
+ * Loads a written model whole, with nothing of Coppice around it, and compares its logits on one window with those of
+ * the engine. Returns the largest difference as a share of the largest logit.
+ */
+export async function checkWritten(
+  decoder: Decoder,
+  weightsOf: WeightsOf,
+  dir: string,
+  ids: Int32Array,
+  threads: number,
+): Promise<number> {
+  const length = Math.min(ids.length, CHECK_TOKENS)
+  const windows: Windows = { ids: ids.slice(0, length), count: 1, length }
+  const stream = await Stream.start(decoder, windows)
+  for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, weightsOf(block))
+  const expected = await stream.logits(0)
+  const session = await createSession(join(dir, relative(decoder.directory.dir, decoder.directory.onnx)), { threads })
+  try {
+    const values = decoder.graphInputs(BigInt64Array.from(windows.ids, BigInt), 1, length)
+    const feeds = Object.fromEntries([...values].filter(([name]) => session.inputNames.includes(name)))
+    const logits = (await session.run(feeds, [decoder.cut.head.leaves]))[decoder.cut.head.leaves].data as Float32Array
+    let largest = 0
+    let difference = 0
+    for (let i = 0; i < expected.length; i++) {
+      largest = Math.max(largest, Math.abs(expected[i]))
+      difference = Math.max(difference, Math.abs(expected[i] - logits[i]))
+    }
+    return difference / largest
+  } finally {
+    await session.release()
+  }
+}
+
+/** Where the graph of a written model lies. */
+export function writtenModelExists(dir: string): boolean {
+  return existsSync(join(dir, 'model.onnx')) || existsSync(join(dir, 'onnx', 'model.onnx'))
+}

@@ -1,0 +1,236 @@
+/**
+ * Reads an ONNX file without reading its weights: the protobuf is walked by range, the bytes of large initializers
+ * are skipped and remembered by offset, everything else is parsed. Format: onnx.proto and protobuf's wire encoding.
+ */
+import { closeSync, fstatSync, openSync } from 'node:fs'
+import { dirname, isAbsolute, join, normalize } from 'node:path'
+import { fromBinary } from '@bufbuild/protobuf'
+import { InputError } from '../errors.ts'
+import type { GraphProto, ModelProto, TensorProto } from './generated/onnx_pb.js'
+import { GraphProtoSchema, ModelProtoSchema, TensorProtoSchema } from './generated/onnx_pb.js'
+import { DATA_TYPE, elementBytes, elementCount, readFully, type TensorBytes, type TensorRef } from './tensor.ts'
+
+/** A model as a graph: the parsed file, and its initializers by reference. `graph.initializer` is empty. */
+export interface OnnxModel {
+  path: string
+  proto: ModelProto
+  graph: GraphProto
+  initializers: Map<string, TensorRef>
+  /** Files that hold weights beside the model file, in order of first mention. */
+  externalFiles: string[]
+}
+
+/** Initializers of at most this many bytes are kept in memory: shapes, axes and scalars that passes look at. */
+const SMALL_TENSOR_BYTES = 1024
+/** The walk reads through a window of this size: one system call for many small fields. */
+const WINDOW_BYTES = 1 << 18
+
+/** Field numbers of onnx.proto that the walk looks for. */
+const FIELD = { modelGraph: 7, graphInitializer: 5, floatData: 4, rawData: 9 } as const
+const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
+
+export function readOnnx(path: string): OnnxModel {
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch (cause) {
+    throw new InputError({
+      code: 'MODEL_MISSING',
+      what: `${path} cannot be read`,
+      hint: 'Give --model a directory with config.json, tokenizer.json and model.onnx.',
+      cause,
+    })
+  }
+  try {
+    return new Walk(fd, path).model()
+  } catch (error) {
+    if (error instanceof InputError) throw error
+    throw new InputError({
+      code: 'MODEL_UNREADABLE',
+      what: `${path} is not a readable ONNX file (${error instanceof Error ? error.message : error})`,
+      hint: 'Export or copy the model again.',
+      cause: error,
+    })
+  } finally {
+    closeSync(fd)
+  }
+}
+
+interface Field {
+  number: number
+  wire: number
+  /** Where the field's tag starts, where its payload starts, and where it ends. */
+  start: number
+  payload: number
+  end: number
+}
+
+class Walk {
+  private readonly fd: number
+  private readonly path: string
+  private readonly size: number
+  private window = new Uint8Array(0)
+  private windowStart = 0
+  private readonly externalFiles = new Set<string>()
+
+  constructor(fd: number, path: string) {
+    this.fd = fd
+    this.path = path
+    this.size = fstatSync(fd).size
+  }
+
+  model(): OnnxModel {
+    const rest: Uint8Array[] = []
+    const graphRest: Uint8Array[] = []
+    const initializers = new Map<string, TensorRef>()
+    let graphs = 0
+    for (const field of this.fields(0, this.size)) {
+      if (field.number !== FIELD.modelGraph) {
+        rest.push(this.read(field.start, field.end))
+        continue
+      }
+      graphs++
+      for (const inner of this.fields(field.payload, field.end)) {
+        if (inner.number === FIELD.graphInitializer && inner.wire === WIRE.bytes) {
+          const tensor = this.initializer(inner)
+          initializers.set(tensor.name, tensor)
+        } else graphRest.push(this.read(inner.start, inner.end))
+      }
+    }
+    if (graphs === 0) throw new Error('it holds no graph')
+    const proto = fromBinary(ModelProtoSchema, Buffer.concat(rest))
+    const graph = fromBinary(GraphProtoSchema, Buffer.concat(graphRest))
+    return { path: this.path, proto, graph, initializers, externalFiles: [...this.externalFiles] }
+  }
+
+  /** One initializer: its description parsed, its bytes by reference unless they are few. */
+  private initializer(field: Field): TensorRef {
+    const rest: Uint8Array[] = []
+    let bytes: TensorBytes | undefined
+    for (const inner of this.fields(field.payload, field.end)) {
+      const bulky = inner.number === FIELD.rawData || inner.number === FIELD.floatData
+      const length = inner.end - inner.payload
+      if (bulky && inner.wire === WIRE.bytes && length > SMALL_TENSOR_BYTES) {
+        bytes = { kind: 'file', path: this.path, offset: inner.payload, length }
+      } else rest.push(this.read(inner.start, inner.end))
+    }
+    const tensor = fromBinary(TensorProtoSchema, Buffer.concat(rest))
+    return toTensorRef(tensor, bytes ?? this.external(tensor) ?? { kind: 'memory', bytes: inlineBytes(tensor) })
+  }
+
+  private external(tensor: TensorProto): TensorBytes | undefined {
+    if (tensor.dataLocation !== 1) return undefined
+    const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]))
+    const location = entries.get('location') ?? ''
+    const clean = normalize(location)
+    if (location === '' || isAbsolute(clean) || clean.startsWith('..')) {
+      throw new InputError({
+        code: 'MODEL_DATA_PATH',
+        what: `tensor "${tensor.name}" of ${this.path} lies in "${location}", outside the model's directory`,
+        hint: 'Export the model so that its weights lie beside model.onnx.',
+      })
+    }
+    this.externalFiles.add(clean)
+    const dims = tensor.dims.map(Number)
+    const whole = elementCount(dims) * elementBytes(tensor.dataType, tensor.name)
+    const path = join(dirname(this.path), clean)
+    return {
+      kind: 'file',
+      path,
+      offset: Number(entries.get('offset') ?? 0),
+      length: Number(entries.get('length') ?? whole),
+    }
+  }
+
+  private *fields(start: number, end: number): Generator<Field> {
+    let at = start
+    while (at < end) {
+      const begin = at
+      const [tag, payload] = this.varint(at)
+      const wire = tag % 8
+      let next = payload
+      let content = payload
+      if (wire === WIRE.varint) next = this.varint(payload)[1]
+      else if (wire === WIRE.fixed64) next = payload + 8
+      else if (wire === WIRE.fixed32) next = payload + 4
+      else if (wire === WIRE.bytes) {
+        const [length, from] = this.varint(payload)
+        content = from
+        next = from + length
+      } else throw new Error(`wire type ${wire} at byte ${begin}`)
+      if (next > end) throw new Error(`a field at byte ${begin} runs past byte ${end}`)
+      yield { number: Math.floor(tag / 8), wire, start: begin, payload: content, end: next }
+      at = next
+    }
+  }
+
+  /** A varint below 2^53 and the offset behind it. */
+  private varint(at: number): [value: number, next: number] {
+    let value = 0
+    let scale = 1
+    for (let next = at; next < at + 10; next++) {
+      const byte = this.byte(next)
+      value += (byte & 127) * scale
+      if (byte < 128) return [value, next + 1]
+      scale *= 128
+    }
+    throw new Error(`no varint at byte ${at}`)
+  }
+
+  private byte(at: number): number {
+    if (at < this.windowStart || at >= this.windowStart + this.window.length) {
+      if (at >= this.size) throw new Error(`it ends at byte ${this.size}`)
+      this.window = this.read(at, Math.min(this.size, at + WINDOW_BYTES))
+      this.windowStart = at
+    }
+    return this.window[at - this.windowStart]
+  }
+
+  private read(start: number, end: number): Uint8Array<ArrayBuffer> {
+    const out = new Uint8Array(end - start)
+    const from = start - this.windowStart
+    if (from >= 0 && from + out.length <= this.window.length) out.set(this.window.subarray(from, from + out.length))
+    else readFully(this.fd, this.path, start, out)
+    return out
+  }
+}
+
+/** A tensor that stands in a node's attribute (Constant) or was read whole. */
+export function inlineTensor(tensor: TensorProto): TensorRef {
+  return toTensorRef(tensor, { kind: 'memory', bytes: inlineBytes(tensor) })
+}
+
+function toTensorRef(tensor: TensorProto, data: TensorBytes): TensorRef {
+  const dims = tensor.dims.map(Number)
+  const wanted = elementCount(dims) * elementBytes(tensor.dataType, tensor.name)
+  const length = data.kind === 'file' ? data.length : data.bytes.length
+  if (length !== wanted) {
+    throw new InputError({
+      code: 'MODEL_TENSOR_SIZE',
+      what: `tensor "${tensor.name}" [${dims}] wants ${wanted} bytes and has ${length}`,
+      hint: 'Export or copy the model again.',
+    })
+  }
+  return { name: tensor.name, dims, dataType: tensor.dataType, data }
+}
+
+/** Raw little-endian bytes of a tensor, whichever of ONNX's typed fields carries them. */
+function inlineBytes(tensor: TensorProto): Uint8Array {
+  if (tensor.rawData.length > 0) return tensor.rawData
+  const of = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+  switch (tensor.dataType) {
+    case DATA_TYPE.float:
+      return of(Float32Array.from(tensor.floatData))
+    case DATA_TYPE.double:
+      return of(Float64Array.from(tensor.doubleData))
+    case DATA_TYPE.int64:
+      return of(BigInt64Array.from(tensor.int64Data))
+    case DATA_TYPE.int32:
+      return of(Int32Array.from(tensor.int32Data))
+    case DATA_TYPE.float16:
+    case DATA_TYPE.bfloat16:
+      return of(Uint16Array.from(tensor.int32Data))
+    default:
+      return of(Uint8Array.from(tensor.int32Data))
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Tensors of a model file, by reference: where the bytes lie, not the bytes. A model may be larger than memory,
+ * so a tensor is read when it is used, by range, through a file handle (offsets beyond 2^31 are ordinary).
+ */
+import { closeSync, openSync, readSync } from 'node:fs'
+import { InputError } from '../errors.ts'
+
+/** ONNX element types that Coppice meets, by their number in TensorProto.DataType. */
+export const DATA_TYPE = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  double: 11,
+  bfloat16: 16,
+} as const
+
+const BYTES: Record<number, number> = {
+  [DATA_TYPE.float]: 4,
+  [DATA_TYPE.uint8]: 1,
+  [DATA_TYPE.int8]: 1,
+  [DATA_TYPE.int32]: 4,
+  [DATA_TYPE.int64]: 8,
+  [DATA_TYPE.bool]: 1,
+  [DATA_TYPE.float16]: 2,
+  [DATA_TYPE.double]: 8,
+  [DATA_TYPE.bfloat16]: 2,
+}
+
+const FLOATING: ReadonlySet<number> = new Set([
+  DATA_TYPE.float,
+  DATA_TYPE.float16,
+  DATA_TYPE.double,
+  DATA_TYPE.bfloat16,
+])
+
+/** Where a tensor's bytes are, little-endian and row-major: in a file, or (small ones, new ones) in memory. */
+export type TensorBytes =
+  | { kind: 'file'; path: string; offset: number; length: number }
+  | { kind: 'memory'; bytes: Uint8Array }
+
+export interface TensorRef {
+  name: string
+  dims: number[]
+  dataType: number
+  data: TensorBytes
+}
+
+export function elementBytes(dataType: number, name: string): number {
+  const bytes = BYTES[dataType]
+  if (bytes === undefined) {
+    throw new InputError({
+      code: 'TENSOR_TYPE',
+      what: `tensor "${name}" has ONNX element type ${dataType}, which is not supported`,
+      hint: 'Export the model with float32 weights.',
+    })
+  }
+  return bytes
+}
+
+export function isFloating(dataType: number): boolean {
+  return FLOATING.has(dataType)
+}
+
+export function elementCount(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1)
+}
+
+export function byteLength(tensor: TensorRef): number {
+  return tensor.data.kind === 'file' ? tensor.data.length : tensor.data.bytes.length
+}
+
+/** Largest single read: Node refuses lengths of 2^31 and more. */
+const MAX_READ_BYTES = 1 << 30
+
+/** Fills `target` from a file at `offset`; a short file is an InputError. */
+export function readRange(path: string, offset: number, target: Uint8Array): void {
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch (cause) {
+    throw new InputError({
+      code: 'MODEL_DATA_MISSING',
+      what: `${path} cannot be read`,
+      hint: 'Put the weights file that model.onnx names beside it.',
+      cause,
+    })
+  }
+  try {
+    readFully(fd, path, offset, target)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export function readFully(fd: number, path: string, offset: number, target: Uint8Array): void {
+  let done = 0
+  while (done < target.length) {
+    const read = readSync(fd, target, done, Math.min(MAX_READ_BYTES, target.length - done), offset + done)
+    if (read === 0) {
+      throw new InputError({
+        code: 'MODEL_TRUNCATED',
+        what: `${path} ends at byte ${offset + done}, before the tensor that should lie there`,
+        hint: 'Copy the model again: a file of it is cut short.',
+      })
+    }
+    done += read
+  }
+}
+
+/** The raw bytes of a tensor, freshly allocated and aligned for any element type. */
+export function tensorBytes(tensor: TensorRef): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(byteLength(tensor))
+  if (tensor.data.kind === 'file') readRange(tensor.data.path, tensor.data.offset, out)
+  else out.set(tensor.data.bytes)
+  return out
+}
+
+/** A float32 tensor's values in the file's own order. */
+export function readFloats(tensor: TensorRef): Float32Array<ArrayBuffer> {
+  if (tensor.dataType !== DATA_TYPE.float) {
+    throw new InputError({
+      code: 'TENSOR_TYPE',
+      what: `tensor "${tensor.name}" has ONNX element type ${tensor.dataType}, where float32 is wanted`,
+      hint: 'Export the model with float32 weights.',
+    })
+  }
+  return new Float32Array(tensorBytes(tensor).buffer)
+}
+
+/** The transpose of a row-major [rows, cols] matrix, as row-major [cols, rows]. */
+export function transpose(matrix: Float32Array, rows: number, cols: number): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(matrix.length)
+  for (let top = 0; top < rows; top += TILE) {
+    const bottom = Math.min(rows, top + TILE)
+    for (let left = 0; left < cols; left += TILE) {
+      const right = Math.min(cols, left + TILE)
+      for (let row = top; row < bottom; row++) {
+        for (let col = left; col < right; col++) out[col * rows + row] = matrix[row * cols + col]
+      }
+    }
+  }
+  return out
+}
+
+/** Two tiles of 32 x 32 float32 fit a first-level cache. */
+const TILE = 32
