@@ -1,0 +1,110 @@
+/**
+ * The plan in plain sentences: what will be done and what will leave this site. A person reads this before anything
+ * happens, so it promises nothing that the code does not keep and hides nothing that it does.
+ */
+import { type PayloadKind, type PrunerName, payloadOf, type SparsityTarget } from '../src/merge/form.ts'
+import { id8 } from './encoding.ts'
+import { type Offer, quorumOf } from './offer.ts'
+import { blocksPerRound } from './share.ts'
+
+export interface PlanInWords {
+  /** What will be done, one sentence or two an entry. */
+  what: string[]
+  /** What will leave this site. */
+  leaves: string[]
+}
+
+const PRUNER_NAMES: Record<PrunerName, string> = { sparsegpt: 'SparseGPT', wanda: 'Wanda', magnitude: 'magnitude' }
+
+/**
+ * @param capacity - share of the blocks that this site prunes a round, in ppm; default: the offer's sample
+ */
+export function planInWords(offer: Offer, capacity: number = offer.sample): PlanInWords {
+  const payload = payloadOf(offer.pruner)
+  return {
+    what: [
+      `${offer.members} sites prune ${offer.model.name} together: ${count(offer.model.parameters)} parameters, ` +
+        `${offer.model.blocks} blocks, hash ${id8(offer.model.hash)}.`,
+      `Method: ${PRUNER_NAMES[offer.pruner]}. In every layer of the blocks ${shareOfZeros(offer.target)}; ` +
+        'embeddings, output head and biases stay as they are.',
+      ...rounds(offer, capacity),
+      mergeRule(payload),
+      ...voting(offer),
+    ],
+    leaves: [...payloadInWords(payload, offer.pruner), ...ALWAYS],
+  }
+}
+
+/** A decimal share for people: 60 %, 12.5 %. */
+export function percent(ppm: number): string {
+  return `${ppm / 10_000} %`
+}
+
+function count(value: number): string {
+  if (value >= 1e9) return `${(value / 1e9).toFixed(1)} billion`
+  if (value >= 1e6) return `${(value / 1e6).toFixed(1)} million`
+  return value.toLocaleString('en-US')
+}
+
+function shareOfZeros(target: SparsityTarget): string {
+  return target.kind === 'unstructured'
+    ? `${percent(target.ppm)} of the weights become zero`
+    : `${target.n} of every ${target.m} consecutive weights of a row become zero`
+}
+
+function rounds(offer: Offer, capacity: number): string[] {
+  const blocks = blocksPerRound(offer.model.blocks, capacity)
+  const all = blocks === offer.model.blocks
+  const most =
+    offer.rounds === 1 ? 'in one round' : `in ${offer.untilChange === null ? '' : 'at most '}${offer.rounds} rounds`
+  const lines = [
+    `This site prunes ${all ? `all ${blocks}` : `${blocks} of the ${offer.model.blocks}`} blocks a round on ` +
+      `${offer.windows} windows of ${offer.window} tokens of its own text, ${most}.`,
+  ]
+  if (offer.untilChange !== null) {
+    lines.push(`It stops early once a round moves less than ${percent(offer.untilChange)} of the masks.`)
+  }
+  if (offer.rounds > 1 && blocksPerRound(offer.model.blocks, offer.sample) === offer.model.blocks) {
+    lines.push('Where every site prunes every block in every round, a further round only waits for stragglers.')
+  }
+  return lines
+}
+
+function mergeRule(payload: PayloadKind): string {
+  const values =
+    payload === 'weights'
+      ? 'a weight that is kept becomes the average over the sites that kept it'
+      : 'a weight that is kept keeps its value in the base model'
+  return `All results are merged alike at every site (rule l0): each site has one vote on each weight, and ${values}.`
+}
+
+function voting({ members }: Offer): string[] {
+  const quorum = quorumOf(members)
+  if (members < 4) return [`A round ends when all ${members} sites have signed the same result: all must stay.`]
+  return [`A round ends when ${quorum} of the ${members} sites have signed the same result.`]
+}
+
+/** What a contribution of this kind carries, to every member, and by them to whomever they pass it on. */
+function payloadInWords(payload: PayloadKind, pruner: PrunerName): string[] {
+  const statistics =
+    'For every block this site prunes: the mean square of each feature that enters its layers, over all of your ' +
+    'calibration text: one number a column.'
+  if (payload === 'statistics') {
+    const derived =
+      pruner === 'wanda'
+        ? 'From them and the base model everybody can work out which weights this site keeps.'
+        : 'They only break ties: the masks follow from the base model.'
+    return [`${statistics} Nothing else about the text. ${derived}`]
+  }
+  return [
+    statistics,
+    'Which weights this site keeps, and their values after they were adjusted to your text. These say more about the ' +
+      'text than the statistics do.',
+  ]
+}
+
+const ALWAYS = [
+  'Your text, its tokens and its activations never leave. But whoever has these numbers may infer what kind of text ' +
+    'yours is, such as its language or subject.',
+  'All members see and keep them, with your peer id, your site name, your network address and when you are online.',
+]
