@@ -7,7 +7,8 @@ import { floorShare } from '../decimal.ts'
 import type { SparsityTarget } from '../merge/form.ts'
 import { newMask } from '../merge/mask.ts'
 import { LowestSelector } from './lowest.ts'
-import { dropLowestOfGroup } from './pattern.ts'
+import { dropMarked } from './marks.ts'
+import { markLowestOfGroup } from './pattern.ts'
 import { assertFinite, assertLength, assertTarget } from './target.ts'
 
 /**
@@ -23,11 +24,12 @@ export function magnitudeMask(weight: Float32Array, rows: number, cols: number, 
   const mask = newMask(size)
   const length = target.kind === 'pattern' ? cols : size
   const selector = new LowestSelector(length)
-  const { scores } = selector
+  const { scores, marks } = selector
   for (let start = 0; start < size; start += length) {
     for (let i = 0; i < length; i++) scores[i] = Math.abs(weight[start + i])
-    if (target.kind === 'unstructured') selector.drop(mask, start, length, floorShare(size, target.ppm))
-    else for (let j = 0; j < cols; j += target.m) dropLowestOfGroup(mask, start + j, scores, j, target.n, target.m)
+    if (target.kind === 'unstructured') selector.mark(size, floorShare(size, target.ppm))
+    else for (let j = 0; j < cols; j += target.m) markLowestOfGroup(scores, marks, j, target.n, target.m)
+    dropMarked(mask, start, marks, 0, length)
   }
   return mask
 }

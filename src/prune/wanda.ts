@@ -11,7 +11,8 @@ import { InputError } from '../errors.ts'
 import type { SparsityTarget } from '../merge/form.ts'
 import { newMask } from '../merge/mask.ts'
 import { LowestSelector } from './lowest.ts'
-import { dropLowestOfGroup } from './pattern.ts'
+import { dropMarked } from './marks.ts'
+import { markLowestOfGroup } from './pattern.ts'
 import { assertFinite, assertLength, assertTarget } from './target.ts'
 
 /**
@@ -31,14 +32,16 @@ export function wandaMask(
   assertLength('weight', weight, rows * cols)
   assertFinite('weight', weight, rows, cols)
   const norms = inputNorms(meanSquares, rows, cols)
+  const zeros = target.kind === 'unstructured' ? floorShare(cols, target.ppm) : 0
   const mask = newMask(rows * cols)
   const selector = new LowestSelector(cols)
-  const { scores } = selector
+  const { scores, marks } = selector
   for (let row = 0; row < rows; row++) {
     const start = row * cols
     for (let j = 0; j < cols; j++) scores[j] = Math.abs(weight[start + j]) * norms[j]
-    if (target.kind === 'unstructured') selector.drop(mask, start, cols, floorShare(cols, target.ppm))
-    else for (let j = 0; j < cols; j += target.m) dropLowestOfGroup(mask, start + j, scores, j, target.n, target.m)
+    if (target.kind === 'unstructured') selector.mark(cols, zeros)
+    else for (let j = 0; j < cols; j += target.m) markLowestOfGroup(scores, marks, j, target.n, target.m)
+    dropMarked(mask, start, marks, 0, cols)
   }
   return mask
 }
