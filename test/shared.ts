@@ -13,3 +13,8 @@ export function sharedPath(name: string): string | null {
 export function needsShared(name: string): string | false {
   return sharedPath(name) === null ? `needs ${name} beside the checkout` : false
 }
+
+/** A path among the fixtures of this repository. */
+export function fixturePath(name: string): string {
+  return fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
+}

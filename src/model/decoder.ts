@@ -3,13 +3,12 @@
  * made once a distinct part, never once a call; weights are read when a block is run, so memory is one block.
  */
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 import { clone, create, toBinary } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { InputError } from '../errors.ts'
 import type { BlockForm } from '../merge/form.ts'
 import { type ModelProto, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from '../onnx/generated/onnx_pb.js'
-import { attribute, type GraphIndex, opsetVersion } from '../onnx/graph.ts'
+import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { assertKnownOperators } from '../onnx/operators.ts'
 import { type OnnxModel, readOnnx } from '../onnx/read.ts'
 import { DATA_TYPE, elementCount, isFloating, readFloats, tensorBytes, transpose } from '../onnx/tensor.ts'
@@ -25,7 +24,7 @@ import {
 import { type Linear, layerName, tellApart } from './layers.ts'
 import { type Observation, observedModel } from './observe.ts'
 import { type PartModel, partModel, type ValueType, valueInfo } from './part.ts'
-import { createSession, dataTypeOf, tensorOfBytes, tensorType } from './session.ts'
+import { createSession, dataTypeOf, tensorOfBytes } from './session.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13
@@ -109,6 +108,11 @@ export class Decoder {
     return this.directory.name
   }
 
+  /** Sessions made so far. */
+  get sessionCount(): number {
+    return this.sessions.size
+  }
+
   get blocks(): number {
     return this.cut.blocks.length
   }
@@ -127,7 +131,7 @@ export class Decoder {
     let count = 0
     for (const name of seen) {
       const tensor = this.index.initializers.get(name)
-      if (tensor && isFloating(tensor.dataType) && tensor.dims.length > 0 && !isRotaryTable(tensor.dims)) {
+      if (tensor && isFloating(tensor.dataType) && elementCount(tensor.dims) > 1 && !isRotaryTable(tensor.dims)) {
         count += elementCount(tensor.dims)
       }
     }

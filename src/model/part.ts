@@ -83,7 +83,10 @@ export function partModel(
 
   const visit = (value: string): void => {
     const maker = index.maker(value)
-    if (maker === undefined || !(own.has(maker) || index.isConstantNode(maker))) return leaf(value)
+    if (maker === undefined || !(own.has(maker) || index.isConstantNode(maker))) {
+      leaf(value)
+      return
+    }
     if (placed.has(maker)) return
     placed.add(maker)
     const node = clone(NodeProtoSchema, index.nodes[maker])

@@ -47,12 +47,6 @@ const TYPE_NAMES: Record<number, ort.Tensor.Type> = {
   [DATA_TYPE.int8]: 'int8',
 }
 
-export function tensorType(dataType: number): ort.Tensor.Type {
-  const type = TYPE_NAMES[dataType]
-  if (type === undefined) throw new Error(`ONNX element type ${dataType} has no tensor here`)
-  return type
-}
-
 export function dataTypeOf(type: ort.Tensor.Type): number {
   const found = Object.entries(TYPE_NAMES).find(([, name]) => name === type)
   if (found === undefined) throw new Error(`tensors of type ${type} have no ONNX element type here`)

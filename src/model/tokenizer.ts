@@ -47,8 +47,8 @@ function makeTokenizer(path: string, definition: object, config: object): Tokeni
 
 /** What the tokenizer itself puts in front of a text: what differs before the text's own tokens begin. */
 function leadingTokens(tokenizer: Tokenizer): number[] {
-  const plain = tokenizer.encode('a', { add_special_tokens: false }).ids
-  const whole = tokenizer.encode('a', { add_special_tokens: true }).ids
+  const plain: number[] = tokenizer.encode('a', { add_special_tokens: false }).ids
+  const whole: number[] = tokenizer.encode('a', { add_special_tokens: true }).ids
   for (let lead = 0; lead + plain.length <= whole.length; lead++) {
     if (plain.every((id, k) => whole[lead + k] === id)) return whole.slice(0, lead)
   }

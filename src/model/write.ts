@@ -1,8 +1,7 @@
 /** Writes a pruned model as a directory of the same form as its base, and checks it in plain ONNX Runtime. */
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
-import type { TensorRef } from '../onnx/tensor.ts'
-import { writeOnnx } from '../onnx/write.ts'
+import { compareOnnx, type Replacement, writeOnnx } from '../onnx/write.ts'
 import type { Decoder } from './decoder.ts'
 import { companionFiles } from './directory.ts'
 import type { WeightsOf } from './perplexity.ts'
@@ -17,24 +16,56 @@ export const CHECK_TOKENS = 64
  * are. Every other byte of weights is the base's; the element types too. The base's licence files come along.
  */
 export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string): void {
-  const { dir, onnx } = decoder.directory
-  const path = join(out, relative(dir, onnx))
+  const path = writtenPath(decoder, out)
   mkdirSync(dirname(path), { recursive: true })
+  writeOnnx(decoder.model, path, externalFile(decoder), replacement(decoder, weightsOf))
+  const { dir } = decoder.directory
+  for (const name of companionFiles(dir)) copyFileSync(join(dir, name), join(out, name))
+}
+
+/** Compares a written directory with what writeModel would write: null, or what differs. */
+export function compareWritten(decoder: Decoder, weightsOf: WeightsOf, written: string): string | null {
+  const { dir } = decoder.directory
+  const path = writtenPath(decoder, written)
+  const weights = externalFile(decoder)
+  const expected = new Set([...companionFiles(dir), basename(path), ...(weights === null ? [] : [weights])])
+  for (const name of [...expected]) {
+    const at = existsSync(join(written, name)) ? join(written, name) : join(dirname(path), name)
+    if (!existsSync(at)) return `${at} is missing`
+  }
+  for (const name of companionFiles(dir)) {
+    if (!readFileSync(join(dir, name)).equals(readFileSync(join(written, name))))
+      return `${join(written, name)} differs from the base model's`
+  }
+  for (const name of readdirSync(written)) {
+    if (!expected.has(name) && name !== basename(dirname(path)))
+      return `${join(written, name)} does not belong to the model`
+  }
+  return compareOnnx(decoder.model, path, weights, replacement(decoder, weightsOf))
+}
+
+function writtenPath(decoder: Decoder, out: string): string {
+  return join(out, relative(decoder.directory.dir, decoder.directory.onnx))
+}
+
+/** Weights lie in one file beside the graph where the base has them outside. */
+function externalFile({ model }: Decoder): string | null {
+  return model.externalFiles.length > 0 ? basename(model.externalFiles[0]) : null
+}
+
+function replacement(decoder: Decoder, weightsOf: WeightsOf): Replacement {
   const place = new Map<string, { block: number; role: number }>()
   for (const [block, { layers }] of decoder.cut.blocks.entries()) {
     for (const [role, { weight }] of layers.entries()) place.set(weight.name, { block, role })
   }
   const cached = new BlockCache(weightsOf)
-  const replace = (tensor: TensorRef) => {
+  return (tensor) => {
     const at = place.get(tensor.name)
     const weights = at && cached.get(at.block)
     if (at === undefined || weights === undefined) return undefined
     const stored = decoder.storedLayout(decoder.cut.blocks[at.block].layers[at.role], weights[at.role])
     return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)
   }
-  const external = decoder.model.externalFiles.length > 0 ? basename(decoder.model.externalFiles[0]) : null
-  writeOnnx(decoder.model, path, external, replace)
-  for (const name of companionFiles(dir)) copyFileSync(join(dir, name), join(out, name))
 }
 
 /** Files name the layers of a block one after the other: the last block asked for is kept. */
@@ -85,9 +116,4 @@ export async function checkWritten(
   } finally {
     await session.release()
   }
-}
-
-/** Where the graph of a written model lies. */
-export function writtenModelExists(dir: string): boolean {
-  return existsSync(join(dir, 'model.onnx')) || existsSync(join(dir, 'onnx', 'model.onnx'))
 }

@@ -1,0 +1,114 @@
+/** What the engine can be asked to do: arguments and results, plain data that crosses threads. */
+import type { BlockForm, PrunerName, SparsityTarget } from '../merge/form.ts'
+import type { LayerInfo } from '../model/decoder.ts'
+import type { TextSource } from '../model/text.ts'
+import type { PruneSeconds } from '../prune/sequential.ts'
+
+export interface ModelDescription {
+  name: string
+  parameters: number
+  blocks: number
+  /** By block. */
+  forms: BlockForm[]
+  layers: LayerInfo[]
+  /** The longest window that config.json allows. */
+  maxWindow: number | undefined
+}
+
+/** Weights of blocks that differ from the base: files of encoded MergedBlocks or of stored float32 blocks. */
+export interface BlockFile {
+  block: number
+  kind: 'merged' | 'stored'
+  path: string
+}
+
+export interface TokenWindows {
+  /** Row-major [count, length]. */
+  ids: Int32Array
+  count: number
+  length: number
+}
+
+export interface PrunedBlockReport {
+  block: number
+  /** The contribution or the stored block. */
+  path: string
+  bytes: number
+  /** By role. */
+  zeros: number[]
+  damping: (number | null)[]
+}
+
+export interface Jobs {
+  describe: { args: { dir: string }; result: ModelDescription }
+  /** SHA-256 over graph, weights and tokenizer. */
+  hash: { args: { dir: string }; result: Uint8Array }
+  tokenise: { args: { dir: string; source: TextSource; separator: string | undefined }; result: Int32Array }
+  /** Prunes blocks; each is written to `out` as it is done, as a contribution or as float32 weights, and reported. */
+  prune: {
+    args: {
+      dir: string
+      pruner: PrunerName
+      target: SparsityTarget
+      blocks: number[]
+      windows: TokenWindows | undefined
+      weights: BlockFile[]
+      out: string
+      as: 'contribution' | 'stored'
+    }
+    result: PruneSeconds
+  }
+  evaluate: {
+    args: { dir: string; windows: TokenWindows; weights: BlockFile[] }
+    result: { perplexity: number; tokens: number }
+  }
+  /** null if the contribution is good, else a reason. */
+  validate: {
+    args: { dir: string; pruner: PrunerName; target: SparsityTarget; block: number; path: string }
+    result: string | null
+  }
+  merge: {
+    args: {
+      dir: string
+      pruner: PrunerName
+      target: SparsityTarget
+      block: number
+      paths: string[]
+      out: string
+      previous: string | null
+    }
+    result: { root: Uint8Array; moved: number; bits: number; zeros: number }
+  }
+  /** Plain averages over all contributors under the merged mask: the FedAvg baseline. */
+  fedavg: {
+    args: {
+      dir: string
+      pruner: PrunerName
+      target: SparsityTarget
+      block: number
+      paths: string[]
+      merged: string
+      out: string
+    }
+    result: { path: string }
+  }
+  write: {
+    args: { dir: string; weights: BlockFile[]; out: string; check: Int32Array; threads?: number }
+    /** Largest difference of logits between the written model in plain ONNX Runtime and the engine, over the largest logit. */
+    result: { difference: number }
+  }
+  /** Compares a written model directory with the base and these blocks, byte for byte; null or what differs. */
+  compare: { args: { dir: string; weights: BlockFile[]; written: string }; result: string | null }
+  /** Values equal to 0, by layer. */
+  zeros: { args: { dir: string }; result: number[] }
+}
+
+export type JobName = keyof Jobs
+
+/** What a running job reports. */
+export type JobEvent = { type: 'progress'; done: number; total: number } | { type: 'block'; report: PrunedBlockReport }
+
+export interface JobContext {
+  signal: AbortSignal
+  emit(event: JobEvent): void
+}

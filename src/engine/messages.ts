@@ -1,0 +1,12 @@
+/** What passes between the engine and its workers. */
+import type { ExitCode, Refusal } from '../errors.ts'
+import type { JobEvent, JobName, Jobs } from './jobs.ts'
+
+export type ToWorker =
+  | { [Name in JobName]: { type: 'run'; id: number; name: Name; args: Jobs[Name]['args'] } }[JobName]
+  | { type: 'cancel'; id: number }
+
+export type FromWorker =
+  | { type: 'event'; id: number; event: JobEvent }
+  | { type: 'result'; id: number; result: unknown }
+  | { type: 'error'; id: number; aborted: boolean; refusal: (Refusal & { exit: ExitCode }) | null; stack: string }
