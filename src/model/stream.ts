@@ -7,7 +7,7 @@ import type { BlockWeights, Decoder, Values } from './decoder.ts'
 import type { Observation } from './observe.ts'
 
 /** Tokens that pass through a block at once: enough for full-speed products, little enough for attention's memory. */
-export const BATCH_TOKENS = 2048
+export const BATCH_TOKENS = 1024
 /** Bytes of logits computed at once: the vocabulary is the widest thing in a model. */
 const LOGITS_BYTES = 128 * 2 ** 20
 
@@ -51,7 +51,9 @@ export class Stream {
     for (let first = 0; first < windows.count; first += perBatch) {
       const count = Math.min(perBatch, windows.count - first)
       const values = decoder.graphInputs(idsOf(windows, first, count), count, windows.length)
-      for (const [name, tensor] of await decoder.runPart('embedding', values)) values.set(name, tensor)
+      const alike = batches.find((batch) => batch.count === count)?.values
+      for (const [name, tensor] of await decoder.runPart('embedding', values))
+        values.set(name, sameOr(alike?.get(name), tensor))
       batches.push({ first, count, values })
     }
     const stream = new Stream(decoder, windows, batches)
@@ -141,6 +143,16 @@ export class Stream {
     }
     return out
   }
+}
+
+/** Masks and rotary tables are the same in every batch of a size: one copy of them is kept. */
+function sameOr(known: ort.Tensor | undefined, tensor: ort.Tensor): ort.Tensor {
+  if (known === undefined || known.type !== tensor.type || known.size !== tensor.size) return tensor
+  const bytes = ({ data }: ort.Tensor) => {
+    const { buffer, byteOffset, byteLength } = data as Float32Array
+    return Buffer.from(buffer, byteOffset, byteLength)
+  }
+  return bytes(known).equals(bytes(tensor)) ? known : tensor
 }
 
 function addTo(sum: Float64Array, values: Float32Array): void {

@@ -58,19 +58,19 @@ export async function pruneSequential(
   const wanted = new Set(blocks)
   const last = blocks.at(-1) ?? -1
   const watch = new PhaseWatch()
-  const stream = windows && (await watch.measure('forward', Stream.start(decoder, windows)))
+  const stream = windows && (await watch.measure('forward', () => Stream.start(decoder, windows)))
   for (let block = 0; block <= last; block++) {
     signal?.throwIfAborted()
     let weights = job.weightsOf?.(block)
     if (wanted.has(block)) {
       const observation = job.pruner === 'sparsegpt' ? 'gram' : 'squares'
-      const statistics = stream && (await watch.measure('statistics', stream.observe(block, observation, signal)))
-      const layers = await watch.measure('solve', pruneBlock(decoder, linear, block, statistics, job))
+      const statistics = stream && (await watch.measure('statistics', () => stream.observe(block, observation, signal)))
+      const layers = await watch.measure('solve', () => pruneBlock(decoder, linear, block, statistics, job))
       const tokens = stream?.tokens ?? 1
       await job.onBlock({ block, layers, meanSquares: statistics?.map((input) => meanSquares(input, tokens)) ?? [] })
       weights = layers.map(({ weight }) => weight)
     }
-    if (stream && block < last) await watch.measure('forward', stream.pass(block, weights, signal))
+    if (stream && block < last) await watch.measure('forward', () => stream.pass(block, weights, signal))
     job.onProgress?.(block + 1, last + 1)
   }
   return watch.seconds
@@ -137,10 +137,10 @@ function masked(weight: Float32Array, mask: Uint8Array): Float32Array {
 class PhaseWatch {
   readonly seconds: PruneSeconds = { forward: 0, statistics: 0, solve: 0 }
 
-  async measure<T>(phase: keyof PruneSeconds, work: Promise<T>): Promise<T> {
+  async measure<T>(phase: keyof PruneSeconds, work: () => Promise<T>): Promise<T> {
     const start = process.hrtime.bigint()
     try {
-      return await work
+      return await work()
     } finally {
       this.seconds[phase] += Number(process.hrtime.bigint() - start) / 1e9
     }
