@@ -13,13 +13,13 @@
  * subtracts one product E^T U when it is reached. Only the sweep inside a strip is JavaScript.
  */
 import { floorShare } from '../decimal.ts'
-import type { LinearAlgebra } from '../engine/linear-algebra.ts'
+import type { LinearAlgebra, Matrix } from '../engine/linear-algebra.ts'
 import type { SparsityTarget } from '../merge/form.ts'
 import { newMask } from '../merge/mask.ts'
 import type { Factor } from './hessian.ts'
 import { LowestSelector } from './lowest.ts'
 import { dropMarked } from './marks.ts'
-import { markLowestOfGroup } from './pattern.ts'
+import { ROWS_TOGETHER, Strip } from './strip.ts'
 import { assertFinite, assertLength, assertTarget, blockColumns } from './target.ts'
 
 export { type Factor, factorise } from './hessian.ts'
@@ -78,7 +78,7 @@ export async function sparsegpt(
   return layer
 }
 
-/** The state of a sweep from left to right over layers stacked to R rows. */
+/** The state of a sweep from left to right over layers stacked to R rows, R rounded up to a multiple of four. */
 class Sweep {
   readonly out: SparseLayer[]
   private readonly layers: readonly DenseLayer[]
@@ -89,10 +89,11 @@ class Sweep {
   private readonly linear: LinearAlgebra
   /** E [cols, R]: e where a weight became zero, else 0. */
   private readonly errors: Float32Array
-  /** The weights of the block as compensated so far, [R, width], and which of them become zeros. */
+  /** The columns of the block, [R, width], as they were and as compensated so far; which of them become zeros. */
+  private readonly base: Float32Array
   private readonly values: Float32Array
   private readonly marks: Uint8Array
-  /** The last product E^T U, [R, width] or less. */
+  /** The product E^T U of a strip, [R, size]. */
   private readonly correction: Float32Array
   private readonly selector: LowestSelector
 
@@ -103,7 +104,9 @@ class Sweep {
     target: SparsityTarget,
     linear: LinearAlgebra,
   ) {
-    const rows = layers.reduce((sum, layer) => sum + layer.rows, 0)
+    const stacked = layers.reduce((sum, layer) => sum + layer.rows, 0)
+    const tallest = layers.reduce((most, layer) => Math.max(most, layer.rows), 0)
+    const rows = Math.ceil(stacked / ROWS_TOGETHER) * ROWS_TOGETHER
     const width = Math.min(cols, blockColumns(target))
     this.layers = layers
     this.cols = cols
@@ -113,61 +116,77 @@ class Sweep {
     this.linear = linear
     this.out = layers.map(({ weight }) => ({ weight: new Float32Array(weight.length), mask: newMask(weight.length) }))
     this.errors = new Float32Array(cols * rows)
+    this.base = new Float32Array(rows * width)
     this.values = new Float32Array(rows * width)
     this.marks = new Uint8Array(rows * width)
-    this.correction = new Float32Array(rows * width)
-    const tallest = layers.reduce((most, layer) => Math.max(most, layer.rows), 0)
+    this.correction = new Float32Array(rows * Math.min(width, stripColumns(target)))
     this.selector = new LowestSelector(target.kind === 'unstructured' ? tallest * width : 0)
   }
 
   /** Prunes columns [start, start + width). */
   async block(start: number, width: number): Promise<void> {
-    this.load(start, width)
-    if (start > 0) subtractStrip(this.values, width, 0, width, await this.product(0, start, start, width))
-    if (this.target.kind === 'unstructured') this.chooseMasks(start, width, this.target.ppm)
-    const strip = this.target.kind === 'unstructured' ? STRIP_COLUMNS : stripColumns(this.target.m)
-    for (let at = 0; at < width; at += strip) {
-      const size = Math.min(strip, width - at)
-      if (at > 0) subtractStrip(this.values, width, at, size, await this.product(start, at, start + at, size))
-      this.sweepStrip(start, width, at, size)
+    const { rows, cols, target, factor, errors, marks } = this
+    const values = await this.load(start, width)
+    if (target.kind === 'unstructured') this.chooseMasks(values, start, width, target.ppm)
+    const pattern = target.kind === 'pattern' ? target : null
+    const most = stripColumns(target)
+    for (let at = 0; at < width; at += most) {
+      const first = start + at
+      const size = Math.min(most, width - at)
+      if (at > 0) {
+        const correction = this.correction.subarray(0, rows * size)
+        const factors = [this.errorsOf(start, at), this.upperOf(start, at, first, size)] as const
+        await this.linear.multiply(...factors, { transposeA: true, into: correction })
+        subtractStrip(values, width, at, size, correction)
+      }
+      const strip = new Strip(factor.upper, cols, first, size, pattern)
+      strip.sweep({ rows, width, values, marks }, at, errors.subarray(first * rows, (first + size) * rows))
     }
-    this.store(start, width)
+    this.store(values, start, width)
   }
 
-  /** The block as it was, its dead columns 0. */
-  private load(start: number, width: number): void {
-    const { values, cols } = this
+  /** The block, its dead columns 0, compensated for all columns before it. */
+  private async load(start: number, width: number): Promise<Float32Array> {
+    const { rows, cols, layers, factor } = this
+    const base = this.base.subarray(0, rows * width)
     let to = 0
-    for (const { weight } of this.layers) {
-      for (let from = start; from < weight.length; from += cols) {
-        for (let j = 0; j < width; j++) values[to++] = weight[from + j]
+    for (const { weight } of layers) {
+      for (let from = start; from < weight.length; from += cols, to += width) {
+        base.set(weight.subarray(from, from + width), to)
       }
     }
     for (let j = 0; j < width; j++) {
-      if (this.factor.dead[start + j] === 0) continue
-      for (let at = j; at < to; at += width) values[at] = 0
+      if (factor.dead[start + j] === 1) for (let at = j; at < to; at += width) base[at] = 0
     }
-  }
-
-  /** E[first, first + depth)^T U[first, first + depth)[start, start + width): [R, width]. */
-  private async product(first: number, depth: number, start: number, width: number): Promise<Float32Array> {
-    const { rows, cols } = this
-    const upper = new Float32Array(depth * width)
-    for (let i = 0; i < depth; i++) {
-      const from = (first + i) * cols + start
-      upper.set(this.factor.upper.subarray(from, from + width), i * width)
-    }
-    const errors = { data: this.errors.subarray(first * rows, (first + depth) * rows), rows: depth, cols: rows }
-    const into = this.correction.subarray(0, rows * width)
-    await this.linear.multiply(errors, { data: upper, rows: depth, cols: width }, { transposeA: true, into })
+    if (start === 0) return base
+    const into = this.values.subarray(0, rows * width)
+    const matrix = { data: base, rows, cols: width }
+    const factors = [this.errorsOf(0, start), this.upperOf(0, start, start, width)] as const
+    await this.linear.multiplySubtract(matrix, ...factors, { transposeA: true, into })
     return into
   }
 
+  /** Rows [first, first + count) of E: the errors of so many columns. */
+  private errorsOf(first: number, count: number): Matrix {
+    const { rows, errors } = this
+    return { data: errors.subarray(first * rows, (first + count) * rows), rows: count, cols: rows }
+  }
+
+  /** A copy of rows [row, row + rows) and columns [col, col + cols) of U. */
+  private upperOf(row: number, rows: number, col: number, cols: number): Matrix {
+    const data = new Float32Array(rows * cols)
+    for (let i = 0; i < rows; i++) {
+      const from = (row + i) * this.cols + col
+      data.set(this.factor.upper.subarray(from, from + cols), i * cols)
+    }
+    return { data, rows, cols }
+  }
+
   /** Marks in each layer the floor(rows * width * s) lowest of w_ij^2 / U_jj^2. */
-  private chooseMasks(start: number, width: number, ppm: number): void {
-    const { values, marks, selector } = this
+  private chooseMasks(values: Float32Array, start: number, width: number, ppm: number): void {
+    const { marks, selector, factor, cols } = this
     const { scores } = selector
-    const weights = this.inverseSquares(start, width)
+    const weights = Float64Array.from({ length: width }, (_, j) => 1 / factor.upper[(start + j) * (cols + 1)] ** 2)
     let first = 0
     for (const { rows } of this.layers) {
       const size = rows * width
@@ -182,58 +201,13 @@ class Sweep {
     }
   }
 
-  /** 1 / U_jj^2 for the columns from `start`. */
-  private inverseSquares(start: number, width: number): Float64Array {
-    const { upper } = this.factor
-    return Float64Array.from({ length: width }, (_, j) => 1 / upper[(start + j) * (this.cols + 1)] ** 2)
-  }
-
-  /** Algorithm 1, lines 7 to 17, for columns [at, at + size) of the block. */
-  private sweepStrip(start: number, width: number, at: number, size: number): void {
-    const { rows, cols, errors, values, marks } = this
-    const first = start + at
-    const upper = new Float64Array(size * size)
-    for (let i = 0; i < size; i++) {
-      for (let j = i; j < size; j++) upper[i * size + j] = this.factor.upper[(first + i) * cols + first + j]
-    }
-    const choose = this.target.kind === 'pattern' ? this.groupChooser(first, size, this.target.n, this.target.m) : null
-    const row = new Float64Array(size)
-    for (let r = 0; r < rows; r++) {
-      const base = r * width + at
-      for (let j = 0; j < size; j++) row[j] = values[base + j]
-      for (let i = 0; i < size; i++) {
-        if (choose) choose(row, i, marks, base)
-        if (marks[base + i] === 0) continue
-        const error = row[i] / upper[i * size + i]
-        errors[(first + i) * rows + r] = error
-        row[i] = 0
-        for (let j = i + 1, u = i * size + j; j < size; j++, u++) row[j] -= error * upper[u]
-      }
-      for (let j = 0; j < size; j++) values[base + j] = row[j]
-    }
-  }
-
-  /** Marks the n lowest of the m columns that begin at column i of the strip, as they are compensated by then. */
-  private groupChooser(first: number, size: number, n: number, m: number) {
-    const weights = this.inverseSquares(first, size)
-    const scores = new Float64Array(size)
-    const lowest = new Uint8Array(size)
-    return (row: Float64Array, i: number, marks: Uint8Array, base: number): void => {
-      if (i % m !== 0) return
-      for (let j = i; j < i + m; j++) scores[j] = row[j] * row[j] * weights[j]
-      markLowestOfGroup(scores, lowest, i, n, m)
-      for (let j = i; j < i + m; j++) marks[base + j] = lowest[j]
-    }
-  }
-
   /** Writes the finished block into the layers and their masks. */
-  private store(start: number, width: number): void {
-    const { values, marks, cols } = this
+  private store(values: Float32Array, start: number, width: number): void {
     let from = 0
     for (const { weight, mask } of this.out) {
-      for (let to = start; to < weight.length; to += cols, from += width) {
-        dropMarked(mask, to, marks, from, width)
-        for (let j = 0; j < width; j++) weight[to + j] = values[from + j]
+      for (let to = start; to < weight.length; to += this.cols, from += width) {
+        dropMarked(mask, to, this.marks, from, width)
+        weight.set(values.subarray(from, from + width), to)
       }
     }
   }
@@ -246,7 +220,8 @@ function subtractStrip(values: Float32Array, width: number, at: number, size: nu
   }
 }
 
-/** The largest multiple of m that is at most STRIP_COLUMNS, or m if it is wider itself. */
-function stripColumns(m: number): number {
-  return Math.max(m, STRIP_COLUMNS - (STRIP_COLUMNS % m))
+/** Columns of a strip: under a pattern the largest multiple of m that is not more than usual, or m itself. */
+function stripColumns(target: SparsityTarget): number {
+  if (target.kind === 'unstructured') return STRIP_COLUMNS
+  return Math.max(target.m, STRIP_COLUMNS - (STRIP_COLUMNS % target.m))
 }
