@@ -11,7 +11,7 @@ import { type ModelProto, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchem
 import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { assertKnownOperators } from '../onnx/operators.ts'
 import { type OnnxModel, readOnnx } from '../onnx/read.ts'
-import { DATA_TYPE, elementCount, isFloating, readFloats, tensorBytes, transpose } from '../onnx/tensor.ts'
+import { byteLength, DATA_TYPE, elementCount, isFloating, readFloats, tensorBytes, transpose } from '../onnx/tensor.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import {
   configNumber,
@@ -28,6 +28,12 @@ import { createSession, dataTypeOf, tensorOfBytes } from './session.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13
+
+/** Operators of norms and products over the last axis: they never mix positions. */
+const POSITIONWISE: ReadonlySet<string> = new Set([
+  ...['Add', 'Cast', 'Div', 'Identity', 'LayerNormalization', 'MatMul', 'Mul', 'Pow', 'Reciprocal', 'ReduceMean'],
+  ...['Sqrt', 'Sub', 'Tanh'],
+])
 
 export interface LayerInfo {
   name: string
@@ -60,6 +66,7 @@ export class Decoder {
   private readonly threads: number
   private readonly sessions = new Map<string, Promise<ort.InferenceSession>>()
   private readonly parts = new Map<string, PartModel>()
+  private readonly buffers = new Map<number, Uint8Array<ArrayBuffer>>()
   /** Weights outside the blocks: embedding and head, read once (tied ones are one tensor). */
   private readonly outer = new Map<string, ort.Tensor>()
 
@@ -136,6 +143,17 @@ export class Decoder {
       }
     }
     return count
+  }
+
+  /** Whether the head computes each position's logits from that position of the stream alone. */
+  get headIsPositionwise(): boolean {
+    const { nodes } = this.cut.head
+    const own = new Set(nodes.flatMap((node) => this.index.nodes[node].output))
+    return nodes.every((node) => {
+      const { opType, input } = this.index.nodes[node]
+      const outside = input.filter((value) => !this.index.isConstant(value) && !own.has(value))
+      return POSITIONWISE.has(opType) && outside.every((value) => value === this.cut.head.enters)
+    })
   }
 
   private assertFloat32(): void {
@@ -223,27 +241,37 @@ export class Decoder {
     return tensorOfBytes(dataType, new Uint8Array(0), dims as number[])
   }
 
-  /** Runs one part on one batch: its own values and the stream at its end are added to `values`. */
+  /**
+   * Runs one part on one batch and returns the stream at its end and what it passes on.
+   * @param into - a tensor of the stream's shape that is no longer needed, to be written over
+   */
   async runPart(
-    part: Part | 'embedding' | 'head',
+    part: Part,
     values: Values,
     weights?: ReadonlyMap<string, ort.Tensor>,
+    into?: ort.Tensor,
   ): Promise<Values> {
-    const the = part === 'embedding' ? this.cut.embedding : part === 'head' ? this.cut.head : part
-    const { model, session } = await this.sessionOf(the, values)
-    const fed = await session.run(this.feeds(model, values, weights))
+    const { model, session } = await this.sessionOf(part, values)
+    const fetches = Object.fromEntries(
+      [...model.outputs].map(([value, name]) => [name, value === part.leaves ? (into ?? null) : null]),
+    )
+    const fed = await session.run(this.feeds(model, values, weights), fetches)
     const out: Values = new Map()
     for (const [value, name] of model.outputs) out.set(value, fed[name])
     return out
   }
 
-  /** Observes the inputs of a block's layers on one batch. For `gram`, `accumulated` [d, d] tensors are added to. */
+  /**
+   * Observes the inputs of a block's layers on one batch. For `gram`, the sums are added to `accumulated` [d, d] and
+   * written into `into`.
+   */
   async observe(
     block: number,
     values: Values,
     weights: ReadonlyMap<string, ort.Tensor>,
     observation: Observation,
     accumulated: readonly ort.Tensor[],
+    into: readonly ort.Tensor[],
   ): Promise<ort.Tensor[]> {
     const part = this.cut.blocks[block]
     const model = this.partModelOf(part, values)
@@ -253,7 +281,7 @@ export class Decoder {
     const feeds = this.feeds(model, values, weights)
     if (observation === 'gram') for (const [k, tensor] of accumulated.entries()) feeds[`acc${k}`] = tensor
     const needed = Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]]))
-    const out = await session.run(needed)
+    const out = await session.run(needed, Object.fromEntries(inputs.map((_, k) => [`stat${k}`, into[k] ?? null])))
     return inputs.map((_, k) => out[`stat${k}`])
   }
 
@@ -266,27 +294,47 @@ export class Decoder {
     return (await session.run(feeds)).log_probability
   }
 
-  /** Weights of a block as tensors to feed: the base's, layers replaced by `replaced` (row-major) where given. */
+  /**
+   * Weights of a block as tensors to feed: the base's, layers replaced by `replaced` (row-major) where given. They lie
+   * in buffers that the next call fills again.
+   */
   blockTensors(block: number, replaced?: BlockWeights): Map<string, ort.Tensor> {
     const { nodes, layers } = this.cut.blocks[block]
     const tensors = new Map<string, ort.Tensor>()
-    const put = (name: string, data: Float32Array) =>
-      tensors.set(name, new ort.Tensor('float32', data, this.index.initializers.get(name)?.dims))
     for (const [role, layer] of layers.entries()) {
-      if (replaced) put(layer.weight.name, this.storedLayout(layer, replaced[role]))
+      if (replaced) this.feedReplaced(layer, replaced[role], tensors)
     }
-    for (const node of nodes) this.collectWeights(node, tensors)
+    for (const node of nodes) this.feedBase(node, tensors)
     return tensors
   }
 
-  private collectWeights(node: number, tensors: Map<string, ort.Tensor>): void {
+  private feedReplaced(layer: Linear, weight: Float32Array, tensors: Map<string, ort.Tensor>): void {
+    const { name, dims } = layer.weight
+    const buffer = this.buffer(tensors.size, weight.byteLength)
+    const stored = new Float32Array(buffer.buffer)
+    if (layer.stored === 'out-in') stored.set(weight)
+    else transpose(weight, layer.rows, layer.cols, stored)
+    tensors.set(name, new ort.Tensor('float32', stored, dims))
+  }
+
+  private feedBase(node: number, tensors: Map<string, ort.Tensor>): void {
     for (const input of this.index.nodes[node].input) {
       const maker = this.index.maker(input)
-      if (maker !== undefined && this.index.isConstantNode(maker)) this.collectWeights(maker, tensors)
+      if (maker !== undefined && this.index.isConstantNode(maker)) this.feedBase(maker, tensors)
       const tensor = this.index.initializers.get(input)
-      if (tensor && !tensors.has(input))
-        tensors.set(input, tensorOfBytes(tensor.dataType, tensorBytes(tensor), tensor.dims))
+      if (tensor === undefined || tensors.has(input)) continue
+      const bytes = tensorBytes(tensor, this.buffer(tensors.size, byteLength(tensor)))
+      tensors.set(input, tensorOfBytes(tensor.dataType, bytes, tensor.dims))
     }
+  }
+
+  /** The buffer that this slot of a block's feed had last time, if it has the length. */
+  private buffer(slot: number, length: number): Uint8Array<ArrayBuffer> {
+    const known = this.buffers.get(slot)
+    if (known?.byteLength === length) return known
+    const made = new Uint8Array(length)
+    this.buffers.set(slot, made)
+    return made
   }
 
   private feeds(

@@ -9,7 +9,7 @@ import type { Observation } from './observe.ts'
 /** Tokens that pass through a block at once: enough for full-speed products, little enough for attention's memory. */
 export const BATCH_TOKENS = 1024
 /** Bytes of logits computed at once: the vocabulary is the widest thing in a model. */
-const LOGITS_BYTES = 128 * 2 ** 20
+const LOGITS_BYTES = 32 * 2 ** 20
 
 export interface Windows {
   /** Token ids, row-major [count, length]. */
@@ -52,7 +52,7 @@ export class Stream {
       const count = Math.min(perBatch, windows.count - first)
       const values = decoder.graphInputs(idsOf(windows, first, count), count, windows.length)
       const alike = batches.find((batch) => batch.count === count)?.values
-      for (const [name, tensor] of await decoder.runPart('embedding', values))
+      for (const [name, tensor] of await decoder.runPart(decoder.cut.embedding, values))
         values.set(name, sameOr(alike?.get(name), tensor))
       batches.push({ first, count, values })
     }
@@ -69,10 +69,15 @@ export class Stream {
   async pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
     const part = this.decoder.cut.blocks[block]
     const tensors = this.decoder.blockTensors(block, weights)
+    let spare: ort.Tensor | undefined
     for (const { values } of this.batches) {
       signal?.throwIfAborted()
-      for (const [name, tensor] of await this.decoder.runPart(part, values, tensors)) values.set(name, tensor)
+      const old = values.get(this.enters)
+      const fits = spare && old && spare.dims.join() === old.dims.join()
+      const made = await this.decoder.runPart(part, values, tensors, fits ? spare : undefined)
+      for (const [name, tensor] of made) values.set(name, tensor)
       values.delete(this.enters)
+      spare = old // what this batch has left behind takes the next one's output
     }
     this.enters = part.leaves
   }
@@ -82,12 +87,13 @@ export class Stream {
     const tensors = this.decoder.blockTensors(block)
     const { inputs } = this.decoder.forms[block]
     const sums = inputs.map((width) => new Float64Array(width))
-    let grams =
-      observation === 'gram' ? inputs.map((d) => new ort.Tensor('float32', new Float32Array(d * d), [d, d])) : []
+    const zeros = () => inputs.map((d) => new ort.Tensor('float32', new Float32Array(d * d), [d, d]))
+    let grams = observation === 'gram' ? zeros() : []
+    let spare = observation === 'gram' ? zeros() : []
     for (const { values } of this.batches) {
       signal?.throwIfAborted()
-      const stats = await this.decoder.observe(block, values, tensors, observation, grams)
-      if (observation === 'gram') grams = stats as typeof grams
+      const stats = await this.decoder.observe(block, values, tensors, observation, grams, spare)
+      if (observation === 'gram') [grams, spare] = [spare, grams]
       else for (const [k, sum] of sums.entries()) addTo(sum, stats[k].data as Float32Array)
     }
     return inputs.map((width, k) => {
@@ -101,21 +107,34 @@ export class Stream {
   /** Sum of -log P(token | tokens before it in its window) over all predictions, and how many there are. */
   async negativeLogLikelihood(signal?: AbortSignal): Promise<{ sum: number; tokens: number }> {
     const { windows, decoder } = this
-    const perRun = Math.max(1, Math.floor(LOGITS_BYTES / (4 * windows.length * Math.max(1, decoder.vocabulary))))
+    const { length } = windows
+    const fitting = Math.max(1, Math.floor(LOGITS_BYTES / (4 * Math.max(1, decoder.vocabulary))))
+    const span = decoder.headIsPositionwise ? Math.min(fitting, length) : length
     let sum = 0
     for (const { first, count, values } of this.batches) {
-      for (let from = 0; from < count; from += perRun) {
-        signal?.throwIfAborted()
-        const rows = Math.min(perRun, count - from)
-        const log = await decoder.logProbabilities(
-          this.slice(values, from, rows, count),
-          new ort.Tensor('int64', targetsOf(windows, first + from, rows), [rows, windows.length, 1]),
-        )
-        const data = log.data as Float32Array
-        for (let i = 0; i < data.length; i++) if (i % windows.length !== windows.length - 1) sum -= data[i]
+      for (let row = 0; row < count; row++) {
+        const window = this.slice(values, row, 1, count)
+        const targets = targetsOf(windows, first + row)
+        for (let from = 0; from < length; from += span) {
+          signal?.throwIfAborted()
+          const to = Math.min(length, from + span)
+          const some = span === length ? window : this.positions(window, from, to)
+          const wanted = new ort.Tensor('int64', targets.slice(from, to), [1, to - from, 1])
+          const log = (await decoder.logProbabilities(some, wanted)).data as Float32Array
+          for (let i = from; i < Math.min(to, length - 1); i++) sum -= log[i - from]
+        }
       }
     }
-    return { sum, tokens: windows.count * (windows.length - 1) }
+    return { sum, tokens: windows.count * (length - 1) }
+  }
+
+  /** Positions from..to of the stream of one window, for a head that looks at each position alone. */
+  private positions(values: Values, from: number, to: number): Values {
+    const stream = values.get(this.enters)
+    if (stream === undefined) throw new Error('the stream has not reached the head')
+    const width = stream.dims[stream.dims.length - 1]
+    const data = (stream.data as Float32Array).subarray(from * width, to * width)
+    return new Map([[this.enters, new ort.Tensor('float32', data, [1, to - from, width])]])
   }
 
   /** Logits of one window, [length, vocabulary]. */
@@ -123,7 +142,7 @@ export class Stream {
     const batch = this.batches.find(({ first, count }) => window >= first && window < first + count)
     if (batch === undefined) throw new RangeError(`window ${window} of ${this.windows.count}`)
     const values = this.slice(batch.values, window - batch.first, 1, batch.count)
-    const out = await this.decoder.runPart('head', values)
+    const out = await this.decoder.runPart(this.decoder.cut.head, values)
     return out.get(this.decoder.cut.head.leaves)?.data as Float32Array
   }
 
@@ -163,9 +182,7 @@ function idsOf({ ids, length }: Windows, first: number, count: number): BigInt64
   return BigInt64Array.from(ids.subarray(first * length, (first + count) * length), BigInt)
 }
 
-/** The next token of each; the last of a window has none and gets 0, which nobody counts. */
-function targetsOf({ ids, length }: Windows, first: number, count: number): BigInt64Array {
-  return BigInt64Array.from({ length: count * length }, (_, i) =>
-    i % length === length - 1 ? 0n : BigInt(ids[first * length + i + 1]),
-  )
+/** The next token of each position of a window; the last has none and gets 0, which nobody counts. */
+function targetsOf({ ids, length }: Windows, window: number): BigInt64Array {
+  return BigInt64Array.from({ length }, (_, i) => (i === length - 1 ? 0n : BigInt(ids[window * length + i + 1])))
 }

@@ -111,9 +111,8 @@ export function readFully(fd: number, path: string, offset: number, target: Uint
   }
 }
 
-/** The raw bytes of a tensor, freshly allocated and aligned for any element type. */
-export function tensorBytes(tensor: TensorRef): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(byteLength(tensor))
+/** The raw bytes of a tensor, aligned for any element type: in `out`, of that very length, or freshly allocated. */
+export function tensorBytes(tensor: TensorRef, out = new Uint8Array(byteLength(tensor))): Uint8Array<ArrayBuffer> {
   if (tensor.data.kind === 'file') readRange(tensor.data.path, tensor.data.offset, out)
   else out.set(tensor.data.bytes)
   return out
@@ -131,9 +130,13 @@ export function readFloats(tensor: TensorRef): Float32Array<ArrayBuffer> {
   return new Float32Array(tensorBytes(tensor).buffer)
 }
 
-/** The transpose of a row-major [rows, cols] matrix, as row-major [cols, rows]. */
-export function transpose(matrix: Float32Array, rows: number, cols: number): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(matrix.length)
+/** The transpose of a row-major [rows, cols] matrix, as row-major [cols, rows], in `out` or freshly allocated. */
+export function transpose(
+  matrix: Float32Array,
+  rows: number,
+  cols: number,
+  out = new Float32Array(matrix.length),
+): Float32Array<ArrayBuffer> {
   for (let top = 0; top < rows; top += TILE) {
     const bottom = Math.min(rows, top + TILE)
     for (let left = 0; left < cols; left += TILE) {
