@@ -1,0 +1,38 @@
+/** Limits of a running peer. Those of a protocol stand beside the protocol; MAX_GOSSIP_BYTES is one of the round. */
+
+/** Any free port on every interface. */
+export const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/0'
+/**
+ * What a gossip frame may have at the receiver. gossipsub goes deaf on a link after one frame beyond this, without
+ * a word, so no honest sender may ever reach it: the answer to an IWANT holds at most MAX_GOSSIP_MESSAGES, and the
+ * largest announcement 5,000 ids of 22 bytes.
+ */
+export const MAX_GOSSIP_FRAME_BYTES = 4 * 1024 * 1024
+/** Messages in one frame: with MAX_GOSSIP_BYTES each they stay below MAX_GOSSIP_FRAME_BYTES. */
+export const MAX_GOSSIP_MESSAGES = 2048
+/** A federation has one topic. */
+export const MAX_GOSSIP_SUBSCRIPTIONS = 16
+/** gossipsub's own figure for the ids of an announcement, of a request, and of an IDONTWANT. */
+export const MAX_GOSSIP_IDS = 5000
+/** GRAFT, PRUNE and the like of one frame: a topic has one of each. */
+export const MAX_GOSSIP_CONTROLS = 64
+/** Up to this many members everybody forwards everything to everybody; above, D as measured with 64 peers. */
+export const SMALL_FEDERATION = 8
+/** Above this many members announcements go to a quarter of the others a second instead of to all. */
+export const LAZY_GOSSIP_MEMBERS = 64
+/** Bytes of a message id in gossip: collisions are out of reach at 160 bits. */
+export const GOSSIP_ID_BYTES = 20
+/** How long a dial may take, all addresses together. */
+export const DIAL_TIMEOUT_MS = 10_000
+/** Sites behind one address connect at once when a federation starts: the default of 5 a second refuses them. */
+export const MIN_INBOUND_CONNECTIONS = 64
+/** A link that answers no ping for this long is dead; machines that prune are slow to answer. */
+export const PING_TIMEOUT_MS = 30_000
+/** Below libp2p's read buffer of 4 MiB: a paused stream whose window were larger would be reset. */
+export const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
+/** A stream that nobody drains is reset beyond this; our writers wait for `drain` long before. */
+export const MAX_WRITE_BUFFER_BYTES = 8 * 1024 * 1024
+/** Strangers that are told why they are refused, at once; more are cut off without a word. */
+export const MAX_STRANGERS = 16
+/** How long a stranger may stay: one refused acceptance takes two round trips. */
+export const STRANGER_STAY_MS = 10_000

@@ -1,0 +1,66 @@
+/** Small duties of everything that writes: durable files, and refusals in the words of a user. */
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { OutputError } from '../src/errors.ts'
+
+/** The code of a failed system call, or null for anything else that was thrown. */
+export function systemCode(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
+}
+
+/** A failed system call on a file of ours, as the refusal that the user reads. */
+export function unwritable(path: string, error: unknown): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_UNWRITABLE',
+    what: `${path} cannot be written (${systemCode(error) ?? String(error)})`,
+    hint: 'Choose a directory that this user may write to and that has space left.',
+    cause: error,
+  })
+}
+
+/** Makes a directory and its parents. @throws {OutputError} it cannot be made */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    throw unwritable(path, error)
+  }
+}
+
+/** Makes the names in a directory survive a power cut; directories cannot be synced on every system. */
+export async function syncDirectory(path: string): Promise<void> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path, constants.O_RDONLY)
+    await handle.sync()
+  } catch (error) {
+    const code = systemCode(error)
+    if (code !== 'EISDIR' && code !== 'EPERM' && code !== 'EINVAL') throw error
+  } finally {
+    await handle?.close()
+  }
+}
+
+/**
+ * Writes a file so that its name never stands for half of it: temporary file, fsync, rename, fsync of the
+ * directory.
+ * @throws {OutputError} the directory cannot be written to
+ */
+export async function writeDurably(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    const handle = await open(temporary, 'w', mode)
+    try {
+      await handle.writeFile(bytes)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, path)
+    await syncDirectory(dirname(path))
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw unwritable(path, error)
+  }
+}

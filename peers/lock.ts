@@ -1,0 +1,97 @@
+/**
+ * One process a data directory: two that sign with one key would vote twice. The lock is a file that holds
+ * the process id, made with O_EXCL; it counts only while that process is alive, so a crash leaves no trap.
+ */
+import { readFileSync, rmSync } from 'node:fs'
+import { open, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OutputError } from '../src/errors.ts'
+import { systemCode, unwritable } from './files.ts'
+
+/** In the data directory. */
+export const LOCK_FILE = 'lock'
+/** A second process that finds a stale lock removes it; two that race for it try again. */
+const ATTEMPTS = 3
+
+/** Directories that this very process holds: its own process id in a file proves nothing about them. */
+const held = new Set<string>()
+
+export interface DirectoryLock {
+  release(): Promise<void>
+}
+
+/** @throws {OutputError} another running process holds the directory, or it cannot be written to */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  const path = join(directory, LOCK_FILE)
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (await create(path)) return hold(path)
+    const owner = await ownerOf(path)
+    if (owner !== null) throw locked(directory, owner)
+    await rm(path, { force: true })
+  }
+  throw locked(directory, null)
+}
+
+async function create(path: string): Promise<boolean> {
+  try {
+    const handle = await open(path, 'wx', 0o600)
+    try {
+      await handle.writeFile(`${process.pid}\n`)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    throw unwritable(path, error)
+  }
+}
+
+function hold(path: string): DirectoryLock {
+  held.add(path)
+  // A process that exits without a word (an uncaught exception, a second Ctrl-C) still leaves no lock behind.
+  const onExit = () => {
+    try {
+      if (readFileSync(path, 'utf8').trim() === String(process.pid)) rmSync(path, { force: true })
+    } catch {
+      // nothing more can be done while exiting; the next process sees that this one is gone
+    }
+  }
+  process.once('exit', onExit)
+  return {
+    async release() {
+      process.off('exit', onExit)
+      held.delete(path)
+      await rm(path, { force: true })
+    },
+  }
+}
+
+/** The living process that holds a lock file; null where it is stale or has just gone. */
+async function ownerOf(path: string): Promise<number | null> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null
+    throw unwritable(path, error)
+  }
+  const pid = Number(text.trim())
+  if (!Number.isSafeInteger(pid) || pid <= 0) return null
+  if (pid === process.pid) return held.has(path) ? pid : null
+  try {
+    process.kill(pid, 0)
+    return pid
+  } catch (error) {
+    return systemCode(error) === 'EPERM' ? pid : null
+  }
+}
+
+function locked(directory: string, owner: number | null): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_LOCKED',
+    what: `${directory} is in use${owner === null ? '' : ` by process ${owner}`}`,
+    hint: 'One peer runs in a data directory: end that process, or choose another directory with --data.',
+  })
+}

@@ -1,0 +1,63 @@
+/**
+ * Blobs by id, from whoever has them: a server for what this peer holds, a client that pulls what it lacks from any
+ * connected neighbour and checks every chunk as it comes.
+ *
+ * @example
+ * node.handle(BLOB_PROTOCOL, blobServer({ source: store, clock, admits }).handle, { maxInboundStreams: MAX_STREAMS_PER_PEER })
+ * const blobs = blobClient({ neighbours, open, clock, random })
+ * await blobs.fetch(id, { maxBytes, create: () => store.writer(), signal })
+ */
+import type { PeerId, Stream } from '@libp2p/interface'
+import type { Clock } from '../stream/time.ts'
+import type { ChunkList } from './hash.ts'
+
+/** What the server reads from. Ids are lower-case hexadecimal. */
+export interface BlobSource {
+  /** Null: not held. */
+  chunks(id: string): Promise<ChunkList | null>
+  /** Chunk `index` of a blob that is held. */
+  read(id: string, index: number): Promise<Uint8Array>
+}
+
+/** Where the client puts what it has checked; chunks come in order. */
+export interface BlobSink {
+  write(chunk: Uint8Array): Promise<void>
+  /** All chunks have been written. */
+  commit(id: string, list: ChunkList): Promise<void>
+  /** The blob will not come. */
+  discard(): Promise<void>
+}
+
+export interface BlobServerComponents {
+  source: BlobSource
+  clock: Clock
+  /** Whether this peer may ask: members may, strangers may not. */
+  admits(peer: PeerId): boolean
+  /** A blob was asked for, whether held or not. */
+  onAsked?(id: string, peer: PeerId): void
+}
+
+export interface BlobClientComponents {
+  /** Connected members, in any order. */
+  neighbours(): PeerId[]
+  /** Opens a stream of the blob protocol. */
+  open(peer: PeerId, signal: AbortSignal): Promise<Stream>
+  clock: Clock
+  /** In [0, 1): spreads the load over the neighbours. */
+  random(): number
+  /** A neighbour served something that is not the blob: it is not asked again. */
+  onLiar?(peer: PeerId, error: Error): void
+}
+
+export interface FetchOptions {
+  /** The most that what names the blob allows. */
+  maxBytes: number
+  create(): BlobSink
+  signal: AbortSignal
+  /** A peer that has it if anybody has: asked first where it is a neighbour. */
+  author?: string
+}
+
+export { blobClient } from './client.ts'
+export { BLOB_PROTOCOL, MAX_STREAMS_PER_PEER } from './constants.ts'
+export { blobServer } from './server.ts'

@@ -1,0 +1,47 @@
+/** What can go wrong on any stream, whatever is spoken on it. The other side sees a reset, never these texts. */
+
+/** Nothing moved for as long as the protocol allows. The other side or the network is at fault. */
+export class DeadlineError extends Error {
+  static override name = 'DeadlineError'
+  override readonly name = 'DeadlineError'
+  readonly code = 'STREAM_DEADLINE'
+  readonly milliseconds: number
+  constructor(milliseconds: number) {
+    super(`nothing came for ${milliseconds} ms`)
+    this.milliseconds = milliseconds
+  }
+}
+
+/** A frame or message is longer than its protocol allows. The sender is at fault. */
+export class OversizeError extends Error {
+  static override name = 'OversizeError'
+  override readonly name = 'OversizeError'
+  readonly code = 'STREAM_OVERSIZE'
+  readonly bytes: number
+  readonly limit: number
+  constructor(bytes: number, limit: number) {
+    super(`${bytes} bytes where ${limit} are allowed`)
+    this.bytes = bytes
+    this.limit = limit
+  }
+}
+
+/** The stream ended in the middle of what was promised. The sender or the network is at fault. */
+export class CutShortError extends Error {
+  static override name = 'CutShortError'
+  override readonly name = 'CutShortError'
+  readonly code = 'STREAM_CUT_SHORT'
+  constructor(what: string) {
+    super(`the stream ended where ${what} should come`)
+  }
+}
+
+/** Bytes that are no message of the protocol. The sender is at fault. */
+export class MalformedError extends Error {
+  static override name = 'MalformedError'
+  override readonly name = 'MalformedError'
+  readonly code = 'STREAM_MALFORMED'
+  constructor(what: string, options?: ErrorOptions) {
+    super(what, options)
+  }
+}
