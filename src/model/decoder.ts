@@ -66,6 +66,7 @@ export class Decoder {
   private readonly threads: number
   private readonly sessions = new Map<string, Promise<ort.InferenceSession>>()
   private readonly parts = new Map<string, PartModel>()
+  private tail: Promise<unknown> = Promise.resolve()
   private readonly buffers = new Map<number, Uint8Array<ArrayBuffer>>()
   /** Weights outside the blocks: embedding and head, read once (tied ones are one tensor). */
   private readonly outer = new Map<string, ort.Tensor>()
@@ -294,9 +295,16 @@ export class Decoder {
     return (await session.run(feeds)).log_probability
   }
 
+  /** Work that uses a block's fed weights, one piece at a time: two streams of one decoder do not mix. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.tail.then(work)
+    this.tail = turn.catch(() => undefined)
+    return turn
+  }
+
   /**
    * Weights of a block as tensors to feed: the base's, layers replaced by `replaced` (row-major) where given. They lie
-   * in buffers that the next call fills again.
+   * in buffers that the next call fills again, so both belong inside `exclusive`.
    */
   blockTensors(block: number, replaced?: BlockWeights): Map<string, ort.Tensor> {
     const { nodes, layers } = this.cut.blocks[block]

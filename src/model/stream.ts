@@ -66,7 +66,11 @@ export class Stream {
   }
 
   /** Sends the stream through a block: base weights, or these. */
-  async pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
+  pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
+    return this.decoder.exclusive(() => this.passAlone(block, weights, signal))
+  }
+
+  private async passAlone(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
     const part = this.decoder.cut.blocks[block]
     const tensors = this.decoder.blockTensors(block, weights)
     let spare: ort.Tensor | undefined
@@ -83,7 +87,15 @@ export class Stream {
   }
 
   /** What the layers of a block with its base weights read, by distinct input; the stream stays where it is. */
-  async observe(block: number, observation: Observation, signal?: AbortSignal): Promise<InputStatistics[]> {
+  observe(block: number, observation: Observation, signal?: AbortSignal): Promise<InputStatistics[]> {
+    return this.decoder.exclusive(() => this.observeAlone(block, observation, signal))
+  }
+
+  private async observeAlone(
+    block: number,
+    observation: Observation,
+    signal?: AbortSignal,
+  ): Promise<InputStatistics[]> {
     const tensors = this.decoder.blockTensors(block)
     const { inputs } = this.decoder.forms[block]
     const sums = inputs.map((width) => new Float64Array(width))
