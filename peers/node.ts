@@ -15,7 +15,7 @@ import {
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type Identify, identify } from '@libp2p/identify'
-import type { Connection, Ed25519PrivateKey, Libp2p, PeerId } from '@libp2p/interface'
+import type { Connection, Ed25519PrivateKey, Libp2p, PeerId, Stream, StreamHandler } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
@@ -247,6 +247,18 @@ export class PeerNode {
   /** Members that have joined our topic, as far as known. */
   subscribers(): PeerId[] {
     return this.topic === null ? [] : this.libp2p.services.pubsub.getSubscribers(this.topic)
+  }
+
+  /** Answers streams of a protocol. @param maxStreams - of one neighbour at once; more are reset */
+  async handle(protocol: string, handler: StreamHandler, maxStreams: number): Promise<void> {
+    await this.libp2p.handle(protocol, handler, { maxInboundStreams: maxStreams, maxOutboundStreams: maxStreams })
+  }
+
+  /** A stream to a neighbour; nobody is dialled for it. @throws where there is no connection or no such protocol */
+  async open(peer: PeerId, protocol: string, signal: AbortSignal): Promise<Stream> {
+    const connection = this.libp2p.getConnections(peer).find(({ status }) => status === 'open')
+    if (connection === undefined) throw new Error(`${peer} is not connected`)
+    return connection.newStream(protocol, { signal })
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,236 @@
+/**
+ * Verifies offline what one peer kept: every signature and hash of the plan and the certificates, every contribution
+ * that the last certificate names, the merge computed again from them and the base model, and the written model byte
+ * for byte. What a member did is proven by signatures, what the federation computed by computing it again.
+ */
+import { createReadStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BlobHasher } from '../protocols/blob/hash.ts'
+import { MalformedMessageError, toHex } from '../protocols/encoding.ts'
+import { decodeSignedPlan, InvalidPlanError, type Plan } from '../protocols/plan.ts'
+import { type Certificate, certificateFault, certificateId, decodeCertificate } from '../protocols/round/certificate.ts'
+import { type Certified, type ManifestEntry, valueFault } from '../protocols/round/value.ts'
+import type { Engine } from '../src/engine/engine.ts'
+import type { BlockFile, ModelDescription } from '../src/engine/jobs.ts'
+import { CoppiceError, DivergedError, InputError } from '../src/errors.ts'
+import { mergedRoot } from '../src/merge/roots.ts'
+import { federationOf } from './federation.ts'
+
+export interface Verified {
+  /** The plan's id. */
+  federation: string
+  rounds: number
+  /** Signatures that were checked: acceptances, plan, certificates. */
+  signatures: number
+  root: string
+  ok: true
+}
+
+export interface VerifyInit {
+  engine: Engine
+  /** OUT of a peer: plan.cbor, certificates, contributions, model. */
+  dir: string
+  /** The base model's directory; its hash is known to be the plan's. */
+  base: string
+  signal?: AbortSignal
+  onProgress?: (done: number, total: number) => void
+}
+
+/** Reads and checks plan.cbor alone, so that a caller can find the base model it wants. */
+export function readSignedPlan(dir: string): { plan: Plan; signatures: number } {
+  const path = join(dir, 'plan.cbor')
+  return guarded(path, () => {
+    const { plan, signatures } = decodeSignedPlan(readKept(path))
+    return { plan, signatures: signatures.length + plan.acceptances.length }
+  })
+}
+
+/**
+ * @throws {InputError} VERIFY_MISSING: a file is not there
+ * @throws {DivergedError} VERIFY_FAILED: something differs; the message says what and where
+ */
+export async function verifyDirectory({ engine, dir, base, signal, onProgress }: VerifyInit): Promise<Verified> {
+  const { plan, signatures } = readSignedPlan(dir)
+  const description = await engine.run('describe', { dir: base }, { signal })
+  const certificates = readCertificates(dir, plan)
+  const { last, signed } = checkChain(dir, plan, description, certificates)
+  const scratch = mkdtempSync(join(tmpdir(), 'coppice-verify-'))
+  try {
+    const merged = await mergeAgain({
+      engine,
+      dir,
+      base,
+      plan,
+      last,
+      scratch,
+      signal,
+      onProgress,
+      blocks: description.blocks,
+    })
+    await checkModel(engine, base, join(dir, 'model'), merged, signal)
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+  return {
+    federation: toHex(plan.id),
+    rounds: certificates.length,
+    signatures: signatures + signed,
+    root: last.value.merged,
+    ok: true,
+  }
+}
+
+function readCertificates(dir: string, plan: Plan): Certificate[] {
+  const folder = join(dir, 'certificates')
+  if (!existsSync(folder)) throw missing(folder)
+  const names = readdirSync(folder)
+  if (names.length === 0) throw missing(join(folder, '1.cbor'))
+  const stray = names.find((name) => !/^[1-9]\d*\.cbor$/.test(name))
+  if (stray !== undefined) throw differs(join(folder, stray), 'is no certificate of a round')
+  return names.map((_, i) => {
+    const path = join(folder, `${i + 1}.cbor`)
+    return guarded(path, () => {
+      const certificate = decodeCertificate(readKept(path))
+      const fault = certificateFault(plan, certificate)
+      if (fault !== null) throw differs(path, `does not certify: wrong ${fault}`)
+      return certificate
+    })
+  })
+}
+
+/** Each certificate follows the one before. */
+function checkChain(
+  dir: string,
+  plan: Plan,
+  model: ModelDescription,
+  certificates: Certificate[],
+): { last: Certified; signed: number } {
+  const federation = federationOf(plan, model.blocks)
+  let last: Certified | null = null
+  let signed = 0
+  for (const [i, certificate] of certificates.entries()) {
+    const fault = valueFault(federation, last, certificate.value)
+    if (fault !== null) throw differs(join(dir, 'certificates', `${i + 1}.cbor`), `does not follow: ${fault}`)
+    last = { id: certificateId(certificate), value: certificate.value }
+    signed += certificate.signatures.length
+  }
+  if (last === null) throw missing(join(dir, 'certificates', '1.cbor'))
+  return { last, signed }
+}
+
+interface MergeAgain {
+  engine: Engine
+  dir: string
+  base: string
+  plan: Plan
+  last: Certified
+  scratch: string
+  blocks: number
+  signal?: AbortSignal
+  onProgress?: (done: number, total: number) => void
+}
+
+/** Checks the contributions and merges them again; returns the merged blocks. */
+async function mergeAgain({
+  engine,
+  dir,
+  base,
+  plan,
+  last,
+  scratch,
+  blocks,
+  signal,
+  onProgress,
+}: MergeAgain): Promise<BlockFile[]> {
+  const { pruner, target } = plan.offer
+  const folder = join(dir, 'contributions')
+  const { entries, merged: wanted } = last.value
+  await checkBlobs(folder, entries)
+  const merged: BlockFile[] = []
+  const roots: (Uint8Array | null)[] = []
+  for (let block = 0; block < blocks; block++) {
+    const paths = entries.filter((entry) => entry.block === block).map(({ root }) => join(folder, root))
+    if (paths.length === 0) {
+      roots.push(null)
+      continue
+    }
+    for (const path of paths) {
+      const reason = await engine.run('validate', { dir: base, pruner, target, block, path }, { signal })
+      if (reason !== null) throw differs(path, `is no valid contribution (${reason})`)
+    }
+    const out = join(scratch, `merged-${block}`)
+    const { root } = await engine.run(
+      'merge',
+      { dir: base, pruner, target, block, paths, out, previous: null },
+      { signal },
+    )
+    merged.push({ block, kind: 'merged', path: out })
+    roots.push(root)
+    onProgress?.(block + 1, blocks)
+  }
+  const root = toHex(mergedRoot(roots))
+  if (root !== wanted) throw differs(folder, `merges to ${root}, the certificate says ${wanted}`)
+  return merged
+}
+
+/** Every file is the blob that its name says, all that are named are there, and no others. */
+async function checkBlobs(folder: string, entries: readonly ManifestEntry[]): Promise<void> {
+  const wanted = new Set(entries.map(({ root }) => root))
+  for (const root of wanted) {
+    const path = join(folder, root)
+    if (!existsSync(path)) throw missing(path)
+    const hasher = new BlobHasher()
+    for await (const chunk of createReadStream(path)) hasher.update(chunk as Uint8Array)
+    const found = toHex(hasher.digest())
+    if (found !== root) throw differs(path, `holds other bytes than its name says (${found.slice(0, 8)}...)`)
+  }
+  const stray = readdirSync(folder).find((name) => !wanted.has(name))
+  if (stray !== undefined) throw differs(join(folder, stray), 'is named by no certificate')
+}
+
+async function checkModel(
+  engine: Engine,
+  base: string,
+  written: string,
+  weights: BlockFile[],
+  signal?: AbortSignal,
+): Promise<void> {
+  if (!existsSync(written)) throw missing(written)
+  const difference = await engine.run('compare', { dir: base, weights, written }, { signal })
+  if (difference !== null) throw differs(written, `is not what the contributions merge to: ${difference}`)
+}
+
+function readKept(path: string): Uint8Array {
+  if (!existsSync(path)) throw missing(path)
+  return readFileSync(path)
+}
+
+/** Damage that a decoder finds is a difference, not a bug. */
+function guarded<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof CoppiceError) throw error
+    if (error instanceof MalformedMessageError || error instanceof InvalidPlanError)
+      throw differs(path, error.message, error)
+    throw error
+  }
+}
+
+function missing(path: string): InputError {
+  return new InputError({
+    code: 'VERIFY_MISSING',
+    what: `${path} is missing`,
+    hint: 'Give verify the whole output directory of a peer: plan.cbor, certificates, contributions and model.',
+  })
+}
+
+function differs(path: string, why: string, cause?: unknown): DivergedError {
+  return new DivergedError({
+    code: 'VERIFY_FAILED',
+    what: `not verified: ${path} ${why}`,
+    hint: 'Do not use this model: fetch the output directory again from a member, and verify that.',
+    cause,
+  })
+}

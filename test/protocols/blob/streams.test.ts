@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import type { Stream } from '@libp2p/interface'
+import { systemClock } from '../../../peers/clock.ts'
+import type { PeerNode } from '../../../peers/node.ts'
+import { BlobStore } from '../../../peers/store.ts'
+import { BlobTooLargeError } from '../../../protocols/blob/errors.ts'
+import { blobId, CHUNK_BYTES } from '../../../protocols/blob/hash.ts'
+import {
+  BLOB_PROTOCOL,
+  type BlobClientComponents,
+  blobClient,
+  blobServer,
+  MAX_STREAMS_PER_PEER,
+} from '../../../protocols/blob/index.ts'
+import { encodeAnswer, encodeRequest } from '../../../protocols/blob/messages.ts'
+import { toHex } from '../../../protocols/encoding.ts'
+import { FrameStream } from '../../../protocols/stream/frames.ts'
+import type { Clock } from '../../../protocols/stream/time.ts'
+import { closeRosters, connect, temporaryDirectory, testNodes } from '../../peers/support.ts'
+
+/** Deadlines of a tenth of a second at most, so that what is slow is soon too slow. */
+const IMPATIENT: Clock = {
+  ...systemClock,
+  deadline: (ms, parent) => systemClock.deadline(Math.min(ms, 100), parent),
+}
+
+interface Site {
+  node: PeerNode
+  store: BlobStore
+}
+
+async function serve(node: PeerNode, store: BlobStore): Promise<void> {
+  const server = blobServer({ source: store, clock: systemClock, admits: (peer) => node.isMember(peer) })
+  await node.handle(BLOB_PROTOCOL, server.handle, MAX_STREAMS_PER_PEER)
+}
+
+/** Peer 0 asks; the others serve, each from its own store, or answer as a test says. */
+async function sites(context: TestContext, count: number): Promise<Site[]> {
+  const nodes = await testNodes(context, count)
+  for (const node of nodes.slice(1)) await connect(node, nodes[0])
+  closeRosters(nodes)
+  return Promise.all(
+    nodes.map(async (node) => {
+      const store = await BlobStore.open(await temporaryDirectory(context))
+      await serve(node, store)
+      return { node, store }
+    }),
+  )
+}
+
+function clientOf({ node }: Site, components: Partial<BlobClientComponents> = {}) {
+  return blobClient({
+    neighbours: () => node.neighbours(),
+    open: (peer, signal) => node.open(peer, BLOB_PROTOCOL, signal),
+    clock: systemClock,
+    random: Math.random,
+    ...components,
+  })
+}
+
+/** Replaces a server by one that reads the request and then does as it likes. */
+async function answerWith(site: Site, answer: (frames: FrameStream, stream: Stream) => Promise<void>): Promise<void> {
+  await site.node.libp2p.handle(
+    BLOB_PROTOCOL,
+    async (stream) => {
+      const frames = new FrameStream(stream, { signal: new AbortController().signal })
+      await frames.read()
+      await answer(frames, stream).catch(() => {})
+    },
+    { force: true },
+  )
+}
+
+/** A list frame and an answer for these bytes, as an honest server would begin. */
+async function honestHead(frames: FrameStream, store: BlobStore, id: string): Promise<void> {
+  const list = await store.chunks(id)
+  assert.ok(list)
+  await frames.write(encodeAnswer({ status: 'found', byteLength: list.byteLength }))
+  await frames.write(list.hashes)
+}
+
+const fetchOptions = (site: Site, maxBytes = 64 * CHUNK_BYTES) => ({
+  maxBytes,
+  create: () => site.store.writer(),
+  signal: AbortSignal.timeout(15_000),
+})
+
+test('blobs of all sizes around a chunk arrive as they were', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const client = clientOf(asker)
+  for (const size of [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 20 * CHUNK_BYTES + 7]) {
+    const bytes = new Uint8Array(randomBytes(size))
+    const id = await server.store.put(bytes)
+    await client.fetch(id, fetchOptions(asker))
+    assert.equal(asker.store.byteLength(id), size)
+    assert.equal(toHex(blobId(await asker.store.read(id))), id, `${size} bytes`)
+  }
+})
+
+test('many blobs at once stay within the streams that are allowed', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const client = clientOf(asker)
+  const ids = await Promise.all(Array.from({ length: 40 }, (_, i) => server.store.put(new Uint8Array(5000).fill(i))))
+  await Promise.all(ids.map((id) => client.fetch(id, fetchOptions(asker))))
+  assert.ok(ids.every((id) => asker.store.has(id)))
+})
+
+test('a blob that nobody has yet is asked for again until it is there', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const bytes = new Uint8Array(randomBytes(1000))
+  const asked = Promise.withResolvers<void>()
+  const watching = blobServer({
+    source: server.store,
+    clock: systemClock,
+    admits: () => true,
+    onAsked: () => asked.resolve(),
+  })
+  await server.node.libp2p.handle(BLOB_PROTOCOL, watching.handle, { force: true })
+  const fetched = clientOf(asker).fetch(toHex(blobId(bytes)), fetchOptions(asker))
+  await asked.promise
+  const id = await server.store.put(bytes)
+  await fetched
+  assert.ok(asker.store.has(id))
+})
+
+test('a corrupt server is named and left for an honest one, and what was good is kept', async (context) => {
+  const [asker, liar, honest] = await sites(context, 3)
+  const bytes = new Uint8Array(randomBytes(3 * CHUNK_BYTES))
+  const id = await liar.store.put(bytes)
+  const read = liar.store.read.bind(liar.store)
+  const corrupt: BlobStore['read'] = async (name: string, index?: number) => {
+    const chunk = await read(name, index ?? 0)
+    if (index === 2) chunk[17] ^= 1
+    return chunk
+  }
+  liar.store.read = corrupt
+  const liars: string[] = []
+  const chunks: number[] = []
+  const client = clientOf(asker, { onLiar: (peer) => void liars.push(peer.toString()) })
+  const writer = asker.store.writer()
+  const create = () => ({
+    ...writer,
+    write: (chunk: Uint8Array) => {
+      chunks.push(chunk.byteLength)
+      return writer.write(chunk)
+    },
+    commit: writer.commit.bind(writer),
+    discard: writer.discard.bind(writer),
+  })
+  const fetched = client.fetch(id, { ...fetchOptions(asker), create, author: liar.node.peerId })
+  await honest.store.put(bytes)
+  await fetched
+  assert.deepEqual(liars, [liar.node.peerId])
+  assert.equal(chunks.length, 3, 'no chunk is written twice')
+})
+
+test('a wrong list convicts the server, not the author', async (context) => {
+  const [asker, liar, honest] = await sites(context, 3)
+  const bytes = new Uint8Array(randomBytes(100))
+  const id = await honest.store.put(bytes)
+  const other = await liar.store.put(new Uint8Array(200))
+  await answerWith(liar, (frames) => honestHead(frames, liar.store, other))
+  const liars: string[] = []
+  const client = clientOf(asker, { onLiar: (peer) => void liars.push(peer.toString()) })
+  await client.fetch(id, { ...fetchOptions(asker, 100), author: liar.node.peerId })
+  assert.deepEqual(liars, [liar.node.peerId])
+})
+
+const hostile: Array<{
+  name: string
+  answer(frames: FrameStream, stream: Stream, site: Site, id: string): Promise<void>
+}> = [
+  { name: 'says nothing', answer: async () => {} },
+  { name: 'resets', answer: async (_, stream) => stream.abort(new Error('no')) },
+  { name: 'sends an unknown status', answer: (frames) => frames.write(Uint8Array.of(9)) },
+  {
+    name: 'claims a blob of 2^60 bytes',
+    answer: (frames) => frames.write(encodeAnswer({ status: 'found', byteLength: 2 ** 60 })),
+  },
+  {
+    name: 'sends a frame that is longer than any',
+    answer: async (_, stream) => void stream.send(Uint8Array.of(0xff, 0xff, 0x7f, 0)),
+  },
+  {
+    name: 'sends a length that never ends',
+    answer: async (_, stream) => void stream.send(new Uint8Array(16).fill(0xff)),
+  },
+  {
+    name: 'leaves a chunk out',
+    answer: async (frames, _, site, id) => {
+      await honestHead(frames, site.store, id)
+      await frames.close()
+    },
+  },
+  {
+    name: 'drips a byte at a time',
+    answer: async (frames, _, site, id) => {
+      await honestHead(frames, site.store, id)
+      for (let i = 0; i < 2000; i++) await frames.write(Uint8Array.of(0))
+    },
+  },
+  {
+    name: 'stops in the middle of a frame',
+    answer: async (_, stream) => void stream.send(Uint8Array.of(200, 1, 2, 3)),
+  },
+]
+
+for (const { name, answer } of hostile) {
+  test(`a server that ${name} is left for another`, async (context) => {
+    const [asker, bad, good] = await sites(context, 3)
+    const bytes = new Uint8Array(randomBytes(2 * CHUNK_BYTES))
+    const id = await good.store.put(bytes)
+    await bad.store.put(bytes)
+    await answerWith(bad, (frames, stream) => answer(frames, stream, bad, id))
+    const client = clientOf(asker, { clock: IMPATIENT })
+    await client.fetch(id, { ...fetchOptions(asker), author: bad.node.peerId })
+    assert.equal(toHex(blobId(await asker.store.read(id))), id)
+  })
+}
+
+test('a blob beyond what its author announced is given up', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const id = await server.store.put(new Uint8Array(101))
+  await assert.rejects(clientOf(asker).fetch(id, fetchOptions(asker, 100)), BlobTooLargeError)
+  await clientOf(asker).fetch(id, fetchOptions(asker, 101))
+})
+
+test('a fetch that is called off leaves nothing behind', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const id = await server.store.put(new Uint8Array(10 * CHUNK_BYTES))
+  const stop = new AbortController()
+  const writer = asker.store.writer()
+  let discarded = false
+  const create = () => ({
+    write: async (chunk: Uint8Array) => {
+      await writer.write(chunk)
+      stop.abort(new Error('enough'))
+    },
+    commit: writer.commit.bind(writer),
+    discard: async () => {
+      discarded = true
+      await writer.discard()
+    },
+  })
+  await assert.rejects(clientOf(asker).fetch(id, { maxBytes: 2 ** 30, create, signal: stop.signal }), /enough/)
+  assert.ok(discarded)
+})
+
+test('a server resets malformed requests and goes on serving', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const id = await server.store.put(new Uint8Array(10))
+  const good = encodeRequest({ id: Buffer.from(id, 'hex'), list: true, from: 0, count: 1 })
+  const requests = [
+    { name: 'short', bytes: good.subarray(1) },
+    { name: 'long', bytes: new Uint8Array(42) },
+    { name: 'unknown flag', bytes: Uint8Array.of(2, ...good.subarray(1)) },
+    { name: 'too many chunks', bytes: encodeRequest({ id: Buffer.from(id, 'hex'), list: true, from: 0, count: 17 }) },
+  ]
+  for (const { name, bytes } of requests) {
+    const [peer] = asker.node.neighbours()
+    const stream = await asker.node.open(peer, BLOB_PROTOCOL, AbortSignal.timeout(5000))
+    const frames = new FrameStream(stream, { signal: AbortSignal.timeout(5000) })
+    await frames.write(bytes)
+    await assert.rejects(frames.expect('an answer'), name)
+  }
+  await clientOf(asker).fetch(id, fetchOptions(asker))
+})
+
+test('a reader that stops reading holds the server to one window, not to the blob', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const id = await server.store.put(new Uint8Array(16 * CHUNK_BYTES))
+  let reads = 0
+  const read = server.store.read.bind(server.store)
+  const counting: BlobStore['read'] = (name: string, index?: number) => {
+    reads++
+    return read(name, index ?? 0)
+  }
+  server.store.read = counting
+  const [peer] = asker.node.neighbours()
+  const stream = await asker.node.open(peer, BLOB_PROTOCOL, AbortSignal.timeout(5000))
+  const frames = new FrameStream(stream, { signal: AbortSignal.timeout(10_000) })
+  await frames.write(encodeRequest({ id: Buffer.from(id, 'hex'), list: false, from: 0, count: 16 }))
+  await frames.read()
+  await frames.read()
+  assert.ok(reads <= 4, `${reads} chunks were read for a reader that takes none`)
+  stream.abort(new Error('enough'))
+})
