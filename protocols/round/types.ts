@@ -149,6 +149,8 @@ export interface RoundState {
   attempt: number
   /** The last certificate that was taken over, and the key of its merge. */
   last: (Certified & { manifest: Hash }) | null
+  /** The entries of the last certificate by placeInManifest. */
+  certified: Readonly<Record<number, ManifestEntry>>
   /** The certificate that is being taken over, in step `adopt`. */
   adopting: (Certified & { manifest: Hash }) | null
 
@@ -159,8 +161,8 @@ export interface RoundState {
 
   /** Commits by member and round; a second one at a place is in evidence, and both may be in a manifest. */
   commits: Readonly<Record<number, Readonly<Record<number, readonly Envelope[]>>>>
-  /** By id. */
-  lists: Readonly<Record<Hash, ListStatus>>
+  /** By member, round and id, as in `2/1/ab12...`: what is in a member's arc depends on all three. */
+  lists: Readonly<Record<string, ListStatus>>
   /** By block, then id. */
   contributions: Readonly<Record<number, Readonly<Record<Hash, ContributionStatus>>>>
   /** Merges of this round by key. */
@@ -179,6 +181,8 @@ export interface RoundState {
   /** The paper's validValue and validRound. */
   valid: { value: Hash; attempt: number } | null
   candidate: Candidate | null
+  /** The last attempt in which this peer proposed; -1: none in this round. */
+  proposed: number
 
   /** The wait for stragglers: not begun, running, over. */
   wait: 'none' | 'running' | 'over'
@@ -198,6 +202,8 @@ export interface RoundState {
   beat: number
   /** A catch-up was asked for in this status interval. */
   askedToCatchUp: boolean
+  /** In step `serve`: everybody has announced the last certificate. */
+  lingering: boolean
 }
 
 export type StepTimer = 'propose' | 'prevote' | 'precommit'

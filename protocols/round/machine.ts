@@ -1,0 +1,157 @@
+/**
+ * The round as a pure function. An event first changes what is known; then the rules are tried, in order, until none
+ * applies any more. The rules are those of Tendermint (Buchman, Kwon, Milosevic, "The latest gossip on BFT consensus",
+ * arXiv 1807.04938, algorithm 1) with the gathering of contributions before them and the merge within.
+ */
+import { onPrecommitTimeout, rulePrecommitted, ruleSkip } from './attempt.ts'
+import { onWaitOver, ruleProposalSeen, ruleQuorumCommitted, ruleReady, ruleStalled } from './collect.ts'
+import { onPruned } from './commit.ts'
+import { STATUS_INTERVAL_MS } from './constants.ts'
+import { isOpen, onHeld, onList, onValidated } from './contributions.ts'
+import { onCertificate, ruleAdopt, ruleDecide } from './decide.ts'
+import { onValue } from './judge.ts'
+import type { Envelope } from './messages.ts'
+import { rulePropose } from './propose.ts'
+import { receive } from './receive.ts'
+import { startRound } from './rounds.ts'
+import { onAsked, onServeTimer, ruleAllDone, startServing } from './serve.ts'
+import { onStatusTimer } from './status.ts'
+import { syncTimers, takeFired } from './timers.ts'
+import { emit, patch, roster, type Turn } from './turn.ts'
+import type { Context, Outcome, RoundEvent, RoundState } from './types.ts'
+import { isLast, manifestKey, placeInManifest } from './value.ts'
+import { onPrevoteTimeout, onProposeTimeout, ruleLock, rulePrevote, rulePrevoted } from './vote.ts'
+
+/** Before the event `start`. */
+export function initialState(context: Context): RoundState {
+  const members = context.federation.members
+  return {
+    step: 'collect',
+    round: 0,
+    attempt: 0,
+    last: null,
+    certified: {},
+    adopting: null,
+    pruning: null,
+    signed: [],
+    commits: {},
+    lists: {},
+    contributions: {},
+    merges: {},
+    values: {},
+    evidence: {},
+    attempts: [],
+    early: {},
+    locked: null,
+    valid: null,
+    candidate: null,
+    proposed: -1,
+    wait: 'none',
+    roundTicks: 0,
+    stalledTicks: 0,
+    due: [],
+    armed: [],
+    silence: new Array(members).fill(0),
+    announced: new Array(members).fill(null),
+    beat: 0,
+    askedToCatchUp: false,
+    lingering: false,
+  }
+}
+
+/** The next state, and what is to be done before the next event. Neither argument is written to. */
+export function step(context: Context, state: RoundState, event: RoundEvent): Outcome {
+  const turn: Turn = { context, state, effects: [] }
+  if (state.step === 'stopped') return { state, effects: [] }
+  apply(turn, event)
+  while (turn.state.step !== 'stopped' && RULES.some((rule) => rule(turn))) {}
+  syncTimers(turn)
+  return { state: turn.state, effects: turn.effects }
+}
+
+/** Each returns whether it applied. The first that does is followed by all of them again. */
+const RULES: ReadonlyArray<(turn: Turn) => boolean> = [
+  ruleDecide,
+  ruleAdopt,
+  ruleAllDone,
+  ruleSkip,
+  ruleQuorumCommitted,
+  ruleReady,
+  ruleProposalSeen,
+  ruleStalled,
+  rulePropose,
+  rulePrevote,
+  ruleLock,
+  rulePrevoted,
+  rulePrecommitted,
+]
+
+type Handlers = { [T in RoundEvent['type']]: (turn: Turn, event: Extract<RoundEvent, { type: T }>) => void }
+
+const HANDLERS: Handlers = {
+  start,
+  pruned: (turn, { round, root, list }) => onPruned(turn, round, root, list),
+  message: (turn, { envelope }) => receive(turn, envelope),
+  certificate: (turn, { certificate }) => onCertificate(turn, certificate),
+  list: onList,
+  value: (turn, { hash, value }) => onValue(turn, hash, value),
+  held: onHeld,
+  validated: onValidated,
+  merged: onMerged,
+  timer: (turn, { id }) => onTimer(turn, id),
+  asked: onAsked,
+}
+
+function apply<T extends RoundEvent['type']>(turn: Turn, event: Extract<RoundEvent, { type: T }>): void {
+  const handler = HANDLERS[event.type as T]
+  handler(turn, event)
+}
+
+function start(turn: Turn, { beat, certificate, log }: Extract<RoundEvent, { type: 'start' }>): void {
+  patch(turn, { beat, signed: [...log] })
+  emit(turn, { type: 'setTimer', id: 'status', ms: STATUS_INTERVAL_MS })
+  if (certificate === null) {
+    startRound(turn, 1)
+    return
+  }
+  const { id, value } = certificate
+  patch(turn, {
+    round: value.round,
+    last: { id, value, manifest: manifestKey(value.previous, value.entries) },
+    certified: Object.fromEntries(value.entries.map((entry) => [placeInManifest(entry), entry])),
+  })
+  if (isLast(turn.context.federation, value)) startServing(turn)
+  else startRound(turn, value.round + 1)
+}
+
+function onMerged(turn: Turn, { manifest, root, moved, bits }: Extract<RoundEvent, { type: 'merged' }>): void {
+  if (turn.state.merges[manifest] !== 'running') return
+  patch(turn, { merges: { ...turn.state.merges, [manifest]: { root, moved, bits } } })
+}
+
+const TIMERS: Readonly<Record<string, (turn: Turn, id: string) => void>> = {
+  status: onStatusTimer,
+  wait: onWaitOver,
+  serve: onServeTimer,
+  linger: onServeTimer,
+  propose: (turn, id) => takeFired(turn, 'propose', id) && onProposeTimeout(turn),
+  prevote: (turn, id) => takeFired(turn, 'prevote', id) && onPrevoteTimeout(turn),
+  precommit: (turn, id) => takeFired(turn, 'precommit', id) && onPrecommitTimeout(turn),
+}
+
+/** Ids begin with a name: `precommit/3/0` is round 3, attempt 0. */
+function onTimer(turn: Turn, id: string): void {
+  TIMERS[id.split('/')[0]]?.(turn, id)
+}
+
+/**
+ * The messages by which a member that missed them gets to where this peer is: what anti-entropy compares and sends.
+ * Commits that no certificate covers yet, evidence, and the votes of this round.
+ */
+export function heldMessages(context: Context, state: RoundState): Envelope[] {
+  const turn: Turn = { context, state, effects: [] }
+  const commits = roster(turn).flatMap((member) => Object.values(state.commits[member] ?? {}).flat())
+  const open = commits.filter((commit) => isOpen(turn, commit))
+  const votes = state.attempts.flatMap(({ proposal, prevotes, precommits }) => [proposal, ...prevotes, ...precommits])
+  return [...open, ...Object.values(state.evidence), ...votes].filter((envelope) => envelope != null)
+}

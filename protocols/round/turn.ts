@@ -1,0 +1,104 @@
+/** One call of the machine: the state as it changes, the effects as they gather. States themselves are never written to. */
+import { faultsOf, quorumOf } from '../offer.ts'
+import type { BindingBody, Hash } from './messages.ts'
+import { placeOf } from './messages.ts'
+import type { AttemptRecord, Context, Effect, ExitReason, RoundState } from './types.ts'
+
+export interface Turn {
+  readonly context: Context
+  state: RoundState
+  readonly effects: Effect[]
+}
+
+export function patch(turn: Turn, changes: Partial<RoundState>): void {
+  turn.state = { ...turn.state, ...changes }
+}
+
+export function emit(turn: Turn, effect: Effect): void {
+  turn.effects.push(effect)
+}
+
+export function note(turn: Turn, text: string): void {
+  emit(turn, { type: 'note', text })
+}
+
+/** Ends everything. */
+export function exit(turn: Turn, reason: ExitReason, detail: string): void {
+  patch(turn, { step: 'stopped' })
+  emit(turn, { type: 'exit', reason, detail })
+}
+
+export function quorum({ context }: Turn): number {
+  return quorumOf(context.federation.members)
+}
+
+/** So many members that one of them must be honest. */
+export function oneHonest({ context }: Turn): number {
+  return faultsOf(context.federation.members) + 1
+}
+
+/** Indices of the whole roster. */
+export function roster({ context }: Turn): number[] {
+  return Array.from({ length: context.federation.members }, (_, member) => member)
+}
+
+/** Whether the last certificate excludes a member: it neither proposes nor votes nor contributes any more. */
+export function isExcluded({ state }: Turn, member: number): boolean {
+  return state.last?.value.excluded.includes(member) ?? false
+}
+
+/** Whether this peer knows that a member has equivocated, from a certificate or from evidence. */
+export function isDishonest(turn: Turn, member: number): boolean {
+  return turn.state.evidence[member] !== undefined || isExcluded(turn, member)
+}
+
+/** Who proposes in an attempt of the current round: the members that are not excluded take turns. */
+export function proposerOf(turn: Turn, attempt: number): number {
+  const active = roster(turn).filter((member) => !isExcluded(turn, member))
+  return active[(turn.state.round - 1 + attempt) % active.length]
+}
+
+/** Whether the machine is in one of the steps in which it votes, or waits to. */
+export function isVoting({ step }: RoundState): boolean {
+  return step === 'collect' || step === 'propose' || step === 'prevote' || step === 'precommit'
+}
+
+/** What was heard of an attempt. */
+export function attemptRecord(turn: Turn, attempt: number): AttemptRecord {
+  return turn.state.attempts[attempt] ?? { proposal: null, prevotes: [], precommits: [] }
+}
+
+/** What this peer has signed at the place of this body, if anything. */
+export function signedAt({ state }: Turn, body: BindingBody): BindingBody | null {
+  const place = placeOf(body)
+  for (const earlier of state.signed) {
+    if (earlier.type !== 'status' && earlier.type !== 'evidence' && placeOf(earlier) === place) return earlier
+  }
+  return null
+}
+
+/**
+ * Signs what binds this peer: written down first, then sent. At a place where it has signed already, nothing
+ * happens: what was signed stands, and the machine goes on from it.
+ */
+export function signOnce(turn: Turn, body: BindingBody): BindingBody {
+  const earlier = signedAt(turn, body)
+  if (earlier !== null) return earlier
+  patch(turn, { signed: [...turn.state.signed, body] })
+  emit(turn, { type: 'persist', body })
+  emit(turn, { type: 'send', body })
+  return body
+}
+
+/** Eight digits of a hash, or nil: for notes. */
+export function short(hash: Hash | null): string {
+  return hash === null ? 'nil' : hash.slice(0, 8)
+}
+
+/** Sets an index of an array that may be shorter, in a copy. */
+export function withIndex<T>(list: readonly T[], index: number, item: T, empty: T): T[] {
+  const copy = [...list]
+  while (copy.length <= index) copy.push(empty)
+  copy[index] = item
+  return copy
+}
