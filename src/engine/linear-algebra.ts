@@ -21,8 +21,6 @@ export interface ProductOptions {
   /** Use the transpose of this factor. */
   transposeA?: boolean
   transposeB?: boolean
-  /** Where to write the result, [rows * cols]; a new array by default. It may not overlap an operand. */
-  into?: Float32Array
 }
 
 export interface LinearAlgebraSettings {
@@ -82,13 +80,13 @@ export class LinearAlgebra {
       const shapes = [a, b, ...(c ? [c] : [])].map((matrix) => `${matrix.rows} x ${matrix.cols}`).join(', ')
       throw new RangeError(`matrices do not fit each other: ${shapes}`)
     }
-    const data = options.into ?? new Float32Array(rows * cols)
     const feeds: Record<string, ort.Tensor> = { a: tensor(a), b: tensor(b) }
     if (c !== null) feeds['c'] = tensor(c)
     const session = this.sessions.get(kindOf(transposeA, transposeB, c !== null))
     if (session === undefined) throw new Error('no such product')
-    await session.run(feeds, { y: tensor({ data, rows, cols }) })
-    return { data, rows, cols }
+    // The binding copies an output into a new array even where it is given one, so it is given none.
+    const { y } = await session.run(feeds)
+    return { data: y.data as Float32Array, rows, cols }
   }
 }
 

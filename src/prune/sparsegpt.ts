@@ -89,12 +89,10 @@ class Sweep {
   private readonly linear: LinearAlgebra
   /** E [cols, R]: e where a weight became zero, else 0. */
   private readonly errors: Float32Array
-  /** The columns of the block, [R, width], as they were and as compensated so far; which of them become zeros. */
+  /** Columns of a block as they were, [R, width]. */
   private readonly base: Float32Array
-  private readonly values: Float32Array
+  /** 1 where a weight of the block becomes zero. */
   private readonly marks: Uint8Array
-  /** The product E^T U of a strip, [R, size]. */
-  private readonly correction: Float32Array
   private readonly selector: LowestSelector
 
   constructor(
@@ -117,9 +115,7 @@ class Sweep {
     this.out = layers.map(({ weight }) => ({ weight: new Float32Array(weight.length), mask: newMask(weight.length) }))
     this.errors = new Float32Array(cols * rows)
     this.base = new Float32Array(rows * width)
-    this.values = new Float32Array(rows * width)
     this.marks = new Uint8Array(rows * width)
-    this.correction = new Float32Array(rows * Math.min(width, stripColumns(target)))
     this.selector = new LowestSelector(target.kind === 'unstructured' ? tallest * width : 0)
   }
 
@@ -134,10 +130,9 @@ class Sweep {
       const first = start + at
       const size = Math.min(most, width - at)
       if (at > 0) {
-        const correction = this.correction.subarray(0, rows * size)
         const factors = [this.errorsOf(start, at), this.upperOf(start, at, first, size)] as const
-        await this.linear.multiply(...factors, { transposeA: true, into: correction })
-        subtractStrip(values, width, at, size, correction)
+        const { data } = await this.linear.multiply(...factors, { transposeA: true })
+        subtractStrip(values, width, at, size, data)
       }
       const strip = new Strip(factor.upper, cols, first, size, pattern)
       strip.sweep({ rows, width, values, marks }, at, errors.subarray(first * rows, (first + size) * rows))
@@ -159,11 +154,9 @@ class Sweep {
       if (factor.dead[start + j] === 1) for (let at = j; at < to; at += width) base[at] = 0
     }
     if (start === 0) return base
-    const into = this.values.subarray(0, rows * width)
     const matrix = { data: base, rows, cols: width }
     const factors = [this.errorsOf(0, start), this.upperOf(0, start, start, width)] as const
-    await this.linear.multiplySubtract(matrix, ...factors, { transposeA: true, into })
-    return into
+    return (await this.linear.multiplySubtract(matrix, ...factors, { transposeA: true })).data
   }
 
   /** Rows [first, first + count) of E: the errors of so many columns. */
