@@ -3,23 +3,23 @@
  * injected (protocols/stream/time.ts says what they may ask of them).
  */
 
+import { composed } from '../protocols/stream/composed.ts'
 import { DeadlineError } from '../protocols/stream/errors.ts'
 import type { Clock, Deadline } from '../protocols/stream/time.ts'
-import { composeSignals } from './composed-signal.ts'
 
 export const systemClock: Clock = { now: () => performance.now(), deadline, pause }
 
 function deadline(milliseconds: number, parent?: AbortSignal): Deadline {
   const late = new AbortController()
-  const composed = composeSignals(parent, late.signal)
+  const both = composed(parent, late.signal)
   const expire = () => late.abort(new DeadlineError(milliseconds))
   let timer = setTimeout(expire, milliseconds)
   const clear = () => {
     clearTimeout(timer)
-    composed.clear()
+    both.clear()
   }
   return {
-    signal: composed.signal,
+    signal: both.signal,
     restart() {
       clearTimeout(timer)
       timer = setTimeout(expire, milliseconds)

@@ -10,7 +10,7 @@ export interface ComposedSignal extends Disposable {
 }
 
 /** Aborts with the reason of the first parent that aborts. Clear it when the work that it guards is over. */
-export function composeSignals(...parents: (AbortSignal | undefined)[]): ComposedSignal {
+export function composed(...parents: (AbortSignal | undefined)[]): ComposedSignal {
   const controller = new AbortController()
   const abort = (event: Event) => {
     clear()

@@ -1,0 +1,45 @@
+/**
+ * Founding: n peers become the members of one plan. The founder is a mailbox: it hands out the offer, gathers
+ * acceptances, puts them in order and passes signatures around. It can withhold, but not choose what is signed: every
+ * member checks offer, acceptances and signatures itself. A member that cannot reach the founder reaches a neighbour
+ * that passes its stream on (founding/relay.ts).
+ *
+ * @example
+ * const founding = foundingServer({ offer, secret, own, addresses, sign, clock, onJoined })
+ * await node.handle(FOUNDING_PROTOCOL, founding.handle, MAX_FOUNDING_STREAMS)
+ * const { plan, signatures, addresses } = await founding.founded(signal)
+ *
+ * // elsewhere
+ * const offer = await fetchOffer(invitation, components)
+ * const { plan, signatures, addresses } = await joinFounding(offer, acceptance, components)
+ */
+import type { Connection, Stream } from '@libp2p/interface'
+import type { Plan, PlanSignature } from '../plan.ts'
+import type { Clock } from '../stream/time.ts'
+import type { MemberAddresses } from './messages.ts'
+
+/** A plan that all members have signed. */
+export interface Founded {
+  plan: Plan
+  /** In the roster's order. */
+  signatures: Uint8Array[]
+  addresses: MemberAddresses[]
+}
+
+/** Signs a plan, durably at most one an offer. */
+export type PlanSigner = (plan: Plan) => Promise<PlanSignature>
+
+export type StreamHandler = (stream: Stream, connection: Connection) => Promise<void>
+
+export interface FoundingComponents {
+  /** Opens a stream of the founding protocol to the founder, or to the neighbour that passes it on. */
+  open(signal: AbortSignal): Promise<Stream>
+  clock: Clock
+  signal: AbortSignal
+}
+
+export { fetchOffer, joinFounding } from './client.ts'
+export { FOUNDING_PROTOCOL, MAX_FOUNDING_STREAMS } from './constants.ts'
+export type { MemberAddresses } from './messages.ts'
+export { foundingRelay } from './relay.ts'
+export { type FoundingServer, foundingServer } from './server.ts'

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { multiaddr } from '@multiformats/multiaddr'
+import { systemClock } from '../../../peers/clock.ts'
+import { identityFromSeed } from '../../../peers/identity.ts'
+import type { PeerNode } from '../../../peers/node.ts'
+import { makeAcceptance } from '../../../protocols/acceptance.ts'
+import { equalBytes } from '../../../protocols/encoding.ts'
+import { SIGNING_TIMEOUT_MS } from '../../../protocols/founding/constants.ts'
+import { Conversation } from '../../../protocols/founding/conversation.ts'
+import {
+  FOUNDING_PROTOCOL,
+  type Founded,
+  type FoundingComponents,
+  type FoundingServer,
+  fetchOffer,
+  foundingRelay,
+  foundingServer,
+  joinFounding,
+  MAX_FOUNDING_STREAMS,
+} from '../../../protocols/founding/index.ts'
+import { encodeFounding } from '../../../protocols/founding/messages.ts'
+import { makeOffer, type Offer, type SealedOffer } from '../../../protocols/offer.ts'
+import { decodeSignedPlan, encodeSignedPlan, signPlan } from '../../../protocols/plan.ts'
+import { type Signer, signerOf } from '../../../protocols/signing.ts'
+import { FrameStream } from '../../../protocols/stream/frames.ts'
+import { writeMessage } from '../../../protocols/stream/messages.ts'
+import type { Clock } from '../../../protocols/stream/time.ts'
+import { testNodes } from '../../peers/support.ts'
+
+const SECRET = new Uint8Array(16).fill(7)
+
+function offerOf(founder: Signer, fields: Partial<Offer> = {}): SealedOffer {
+  return makeOffer({
+    founder: founder.peerId,
+    nonce: new Uint8Array(16).fill(1),
+    model: { name: 'tiny', hash: new Uint8Array(32).fill(2), parameters: 1000, blocks: 4 },
+    pruner: 'wanda',
+    target: { kind: 'unstructured', ppm: 500_000 },
+    rounds: 1,
+    untilChange: null,
+    sample: 1_000_000,
+    windows: 1,
+    window: 8,
+    members: 3,
+    roundTimeoutMs: null,
+    ...fields,
+  })
+}
+
+interface Site {
+  node: PeerNode
+  signer: Signer
+  name: string
+}
+
+interface Scene {
+  sites: Site[]
+  offer: SealedOffer
+  server: FoundingServer
+  joined: Array<[number, number]>
+  signal: AbortSignal
+}
+
+/** A founder and joiners that know its address; nobody has joined yet. */
+async function scene(
+  context: TestContext,
+  { members = 3, joiners = members - 1, clock = systemClock, signs = true } = {},
+): Promise<Scene> {
+  const nodes = await testNodes(context, 1 + joiners)
+  const sites = await Promise.all(
+    nodes.map(async (node, i) => {
+      const { raw } = await identityFromSeed(context.name, i)
+      return { node, signer: signerOf(raw), name: `site ${i}` }
+    }),
+  )
+  const { node, signer, name } = sites[0]
+  const offer = offerOf(signer, { members })
+  const joined: Array<[number, number]> = []
+  const own = makeAcceptance(signer, { offer: offer.hash, secret: SECRET, site: name, capacity: 1_000_000 })
+  const server = foundingServer({
+    offer,
+    secret: SECRET,
+    own,
+    addresses: node.listenAddresses(),
+    sign: signs ? async (plan) => signPlan(signer, plan) : () => new Promise(() => {}),
+    clock,
+    onJoined: (count, of) => void joined.push([count, of]),
+  })
+  await node.handle(FOUNDING_PROTOCOL, server.handle, MAX_FOUNDING_STREAMS)
+  return { sites, offer, server, joined, signal: AbortSignal.timeout(20_000) }
+}
+
+async function componentsOf({ node }: Site, via: Site, signal: AbortSignal): Promise<FoundingComponents> {
+  const connection = await node.dial(multiaddr(via.node.listenAddresses()[0]), signal)
+  const open = (stop: AbortSignal) => connection.newStream(FOUNDING_PROTOCOL, { signal: stop })
+  return { open, clock: systemClock, signal }
+}
+
+interface JoinOptions {
+  via?: Site
+  secret?: Uint8Array
+  onWaiting?(joined: number, members: number): void
+  signal?: AbortSignal
+}
+
+async function join(scene: Scene, index: number, options: JoinOptions = {}): Promise<Founded> {
+  const { via = scene.sites[0], secret = SECRET, onWaiting } = options
+  const site = scene.sites[index]
+  const components = await componentsOf(site, via, options.signal ?? scene.signal)
+  const offer = await fetchOffer(scene.offer.hash, components)
+  const acceptance = makeAcceptance(site.signer, { offer: offer.hash, secret, site: site.name, capacity: 500_000 })
+  const sign = async (plan: Founded['plan']) => signPlan(site.signer, plan)
+  const addresses = site.node.listenAddresses()
+  return joinFounding({ offer, secret: SECRET, acceptance, addresses, sign, onWaiting }, components)
+}
+
+test('all members end with one plan and all signatures over it', async (context) => {
+  const all = await scene(context)
+  const results = await Promise.all([all.server.founded(all.signal), join(all, 1), join(all, 2)])
+  const [{ plan }] = results
+  assert.equal(plan.members.length, 3)
+  for (const { plan: other, signatures, addresses } of results) {
+    assert.ok(equalBytes(other.id, plan.id))
+    assert.equal(decodeSignedPlan(encodeSignedPlan({ plan: other, signatures })).signatures.length, 3)
+    assert.equal(addresses.length, 3)
+    assert.ok(addresses.every(({ addresses: own }) => own.length > 0))
+  }
+  assert.deepEqual(all.joined.at(-1), [3, 3])
+})
+
+test('who waits hears how many have joined, and one that leaves frees its seat', async (context) => {
+  const all = await scene(context, { members: 4, joiners: 4 })
+  const founded = all.server.founded(all.signal)
+  const heard: number[] = []
+  const grown = Promise.withResolvers<void>()
+  const shrunk = Promise.withResolvers<void>()
+  const onWaiting = (joined: number) => {
+    heard.push(joined)
+    if (joined === 3) grown.resolve()
+    if (joined === 2 && heard.includes(3)) shrunk.resolve()
+  }
+  const staying = join(all, 1, { onWaiting })
+  const leave = new AbortController()
+  const leaving = join(all, 4, { signal: leave.signal })
+  await grown.promise
+  leave.abort(new Error('changed its mind'))
+  await assert.rejects(leaving, /changed its mind/)
+  await shrunk.promise
+  const results = await Promise.all([founded, staying, join(all, 2), join(all, 3)])
+  assert.deepEqual(results[0].plan.members.map(({ site }) => site).sort(), ['site 0', 'site 1', 'site 2', 'site 3'])
+})
+
+test('a wrong secret, an unknown offer, a second time and one too many are refused', async (context) => {
+  const all = await scene(context, { members: 3, joiners: 3 })
+  const founded = all.server.founded(all.signal)
+  await assert.rejects(join(all, 1, { secret: new Uint8Array(16) }), { code: 'REFUSED_INVITATION', exit: 4 })
+  const components = await componentsOf(all.sites[1], all.sites[0], all.signal)
+  await assert.rejects(fetchOffer(new Uint8Array(32), components), { code: 'REFUSED_OFFER', exit: 4 })
+  const waiting = Promise.withResolvers<void>()
+  const first = join(all, 1, { onWaiting: () => waiting.resolve() })
+  await waiting.promise
+  await assert.rejects(join(all, 1), { code: 'REFUSED_MEMBER', exit: 4 })
+  await Promise.all([join(all, 2), first, founded])
+  await assert.rejects(join(all, 3), { code: 'REFUSED_FULL', exit: 4 })
+})
+
+test('another version is refused with the version that is wanted', async (context) => {
+  const all = await scene(context)
+  const { open } = await componentsOf(all.sites[1], all.sites[0], all.signal)
+  const conversation = new Conversation(await open(all.signal), all.signal)
+  await conversation.send({ type: 'ask', version: 2, offer: all.offer.hash })
+  assert.deepEqual(await conversation.fromFounder(), { type: 'refused', reason: 'version', version: 1 })
+})
+
+test('an offer that was edited on the way is refused by the joiner', async (context) => {
+  const all = await scene(context)
+  const edited = offerOf(all.sites[0].signer, { windows: 1000 })
+  await all.sites[0].node.libp2p.handle(
+    FOUNDING_PROTOCOL,
+    async (stream) => {
+      const conversation = new Conversation(stream, all.signal)
+      await conversation.fromJoiner()
+      await conversation.send({ type: 'offer', offer: edited.bytes })
+    },
+    { force: true },
+  )
+  await assert.rejects(join(all, 1), { code: 'REFUSED_EDITED_OFFER', exit: 4 })
+})
+
+test('a founder that is gone is a network error', async (context) => {
+  const all = await scene(context)
+  const waiting = Promise.withResolvers<void>()
+  const joining = join(all, 1, { onWaiting: () => waiting.resolve() })
+  await waiting.promise
+  await all.sites[0].node.stop()
+  await assert.rejects(joining, { code: 'NETWORK_FOUNDER_GONE', exit: 5 })
+})
+
+test('a founder without all signatures in time gives up, and so do the members', async (context) => {
+  const late = new AbortController()
+  // The one deadline of the founder's minute, under the test's control.
+  const clock: Clock = {
+    ...systemClock,
+    deadline: (ms, parent) => {
+      if (ms !== SIGNING_TIMEOUT_MS) return systemClock.deadline(ms, parent)
+      return { signal: late.signal, restart() {}, clear() {}, [Symbol.dispose]() {} }
+    },
+  }
+  const all = await scene(context, { members: 2, clock, signs: false })
+  const founded = all.server.founded(all.signal)
+  const site = all.sites[1]
+  const components = await componentsOf(site, all.sites[0], all.signal)
+  const acceptance = makeAcceptance(site.signer, { offer: all.offer.hash, secret: SECRET, site: 'a', capacity: 1 })
+  const sign = async (plan: Founded['plan']) => {
+    queueMicrotask(() => late.abort())
+    return signPlan(site.signer, plan)
+  }
+  const joined = joinFounding({ offer: all.offer, secret: SECRET, acceptance, addresses: [], sign }, components)
+  await Promise.all([
+    assert.rejects(founded, { code: 'NO_AGREEMENT_SIGNATURES', exit: 6 }),
+    assert.rejects(joined, { code: 'NO_AGREEMENT_SIGNATURES', exit: 6 }),
+  ])
+})
+
+test('a member that sees only another joiner is founded through it', async (context) => {
+  const all = await scene(context, { members: 4 })
+  const founded = all.server.founded(all.signal)
+  for (const i of [1, 2]) {
+    const towards = await componentsOf(all.sites[i], all.sites[i - 1], all.signal)
+    const relay = foundingRelay({ open: towards.open, clock: systemClock, signal: all.signal })
+    await all.sites[i].node.handle(FOUNDING_PROTOCOL, relay, MAX_FOUNDING_STREAMS)
+  }
+  const results = await Promise.all([founded, ...[1, 2, 3].map((i) => join(all, i, { via: all.sites[i - 1] }))])
+  assert.equal(new Set(results.map(({ plan }) => plan.id.join())).size, 1)
+  assert.deepEqual(all.sites[3].node.libp2p.getPeers().map(String), [all.sites[2].node.peerId])
+})
+
+test('a refusal comes through those who pass it on', async (context) => {
+  const all = await scene(context, { members: 3 })
+  const towards = await componentsOf(all.sites[1], all.sites[0], all.signal)
+  const relay = foundingRelay({ open: towards.open, clock: systemClock, signal: all.signal })
+  await all.sites[1].node.handle(FOUNDING_PROTOCOL, relay, MAX_FOUNDING_STREAMS)
+  const wrong = join(all, 2, { via: all.sites[1], secret: new Uint8Array(16).fill(9) })
+  await assert.rejects(wrong, { code: 'REFUSED_INVITATION' })
+})
+
+test('hostile first messages are reset and others can still join', async (context) => {
+  const all = await scene(context, { members: 2, joiners: 1 })
+  const { open } = await componentsOf(all.sites[1], all.sites[0], all.signal)
+  const accept = encodeFounding({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [] })
+  const cases = [
+    { id: 'not CBOR', bytes: Uint8Array.of(0xff) },
+    { id: 'empty', bytes: new Uint8Array() },
+    { id: 'signature first', bytes: encodeFounding({ type: 'signature', signature: new Uint8Array(64) }) },
+    { id: 'trailing byte', bytes: Uint8Array.of(...accept, 0) },
+  ]
+  for (const { id, bytes } of cases) {
+    const frames = new FrameStream(await open(all.signal), { signal: all.signal })
+    await writeMessage(frames, bytes)
+    await assert.rejects(frames.expect('an answer'), id)
+  }
+  const conversation = new Conversation(await open(all.signal), all.signal)
+  await conversation.send({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [] })
+  assert.deepEqual(await conversation.fromFounder(), { type: 'refused', reason: 'acceptance', version: 1 })
+  await Promise.all([all.server.founded(all.signal), join(all, 1)])
+})
