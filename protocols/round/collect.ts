@@ -9,7 +9,7 @@ import { committedMembers } from './commit.ts'
 import { STALL_TICKS } from './constants.ts'
 import { freshMembers, isResolved, makeCandidate, mergeOf } from './manifest.ts'
 import { waitMs, waitTimerId } from './timers.ts'
-import { attemptRecord, emit, note, patch, quorum, roster, type Turn } from './turn.ts'
+import { attemptRecord, emit, note, patch, quorum, type Turn } from './turn.ts'
 
 /** A quorum has committed: the wait for the rest begins. */
 export function ruleQuorumCommitted(turn: Turn): boolean {
@@ -23,7 +23,7 @@ export function ruleQuorumCommitted(turn: Turn): boolean {
 /** All is here, or the wait is over and a quorum's is. */
 export function ruleReady(turn: Turn): boolean {
   if (turn.state.step !== 'collect' || freshMembers(turn).length < quorum(turn)) return false
-  if (turn.state.wait !== 'over' && !roster(turn).every((member) => isResolved(turn, member))) return false
+  if (turn.state.wait !== 'over' && !turn.roster.every((member) => isResolved(turn, member))) return false
   const candidate = makeCandidate(turn)
   if (candidate === null) return false
   patch(turn, { candidate })

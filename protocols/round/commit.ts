@@ -2,7 +2,7 @@
 import { ownContributions, requestList } from './contributions.ts'
 import { convict } from './equivocation.ts'
 import type { Commit, Envelope } from './messages.ts'
-import { emit, isExcluded, isVoting, patch, roster, signOnce, type Turn } from './turn.ts'
+import { emit, isExcluded, isVoting, patch, signOnce, type Turn } from './turn.ts'
 import type { CommitList } from './value.ts'
 
 /** Begins to prune for the current round, unless this peer has committed for it, or still prunes for an earlier one. */
@@ -44,7 +44,7 @@ export function onCommit(turn: Turn, envelope: Envelope<Commit>): boolean {
 /** Members that have committed for the current round and may be counted. */
 export function committedMembers(turn: Turn): number[] {
   const { commits, evidence, round } = turn.state
-  return roster(turn).filter((member) => {
+  return turn.roster.filter((member) => {
     return commits[member]?.[round] !== undefined && evidence[member] === undefined && !isExcluded(turn, member)
   })
 }

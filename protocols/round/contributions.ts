@@ -1,6 +1,6 @@
 /** Getting hold of what was committed: commit list first, then each contribution, then its validation. */
 import type { Envelope, Hash } from './messages.ts'
-import { emit, isDishonest, note, patch, roster, short, type Turn } from './turn.ts'
+import { emit, isDishonest, note, patch, short, type Turn } from './turn.ts'
 import type { ContributionStatus, ListStatus, RoundEvent } from './types.ts'
 import { type CommitList, type ManifestEntry, placeInManifest } from './value.ts'
 
@@ -51,7 +51,7 @@ export function requestList(turn: Turn, member: number, round: number, root: Has
 
 /** A new round has begun: asks for the lists of commits that were too far ahead until now. */
 export function requestLists(turn: Turn): void {
-  for (const commit of roster(turn).flatMap((member) => Object.values(turn.state.commits[member] ?? {}).flat())) {
+  for (const commit of turn.roster.flatMap((member) => Object.values(turn.state.commits[member] ?? {}).flat())) {
     const { body, from } = commit
     if (body.type === 'commit' && isOpen(turn, commit)) requestList(turn, from, body.round, body.root)
   }

@@ -41,6 +41,7 @@ function certificateOf(value: Value, attempt: number, hash: Hash, { precommits }
 export function onCertificate(turn: Turn, certificate: Certificate): void {
   const { value } = certificate
   const { last, adopting, round } = turn.state
+  if (value.round < (last?.value.round ?? 0)) return
   const id = certificateId(certificate)
   const mine = adopting?.value.round === value.round ? adopting : last?.value.round === value.round ? last : null
   if (mine !== null && mine.id !== id) {

@@ -17,7 +17,7 @@ import { startRound } from './rounds.ts'
 import { onAsked, onServeTimer, ruleAllDone, startServing } from './serve.ts'
 import { onStatusTimer } from './status.ts'
 import { syncTimers, takeFired } from './timers.ts'
-import { emit, patch, roster, type Turn } from './turn.ts'
+import { beginTurn, emit, patch, type Turn } from './turn.ts'
 import type { Context, Outcome, RoundEvent, RoundState } from './types.ts'
 import { isLast, manifestKey, placeInManifest } from './value.ts'
 import { onPrevoteTimeout, onProposeTimeout, ruleLock, rulePrevote, rulePrevoted } from './vote.ts'
@@ -61,7 +61,7 @@ export function initialState(context: Context): RoundState {
 
 /** The next state, and what is to be done before the next event. Neither argument is written to. */
 export function step(context: Context, state: RoundState, event: RoundEvent): Outcome {
-  const turn: Turn = { context, state, effects: [] }
+  const turn = beginTurn(context, state)
   if (state.step === 'stopped') return { state, effects: [] }
   apply(turn, event)
   while (turn.state.step !== 'stopped' && RULES.some((rule) => rule(turn))) {}
@@ -149,8 +149,8 @@ function onTimer(turn: Turn, id: string): void {
  * Commits that no certificate covers yet, evidence, and the votes of this round.
  */
 export function heldMessages(context: Context, state: RoundState): Envelope[] {
-  const turn: Turn = { context, state, effects: [] }
-  const commits = roster(turn).flatMap((member) => Object.values(state.commits[member] ?? {}).flat())
+  const turn = beginTurn(context, state)
+  const commits = turn.roster.flatMap((member) => Object.values(state.commits[member] ?? {}).flat())
   const open = commits.filter((commit) => isOpen(turn, commit))
   const votes = state.attempts.flatMap(({ proposal, prevotes, precommits }) => [proposal, ...prevotes, ...precommits])
   return [...open, ...Object.values(state.evidence), ...votes].filter((envelope) => envelope != null)

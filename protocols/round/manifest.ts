@@ -1,12 +1,12 @@
 /** The manifest that this peer would propose: the newest valid contribution of every member for every block. */
 import { contributionStatus, isNewer, listsOf } from './contributions.ts'
-import { emit, isDishonest, patch, quorum, roster, type Turn } from './turn.ts'
+import { emit, isDishonest, patch, quorum, type Turn } from './turn.ts'
 import type { Candidate } from './types.ts'
 import { type ManifestEntry, manifestKey, placeInManifest } from './value.ts'
 
 /** Members with at least one valid contribution of the current round. */
 export function freshMembers(turn: Turn): number[] {
-  return roster(turn).filter((member) => {
+  return turn.roster.filter((member) => {
     if (isDishonest(turn, member)) return false
     return listsOf(turn, member, turn.state.round).some((list) => {
       return (
@@ -37,7 +37,7 @@ export function makeCandidate(turn: Turn): Candidate | null {
   if (freshMembers(turn).length < quorum(turn)) return null
   const entries: ManifestEntry[] = []
   const { blocks } = turn.context.federation
-  for (const member of roster(turn)) {
+  for (const member of turn.roster) {
     if (isDishonest(turn, member)) continue
     const newest = newestOf(turn, member)
     for (let block = 0; block < blocks; block++) {
@@ -45,7 +45,7 @@ export function makeCandidate(turn: Turn): Candidate | null {
       if (entry !== undefined) entries.push(entry)
     }
   }
-  const excluded = roster(turn).filter((member) => isDishonest(turn, member))
+  const excluded = turn.roster.filter((member) => isDishonest(turn, member))
   return { manifest: manifestKey(turn.state.last?.id ?? null, entries), entries, excluded }
 }
 

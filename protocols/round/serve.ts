@@ -1,7 +1,7 @@
 /** After the last certificate: others may still need what this peer holds. */
 import { LINGER_MS, SERVE_IDLE_MS } from './constants.ts'
 import { sendStatus } from './status.ts'
-import { emit, exit, isExcluded, patch, roster, type Turn } from './turn.ts'
+import { emit, exit, isExcluded, patch, type Turn } from './turn.ts'
 
 export function startServing(turn: Turn): void {
   if (turn.state.pruning !== null) emit(turn, { type: 'abortPrune' })
@@ -14,7 +14,7 @@ export function startServing(turn: Turn): void {
 export function ruleAllDone(turn: Turn): boolean {
   const { announced, last, lingering, step } = turn.state
   if (step !== 'serve' || lingering) return false
-  const open = roster(turn).filter((member) => member !== turn.context.self && !isExcluded(turn, member))
+  const open = turn.roster.filter((member) => member !== turn.context.self && !isExcluded(turn, member))
   if (!open.every((member) => announced[member]?.certificate === last?.id)) return false
   patch(turn, { lingering: true })
   emit(turn, { type: 'clearTimer', id: 'serve' })

@@ -1,7 +1,7 @@
 /** Every ten seconds a member says where it stands; whoever hears too few for too long gives up. */
 import { SILENCE_TICKS, STATUS_INTERVAL_MS } from './constants.ts'
 import type { Status } from './messages.ts'
-import { emit, exit, isVoting, patch, quorum, roster, type Turn, withIndex } from './turn.ts'
+import { emit, exit, isVoting, patch, quorum, type Turn, withIndex } from './turn.ts'
 
 export function sendStatus(turn: Turn): void {
   const { attempt, beat, last, round, step } = turn.state
@@ -19,7 +19,7 @@ export function onStatusTimer(turn: Turn): void {
     askedToCatchUp: false,
   })
   sendStatus(turn)
-  const heard = roster(turn).filter((member) => turn.state.silence[member] < SILENCE_TICKS)
+  const heard = turn.roster.filter((member) => turn.state.silence[member] < SILENCE_TICKS)
   if (step === 'serve' || heard.length >= quorum(turn)) return
   const minutes = (SILENCE_TICKS * STATUS_INTERVAL_MS) / 60_000
   exit(turn, 'noAgreement', `heard ${heard.length} of ${quorum(turn)} members that are needed for ${minutes} minutes`)

@@ -6,6 +6,8 @@ import type { AttemptRecord, Context, Effect, ExitReason, RoundState } from './t
 
 export interface Turn {
   readonly context: Context
+  /** Indices of all members. */
+  readonly roster: readonly number[]
   state: RoundState
   readonly effects: Effect[]
 }
@@ -37,9 +39,9 @@ export function oneHonest({ context }: Turn): number {
   return faultsOf(context.federation.members) + 1
 }
 
-/** Indices of the whole roster. */
-export function roster({ context }: Turn): number[] {
-  return Array.from({ length: context.federation.members }, (_, member) => member)
+export function beginTurn(context: Context, state: RoundState): Turn {
+  const roster = Array.from({ length: context.federation.members }, (_, member) => member)
+  return { context, roster, state, effects: [] }
 }
 
 /** Whether the last certificate excludes a member: it neither proposes nor votes nor contributes any more. */
@@ -54,7 +56,7 @@ export function isDishonest(turn: Turn, member: number): boolean {
 
 /** Who proposes in an attempt of the current round: the members that are not excluded take turns. */
 export function proposerOf(turn: Turn, attempt: number): number {
-  const active = roster(turn).filter((member) => !isExcluded(turn, member))
+  const active = turn.roster.filter((member) => !isExcluded(turn, member))
   return active[(turn.state.round - 1 + attempt) % active.length]
 }
 

@@ -55,7 +55,10 @@ export type RoundEvent =
   /** The merge with this key is done and kept. */
   | { type: 'merged'; manifest: Hash; root: Hash; moved: number; bits: number }
   | { type: 'timer'; id: string }
-  /** Somebody asked this peer for something. Matters only at the end. */
+  /**
+   * Somebody got something from this peer: a blob, a certificate it lacked. Routine comparing is not asking, or two
+   * peers that are done would keep each other up. Matters only at the end.
+   */
   | { type: 'asked' }
 
 /** What is to be done. */

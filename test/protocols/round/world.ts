@@ -1,0 +1,93 @@
+/**
+ * What the peers of a test compute: contributions and merges are hashes of their names, so that any two peers who do
+ * the same get the same, and nobody needs a model.
+ */
+import { createHash } from 'node:crypto'
+import { blobId } from '../../../protocols/blob/hash.ts'
+import { toHex } from '../../../protocols/encoding.ts'
+import type { Body, Envelope, Hash } from '../../../protocols/round/messages.ts'
+import type { Context } from '../../../protocols/round/types.ts'
+import {
+  type CommitList,
+  encodeCommitList,
+  type Federation,
+  type ManifestEntry,
+} from '../../../protocols/round/value.ts'
+
+export const MASK_BITS_A_BLOCK = 1000
+
+export function hashName(...parts: Array<string | number>): Hash {
+  return createHash('sha256').update(parts.join('/')).digest('hex')
+}
+
+export interface WorldOptions {
+  members: number
+  blocks: number
+  rounds: number
+  untilChange?: number | null
+  roundTimeoutMs?: number | null
+  /** Blocks a member prunes a round; default: all. */
+  share?: number
+}
+
+/** Arcs as in layer sampling, without the shuffle: member m begins at block m * share, and moves on by share a round. */
+export function makeFederation(options: WorldOptions): Federation {
+  const { members, blocks, rounds, untilChange = null, roundTimeoutMs = null, share = blocks } = options
+  const arcs = new Map<string, number[]>()
+  const blocksOf = (member: number, round: number): number[] => {
+    const known = arcs.get(`${member}/${round}`)
+    if (known !== undefined) return known
+    const from = (member + round - 1) * share
+    const arc = Array.from({ length: share }, (_, i) => (from + i) % blocks).sort((a, b) => a - b)
+    arcs.set(`${member}/${round}`, arc)
+    return arc
+  }
+  return { id: hashName('plan'), members, blocks, rounds, untilChange, roundTimeoutMs, blocksOf }
+}
+
+export function makeContext(federation: Federation, self: number): Context {
+  return { federation, self, maxContributionBytes: () => 1000 }
+}
+
+/** A member's contributions of a round. @param variant - another gives other contributions */
+export function commitList(federation: Federation, member: number, round: number, variant = ''): CommitList {
+  return federation.blocksOf(member, round).map((block) => {
+    return { block, root: hashName('contribution', member, block, round, variant), bytes: 100 }
+  })
+}
+
+export function listRoot(list: CommitList): Hash {
+  return toHex(blobId(encodeCommitList(list)))
+}
+
+/** The merged root is a function of the entries alone; a block has moved if its entries are not those of before. */
+export function mergeOf(blocks: number, entries: readonly ManifestEntry[], before: readonly ManifestEntry[] | null) {
+  const ofBlock = (list: readonly ManifestEntry[], block: number): string => {
+    return list
+      .filter((entry) => entry.block === block)
+      .map(({ member, root }) => `${member}:${root}`)
+      .join()
+  }
+  let moved = 0
+  for (let block = 0; block < blocks; block++) {
+    if (ofBlock(entries, block) !== ofBlock(before ?? [], block)) moved += MASK_BITS_A_BLOCK / 10
+  }
+  const root = hashName('merge', ...Array.from({ length: blocks }, (_, block) => ofBlock(entries, block)))
+  return { root, moved, bits: blocks * MASK_BITS_A_BLOCK }
+}
+
+/** The machine takes envelopes that were checked, so in these tests nobody signs. */
+export function unsigned(federation: Federation, from: number, body: Body): Envelope {
+  return { plan: federation.id, from, body, signature: new Uint8Array(64) }
+}
+
+/** A seeded random number in [0, 1): mulberry32. */
+export function random(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
