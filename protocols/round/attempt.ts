@@ -1,5 +1,6 @@
 /** An attempt to agree: a proposer, a proposal, two votes (the paper's round; ours is the federation's). */
 import { MAX_ATTEMPTS } from './constants.ts'
+import { agreed, voters } from './tally.ts'
 import { dropAll, setDue, waitTimerId } from './timers.ts'
 import { emit, exit, note, oneHonest, patch, proposerOf, quorum, type Turn } from './turn.ts'
 import type { AttemptRecord } from './types.ts'
@@ -36,7 +37,7 @@ export function ruleSkip(turn: Turn): boolean {
 function membersIn({ proposal, prevotes, precommits }: AttemptRecord): Set<number> {
   const members = new Set<number>()
   for (const envelope of [proposal, ...prevotes, ...precommits]) {
-    if (envelope != null) members.add(envelope.from)
+    if (envelope !== null) members.add(envelope.from)
   }
   return members
 }
@@ -45,10 +46,10 @@ function membersIn({ proposal, prevotes, precommits }: AttemptRecord): Set<numbe
 export function rulePrecommitted(turn: Turn): boolean {
   const { attempts, attempt, due, armed, step } = turn.state
   if (step === 'collect' || due.includes('precommit') || armed.includes('precommit')) return false
-  const precommits = (attempts[attempt]?.precommits ?? []).filter((vote) => vote != null)
-  if (precommits.length < quorum(turn)) return false
+  const precommits = attempts[attempt]?.precommits ?? []
+  if (voters(precommits) < quorum(turn)) return false
   // A quorum of nils decides the attempt: waiting for the rest could change nothing.
-  if (precommits.filter(({ body }) => body.value === null).length >= quorum(turn)) startAttempt(turn, attempt + 1)
+  if (agreed(precommits, quorum(turn)) === null) startAttempt(turn, attempt + 1)
   else setDue(turn, 'precommit')
   return true
 }

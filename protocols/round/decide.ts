@@ -7,22 +7,21 @@ import { mergeOf } from './manifest.ts'
 import type { Hash } from './messages.ts'
 import { startRound } from './rounds.ts'
 import { startServing } from './serve.ts'
+import { agreed, supporterOf } from './tally.ts'
 import { dropAll, waitTimerId } from './timers.ts'
 import { emit, exit, isVoting, note, patch, quorum, short, type Turn } from './turn.ts'
 import type { AttemptRecord } from './types.ts'
 import { isLast, manifestKey, placeInManifest, type Value, valueFault } from './value.ts'
-import { agreed } from './vote.ts'
 
 /** Lines 49-54: in whatever attempt, a quorum has precommitted one value. */
 export function ruleDecide(turn: Turn): boolean {
   if (!isVoting(turn.state)) return false
   for (const [attempt, record] of turn.state.attempts.entries()) {
-    const hash = agreed(record?.precommits ?? [], quorum(turn))
+    const hash = agreed(record.precommits, quorum(turn))
     if (hash == null) continue
     const known = turn.state.values[hash]
     if (known === undefined) {
-      const voter = record.precommits.find((vote) => vote?.body.value === hash)
-      requestValue(turn, hash, voter?.from ?? 0)
+      requestValue(turn, hash, supporterOf(record.precommits, hash))
       return true
     }
     if (typeof known === 'string') continue
@@ -33,7 +32,7 @@ export function ruleDecide(turn: Turn): boolean {
 }
 
 function certificateOf(value: Value, attempt: number, hash: Hash, { precommits }: AttemptRecord): Certificate {
-  const votes = precommits.filter((vote) => vote?.body.value === hash).filter((vote) => vote != null)
+  const votes = precommits.filter(({ body }) => body.value === hash).sort((a, b) => a.from - b.from)
   return { value, attempt, signatures: votes.map(({ from, signature }) => ({ member: from, signature })) }
 }
 

@@ -3,7 +3,18 @@ import { onCommit } from './commit.ts'
 import { convict, onEvidence } from './equivocation.ts'
 import { type Envelope, isBinding, type Proposal, sameBody, type Vote } from './messages.ts'
 import { behind, onStatus } from './status.ts'
-import { attemptRecord, isDishonest, isVoting, patch, proposerOf, type Turn, withIndex } from './turn.ts'
+import { countFor } from './tally.ts'
+import {
+  attemptRecord,
+  isDishonest,
+  isExcluded,
+  isVoting,
+  oneHonest,
+  patch,
+  proposerOf,
+  type Turn,
+  withIndex,
+} from './turn.ts'
 
 export function receive(turn: Turn, envelope: Envelope): void {
   if (take(turn, envelope)) {
@@ -15,7 +26,9 @@ export function receive(turn: Turn, envelope: Envelope): void {
 /** Returns whether the message tells anything new: only then has its author been heard. */
 function take(turn: Turn, envelope: Envelope): boolean {
   const { body, from } = envelope
-  if (isBinding(body) && (isDishonest(turn, from) || turn.state.step === 'serve')) return false
+  if (isBinding(body) && (isExcluded(turn, from) || turn.state.step === 'serve')) return false
+  const isVote = body.type === 'prevote' || body.type === 'precommit'
+  if (isBinding(body) && !isVote && isDishonest(turn, from)) return false
   switch (body.type) {
     case 'status':
       return onStatus(turn, from, body)
@@ -60,22 +73,28 @@ function takeProposal(turn: Turn, envelope: Envelope<Proposal>): boolean {
   if (from !== proposerOf(turn, body.attempt) || body.polRound >= body.attempt) return false
   const record = attemptRecord(turn, body.attempt)
   if (record.proposal !== null) {
-    if (!sameBody(record.proposal.body as Proposal, body)) convict(turn, record.proposal, envelope)
+    if (!sameBody(record.proposal.body, body)) convict(turn, record.proposal, envelope)
     return false
   }
   setAttempt(turn, body.attempt, { ...record, proposal: envelope })
   return true
 }
 
+/**
+ * A second vote of a member at one place convicts it. It still counts if so many others have voted for the same that
+ * one of them is honest: that one may have locked the value, which this peer must be able to understand. Votes for
+ * what only liars vote for are dropped, so that they cannot fill the memory.
+ */
 function takeVote(turn: Turn, envelope: Envelope<Vote>, list: 'prevotes' | 'precommits'): boolean {
   const { body, from } = envelope
   const record = attemptRecord(turn, body.attempt)
-  const earlier = record[list][from]
-  if (earlier != null) {
-    if (!sameBody(earlier.body, body)) convict(turn, earlier, envelope)
-    return false
+  const earlier = record[list].filter((vote) => vote.from === from)
+  if (earlier.some((vote) => sameBody(vote.body, body))) return false
+  if (earlier.length > 0) {
+    convict(turn, earlier[0], envelope)
+    if (countFor(record[list], body.value) < oneHonest(turn)) return false
   }
-  setAttempt(turn, body.attempt, { ...record, [list]: withIndex(record[list], from, envelope, null) })
+  setAttempt(turn, body.attempt, { ...record, [list]: [...record[list], envelope] })
   return true
 }
 

@@ -14,7 +14,7 @@
  *    come: it is ignored.
  */
 import type { Certificate } from './certificate.ts'
-import type { Body, Envelope, Evidence, Hash, Step, Vote } from './messages.ts'
+import type { Body, Envelope, Evidence, Hash, Proposal, Step, Vote } from './messages.ts'
 import type { Certified, CommitList, Federation, ManifestEntry, Value } from './value.ts'
 
 /** What never changes while a peer runs. */
@@ -128,12 +128,13 @@ export interface KnownValue {
   fault: string | null
 }
 
-/** All that was heard of one attempt: the first of every member counts. */
+/** All that was heard of one attempt. */
 export interface AttemptRecord {
-  proposal: Envelope | null
-  /** By member. */
-  prevotes: ReadonlyArray<Envelope<Vote> | null>
-  precommits: ReadonlyArray<Envelope<Vote> | null>
+  /** The first that came. */
+  proposal: Envelope<Proposal> | null
+  /** The first of every member; of one that equivocates, also those for values that others have voted for. */
+  prevotes: ReadonlyArray<Envelope<Vote>>
+  precommits: ReadonlyArray<Envelope<Vote>>
 }
 
 /** The manifest that this peer would propose. */

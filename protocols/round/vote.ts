@@ -1,21 +1,20 @@
 /** The two votes of an attempt (arXiv 1807.04938, algorithm 1; its "round" is our attempt, its height our round). */
 import { judge } from './judge.ts'
-import type { Envelope, Hash, Proposal, Vote } from './messages.ts'
+import type { Hash, Vote } from './messages.ts'
+import { agreed, countFor, supporterOf, voters } from './tally.ts'
 import { dropDue, setDue } from './timers.ts'
-import { attemptRecord, isExcluded, note, patch, proposerOf, quorum, short, signOnce, type Turn } from './turn.ts'
-
-type VoteList = ReadonlyArray<Envelope<Vote> | null | undefined>
-
-/** How many have voted for exactly this. */
-export function countFor(votes: VoteList, value: Hash | null): number {
-  return votes.filter((vote) => vote != null && vote.body.value === value).length
-}
-
-/** The value that a quorum has voted for; null for nil; undefined: none has one. */
-export function agreed(votes: VoteList, quorum: number): Hash | null | undefined {
-  const vote = votes.find((vote) => vote != null && countFor(votes, vote.body.value) >= quorum)
-  return vote?.body.value
-}
+import {
+  attemptRecord,
+  isDishonest,
+  isExcluded,
+  note,
+  patch,
+  proposerOf,
+  quorum,
+  short,
+  signOnce,
+  type Turn,
+} from './turn.ts'
 
 /** Votes, or stays with what it has voted at this place before; then the next step begins. */
 function castVote(turn: Turn, type: Vote['type'], value: Hash | null, reason: string): void {
@@ -41,11 +40,14 @@ interface Opinion {
   reason: string
 }
 
+/** Whatever a proposer that equivocates may still say, nobody waits for it. */
+const LIAR: Opinion = { vote: null, reason: 'the proposer has equivocated' }
+
 /** What this peer would prevote on the attempt's proposal; null: there is none. */
 function opinionOfProposal(turn: Turn): Opinion | null {
   const { attempt, locked } = turn.state
-  const proposal = attemptRecord(turn, attempt).proposal?.body as Proposal | undefined
-  if (proposal === undefined) return null
+  const proposal = attemptRecord(turn, attempt).proposal?.body
+  if (proposal === undefined) return isDishonest(turn, proposerOf(turn, attempt)) ? LIAR : null
   const { value, polRound } = proposal
   if (polRound >= 0 && countFor(attemptRecord(turn, polRound).prevotes, value) < quorum(turn)) {
     return { vote: 'later', reason: `missing prevotes of attempt ${polRound}` } // line 28
@@ -69,17 +71,13 @@ export function ruleLock(turn: Turn): boolean {
   if (step !== 'prevote' && step !== 'precommit') return false
   const value = agreed(attemptRecord(turn, attempt).prevotes, quorum(turn))
   if (value == null || valid?.attempt === attempt) return false
-  if (judge(turn, value, someoneFor(attemptRecord(turn, attempt).prevotes, value)).is !== 'good') return false
+  if (judge(turn, value, supporterOf(attemptRecord(turn, attempt).prevotes, value)).is !== 'good') return false
   patch(turn, { valid: { value, attempt } })
   if (step === 'prevote') {
     patch(turn, { locked: { value, attempt } })
     castVote(turn, 'precommit', value, '')
   }
   return true
-}
-
-function someoneFor(votes: VoteList, value: Hash): number {
-  return votes.find((vote) => vote?.body.value === value)?.from ?? 0
 }
 
 /** Lines 34-35 and 44-46: a quorum has prevoted: nil, then nothing can come of this attempt; else others have a timer. */
@@ -91,7 +89,7 @@ export function rulePrevoted(turn: Turn): boolean {
     castVote(turn, 'precommit', null, 'a quorum prevoted nil')
     return true
   }
-  if (prevotes.filter((vote) => vote != null).length < quorum(turn) || due.includes('prevote')) return false
+  if (voters(prevotes) < quorum(turn) || due.includes('prevote')) return false
   setDue(turn, 'prevote')
   return true
 }

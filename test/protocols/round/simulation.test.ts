@@ -1,17 +1,44 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
+import { blobId } from '../../../protocols/blob/hash.ts'
+import { toHex } from '../../../protocols/encoding.ts'
 import { faultsOf } from '../../../protocols/offer.ts'
+import { SILENCE_TICKS, STATUS_INTERVAL_MS } from '../../../protocols/round/constants.ts'
+import type { Envelope, Hash } from '../../../protocols/round/messages.ts'
+import { decodeValue, encodeCommitList, encodeValue } from '../../../protocols/round/value.ts'
 import { Simulation, type SimulationOptions } from './simulator.ts'
-import { random } from './world.ts'
+import { commitList, hashName, listRoot, mergeOf, random } from './world.ts'
 
-function finish(options: SimulationOptions): Simulation {
-  const simulation = new Simulation(options).run()
+/** Runs to the end and checks that all but the liars are done with the same last certificate. */
+function finish(
+  options: SimulationOptions,
+  prepare: (simulation: Simulation) => void = () => {},
+  liars: number[] = [],
+) {
+  const simulation = new Simulation(options)
+  prepare(simulation)
+  simulation.run()
   const name = `members ${options.members}, seed ${options.seed}`
-  for (const { context, exit, up } of simulation.members) {
-    if (up) assert.equal(exit?.reason, 'done', `${name}: member ${context.self}: ${exit?.detail ?? 'does not end'}`)
+  const honest = simulation.members.filter(({ context, up }) => up && !liars.includes(context.self))
+  for (const { context, exit } of honest) {
+    assert.equal(exit?.reason, 'done', `${name}: member ${context.self}: ${exit?.detail ?? 'does not end'}`)
   }
+  assert.equal(new Set(honest.map(({ last }) => last?.id)).size, 1, name)
   return simulation
 }
+
+/** The certified value of a round, as some member keeps it. */
+function certifiedValue(simulation: Simulation, round: number) {
+  const found = simulation.members.find(({ certificates }) => certificates[round] !== undefined)
+  assert.ok(found, `no certificate of round ${round}`)
+  return found.certificates[round].value
+}
+
+function contributors(simulation: Simulation, round: number): number[] {
+  return [...new Set(certifiedValue(simulation, round).entries.map(({ member }) => member))]
+}
+
+const PLAIN = { members: 4, blocks: 3, rounds: 2, seed: 1 }
 
 for (const members of [4, 7]) {
   test(`${members} members agree over 300 seeds of loss, delay, duplication and as many silent as may be`, () => {
@@ -38,3 +65,190 @@ for (const members of [4, 7]) {
     }
   })
 }
+
+describe('a federation', () => {
+  test('without faults includes everybody and ends all rounds in the first attempt', () => {
+    const simulation = finish(PLAIN)
+    for (const round of [1, 2]) {
+      assert.deepEqual(contributors(simulation, round), [0, 1, 2, 3])
+      assert.ok(simulation.members.every(({ certificates }) => certificates[round].attempt === 0))
+    }
+    assert.ok(simulation.now < 10_000, `takes ${simulation.now} ms`)
+  })
+
+  test('ends with the same certificates whatever the order of delivery', () => {
+    const ids = new Set<Hash>()
+    for (let seed = 0; seed < 50; seed++) {
+      const simulation = finish({ ...PLAIN, seed, duplicate: 0.3, delayMs: [1, 5000] })
+      ids.add([...simulation.certified.values()].join())
+    }
+    assert.equal(ids.size, 1)
+  })
+
+  test('of two or three needs all of them', () => {
+    for (const members of [2, 3]) {
+      finish({ ...PLAIN, members })
+      const simulation = new Simulation({ ...PLAIN, members, silent: [1] }).run()
+      assert.equal(simulation.members[0].exit?.reason, 'noAgreement', `members ${members}`)
+    }
+  })
+
+  test('takes a contribution that misses its round into the next', () => {
+    const late = { pruneMs: (member: number, round: number) => (member < 3 ? 1000 : 40_000 * round) }
+    const simulation = finish({ ...PLAIN, ...late, rounds: 3 })
+    assert.deepEqual(contributors(simulation, 1), [0, 1, 2])
+    const entries = certifiedValue(simulation, 2).entries.filter(({ member }) => member === 3)
+    assert.deepEqual(
+      entries.map(({ round }) => round),
+      [1, 1, 1],
+    )
+  })
+
+  test('stops after the round that moves less than --until-change', () => {
+    // A round that every member spends on the same blocks moves all of them; here round 4 is the last by rounds.
+    const never = finish({ ...PLAIN, rounds: 4, untilChange: 50_000 })
+    assert.equal(never.certified.size, 4)
+    const soon = finish({ ...PLAIN, rounds: 4, untilChange: 150_000 })
+    assert.equal(soon.certified.size, 2)
+  })
+
+  test('gets by with a silent proposer: the next attempt has another', () => {
+    const simulation = finish({ ...PLAIN, silent: [0] })
+    const [attempt] = simulation.members.filter(({ up }) => up).map(({ certificates }) => certificates[1].attempt)
+    assert.equal(attempt, 1)
+  })
+
+  test('goes on when a partition without a quorum on either side heals', () => {
+    const groups = [
+      [0, 1],
+      [2, 3],
+    ]
+    const simulation = finish({ ...PLAIN, partition: { groups, untilMs: 300_000 } })
+    assert.ok([...simulation.members].every(({ exit }) => (exit?.at ?? 0) > 300_000))
+  })
+
+  test('lets those behind a partition catch up with certificates of later rounds', () => {
+    const groups = [[0, 1, 2], [3]]
+    const simulation = finish({ ...PLAIN, rounds: 4, partition: { groups, untilMs: 250_000 } })
+    assert.deepEqual(contributors(simulation, 1), [0, 1, 2])
+  })
+
+  test('gives up after ten minutes in which fewer than a quorum are heard', () => {
+    const simulation = new Simulation({ ...PLAIN, silent: [2, 3] }).run()
+    for (const { exit } of simulation.members.slice(0, 2)) {
+      assert.equal(exit?.reason, 'noAgreement')
+      assert.ok(Math.abs((exit?.at ?? 0) - SILENCE_TICKS * STATUS_INTERVAL_MS) < 30_000, `at ${exit?.at}`)
+    }
+  })
+
+  test('leaves out a contribution that is not valid', () => {
+    const bad = commitList(new Simulation(PLAIN).federation, 2, 1)[1].root
+    const simulation = finish({ ...PLAIN, rounds: 1, invalid: (_, { root }) => (root === bad ? 'too long' : null) })
+    const { entries } = certifiedValue(simulation, 1)
+    assert.equal(entries.length, 11)
+    assert.ok(!entries.some(({ root }) => root === bad))
+  })
+
+  test('stops the member that merges to another root, and only that one', () => {
+    const simulation = finish({ ...PLAIN, wrongMerge: (member) => member === 2 }, undefined, [2])
+    const { exit, notes } = simulation.members[2]
+    assert.equal(exit?.reason, 'diverged')
+    assert.ok(notes.some((text) => text.startsWith('prevote nil (merged to')))
+  })
+
+  test('does not agree on a merge that half of it finds wrong', () => {
+    const simulation = new Simulation({ ...PLAIN, wrongMerge: (member) => member > 1 }).run()
+    assert.equal(simulation.certified.size, 0)
+    for (const { exit } of simulation.members) assert.equal(exit?.reason, 'noAgreement')
+  })
+})
+
+describe('a member that restarts', () => {
+  test('signs nothing that contradicts its log, and the federation agrees', () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const next = random(seed)
+      const options = { ...PLAIN, seed, drop: 0.1, delayMs: [1, 2000] as [number, number], mergeMs: 3000 }
+      finish(options, (simulation) => {
+        for (let i = 0; i < 3; i++) {
+          const member = Math.floor(next() * 4)
+          simulation.at(next() * 30_000, () => {
+            const { exit, up } = simulation.members[member]
+            if (up && exit === null) simulation.restart(member, next() * 20_000)
+          })
+        }
+      })
+    }
+  })
+})
+
+/** A value like the one with this hash, without a member's entries; the liar serves it. */
+function otherValue(simulation: Simulation, liar: number, hash: Hash): Hash {
+  const bytes = simulation.members[liar].blobs.get(hash)
+  assert.ok(bytes instanceof Uint8Array)
+  const value = decodeValue(bytes)
+  const entries = value.entries.filter(({ member }) => member !== 6)
+  const { root, moved } = mergeOf(simulation.federation.blocks, entries, null)
+  const other = encodeValue({ ...value, entries, merged: root, moved })
+  const id = toHex(blobId(other))
+  simulation.members[liar].blobs.set(id, other)
+  return id
+}
+
+describe('a member that lies', () => {
+  test('by proposing two values is excluded by the next certificate, and its contributions with it', () => {
+    const liar = 0 // proposes first
+    const twist = (envelope: Envelope, to: number, simulation: Simulation): Envelope => {
+      const { body, from } = envelope
+      if (from !== liar || body.type !== 'proposal' || to % 2 === 0) return envelope
+      return { ...envelope, body: { ...body, value: otherValue(simulation, liar, body.value) } }
+    }
+    const simulation = finish({ ...PLAIN, members: 7, twist, rounds: 3 }, undefined, [liar])
+    assert.deepEqual(certifiedValue(simulation, 3).excluded, [liar])
+    assert.ok(!contributors(simulation, 3).includes(liar))
+  })
+
+  test('by committing twice is convicted with both commits', () => {
+    const liar = 3
+    const twist = (envelope: Envelope, to: number, simulation: Simulation): Envelope => {
+      const { body, from } = envelope
+      if (from !== liar || body.type !== 'commit' || to !== 1) return envelope
+      const list = commitList(simulation.federation, liar, body.round, 'other')
+      const { blobs } = simulation.members[liar]
+      blobs.set(listRoot(list), encodeCommitList(list))
+      for (const { root } of list) blobs.set(root, 'contribution')
+      return { ...envelope, body: { ...body, root: listRoot(list) } }
+    }
+    const simulation = finish(
+      { ...PLAIN, twist, rounds: 3, pruneMs: (member) => (member === liar ? 1000 : 20_000) },
+      undefined,
+      [liar],
+    )
+    assert.deepEqual(certifiedValue(simulation, 3).excluded, [liar])
+  })
+
+  test('in every vote, differently to everybody, breaks neither agreement nor progress in 200 runs', () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const next = random(seed)
+      const members = seed % 2 === 0 ? 4 : 7
+      const liars = [Math.floor(next() * members)]
+      if (members === 7) liars.push((liars[0] + 1 + Math.floor(next() * 6)) % 7)
+      const seen: Hash[] = []
+      const twist = ({ body, ...rest }: Envelope): Envelope | null => {
+        if (
+          body.type === 'proposal' ||
+          ((body.type === 'prevote' || body.type === 'precommit') && body.value !== null)
+        ) {
+          seen.push(body.value as Hash)
+        }
+        if (!liars.includes(rest.from)) return { ...rest, body }
+        if (next() < 0.2) return null
+        if (body.type === 'prevote' || body.type === 'precommit') {
+          const value = next() < 0.3 ? null : (seen[Math.floor(next() * seen.length)] ?? hashName('nothing'))
+          return { ...rest, body: { ...body, value } }
+        }
+        return { ...rest, body }
+      }
+      finish({ ...PLAIN, members, seed, twist, drop: next() * 0.2, delayMs: [1, 1 + next() * 9000] }, undefined, liars)
+    }
+  })
+})
