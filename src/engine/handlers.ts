@@ -1,7 +1,7 @@
 /** How each job is done, inside a worker. Decoders stay open between jobs: sessions are made once. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BlockContribution, decodeContribution, encodeContribution } from '../merge/contribution.ts'
+import { type BlockContribution, decodeContribution, encodeContribution, toContribution } from '../merge/contribution.ts'
 import { type BlockForm, type PrunerName, payloadOf } from '../merge/form.ts'
 import { fedavgBlock, mergeBlock } from '../merge/l0.ts'
 import { countZeros } from '../merge/mask.ts'
@@ -97,7 +97,8 @@ export function createHandlers(threads: number): Handlers {
         validateContribution(form, payloadOf(pruner), pruner, target, decoder.baseWeights(block), contribution)
         return null
       } catch (error) {
-        if (error instanceof InvalidContributionError) return `${error.reason}: ${error.message}`
+        if (error instanceof InvalidContributionError)
+          return `${error.reason}: ${error.message}`
         throw error
       }
     },
@@ -187,8 +188,7 @@ function writeContribution(
   pruner: PrunerName,
   { block, layers, meanSquares }: PrunedBlock,
 ): string {
-  const kind = payloadOf(pruner)
-  const contribution = toContribution(kind === 'weights' ? layers : undefined, meanSquares)
+  const contribution = toContribution(form, payloadOf(pruner) === 'weights' ? layers : undefined, meanSquares)
   const path = join(dir, `contribution-${block}`)
   writeFileSync(path, encodeContribution(form, contribution))
   return path
