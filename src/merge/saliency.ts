@@ -1,0 +1,25 @@
+/**
+ * What breaks ties between weights that equally many members prune: |m|^2 times the summed squared norm of the weight's
+ * column, left to right in float64, where m is the merged weight as stored (fp16; the base's float32 for statistics).
+ * The square is exact; one rounding follows. What is least salient becomes a zero first.
+ */
+import type { BlockContribution } from './contribution.ts'
+
+/**
+ * Of each column of an input the sum of x over the contributions: values sorted ascending, then added in float64, so
+ * free of the contributions' order. Every member counts equally.
+ */
+export function summedSquares(contributions: readonly BlockContribution[], input: number, cols: number): Float64Array {
+  const sums = new Float64Array(cols)
+  const column = new Float64Array(contributions.length)
+  for (let j = 0; j < cols; j++) {
+    for (let i = 0; i < column.length; i++) column[i] = contributions[i].inputs[input][j]
+    column.sort()
+    for (let i = 0; i < column.length; i++) sums[j] += column[i]
+  }
+  return sums
+}
+
+export function saliency(value: number, summedSquare: number): number {
+  return value * value * summedSquare
+}

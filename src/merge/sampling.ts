@@ -1,0 +1,151 @@
+/**
+ * Layer sampling: which blocks a member prunes in a round. Decided by the plan alone, so that nobody picks and anybody
+ * can check; after FedSpaLLM (Bai et al., NAACL 2025), section 4.3, whose server draws blocks at random by resources.
+ *
+ * The B blocks stand in a circle, in the order pi. Members, sorted by peer id, take arcs of it, of k_i blocks each, one
+ * behind the other: so every block is in floor(K / B) or ceil(K / B) of them, K = sum of k. A round later all arcs are
+ * min k blocks further: they stay one behind the other, and no arc leaves a gap behind its former place.
+ */
+import { createHash } from 'node:crypto'
+import { PPM } from '../decimal.ts'
+
+export interface SampledMember {
+  /** The peer id as bytes. */
+  peerId: Uint8Array
+  /** The share of the blocks that it prunes a round, in ppm, at least 1. */
+  capacityPpm: number
+}
+
+export interface Arc {
+  peerId: Uint8Array
+  /** k: blocks a round. */
+  length: number
+  /** o: where the arc begins in round 1. */
+  offset: number
+}
+
+export interface Arcs {
+  blocks: number
+  /** pi: the blocks in the circle. */
+  order: readonly number[]
+  /** By peer id as bytes, ascending: member i of the plan is entry i. */
+  members: readonly Arc[]
+  /** min k: how far all arcs move a round. */
+  step: number
+}
+
+/**
+ * @param offerHash - SHA-256 of the offer
+ * @param members - in any order
+ * @throws RangeError if there are no blocks or members, a capacity is not in (0, 10^6], or a peer id occurs twice
+ */
+export function arcs({
+  offerHash,
+  members,
+  blocks,
+}: {
+  offerHash: Uint8Array
+  members: readonly SampledMember[]
+  blocks: number
+}): Arcs {
+  if (!Number.isInteger(blocks) || blocks < 1) throw new RangeError(`${blocks} blocks: expected at least 1`)
+  if (members.length === 0) throw new RangeError('no members')
+  const sorted = [...members].sort((a, b) => Buffer.compare(a.peerId, b.peerId))
+  let offset = 0
+  const placed = sorted.map(({ peerId, capacityPpm }, i): Arc => {
+    if (i > 0 && Buffer.compare(sorted[i - 1].peerId, peerId) === 0) throw new RangeError('a member occurs twice')
+    const arc = { peerId, length: blocksPerRound(blocks, capacityPpm), offset }
+    offset += arc.length
+    return arc
+  })
+  const seed = createHash('sha256').update(offerHash)
+  for (const { peerId } of sorted) seed.update(peerId)
+  const step = Math.min(...placed.map(({ length }) => length))
+  return { blocks, order: shuffledBlocks(blocks, seed.digest()), members: placed, step }
+}
+
+/**
+ * k = clamp(floor(c B + 1/2), 1, B), in integers (exact: 2 c B is below 2^53 for B up to 2^31).
+ * @param capacityPpm - c, in ppm
+ * @throws RangeError
+ */
+export function blocksPerRound(blocks: number, capacityPpm: number): number {
+  if (!Number.isInteger(capacityPpm) || capacityPpm < 1 || capacityPpm > PPM) {
+    throw new RangeError(`a capacity of ${capacityPpm} ppm: expected 1 to ${PPM}`)
+  }
+  return Math.min(Math.max(Math.floor((2 * capacityPpm * blocks + PPM) / (2 * PPM)), 1), blocks)
+}
+
+/**
+ * The blocks, ascending, that a member prunes in a round.
+ * @param member - index by peer id
+ * @param round - from 1
+ */
+export function blocksOf({ blocks, order, members, step }: Arcs, member: number, round: number): number[] {
+  const arc = members[member]
+  if (arc === undefined) throw new RangeError(`member ${member} of ${members.length}`)
+  if (!Number.isInteger(round) || round < 1) throw new RangeError(`round ${round}: rounds begin at 1`)
+  const start = arc.offset + (round - 1) * step
+  return Array.from({ length: arc.length }, (_, t) => order[(start + t) % blocks]).sort((a, b) => a - b)
+}
+
+/** Rounds after which a member has pruned every block: 1 + ceil((B - k) / step). */
+export function roundsToCover({ blocks, members, step }: Arcs, member: number): number {
+  return 1 + Math.ceil((blocks - members[member].length) / step)
+}
+
+/** Rounds after which every member has pruned every block. */
+export function roundsUntilComplete(sampling: Arcs): number {
+  return Math.max(...sampling.members.map((_, member) => roundsToCover(sampling, member)))
+}
+
+/** Rounds after which every block has been pruned by some member: 1, unless all arcs together are shorter than B. */
+export function roundsUntilCovered({ blocks, members, step }: Arcs): number {
+  const together = members.reduce((sum, { length }) => sum + length, 0)
+  return 1 + Math.max(0, Math.ceil((blocks - together) / step))
+}
+
+/**
+ * Fisher and Yates' shuffle of 0 ... B - 1 (Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2 P): for i
+ * from B - 1 down to 1, entry i changes places with entry draw(i + 1).
+ */
+function shuffledBlocks(blocks: number, seed: Uint8Array): number[] {
+  const order = Array.from({ length: blocks }, (_, block) => block)
+  const draw = drawer(seed)
+  for (let i = blocks - 1; i > 0; i--) {
+    const j = draw(i + 1)
+    const block = order[i]
+    order[i] = order[j]
+    order[j] = block
+  }
+  return order
+}
+
+const DRAW_DOMAIN = 'coppice/sampling/1\0'
+const WORD_VALUES = 2 ** 32
+const WORDS_A_DIGEST = 8
+
+/**
+ * Whole numbers in [0, n), each as likely as the other. The stream is SHA-256(domain || seed || c) for c = 0, 1, 2, ...
+ * (64 bits, little-endian), read as 8 words of 32 bits, little-endian, from the front. A draw takes the next word below
+ * the largest multiple of n that is at most 2^32, passing over others, and is that word modulo n.
+ */
+function drawer(seed: Uint8Array): (n: number) => number {
+  let taken = 0
+  let digest = Buffer.alloc(0)
+  const nextWord = (): number => {
+    const index = taken++ % WORDS_A_DIGEST
+    if (index === 0) {
+      const counter = Buffer.alloc(8)
+      counter.writeBigUInt64LE(BigInt((taken - 1) / WORDS_A_DIGEST))
+      digest = createHash('sha256').update(DRAW_DOMAIN).update(seed).update(counter).digest()
+    }
+    return digest.readUInt32LE(4 * index)
+  }
+  return (n) => {
+    const limit = WORD_VALUES - (WORD_VALUES % n)
+    let word = nextWord()
+    while (word >= limit) word = nextWord()
+    return word % n
+  }
+}
