@@ -66,6 +66,26 @@ for (const members of [4, 7]) {
   })
 }
 
+test('proposers who see different contributions, while most votes are late, certify one value', () => {
+  let attempts = 0
+  for (let seed = 0; seed < 300; seed++) {
+    const members = 4 + (seed % 4)
+    const next = random(seed)
+    const simulation = finish({
+      ...PLAIN,
+      rounds: 1,
+      members,
+      seed,
+      roundTimeoutMs: 1,
+      fetchMs: () => (next() < 0.6 ? 60_000 * next() : 50),
+      storm: { late: 0.5 * next(), lateMs: 120_000, untilMs: 600_000 },
+      delayMs: [1, 100 + 2000 * next()],
+    })
+    attempts += simulation.members[0].certificates[1].attempt
+  }
+  assert.ok(attempts > 300, `the storm costs only ${attempts} attempts`)
+})
+
 describe('a federation', () => {
   test('without faults includes everybody and ends all rounds in the first attempt', () => {
     const simulation = finish(PLAIN)

@@ -40,6 +40,8 @@ export interface SimulationOptions extends WorldOptions {
   seed: number
   /** Share of gossip messages that are lost on each link. Anti-entropy repairs it. */
   drop?: number
+  /** Until then this share of the votes is late by up to lateMs, and no certificate gets through: the worst for locks. */
+  storm?: { late: number; lateMs: number; untilMs: number }
   /** Share that comes twice. */
   duplicate?: number
   /** Delay of a message, uniform in these bounds. */
@@ -48,7 +50,7 @@ export interface SimulationOptions extends WorldOptions {
   silent?: readonly number[]
   pruneMs?: (member: number, round: number) => number
   mergeMs?: number
-  fetchMs?: number
+  fetchMs?: number | (() => number)
   /** Reason why a member finds a contribution invalid. */
   invalid?: (member: number, entry: { block: number; root: Hash }) => string | null
   /** What a member really sends to another: null drops it. For those who lie. */
@@ -233,8 +235,18 @@ export class Simulation {
     const copies = this.#random() < duplicate ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
       if (this.#random() < drop || !this.connected(sent.from, to)) continue
-      this.at(this.#delay(), () => this.hand(to, { type: 'message', envelope: sent }))
+      this.at(this.#late(sent) + this.#delay(), () => this.hand(to, { type: 'message', envelope: sent }))
     }
+  }
+
+  #late(envelope: Envelope): number {
+    const { storm } = this.options
+    if (storm === undefined || !this.#storms() || !isVote(envelope)) return 0
+    return this.#random() < storm.late ? this.#random() * storm.lateMs : 0
+  }
+
+  #storms(): boolean {
+    return this.now < (this.options.storm?.untilMs ?? 0)
   }
 
   connected(a: number, b: number): boolean {
@@ -259,7 +271,7 @@ export class Simulation {
 
   #fetch(self: number, effect: Extract<Effect, { type: 'fetch' }>): void {
     const { life } = this.members[self]
-    this.at(this.members[self].blobs.has(effect.id) ? 0 : (this.options.fetchMs ?? 50), () => {
+    this.at(this.members[self].blobs.has(effect.id) ? 0 : this.#fetchMs(), () => {
       if (this.members[self].life !== life) return
       const holder = this.members.find(({ up, blobs, context }) => {
         return up && blobs.has(effect.id) && (context.self === self || this.connected(context.self, self))
@@ -273,6 +285,11 @@ export class Simulation {
       this.members[self].blobs.set(effect.id, blob)
       this.hand(self, fetched(effect, blob))
     })
+  }
+
+  #fetchMs(): number {
+    const { fetchMs = 50 } = this.options
+    return typeof fetchMs === 'number' ? fetchMs : fetchMs()
   }
 
   #merge(self: number, { entries, manifest, previous }: Extract<Effect, { type: 'merge' }>): void {
@@ -295,7 +312,7 @@ export class Simulation {
 
   #askCertificates(self: number, from: number): void {
     const theirs = this.members[from]
-    if (!theirs.up || !this.connected(self, from)) return
+    if (this.#storms() || !theirs.up || !this.connected(self, from)) return
     const newest = theirs.certificates.at(-1)
     if (newest === undefined || this.members[self].certificates[newest.value.round] !== undefined) return
     this.hand(from, { type: 'asked' })
@@ -311,7 +328,8 @@ export class Simulation {
       const member = this.members[self]
       if (member.life !== life || member.exit !== null) return
       const from = Math.floor(this.#random() * this.options.members)
-      if (from !== self && member.up && this.members[from].up && this.connected(self, from)) this.#pull(self, from)
+      const reached = this.connected(self, from)
+      if (from !== self && member.up && this.members[from].up && reached) this.#pull(self, from)
       this.#sync(self, life)
     })
   }
@@ -320,7 +338,8 @@ export class Simulation {
     const theirs = this.members[from]
     const mine = keysOf(this.members[self])
     for (const [id, envelope] of keysOf(theirs)) {
-      if (!mine.has(id)) this.at(this.#delay(), () => this.hand(self, { type: 'message', envelope }))
+      if (!mine.has(id) && !(this.#storms() && isVote(envelope)))
+        this.at(this.#delay(), () => this.hand(self, { type: 'message', envelope }))
     }
     this.#askCertificates(self, from)
   }
@@ -373,6 +392,10 @@ export class Simulation {
       i = least
     }
   }
+}
+
+function isVote({ body }: Envelope): boolean {
+  return body.type === 'prevote' || body.type === 'precommit'
 }
 
 function before(a: Queued, b: Queued): boolean {
