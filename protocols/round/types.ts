@@ -30,7 +30,8 @@ export interface Context {
 export type RoundEvent =
   /**
    * First of all events. After a restart: the last certificate that was taken over, and the bodies that were
-   * persisted, in their order. Every blob that this peer made is still in its store.
+   * persisted, in their order. Every blob that this peer made is still in its store. If a later certificate was
+   * written to disk before it could be taken over, it is the next event.
    */
   | {
       type: 'start'

@@ -148,6 +148,8 @@ export class Simulation {
     const member = this.members[self]
     member.up = true
     this.hand(self, { type: 'start', certificate: member.last, log: member.log, beat: 1000 * member.life })
+    const newest = member.certificates.at(-1)
+    if (newest !== undefined) this.hand(self, { type: 'certificate', certificate: newest })
     this.#sync(self, member.life)
   }
 
@@ -317,7 +319,6 @@ export class Simulation {
     if (newest === undefined || this.members[self].certificates[newest.value.round] !== undefined) return
     this.hand(from, { type: 'asked' })
     this.at(this.#delay(), () => {
-      this.members[self].certificates[newest.value.round] ??= newest
       this.hand(self, { type: 'certificate', certificate: newest })
     })
   }
