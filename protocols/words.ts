@@ -3,9 +3,9 @@
  * happens, so it promises nothing that the code does not keep and hides nothing that it does.
  */
 import { type PayloadKind, type PrunerName, payloadOf, type SparsityTarget } from '../src/merge/form.ts'
+import { blocksPerRound } from '../src/merge/sampling.ts'
 import { id8 } from './encoding.ts'
 import { type Offer, quorumOf } from './offer.ts'
-import { blocksPerRound } from './share.ts'
 
 export interface PlanInWords {
   /** What will be done, one sentence or two an entry. */

@@ -64,14 +64,14 @@ export function isOpen(turn: Turn, { body, from }: Envelope): boolean {
   return turn.context.federation.blocksOf(from, round).some((block) => isNewer(turn, from, block, round))
 }
 
-/** Asks for a contribution once. */
-export function requestContribution(
-  turn: Turn,
-  { member, block, root }: Omit<ManifestEntry, 'round'>,
-  bytes: number | null,
-): void {
+/**
+ * Asks for a contribution once. The length that its author announced is no limit: another member may name the same
+ * contribution with another length, and whether it is valid must not depend on who was heard first.
+ */
+export function requestContribution(turn: Turn, { member, block, root }: Omit<ManifestEntry, 'round'>): void {
   if (contributionStatus(turn, block, root) !== undefined) return
   setContribution(turn, block, root, 'fetching')
+  const bytes = turn.context.maxContributionBytes(block)
   emit(turn, { type: 'fetch', what: 'contribution', id: root, author: member, block, bytes })
 }
 
@@ -104,8 +104,8 @@ function acceptList(turn: Turn, key: string, member: number, round: number, list
   setList(turn, key, list)
   patch(turn, { stalledTicks: 0 })
   if (isDishonest(turn, member)) return // fetched only where a manifest names it
-  for (const { block, root, bytes } of list) {
-    if (isNewer(turn, member, block, round)) requestContribution(turn, { member, block, root }, bytes)
+  for (const { block, root } of list) {
+    if (isNewer(turn, member, block, round)) requestContribution(turn, { member, block, root })
   }
 }
 

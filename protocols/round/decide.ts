@@ -93,7 +93,7 @@ function holdsAll(turn: Turn, { id, value }: { id: Hash; value: Value }): boolea
     const before = turn.state.certified[placeInManifest(entry)]
     if (before?.root === entry.root) continue
     const status = contributionStatus(turn, entry.block, entry.root)
-    if (status === undefined) requestContribution(turn, entry, null)
+    if (status === undefined) requestContribution(turn, entry)
     if (status === 'invalid') {
       exit(turn, 'diverged', `certificate ${id} names contribution ${entry.root}, which this peer finds invalid`)
       return false

@@ -70,7 +70,7 @@ function contributions(turn: Turn, { fresh }: KnownValue): Verdict | null {
     }
     const status = contributionStatus(turn, entry.block, entry.root)
     if (status === 'invalid') return bad(`the contribution of ${name} is invalid`)
-    if (status === undefined) requestContribution(turn, entry, committed.bytes)
+    if (status === undefined) requestContribution(turn, entry)
     if (status !== 'valid') missing.add(entry.member)
   }
   if (uncommitted.size > 0) return wait(`missing commit of ${[...uncommitted].join(', ')}`)
@@ -78,7 +78,7 @@ function contributions(turn: Turn, { fresh }: KnownValue): Verdict | null {
 }
 
 /** Whether a signed commit names this entry; `unknown` while a commit or its list has not come. */
-function commitment(turn: Turn, { member, block, round, root }: ManifestEntry): { bytes: number } | 'no' | 'unknown' {
+function commitment(turn: Turn, { member, block, round, root }: ManifestEntry): 'yes' | 'no' | 'unknown' {
   const lists = listsOf(turn, member, round)
   for (const list of lists) {
     const found =

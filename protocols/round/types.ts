@@ -78,8 +78,11 @@ export type Effect =
   | { type: 'fetch'; what: 'list'; id: Hash; author: number }
   /** Get a value; answer: `value`. */
   | { type: 'fetch'; what: 'value'; id: Hash; author: number }
-  /** Get a contribution; answer: `held`. `bytes` is what its author announced; null where only a certificate names it. */
-  | { type: 'fetch'; what: 'contribution'; id: Hash; author: number; block: number; bytes: number | null }
+  /**
+   * Get a contribution; answer: `held`. One that is longer than `bytes`, the most that this block can have, is not
+   * fetched: answer `held`, and then that it is not valid.
+   */
+  | { type: 'fetch'; what: 'contribution'; id: Hash; author: number; block: number; bytes: number }
   /** Check a held contribution; answer: `validated`. */
   | { type: 'validate'; block: number; root: Hash }
   /**
