@@ -49,22 +49,25 @@ async function create(path: string): Promise<boolean> {
 }
 
 function hold(path: string): DirectoryLock {
+  if (held.size === 0) process.on('exit', releaseAll)
   held.add(path)
-  // A process that exits without a word (an uncaught exception, a second Ctrl-C) still leaves no lock behind.
-  const onExit = () => {
+  return {
+    async release() {
+      held.delete(path)
+      if (held.size === 0) process.off('exit', releaseAll)
+      await rm(path, { force: true })
+    },
+  }
+}
+
+/** A process that exits without a word (an uncaught exception, a second Ctrl-C) still leaves no lock behind. */
+function releaseAll(): void {
+  for (const path of held) {
     try {
       if (readFileSync(path, 'utf8').trim() === String(process.pid)) rmSync(path, { force: true })
     } catch {
       // nothing more can be done while exiting; the next process sees that this one is gone
     }
-  }
-  process.once('exit', onExit)
-  return {
-    async release() {
-      process.off('exit', onExit)
-      held.delete(path)
-      await rm(path, { force: true })
-    },
   }
 }
 

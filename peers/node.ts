@@ -112,12 +112,10 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
 }
 
 function gossipOf(members: number) {
-  const degree =
-    members <= limits.SMALL_FEDERATION
-      ? { D: limits.SMALL_FEDERATION, Dlo: limits.SMALL_FEDERATION - 1, Dhi: 2 * limits.SMALL_FEDERATION, Dlazy: 3 }
-      : { D: 4, Dlo: 3, Dhi: 6, Dlazy: 3 }
+  const degree = members <= limits.SMALL_FEDERATION ? { D: 6, Dlo: 4, Dhi: 12 } : { D: 4, Dlo: 3, Dhi: 6 }
   return gossipsub({
     ...degree,
+    Dlazy: 3,
     Dout: 1,
     Dscore: 2,
     gossipFactor: members <= limits.LAZY_GOSSIP_MEMBERS ? 1 : 0.25,
@@ -154,6 +152,7 @@ export class PeerNode {
   private readonly roster: RosterGater
   private readonly counter: TrafficCounter
   private readonly announces: Multiaddr[]
+  private readonly connected = new Map<string, PeerId>()
   private topic: string | null = null
 
   constructor(libp2p: Libp2p<NodeServices>, roster: RosterGater, counter: TrafficCounter, announces: Multiaddr[]) {
@@ -193,9 +192,14 @@ export class PeerNode {
     }
   }
 
-  /** Connected members, without order. */
-  neighbours(): PeerId[] {
-    return this.libp2p.getPeers().filter((peer) => this.roster.isMember(peer))
+  /** Dials a peer at whichever of its addresses answers. @throws where none does */
+  async dialAny(addresses: Multiaddr[], signal: AbortSignal): Promise<Connection> {
+    return this.libp2p.dial(addresses, { signal })
+  }
+
+  /** Connected members by peer id as text, without order. Peer ids are slow to make into text: it is done once. */
+  neighbours(): ReadonlyMap<string, PeerId> {
+    return this.connected
   }
 
   isMember(peerId: PeerId): boolean {
@@ -211,6 +215,12 @@ export class PeerNode {
   /** From now on only members are dialled and kept; strangers are shown out after a short stay. */
   closeRoster(members: Iterable<string>): void {
     this.roster.close(new Set(members))
+    const arrive = (peer: PeerId) => {
+      if (this.roster.isMember(peer)) this.connected.set(peer.toString(), peer)
+    }
+    this.libp2p.getPeers().forEach(arrive)
+    this.libp2p.addEventListener('peer:connect', ({ detail }) => arrive(detail))
+    this.libp2p.addEventListener('peer:disconnect', ({ detail }) => this.connected.delete(detail.toString()))
     const showOut = (connection: Connection) => {
       if (this.roster.isMember(connection.remotePeer)) return
       const timer = setTimeout(() => void connection.close().catch(() => {}), limits.STRANGER_STAY_MS)
@@ -254,10 +264,12 @@ export class PeerNode {
     await this.libp2p.handle(protocol, handler, { maxInboundStreams: maxStreams, maxOutboundStreams: maxStreams })
   }
 
-  /** A stream to a neighbour; nobody is dialled for it. @throws where there is no connection or no such protocol */
-  async open(peer: PeerId, protocol: string, signal: AbortSignal): Promise<Stream> {
-    const connection = this.libp2p.getConnections(peer).find(({ status }) => status === 'open')
-    if (connection === undefined) throw new Error(`${peer} is not connected`)
+  /** A stream to a neighbour (peer id as text); nobody is dialled for it. @throws where there is no connection or no such protocol */
+  async open(neighbour: string, protocol: string, signal: AbortSignal): Promise<Stream> {
+    const peer = this.connected.get(neighbour)
+    const connections = peer === undefined ? [] : this.libp2p.getConnections(peer)
+    const connection = connections.find(({ status }) => status === 'open')
+    if (connection === undefined) throw new Error(`${neighbour} is not connected`)
     return connection.newStream(protocol, { signal })
   }
 

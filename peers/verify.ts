@@ -182,7 +182,7 @@ async function checkBlobs(folder: string, entries: readonly ManifestEntry[]): Pr
     if (!existsSync(path)) throw missing(path)
     const hasher = new BlobHasher()
     for await (const chunk of createReadStream(path)) hasher.update(chunk as Uint8Array)
-    const found = toHex(hasher.digest())
+    const found = toHex(hasher.finish().id)
     if (found !== root) throw differs(path, `holds other bytes than its name says (${found.slice(0, 8)}...)`)
   }
   const stray = readdirSync(folder).find((name) => !wanted.has(name))

@@ -3,7 +3,7 @@
  * another, and what has been checked is kept. Where nobody has the blob yet, all are asked again later, until the
  * caller gives up.
  */
-import type { PeerId, Stream } from '@libp2p/interface'
+import type { Stream } from '@libp2p/interface'
 import { fromHex, HASH_BYTES } from '../encoding.ts'
 import { MAX_FRAME_BYTES } from '../stream/constants.ts'
 import { MalformedError } from '../stream/errors.ts'
@@ -76,7 +76,7 @@ class Client implements BlobClient {
     for (;;) {
       const peer = await this.neighbourhood.take(asked, options.author, options.signal)
       if (peer === null) return false
-      asked.add(peer.toString())
+      asked.add(peer)
       try {
         if ((await this.askOne(peer, progress, options)) === 'complete') return true
       } finally {
@@ -86,7 +86,7 @@ class Client implements BlobClient {
   }
 
   /** As much as one neighbour gives. */
-  private async askOne(peer: PeerId, progress: Progress, options: FetchOptions): Promise<Outcome> {
+  private async askOne(peer: string, progress: Progress, options: FetchOptions): Promise<Outcome> {
     try {
       for (;;) {
         const before = progress.done
@@ -116,7 +116,7 @@ class Client implements BlobClient {
   }
 
   /** One stream: the list where it is not known yet, and the next chunks. */
-  private async request(peer: PeerId, progress: Progress, options: FetchOptions): Promise<'found' | 'not-yet'> {
+  private async request(peer: string, progress: Progress, options: FetchOptions): Promise<'found' | 'not-yet'> {
     using deadline = this.components.clock.deadline(limits.PROGRESS_TIMEOUT_MS, options.signal)
     const stream = await this.components.open(peer, deadline.signal)
     const frames = new FrameStream(stream, { signal: deadline.signal })

@@ -38,15 +38,15 @@ export interface BlobServerComponents {
 }
 
 export interface BlobClientComponents {
-  /** Connected members, in any order. */
-  neighbours(): PeerId[]
+  /** Connected members by peer id as text, in any order. */
+  neighbours(): Iterable<string>
   /** Opens a stream of the blob protocol. */
-  open(peer: PeerId, signal: AbortSignal): Promise<Stream>
+  open(peer: string, signal: AbortSignal): Promise<Stream>
   clock: Clock
   /** In [0, 1): spreads the load over the neighbours. */
   random(): number
   /** A neighbour served something that is not the blob: it is not asked again. */
-  onLiar?(peer: PeerId, error: Error): void
+  onLiar?(peer: string, error: Error): void
 }
 
 export interface FetchOptions {
@@ -54,7 +54,7 @@ export interface FetchOptions {
   maxBytes: number
   create(): BlobSink
   signal: AbortSignal
-  /** A peer that has it if anybody has: asked first where it is a neighbour. */
+  /** A peer that has it if anybody has: where it is a neighbour it is asked first, even if that means to wait. */
   author?: string
 }
 

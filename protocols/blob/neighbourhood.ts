@@ -1,9 +1,8 @@
 /** Whom to ask next: within the caps on streams, the author first, nobody who lied, the rest at random. */
-import type { PeerId } from '@libp2p/interface'
 import * as limits from './constants.ts'
 import type { BlobClientComponents } from './index.ts'
 
-interface Record {
+interface Standing {
   streams: number
   failures: number
   /** Not asked before this time. */
@@ -13,7 +12,7 @@ interface Record {
 
 export class Neighbourhood {
   private readonly components: BlobClientComponents
-  private readonly records = new Map<string, Record>()
+  private readonly records = new Map<string, Standing>()
   private readonly queue: Array<() => void> = []
   private streams = 0
 
@@ -25,14 +24,15 @@ export class Neighbourhood {
    * A neighbour that has not been asked, with a stream to it reserved (see `give`); null where all have been. Waits
    * while all streams are in use.
    */
-  async take(asked: ReadonlySet<string>, author: string | undefined, signal: AbortSignal): Promise<PeerId | null> {
+  async take(asked: ReadonlySet<string>, author: string | undefined, signal: AbortSignal): Promise<string | null> {
     for (;;) {
       signal.throwIfAborted()
-      const askable = this.components.neighbours().filter((peer) => !asked.has(peer.toString()) && this.isWell(peer))
+      const askable = [...this.components.neighbours()].filter((peer) => !asked.has(peer) && this.isWell(peer))
       if (askable.length === 0) return null
-      const free = askable.filter((peer) => this.record(peer).streams < limits.MAX_STREAMS_PER_PEER)
+      const best = author !== undefined && askable.includes(author) ? [author] : askable
+      const free = best.filter((peer) => this.record(peer).streams < limits.MAX_STREAMS_PER_PEER)
       if (free.length > 0 && this.streams < limits.MAX_FETCH_STREAMS) {
-        const peer = free.find((candidate) => candidate.toString() === author) ?? this.anyOf(free)
+        const peer = this.anyOf(free)
         this.streams++
         this.record(peer).streams++
         return peer
@@ -42,40 +42,39 @@ export class Neighbourhood {
   }
 
   /** Ends the reservation of `take`. */
-  give(peer: PeerId): void {
+  give(peer: string): void {
     this.streams--
     this.record(peer).streams--
     for (const wake of this.queue.splice(0)) wake()
   }
 
-  succeeded(peer: PeerId): void {
+  succeeded(peer: string): void {
     this.record(peer).failures = 0
   }
 
-  failed(peer: PeerId): void {
+  failed(peer: string): void {
     const record = this.record(peer)
     const rest = Math.min(limits.COOL_DOWN_MS * 2 ** record.failures, limits.MAX_COOL_DOWN_MS)
     record.failures++
     record.notBefore = this.components.clock.now() + rest
   }
 
-  lied(peer: PeerId): void {
+  lied(peer: string): void {
     this.record(peer).lied = true
   }
 
-  private isWell(peer: PeerId): boolean {
+  private isWell(peer: string): boolean {
     const record = this.record(peer)
     return !record.lied && record.notBefore <= this.components.clock.now()
   }
 
-  private anyOf(peers: PeerId[]): PeerId {
+  private anyOf(peers: string[]): string {
     return peers[Math.floor(this.components.random() * peers.length)]
   }
 
-  private record(peer: PeerId): Record {
-    const key = peer.toString()
-    const record = this.records.get(key) ?? { streams: 0, failures: 0, notBefore: 0, lied: false }
-    this.records.set(key, record)
+  private record(peer: string): Standing {
+    const record = this.records.get(peer) ?? { streams: 0, failures: 0, notBefore: 0, lied: false }
+    this.records.set(peer, record)
     return record
   }
 

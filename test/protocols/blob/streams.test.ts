@@ -52,7 +52,7 @@ async function sites(context: TestContext, count: number): Promise<Site[]> {
 
 function clientOf({ node }: Site, components: Partial<BlobClientComponents> = {}) {
   return blobClient({
-    neighbours: () => node.neighbours(),
+    neighbours: () => node.neighbours().keys(),
     open: (peer, signal) => node.open(peer, BLOB_PROTOCOL, signal),
     clock: systemClock,
     random: Math.random,
@@ -138,7 +138,7 @@ test('a corrupt server is named and left for an honest one, and what was good is
   liar.store.read = corrupt
   const liars: string[] = []
   const chunks: number[] = []
-  const client = clientOf(asker, { onLiar: (peer) => void liars.push(peer.toString()) })
+  const client = clientOf(asker, { onLiar: (peer) => void liars.push(peer) })
   const writer = asker.store.writer()
   const create = () => ({
     ...writer,
@@ -163,7 +163,7 @@ test('a wrong list convicts the server, not the author', async (context) => {
   const other = await liar.store.put(new Uint8Array(200))
   await answerWith(liar, (frames) => honestHead(frames, liar.store, other))
   const liars: string[] = []
-  const client = clientOf(asker, { onLiar: (peer) => void liars.push(peer.toString()) })
+  const client = clientOf(asker, { onLiar: (peer) => void liars.push(peer) })
   await client.fetch(id, { ...fetchOptions(asker, 100), author: liar.node.peerId })
   assert.deepEqual(liars, [liar.node.peerId])
 })
@@ -259,7 +259,7 @@ test('a server resets malformed requests and goes on serving', async (context) =
     { name: 'too many chunks', bytes: encodeRequest({ id: Buffer.from(id, 'hex'), list: true, from: 0, count: 17 }) },
   ]
   for (const { name, bytes } of requests) {
-    const [peer] = asker.node.neighbours()
+    const [peer] = asker.node.neighbours().keys()
     const stream = await asker.node.open(peer, BLOB_PROTOCOL, AbortSignal.timeout(5000))
     const frames = new FrameStream(stream, { signal: AbortSignal.timeout(5000) })
     await frames.write(bytes)
@@ -278,7 +278,7 @@ test('a reader that stops reading holds the server to one window, not to the blo
     return read(name, index ?? 0)
   }
   server.store.read = counting
-  const [peer] = asker.node.neighbours()
+  const [peer] = asker.node.neighbours().keys()
   const stream = await asker.node.open(peer, BLOB_PROTOCOL, AbortSignal.timeout(5000))
   const frames = new FrameStream(stream, { signal: AbortSignal.timeout(10_000) })
   await frames.write(encodeRequest({ id: Buffer.from(id, 'hex'), list: false, from: 0, count: 16 }))

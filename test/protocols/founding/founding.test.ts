@@ -62,12 +62,20 @@ interface Scene {
   signal: AbortSignal
 }
 
+interface SceneOptions {
+  members?: number
+  /** Sites besides the founder; default: as many as there are seats. */
+  joiners?: number
+  clock?: Clock
+  signs?: boolean
+}
+
 /** A founder and joiners that know its address; nobody has joined yet. */
 async function scene(
   context: TestContext,
-  { members = 3, joiners = members - 1, clock = systemClock, signs = true } = {},
+  { members = 3, joiners, clock = systemClock, signs = true }: SceneOptions = {},
 ): Promise<Scene> {
-  const nodes = await testNodes(context, 1 + joiners)
+  const nodes = await testNodes(context, 1 + (joiners ?? members - 1))
   const sites = await Promise.all(
     nodes.map(async (node, i) => {
       const { raw } = await identityFromSeed(context.name, i)

@@ -1,0 +1,112 @@
+/** The chain of certificates: one file a round, checked before it is written. */
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Plan } from '../protocols/plan.ts'
+import {
+  type Certificate,
+  certificateFault,
+  certificateId,
+  decodeCertificate,
+  encodeCertificate,
+} from '../protocols/round/certificate.ts'
+import { type Certified, type Federation, valueFault } from '../protocols/round/value.ts'
+import { OutputError } from '../src/errors.ts'
+import { unwritable, writeDurably } from './files.ts'
+
+/** The file of a round, in every directory of certificates. */
+export function certificateFile(round: number): string {
+  return `${round}.cbor`
+}
+
+export class CertificateChain {
+  readonly directory: string
+  private readonly plan: Plan
+  private readonly federation: Federation
+  /** Round r is at r - 1. */
+  private readonly held: Certified[] = []
+  private tail: Promise<unknown> = Promise.resolve()
+
+  private constructor(directory: string, plan: Plan, federation: Federation) {
+    this.directory = directory
+    this.plan = plan
+    this.federation = federation
+  }
+
+  /** @throws {OutputError} a file is damaged or does not follow from the one before */
+  static async open(directory: string, plan: Plan, federation: Federation): Promise<CertificateChain> {
+    const chain = new CertificateChain(directory, plan, federation)
+    try {
+      await mkdir(directory, { recursive: true })
+      const names = new Set(await readdir(directory))
+      for (let round = 1; names.has(certificateFile(round)); round++) chain.load(round, await chain.bytes(round))
+    } catch (error) {
+      if (error instanceof OutputError) throw error
+      throw unwritable(directory, error)
+    }
+    return chain
+  }
+
+  /** Rounds 1 to this are held. */
+  get rounds(): number {
+    return this.held.length
+  }
+
+  get last(): Certified | null {
+    return this.held.at(-1) ?? null
+  }
+
+  ids(): string[] {
+    return this.held.map(({ id }) => id)
+  }
+
+  /** Null where it is not held. */
+  async read(round: number): Promise<Uint8Array | null> {
+    return round >= 1 && round <= this.rounds ? this.bytes(round) : null
+  }
+
+  /**
+   * Keeps a certificate if it is the next one; true if it was. Calls follow one another.
+   * @returns why it is none, where it is none
+   */
+  async append(certificate: Certificate): Promise<'kept' | 'known' | 'gap' | 'bad'> {
+    const done = this.tail.then(() => this.appendNext(certificate))
+    this.tail = done.catch(() => {})
+    return done
+  }
+
+  private async appendNext(certificate: Certificate): Promise<'kept' | 'known' | 'gap' | 'bad'> {
+    const { round } = certificate.value
+    if (round <= this.rounds) return 'known'
+    if (certificateFault(this.plan, certificate) !== null) return 'bad'
+    if (round !== this.rounds + 1) return 'gap'
+    if (valueFault(this.federation, this.last, certificate.value) !== null) return 'bad'
+    await writeDurably(join(this.directory, certificateFile(round)), encodeCertificate(certificate))
+    this.held.push({ id: certificateId(certificate), value: certificate.value })
+    return 'kept'
+  }
+
+  private bytes(round: number): Promise<Uint8Array> {
+    return readFile(join(this.directory, certificateFile(round))).then((bytes) => new Uint8Array(bytes))
+  }
+
+  private load(round: number, bytes: Uint8Array): void {
+    const path = join(this.directory, certificateFile(round))
+    let certificate: Certificate
+    try {
+      certificate = decodeCertificate(bytes)
+    } catch (error) {
+      throw damaged(path, String(error))
+    }
+    const fault = certificateFault(this.plan, certificate) ?? valueFault(this.federation, this.last, certificate.value)
+    if (fault !== null) throw damaged(path, fault)
+    this.held.push({ id: certificateId(certificate), value: certificate.value })
+  }
+}
+
+function damaged(path: string, why: string): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_CERTIFICATE_DAMAGED',
+    what: `${path} is damaged: ${why}`,
+    hint: 'Remove it: the peer fetches it again from the others.',
+  })
+}

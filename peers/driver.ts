@@ -1,0 +1,337 @@
+/**
+ * Runs the round machine: hands in one event at a time and carries out its effects in their order. All decisions are
+ * the machine's; clocks, disk, network and computing are here.
+ */
+import type { BlobClient } from '../protocols/blob/client.ts'
+import { BlobTooLargeError } from '../protocols/blob/errors.ts'
+import { MalformedMessageError } from '../protocols/encoding.ts'
+import type { Plan } from '../protocols/plan.ts'
+import { type Certificate, decodeCertificate } from '../protocols/round/certificate.ts'
+import { MAX_COMMIT_LIST_BYTES, MAX_VALUE_BYTES } from '../protocols/round/constants.ts'
+import { heldMessages, initialState, step } from '../protocols/round/machine.ts'
+import { type Body, makeEnvelope } from '../protocols/round/messages.ts'
+import type { Context, Effect, ExitReason, RoundEvent, RoundState } from '../protocols/round/types.ts'
+import {
+  type CommitEntry,
+  decodeCommitList,
+  decodeValue,
+  encodeCommitList,
+  type Federation,
+  uncoveredBlocks,
+} from '../protocols/round/value.ts'
+import type { Signer } from '../protocols/signing.ts'
+import type { CertificateChain } from './certificates.ts'
+import type { Traffic } from './counted-tcp.ts'
+import type { RoundProgressEvent, RoundReport } from './events.ts'
+import type { Journal } from './journal.ts'
+import type { Merges } from './merges.ts'
+import type { Post } from './post.ts'
+import type { BlobStore } from './store.ts'
+import { Timers } from './timers.ts'
+import type { Work } from './work.ts'
+
+export interface DriverComponents {
+  plan: Plan
+  federation: Federation
+  /** Index in the roster. */
+  self: number
+  signer: Signer
+  work: Work
+  store: BlobStore
+  merges: Merges
+  journal: Journal
+  chain: CertificateChain
+  blobs: Pick<BlobClient, 'fetch'>
+  /** Peer ids as text, by member. */
+  peerIds: string[]
+  traffic(): Traffic
+  /** Others are ahead: compare notes with this member, or with whom there is. */
+  catchUp(member: number): void
+  /** The last certificate is taken over: write the model and what verifies it. Must be done before the peer ends. */
+  finish(report: RoundReport): Promise<void>
+  keepMerges: boolean
+  onEvent(event: RoundProgressEvent): void
+}
+
+export interface DriverResult {
+  reason: ExitReason
+  detail: string
+}
+
+type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>
+
+export class Driver {
+  private readonly components: DriverComponents
+  private readonly context: Context
+  private readonly timers: Timers
+  private readonly queue: RoundEvent[] = []
+  private state: RoundState
+  private post: Post | null = null
+  private running = false
+  private readonly stopped = new AbortController()
+  private readonly outcome = Promise.withResolvers<DriverResult>()
+  private pruning: AbortController | null = null
+  private finishing: Promise<void> = Promise.resolve()
+  /** Contributions that were longer than allowed: held nowhere and found invalid. */
+  private readonly oversize = new Set<string>()
+  /** Contributions of the pruning that runs: stored, and not yet in any commit. */
+  private readonly fresh = new Set<string>()
+  /** Rounds that this peer has taken over. */
+  readonly reports: RoundReport[] = []
+  /** Bytes of the contributions that this peer has made. */
+  payloadBytes = 0
+
+  constructor(components: DriverComponents) {
+    this.components = components
+    const { federation, self, work } = components
+    this.context = { federation, self, maxContributionBytes: (block) => work.maxContributionBytes(block) }
+    this.state = initialState(this.context)
+    this.timers = new Timers((id) => this.handIn({ type: 'timer', id }))
+    this.outcome.promise.catch(() => {})
+  }
+
+  /**
+   * Runs until the machine stops and everything is written.
+   * @throws the signal's reason, or what failed at this peer (its disk, its engine)
+   */
+  async run(post: Post, signal: AbortSignal): Promise<DriverResult> {
+    this.post = post
+    const onAbort = () => this.outcome.reject(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort)
+    try {
+      const { chain, journal } = this.components
+      // Statuses are not in the journal. They are seconds apart, so the clock is above those of an earlier run.
+      const beat = Math.floor(Date.now() / 1000)
+      this.handIn({ type: 'start', certificate: chain.last, log: journal.bodies, beat })
+      const result = await this.outcome.promise
+      await this.finishing
+      return result
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      this.stopped.abort(new Error('the peer has stopped'))
+      this.pruning?.abort(this.stopped.signal.reason)
+      this.timers.clearAll()
+    }
+  }
+
+  /** An event; it is handled after those that came before. */
+  handIn(event: RoundEvent): void {
+    if (this.stopped.signal.aborted) return
+    this.queue.push(event)
+    if (!this.running) void this.work()
+  }
+
+  /** What anti-entropy compares, by short id. */
+  messages(): Map<string, Uint8Array> {
+    return this.post?.index(heldMessages(this.context, this.state)) ?? new Map()
+  }
+
+  /** A certificate from another peer: the chain is kept whole, the machine gets the newest. */
+  async takeCertificate(bytes: Uint8Array): Promise<void> {
+    const certificate = decodeCertificate(bytes)
+    const kept = await this.components.chain.append(certificate)
+    if (kept === 'bad') throw new Error('a certificate that does not follow')
+    if (kept === 'kept') this.handIn({ type: 'certificate', certificate })
+  }
+
+  private async work(): Promise<void> {
+    this.running = true
+    try {
+      for (let event = this.queue.shift(); event !== undefined; event = this.queue.shift()) {
+        if (this.stopped.signal.aborted) return
+        const before = this.state
+        const { state, effects } = step(this.context, before, event)
+        this.state = state
+        this.tell(before, state)
+        for (const effect of effects) await this.carryOut(effect)
+      }
+    } catch (error) {
+      this.outcome.reject(error)
+    } finally {
+      this.running = false
+    }
+  }
+
+  /** What takes long is begun here and answered by an event; what must be done before the next effect is awaited. */
+  private async carryOut(effect: Effect): Promise<void> {
+    switch (effect.type) {
+      case 'persist':
+        return this.components.journal.writeBody(effect.body)
+      case 'send':
+        return this.send(effect.body)
+      case 'store':
+        await this.components.store.put(effect.bytes)
+        return
+      case 'prune':
+        return this.begin(() => this.prune(effect))
+      case 'abortPrune':
+        return this.pruning?.abort(new Error('no longer needed'))
+      case 'fetch':
+        return this.begin(() => this.fetch(effect))
+      case 'validate':
+        return this.begin(() => this.validate(effect))
+      case 'merge':
+        return this.begin(() => this.merge(effect))
+      case 'certificate':
+        return this.keepCertificate(effect.certificate)
+      case 'adopted':
+        return this.adopt(effect)
+      case 'catchUp':
+        return this.components.catchUp(effect.member)
+      case 'setTimer':
+        return this.timers.set(effect.id, effect.ms)
+      case 'clearTimer':
+        return this.timers.clear(effect.id)
+      case 'note':
+        return this.components.onEvent({ type: 'note', text: effect.text })
+      case 'exit':
+        return this.outcome.resolve({ reason: effect.reason, detail: effect.detail })
+    }
+  }
+
+  /** What fails here fails the peer: a disk that is full, an engine that breaks. */
+  private begin(task: () => Promise<void>): void {
+    task().catch((error) => {
+      if (!this.stopped.signal.aborted) this.outcome.reject(error)
+    })
+  }
+
+  private send(body: Body): void {
+    const { federation, self, signer } = this.components
+    this.post?.send(makeEnvelope(signer, federation.id, self, body))
+  }
+
+  private async prune({ round, blocks }: EffectOf<'prune'>): Promise<void> {
+    const { merges, onEvent, store, work } = this.components
+    const stop = new AbortController()
+    this.pruning = stop
+    this.fresh.clear()
+    const list: CommitEntry[] = []
+    const merged = this.state.last === null ? new Map<number, string>() : merges.files(this.state.last.manifest)
+    try {
+      await work.prune({
+        blocks: [...blocks].sort((a, b) => a - b),
+        merged,
+        signal: stop.signal,
+        onBlock: async (block, bytes) => {
+          const root = await store.put(bytes)
+          this.fresh.add(root)
+          list.push({ block, root, bytes: bytes.byteLength })
+          this.payloadBytes += bytes.byteLength
+        },
+        onProgress: (done, total) => onEvent({ type: 'prune', round, done, total }),
+      })
+    } catch (error) {
+      if (stop.signal.aborted) return
+      throw error
+    }
+    list.sort((a, b) => a.block - b.block)
+    const root = await store.put(encodeCommitList(list))
+    this.fresh.add(root)
+    this.handIn({ type: 'pruned', round, root, list })
+  }
+
+  private async fetch(effect: EffectOf<'fetch'>): Promise<void> {
+    const { blobs, peerIds, store } = this.components
+    let held = store.has(effect.id)
+    try {
+      if (!held) {
+        const create = () => store.writer()
+        const [author, signal] = [peerIds[effect.author], this.stopped.signal]
+        await blobs.fetch(effect.id, { maxBytes: this.maxBytes(effect), create, author, signal })
+        held = true
+      }
+    } catch (error) {
+      if (!(error instanceof BlobTooLargeError)) throw error
+      this.oversize.add(effect.id)
+    }
+    if (effect.what === 'contribution') this.handIn({ type: 'held', block: effect.block, root: effect.id })
+    else if (effect.what === 'list') {
+      const list = held ? await readAs(store, effect.id, decodeCommitList) : null
+      this.handIn({ type: 'list', root: effect.id, list })
+    } else
+      this.handIn({ type: 'value', hash: effect.id, value: held ? await readAs(store, effect.id, decodeValue) : null })
+  }
+
+  private maxBytes(effect: EffectOf<'fetch'>): number {
+    if (effect.what === 'list') return MAX_COMMIT_LIST_BYTES
+    if (effect.what === 'value') return MAX_VALUE_BYTES
+    return effect.bytes ?? this.components.work.maxContributionBytes(effect.block)
+  }
+
+  private async validate({ block, root }: EffectOf<'validate'>): Promise<void> {
+    const { store, work } = this.components
+    const reason = this.oversize.has(root) ? 'longer than announced' : await work.validate(block, store.path(root))
+    this.handIn({ type: 'validated', block, root, reason })
+  }
+
+  private async merge({ manifest, entries, previous }: EffectOf<'merge'>): Promise<void> {
+    const { root, moved, bits } = await this.components.merges.merge(manifest, entries, previous)
+    this.handIn({ type: 'merged', manifest, root, moved, bits })
+  }
+
+  private async keepCertificate(certificate: Certificate): Promise<void> {
+    const kept = await this.components.chain.append(certificate)
+    if (kept === 'gap') this.components.onEvent({ type: 'note', text: 'certificates before this one are missing' })
+  }
+
+  private async adopt({ id, value, manifest, last }: EffectOf<'adopted'>): Promise<void> {
+    const { federation, finish, keepMerges, merges, onEvent, store, traffic } = this.components
+    const report: RoundReport = {
+      round: value.round,
+      certificate: id,
+      value,
+      contributions: value.entries.length,
+      uncovered: uncoveredBlocks(federation, value),
+      moved: value.moved,
+      bits: value.bits,
+      zeros: merges.get(manifest).zeros,
+      traffic: traffic(),
+      merged: merges.files(manifest),
+    }
+    this.reports.push(report)
+    onEvent({ type: 'round', round: report })
+    if (!keepMerges) await merges.retain(new Set([manifest, ...Object.keys(this.state.merges)]))
+    await store.retain(this.neededBlobs(id, value.entries))
+    if (!last) return
+    this.finishing = finish(report)
+    this.finishing.catch((error) => this.outcome.reject(error))
+  }
+
+  /** What the newest manifest names, its value, and what this round still uses. */
+  private neededBlobs(value: string, entries: ReadonlyArray<{ root: string }>): Set<string> {
+    const { commits, contributions, lists } = this.state
+    const open = Object.values(commits).flatMap((byRound) => Object.values(byRound).flat())
+    return new Set([
+      value,
+      ...this.fresh,
+      ...entries.map(({ root }) => root),
+      ...open.flatMap(({ body }) => (body.type === 'commit' ? body.root : [])),
+      ...Object.values(lists).flatMap((list) => (typeof list === 'string' ? [] : list.map(({ root }) => root))),
+      ...Object.values(contributions).flatMap((byId) => Object.keys(byId)),
+    ])
+  }
+
+  /** Whoever watches hears what has changed. */
+  private tell(before: RoundState, after: RoundState): void {
+    const { onEvent } = this.components
+    if (before.round !== after.round || before.step !== after.step || before.attempt !== after.attempt) {
+      onEvent({ type: 'step', round: after.round, attempt: after.attempt, step: after.step })
+    }
+    if (before.contributions === after.contributions) return
+    const statuses = Object.values(after.contributions).flatMap((byId) => Object.values(byId))
+    const valid = statuses.filter((status) => status === 'valid').length
+    onEvent({ type: 'contributions', round: after.round, valid, known: statuses.length })
+  }
+}
+
+/** Null where the bytes are none of the kind. */
+async function readAs<T>(store: BlobStore, id: string, decode: (bytes: Uint8Array) => T): Promise<T | null> {
+  try {
+    return decode(await store.read(id))
+  } catch (error) {
+    if (error instanceof MalformedMessageError) return null
+    throw error
+  }
+}

@@ -1,0 +1,55 @@
+/** What a peer tells whoever runs it: enough for a progress display, a log and a report. */
+import type { SealedOffer } from '../protocols/offer.ts'
+import type { Plan } from '../protocols/plan.ts'
+import type { Step } from '../protocols/round/messages.ts'
+import type { Value } from '../protocols/round/value.ts'
+import type { Traffic } from './counted-tcp.ts'
+
+export type FoundingEvent =
+  /** This peer listens, and passes the founding of others on. Best address first; empty where it only dials out. */
+  | { type: 'listening'; addresses: string[] }
+  /** The founder's line to paste. */
+  | { type: 'invitation'; line: string }
+  /** The joiner has the offer that the invitation names. */
+  | { type: 'offer'; offer: SealedOffer }
+  | { type: 'waiting'; joined: number; members: number }
+  | { type: 'founded'; plan: Plan; planId: string; out: string }
+
+export type RoundProgressEvent =
+  | { type: 'neighbours'; connected: number; members: number }
+  /** This peer has moved on. */
+  | { type: 'step'; round: number; attempt: number; step: Step }
+  | { type: 'prune'; round: number; done: number; total: number }
+  /** Contributions of members that this peer holds and has checked in this round, its own among them. */
+  | { type: 'contributions'; round: number; valid: number; known: number }
+  /** A round has ended, and what it certifies is the model at this peer. */
+  | { type: 'round'; round: RoundReport }
+  /** Why something was done: for the log. */
+  | { type: 'note'; text: string }
+  /** The last certificate is taken over; the model is being written. */
+  | { type: 'writing'; directory: string }
+  /** All is written; others may still need something. */
+  | { type: 'serving' }
+
+export type PeerEvent = FoundingEvent | RoundProgressEvent
+
+/** A certified round at one peer. */
+export interface RoundReport {
+  round: number
+  /** Id of the certificate. */
+  certificate: string
+  value: Value
+  /** Entries of the manifest. */
+  contributions: number
+  /** Blocks that nobody has contributed. */
+  uncovered: number[]
+  /** Mask bits that moved since the certificate before, of how many. */
+  moved: number
+  bits: number
+  /** Zeros in masks. */
+  zeros: number
+  /** What had gone over this peer's sockets by then. */
+  traffic: Traffic
+  /** Block -> file of the encoded MergedBlock; kept until the end only where `keepMerges` is set. */
+  merged: ReadonlyMap<number, string>
+}

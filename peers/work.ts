@@ -1,0 +1,48 @@
+/**
+ * What a peer computes, and what it need not know to take part: no model, no text and no ONNX Runtime is seen from
+ * here. Contributions and merged blocks are files.
+ */
+
+export interface PruneJob {
+  blocks: number[]
+  /** Block -> file of an encoded MergedBlock, through which text flows where this job does not prune; absent: base. */
+  merged: ReadonlyMap<number, string>
+  signal: AbortSignal
+  /** A block is done: its encoded contribution. Ascending, one at a time. */
+  onBlock(block: number, bytes: Uint8Array): Promise<void>
+  onProgress?(done: number, total: number): void
+}
+
+export interface MergeJob {
+  block: number
+  /** Encoded contributions, in any order. */
+  files: string[]
+  /** Where the encoded MergedBlock goes. */
+  out: string
+  /** The merged block that moved bits are counted against; null: all kept. */
+  previous: string | null
+}
+
+export interface MergedBlockReport {
+  root: Uint8Array
+  /** Mask bits that differ from `previous`. */
+  moved: number
+  /** Mask bits of the block. */
+  bits: number
+  zeros: number
+}
+
+export interface Work {
+  /** Decoder blocks of the model. */
+  readonly blocks: number
+  /** Weights of the layers of a block that can be pruned: what a block that nobody contributes has as mask bits. */
+  maskBits(block: number): number
+  /** The most bytes that a contribution of a block can have under the plan. */
+  maxContributionBytes(block: number): number
+  prune(job: PruneJob): Promise<void>
+  /** Null if good, else a reason. */
+  validate(block: number, file: string): Promise<string | null>
+  merge(job: MergeJob): Promise<MergedBlockReport>
+  /** Writes the model directory with these merged blocks. */
+  writeModel(merged: ReadonlyMap<number, string>, out: string): Promise<void>
+}

@@ -1,0 +1,99 @@
+/**
+ * The first thing that two connected members say to each other: which federation, which model, which version, how
+ * far. A refusal has a reason that a person can act on.
+ *
+ * @example
+ * await node.handle(HELLO_PROTOCOL, helloServer({ own, isMember, clock, onGreeting }), MAX_HELLO_STREAMS)
+ * const answer = await sayHello({ open, own, clock, signal })
+ */
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import { equalBytes } from '../encoding.ts'
+import { PROTOCOL_VERSION } from '../offer.ts'
+import { FrameStream } from '../stream/frames.ts'
+import type { Clock } from '../stream/time.ts'
+import { HELLO_TIMEOUT_MS, MAX_HELLO_BYTES } from './constants.ts'
+import {
+  decodeGreeting,
+  decodeHelloAnswer,
+  encodeHello,
+  type Greeting,
+  type HelloAnswer,
+  type HelloRefusal,
+} from './messages.ts'
+
+export interface HelloComponents {
+  /** Null before there is a plan. */
+  own(): Greeting | null
+  isMember(peer: PeerId): boolean
+  clock: Clock
+  /** A member of the same federation has greeted. */
+  onGreeting?(peer: PeerId, greeting: Greeting): void
+}
+
+export function helloServer(components: HelloComponents): (stream: Stream, connection: Connection) => Promise<void> {
+  return async (stream, { remotePeer }) => {
+    using deadline = components.clock.deadline(HELLO_TIMEOUT_MS)
+    const frames = new FrameStream(stream, { maxFrameBytes: MAX_HELLO_BYTES, signal: deadline.signal })
+    try {
+      const greeting = decodeGreeting(await frames.expect('a greeting'))
+      await frames.closeRead()
+      const answer = answerTo(greeting, remotePeer, components)
+      await frames.write(encodeHello(answer))
+      await frames.close()
+      if (answer.type === 'hello') components.onGreeting?.(remotePeer, greeting)
+    } catch (error) {
+      stream.log.error('greeting of %p failed - %e', remotePeer, error)
+      frames.abort(error instanceof Error ? error : new Error(String(error)))
+    } finally {
+      frames.release()
+    }
+  }
+}
+
+function answerTo(greeting: Greeting, peer: PeerId, { own, isMember }: HelloComponents): HelloAnswer {
+  const mine = own()
+  if (greeting.version !== PROTOCOL_VERSION) return { type: 'refused', reason: 'version' }
+  if (mine === null) return { type: 'refused', reason: 'not-ready' }
+  if (!isMember(peer)) return { type: 'refused', reason: 'member' }
+  const reason = difference(mine, greeting)
+  return reason === null ? { type: 'hello', greeting: mine } : { type: 'refused', reason }
+}
+
+/** What keeps two greetings from belonging together, or null. */
+export function difference(mine: Greeting, theirs: Greeting): HelloRefusal | null {
+  if (theirs.version !== mine.version) return 'version'
+  if (!equalBytes(theirs.model, mine.model)) return 'model'
+  return equalBytes(theirs.plan, mine.plan) ? null : 'plan'
+}
+
+export interface SayHelloInit {
+  open(signal: AbortSignal): Promise<Stream>
+  own: Greeting
+  clock: Clock
+  signal: AbortSignal
+}
+
+/** Greets a neighbour. An answer of another federation comes back as the refusal that it deserves. */
+export async function sayHello({ open, own, clock, signal }: SayHelloInit): Promise<HelloAnswer> {
+  using deadline = clock.deadline(HELLO_TIMEOUT_MS, signal)
+  const frames = new FrameStream(await open(deadline.signal), {
+    maxFrameBytes: MAX_HELLO_BYTES,
+    signal: deadline.signal,
+  })
+  try {
+    await frames.write(encodeHello(own))
+    await frames.close()
+    const answer = decodeHelloAnswer(await frames.expect('an answer'))
+    if (answer.type === 'refused') return answer
+    const reason = difference(own, answer.greeting)
+    return reason === null ? answer : { type: 'refused', reason }
+  } catch (error) {
+    frames.abort(error instanceof Error ? error : new Error(String(error)))
+    throw error
+  } finally {
+    frames.release()
+  }
+}
+
+export { HELLO_PROTOCOL, HELLO_RETRY_MS, MAX_HELLO_STREAMS } from './constants.ts'
+export type { Greeting, HelloAnswer, HelloRefusal } from './messages.ts'
