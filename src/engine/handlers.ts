@@ -1,7 +1,12 @@
 /** How each job is done, inside a worker. Decoders stay open between jobs: sessions are made once. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BlockContribution, decodeContribution, encodeContribution, toContribution } from '../merge/contribution.ts'
+import {
+  type BlockContribution,
+  decodeContribution,
+  encodeContribution,
+  toContribution,
+} from '../merge/contribution.ts'
 import { type BlockForm, type PrunerName, payloadOf } from '../merge/form.ts'
 import { fedavgBlock, mergeBlock } from '../merge/l0.ts'
 import { countZeros } from '../merge/mask.ts'
@@ -97,8 +102,7 @@ export function createHandlers(threads: number): Handlers {
         validateContribution(form, payloadOf(pruner), pruner, target, decoder.baseWeights(block), contribution)
         return null
       } catch (error) {
-        if (error instanceof InvalidContributionError)
-          return `${error.reason}: ${error.message}`
+        if (error instanceof InvalidContributionError) return `${error.reason}: ${error.message}`
         throw error
       }
     },
@@ -145,7 +149,6 @@ export function createHandlers(threads: number): Handlers {
     async write({ dir, weights, out, check }) {
       const decoder = open(dir)
       writeModel(decoder, weightsOf(decoder, weights), out)
-      await decoder.close()
       return { difference: await checkWritten(decoder, weightsOf(decoder, weights), out, check, threads) }
     },
 

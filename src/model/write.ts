@@ -101,6 +101,7 @@ export async function checkWritten(
   const stream = await Stream.start(decoder, windows)
   for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, weightsOf(block))
   const expected = await stream.logits(0)
+  await decoder.close() // its sessions are done with before the whole model is loaded
   const session = await createSession(join(dir, relative(decoder.directory.dir, decoder.directory.onnx)), { threads })
   try {
     const values = decoder.graphInputs(BigInt64Array.from(windows.ids, BigInt), 1, length)
