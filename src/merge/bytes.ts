@@ -37,6 +37,13 @@ export function writeFrame(
   return bytes
 }
 
+/** The kind in the header of such a buffer; null if it has no such header. */
+export function kindOf(bytes: Uint8Array, { magic, version }: Omit<Header, 'kind'>): number | null {
+  if (bytes.byteLength < HEADER_BYTES || bytes[4] !== version) return null
+  for (let i = 0; i < 4; i++) if (bytes[i] !== magic.charCodeAt(i)) return null
+  return bytes[5]
+}
+
 /** Reads such a buffer from front to back. Every read is checked against the end before anything is allocated. */
 export class FrameReader {
   readonly kind: number

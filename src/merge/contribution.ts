@@ -6,7 +6,8 @@
  * `statistics` carries no mask: for pruners whose mask is a function of base weights and statistics the receiver derives
  * the sender's, bit by bit, so that no mask can be ill-formed. 0.03 bit a weight where a bitmap takes 1.
  */
-import { FrameReader, HEADER_BYTES, writeFrame } from './bytes.ts'
+import { InputError } from '../errors.ts'
+import { FrameReader, HEADER_BYTES, kindOf, writeFrame } from './bytes.ts'
 import { InvalidContributionError } from './errors.ts'
 import type { BlockForm, PayloadKind } from './form.ts'
 import { packSurvivors } from './fp16.ts'
@@ -37,7 +38,7 @@ const KINDS: Record<PayloadKind, number> = { statistics: 1, weights: 2 }
  * @param layers - by role; undefined for the payload `statistics`
  * @param meanSquares - by input; empty where nothing was observed (magnitude without text): all columns count alike
  * @param names - by role, for messages
- * @throws InputError if a kept weight is NaN, infinite or beyond fp16
+ * @throws InputError if a mean square is NaN, infinite or negative, or a kept weight NaN, infinite or beyond fp16
  */
 export function toContribution(
   form: BlockForm,
@@ -46,6 +47,7 @@ export function toContribution(
   names?: readonly string[],
 ): BlockContribution {
   const inputs = form.inputs.map((cols, input) => meanSquares[input] ?? new Float32Array(cols).fill(1))
+  for (const [input, values] of inputs.entries()) assertStatistics(values, input)
   if (layers === undefined) return { inputs }
   return {
     inputs,
@@ -54,6 +56,21 @@ export function toContribution(
       survivors: packSurvivors(weight, mask, names?.[role] ?? `${role} of the block`),
     })),
   }
+}
+
+function assertStatistics(values: Float32Array, input: number): void {
+  const at = findBadStatistic(values)
+  if (at < 0) return
+  throw new InputError({
+    code: 'STATISTIC_RANGE',
+    what: `input ${input} of the block: the mean square of feature ${at} is ${values[at]}`,
+    hint: 'The activations overflow float32; check the model file and the text.',
+  })
+}
+
+/** The index of the first that is NaN, infinite, negative or -0, or -1. */
+function findBadStatistic(values: Float32Array): number {
+  return values.findIndex((value) => !(value >= 0 && value < Infinity) || Object.is(value, -0))
 }
 
 /**
@@ -65,6 +82,12 @@ export function encodeContribution(form: BlockForm, { inputs, layers }: BlockCon
   assertShape(form, { inputs, layers })
   const arrays = (layers ?? []).flatMap(({ mask, survivors }) => [mask, survivors])
   return writeFrame({ magic: MAGIC, version: VERSION, kind: KINDS[kind] }, [...inputs, ...arrays])
+}
+
+/** The payload that bytes claim to carry, without knowing the block's form; null if they are no contribution. */
+export function payloadKindOf(bytes: Uint8Array): PayloadKind | null {
+  const kind = kindOf(bytes, { magic: MAGIC, version: VERSION })
+  return kind === KINDS.statistics ? 'statistics' : kind === KINDS.weights ? 'weights' : null
 }
 
 /** How long an encoded contribution of this form can be, in bytes: known before anything is fetched or read. */
@@ -96,7 +119,7 @@ export function decodeContribution(form: BlockForm, kind: PayloadKind, bytes: Ui
 
 function readStatistics(reader: FrameReader, cols: number, input: number): Float32Array {
   const values = reader.float32s(cols)
-  const at = values.findIndex((value) => !(value >= 0 && value < Infinity) || Object.is(value, -0))
+  const at = findBadStatistic(values)
   if (at < 0) return values
   throw new InvalidContributionError(
     'STATISTIC',

@@ -3,7 +3,7 @@ import { FrameReader, writeFrame } from './bytes.ts'
 import { InvalidMergedBlockError } from './errors.ts'
 import type { BlockForm, LayerWeights } from './form.ts'
 import { float16Of } from './fp16.ts'
-import { countKept, countMoved, countZeros, maskBytes } from './mask.ts'
+import { countKept, countMoved, countZeros, isPaddedWithZeros, maskBytes } from './mask.ts'
 import { readMask, readSparseLayer } from './sparse-layer.ts'
 
 export interface MergedLayer {
@@ -28,11 +28,13 @@ const FP16_VALUES = 2
  * @throws RangeError if the block does not have this form
  */
 export function encodeMergedBlock(form: BlockForm, { layers }: MergedBlock): Uint8Array {
-  const kind = layers[0].survivors === null ? BASE_VALUES : FP16_VALUES
+  const kind = layers.some(({ survivors }) => survivors !== null) ? FP16_VALUES : BASE_VALUES
+  if (layers.length !== form.layers.length) throw new RangeError(`${layers.length} layers, not ${form.layers.length}`)
   for (const [role, { rows, cols }] of form.layers.entries()) {
-    const layer = layers[role]
-    const values = kind === BASE_VALUES ? null : countKept(layer.mask)
-    if (layer.mask.length !== maskBytes(rows * cols) || (layer.survivors?.length ?? null) !== values) {
+    const { mask, survivors } = layers[role]
+    const values = kind === BASE_VALUES ? null : countKept(mask)
+    const fits = mask.length === maskBytes(rows * cols) && isPaddedWithZeros(mask, rows * cols)
+    if (!fits || (survivors?.length ?? null) !== values) {
       throw new RangeError(`layer ${role}: mask or survivors are not those of ${rows} x ${cols}`)
     }
   }
