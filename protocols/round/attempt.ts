@@ -2,7 +2,7 @@
 import { MAX_ATTEMPTS } from './constants.ts'
 import { agreed, voters } from './tally.ts'
 import { dropAll, setDue, waitTimerId } from './timers.ts'
-import { emit, exit, note, oneHonest, patch, proposerOf, quorum, type Turn } from './turn.ts'
+import { emit, exit, isVoting, note, oneHonest, patch, proposerOf, quorum, type Turn } from './turn.ts'
 import type { AttemptRecord } from './types.ts'
 
 /** StartRound (arXiv 1807.04938, lines 11-21). The proposer, too, has a timer: it may lack what it would propose. */
@@ -11,7 +11,8 @@ export function startAttempt(turn: Turn, attempt: number): void {
     exit(turn, 'noAgreement', `${MAX_ATTEMPTS} attempts at round ${turn.state.round} have failed`)
     return
   }
-  if (turn.state.step === 'collect' && turn.state.wait === 'running') {
+  if (turn.state.wait === 'running') {
+    patch(turn, { wait: 'over' })
     emit(turn, { type: 'clearTimer', id: waitTimerId(turn) })
   }
   dropAll(turn)
@@ -24,6 +25,7 @@ export function startAttempt(turn: Turn, attempt: number): void {
 
 /** Lines 55-56: f + 1 members are in a later attempt, so at least one honest member is. */
 export function ruleSkip(turn: Turn): boolean {
+  if (!isVoting(turn.state)) return false
   const { attempts, attempt, step } = turn.state
   const mine = step === 'collect' ? -1 : attempt
   for (let later = attempts.length - 1; later > mine; later--) {
@@ -44,12 +46,12 @@ function membersIn({ proposal, prevotes, precommits }: AttemptRecord): Set<numbe
 
 /** Lines 47-48 and 65-67: a quorum has precommitted something; what else may come has a timer. */
 export function rulePrecommitted(turn: Turn): boolean {
-  const { attempts, attempt, due, armed, step } = turn.state
-  if (step === 'collect' || due.includes('precommit') || armed.includes('precommit')) return false
+  const { attempts, attempt, due, step } = turn.state
+  if (!isVoting(turn.state) || step === 'collect') return false
   const precommits = attempts[attempt]?.precommits ?? []
-  if (voters(precommits) < quorum(turn)) return false
   // A quorum of nils decides the attempt: waiting for the rest could change nothing.
   if (agreed(precommits, quorum(turn)) === null) startAttempt(turn, attempt + 1)
+  else if (voters(precommits) < quorum(turn) || due.includes('precommit')) return false
   else setDue(turn, 'precommit')
   return true
 }

@@ -60,7 +60,7 @@ function certify(turn: Turn, id: Hash, certificate: Certificate): void {
   emit(turn, { type: 'certificate', id, certificate })
   note(turn, `certificate ${short(id)} of round ${value.round}`)
   const adopting = { id, value, manifest: manifestKey(value.previous, value.entries) }
-  patch(turn, { step: 'adopt', round: value.round, wait: 'none', adopting })
+  patch(turn, { step: 'adopt', round: value.round, attempts: [], wait: 'none', adopting })
   if (fault !== null) exit(turn, 'diverged', `a quorum has certified ${id}, which is not valid: ${fault}`)
 }
 

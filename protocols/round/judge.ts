@@ -81,9 +81,7 @@ function contributions(turn: Turn, { fresh }: KnownValue): Verdict | null {
 function commitment(turn: Turn, { member, block, round, root }: ManifestEntry): 'yes' | 'no' | 'unknown' {
   const lists = listsOf(turn, member, round)
   for (const list of lists) {
-    const found =
-      typeof list === 'string' ? undefined : list.find((entry) => entry.block === block && entry.root === root)
-    if (found !== undefined) return found
+    if (typeof list !== 'string' && list.some((entry) => entry.block === block && entry.root === root)) return 'yes'
   }
   return lists.length === 0 || lists.includes('fetching') ? 'unknown' : 'no'
 }

@@ -149,7 +149,7 @@ describe('a federation', () => {
 
   test('lets those behind a partition catch up with certificates of later rounds', () => {
     const groups = [[0, 1, 2], [3]]
-    const simulation = finish({ ...PLAIN, rounds: 4, partition: { groups, untilMs: 250_000 } })
+    const simulation = finish({ ...PLAIN, rounds: 4, fetchMs: 25_000, partition: { groups, untilMs: 250_000 } })
     assert.deepEqual(contributors(simulation, 1), [0, 1, 2])
   })
 
