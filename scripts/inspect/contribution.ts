@@ -1,0 +1,129 @@
+/**
+ * A contribution in words. Its bytes name neither shapes nor author: the plan, the certificates and the model beside
+ * it in a peer's output directory do.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { blobId } from '../../protocols/blob/hash.ts'
+import { toHex } from '../../protocols/encoding.ts'
+import type { Plan } from '../../protocols/plan.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import type { ModelDescription } from '../../src/engine/jobs.ts'
+import { type BlockContribution, decodeContribution, payloadKindOf } from '../../src/merge/contribution.ts'
+import { InvalidContributionError } from '../../src/merge/errors.ts'
+import { type PayloadKind, payloadOf } from '../../src/merge/form.ts'
+import { countZeros } from '../../src/merge/mask.ts'
+import type { Run } from '../program.ts'
+import { table } from '../report/table.ts'
+import { bytes as inBytes, integer, percent } from '../terminal/numbers.ts'
+import { describe } from '../work/engine.ts'
+import { malformed, neighbourCertificates, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
+
+export interface ContributionReport {
+  /** Its content hash: what commits and manifests name. */
+  root: string
+  bytes: number
+  payload: PayloadKind
+  /** The following are null, or empty, where plan, certificates or model do not lie beside the file. */
+  federation: string | null
+  member: number | null
+  site: string | null
+  block: number | null
+  round: number | null
+  /** Mean squares of the features that enter the layers, by distinct input. */
+  inputs: Array<{ columns: number; smallest: number; largest: number }>
+  /** By role; `zeros` where the contribution carries masks. */
+  layers: Array<{ name: string; shape: [out: number, cols: number]; zeros: number | null }>
+}
+
+export async function inspectContribution(path: string, run: Run): Promise<ContributionReport> {
+  const bytes = readInspected(path, 'contribution')
+  const payload = payloadKindOf(bytes)
+  if (payload === null) throw malformed(path, 'contribution', new Error('its first bytes are not those of one'))
+  const root = toHex(blobId(bytes))
+  const out = outputOf(path)
+  const plan = neighbourPlan(out)
+  const entry = neighbourCertificates(out)
+    .flatMap(({ value }) => value.entries)
+    .find((candidate) => candidate.root === root)
+  const report: ContributionReport = {
+    root,
+    bytes: bytes.byteLength,
+    payload,
+    federation: plan === null ? null : toHex(plan.id),
+    member: entry?.member ?? null,
+    site: entry === undefined ? null : (plan?.members[entry.member]?.site ?? null),
+    block: entry?.block ?? null,
+    round: entry?.round ?? null,
+    inputs: [],
+    layers: [],
+  }
+  const model = join(out, 'model')
+  if (plan !== null && entry !== undefined && existsSync(model)) {
+    await using engine = new Engine()
+    Object.assign(report, contents(path, bytes, plan, entry.block, await describe({ ...run, engine }, model)))
+  }
+  run.terminal.say(inWords(report))
+  return report
+}
+
+/** What the bytes say once the shapes of the block are known. */
+function contents(
+  path: string,
+  bytes: Uint8Array,
+  { offer }: Plan,
+  block: number,
+  { forms, layers }: ModelDescription,
+): Pick<ContributionReport, 'inputs' | 'layers'> {
+  let contribution: BlockContribution
+  try {
+    contribution = decodeContribution(forms[block], payloadOf(offer.pruner), bytes)
+  } catch (error) {
+    if (error instanceof InvalidContributionError) throw malformed(path, 'contribution', error)
+    throw error
+  }
+  return {
+    inputs: contribution.inputs.map((squares) => ({
+      columns: squares.length,
+      smallest: squares.reduce((a, b) => Math.min(a, b)),
+      largest: squares.reduce((a, b) => Math.max(a, b)),
+    })),
+    layers: layers
+      .filter((layer) => layer.block === block)
+      .map(({ name, role, rows, cols }) => {
+        const mask = contribution.layers?.[role].mask
+        return { name, shape: [rows, cols], zeros: mask === undefined ? null : countZeros(mask, rows * cols) }
+      }),
+  }
+}
+
+function inWords(report: ContributionReport): string {
+  const { member, site, block, round, federation, layers, inputs } = report
+  const author = member === null ? 'of an unknown author' : `of ${site ?? `member ${member}`}`
+  const lines = [
+    `Contribution ${report.root}`,
+    `${author}${block === null ? '' : ` for block ${block} in round ${round}`}${federation === null ? '' : ` of federation ${federation.slice(0, 8)}`}, ${inBytes(report.bytes)}.`,
+    report.payload === 'statistics'
+      ? 'It carries the mean square of each feature that enters the layers, and nothing else.'
+      : 'It carries the mean square of each feature that enters the layers, the masks, and the kept weights in fp16.',
+  ]
+  if (layers.length === 0) {
+    lines.push('Plan, certificates and model do not lie beside it, so no more can be said: its bytes name no shapes.')
+    return lines.join('\n')
+  }
+  const inputRows = inputs.map((input, k) => [
+    `input ${k}`,
+    integer(input.columns),
+    input.smallest.toExponential(2),
+    input.largest.toExponential(2),
+  ])
+  const layerRows = layers.map(({ name, shape: [rows, cols], zeros }) => [
+    name,
+    `${rows} x ${cols}`,
+    zeros === null ? 'derived' : integer(zeros),
+    zeros === null ? '' : percent(zeros / (rows * cols)),
+  ])
+  lines.push(table([['mean squares', 'columns', 'smallest', 'largest'], ...inputRows]))
+  lines.push(table([['layer', 'out x in', 'zeros', 'sparsity'], ...layerRows]))
+  return lines.join('\n')
+}

@@ -1,0 +1,36 @@
+/** A model directory in words: its blocks and layers, and how many of their values are zero. */
+import { Engine } from '../../src/engine/engine.ts'
+import type { Run } from '../program.ts'
+import { table } from '../report/table.ts'
+import { counted, integer, percent } from '../terminal/numbers.ts'
+import { describe, labelled } from '../work/engine.ts'
+
+export interface ModelReport {
+  parameters: number
+  blocks: number
+  /** `zeros`: values equal to 0. */
+  layers: Array<{ name: string; block: number; shape: [out: number, cols: number]; zeros: number }>
+}
+
+export async function inspectModel(dir: string, run: Run): Promise<ModelReport> {
+  await using engine = new Engine()
+  const work = { ...run, engine }
+  const { parameters, blocks, layers } = await describe(work, dir)
+  const zeros = await labelled(work, 'Counting zeros', 'zeros', { dir })
+  const report: ModelReport = {
+    parameters,
+    blocks,
+    layers: layers.map(({ name, block, rows, cols }, i) => ({ name, block, shape: [rows, cols], zeros: zeros[i] })),
+  }
+  const rows = report.layers.map(({ name, block, shape: [out, input], zeros }) => [
+    `${block}  ${name}`,
+    `${out} x ${input}`,
+    integer(zeros),
+    percent(zeros / (out * input)),
+  ])
+  run.terminal.say(table([['block and layer', 'out x in', 'zeros', 'sparsity'], ...rows]))
+  run.terminal.say(
+    `${integer(parameters)} parameters, ${counted(blocks, 'block')}, ${counted(layers.length, 'layer')}.`,
+  )
+  return report
+}

@@ -1,0 +1,84 @@
+/** What `coppice join` does: fetches the offer, shows it, checks model and text against it, takes part. */
+import { join as joinFederation } from '../../peers/peer.ts'
+import { toHex } from '../../protocols/encoding.ts'
+import type { Offer } from '../../protocols/offer.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import { NetworkError, RefusedError, UsageError } from '../../src/errors.ts'
+import { windowFor } from '../options/site.ts'
+import type { Run } from '../program.ts'
+import type { MemberReport } from '../report/federation.ts'
+import {
+  assertPlace,
+  calibration,
+  conclude,
+  narrator,
+  peerInit,
+  planText,
+  readModel,
+  type SiteModel,
+  siteName,
+} from '../work/site.ts'
+import { SiteWork } from '../work/site-work.ts'
+import { TemporaryDirectory } from '../work/temporary-directory.ts'
+import type { JoinOptions } from './index.ts'
+
+export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
+  await assertPlace(options)
+  await using engine = new Engine()
+  await using scratch = await TemporaryDirectory.make()
+  const work = { ...run, engine }
+  const model = await readModel(work, options.model)
+  const { dir, description } = model
+  try {
+    const result = await joinFederation({
+      ...peerInit(options, run, narrator(run.terminal)),
+      invitation: options.invitation,
+      async prepare({ offer }) {
+        run.terminal.say(planText(offer, options.capacity))
+        assertFits(options, offer, model)
+        const { pruner, target, windows, window, sample } = offer
+        const tokens = await calibration(work, dir, options, windows, window)
+        return {
+          site: siteName(),
+          capacity: options.capacity ?? sample,
+          work: new SiteWork(
+            { engine, model: dir, pruner, target, windows: tokens, scratch: scratch.path },
+            description,
+          ),
+        }
+      },
+    })
+    return await conclude(run, result, options.embedded ? null : dir)
+  } catch (error) {
+    // Only the offer could have said that no text is needed.
+    if (error instanceof NetworkError && options.texts.length === 0) throw textMissing(error)
+    throw error
+  }
+}
+
+/**
+ * Before anything is sent.
+ * @throws {RefusedError} REFUSED_MODEL: this site has another model
+ * @throws {UsageError} the plan needs a text, or a window that the model does not take
+ */
+function assertFits({ texts, model: dir }: JoinOptions, { model, pruner, window }: Offer, own: SiteModel): void {
+  const [wanted, found] = [toHex(model.hash), toHex(own.hash)]
+  if (wanted !== found) {
+    throw new RefusedError({
+      code: 'REFUSED_MODEL',
+      what: `${dir} is not the model of the plan: hash ${found.slice(0, 8)}, the plan names ${wanted.slice(0, 8)}`,
+      hint: `Give --model the very files of ${model.name} that the founder has; its hash is ${wanted}.`,
+    })
+  }
+  if (texts.length === 0 && pruner !== 'magnitude') throw textMissing()
+  windowFor(window, own.description.maxWindow)
+}
+
+function textMissing(cause?: unknown): UsageError {
+  return new UsageError({
+    code: 'USAGE_MISSING',
+    what: '--text is missing, coppice join needs it unless the plan prunes by magnitude',
+    hint: 'Give --text one or more .txt or .jsonl files.',
+    cause,
+  })
+}

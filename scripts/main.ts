@@ -1,0 +1,14 @@
+/** The process that a person starts: one command line in, one exit code out. */
+import { runCommand } from './program.ts'
+
+/** Longer than closing sockets takes. What still holds the process then was forgotten, and nothing waits for it. */
+const LINGER_MS = 3000
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit() // whoever read has gone: `coppice inspect ... | head`
+    throw error
+  })
+}
+process.exitCode = await runCommand(process.argv.slice(2), process)
+setTimeout(() => process.exit(), LINGER_MS).unref()

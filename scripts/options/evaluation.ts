@@ -1,0 +1,45 @@
+/** EVAL: the texts on which perplexity is measured. */
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import { MAX_WINDOW } from '../../protocols/offer.ts'
+import { wholeNumber } from './values.ts'
+
+/** Tokens of each text: perplexity is then good to about a percent, within seconds on a small model. */
+export const DEFAULT_EVAL_TOKENS = 20_480
+
+export interface EvaluationOptions {
+  /** Paths; empty where none was given. */
+  files: string[]
+  /** Tokens of each text at most; undefined: the command's default. */
+  tokens: number | undefined
+  /** undefined: the calibration's window. */
+  window: number | undefined
+}
+
+export interface RawEvaluation {
+  eval?: string[]
+  evalTokens?: number
+  evalWindow?: number
+}
+
+export function addEvaluationOptions(command: Command): Command {
+  return command
+    .option('--eval <file...>', 'texts to measure perplexity on')
+    .addOption(evalTokensOption())
+    .addOption(
+      new Option('--eval-window <n>', 'tokens a window of these texts (default: as --window)').argParser(
+        wholeNumber('--eval-window', 2, MAX_WINDOW),
+      ),
+    )
+}
+
+export function evalTokensOption(): Option {
+  return new Option(
+    '--eval-tokens <n>',
+    `tokens of each text that are evaluated at most (default: ${DEFAULT_EVAL_TOKENS})`,
+  ).argParser(wholeNumber('--eval-tokens', 2))
+}
+
+export function evaluationOptions({ eval: files = [], evalTokens, evalWindow }: RawEvaluation): EvaluationOptions {
+  return { files: files.map((path) => resolve(path)), tokens: evalTokens, window: evalWindow }
+}

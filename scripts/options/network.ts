@@ -1,0 +1,48 @@
+/** How a peer is reached. */
+import { type Command, Option } from 'commander'
+import { parseAddress } from '../../peers/addresses.ts'
+import { DEFAULT_LISTEN } from '../../peers/constants.ts'
+import { refuseConflict } from './values.ts'
+
+export interface NetworkOptions {
+  /** Multiaddr as text; null: this peer only dials out. */
+  listen: string | null
+  /** Multiaddr that others are told; null: the ones this peer listens on. */
+  announce: string | null
+}
+
+export interface RawNetwork {
+  listen?: string | false
+  announce?: string
+}
+
+export function addNetworkOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--listen <multiaddr>', `where to listen (default: ${DEFAULT_LISTEN}, any free port)`).argParser(
+        address('--listen'),
+      ),
+    )
+    .addOption(
+      new Option('--announce <multiaddr>', 'the address to tell others, where it is not the one listened on').argParser(
+        address('--announce'),
+      ),
+    )
+}
+
+export function addNoListenOption(command: Command): Command {
+  return command.option('--no-listen', 'only dial out')
+}
+
+export function networkOptions({ listen = DEFAULT_LISTEN, announce }: RawNetwork): NetworkOptions {
+  if (listen === false) {
+    if (announce !== undefined)
+      refuseConflict('--announce needs a peer that listens', 'Leave out --no-listen or --announce.')
+    return { listen: null, announce: null }
+  }
+  return { listen, announce: announce ?? null }
+}
+
+function address(flag: string): (text: string) => string {
+  return (text) => parseAddress(text, flag).toString()
+}

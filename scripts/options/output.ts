@@ -1,0 +1,39 @@
+/** Where results go, and in what form. */
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import { notEmpty } from './values.ts'
+
+export interface OutputOptions {
+  /** Absolute; null: a directory named after the federation, see output-directory.ts. */
+  out: string | null
+}
+
+export interface RawOutput {
+  out?: string
+  data?: string
+  json?: boolean
+}
+
+export function addOutOption(command: Command, description: string): Command {
+  return command.addOption(new Option('--out <dir>', description).argParser(notEmpty('--out', 'a directory')))
+}
+
+export function addDataOption(command: Command): Command {
+  return command.addOption(
+    new Option('--data <dir>', 'where the peer keeps its key, log and store (default: OUT/data)').argParser(
+      notEmpty('--data', 'a directory'),
+    ),
+  )
+}
+
+export function addJsonOption(command: Command): Command {
+  return command.option('--json', 'one JSON object on stdout; progress goes to stderr')
+}
+
+export function outputOptions({ out }: RawOutput): OutputOptions {
+  return { out: out === undefined ? null : resolve(out) }
+}
+
+export function dataOption({ data }: RawOutput): string | null {
+  return data === undefined ? null : resolve(data)
+}

@@ -1,0 +1,112 @@
+/** SITE: what a site brings: its model, its text, and how much of it calibrates. */
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import { MAX_WINDOW, MAX_WINDOWS } from '../../protocols/offer.ts'
+import { UsageError } from '../../src/errors.ts'
+import { EMBEDDED_MODEL } from '../paths.ts'
+import { notEmpty, PROPER_SHARE, refuseMissing, share, wholeNumber } from './values.ts'
+
+/** Windows of text a site: what SparseGPT and Wanda are usually measured with is 128, and 32 is close to it. */
+export const DEFAULT_WINDOWS = 32
+/** Tokens a window, where the model takes as many. */
+export const DEFAULT_WINDOW = 512
+
+export interface ModelOptions {
+  /** Absolute path of the model's directory. */
+  model: string
+  /** Whether that is the model which comes with this package. */
+  embedded: boolean
+}
+
+export interface TextOptions {
+  /** Paths; empty where none was given. */
+  texts: string[]
+  /** Splits texts into documents; undefined: each file is one. */
+  separator: string | undefined
+}
+
+export interface WindowOptions {
+  windows: number
+  /** undefined: DEFAULT_WINDOW or what the model takes, see windowFor. */
+  window: number | undefined
+}
+
+export interface RawSite {
+  model?: string
+  text?: string[]
+  separator?: string
+  windows?: number
+  window?: number
+}
+
+export function addModelOption(command: Command): Command {
+  return command.option(
+    '--model <dir>',
+    'directory of the model (default: the embedded one)',
+    notEmpty('--model', 'a directory'),
+  )
+}
+
+export function addTextOptions(command: Command): Command {
+  return command
+    .option('--text <file...>', '.txt files, or .jsonl files with the key "text"')
+    .option('--separator <string>', 'what stands between documents of a text', notEmpty('--separator', 'a string'))
+}
+
+export function addWindowOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--windows <n>', `windows of text a site calibrates on (default: ${DEFAULT_WINDOWS})`).argParser(
+        wholeNumber('--windows', 1, MAX_WINDOWS),
+      ),
+    )
+    .addOption(windowOption())
+}
+
+export function windowOption(): Option {
+  return new Option(
+    '--window <n>',
+    `tokens a window (default: ${DEFAULT_WINDOW}, or what the model takes if that is less)`,
+  ).argParser(wholeNumber('--window', 2, MAX_WINDOW))
+}
+
+/** Of one site; `simulate` takes a list instead. */
+export function addCapacityOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--capacity <share>',
+      'share of the blocks this site prunes a round (default: as the plan says)',
+    ).argParser(share('--capacity', PROPER_SHARE)),
+  )
+}
+
+export function modelOptions({ model }: RawSite): ModelOptions {
+  const path = resolve(model ?? EMBEDDED_MODEL)
+  return { model: path, embedded: path === EMBEDDED_MODEL }
+}
+
+/** @throws {UsageError} USAGE_MISSING: no text, but one is needed */
+export function textOptions({ text = [], separator }: RawSite, command: string, needed: boolean): TextOptions {
+  if (needed && text.length === 0) refuseMissing('--text', command, 'Give --text one or more .txt or .jsonl files.')
+  return { texts: text.map((path) => resolve(path)), separator }
+}
+
+export function windowOptions({ windows = DEFAULT_WINDOWS, window }: RawSite): WindowOptions {
+  return { windows, window }
+}
+
+/**
+ * Tokens a window.
+ * @param longest - what the model takes; undefined: unknown, then anything goes
+ * @throws {UsageError} WINDOW_LONG: the model was not made for so many
+ */
+export function windowFor(wanted: number | undefined, longest: number | undefined, flag = '--window'): number {
+  if (longest === undefined) return wanted ?? DEFAULT_WINDOW
+  if (wanted === undefined) return Math.min(DEFAULT_WINDOW, longest)
+  if (wanted <= longest) return wanted
+  throw new UsageError({
+    code: 'WINDOW_LONG',
+    what: `${flag} ${wanted} is longer than the ${longest} tokens that the model takes`,
+    hint: `Give ${flag} at most ${longest}.`,
+  })
+}

@@ -1,0 +1,110 @@
+/** Readers of option values. Each is strict, and its refusal names the option, what came and what is expected. */
+import { parsePpm } from '../../src/decimal.ts'
+import { UsageError } from '../../src/errors.ts'
+import type { SparsityTarget } from '../../src/merge/form.ts'
+
+/** Turns what was typed after an option into its value. */
+export type Reader<T> = (text: string) => T
+
+/** @throws {UsageError} USAGE_VALUE, always */
+export function refuseValue(flag: string, text: string, expected: string): never {
+  throw new UsageError({
+    code: 'USAGE_VALUE',
+    what: `${flag} ${JSON.stringify(text)}: expected ${expected}`,
+    hint: `Give ${flag} ${expected}.`,
+  })
+}
+
+/** A whole number in decimal digits, from min to max. */
+export function wholeNumber(flag: string, min: number, max: number = Number.MAX_SAFE_INTEGER): Reader<number> {
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+  return (text) => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+    return value >= min && value <= max ? value : refuseValue(flag, text, `a whole number ${range}`)
+  }
+}
+
+export interface ShareRange {
+  /** In ppm, inclusive. */
+  min: number
+  max: number
+  /** The range in words. */
+  words: string
+}
+
+/** 0 keeps everything; 1 would leave nothing. */
+export const SPARSITY: ShareRange = { min: 0, max: 999_999, words: 'at least 0 and below 1' }
+/** A share of blocks or of mask bits: none of them is no share. */
+export const PROPER_SHARE: ShareRange = { min: 1, max: 1_000_000, words: 'above 0 and at most 1' }
+
+/** A decimal of at most 6 places in parts per million, never through a double. */
+export function share(flag: string, { min, max, words }: ShareRange): Reader<number> {
+  const expected = `a decimal ${words}, of at most 6 places`
+  return (text) => {
+    let ppm: number
+    try {
+      ppm = parsePpm(text)
+    } catch (error) {
+      if (error instanceof RangeError) return refuseValue(flag, text, expected)
+      throw error
+    }
+    return ppm >= min && ppm <= max ? ppm : refuseValue(flag, text, expected)
+  }
+}
+
+/** Shares separated by commas: 1,0.5,0.25. */
+export function shares(flag: string, range: ShareRange): Reader<number[]> {
+  const one = share(flag, range)
+  return (text) => text.split(',').map(one)
+}
+
+/** Seconds as milliseconds, at most 3 places. */
+export function seconds(flag: string, maxMs: number): Reader<number> {
+  return (text) => {
+    const [, whole, places = ''] = /^(\d{1,9})(?:\.(\d{1,3}))?$/.exec(text) ?? []
+    const ms = whole === undefined ? Number.NaN : Number(whole) * 1000 + Number(places.padEnd(3, '0'))
+    return ms <= maxMs ? ms : refuseValue(flag, text, `seconds, at most ${maxMs / 1000}`)
+  }
+}
+
+/** N:M, N zeros among M consecutive weights. */
+export function pattern(flag: string, maxM: number): Reader<SparsityTarget> {
+  return (text) => {
+    const [, first, second] = /^(\d{1,4}):(\d{1,4})$/.exec(text) ?? []
+    const [n, m] = [Number(first), Number(second)]
+    const good = n >= 1 && n < m && m <= maxM
+    return good ? { kind: 'pattern', n, m } : refuseValue(flag, text, `N:M with 1 <= N < M <= ${maxM}, such as 2:4`)
+  }
+}
+
+/** One of these words. */
+export function oneOf<const Word extends string>(flag: string, words: readonly Word[]): Reader<Word> {
+  return (text) => words.find((word) => word === text) ?? refuseValue(flag, text, `one of ${words.join(', ')}`)
+}
+
+/** Some of these words separated by commas, or the word for none of them. */
+export function someOf<const Word extends string>(flag: string, words: readonly Word[], none: string): Reader<Word[]> {
+  const one = oneOf(flag, words)
+  return (text) => {
+    if (text === none) return []
+    const chosen = text.split(',')
+    if (chosen.some((word) => !words.some((known) => known === word)))
+      return refuseValue(flag, text, `${words.join(',')}, some of them, or ${none}`)
+    return [...new Set(chosen.map(one))]
+  }
+}
+
+/** Anything but nothing: an empty separator or path is a slip of the shell. */
+export function notEmpty(flag: string, what: string): Reader<string> {
+  return (text) => (text === '' ? refuseValue(flag, text, what) : text)
+}
+
+/** @throws {UsageError} USAGE_MISSING */
+export function refuseMissing(flag: string, command: string, hint: string): never {
+  throw new UsageError({ code: 'USAGE_MISSING', what: `${flag} is missing, coppice ${command} needs it`, hint })
+}
+
+/** @throws {UsageError} USAGE_CONFLICT */
+export function refuseConflict(what: string, hint: string): never {
+  throw new UsageError({ code: 'USAGE_CONFLICT', what, hint })
+}

@@ -1,0 +1,39 @@
+/** What `coppice peer` does: makes an offer of the options, founds, takes part. */
+import { found } from '../../peers/peer.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import { windowFor } from '../options/site.ts'
+import type { Run } from '../program.ts'
+import type { MemberReport } from '../report/federation.ts'
+import { Terminal } from '../terminal/terminal.ts'
+import { assertPlace, calibration, conclude, narrator, peerInit, planText, readModel, siteName } from '../work/site.ts'
+import { SiteWork } from '../work/site-work.ts'
+import { TemporaryDirectory } from '../work/temporary-directory.ts'
+import type { PeerOptions } from './index.ts'
+
+export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
+  const { terminal, signal } = run
+  await assertPlace(options)
+  await using engine = new Engine()
+  await using scratch = await TemporaryDirectory.make()
+  // With --json the line to paste is the first on stderr, so what comes before it is not said.
+  const work = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
+  const { dir, description, hash } = await readModel(work, options.model)
+  const { name, parameters, blocks, maxWindow } = description
+  const { plan, members, windows, capacity } = options
+  const { pruner, target } = plan
+  const window = windowFor(options.window, maxWindow)
+  const tokens = await calibration(work, dir, options, windows, window)
+  const offer = { ...plan, model: { name, hash, parameters, blocks }, windows, window, members }
+  const narrate = narrator(terminal)
+  const result = await found({
+    ...peerInit(options, run, (event) => {
+      narrate(event)
+      if (event.type === 'invitation') terminal.say(planText(offer, capacity))
+    }),
+    offer,
+    site: siteName(),
+    capacity: capacity ?? plan.sample,
+    work: new SiteWork({ engine, model: dir, pruner, target, windows: tokens, scratch: scratch.path }, description),
+  })
+  return conclude(run, result, options.embedded ? null : dir)
+}

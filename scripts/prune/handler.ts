@@ -1,0 +1,159 @@
+/** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
+import { basename } from 'node:path'
+import { Engine } from '../../src/engine/engine.ts'
+import type { BlockFile, ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
+import { fileSource } from '../../src/model/text.ts'
+import { DEFAULT_EVAL_TOKENS } from '../options/evaluation.ts'
+import { windowFor } from '../options/site.ts'
+import { OutputDirectory } from '../output-directory.ts'
+import type { Run } from '../program.ts'
+import { table } from '../report/table.ts'
+import { duration, integer, percent, perplexity } from '../terminal/numbers.ts'
+import { type BlockReport, describe, labelled, type Work } from '../work/engine.ts'
+import { anyWindow, evaluatedWindows, firstWindows, tokenise } from '../work/texts.ts'
+import { peakMemoryBytes, stopwatch } from '../work/usage.ts'
+import type { PruneOptions } from './index.ts'
+
+export interface PruneReport {
+  model: string
+  pruner: string
+  /** Share of zeros in the masks. */
+  sparsity: number
+  zeros: number
+  weights: number
+  /** `damping`: SparseGPT's, as a share of the mean diagonal of the layer's Hessian; else null. */
+  layers: Array<{
+    name: string
+    block: number
+    shape: [out: number, cols: number]
+    zeros: number
+    damping: number | null
+  }>
+  perplexity: Array<{ text: string; tokens: number; window: number; dense: number; pruned: number }>
+  seconds: { total: number; forward: number; statistics: number; solve: number; write: number }
+  peakMemoryBytes: number
+  out: string
+}
+
+export async function prune(options: PruneOptions, run: Run): Promise<PruneReport> {
+  const elapsed = stopwatch()
+  await using output = await OutputDirectory.reserve(options.out)
+  await using engine = new Engine()
+  const work = { ...run, engine }
+  const { model, pruner, target } = options
+  const description = await describe(work, model)
+  const window = windowFor(options.window, description.maxWindow)
+  const calibration = await calibrationWindows(work, options, window)
+  const evaluated = await evaluationTexts(work, options, window, description.maxWindow)
+  const dense = await perplexities(work, model, evaluated, [], 'dense')
+
+  const reports: BlockReport[] = []
+  const blocks = description.forms.map((_, block) => block)
+  const phases = await labelled(
+    work,
+    'Pruning',
+    'prune',
+    { dir: model, pruner, target, blocks, windows: calibration, weights: [], out: output.scratch, as: 'stored' },
+    (report) => reports.push(report),
+  )
+  const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
+  const writing = stopwatch()
+  const check = (calibration ?? (await anyWindow(work, model))).ids
+  const { difference } = await labelled(work, 'Writing', 'write', { dir: model, weights, out: output.staging, check })
+  const write = writing()
+  const pruned = await perplexities(work, model, evaluated, weights, 'pruned')
+  await output.commit()
+
+  const layers = layersOf(description, reports)
+  const zeros = layers.reduce((sum, layer) => sum + layer.zeros, 0)
+  const count = layers.reduce((sum, { shape: [rows, cols] }) => sum + rows * cols, 0)
+  const report: PruneReport = {
+    model,
+    pruner,
+    sparsity: zeros / count,
+    zeros,
+    weights: count,
+    layers,
+    perplexity: evaluated.map(({ name, windows }, i) => ({
+      text: name,
+      tokens: dense[i].tokens,
+      window: windows.length,
+      dense: dense[i].perplexity,
+      pruned: pruned[i].perplexity,
+    })),
+    seconds: { total: elapsed(), ...phases, write },
+    peakMemoryBytes: peakMemoryBytes(),
+    out: options.out,
+  }
+  run.terminal.say(summary(report, difference))
+  return report
+}
+
+/** Magnitude looks at weights alone, so it takes no text even where one is given. */
+async function calibrationWindows(
+  work: Work,
+  { model, pruner, texts, separator, windows }: PruneOptions,
+  window: number,
+): Promise<TokenWindows | undefined> {
+  if (pruner === 'magnitude') return undefined
+  const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
+  return firstWindows(await tokenise(work, model, source, separator, window), windows)
+}
+
+interface EvaluatedText {
+  name: string
+  windows: TokenWindows
+}
+
+async function evaluationTexts(
+  work: Work,
+  { model, separator, evaluation }: PruneOptions,
+  window: number,
+  longest: number | undefined,
+): Promise<EvaluatedText[]> {
+  const length = evaluation.window === undefined ? window : windowFor(evaluation.window, longest, '--eval-window')
+  const texts: EvaluatedText[] = []
+  for (const file of evaluation.files) {
+    const text = await tokenise(work, model, fileSource(file), separator, length)
+    texts.push({ name: text.name, windows: evaluatedWindows(text, evaluation.tokens ?? DEFAULT_EVAL_TOKENS) })
+  }
+  return texts
+}
+
+async function perplexities(
+  work: Work,
+  dir: string,
+  texts: readonly EvaluatedText[],
+  weights: BlockFile[],
+  which: string,
+): Promise<Array<{ perplexity: number; tokens: number }>> {
+  const results = []
+  for (const { name, windows } of texts)
+    results.push(
+      await labelled(work, `Evaluating the ${which} model on ${name}`, 'evaluate', { dir, windows, weights }),
+    )
+  return results
+}
+
+function layersOf({ layers }: ModelDescription, reports: readonly BlockReport[]): PruneReport['layers'] {
+  const byBlock = new Map(reports.map((report) => [report.block, report]))
+  return layers.map(({ name, block, role, rows, cols }) => {
+    const report = byBlock.get(block)
+    if (report === undefined) throw new Error(`block ${block} was not pruned`)
+    return { name, block, shape: [rows, cols], zeros: report.zeros[role], damping: report.damping[role] }
+  })
+}
+
+function summary(report: PruneReport, difference: number): string {
+  const { sparsity, zeros, weights, seconds, out } = report
+  const lines = [
+    `${integer(zeros)} of ${integer(weights)} weights are zero (${percent(sparsity)}), after ${duration(seconds.total)}.`,
+    `Written to ${out}; plain ONNX Runtime gives the same logits within ${difference.toExponential(1)} of the largest.`,
+  ]
+  const dampings = report.layers.map(({ damping }) => damping ?? 0)
+  const raised = dampings.filter((damping) => damping > Math.min(...dampings)).length
+  if (raised > 0) lines.push(`${raised} layers needed more damping than the others: see --json.`)
+  if (report.perplexity.length === 0) return lines.join('\n')
+  const rows = report.perplexity.map((text) => [text.text, perplexity(text.dense), perplexity(text.pruned)])
+  return [table([['perplexity', 'dense', 'pruned'], ...rows]), ...lines].join('\n')
+}

@@ -1,0 +1,70 @@
+/**
+ * The table that a simulation ends with: kinds of text down; across dense, each site alone, together after each round
+ * with the bytes so far, FedAvg. Columns that were not run are left out.
+ */
+import { bytes, perplexity } from '../terminal/numbers.ts'
+import type { PeerReport, PerplexityReport, RoundReport } from './federation.ts'
+import { table } from './table.ts'
+
+/** With more sites than this a terminal has no room for a column each: best, mean and worst stand for them. */
+const MOST_SITE_COLUMNS = 5
+
+/** What is known so far: before the first round, rounds are empty. */
+export interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'rounds'> {
+  dense: number
+  fedavg: number | null
+}
+
+interface Column {
+  /** Two lines of heading. */
+  heading: [string, string]
+  value(row: TableRow): number
+}
+
+export function perplexityTable(
+  rows: readonly TableRow[],
+  peers: readonly Pick<PeerReport, 'site'>[],
+  rounds: readonly Pick<RoundReport, 'round' | 'bytes'>[],
+): string {
+  const columns: Column[] = [
+    { heading: ['dense', ''], value: ({ dense }) => dense },
+    ...(rows.every(({ isolated }) => isolated !== null) ? isolatedColumns(peers) : []),
+    ...roundColumns(rounds),
+    ...(rows.every(({ fedavg }) => fedavg !== null) ? [fedavgColumn] : []),
+  ]
+  return table(
+    [
+      ['perplexity', ...columns.map(({ heading }) => heading[0])],
+      ['on', ...columns.map(({ heading }) => heading[1])],
+      ...rows.map((row) => [row.text, ...columns.map(({ value }) => perplexity(value(row)))]),
+    ],
+    2,
+  )
+}
+
+const fedavgColumn: Column = { heading: ['FedAvg', ''], value: ({ fedavg }) => fedavg ?? Number.NaN }
+
+function isolatedColumns(peers: readonly Pick<PeerReport, 'site'>[]): Column[] {
+  const alone = ({ isolated }: TableRow) => isolated ?? []
+  const mean: Column = {
+    heading: ['alone', 'mean'],
+    value: (row) => alone(row).reduce((sum, value) => sum + value, 0) / peers.length,
+  }
+  if (peers.length > MOST_SITE_COLUMNS) {
+    return [
+      { heading: ['alone', 'best'], value: (row) => Math.min(...alone(row)) },
+      mean,
+      { heading: ['alone', 'worst'], value: (row) => Math.max(...alone(row)) },
+    ]
+  }
+  const each = peers.map(({ site }, i): Column => ({ heading: ['alone', site], value: (row) => alone(row)[i] }))
+  return [...each, mean]
+}
+
+function roundColumns(rounds: readonly Pick<RoundReport, 'round' | 'bytes'>[]): Column[] {
+  let sum = 0
+  return rounds.map(({ round, bytes: written }, i) => {
+    sum += written
+    return { heading: [`round ${round}`, bytes(sum)], value: (row) => row.rounds[i] }
+  })
+}

@@ -1,0 +1,108 @@
+/** The report of a federation: what --json prints and report.json holds. Shares are fractions, hashes hexadecimal. */
+import type { Offer } from '../../protocols/offer.ts'
+import { ppmToFraction } from '../../src/decimal.ts'
+import type { PrunerName, SparsityTarget } from '../../src/merge/form.ts'
+
+export interface PlanReport {
+  /** The federation's id: the plan's hash. */
+  id: string
+  pruner: PrunerName
+  /** null under a pattern. */
+  sparsity: number | null
+  /** 'n:m', or null. */
+  pattern: string | null
+  merge: 'l0'
+  /** At most. */
+  rounds: number
+  sample: number
+  model: { name: string; hash: string; parameters: number }
+}
+
+export interface PeerReport {
+  /** Peer id. */
+  id: string
+  site: string
+  capacity: number
+  /** Root of the merged layers, as this peer has merged them. */
+  root: string
+  /** Bytes written to sockets. */
+  sentBytes: number
+  receivedBytes: number
+  /** Bytes of this peer's own contributions: what left its site once. */
+  payloadBytes: number
+  seconds: number
+}
+
+export interface RoundReport {
+  round: number
+  /** Entries of the manifest. */
+  contributions: number
+  /** Blocks that nobody has contributed so far: base weights. */
+  uncovered: number[]
+  /** Share of mask bits that moved. */
+  maskChange: number
+  /** Id of the certificate. */
+  certificate: string
+  /** What all peers wrote to sockets in this round. */
+  bytes: number
+}
+
+export interface PerplexityReport {
+  /** What kind of text. */
+  text: string
+  /** Predictions: windows * (window - 1). */
+  tokens: number
+  windows: number
+  window: number
+  dense: number
+  /** By peer: pruned alone, all blocks, on its own windows. null: not run. */
+  isolated: number[] | null
+  /** Plain averages of the last manifest under the final masks. null: not run. */
+  fedavg: number | null
+  /** After each round. */
+  rounds: number[]
+  /** After the last. */
+  federated: number
+}
+
+export interface FederationReport {
+  /** Version of the program. */
+  coppice: string
+  plan: PlanReport
+  peers: PeerReport[]
+  rounds: RoundReport[]
+  /** `sparsity` and `zeros` count masks; `model` is the directory that was written. */
+  result: { root: string; sparsity: number; zeros: number; weights: number; model: string }
+  perplexity: PerplexityReport[]
+  seconds: number
+  peakMemoryBytes: number
+}
+
+/** What `peer` and `join` end with: one site's view, without any evaluation. */
+export interface MemberReport {
+  federation: string
+  peer: string
+  root: string
+  /** Ids, by round. */
+  certificates: string[]
+  out: string
+}
+
+export function planReport(id: string, offer: Offer, hex: (bytes: Uint8Array) => string): PlanReport {
+  const { name, hash, parameters } = offer.model
+  return {
+    id,
+    pruner: offer.pruner,
+    ...targetReport(offer.target),
+    merge: offer.merge,
+    rounds: offer.rounds,
+    sample: ppmToFraction(offer.sample),
+    model: { name, hash: hex(hash), parameters },
+  }
+}
+
+function targetReport(target: SparsityTarget): Pick<PlanReport, 'sparsity' | 'pattern'> {
+  return target.kind === 'pattern'
+    ? { sparsity: null, pattern: `${target.n}:${target.m}` }
+    : { sparsity: ppmToFraction(target.ppm), pattern: null }
+}

@@ -1,0 +1,58 @@
+/** What `coppice simulate` does: each site alone, then all together, round by round, with a table after each. */
+import { join } from 'node:path'
+import { id8, toHex } from '../../protocols/encoding.ts'
+import { planInWords } from '../../protocols/words.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import { assertFree, OutputDirectory, outputPath, writeReport } from '../output-directory.ts'
+import { VERSION } from '../paths.ts'
+import type { Run } from '../program.ts'
+import { type FederationReport, planReport } from '../report/federation.ts'
+import type { Work } from '../work/engine.ts'
+import { readModel } from '../work/site.ts'
+import { peakMemoryBytes, stopwatch } from '../work/usage.ts'
+import { Comparison } from './comparison.ts'
+import { found } from './federation.ts'
+import type { SimulateOptions } from './index.ts'
+import { prepareSites } from './sites.ts'
+import { closing, introduction } from './words.ts'
+
+export async function simulate(options: SimulateOptions, run: Run): Promise<FederationReport> {
+  const elapsed = stopwatch()
+  const { terminal } = run
+  await using output =
+    options.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(options.out)
+  await using engine = new Engine()
+  const work: Work = { ...run, engine }
+  const { description, hash } = await readModel(work, options.model)
+  const { window, sites, evaluated } = await prepareSites(work, options, description.maxWindow)
+  terminal.progress('Founding the federation')
+  const { staging, scratch } = output
+  await using federation = await found({ work, options, window, description, hash, sites, out: staging, scratch })
+  const { plan } = federation
+  const path = outputPath(options.out, id8(plan.id))
+  if (options.out === null) await assertFree(path)
+  terminal.say(introduction(planInWords(plan.offer)))
+
+  const comparison = new Comparison({ work, options, sites, evaluated, scratch, blocks: description.blocks })
+  await comparison.start()
+  const outcome = await federation.run({
+    onProgress: (label, done, total) => terminal.progress(label, done, total),
+    onRound: (round) => comparison.add(round),
+  })
+  await comparison.finish(outcome)
+  const { peers, rounds, root, zeros, weights } = outcome
+  const report: FederationReport = {
+    coppice: VERSION,
+    plan: planReport(toHex(plan.id), plan.offer, toHex),
+    peers,
+    rounds,
+    result: { root, sparsity: zeros / weights, zeros, weights, model: join(path, 'model') },
+    perplexity: comparison.perplexity(),
+    seconds: elapsed(),
+    peakMemoryBytes: peakMemoryBytes(),
+  }
+  await writeReport(staging, report)
+  await output.commit(path)
+  terminal.say(closing(report, outcome.difference, path, options))
+  return report
+}

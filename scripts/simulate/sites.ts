@@ -1,0 +1,78 @@
+/** From the options of `simulate` to what each site calibrates on and what is evaluated. */
+import { basename, extname } from 'node:path'
+import type { TokenWindows } from '../../src/engine/jobs.ts'
+import { fileSource, someWindows, type TextSource } from '../../src/model/text.ts'
+import { embeddedTexts, heldSource, trainingSource } from '../embedded/texts.ts'
+import { DEFAULT_EVAL_TOKENS } from '../options/evaluation.ts'
+import { windowFor } from '../options/site.ts'
+import type { Work } from '../work/engine.ts'
+import { evaluatedWindows, type Tokenised, tokenise } from '../work/texts.ts'
+import type { SimulatedSite } from './federation.ts'
+import type { SimulateOptions } from './index.ts'
+import { allocate, siteNames } from './windows.ts'
+
+/** Of each held kind of the embedded default: a quarter of what it holds, enough for a percent. */
+const EMBEDDED_EVAL_TOKENS = 10_240
+
+export interface EvaluatedText {
+  name: string
+  windows: TokenWindows
+}
+
+export interface Prepared {
+  /** Tokens a calibration window. */
+  window: number
+  sites: SimulatedSite[]
+  evaluated: EvaluatedText[]
+}
+
+/** @param longest - what the model takes; undefined: unknown */
+export async function prepareSites(
+  work: Work,
+  options: SimulateOptions,
+  longest: number | undefined,
+): Promise<Prepared> {
+  const { model, separator, evaluation, peers, windows, plan, capacities } = options
+  const window = windowFor(options.window, longest)
+  const evalWindow = evaluation.window === undefined ? window : windowFor(evaluation.window, longest, '--eval-window')
+  const embedded = options.texts.length === 0 && options.embedded ? embeddedTexts() : null
+  const sources = embedded?.map(trainingSource) ?? options.texts.map(namedSource)
+  const texts: Tokenised[] = []
+  for (const source of sources) texts.push(await tokenise(work, model, source, separator, window))
+
+  const evalSources = evaluation.files.length > 0 ? evaluation.files.map(fileSource) : embedded?.map(heldSource)
+  const lengths = texts.map((text) => ({ name: text.name, windows: text.windows.count }))
+  const allocation = allocate(peers, lengths, windows, evalSources === undefined)
+  const names = siteNames(
+    peers,
+    lengths.map(({ name }) => name),
+  )
+  const sites = allocation.sites.map(({ text, from, count }, peer) => ({
+    name: names[peer],
+    capacity: capacities?.[peer] ?? plan.sample,
+    windows: someWindows(texts[text].windows, from, count),
+  }))
+  const tokens = evaluation.tokens ?? (embedded === null ? DEFAULT_EVAL_TOKENS : EMBEDDED_EVAL_TOKENS)
+  const evaluated: EvaluatedText[] = []
+  for (const source of evalSources ?? []) {
+    const text = await tokenise(work, model, source, separator, evalWindow)
+    evaluated.push({ name: source.name, windows: evaluatedWindows(text, tokens) })
+  }
+  for (const { text, from, count } of allocation.kept) {
+    const { name, windows } = texts[text]
+    evaluated.push({ name, windows: recut(someWindows(windows, from, count), evalWindow, tokens) })
+  }
+  return { window, sites, evaluated }
+}
+
+/** A text under its file's name without the ending: columns are narrow. */
+function namedSource(path: string): TextSource {
+  return { ...fileSource(path), name: basename(path, extname(path)) }
+}
+
+/** Windows that were kept out, in the length that is evaluated; at least one, unless that is longer than all of them. */
+function recut({ ids, length, count }: TokenWindows, window: number, tokens: number): TokenWindows {
+  const wanted = Math.min(window, ids.length)
+  const rows = Math.max(1, Math.floor(Math.min(tokens, length * count) / wanted))
+  return { ids: ids.slice(0, rows * wanted), count: rows, length: wanted }
+}

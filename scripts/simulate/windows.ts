@@ -1,0 +1,68 @@
+/**
+ * Which windows of which text each simulated site calibrates on, and which are kept out for evaluation. Peer i takes
+ * text i mod F; peers that share a text take windows one after the other; what is kept out lies at its end.
+ */
+import { InputError } from '../../src/errors.ts'
+
+/** One of the texts, in whole windows. */
+export interface TextLength {
+  name: string
+  windows: number
+}
+
+/** A run of consecutive windows of a text. */
+export interface Share {
+  /** Index into the texts. */
+  text: number
+  from: number
+  count: number
+}
+
+export interface Allocation {
+  /** By peer. */
+  sites: Share[]
+  /** By text; empty where other texts are evaluated. */
+  kept: Share[]
+}
+
+/** A tenth as much as a site calibrates on, at least one window. */
+export function keptOut(windows: number): number {
+  return Math.max(1, Math.floor(windows / 10))
+}
+
+/**
+ * @param windows - that each site calibrates on
+ * @param keep - whether the end of each text is kept out for evaluation
+ * @throws {InputError} TEXT_SHORT: says how many windows of which text are needed
+ */
+export function allocate(peers: number, texts: readonly TextLength[], windows: number, keep: boolean): Allocation {
+  const kept = keep ? keptOut(windows) : 0
+  texts.forEach(({ name, windows: have }, text) => {
+    const sharers = Math.ceil((peers - text) / texts.length)
+    const need = sharers * windows + kept
+    if (have >= need) return
+    const why = `${sharers} ${sharers === 1 ? 'site' : 'sites'} of ${windows}${keep ? `, ${kept} for evaluation` : ''}`
+    throw new InputError({
+      code: 'TEXT_SHORT',
+      what: `the text ${name} has ${have} windows, ${need} are needed: ${why}`,
+      hint: 'Give longer texts, more of them, fewer --windows, or a shorter --window.',
+    })
+  })
+  return {
+    sites: Array.from({ length: peers }, (_, peer) => ({
+      text: peer % texts.length,
+      from: Math.floor(peer / texts.length) * windows,
+      count: windows,
+    })),
+    kept: keep ? texts.map((text, index) => ({ text: index, from: text.windows - kept, count: kept })) : [],
+  }
+}
+
+/** A name for each site: its text's, numbered where several share it. */
+export function siteNames(peers: number, texts: readonly string[]): string[] {
+  return Array.from({ length: peers }, (_, peer) => {
+    const name = texts[peer % texts.length]
+    const turn = Math.floor(peer / texts.length) + 1
+    return peers > texts.length ? `${name}-${turn}` : name
+  })
+}

@@ -1,0 +1,43 @@
+/** What a simulation says to people, before and after. */
+import type { PlanInWords } from '../../protocols/words.ts'
+import type { FederationReport } from '../report/federation.ts'
+import { bytes, duration, integer, percent } from '../terminal/numbers.ts'
+import type { SimulateOptions } from './index.ts'
+
+/** Said before anything runs, so that nobody waits for what it cannot give. */
+const WHAT_SPARSITY_GIVES = [
+  'What this gives: one pruned model with the same certified masks at every site, and a smaller file once packed.',
+  'What it does not give: speed in ONNX Runtime on a CPU, which computes with the zeros as with any other number.',
+]
+
+/** The plan, what will come of it, and what leaves a site. */
+export function introduction({ what, leaves }: PlanInWords): string {
+  return [...what, ...WHAT_SPARSITY_GIVES, 'What leaves a site:', ...leaves.map((line) => `  ${line}`)].join('\n')
+}
+
+/** Below the last table. @param path - the output directory */
+export function closing(
+  { result, peers, rounds, seconds, plan, perplexity }: FederationReport,
+  difference: number,
+  path: string,
+  { embedded, model }: SimulateOptions,
+): string {
+  const sent = peers.map(({ sentBytes }) => sentBytes)
+  const payload = peers.map(({ payloadBytes }) => payloadBytes)
+  const roots = new Set(peers.map(({ root }) => root))
+  const kinds = perplexity.map(({ text, windows, window }) => `${text} (${windows} windows of ${window})`)
+  return [
+    `One root at ${roots.size === 1 ? `all ${peers.length} sites` : `${roots.size} DIFFERENT sites`}: ${result.root}`,
+    `${integer(result.zeros)} of ${integer(result.weights)} weights of the layers are zero (${percent(result.sparsity)}).`,
+    `A site sent ${range(payload)} of contributions, and ${range(sent)} in all.`,
+    `${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'} in ${duration(seconds)}, evaluation of ${kinds.join(', ')} included.`,
+    `Model: ${result.model}; plain ONNX Runtime gives the same logits within ${difference.toExponential(1)} of the largest.`,
+    `Verify: npx coppice verify ${path}${embedded ? '' : ` --model ${model}`}`,
+    `Federation ${plan.id}`,
+  ].join('\n')
+}
+
+function range(values: readonly number[]): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)].map(bytes)
+  return least === most ? least : `${least} to ${most}`
+}

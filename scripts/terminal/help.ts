@@ -1,0 +1,34 @@
+/** What --help of a command says below its options. */
+import type { Command } from 'commander'
+import { EXIT } from '../../src/errors.ts'
+
+const MEANINGS: Record<keyof typeof EXIT, string> = {
+  done: 'done',
+  bug: 'a bug',
+  usage: 'usage',
+  input: 'a model or text is missing, unreadable, unsupported or too short',
+  refused: 'refused by the federation',
+  network: 'the network: nobody there, or the port is in use',
+  noAgreement: 'no agreement in time',
+  diverged: 'diverged or not verified',
+  output: 'the output or data directory: unwritable, not empty, locked, damaged',
+}
+
+export type Outcome = keyof typeof EXIT
+
+/** Adds an example and the exit codes that this command can end with, beside 0, 1, 2, and 130 and 143. */
+export function addHelp(command: Command, examples: readonly string[], outcomes: readonly Outcome[]): Command {
+  const codes = (['done', 'bug', 'usage', ...outcomes] as const).map((name) => `  ${EXIT[name]}  ${MEANINGS[name]}`)
+  return command.addHelpText(
+    'after',
+    [
+      '',
+      examples.length === 1 ? 'Example:' : 'Examples:',
+      ...examples.map((line) => `  ${line}`),
+      '',
+      'Exit codes:',
+      ...codes,
+      '  130, 143  stopped by Ctrl-C, by kill',
+    ].join('\n'),
+  )
+}

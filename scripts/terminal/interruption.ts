@@ -1,0 +1,56 @@
+/** Ctrl-C and kill: the first asks the command to stop cleanly, a later one ends the process at once. */
+import { constants } from 'node:os'
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+type Signal = (typeof SIGNALS)[number]
+
+/**
+ * A keystroke reaches this process up to three times, from the terminal, from npm and from an older Node that started
+ * it. Only a signal that comes later than this is a second wish.
+ */
+export const SAME_WISH_MS = 1000
+
+/** Why everything stops: the reason of the abort signal. */
+export class InterruptedError extends Error {
+  static name = 'InterruptedError'
+  readonly name = 'InterruptedError'
+  readonly code = 'INTERRUPTED'
+  /** 128 and the signal's number: 130 for Ctrl-C, 143 for kill. */
+  readonly exit: number
+
+  constructor(signal: Signal) {
+    super(`stopped by ${signal}`)
+    this.exit = 128 + constants.signals[signal]
+  }
+}
+
+export class Interruption implements Disposable {
+  private readonly controller = new AbortController()
+  private readonly onSecond: (exit: number) => void
+  private readonly listener = (signal: Signal): void => this.receive(signal, performance.now())
+  private first: number | null = null
+
+  constructor(onSecond: (exit: number) => void) {
+    this.onSecond = onSecond
+    for (const name of SIGNALS) process.on(name, this.listener)
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal
+  }
+
+  /** @param at - milliseconds, monotonic */
+  receive(name: Signal, at: number): void {
+    const interrupted = new InterruptedError(name)
+    if (this.first === null) {
+      this.first = at
+      this.controller.abort(interrupted)
+    } else if (at - this.first > SAME_WISH_MS) {
+      this.onSecond(interrupted.exit)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of SIGNALS) process.off(name, this.listener)
+  }
+}

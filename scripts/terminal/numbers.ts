@@ -1,0 +1,43 @@
+/** Numbers for people. */
+
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
+
+/** 1234567 -> "1.2 MB": decimal units, two digits that matter. */
+export function bytes(count: number): string {
+  let unit = 0
+  let value = count
+  while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : Number(value.toPrecision(2))} ${BYTE_UNITS[unit]}`
+}
+
+/** 4.21 -> "4.2 s", 65 -> "1 min 05 s", 3700 -> "1 h 01 min". */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`
+  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`
+}
+
+/** Perplexity: two places while they matter. */
+export function perplexity(value: number): string {
+  return value < 1000 ? value.toFixed(2) : value.toPrecision(6)
+}
+
+/** 0.6 -> "60 %", 0.60002 -> "60.002 %". */
+export function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(5))} %`
+}
+
+/** 1416960 -> "1,416,960". */
+export function integer(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
+/** "1 window", "2 windows". */
+export function counted(count: number, singular: string, plural = `${singular}s`): string {
+  return `${integer(count)} ${count === 1 ? singular : plural}`
+}

@@ -1,0 +1,101 @@
+/**
+ * What a command says. Results go to stdout; with --json one object does and everything else goes to stderr.
+ * Progress always goes to stderr: a line that redraws itself on a terminal, now and then a plain line elsewhere.
+ */
+import { percent } from './numbers.ts'
+
+/** What a terminal needs of process.stdout and process.stderr. */
+export interface Output {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+export interface TerminalInit {
+  stdout: Output
+  stderr: Output
+  /** Only one object on stdout, at the end. */
+  json: boolean
+  /** Milliseconds, monotonic. */
+  now?: () => number
+}
+
+/** A terminal is redrawn at most so often: faster than reading, slow enough to cost nothing. */
+const REDRAW_MS = 100
+/** A log file gets a line of progress as often as this. */
+const LOG_MS = 5000
+const BAR_WIDTH = 24
+const DEFAULT_COLUMNS = 80
+
+export class Terminal {
+  readonly json: boolean
+  private readonly stdout: Output
+  private readonly stderr: Output
+  private readonly now: () => number
+  private readonly live: boolean
+  private drawn = false
+  /** When each label was last written; several peers take turns. */
+  private readonly written = new Map<string, number>()
+
+  constructor({ stdout, stderr, json, now = () => performance.now() }: TerminalInit) {
+    this.stdout = stdout
+    this.stderr = stderr
+    this.json = json
+    this.now = now
+    this.live = stderr.isTTY === true
+  }
+
+  /** Says nothing, for work whose progress would come before what must come first. */
+  static silent(): Terminal {
+    const nowhere: Output = { write: () => undefined }
+    return new Terminal({ stdout: nowhere, stderr: nowhere, json: true })
+  }
+
+  /** Lines for a person, as part of the result: stdout, or stderr with --json. */
+  say(text: string): void {
+    this.clear()
+    const output = this.json ? this.stderr : this.stdout
+    output.write(`${text}\n`)
+  }
+
+  /** A line about what is going on. */
+  note(text: string): void {
+    this.clear()
+    this.stderr.write(`${text}\n`)
+  }
+
+  /** What is being done and how far it is. @param total - 0: unknown */
+  progress(label: string, done = 0, total = 0): void {
+    const at = this.now()
+    const last = this.written.get(label)
+    const complete = total > 0 && done >= total
+    if (last !== undefined && !complete && at - last < (this.live ? REDRAW_MS : LOG_MS)) return
+    this.written.set(label, at)
+    if (!this.live) {
+      this.stderr.write(total > 0 ? `${label}: ${done} of ${total}\n` : `${label}\n`)
+      return
+    }
+    const columns = this.stderr.columns ?? DEFAULT_COLUMNS
+    this.clear()
+    this.stderr.write(`${label}${total > 0 ? ` ${bar(done, total)}` : ' ...'}`.slice(0, columns - 1))
+    this.drawn = true
+  }
+
+  /** The one object of --json; without it nothing. */
+  result(report: object): void {
+    this.clear()
+    if (this.json) this.stdout.write(`${JSON.stringify(report)}\n`)
+  }
+
+  /** Wipes the line of progress. */
+  clear(): void {
+    if (this.drawn) this.stderr.write('\r\x1b[K')
+    this.drawn = false
+  }
+}
+
+function bar(done: number, total: number): string {
+  const share = Math.min(1, Math.max(0, done / total))
+  const filled = Math.round(share * BAR_WIDTH)
+  return `[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${percent(Math.round(share * 100) / 100)}`
+}

@@ -1,0 +1,42 @@
+/** What `coppice verify` does: finds the base model that the plan names, then leaves the rest to peers/verify.ts. */
+
+import { readSignedPlan, type Verified, verifyDirectory } from '../../peers/verify.ts'
+import { toHex } from '../../protocols/encoding.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import { UsageError } from '../../src/errors.ts'
+import { EMBEDDED_MODEL } from '../paths.ts'
+import type { Run } from '../program.ts'
+import { counted } from '../terminal/numbers.ts'
+import { labelled } from '../work/engine.ts'
+import type { VerifyOptions } from './index.ts'
+
+export async function verify({ directory, base }: VerifyOptions, run: Run): Promise<Verified> {
+  const { plan } = readSignedPlan(directory)
+  const { name, hash } = plan.offer.model
+  const model = base ?? EMBEDDED_MODEL
+  await using engine = new Engine()
+  const found = toHex(await labelled({ ...run, engine }, 'Hashing the base model', 'hash', { dir: model }))
+  const wanted = toHex(hash)
+  if (found !== wanted) {
+    throw new UsageError({
+      code: 'VERIFY_BASE',
+      what: `${base === null ? 'the embedded model' : model} is not the base model: hash ${found}, the plan names ${wanted}`,
+      hint: `Give --model the directory of ${name} with the hash ${wanted}.`,
+    })
+  }
+  const verified = await verifyDirectory({
+    engine,
+    dir: directory,
+    base: model,
+    signal: run.signal,
+    onProgress: (done, total) => run.terminal.progress('Merging again', done, total),
+  })
+  run.terminal.say(
+    [
+      `Verified: ${counted(verified.rounds, 'round')}, ${counted(verified.signatures, 'signature')}, ` +
+        'all contributions, the merge and the model.',
+      `root ${verified.root}`,
+    ].join('\n'),
+  )
+  return verified
+}

@@ -1,0 +1,130 @@
+/** What `peer` and `join` have in common: reading model and text, telling what goes on, and the end. */
+import { randomBytes } from 'node:crypto'
+import { basename, join, resolve } from 'node:path'
+import type { Place } from '../../peers/directories.ts'
+import type { PeerEvent } from '../../peers/events.ts'
+import type { PeerInit, PeerResult } from '../../peers/peer.ts'
+import { type Offer, PROTOCOL_VERSION } from '../../protocols/offer.ts'
+import { planInWords } from '../../protocols/words.ts'
+import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
+import type { NetworkOptions } from '../options/network.ts'
+import type { OutputOptions } from '../options/output.ts'
+import type { TextOptions } from '../options/site.ts'
+import { assertFree, DEFAULT_PARENT, writeReport } from '../output-directory.ts'
+import type { Run } from '../program.ts'
+import type { MemberReport } from '../report/federation.ts'
+import { counted } from '../terminal/numbers.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { describe, labelled, type Work } from './engine.ts'
+import { anyWindow, firstWindows, tokenise } from './texts.ts'
+
+export interface SiteModel {
+  dir: string
+  description: ModelDescription
+  /** SHA-256. */
+  hash: Uint8Array
+}
+
+export async function readModel(work: Work, dir: string): Promise<SiteModel> {
+  const description = await describe(work, dir)
+  const hash = await labelled(work, 'Hashing the model', 'hash', { dir })
+  return { dir, description, hash }
+}
+
+/** All files of a site are one text. Without any, which magnitude allows, a sentence that says nothing of the site. */
+export async function calibration(
+  work: Work,
+  dir: string,
+  { texts, separator }: TextOptions,
+  windows: number,
+  window: number,
+): Promise<TokenWindows> {
+  if (texts.length === 0) return anyWindow(work, dir)
+  const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
+  return firstWindows(await tokenise(work, dir, source, separator, window), windows)
+}
+
+/** For tables of others. Neither the machine's name nor the file's: those say more than a site may want to. */
+export function siteName(): string {
+  return `site-${randomBytes(2).toString('hex')}`
+}
+
+export interface PlaceOptions extends OutputOptions {
+  /** Absolute; null: OUT/data. */
+  data: string | null
+}
+
+/** Where --data is given and --out is not, the data directory lends its name to the results. */
+export function placeOf({ out, data }: PlaceOptions): Place {
+  if (out !== null) return { out, data: data ?? join(out, 'data') }
+  if (data !== null) return { out: resolve(DEFAULT_PARENT, basename(data)), data }
+  return { parent: resolve(DEFAULT_PARENT) }
+}
+
+/** Early, before models are read. @throws {OutputError} results could not be written */
+export async function assertPlace(options: PlaceOptions): Promise<void> {
+  const place = placeOf(options)
+  if ('out' in place) await assertFree(place.out, 'data')
+}
+
+/** What a peer is started with, whoever founds. */
+export function peerInit(
+  options: PlaceOptions & NetworkOptions,
+  { signal }: Run,
+  onEvent: (event: PeerEvent) => void,
+): PeerInit {
+  const { listen, announce } = options
+  return { place: placeOf(options), listen, announce: announce ?? undefined, signal, onEvent }
+}
+
+/** What of an offer decides what is computed. */
+export type OfferTerms = Omit<Offer, keyof typeof UNSAID>
+
+/** The rest of it, which no words are made of. */
+const UNSAID = { version: PROTOCOL_VERSION, merge: 'l0', founder: new Uint8Array(), nonce: new Uint8Array() } as const
+
+/** The plan in words and what will leave this site. @param capacity - in ppm; null: the offer's sample */
+export function planText(offer: OfferTerms, capacity: number | null): string {
+  const { what, leaves } = planInWords({ ...UNSAID, ...offer }, capacity ?? offer.sample)
+  return [...what, 'What will leave this site:', ...leaves.map((line) => `  ${line}`)].join('\n')
+}
+
+/** Turns what a peer tells into lines and progress. */
+export function narrator(terminal: Terminal): (event: PeerEvent) => void {
+  return (event) => {
+    switch (event.type) {
+      case 'invitation':
+        return terminal.say(`npx coppice join ${event.line}`)
+      case 'waiting':
+        return terminal.say(`${event.joined} of ${event.members} members`)
+      case 'founded':
+        return terminal.note(`All have signed. Federation ${event.planId}`)
+      case 'prune':
+        return terminal.progress(`Round ${event.round}: pruning`, event.done, event.total)
+      case 'contributions':
+        return terminal.progress(`Round ${event.round}: contributions`, event.valid, event.known)
+      case 'step':
+        return terminal.progress(`Round ${event.round}: ${event.step}`)
+      case 'round': {
+        const { round, contributions, moved, bits, certificate } = event.round
+        const change = ((100 * moved) / bits).toFixed(1)
+        const merged = `${counted(contributions, 'contribution')} merged, ${change} % of the masks moved`
+        return terminal.note(`Round ${round}: ${merged}, certificate ${certificate.slice(0, 8)}`)
+      }
+      case 'writing':
+        return terminal.progress('Writing the model')
+      case 'serving':
+        return terminal.progress('Serving the others until they are done')
+    }
+  }
+}
+
+/** Writes report.json and says where everything is. */
+export async function conclude({ terminal }: Run, result: PeerResult, base: string | null): Promise<MemberReport> {
+  const { planId, peerId, root, certificates, out } = result
+  const report: MemberReport = { federation: planId, peer: peerId, root, certificates, out }
+  await writeReport(out, report)
+  const verify = `npx coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
+  terminal.say([`root ${root}`, `Model: ${join(out, 'model')}`, `Verify: ${verify}`].join('\n'))
+  return report
+}
