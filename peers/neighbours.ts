@@ -40,13 +40,16 @@ export class Neighbours {
   start(): void {
     const { node } = this.init
     node.libp2p.addEventListener('peer:connect', this.onConnect)
+    node.libp2p.addEventListener('peer:disconnect', this.onDisconnect)
     for (const peer of node.neighbours().keys()) this.run(this.greet(peer))
     this.run(this.keepConnected())
     this.run(this.keepInSync())
   }
 
   async end(): Promise<void> {
-    this.init.node.libp2p.removeEventListener('peer:connect', this.onConnect)
+    const { libp2p } = this.init.node
+    libp2p.removeEventListener('peer:connect', this.onConnect)
+    libp2p.removeEventListener('peer:disconnect', this.onDisconnect)
     this.stop.abort(new Error('the peer has stopped'))
     await Promise.all(this.running)
   }
@@ -68,6 +71,11 @@ export class Neighbours {
 
   private readonly onConnect = ({ detail }: CustomEvent<PeerId>): void => {
     if (this.init.node.isMember(detail)) this.run(this.greet(detail.toString()))
+  }
+
+  /** The link towards the founder may be the only one: it is taken up again at once, then as others are. */
+  private readonly onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
+    if (detail.toString() === this.init.upstream && !this.stop.signal.aborted) this.run(this.dial(detail.toString()))
   }
 
   /** Greets until there is an answer. A neighbour of another federation is shown out. */

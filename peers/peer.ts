@@ -22,6 +22,7 @@ import {
   foundingRelay,
   foundingServer,
   joinFounding,
+  MAX_ADDRESSES,
   MAX_FOUNDING_STREAMS,
 } from '../protocols/founding/index.ts'
 import { type Greeting, HELLO_PROTOCOL, helloServer, MAX_HELLO_STREAMS } from '../protocols/hello/index.ts'
@@ -112,7 +113,7 @@ export function found(init: FoundInit): Promise<PeerResult> {
     const nonce = init.nonce ?? new Uint8Array(randomBytes(NONCE_BYTES))
     const offer = makeOffer({ ...init.offer, founder: signer.peerId, nonce })
     const own = acceptanceOf(signer, offer, secret, init)
-    const addresses = node.printableAddresses()
+    const addresses = node.printableAddresses().slice(0, MAX_ADDRESSES)
     const server = foundingServer({
       offer,
       secret,
@@ -148,7 +149,7 @@ export function join(init: JoinInit): Promise<PeerResult> {
     const site = await init.prepare(offer)
     signal.throwIfAborted()
     await node.handle(FOUNDING_PROTOCOL, foundingRelay({ open, clock: systemClock, signal }), MAX_FOUNDING_STREAMS)
-    const addresses = node.printableAddresses()
+    const addresses = node.printableAddresses().slice(0, MAX_ADDRESSES)
     peer.tell({ type: 'listening', addresses })
     const founded = await joinFounding(
       {
@@ -303,6 +304,7 @@ async function take(init: PeerInit, directories: Directories, peer: Starting, re
   try {
     const { detail, reason } = await driver.run(post, init.signal)
     if (reason !== 'done') throw outcomeError(reason, detail, data)
+    if (!init.keepMerges) await merges.retain(new Set())
     const root = driver.reports.at(-1)?.value.merged ?? chain.last?.value.merged ?? ''
     return {
       planId,

@@ -57,14 +57,19 @@ export class BlobStore implements BlobSource {
     return join(this.directory, id)
   }
 
-  /** Stores bytes that are in memory; returns their id. */
+  /** Stores bytes that are in memory; returns their id. A chunk at a time, so that nothing else waits for it. */
   async put(bytes: Uint8Array): Promise<string> {
-    const { id, ...list } = new BlobHasher().update(bytes).finish()
-    const name = toHex(id)
-    if (this.held.has(name)) return name
     const writer = this.writer()
-    for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) await writer.write(bytes.subarray(at, at + CHUNK_BYTES))
-    await writer.commit(name, list)
+    const hasher = new BlobHasher()
+    for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) {
+      const chunk = bytes.subarray(at, at + CHUNK_BYTES)
+      hasher.update(chunk)
+      await writer.write(chunk)
+    }
+    const { id, ...list } = hasher.finish()
+    const name = toHex(id)
+    if (this.held.has(name)) await writer.discard()
+    else await writer.commit(name, list)
     return name
   }
 

@@ -39,7 +39,7 @@ export interface FoundingComponents {
 }
 
 export { fetchOffer, joinFounding } from './client.ts'
-export { FOUNDING_PROTOCOL, MAX_FOUNDING_STREAMS } from './constants.ts'
+export { FOUNDING_PROTOCOL, MAX_ADDRESSES, MAX_FOUNDING_STREAMS } from './constants.ts'
 export type { MemberAddresses } from './messages.ts'
 export { foundingRelay } from './relay.ts'
 export { type FoundingServer, foundingServer } from './server.ts'

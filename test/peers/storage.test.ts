@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { openDirectories, settleDirectories } from '../../peers/directories.ts'
+import { writeDurably } from '../../peers/files.ts'
+import { identityFromSeed, identityOf, KEY_FILE } from '../../peers/identity.ts'
+import { LOCK_FILE, lockDirectory } from '../../peers/lock.ts'
+import { BlobStore } from '../../peers/store.ts'
+import { frameRecord, MAX_RECORD_BYTES, openWriteAheadLog, parseRecords } from '../../peers/write-ahead-log.ts'
+import { blobId, CHUNK_BYTES } from '../../protocols/blob/hash.ts'
+import { toHex } from '../../protocols/encoding.ts'
+import { temporaryDirectory } from './support.ts'
+
+/** A process id that no process has: beyond what any kernel gives. */
+const DEAD_PID = 2 ** 30
+
+test('a key is made once, readable by its owner only, and found again', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const key = await identityOf(directory)
+  assert.equal((await stat(join(directory, KEY_FILE))).mode & 0o777, 0o600)
+  await chmod(join(directory, KEY_FILE), 0o644)
+  assert.deepEqual((await identityOf(directory)).raw, key.raw)
+  assert.equal((await stat(join(directory, KEY_FILE))).mode & 0o777, 0o600, 'a key that others could read is closed')
+})
+
+test('a damaged key is refused, never replaced', async (context) => {
+  const directory = await temporaryDirectory(context)
+  for (const bytes of [new Uint8Array(), new Uint8Array(68), new Uint8Array(5000)]) {
+    await writeFile(join(directory, KEY_FILE), bytes)
+    await assert.rejects(identityOf(directory), { code: 'OUTPUT_KEY_DAMAGED', exit: 8 }, `${bytes.length} bytes`)
+  }
+})
+
+test('a seed gives each index its own key, and always the same', async () => {
+  const keys = await Promise.all([identityFromSeed('0', 0), identityFromSeed('0', 0), identityFromSeed('0', 1), identityFromSeed('1', 0)])
+  const [a, again, b, c] = keys.map(({ raw }) => toHex(raw))
+  assert.equal(a, again)
+  assert.equal(new Set([a, b, c]).size, 3)
+})
+
+test('a directory is locked once, and again after its release', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const lock = await lockDirectory(directory)
+  await assert.rejects(lockDirectory(directory), { code: 'OUTPUT_LOCKED', exit: 8 })
+  await lock.release()
+  await (await lockDirectory(directory)).release()
+  assert.deepEqual(await readdir(directory), [])
+})
+
+test('a lock of a process that is gone, or of none, is taken over; one of a living process is not', async (context) => {
+  const directory = await temporaryDirectory(context)
+  for (const text of [`${DEAD_PID}\n`, '', 'no number']) {
+    await writeFile(join(directory, LOCK_FILE), text)
+    await (await lockDirectory(directory)).release()
+  }
+  await writeFile(join(directory, LOCK_FILE), `${process.ppid}\n`)
+  await assert.rejects(lockDirectory(directory), { code: 'OUTPUT_LOCKED' })
+})
+
+test('a log gives back what was appended, in order', async (context) => {
+  const path = join(await temporaryDirectory(context), 'log')
+  const records = Array.from({ length: 20 }, (_, i) => new Uint8Array(1 + i * 7).fill(i))
+  const log = await openWriteAheadLog(path)
+  await Promise.all(records.map((record) => log.append(record)))
+  await log.close()
+  await assert.rejects(log.append(records[0]), /closed/)
+  const again = await openWriteAheadLog(path)
+  assert.deepEqual(again.records, records)
+  await again.append(Uint8Array.of(9))
+  await again.close()
+  const third = await openWriteAheadLog(path)
+  assert.equal(third.records.length, 21)
+  await third.close()
+})
+
+test('a log that was cut short anywhere loses its last record and nothing else', () => {
+  const records = [Uint8Array.of(1, 2, 3), new Uint8Array(100).fill(4), Uint8Array.of(5)]
+  const frames = records.map(frameRecord)
+  const whole = new Uint8Array(Buffer.concat(frames))
+  const tail = whole.length - frames[2].length
+  for (let length = tail; length < whole.length; length++) {
+    const parsed = parseRecords('log', whole.subarray(0, length))
+    assert.deepEqual(parsed, { records: records.slice(0, 2), end: tail }, `${length} bytes`)
+  }
+})
+
+test('opening a log that was cut short truncates it', async (context) => {
+  const path = join(await temporaryDirectory(context), 'log')
+  const frame = frameRecord(Uint8Array.of(1, 2, 3))
+  await writeFile(path, Buffer.concat([frame, frame.subarray(0, 5)]))
+  const log = await openWriteAheadLog(path)
+  await log.append(Uint8Array.of(4))
+  await log.close()
+  assert.deepEqual(parseRecords(path, await readFile(path)).records.map((record) => [...record]), [[1, 2, 3], [4]])
+})
+
+test('a log damaged before its last record is refused, wherever the damage is', () => {
+  const frames = [frameRecord(new Uint8Array(40).fill(7)), frameRecord(Uint8Array.of(1, 2, 3, 4)), frameRecord(Uint8Array.of(5))]
+  const whole = new Uint8Array(Buffer.concat(frames))
+  fc.assert(
+    fc.property(fc.nat(frames[0].length + frames[1].length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+      const bytes = whole.slice()
+      bytes[at] ^= flip
+      assert.throws(() => parseRecords('log', bytes), { code: 'OUTPUT_LOG_DAMAGED', exit: 8 })
+    }),
+  )
+})
+
+test('a record beyond the limit is refused', () => {
+  assert.throws(() => frameRecord(new Uint8Array(MAX_RECORD_BYTES + 1)), RangeError)
+})
+
+test('a store reads ranges of what it was given, also after it was opened again', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const store = await BlobStore.open(directory)
+  const bytes = new Uint8Array(randomBytes(2 * CHUNK_BYTES + 5))
+  const id = await store.put(bytes)
+  assert.equal(id, toHex(blobId(bytes)))
+  assert.equal(await store.put(bytes), id)
+  assert.deepEqual(await readdir(directory), [id])
+  await writeFile(join(directory, 'half.tmp'), 'x')
+  const again = await BlobStore.open(directory)
+  assert.deepEqual(await readdir(directory), [id])
+  assert.deepEqual(await again.read(id, 2), bytes.slice(2 * CHUNK_BYTES))
+  assert.deepEqual(await again.chunks(id), await store.chunks(id))
+  assert.equal(await again.chunks('0'.repeat(64)), null)
+})
+
+test('a store refuses a blob that changed on the disk while it was away', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const id = await (await BlobStore.open(directory)).put(new Uint8Array(100))
+  await writeFile(join(directory, id), new Uint8Array(100).fill(1))
+  await assert.rejects((await BlobStore.open(directory)).chunks(id), { code: 'OUTPUT_BLOB_DAMAGED', exit: 8 })
+})
+
+test('a store keeps what is named and removes the rest', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const store = await BlobStore.open(directory)
+  const [a, b] = [await store.put(Uint8Array.of(1)), await store.put(Uint8Array.of(2))]
+  await store.retain(new Set([b]))
+  assert.ok(!store.has(a) && store.has(b))
+  assert.deepEqual(await readdir(directory), [b])
+})
+
+test('a write that fails leaves neither half a file nor a temporary one', async (context) => {
+  const directory = await temporaryDirectory(context)
+  await mkdir(join(directory, 'taken'))
+  await assert.rejects(writeDurably(join(directory, 'taken'), Uint8Array.of(1)), { exit: 8 })
+  await assert.rejects(writeDurably(join(directory, 'missing', 'file'), Uint8Array.of(1)), { exit: 8 })
+  assert.deepEqual(await readdir(directory), ['taken'])
+})
+
+test('an output directory may hold the data directory and nothing else', async (context) => {
+  const root = await temporaryDirectory(context)
+  const place = { out: join(root, 'out'), data: join(root, 'out', 'data') }
+  await openDirectories(place)
+  await openDirectories(place)
+  await writeFile(join(place.out, 'precious'), 'x')
+  await assert.rejects(openDirectories(place), { code: 'OUTPUT_NOT_EMPTY', exit: 8 })
+  await rm(join(place.out, 'precious'))
+  await assert.rejects(openDirectories({ ...place, data: join(root, 'elsewhere') }), { code: 'OUTPUT_NOT_EMPTY' })
+  await writeFile(join(root, 'file'), 'x')
+  await assert.rejects(openDirectories({ out: join(root, 'file'), data: root }), { exit: 8 })
+})
+
+test('directories take the name of the federation once it has one', async (context) => {
+  const parent = join(await temporaryDirectory(context), 'coppice-out')
+  const { data } = await openDirectories({ parent })
+  await writeFile(join(data, 'key'), 'x')
+  const settled = await settleDirectories({ parent }, data, Uint8Array.of(0xab, 0xcd, 0xef, 0x01, 0x23))
+  assert.deepEqual(settled, { out: join(parent, 'abcdef01'), data: join(parent, 'abcdef01', 'data') })
+  assert.deepEqual(await readdir(parent), ['abcdef01'])
+  assert.equal(await readFile(join(settled.data, 'key'), 'utf8'), 'x')
+})
