@@ -68,6 +68,8 @@ export interface PeerInit {
   keepMerges?: boolean
   signal: AbortSignal
   onEvent?(event: PeerEvent): void
+  /** Its libp2p node is up: for metrics, and for tests that cut its links. */
+  onNode?(node: PeerNode): void
 }
 
 /** What a site brings: its name, how much it takes on (ppm), and what it computes with. */
@@ -219,6 +221,7 @@ async function live(init: PeerInit, members: number, begin: (peer: Starting) => 
   closing.defer(async () => journal?.close())
   const node = await startNode({ privateKey, members, listen: init.listen, announce: init.announce })
   closing.defer(() => node.stop())
+  init.onNode?.(node)
   const tell = (event: PeerEvent) => init.onEvent?.(event)
   const signer = signerOf(privateKey.raw)
   const ready = await begin({ node, signer, journal, tell })

@@ -35,7 +35,12 @@ test('a damaged key is refused, never replaced', async (context) => {
 })
 
 test('a seed gives each index its own key, and always the same', async () => {
-  const keys = await Promise.all([identityFromSeed('0', 0), identityFromSeed('0', 0), identityFromSeed('0', 1), identityFromSeed('1', 0)])
+  const keys = await Promise.all([
+    identityFromSeed('0', 0),
+    identityFromSeed('0', 0),
+    identityFromSeed('0', 1),
+    identityFromSeed('1', 0),
+  ])
   const [a, again, b, c] = keys.map(({ raw }) => toHex(raw))
   assert.equal(a, again)
   assert.equal(new Set([a, b, c]).size, 3)
@@ -94,11 +99,18 @@ test('opening a log that was cut short truncates it', async (context) => {
   const log = await openWriteAheadLog(path)
   await log.append(Uint8Array.of(4))
   await log.close()
-  assert.deepEqual(parseRecords(path, await readFile(path)).records.map((record) => [...record]), [[1, 2, 3], [4]])
+  assert.deepEqual(
+    parseRecords(path, await readFile(path)).records.map((record) => [...record]),
+    [[1, 2, 3], [4]],
+  )
 })
 
 test('a log damaged before its last record is refused, wherever the damage is', () => {
-  const frames = [frameRecord(new Uint8Array(40).fill(7)), frameRecord(Uint8Array.of(1, 2, 3, 4)), frameRecord(Uint8Array.of(5))]
+  const frames = [
+    frameRecord(new Uint8Array(40).fill(7)),
+    frameRecord(Uint8Array.of(1, 2, 3, 4)),
+    frameRecord(Uint8Array.of(5)),
+  ]
   const whole = new Uint8Array(Buffer.concat(frames))
   fc.assert(
     fc.property(fc.nat(frames[0].length + frames[1].length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { readdir, writeFile } from 'node:fs/promises'
+import { join as joinPath } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { PeerEvent } from '../../peers/events.ts'
+import { type FoundInit, found, type JoinInit, join } from '../../peers/peer.ts'
+import type { PruneJob } from '../../peers/work.ts'
+import { parseInvitation } from '../../protocols/invitation.ts'
+import { InputError } from '../../src/errors.ts'
+import { MatrixWork, TARGET } from './matrices.ts'
+import { LOOPBACK, temporaryDirectory } from './support.ts'
+
+const BLOCKS = 2
+
+interface Scene {
+  root: string
+  /** Ends everything when the test does. */
+  stop: AbortController
+  /** The founder's line, once it has printed it. */
+  line: Promise<string>
+  found(fields?: Partial<FoundInit>): ReturnType<typeof found>
+  join(i: number, fields?: Partial<JoinInit>): ReturnType<typeof join>
+}
+
+async function scene(context: TestContext, members: number): Promise<Scene> {
+  const root = await temporaryDirectory(context)
+  const stop = new AbortController()
+  const lines = Promise.withResolvers<string>()
+  const placeOf = (i: number) => ({ data: joinPath(root, `${i}`, 'data'), out: joinPath(root, `${i}`) })
+  const siteOf = (i: number) => ({ site: `site ${i}`, capacity: 1_000_000, work: new MatrixWork(BLOCKS, i) })
+  const offer = {
+    model: { name: 'matrices', hash: new Uint8Array(32).fill(3), parameters: 1536, blocks: BLOCKS },
+    pruner: 'wanda' as const,
+    target: TARGET,
+    rounds: 1,
+    untilChange: null,
+    sample: 1_000_000,
+    windows: 1,
+    window: 8,
+    members,
+    roundTimeoutMs: null,
+  }
+  const onEvent = (event: PeerEvent) => {
+    if (event.type === 'invitation') lines.resolve(event.line)
+  }
+  const common = { listen: LOOPBACK, signal: stop.signal }
+  return {
+    root,
+    stop,
+    line: lines.promise,
+    found: (fields) => found({ ...common, ...siteOf(0), place: placeOf(0), offer, onEvent, ...fields }),
+    join: async (i, fields) => {
+      const invitation = fields?.invitation ?? parseInvitation(await lines.promise)
+      return join({ ...common, place: placeOf(i), prepare: async () => siteOf(i), ...fields, invitation })
+    },
+  }
+}
+
+/** The rejection of a peer that is about to be stopped: looked at later. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}
+
+test('a founder that is stopped while it waits ends at once and leaves no lock', async (context) => {
+  const { found, line, root, stop } = await scene(context, 2)
+  const founding = later(found())
+  await line
+  stop.abort(new Error('Ctrl-C'))
+  await assert.rejects(founding, /Ctrl-C/)
+  assert.deepEqual((await readdir(joinPath(root, '0', 'data'))).sort(), ['journal.wal', 'peer.key'])
+})
+
+test('peers that are stopped in the middle of pruning end at once and write nothing', async (context) => {
+  const { found, join, root, stop } = await scene(context, 2)
+  const pruning = Promise.withResolvers<void>()
+  class Endless extends MatrixWork {
+    override prune({ signal }: PruneJob): Promise<void> {
+      pruning.resolve()
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+  }
+  const prepare = async () => ({ site: 'slow', capacity: 1_000_000, work: new Endless(BLOCKS, 1) })
+  const peers = [later(found()), later(join(1, { prepare }))]
+  await pruning.promise
+  stop.abort(new Error('Ctrl-C'))
+  for (const peer of peers) await assert.rejects(peer, /Ctrl-C/)
+  assert.deepEqual(await readdir(joinPath(root, '1')), ['data'])
+})
+
+test('an engine that breaks ends its peer with what broke it', async (context) => {
+  const { found, join, stop } = await scene(context, 2)
+  class Broken extends MatrixWork {
+    override async prune(): Promise<void> {
+      throw new InputError({ code: 'BROKEN', what: 'the text is on fire', hint: 'Call for help.' })
+    }
+  }
+  const founding = later(found())
+  const prepare = async () => ({ site: 'broken', capacity: 1_000_000, work: new Broken(BLOCKS, 1) })
+  await assert.rejects(join(1, { prepare }), { code: 'BROKEN', exit: 3 })
+  stop.abort(new Error('over'))
+  await assert.rejects(founding, /over/)
+})
+
+test('a joiner whose model or text does not fit ends before its acceptance is sent', async (context) => {
+  const { found, join, stop } = await scene(context, 2)
+  const waiting: number[] = []
+  const lines = Promise.withResolvers<string>()
+  const founding = later(
+    found({
+      onEvent: (event) => {
+        if (event.type === 'invitation') lines.resolve(event.line)
+        if (event.type === 'waiting') waiting.push(event.joined)
+      },
+    }),
+  )
+  const refusal = new InputError({ code: 'TEXT_SHORT', what: 'too short', hint: 'More text.' })
+  const prepare = async () => {
+    throw refusal
+  }
+  const invitation = parseInvitation(await lines.promise)
+  await assert.rejects(join(1, { invitation, prepare }), refusal)
+  stop.abort(new Error('over'))
+  await assert.rejects(founding, /over/)
+  assert.deepEqual(waiting, [1])
+})
+
+test('one too many, a wrong secret and a data directory in use are refused', async (context) => {
+  const { found, join, line, stop } = await scene(context, 2)
+  const invitation = { ...parseInvitation((later(found()), await line)), secret: new Uint8Array(16) }
+  await assert.rejects(join(1, { invitation }), { code: 'REFUSED_INVITATION', exit: 4 })
+  const pruning = Promise.withResolvers<void>()
+  class Endless extends MatrixWork {
+    override prune({ signal }: PruneJob): Promise<void> {
+      pruning.resolve()
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+  }
+  const work = new Endless(BLOCKS, 2)
+  const second = later(join(2, { prepare: async () => ({ site: 'second', capacity: 1_000_000, work }) }))
+  await pruning.promise
+  await assert.rejects(join(3), { code: 'REFUSED_FULL', exit: 4 })
+  await assert.rejects(join(2), { code: 'OUTPUT_LOCKED', exit: 8 })
+  stop.abort(new Error('over'))
+  await assert.rejects(second, /over/)
+})
+
+test('a founder that does not answer is a network error', async (context) => {
+  const { found, join, line, stop } = await scene(context, 2)
+  const founding = later(found())
+  await line
+  stop.abort(new Error('gone'))
+  await assert.rejects(founding, /gone/)
+  await assert.rejects(join(1, { signal: AbortSignal.timeout(15_000) }), { code: 'NETWORK_UNREACHABLE', exit: 5 })
+})
+
+test('an output directory that holds something is refused before anything is sent', async (context) => {
+  const { found, root } = await scene(context, 2)
+  await writeFile(joinPath(root, 'precious'), 'x')
+  const place = { data: joinPath(root, 'data'), out: root }
+  await assert.rejects(found({ place }), { code: 'OUTPUT_NOT_EMPTY', exit: 8 })
+  assert.deepEqual(await readdir(root), ['precious'])
+})
+
+test('a link that breaks in the middle of a round is taken up again', async (context) => {
+  const { found, join } = await scene(context, 2)
+  const cut = Promise.withResolvers<() => Promise<void>>()
+  class Cutting extends MatrixWork {
+    override async prune(job: PruneJob): Promise<void> {
+      await (await cut.promise)()
+      await super.prune(job)
+    }
+  }
+  const prepare = async () => ({ site: 'cut off', capacity: 1_000_000, work: new Cutting(BLOCKS, 1) })
+  const founding = found()
+  const joining = join(1, {
+    prepare,
+    onNode: (node) =>
+      cut.resolve(async () => {
+        for (const connection of node.libp2p.getConnections()) connection.abort(new Error('the line is cut'))
+      }),
+  })
+  const [a, b] = await Promise.all([founding, joining])
+  assert.equal(a.root, b.root)
+})
