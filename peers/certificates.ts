@@ -18,6 +18,12 @@ export function certificateFile(round: number): string {
   return `${round}.cbor`
 }
 
+/**
+ * `kept`: it was the next one; `known`: it is held already; `gap`: those between are missing; `bad`: no quorum has
+ * signed it; `fork`: a quorum has, but it does not follow from what is held, so that one of the two is wrong.
+ */
+export type Appended = 'kept' | 'known' | 'gap' | 'bad' | 'fork'
+
 export class CertificateChain {
   readonly directory: string
   private readonly plan: Plan
@@ -64,25 +70,29 @@ export class CertificateChain {
     return round >= 1 && round <= this.rounds ? this.bytes(round) : null
   }
 
-  /**
-   * Keeps a certificate if it is the next one; true if it was. Calls follow one another.
-   * @returns why it is none, where it is none
-   */
-  async append(certificate: Certificate): Promise<'kept' | 'known' | 'gap' | 'bad'> {
+  /** Keeps a certificate if it is the next one. Calls follow one another. */
+  async append(certificate: Certificate): Promise<Appended> {
     const done = this.tail.then(() => this.appendNext(certificate))
     this.tail = done.catch(() => {})
     return done
   }
 
-  private async appendNext(certificate: Certificate): Promise<'kept' | 'known' | 'gap' | 'bad'> {
+  private async appendNext(certificate: Certificate): Promise<Appended> {
     const { round } = certificate.value
-    if (round <= this.rounds) return 'known'
+    if (this.held[round - 1]?.id === certificateId(certificate)) return 'known'
     if (certificateFault(this.plan, certificate) !== null) return 'bad'
-    if (round !== this.rounds + 1) return 'gap'
-    if (valueFault(this.federation, this.last, certificate.value) !== null) return 'bad'
+    if (round > this.rounds + 1) return 'gap'
+    const fork = round <= this.rounds || valueFault(this.federation, this.last, certificate.value) !== null
+    if (fork) return 'fork'
     await writeDurably(join(this.directory, certificateFile(round)), encodeCertificate(certificate))
     this.held.push({ id: certificateId(certificate), value: certificate.value })
     return 'kept'
+  }
+
+  /** Keeps a certificate that does not belong to the chain, beside it: evidence of what went wrong. */
+  async keepFork(certificate: Certificate): Promise<void> {
+    const name = `fork-${certificate.value.round}-${certificateId(certificate).slice(0, 8)}.cbor`
+    await writeDurably(join(this.directory, name), encodeCertificate(certificate))
   }
 
   private bytes(round: number): Promise<Uint8Array> {

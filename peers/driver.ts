@@ -131,8 +131,10 @@ export class Driver {
   async takeCertificate(bytes: Uint8Array): Promise<void> {
     const certificate = decodeCertificate(bytes)
     const kept = await this.components.chain.append(certificate)
-    if (kept === 'bad') throw new Error('a certificate that does not follow')
-    if (kept === 'kept') this.handIn({ type: 'certificate', certificate })
+    if (kept === 'bad') throw new Error('a certificate without its quorum')
+    if (kept === 'fork') await this.components.chain.keepFork(certificate)
+    // Of a fork the machine makes what it has to: it stops.
+    if (kept === 'kept' || kept === 'fork') this.handIn({ type: 'certificate', certificate })
   }
 
   private async work(): Promise<void> {
@@ -272,7 +274,9 @@ export class Driver {
   }
 
   private async keepCertificate(certificate: Certificate): Promise<void> {
-    const kept = await this.components.chain.append(certificate)
+    const { chain } = this.components
+    const kept = await chain.append(certificate)
+    if (kept === 'fork') await chain.keepFork(certificate)
     if (kept === 'gap') this.components.onEvent({ type: 'note', text: 'certificates before this one are missing' })
   }
 

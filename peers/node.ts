@@ -259,9 +259,14 @@ export class PeerNode {
     return this.topic === null ? [] : this.libp2p.services.pubsub.getSubscribers(this.topic)
   }
 
-  /** Answers streams of a protocol. @param maxStreams - of one neighbour at once; more are reset */
+  /**
+   * Answers streams of a protocol.
+   * @param maxStreams - of one neighbour at once. Twice as many are let in, since the other end may be done with some
+   * that are not closed yet at this end; more are reset.
+   */
   async handle(protocol: string, handler: StreamHandler, maxStreams: number): Promise<void> {
-    await this.libp2p.handle(protocol, handler, { maxInboundStreams: maxStreams, maxOutboundStreams: maxStreams })
+    const limits = { maxInboundStreams: 2 * maxStreams, maxOutboundStreams: 2 * maxStreams }
+    await this.libp2p.handle(protocol, handler, limits)
   }
 
   /** A stream to a neighbour (peer id as text); nobody is dialled for it. @throws where there is no connection or no such protocol */

@@ -127,7 +127,8 @@ test('a joiner whose model or text does not fit ends before its acceptance is se
 
 test('one too many, a wrong secret and a data directory in use are refused', async (context) => {
   const { found, join, line, stop } = await scene(context, 2)
-  const invitation = { ...parseInvitation((later(found()), await line)), secret: new Uint8Array(16) }
+  later(found())
+  const invitation = { ...parseInvitation(await line), secret: new Uint8Array(16) }
   await assert.rejects(join(1, { invitation }), { code: 'REFUSED_INVITATION', exit: 4 })
   const pruning = Promise.withResolvers<void>()
   class Endless extends MatrixWork {
