@@ -5,7 +5,13 @@ import { toHex } from '../../../protocols/encoding.ts'
 import { faultsOf } from '../../../protocols/offer.ts'
 import { SILENCE_TICKS, STATUS_INTERVAL_MS } from '../../../protocols/round/constants.ts'
 import type { Envelope, Hash } from '../../../protocols/round/messages.ts'
-import { decodeValue, encodeCommitList, encodeValue } from '../../../protocols/round/value.ts'
+import {
+  decodeValue,
+  encodeCommitList,
+  encodeValue,
+  type ManifestEntry,
+  type Value,
+} from '../../../protocols/round/value.ts'
 import { Simulation, type SimulationOptions } from './simulator.ts'
 import { commitList, hashName, listRoot, mergeOf, random } from './world.ts'
 
@@ -201,26 +207,86 @@ describe('a member that restarts', () => {
   })
 })
 
-/** A value like the one with this hash, without a member's entries; the liar serves it. */
-function otherValue(simulation: Simulation, liar: number, hash: Hash): Hash {
+/** A value made from the one with this hash; the liar serves it. */
+function otherValue(simulation: Simulation, liar: number, hash: Hash, change: (value: Value) => Partial<Value>): Hash {
   const bytes = simulation.members[liar].blobs.get(hash)
   assert.ok(bytes instanceof Uint8Array)
   const value = decodeValue(bytes)
-  const entries = value.entries.filter(({ member }) => member !== 6)
-  const { root, moved } = mergeOf(simulation.federation.blocks, entries, null)
-  const other = encodeValue({ ...value, entries, merged: root, moved })
+  const other = encodeValue({ ...value, ...change(value) })
   const id = toHex(blobId(other))
   simulation.members[liar].blobs.set(id, other)
   return id
 }
 
+/** An honest merge of these entries. */
+function merged(simulation: Simulation, entries: ManifestEntry[]): Partial<Value> {
+  const { root, moved } = mergeOf(simulation.federation.blocks, entries, null)
+  return { entries, merged: root, moved }
+}
+
+type Change = (value: Value, simulation: Simulation) => Partial<Value>
+
+/** Values that a liar might propose in round 1 of 4 members, by what is wrong with them. */
+const BAD_VALUES: Record<string, Change> = {
+  'fewer than a quorum of members': ({ entries }, simulation) =>
+    merged(
+      simulation,
+      entries.filter(({ member }) => member < 2),
+    ),
+  'a block outside of an arc': ({ entries }, simulation) => {
+    return merged(simulation, [...entries.slice(0, -1), { ...entries[entries.length - 1], block: 3 }])
+  },
+  'a contribution that nobody committed': ({ entries }, simulation) => {
+    return merged(simulation, [{ ...entries[0], root: hashName('nothing') }, ...entries.slice(1)])
+  },
+  'a contribution of a later round': ({ entries }, simulation) => {
+    return merged(simulation, [{ ...entries[0], round: 2 }, ...entries.slice(1)])
+  },
+  'another merged root': () => ({ merged: hashName('else') }),
+  'another count of moved bits': ({ moved }) => ({ moved: moved - 1 }),
+  'an innocent member excluded': ({ entries }, simulation) => {
+    return {
+      excluded: [3],
+      ...merged(
+        simulation,
+        entries.filter(({ member }) => member !== 3),
+      ),
+    }
+  },
+  'another round': () => ({ round: 2 }),
+  'a certificate before the first': () => ({ previous: hashName('before') }),
+  'another plan': () => ({ plan: hashName('other') }),
+}
+
 describe('a member that lies', () => {
+  for (const [name, change] of Object.entries(BAD_VALUES)) {
+    test(`by proposing ${name} loses its attempt`, () => {
+      const bad = new Set<Hash>()
+      const twist = (envelope: Envelope, _to: number, simulation: Simulation): Envelope => {
+        const { body, from } = envelope
+        if (from !== 0 || body.type !== 'proposal' || body.attempt > 0) return envelope
+        const value = otherValue(simulation, 0, body.value, (value) => change(value, simulation))
+        bad.add(value)
+        return { ...envelope, body: { ...body, value } }
+      }
+      const simulation = finish({ ...PLAIN, rounds: 1, twist }, undefined, [0])
+      assert.equal(bad.size, 1)
+      assert.ok(!bad.has(simulation.certified.get(1) ?? ''))
+      assert.equal(simulation.members[1].certificates[1].attempt, 1)
+    })
+  }
+
   test('by proposing two values is excluded by the next certificate, and its contributions with it', () => {
     const liar = 0 // proposes first
     const twist = (envelope: Envelope, to: number, simulation: Simulation): Envelope => {
       const { body, from } = envelope
+      const without = ({ entries }: Value) =>
+        merged(
+          simulation,
+          entries.filter(({ member }) => member !== 6),
+        )
       if (from !== liar || body.type !== 'proposal' || to % 2 === 0) return envelope
-      return { ...envelope, body: { ...body, value: otherValue(simulation, liar, body.value) } }
+      return { ...envelope, body: { ...body, value: otherValue(simulation, liar, body.value, without) } }
     }
     const simulation = finish({ ...PLAIN, members: 7, twist, rounds: 3 }, undefined, [liar])
     assert.deepEqual(certifiedValue(simulation, 3).excluded, [liar])
