@@ -71,6 +71,8 @@ export class Driver {
   private readonly stopped = new AbortController()
   private readonly outcome = Promise.withResolvers<DriverResult>()
   private pruning: AbortController | null = null
+  /** What runs and may write. */
+  private readonly tasks = new Set<Promise<void>>()
   private finishing: Promise<void> = Promise.resolve()
   /** Contributions that were longer than allowed: held nowhere and found invalid. */
   private readonly oversize = new Set<string>()
@@ -112,6 +114,8 @@ export class Driver {
       this.stopped.abort(new Error('the peer has stopped'))
       this.pruning?.abort(this.stopped.signal.reason)
       this.timers.clearAll()
+      // Whoever removes or moves the data directory now finds nobody writing to it.
+      await Promise.allSettled(this.tasks)
     }
   }
 
@@ -119,7 +123,7 @@ export class Driver {
   handIn(event: RoundEvent): void {
     if (this.stopped.signal.aborted) return
     this.queue.push(event)
-    if (!this.running) void this.work()
+    if (!this.running) this.track(this.work())
   }
 
   /** What anti-entropy compares, by short id. */
@@ -146,7 +150,10 @@ export class Driver {
         const { state, effects } = step(this.context, before, event)
         this.state = state
         this.tell(before, state)
-        for (const effect of effects) await this.carryOut(effect)
+        for (const effect of effects) {
+          if (this.stopped.signal.aborted) return
+          await this.carryOut(effect)
+        }
       }
     } catch (error) {
       this.outcome.reject(error)
@@ -194,9 +201,16 @@ export class Driver {
 
   /** What fails here fails the peer: a disk that is full, an engine that breaks. */
   private begin(task: () => Promise<void>): void {
-    task().catch((error) => {
-      if (!this.stopped.signal.aborted) this.outcome.reject(error)
-    })
+    this.track(
+      task().catch((error) => {
+        if (!this.stopped.signal.aborted) this.outcome.reject(error)
+      }),
+    )
+  }
+
+  private track(task: Promise<void>): void {
+    this.tasks.add(task)
+    void task.finally(() => this.tasks.delete(task))
   }
 
   private send(body: Body): void {
@@ -264,12 +278,18 @@ export class Driver {
 
   private async validate({ block, root }: EffectOf<'validate'>): Promise<void> {
     const { store, work } = this.components
-    const reason = this.oversize.has(root) ? 'longer than announced' : await work.validate(block, store.path(root))
+    // It only reads and cannot be called off: a peer that stops does not wait for it.
+    const { promise, reject, resolve } = Promise.withResolvers<string | null>()
+    const onStop = () => reject(this.stopped.signal.reason)
+    this.stopped.signal.addEventListener('abort', onStop)
+    if (this.oversize.has(root)) resolve('longer than announced')
+    else work.validate(block, store.path(root)).then(resolve, reject)
+    const reason = await promise.finally(() => this.stopped.signal.removeEventListener('abort', onStop))
     this.handIn({ type: 'validated', block, root, reason })
   }
 
   private async merge({ manifest, entries, previous }: EffectOf<'merge'>): Promise<void> {
-    const { root, moved, bits } = await this.components.merges.merge(manifest, entries, previous)
+    const { root, moved, bits } = await this.components.merges.merge(manifest, entries, previous, this.stopped.signal)
     this.handIn({ type: 'merged', manifest, root, moved, bits })
   }
 

@@ -42,8 +42,13 @@ export class Merges {
     this.fileOf = fileOf
   }
 
-  /** Merges these contributions and counts what moved since the merge `previous`. */
-  async merge(key: Hash, entries: readonly ManifestEntry[], previous: Hash | null): Promise<Merge> {
+  /** Merges these contributions and counts what moved since the merge `previous`. Stops between two blocks. */
+  async merge(
+    key: Hash,
+    entries: readonly ManifestEntry[],
+    previous: Hash | null,
+    signal: AbortSignal,
+  ): Promise<Merge> {
     const folder = join(this.directory, key)
     await mkdir(folder, { recursive: true })
     const before = previous === null ? null : this.get(previous)
@@ -52,12 +57,14 @@ export class Merges {
     const queue = Array.from({ length: this.work.blocks }, (_, block) => block)
     const take = async () => {
       for (let block = queue.shift(); block !== undefined; block = queue.shift()) {
+        signal.throwIfAborted()
         const result = await this.mergeBlock(block, entries, folder, before?.blocks.get(block) ?? null)
         moved += result.moved
         if (result.block !== null) blocks.set(block, result.block)
       }
     }
-    await Promise.all(Array.from({ length: PARALLEL }, take))
+    const done = await Promise.allSettled(Array.from({ length: PARALLEL }, take))
+    for (const result of done) if (result.status === 'rejected') throw result.reason
     const merge = { ...this.summary(blocks), moved, blocks }
     this.merges.set(key, merge)
     return merge

@@ -127,7 +127,7 @@ test('a joiner whose model or text does not fit ends before its acceptance is se
 
 test('one too many, a wrong secret and a data directory in use are refused', async (context) => {
   const { found, join, line, stop } = await scene(context, 2)
-  later(found())
+  const founding = later(found())
   const invitation = { ...parseInvitation(await line), secret: new Uint8Array(16) }
   await assert.rejects(join(1, { invitation }), { code: 'REFUSED_INVITATION', exit: 4 })
   const pruning = Promise.withResolvers<void>()
@@ -143,7 +143,7 @@ test('one too many, a wrong secret and a data directory in use are refused', asy
   await assert.rejects(join(3), { code: 'REFUSED_FULL', exit: 4 })
   await assert.rejects(join(2), { code: 'OUTPUT_LOCKED', exit: 8 })
   stop.abort(new Error('over'))
-  await assert.rejects(second, /over/)
+  for (const peer of [founding, second]) await assert.rejects(peer, /over/)
 })
 
 test('a founder that does not answer is a network error', async (context) => {
