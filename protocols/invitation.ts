@@ -2,6 +2,7 @@
  * The one line that a founder passes on: `MULTIADDR#OFFER.SECRET`, where OFFER is the hash of the offer (64
  * hexadecimal digits) and SECRET the 16 random bytes that admit (32 digits). Whoever has the line can join.
  */
+import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { UsageError } from '../src/errors.ts'
 import { SECRET_BYTES } from './acceptance.ts'
@@ -36,14 +37,23 @@ export function parseInvitation(text: string): Invitation {
 }
 
 function checkAddress(address: string): void {
-  let parts: Array<{ name: string }>
+  let parts: Array<{ name: string; value?: string }>
   try {
     parts = multiaddr(address).getComponents()
   } catch {
     throw bad(`"${address.slice(0, 120)}" is no multiaddress`)
   }
-  if (!parts.some(({ name }) => name === 'p2p')) throw bad('the address does not end in /p2p/PEERID')
+  const last = parts.at(-1)
+  if (last?.name !== 'p2p' || !isPeerId(last.value ?? '')) throw bad('the address does not end in /p2p/PEERID')
   if (!parts.some(({ name }) => name === 'tcp')) throw bad('the address names no TCP port')
+}
+
+function isPeerId(text: string): boolean {
+  try {
+    return peerIdFromString(text).type === 'Ed25519'
+  } catch {
+    return false
+  }
 }
 
 function bad(detail: string): UsageError {
