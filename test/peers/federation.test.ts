@@ -1,98 +1,13 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import type { PeerEvent } from '../../peers/events.ts'
-import { identityFromSeed } from '../../peers/identity.ts'
-import { found, join, type PeerResult } from '../../peers/peer.ts'
 import { toHex } from '../../protocols/encoding.ts'
-import { parseInvitation } from '../../protocols/invitation.ts'
-import type { Offer } from '../../protocols/offer.ts'
 import { decodeSignedPlan } from '../../protocols/plan.ts'
 import { certificateFault, decodeCertificate } from '../../protocols/round/certificate.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
-import { MatrixWork, TARGET } from './matrices.ts'
-import { LOOPBACK, temporaryDirectory } from './support.ts'
-
-const BLOCKS = 6
-
-type Topology = 'mesh' | 'star' | 'line'
-
-interface Scene {
-  members: number
-  topology: Topology
-  offer?: Partial<Offer>
-  capacities?: number[]
-  keepMerges?: boolean
-}
-
-interface Outcome {
-  results: PeerResult[]
-  works: MatrixWork[]
-  events: PeerEvent[][]
-}
-
-function offerOf(members: number, fields: Partial<Offer> = {}) {
-  return {
-    model: { name: 'matrices', hash: new Uint8Array(32).fill(3), parameters: 4608, blocks: BLOCKS },
-    pruner: 'wanda' as const,
-    target: TARGET,
-    rounds: 1,
-    untilChange: null,
-    sample: 1_000_000,
-    windows: 1,
-    window: 8,
-    members,
-    roundTimeoutMs: null,
-    ...fields,
-  }
-}
-
-/** Founds and runs a federation of real peers on loopback, until all have ended. */
-async function federation(context: TestContext, scene: Scene): Promise<Outcome> {
-  const { members, topology, capacities = [] } = scene
-  const signal = AbortSignal.timeout(18_000)
-  const root = await temporaryDirectory(context)
-  const works = Array.from({ length: members }, (_, i) => new MatrixWork(BLOCKS, i))
-  const events: PeerEvent[][] = works.map(() => [])
-  /** By peer: the line by which others join through it. */
-  const lines = works.map(() => Promise.withResolvers<string>())
-  let suffix = ''
-  const initOf = async (i: number) => ({
-    place: { data: joinPath(root, `${i}`, 'data'), out: joinPath(root, `${i}`) },
-    privateKey: await identityFromSeed('federation', i),
-    listen: topology === 'star' && i > 0 ? null : LOOPBACK,
-    connect: topology === 'mesh' ? ('all' as const) : ('upstream' as const),
-    keepMerges: scene.keepMerges,
-    signal,
-    onEvent(event: PeerEvent) {
-      events[i].push(event)
-      if (event.type === 'invitation') {
-        suffix = event.line.slice(event.line.indexOf('#'))
-        lines[0].resolve(event.line)
-      } else if (event.type === 'listening' && i > 0) lines[i].resolve(`${event.addresses[0]}${suffix}`)
-    },
-  })
-  const siteOf = (i: number) => ({ site: `site ${i}`, capacity: capacities[i] ?? 1_000_000, work: works[i] })
-  const fixed = { nonce: new Uint8Array(16).fill(5), secret: new Uint8Array(16).fill(6) }
-  const founding = found({ ...(await initOf(0)), ...siteOf(0), ...fixed, offer: offerOf(members, scene.offer) })
-  const joining = works.slice(1).map(async (_, k) => {
-    const i = k + 1
-    const line = await lines[topology === 'line' ? i - 1 : 0].promise
-    return join({ ...(await initOf(i)), invitation: parseInvitation(line), prepare: async () => siteOf(i) })
-  })
-  return { results: await Promise.all([founding, ...joining]), works, events }
-}
-
-function assertOneRoot({ results }: Outcome): void {
-  const [first] = results
-  assert.match(first.root, /^[0-9a-f]{64}$/)
-  for (const result of results) {
-    assert.equal(result.root, first.root)
-    assert.deepEqual(result.certificates, first.certificates)
-    assert.equal(result.planId, first.planId)
-  }
-}
+import { assertOneRoot, BLOCKS, federation, type Outcome } from './federations.ts'
 
 test('the same federation in a mesh, a star and a line has the same root', async (context) => {
   const outcomes: Outcome[] = []
@@ -184,12 +99,4 @@ test('bytes are counted at the sockets, and merges of every round are kept where
   for (const type of ['offer', 'waiting', 'founded', 'prune', 'step', 'round', 'writing', 'serving']) {
     assert.ok(types.has(type as PeerEvent['type']), type)
   }
-})
-
-test('sixteen peers in one process end with one root', async (context) => {
-  assertOneRoot(await federation(context, { members: 16, topology: 'mesh' }))
-})
-
-test('eight peers of which seven only dial out end with one root', async (context) => {
-  assertOneRoot(await federation(context, { members: 8, topology: 'star' }))
 })
