@@ -43,9 +43,9 @@ const DECODE_OPTIONS = {
   rejectDuplicateMapKeys: true,
 }
 
-/** The canonical bytes of a message. */
+/** The canonical bytes of a message, in memory of their own (cborg hands out slices of Node's pool). */
 export function encode(message: unknown): Uint8Array {
-  return encodeCbor(message, rfc8949EncodeOptions)
+  return new Uint8Array(encodeCbor(message, rfc8949EncodeOptions))
 }
 
 /** What is being decoded: its name for errors, its form, and the most bytes it may have. */
