@@ -5,7 +5,7 @@ import { compareOnnx, type Replacement, writeOnnx } from '../onnx/write.ts'
 import type { Decoder } from './decoder.ts'
 import { companionFiles } from './directory.ts'
 import type { WeightsOf } from './perplexity.ts'
-import { createSession } from './session.ts'
+import { runPlain } from './plain.ts'
 import { Stream, type Windows } from './stream.ts'
 
 /** Tokens of the window on which a written model is compared with the engine. */
@@ -101,20 +101,16 @@ export async function checkWritten(
   const stream = await Stream.start(decoder, windows)
   for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, weightsOf(block))
   const expected = await stream.logits(0)
-  await decoder.close() // its sessions are done with before the whole model is loaded
-  const session = await createSession(join(dir, relative(decoder.directory.dir, decoder.directory.onnx)), { threads })
-  try {
-    const values = decoder.graphInputs(BigInt64Array.from(windows.ids, BigInt), 1, length)
-    const feeds = Object.fromEntries([...values].filter(([name]) => session.inputNames.includes(name)))
-    const logits = (await session.run(feeds, [decoder.cut.head.leaves]))[decoder.cut.head.leaves].data as Float32Array
-    let largest = 0
-    let difference = 0
-    for (let i = 0; i < expected.length; i++) {
-      largest = Math.max(largest, Math.abs(expected[i]))
-      difference = Math.max(difference, Math.abs(expected[i] - logits[i]))
-    }
-    return difference / largest
-  } finally {
-    await session.release()
+  await decoder.close()
+  const values = decoder.graphInputs(BigInt64Array.from(windows.ids, BigInt), 1, length)
+  const feeds = Object.fromEntries([...values].map(([name, { type, data, dims }]) => [name, { type, data, dims }]))
+  const model = writtenPath(decoder, dir)
+  const logits = await runPlain({ model, feeds, output: decoder.cut.head.leaves, threads })
+  let largest = 0
+  let difference = 0
+  for (let i = 0; i < expected.length; i++) {
+    largest = Math.max(largest, Math.abs(expected[i]))
+    difference = Math.max(difference, Math.abs(expected[i] - logits[i]))
   }
+  return difference / largest
 }

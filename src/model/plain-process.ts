@@ -1,0 +1,20 @@
+/** The process of runPlain: one model, one run, one answer. */
+import * as ort from 'onnxruntime-node'
+import type { PlainAnswer, PlainRun } from './plain.ts'
+
+process.once('message', (run: PlainRun) => {
+  answer(run)
+    .catch((error: unknown): PlainAnswer => ({ error: error instanceof Error ? error.message : String(error) }))
+    .then((result) => process.send?.(result, () => process.disconnect()))
+})
+
+async function answer({ model, feeds, output, threads }: PlainRun): Promise<PlainAnswer> {
+  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: threads, logSeverityLevel: 3 })
+  const wanted = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name))
+  const tensors = wanted.map(([name, { type, data, dims }]) => [
+    name,
+    new ort.Tensor(type as 'float32', data as Float32Array, dims),
+  ])
+  const results = await session.run(Object.fromEntries(tensors), [output])
+  return { values: results[output].data as Float32Array }
+}
