@@ -13,11 +13,6 @@ const STAGING = '.partial'
 /** Beside it, for what is only needed on the way: large, so not in a temporary directory that may be memory. */
 const SCRATCH = '.scratch'
 
-/** @param id8 - the first 8 hexadecimal digits of the federation's id */
-export function outputPath(out: string | null, id8: string): string {
-  return out ?? resolve(DEFAULT_PARENT, id8)
-}
-
 /**
  * Whether results can come to stand here, as far as looking tells: nothing is made.
  * @param own - a name in it that may be there
@@ -34,17 +29,21 @@ export async function assertFree(path: string, own?: string): Promise<void> {
  * shows at `path` only after commit(); without, everything made here goes again.
  */
 export class OutputDirectory implements AsyncDisposable {
-  readonly path: string
   readonly staging: string
   readonly scratch: string
+  /** Where staging and scratch lie. */
+  private readonly home: string
+  /** Where results go. */
+  private target: string
   /** The outermost directory that was made for this one; undefined: it was there. */
   private readonly made: string | undefined
   private committed = false
 
-  private constructor(path: string, made: string | undefined) {
-    this.path = path
-    this.staging = join(path, STAGING)
-    this.scratch = join(path, SCRATCH)
+  private constructor(home: string, made: string | undefined) {
+    this.home = home
+    this.target = home
+    this.staging = join(home, STAGING)
+    this.scratch = join(home, SCRATCH)
     this.made = made
   }
 
@@ -62,40 +61,50 @@ export class OutputDirectory implements AsyncDisposable {
     return directory
   }
 
-  /** For results whose directory gets its name only on the way: see commit. */
-  static unnamed(): Promise<OutputDirectory> {
-    return OutputDirectory.reserve(resolve(DEFAULT_PARENT, `.new-${randomUUID()}`))
+  /** For results that get their name only on the way: see claim. @throws {OutputError} OUTPUT_UNWRITABLE */
+  static unnamed(parent = resolve(DEFAULT_PARENT)): Promise<OutputDirectory> {
+    return OutputDirectory.reserve(join(parent, `.new-${randomUUID()}`))
+  }
+
+  get path(): string {
+    return this.target
   }
 
   /**
-   * Moves what was staged to where it belongs: here, or into a directory beside this one.
-   * @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE
+   * Gives an unnamed directory its name, or NAME-2, NAME-3, ... where that is taken: the same simulation twice has the
+   * same name, and its second run is no mistake.
+   * @throws {OutputError} OUTPUT_UNWRITABLE
    */
-  async commit(path = this.path): Promise<void> {
-    if (path !== this.path) await assertFree(path)
-    await attempt(path, async () => {
-      await mkdir(path, { recursive: true })
-      for (const name of await readdir(this.staging)) await rename(join(this.staging, name), join(path, name))
-      await rmdir(this.staging)
-      await rm(this.scratch, { recursive: true, force: true })
-      if (path !== this.path) await rmdir(this.path)
+  async claim(name: string): Promise<void> {
+    const parent = dirname(this.home)
+    for (let turn = 1; ; turn++) {
+      const path = join(parent, turn === 1 ? name : `${name}-${turn}`)
+      if (existsSync(path)) continue
+      await attempt(path, () => mkdir(path))
+      this.target = path
+      return
+    }
+  }
+
+  /** Moves what was staged to where it belongs. @throws {OutputError} OUTPUT_UNWRITABLE */
+  async commit(): Promise<void> {
+    const { home, staging, scratch, target } = this
+    await attempt(target, async () => {
+      for (const name of await readdir(staging)) await rename(join(staging, name), join(target, name))
+      await rmdir(staging)
+      await rm(scratch, { recursive: true, force: true })
+      if (target !== home) await rmdir(home)
     })
     this.committed = true
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.committed) return
-    for (const name of [this.staging, this.scratch]) await rm(name, { recursive: true, force: true })
-    if (this.made !== undefined) await removeEmpty(this.path, this.made)
+    const { home, made, staging, scratch, target } = this
+    for (const path of [staging, scratch]) await rm(path, { recursive: true, force: true })
+    if (target !== home) await removeEmpty(target, target)
+    if (made !== undefined) await removeEmpty(home, made)
   }
-}
-
-function notEmpty(path: string): OutputError {
-  return new OutputError({
-    code: 'OUTPUT_NOT_EMPTY',
-    what: `${path} is not empty`,
-    hint: 'Remove what lies there, or give --out another directory: results never mix.',
-  })
 }
 
 /** Writes a report for people and programs alike: JSON with line breaks. @throws {OutputError} OUTPUT_UNWRITABLE */
@@ -112,6 +121,14 @@ async function removeEmpty(path: string, outermost: string): Promise<void> {
     return
   }
   if (path !== outermost) await removeEmpty(dirname(path), outermost)
+}
+
+function notEmpty(path: string): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_NOT_EMPTY',
+    what: `${path} is not empty`,
+    hint: 'Remove what lies there, or give --out another directory: results never mix.',
+  })
 }
 
 async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {

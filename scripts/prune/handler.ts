@@ -8,7 +8,7 @@ import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
-import { duration, integer, percent, perplexity } from '../terminal/numbers.ts'
+import { duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
 import { type BlockReport, describe, labelled, type Work } from '../work/engine.ts'
 import { anyWindow, evaluatedWindows, firstWindows, tokenise } from '../work/texts.ts'
 import { peakMemoryBytes, stopwatch } from '../work/usage.ts'
@@ -148,7 +148,7 @@ function summary(report: PruneReport, difference: number): string {
   const { sparsity, zeros, weights, seconds, out } = report
   const lines = [
     `${integer(zeros)} of ${integer(weights)} weights are zero (${percent(sparsity)}), after ${duration(seconds.total)}.`,
-    `Written to ${out}; plain ONNX Runtime gives the same logits within ${difference.toExponential(1)} of the largest.`,
+    `Written to ${out}; ${sameLogits(difference)}.`,
   ]
   const dampings = report.layers.map(({ damping }) => damping ?? 0)
   const raised = dampings.filter((damping) => damping > Math.min(...dampings)).length

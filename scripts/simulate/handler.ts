@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { id8, toHex } from '../../protocols/encoding.ts'
 import { planInWords } from '../../protocols/words.ts'
 import { Engine } from '../../src/engine/engine.ts'
-import { assertFree, OutputDirectory, outputPath, writeReport } from '../output-directory.ts'
+import { OutputDirectory, writeReport } from '../output-directory.ts'
 import { VERSION } from '../paths.ts'
 import type { Run } from '../program.ts'
 import { type FederationReport, planReport } from '../report/federation.ts'
@@ -29,8 +29,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   const { staging, scratch } = output
   await using federation = await found({ work, options, window, description, hash, sites, out: staging, scratch })
   const { plan } = federation
-  const path = outputPath(options.out, id8(plan.id))
-  if (options.out === null) await assertFree(path)
+  if (options.out === null) await output.claim(id8(plan.id))
   terminal.say(introduction(planInWords(plan.offer)))
 
   const comparison = new Comparison({ work, options, sites, evaluated, scratch, blocks: description.blocks })
@@ -46,13 +45,13 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
     plan: planReport(toHex(plan.id), plan.offer, toHex),
     peers,
     rounds,
-    result: { root, sparsity: zeros / weights, zeros, weights, model: join(path, 'model') },
+    result: { root, sparsity: zeros / weights, zeros, weights, model: join(output.path, 'model') },
     perplexity: comparison.perplexity(),
     seconds: elapsed(),
     peakMemoryBytes: peakMemoryBytes(),
   }
   await writeReport(staging, report)
-  await output.commit(path)
-  terminal.say(closing(report, outcome.difference, path, options))
+  await output.commit()
+  terminal.say(closing(report, outcome.difference, output.path, options))
   return report
 }

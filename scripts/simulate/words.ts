@@ -1,7 +1,7 @@
 /** What a simulation says to people, before and after. */
 import type { PlanInWords } from '../../protocols/words.ts'
 import type { FederationReport } from '../report/federation.ts'
-import { bytes, duration, integer, percent } from '../terminal/numbers.ts'
+import { bytes, duration, integer, percent, sameLogits } from '../terminal/numbers.ts'
 import type { SimulateOptions } from './index.ts'
 
 /** Said before anything runs, so that nobody waits for what it cannot give. */
@@ -31,7 +31,7 @@ export function closing(
     `${integer(result.zeros)} of ${integer(result.weights)} weights of the layers are zero (${percent(result.sparsity)}).`,
     `A site sent ${range(payload)} of contributions, and ${range(sent)} in all.`,
     `${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'} in ${duration(seconds)}, evaluation of ${kinds.join(', ')} included.`,
-    `Model: ${result.model}; plain ONNX Runtime gives the same logits within ${difference.toExponential(1)} of the largest.`,
+    `Model: ${result.model}; ${sameLogits(difference)}.`,
     `Verify: npx coppice verify ${path}${embedded ? '' : ` --model ${model}`}`,
     `Federation ${plan.id}`,
   ].join('\n')

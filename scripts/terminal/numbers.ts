@@ -41,3 +41,9 @@ export function integer(count: number): string {
 export function counted(count: number, singular: string, plural = `${singular}s`): string {
   return `${integer(count)} ${count === 1 ? singular : plural}`
 }
+
+/** @param difference - of logits between a written model and the engine, as a share of the largest */
+export function sameLogits(difference: number): string {
+  const within = difference === 0 ? 'bit for bit' : `within ${difference.toExponential(0)} of the largest`
+  return `plain ONNX Runtime gives the same logits ${within}`
+}

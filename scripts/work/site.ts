@@ -104,7 +104,8 @@ export function narrator(terminal: Terminal): (event: PeerEvent) => void {
       case 'contributions':
         return terminal.progress(`Round ${event.round}: contributions`, event.valid, event.known)
       case 'step':
-        return terminal.progress(`Round ${event.round}: ${event.step}`)
+        if (event.step === 'prevote' || event.step === 'precommit') terminal.progress(`Round ${event.round}: voting`)
+        return
       case 'round': {
         const { round, contributions, moved, bits, certificate } = event.round
         const change = ((100 * moved) / bits).toFixed(1)

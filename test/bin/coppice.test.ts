@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { PACKAGE_ROOT, VERSION } from '../../scripts/paths.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+
+/** A Node on this machine that is too old for the sources, and the Node that runs this test. */
+const old = oldNode()
+const nodes = [
+  { name: 'Node 24', path: process.execPath, skip: false },
+  { name: 'an older Node', path: old ?? '', skip: old === null && 'needs an older Node on the path' },
+]
+
+for (const { name, path, skip } of nodes) {
+  describe(`bin/coppice.js under ${name}`, { skip }, () => {
+    it('runs the command and passes its exit code on', async () => {
+      assert.deepEqual(await run(path, ['--version']), { code: 0, stdout: `${VERSION}\n`, stderr: '' })
+      const { code, stderr } = await run(path, ['simulate', '--sparsity', '1.5'])
+      assert.equal(code, 2)
+      assert.equal(stderr.split('\n').length, 3)
+    })
+
+    for (const [signal, expected] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      it(`ends with ${expected} on ${signal}, and leaves nothing half-written`, async () => {
+        const out = join(directory, `${name}-${signal}`)
+        const { code, stderr } = await run(path, ['simulate', '--windows', '4', '--out', out], signal)
+        assert.equal(code, expected, stderr)
+        assert.match(stderr, new RegExp(`coppice: stopped by ${signal}\n$`))
+        assert.ok(!existsSync(out))
+      })
+    }
+  })
+}
+
+/** @param signal - sent with the first sign of work */
+async function run(node: string, argv: string[], signal?: NodeJS.Signals) {
+  const child = spawn(node, [join(PACKAGE_ROOT, 'bin', 'coppice.js'), ...argv])
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (chunk) => (stdout += chunk))
+  child.stderr.on('data', (chunk) => {
+    if (stderr === '' && signal) child.kill(signal)
+    stderr += chunk
+  })
+  const [code] = await once(child, 'close')
+  return { code, stdout, stderr }
+}
+
+function oldNode(): string | null {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(folder, 'node')
+    if (!existsSync(path)) continue
+    const major = execFileSync(path, ['-p', 'process.versions.node.split(".")[0]'], { encoding: 'utf8' })
+    if (Number(major) < 24) return path
+  }
+  return null
+}

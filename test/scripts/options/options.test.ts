@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
+import { describe, it } from 'node:test'
+import { evaluateOptions } from '../../../scripts/evaluate.ts'
+import { joinOptions } from '../../../scripts/join/index.ts'
+import {
+  addNetworkOptions,
+  addNoListenOption,
+  networkOptions,
+  type RawNetwork,
+} from '../../../scripts/options/network.ts'
+import { addPlanOptions, planOptions, type RawPlan } from '../../../scripts/options/plan.ts'
+import { addTextOptions, type RawSite, windowFor } from '../../../scripts/options/site.ts'
+import { EMBEDDED_MODEL } from '../../../scripts/paths.ts'
+import { pruneOptions } from '../../../scripts/prune/index.ts'
+import { simulateOptions } from '../../../scripts/simulate/index.ts'
+import { UsageError } from '../../../src/errors.ts'
+import { read } from '../command-line.ts'
+
+const refuses = (code: string) => (error: unknown) => error instanceof UsageError && error.code === code
+
+describe('PLAN', () => {
+  const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, ...argv))
+
+  it('has the defaults of the contract', () => {
+    assert.deepEqual(plan(), {
+      pruner: 'sparsegpt',
+      target: { kind: 'unstructured', ppm: 500_000 },
+      rounds: 1,
+      sample: 1_000_000,
+      untilChange: null,
+      roundTimeoutMs: null,
+    })
+  })
+
+  it('holds at most 20 rounds where only --until-change says when to stop', () => {
+    assert.equal(plan('--until-change', '0.01').rounds, 20)
+    assert.equal(plan('--until-change', '0.01', '--rounds', '3').rounds, 3)
+  })
+
+  it('reads every option', () => {
+    const argv = '--pruner wanda --pattern 2:4 --rounds 7 --sample 0.5 --until-change 0.001 --round-timeout 1.5'
+    assert.deepEqual(plan(...argv.split(' ')), {
+      pruner: 'wanda',
+      target: { kind: 'pattern', n: 2, m: 4 },
+      rounds: 7,
+      sample: 500_000,
+      untilChange: 1000,
+      roundTimeoutMs: 1500,
+    })
+  })
+})
+
+describe('SITE', () => {
+  it('takes several texts', () => {
+    assert.deepEqual(read<RawSite>(addTextOptions, '--text', 'a', 'b', '--separator', '<|endoftext|>'), {
+      text: ['a', 'b'],
+      separator: '<|endoftext|>',
+    })
+  })
+
+  it('takes the window that the model takes, where none is given', () => {
+    assert.equal(windowFor(undefined, 256), 256)
+    assert.equal(windowFor(undefined, 2048), 512)
+    assert.equal(windowFor(undefined, undefined), 512)
+    assert.equal(windowFor(256, 256), 256)
+    assert.equal(windowFor(4096, undefined), 4096)
+  })
+
+  it('refuses a window longer than the model takes, naming the option', () => {
+    assert.throws(() => windowFor(257, 256), refuses('WINDOW_LONG'))
+    assert.throws(() => windowFor(257, 256, '--eval-window'), /--eval-window 257/)
+  })
+})
+
+describe('the network options', () => {
+  const network = (...argv: string[]) =>
+    networkOptions(read<RawNetwork>((command) => addNoListenOption(addNetworkOptions(command)), ...argv))
+
+  it('listen on any free port by default', () => {
+    assert.deepEqual(network(), { listen: '/ip4/0.0.0.0/tcp/0', announce: null })
+  })
+
+  it('can leave out listening', () => {
+    assert.deepEqual(network('--no-listen'), { listen: null, announce: null })
+  })
+
+  it('refuse to announce what is not listened on', () => {
+    assert.throws(() => network('--no-listen', '--announce', '/ip4/192.0.2.7/tcp/4001'), refuses('USAGE_CONFLICT'))
+  })
+})
+
+describe('the options of simulate', () => {
+  it('need no text for the embedded model', () => {
+    const options = simulateOptions({})
+    assert.equal(options.model, EMBEDDED_MODEL)
+    assert.ok(options.embedded)
+    assert.deepEqual([options.texts, options.peers, options.seed, options.topology], [[], 4, 0, 'mesh'])
+  })
+
+  it('need a text for another model, except for magnitude', () => {
+    assert.throws(() => simulateOptions({ model: 'other' }), refuses('USAGE_MISSING'))
+    assert.deepEqual(simulateOptions({ model: 'other', pruner: 'magnitude' }).texts, [])
+  })
+
+  it('run baselines by default up to 8 peers', () => {
+    assert.deepEqual(simulateOptions({ peers: 8 }).baselines, ['isolated', 'fedavg'])
+    assert.deepEqual(simulateOptions({ peers: 9 }).baselines, [])
+    assert.deepEqual(simulateOptions({ peers: 9, baselines: ['isolated'] }).baselines, ['isolated'])
+  })
+})
+
+describe('the options of prune, evaluate and join', () => {
+  it('give absolute paths', () => {
+    const options = pruneOptions({ pruner: 'wanda', sparsity: 500_000, text: ['a.txt'], out: 'out' })
+    assert.deepEqual([options.texts, options.out], [[resolve('a.txt')], resolve('out')])
+    assert.equal(evaluateOptions({ model: 'm', text: ['t'] }).model, resolve('m'))
+  })
+
+  it('evaluate 20,480 tokens of a text by default', () => {
+    assert.equal(evaluateOptions({ model: 'm', text: ['t'] }).tokens, 20_480)
+  })
+
+  it('prune by magnitude without a text', () => {
+    assert.deepEqual(pruneOptions({ pruner: 'magnitude', sparsity: 1, out: 'o' }).texts, [])
+    assert.throws(() => pruneOptions({ pruner: 'wanda', sparsity: 1, out: 'o' }), refuses('USAGE_MISSING'))
+  })
+
+  it('need an invitation to join', () => {
+    assert.throws(() => joinOptions(undefined, {}), refuses('USAGE_MISSING'))
+    assert.throws(() => joinOptions('/ip4/192.0.2.7/tcp/4001', {}), refuses('INVITATION_MALFORMED'))
+  })
+})

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { EMBEDDED_MODEL, VERSION } from '../../scripts/paths.ts'
+import { commandTable, coppice } from './command-line.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
+const home = process.cwd()
+process.chdir(directory) // where coppice-out would appear
+after(() => {
+  process.chdir(home)
+  rmSync(directory, { recursive: true, force: true })
+})
+
+const text = join(directory, 'text.txt')
+writeFileSync(text, 'A wood is cut back, and grows again. '.repeat(200))
+const empty = join(directory, 'empty.txt')
+writeFileSync(empty, '  \n')
+const short = join(directory, 'short.txt')
+writeFileSync(short, 'Too short.')
+const full = join(directory, 'full')
+const broken = join(directory, 'broken')
+const invitation = `/ip4/127.0.0.1/tcp/1/p2p/12D3KooWBF45uaTQ64LfCKWo9viawpkj1w7C6JVEge69hzL3wF2m#${'ab'.repeat(32)}.${'cd'.repeat(16)}`
+
+/** A peer that fails keeps its key in coppice-out; nothing else may appear. */
+const results = () => readdirSync(directory).filter((name) => name !== 'coppice-out')
+
+describe('the command line', () => {
+  it('has the commands and options of the contract', () => {
+    const site = ['--model', '--text', '--separator']
+    const windows = ['--windows', '--window']
+    const pruner = ['--pruner', '--sparsity', '--pattern']
+    const plan = [...pruner, '--rounds', '--sample', '--until-change', '--round-timeout']
+    const evaluation = ['--eval', '--eval-tokens', '--eval-window']
+    const network = ['--listen', '--announce']
+    const expected: Record<string, string[]> = {
+      simulate: [
+        ...['--peers', '--seed', ...site, ...windows, '--capacity', ...plan, ...evaluation],
+        ...['--topology', '--baselines', '--processes', '--out', '--json'],
+      ],
+      peer: ['--members', ...site, ...windows, '--capacity', ...plan, ...network, '--data', '--out', '--json'],
+      join: [...site, '--capacity', ...network, '--no-listen', '--data', '--out', '--json'],
+      prune: [...site, ...windows, ...pruner, ...evaluation, '--out', '--json'],
+      evaluate: [...site, '--window', '--eval-tokens', '--json'],
+      inspect: ['--model', '--contribution', '--certificate', '--json'],
+      verify: ['--model', '--json'],
+    }
+    const found = commandTable()
+    assert.deepEqual(Object.keys(found), Object.keys(expected))
+    for (const [command, options] of Object.entries(expected))
+      assert.deepEqual([...found[command]].sort(), [...options].sort(), command)
+  })
+
+  it('prints help and version to stdout and ends with 0', async () => {
+    const version = await coppice('--version')
+    assert.deepEqual(version, { exit: 0, stdout: `${VERSION}\n`, stderr: '' })
+    for (const command of Object.keys(commandTable())) {
+      const { exit, stdout, stderr } = await coppice(command, '--help')
+      assert.equal(exit, 0, command)
+      assert.equal(stderr, '', command)
+      assert.match(stdout, /Examples?:\n {2}coppice /, command)
+      assert.match(stdout, /Exit codes:\n {2}0 {2}done/, command)
+    }
+  })
+
+  const refused: Array<{ argv: string[]; exit: number; says: RegExp }> = [
+    { argv: [], exit: 2, says: /no command given/ },
+    { argv: ['prunne'], exit: 2, says: /unknown command 'prunne'\nDid you mean prune\?/ },
+    { argv: ['simulate', '--sparsty', '0.5'], exit: 2, says: /'--sparsty'\nDid you mean --sparsity\?/ },
+    { argv: ['simulate', 'extra'], exit: 2, says: /too many arguments/ },
+    { argv: ['simulate', '--peers'], exit: 2, says: /'--peers <n>' argument missing/ },
+    { argv: ['simulate', '--sparsity', '1.5'], exit: 2, says: /--sparsity "1.5"/ },
+    { argv: ['simulate', '--sparsity', '1'], exit: 2, says: /below 1/ },
+    { argv: ['simulate', '--sparsity', '5e-1'], exit: 2, says: /decimal/ },
+    { argv: ['simulate', '--sparsity', '0.1234567'], exit: 2, says: /6 places/ },
+    { argv: ['simulate', '--sparsity', '0.5', '--pattern', '2:4'], exit: 2, says: /exclude each other/ },
+    { argv: ['simulate', '--pattern', '4:4'], exit: 2, says: /--pattern "4:4"/ },
+    { argv: ['simulate', '--pruner', 'random'], exit: 2, says: /one of sparsegpt, wanda, magnitude/ },
+    { argv: ['simulate', '--peers', '1'], exit: 2, says: /from 2 to/ },
+    { argv: ['simulate', '--peers', '3', '--capacity', '1,0.5'], exit: 2, says: /--capacity lists 2, --peers is 3/ },
+    { argv: ['simulate', '--capacity', '1,0,1,1'], exit: 2, says: /--capacity "0"/ },
+    { argv: ['simulate', '--topology', 'ring'], exit: 2, says: /mesh, star, line/ },
+    { argv: ['simulate', '--baselines', 'none,fedavg'], exit: 2, says: /--baselines/ },
+    { argv: ['simulate', '--windows', '0'], exit: 2, says: /--windows "0"/ },
+    { argv: ['simulate', '--window', '512'], exit: 2, says: /--window 512 is longer than the 256 tokens/ },
+    { argv: ['simulate', '--model', broken], exit: 2, says: /--text is missing/ },
+    { argv: ['peer', '--text', text], exit: 2, says: /--members is missing/ },
+    { argv: ['peer', '--members', '4'], exit: 2, says: /--text is missing/ },
+    { argv: ['peer', '--members', '4', '--text', text, '--listen', '0.0.0.0:4001'], exit: 2, says: /--listen/ },
+    { argv: ['join'], exit: 2, says: /the address is missing/ },
+    { argv: ['join', 'nonsense', '--text', text], exit: 2, says: /the invitation cannot be read/ },
+    { argv: ['join', invitation, '--text', text, '--windows', '4'], exit: 2, says: /--windows stands in the plan/ },
+    { argv: ['join', invitation, '--text', text, '--window', '64'], exit: 2, says: /--window stands in the plan/ },
+    { argv: ['join', invitation], exit: 2, says: /--text is missing/ },
+    { argv: ['join', invitation, '--text', text], exit: 5, says: /cannot be reached/ },
+    { argv: ['prune', '--text', text, '--sparsity', '0.5', '--out', full], exit: 2, says: /--pruner is missing/ },
+    { argv: ['prune', '--text', text, '--pruner', 'wanda', '--out', full], exit: 2, says: /--sparsity is missing/ },
+    { argv: ['prune', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5'], exit: 2, says: /--out is missing/ },
+    { argv: ['evaluate', '--text', text], exit: 2, says: /--model is missing/ },
+    { argv: ['evaluate', '--model', EMBEDDED_MODEL], exit: 2, says: /--text is missing/ },
+    { argv: ['inspect'], exit: 2, says: /one of --model, --contribution and --certificate/ },
+    { argv: ['inspect', '--model', 'a', '--certificate', 'b'], exit: 2, says: /exclude each other/ },
+    { argv: ['verify'], exit: 2, says: /missing required argument 'dir'/ },
+    { argv: ['evaluate', '--model', join(directory, 'nowhere'), '--text', text], exit: 3, says: /is not a directory/ },
+    { argv: ['evaluate', '--model', EMBEDDED_MODEL, '--text', join(directory, 'no.txt')], exit: 3, says: /no\.txt/ },
+    { argv: ['evaluate', '--model', EMBEDDED_MODEL, '--text', empty], exit: 3, says: /is empty/ },
+    { argv: ['evaluate', '--model', EMBEDDED_MODEL, '--text', short], exit: 3, says: /short\.txt has \d+ tokens/ },
+    { argv: ['simulate', '--text', short], exit: 3, says: /short has 0 windows, 131 are needed: 4 sites of 32, 3 for/ },
+    { argv: ['inspect', '--certificate', join(directory, 'no.cbor')], exit: 3, says: /cannot be read/ },
+    { argv: ['inspect', '--certificate', text], exit: 3, says: /is no certificate/ },
+    { argv: ['inspect', '--contribution', text], exit: 3, says: /is no contribution/ },
+    { argv: ['verify', directory], exit: 3, says: /plan\.cbor is missing/ },
+    {
+      argv: ['prune', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5', '--out', directory],
+      exit: 8,
+      says: /is not empty/,
+    },
+    {
+      argv: ['prune', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5', '--out', join(text, 'below')],
+      exit: 8,
+      says: /cannot be written \(ENOTDIR\)/,
+    },
+    {
+      argv: ['prune', '--text', short, '--pruner', 'wanda', '--sparsity', '0.5', '--out', full],
+      exit: 3,
+      says: /short\.txt has \d+ tokens/,
+    },
+  ]
+  for (const { argv, exit, says } of refused) {
+    const line = argv.join(' ').replaceAll(directory, '').slice(0, 90)
+    it(`refuses "${line}" with ${exit}, in two lines, and writes nothing`, async () => {
+      const before = results()
+      const ended = await coppice(...argv)
+      const lines = ended.stderr.split('\n')
+      const refusal = lines.slice(lines.findIndex((part) => part.startsWith('coppice: ')))
+      assert.equal(ended.exit, exit, ended.stderr)
+      assert.equal(refusal.length, 3, ended.stderr) // the last is empty: a line end
+      assert.match(ended.stderr, says)
+      assert.doesNotMatch(ended.stderr, /^ {4}at /m)
+      assert.equal(ended.stdout, '')
+      assert.deepEqual(results(), before)
+    })
+  }
+})

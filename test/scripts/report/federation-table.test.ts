@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { perplexityTable } from '../../../scripts/report/federation-table.ts'
+
+const sites = (count: number) => Array.from({ length: count }, (_, i) => ({ site: `s${i}` }))
+const rounds = [
+  { round: 1, bytes: 3_000_000 },
+  { round: 2, bytes: 2_000_000 },
+]
+
+describe('the table of a simulation', () => {
+  it('sets dense, each site alone, rounds with the bytes so far, and FedAvg side by side', () => {
+    const rows = [
+      { text: 'early', dense: 18.77, isolated: [24.86, 28.76], rounds: [25.44, 24.51], fedavg: 24.66 },
+      { text: 'novel', dense: 37.73, isolated: [61.8, 50.74], rounds: [57.85, 54.84], fedavg: 56.22 },
+    ]
+    assert.equal(
+      perplexityTable(rows, sites(2), rounds),
+      [
+        'perplexity  dense  alone  alone  alone  round 1  round 2  FedAvg',
+        'on                    s0     s1   mean     3 MB     5 MB',
+        '----------------------------------------------------------------',
+        'early       18.77  24.86  28.76  26.81    25.44    24.51   24.66',
+        'novel       37.73  61.80  50.74  56.27    57.85    54.84   56.22',
+      ].join('\n'),
+    )
+  })
+
+  it('leaves out what was not run', () => {
+    const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [], fedavg: null }]
+    assert.equal(perplexityTable(rows, sites(2), []).split('\n')[0], 'perplexity  dense')
+  })
+
+  it('gives best, mean and worst of many sites', () => {
+    const rows = [{ text: 'a', dense: 1, isolated: [1, 2, 3, 4, 5, 9], rounds: [], fedavg: null }]
+    const lines = perplexityTable(rows, sites(6), []).split('\n')
+    assert.equal(lines[1], 'on                  best   mean  worst')
+    assert.equal(lines[3], 'a            1.00   1.00   4.00   9.00')
+  })
+})
