@@ -25,10 +25,13 @@ export { InvalidContributionError } from './errors.ts'
 
 /**
  * The Frobenius norm of a contributed layer, over the base's. Compensation moves the error of the zeros into the
- * survivors, so honest norms stay near 1; twice leaves room for 80 % sparsity and none for a layer scaled up.
+ * survivors. Measured on the embedded model at 80 % with 1 to 32 windows of 512 tokens: at most 1.36 (one window).
  */
 export const MAX_NORM_RATIO = 2
-/** The largest |w'| of a contributed layer, over the largest |w| of the base. Compensation piles up on few weights. */
+/**
+ * The largest |w'| of a contributed layer, over the largest |w| of the base: compensation piles up on few weights.
+ * Measured in the same way: at most 3.4; at 90 % it reaches 4.2, so a few honest layers of such a plan are refused.
+ */
 export const MAX_PEAK_RATIO = 4
 
 /**
