@@ -7,6 +7,7 @@
  * // both: { planId, peerId, root, certificates, rounds, traffic, payloadBytes, out }
  */
 import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
 import type { Connection, Ed25519PrivateKey, PeerId } from '@libp2p/interface'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
@@ -31,6 +32,7 @@ import { makeOffer, NONCE_BYTES, type Offer, PROTOCOL_VERSION, type SealedOffer 
 import { encodeSignedPlan, memberOf, type Plan } from '../protocols/plan.ts'
 import { bytesOf } from '../protocols/round/messages.ts'
 import { type Signer, signerOf } from '../protocols/signing.ts'
+import type { Clock } from '../protocols/stream/time.ts'
 import { MAX_SYNC_STREAMS, SYNC_PROTOCOL, type SyncComponents, syncServer } from '../protocols/sync/index.ts'
 import { CertificateChain } from './certificates.ts'
 import { systemClock } from './clock.ts'
@@ -67,6 +69,8 @@ export interface PeerInit {
   /** Keep the merged blocks of every round in the data directory, for whoever evaluates them. */
   keepMerges?: boolean
   signal: AbortSignal
+  /** Deadlines and pauses; default: the system's. */
+  clock?: Clock
   onEvent?(event: PeerEvent): void
   /** Its libp2p node is up: for metrics, and for tests that cut its links. */
   onNode?(node: PeerNode): void
@@ -110,7 +114,7 @@ export interface PeerResult {
 /** Founds a federation and takes part in it. @throws {CoppiceError} as the exit codes say; the signal's reason */
 export function found(init: FoundInit): Promise<PeerResult> {
   return live(init, init.offer.members, async (peer) => {
-    const { node, signer } = peer
+    const { clock, node, signer } = peer
     const secret = init.secret ?? new Uint8Array(randomBytes(SECRET_BYTES))
     const nonce = init.nonce ?? new Uint8Array(randomBytes(NONCE_BYTES))
     const offer = makeOffer({ ...init.offer, founder: signer.peerId, nonce })
@@ -122,7 +126,7 @@ export function found(init: FoundInit): Promise<PeerResult> {
       own,
       addresses,
       sign: (plan) => peer.journal.signPlan(signer, plan),
-      clock: systemClock,
+      clock,
       onJoined: (joined, members) => peer.tell({ type: 'waiting', joined, members }),
     })
     await node.handle(FOUNDING_PROTOCOL, server.handle, MAX_FOUNDING_STREAMS)
@@ -141,16 +145,16 @@ export function join(init: JoinInit): Promise<PeerResult> {
   // How many members there are is known with the offer; connection limits have a floor that is enough until then.
   return live(init, 0, async (peer) => {
     const { invitation, signal } = init
-    const { node, signer } = peer
+    const { clock, node, signer } = peer
     const upstream = new Upstream(node, multiaddr(invitation.address))
     const open = (stop: AbortSignal) => upstream.open(stop)
-    const components = { open, clock: systemClock, signal }
+    const components = { open, clock, signal }
     await upstream.connect(signal)
     const offer = await fetchOffer(invitation.offer, components)
     peer.tell({ type: 'offer', offer })
     const site = await init.prepare(offer)
     signal.throwIfAborted()
-    await node.handle(FOUNDING_PROTOCOL, foundingRelay({ open, clock: systemClock, signal }), MAX_FOUNDING_STREAMS)
+    await node.handle(FOUNDING_PROTOCOL, foundingRelay({ open, clock, signal }), MAX_FOUNDING_STREAMS)
     const addresses = node.printableAddresses().slice(0, MAX_ADDRESSES)
     peer.tell({ type: 'listening', addresses })
     const founded = await joinFounding(
@@ -197,6 +201,7 @@ class Upstream {
 
 /** A peer between its start and its founding. */
 interface Starting {
+  clock: Clock
   node: PeerNode
   signer: Signer
   journal: Journal
@@ -214,6 +219,11 @@ async function live(init: PeerInit, members: number, begin: (peer: Starting) => 
   init.signal.throwIfAborted()
   await using closing = new AsyncDisposableStack()
   const { data } = await openDirectories(init.place)
+  let settled = !('parent' in init.place)
+  // Without a federation there is nothing to keep where nobody has asked for it.
+  closing.defer(async () => {
+    if (!settled) await rm(data, { recursive: true, force: true })
+  })
   let lock: DirectoryLock | null = await lockDirectory(data)
   closing.defer(async () => lock?.release())
   const privateKey = init.privateKey ?? (await identityOf(data))
@@ -224,22 +234,24 @@ async function live(init: PeerInit, members: number, begin: (peer: Starting) => 
   init.onNode?.(node)
   const tell = (event: PeerEvent) => init.onEvent?.(event)
   const signer = signerOf(privateKey.raw)
-  const ready = await begin({ node, signer, journal, tell })
+  const clock = init.clock ?? systemClock
+  const ready = await begin({ clock, node, signer, journal, tell })
   // The data directory may get its name only now: nothing in it may be open while it moves.
   await journal.close()
   await lock.release()
   journal = null
   lock = null
   const directories = await settleDirectories(init.place, data, ready.founded.plan.id)
+  settled = true
   lock = await lockDirectory(directories.data)
   journal = await Journal.open(directories.data)
-  return await take(init, directories, { node, signer, journal, tell }, ready)
+  return await take(init, directories, { clock, node, signer, journal, tell }, ready)
 }
 
 /** Takes part in the rounds of a federation that is founded. */
 async function take(init: PeerInit, directories: Directories, peer: Starting, ready: Ready): Promise<PeerResult> {
   const { data, out } = directories
-  const { journal, node, signer, tell } = peer
+  const { clock, journal, node, signer, tell } = peer
   const { plan, signatures } = ready.founded
   const { work } = ready.site
   const planId = toHex(plan.id)
@@ -255,7 +267,7 @@ async function take(init: PeerInit, directories: Directories, peer: Starting, re
   const blobs = blobClient({
     neighbours: () => node.neighbours().keys(),
     open: (id, signal) => node.open(id, BLOB_PROTOCOL, signal),
-    clock: systemClock,
+    clock,
     random: Math.random,
     onLiar: (id, error) => tell({ type: 'note', text: `${id} is not asked again: ${error.message}` }),
   })
@@ -286,10 +298,10 @@ async function take(init: PeerInit, directories: Directories, peer: Starting, re
     publish: (bytes) => node.publish(bytes),
     onMessage: (envelope) => driver.handIn({ type: 'message', envelope }),
   })
-  const sync = syncOf(driver, chain, post, node)
+  const sync = syncOf(driver, chain, post, node, clock)
   const neighbours = new Neighbours({
     node,
-    clock: systemClock,
+    clock,
     random: Math.random,
     greeting: () => greetingOf(plan, chain),
     sync,
@@ -334,7 +346,7 @@ async function serve(
   sync: SyncComponents,
 ): Promise<void> {
   const isMember = (id: PeerId) => node.isMember(id)
-  const clock = systemClock
+  const { clock } = sync
   const asked = () => driver.handIn({ type: 'asked' })
   const blobs = blobServer({ source: store, clock, admits: isMember, onAsked: asked })
   const hello = helloServer({ own: () => greetingOf(plan, chain), isMember, clock })
@@ -343,7 +355,7 @@ async function serve(
   await node.handle(SYNC_PROTOCOL, syncServer({ ...sync, onBehind: asked }), MAX_SYNC_STREAMS)
 }
 
-function syncOf(driver: Driver, chain: CertificateChain, post: Post, node: PeerNode): SyncComponents {
+function syncOf(driver: Driver, chain: CertificateChain, post: Post, node: PeerNode, clock: Clock): SyncComponents {
   return {
     source: {
       rounds: () => chain.rounds,
@@ -353,7 +365,7 @@ function syncOf(driver: Driver, chain: CertificateChain, post: Post, node: PeerN
       takeCertificate: (bytes) => driver.takeCertificate(bytes),
     },
     isMember: (id) => node.isMember(id),
-    clock: systemClock,
+    clock,
   }
 }
 

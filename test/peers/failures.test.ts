@@ -88,6 +88,16 @@ test('peers that are stopped in the middle of pruning end at once and write noth
   assert.deepEqual(await readdir(joinPath(root, '1')), ['data'])
 })
 
+test('without a federation nothing is left where nobody has asked for it', async (context) => {
+  const { found, line, root, stop } = await scene(context, 2)
+  const founding = later(found({ place: { parent: joinPath(root, 'coppice-out') } }))
+  await line
+  assert.equal((await readdir(joinPath(root, 'coppice-out'))).length, 1)
+  stop.abort(new Error('Ctrl-C'))
+  await assert.rejects(founding, /Ctrl-C/)
+  assert.deepEqual(await readdir(joinPath(root, 'coppice-out')), [])
+})
+
 test('an engine that breaks ends its peer with what broke it', async (context) => {
   const { found, join, stop } = await scene(context, 2)
   class Broken extends MatrixWork {

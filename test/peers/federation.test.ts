@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
 import { test } from 'node:test'
+import { systemClock } from '../../peers/clock.ts'
 import type { PeerEvent } from '../../peers/events.ts'
+import type { PeerNode } from '../../peers/node.ts'
 import { toHex } from '../../protocols/encoding.ts'
 import { decodeSignedPlan } from '../../protocols/plan.ts'
 import { certificateFault, decodeCertificate } from '../../protocols/round/certificate.ts'
+import type { Clock } from '../../protocols/stream/time.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
 import { assertOneRoot, BLOCKS, federation, type Outcome } from './federations.ts'
 
@@ -99,4 +102,12 @@ test('bytes are counted at the sockets, and merges of every round are kept where
   for (const type of ['offer', 'waiting', 'founded', 'prune', 'step', 'round', 'writing', 'serving']) {
     assert.ok(types.has(type as PeerEvent['type']), type)
   }
+})
+
+test('what gossip loses, anti-entropy repairs: a federation whose gossip is lost ends with one root', async (context) => {
+  const clock: Clock = { ...systemClock, pause: (ms, signal) => systemClock.pause(ms / 20, signal) }
+  const onNode = (node: PeerNode) => {
+    node.publish = async () => {}
+  }
+  assertOneRoot(await federation(context, { members: 4, topology: 'line', clock, onNode }))
 })

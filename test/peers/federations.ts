@@ -5,9 +5,11 @@ import { join as joinPath } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { PeerEvent } from '../../peers/events.ts'
 import { identityFromSeed } from '../../peers/identity.ts'
+import type { PeerNode } from '../../peers/node.ts'
 import { found, join, type PeerResult } from '../../peers/peer.ts'
 import { parseInvitation } from '../../protocols/invitation.ts'
 import type { Offer } from '../../protocols/offer.ts'
+import type { Clock } from '../../protocols/stream/time.ts'
 import { MatrixWork, TARGET } from './matrices.ts'
 import { LOOPBACK, temporaryDirectory } from './support.ts'
 
@@ -22,6 +24,8 @@ interface Scene {
   offer?: Partial<Offer>
   capacities?: number[]
   keepMerges?: boolean
+  clock?: Clock
+  onNode?(node: PeerNode): void
 }
 
 export interface Outcome {
@@ -62,6 +66,8 @@ export async function federation(context: TestContext, scene: Scene): Promise<Ou
     listen: topology === 'star' && i > 0 ? null : LOOPBACK,
     connect: topology === 'mesh' ? ('all' as const) : ('upstream' as const),
     keepMerges: scene.keepMerges,
+    clock: scene.clock,
+    onNode: scene.onNode,
     signal,
     onEvent(event: PeerEvent) {
       events[i].push(event)
