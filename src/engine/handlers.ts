@@ -7,7 +7,7 @@ import {
   encodeContribution,
   toContribution,
 } from '../merge/contribution.ts'
-import { type BlockForm, type PrunerName, payloadOf } from '../merge/form.ts'
+import { type BlockForm, type PrunerName, payloadOf, type SparsityTarget } from '../merge/form.ts'
 import { fedavgBlock, mergeBlock } from '../merge/l0.ts'
 import { countZeros } from '../merge/mask.ts'
 import {
@@ -78,7 +78,7 @@ export function createHandlers(threads: number): Handlers {
                   pruned.block,
                   pruned.layers.map(({ weight }) => weight),
                 )
-              : writeContribution(out, decoder.forms[pruned.block], pruner, pruned)
+              : writeContribution(out, decoder, pruner, target, pruned)
           const zeros = pruned.layers.map(({ mask, weight }) => countZeros(mask, weight.length))
           const damping = pruned.layers.map((layer) => layer.damping)
           emit({ type: 'block', report: { block: pruned.block, path, bytes: statSync(path).size, zeros, damping } })
@@ -185,13 +185,29 @@ function readContributions(form: BlockForm, pruner: PrunerName, paths: readonly 
   return paths.map((path) => decodeContribution(form, payloadOf(pruner), readFileSync(path)))
 }
 
+/** Writes what this site offers for a block, once it has passed the checks that every other member will make. */
 function writeContribution(
   dir: string,
-  form: BlockForm,
+  decoder: Decoder,
   pruner: PrunerName,
+  target: SparsityTarget,
   { block, layers, meanSquares }: PrunedBlock,
 ): string {
-  const contribution = toContribution(form, payloadOf(pruner) === 'weights' ? layers : undefined, meanSquares)
+  const form = decoder.forms[block]
+  const kind = payloadOf(pruner)
+  const names = decoder.layers.filter((layer) => layer.block === block).map(({ name }) => name)
+  const contribution = toContribution(form, kind === 'weights' ? layers : undefined, meanSquares, names)
+  try {
+    validateContribution(form, kind, pruner, target, decoder.baseWeights(block), contribution)
+  } catch (cause) {
+    if (!(cause instanceof InvalidContributionError)) throw cause
+    throw new InputError({
+      code: 'CONTRIBUTION_REFUSED',
+      what: `the other members would refuse this site's contribution to block ${block} (${cause.reason}: ${cause.message})`,
+      hint: 'The layer moved too far from the base model: prune with a lower --sparsity or with more --windows.',
+      cause,
+    })
+  }
   const path = join(dir, `contribution-${block}`)
   writeFileSync(path, encodeContribution(form, contribution))
   return path
