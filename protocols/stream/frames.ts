@@ -33,8 +33,10 @@ export class FrameStream {
   private readonly signal: AbortSignal
   private readonly buffer = new Uint8ArrayList()
   private ended = false
+  private closed = false
   private failure: Error | null = null
   private wake: (() => void) | null = null
+  private drain: (() => void) | null = null
 
   constructor(stream: Stream, { maxFrameBytes = MAX_FRAME_BYTES, signal }: FrameStreamInit) {
     this.stream = stream
@@ -43,6 +45,7 @@ export class FrameStream {
     stream.addEventListener('message', this.onMessage)
     stream.addEventListener('end', this.onEnd)
     stream.addEventListener('close', this.onClose)
+    stream.addEventListener('drain', this.onDrain)
     signal.addEventListener('abort', this.onAbort)
     this.ended = stream.readableEnded
     if (signal.aborted) this.onAbort()
@@ -77,7 +80,7 @@ export class FrameStream {
   async write(frame: Uint8Array): Promise<void> {
     if (frame.byteLength > MAX_FRAME_BYTES) throw new OversizeError(frame.byteLength, MAX_FRAME_BYTES)
     this.throwIfOver()
-    if (!this.stream.send(encode.single(frame))) await this.stream.onDrain({ signal: this.signal })
+    if (!this.stream.send(encode.single(frame))) await this.drained()
   }
 
   /** Drops whatever else the other side sends. */
@@ -104,6 +107,7 @@ export class FrameStream {
     this.stream.removeEventListener('message', this.onMessage)
     this.stream.removeEventListener('end', this.onEnd)
     this.stream.removeEventListener('close', this.onClose)
+    this.stream.removeEventListener('drain', this.onDrain)
     this.signal.removeEventListener('abort', this.onAbort)
   }
 
@@ -139,8 +143,22 @@ export class FrameStream {
     })
   }
 
+  /**
+   * Resolves when the other side can take more. libp2p's own `onDrain` resolves at once from its second call on, since
+   * it keeps the promise of the first (@libp2p/utils 7.4), so that a writer that trusts it queues without end.
+   */
+  private async drained(): Promise<void> {
+    while (this.stream.writableNeedsDrain) {
+      await new Promise<void>((resolve) => {
+        this.drain = resolve
+      })
+      this.throwIfOver()
+    }
+  }
+
   private throwIfOver(): void {
     if (this.failure) throw this.failure
+    if (this.closed) throw new CutShortError('something to write to')
     this.signal.throwIfAborted()
   }
 
@@ -157,10 +175,14 @@ export class FrameStream {
 
   private readonly onClose = ({ error }: StreamCloseEvent): void => {
     if (error) this.failure ??= error
+    this.closed = true
     this.ended = true
     this.signal.removeEventListener('abort', this.onAbort)
     this.wake?.()
+    this.drain?.()
   }
+
+  private readonly onDrain = (): void => this.drain?.()
 
   private readonly onAbort = (): void => {
     const reason: unknown = this.signal.reason
@@ -168,5 +190,6 @@ export class FrameStream {
     this.failure = error
     this.abort(error)
     this.wake?.()
+    this.drain?.()
   }
 }
