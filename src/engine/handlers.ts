@@ -1,6 +1,8 @@
 /** How each job is done, inside a worker. Decoders stay open between jobs: sessions are made once. */
+
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { InputError } from '../errors.ts'
 import {
   type BlockContribution,
   decodeContribution,
