@@ -19,7 +19,7 @@ describe('docs/errors.md', () => {
     ...FROM_FOUNDER,
   ])
   const text = readFileSync(join(PACKAGE_ROOT, 'docs/errors.md'), 'utf8')
-  const documented = new Set([...text.matchAll(/^\| `([A-Z0-9_]+)` \|/gm)].map(([, code]) => code))
+  const documented = new Set([...text.matchAll(/^\| `([A-Z0-9_]+)` +\|/gm)].map(([, code]) => code))
 
   it('has every code that the sources give', () => {
     assert.deepEqual([...given].filter((code) => !text.includes(`\`${code}\``)).sort(), [])
