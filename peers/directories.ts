@@ -1,15 +1,19 @@
 /**
  * Where a peer keeps things. DATA is its own: key, lock, journal, blobs, scratch. OUT is for people: the model and
- * what verifies it. Where only their parent is given, the name of the federation becomes part of both once it has one.
+ * what verifies it. Where only the parent of OUT is given, the federation's name becomes part of it once there is one.
  */
-import { mkdir, mkdtemp, readdir, rename } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { id8 } from '../protocols/encoding.ts'
-import { OutputError } from '../src/errors.ts'
-import { makeDirectory, systemCode, unwritable } from './files.ts'
+import { makeDirectory, unwritable } from './files.ts'
+import { assertFree, claimDirectory, removeEmpty } from './free-directory.ts'
 
-/** Given both, or the parent under which OUT is PARENT/ID8 and DATA is OUT/data. */
-export type Place = { data: string; out: string } | { parent: string }
+/**
+ * OUT, or the parent under which it becomes PARENT/ID8 (ID8-2, ... where that is taken). DATA may be anywhere; under a
+ * parent it is OUT/data where nothing is said.
+ */
+export type Place = { data: string; out: string } | { parent: string; data?: string }
 
 export interface Directories {
   data: string
@@ -20,58 +24,82 @@ export interface Directories {
 export const DATA_NAME = 'data'
 
 /**
- * Makes the data directory; OUT is looked at and not yet made where its name is not known.
- * @throws {OutputError} OUT holds something, or either cannot be written
+ * The directories of one peer. Disposing of them takes back what was made and holds nothing: empty directories, and
+ * the data of a peer that came to no federation, unless its place had been named.
  */
-export async function openDirectories(place: Place): Promise<{ data: string }> {
-  if ('parent' in place) {
-    await makeDirectory(place.parent)
+export class PeerDirectories implements AsyncDisposable {
+  private readonly place: Place
+  private current: string
+  /** What goes when the peer ends, as far as it is empty: from the first upwards to the second. */
+  private readonly made: Array<[path: string, outermost: string]> = []
+  /** DATA is nobody's wish and has no name yet. */
+  private nameless: boolean
+
+  private constructor(place: Place) {
+    this.place = place
+    this.nameless = place.data === undefined
+    this.current = 'out' in place ? place.data : (place.data ?? join(place.parent, `.new-${randomUUID()}`))
+  }
+
+  /**
+   * Makes the data directory; OUT is not yet made where its name is not known.
+   * @throws {OutputError} OUT holds something, or either cannot be written
+   */
+  static async open(place: Place): Promise<PeerDirectories> {
+    const directories = new PeerDirectories(place)
     try {
-      return { data: await mkdtemp(join(place.parent, '.new-')) }
+      await assertPlace(place)
+      if ('out' in place) await directories.make(place.out)
+      await directories.make(directories.current)
     } catch (error) {
-      throw unwritable(place.parent, error)
+      await directories[Symbol.asyncDispose]()
+      throw error
     }
+    return directories
   }
-  await claimOutput(place)
-  await makeDirectory(place.data)
-  return { data: place.data }
+
+  /** Where DATA is now. */
+  get data(): string {
+    return this.current
+  }
+
+  /**
+   * Once the federation has a name. Nothing may be open in the data directory: it may be moved.
+   * @throws {OutputError} OUT cannot be written
+   */
+  async settle(planId: Uint8Array): Promise<Directories> {
+    const { current, place } = this
+    if ('out' in place) return { data: current, out: place.out }
+    await this.make(place.parent)
+    const out = await claimDirectory(place.parent, id8(planId))
+    this.made.push([out, out])
+    if (this.nameless) {
+      const data = join(out, DATA_NAME)
+      try {
+        await rename(current, data)
+      } catch (error) {
+        throw unwritable(data, error)
+      }
+      this.current = data
+      this.nameless = false
+    }
+    return { data: this.current, out }
+  }
+
+  private async make(path: string): Promise<void> {
+    const outermost = await makeDirectory(path)
+    if (outermost !== undefined) this.made.push([path, outermost])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.nameless) await rm(this.current, { recursive: true, force: true })
+    for (const [path, outermost] of this.made.reverse()) await removeEmpty(path, outermost)
+  }
 }
 
-/**
- * Once the federation has a name. Nothing may be open in the data directory: it may be moved.
- * @throws {OutputError} as openDirectories
- */
-export async function settleDirectories(place: Place, data: string, planId: Uint8Array): Promise<Directories> {
-  if (!('parent' in place)) return { data: place.data, out: place.out }
-  const out = join(place.parent, id8(planId))
-  const settled = { out, data: join(out, DATA_NAME) }
-  await claimOutput(settled)
-  try {
-    await rename(data, settled.data)
-  } catch (error) {
-    throw unwritable(settled.data, error)
-  }
-  return settled
-}
-
-/** Makes OUT, which may hold nothing but the data directory. */
-async function claimOutput({ data, out }: Directories): Promise<void> {
-  const own = resolve(dirname(data)) === resolve(out) ? basename(data) : null
-  let names: string[]
-  try {
-    await mkdir(out, { recursive: true })
-    names = await readdir(out)
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST' || systemCode(error) === 'ENOTDIR') throw occupied(out)
-    throw unwritable(out, error)
-  }
-  if (names.some((name) => name !== own)) throw occupied(out)
-}
-
-function occupied(out: string): OutputError {
-  return new OutputError({
-    code: 'OUTPUT_NOT_EMPTY',
-    what: `${out} is not an empty directory`,
-    hint: 'Choose another with --out, or remove what is in it.',
-  })
+/** OUT, where its name is known, may hold nothing but the data directory. @throws {OutputError} it does */
+export async function assertPlace(place: Place): Promise<void> {
+  if (!('out' in place)) return
+  const inside = resolve(dirname(place.data)) === resolve(place.out)
+  await assertFree(place.out, inside ? basename(place.data) : null)
 }

@@ -19,10 +19,10 @@ export function unwritable(path: string, error: unknown): OutputError {
   })
 }
 
-/** Makes a directory and its parents. @throws {OutputError} it cannot be made */
-export async function makeDirectory(path: string): Promise<void> {
+/** Makes a directory and its parents; returns the outermost that was not there. @throws {OutputError} it cannot be made */
+export async function makeDirectory(path: string): Promise<string | undefined> {
   try {
-    await mkdir(path, { recursive: true })
+    return await mkdir(path, { recursive: true })
   } catch (error) {
     throw unwritable(path, error)
   }

@@ -7,7 +7,6 @@
  * // both: { planId, peerId, root, certificates, rounds, traffic, payloadBytes, out }
  */
 import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
 import type { Connection, Ed25519PrivateKey, PeerId } from '@libp2p/interface'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
@@ -37,7 +36,7 @@ import { MAX_SYNC_STREAMS, SYNC_PROTOCOL, type SyncComponents, syncServer } from
 import { CertificateChain } from './certificates.ts'
 import { systemClock } from './clock.ts'
 import type { Traffic } from './counted-tcp.ts'
-import { type Directories, openDirectories, type Place, settleDirectories } from './directories.ts'
+import { type Directories, PeerDirectories, type Place } from './directories.ts'
 import { Driver } from './driver.ts'
 import type { PeerEvent, RoundReport } from './events.ts'
 import { federationOf } from './federation.ts'
@@ -218,12 +217,8 @@ interface Ready {
 async function live(init: PeerInit, members: number, begin: (peer: Starting) => Promise<Ready>): Promise<PeerResult> {
   init.signal.throwIfAborted()
   await using closing = new AsyncDisposableStack()
-  const { data } = await openDirectories(init.place)
-  let settled = !('parent' in init.place)
-  // Without a federation there is nothing to keep where nobody has asked for it.
-  closing.defer(async () => {
-    if (!settled) await rm(data, { recursive: true, force: true })
-  })
+  const directories = closing.use(await PeerDirectories.open(init.place))
+  const { data } = directories
   let lock: DirectoryLock | null = await lockDirectory(data)
   closing.defer(async () => lock?.release())
   const privateKey = init.privateKey ?? (await identityOf(data))
@@ -241,11 +236,10 @@ async function live(init: PeerInit, members: number, begin: (peer: Starting) => 
   await lock.release()
   journal = null
   lock = null
-  const directories = await settleDirectories(init.place, data, ready.founded.plan.id)
-  settled = true
-  lock = await lockDirectory(directories.data)
-  journal = await Journal.open(directories.data)
-  return await take(init, directories, { clock, node, signer, journal, tell }, ready)
+  const settled = await directories.settle(ready.founded.plan.id)
+  lock = await lockDirectory(settled.data)
+  journal = await Journal.open(settled.data)
+  return await take(init, settled, { clock, node, signer, journal, tell }, ready)
 }
 
 /** Takes part in the rounds of a federation that is founded. */

@@ -1,9 +1,9 @@
 /** The directory that a command writes to. It is the command's alone: absent or empty before, whole afterwards. */
 import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { OutputError } from '../src/errors.ts'
+import { unwritable } from '../peers/files.ts'
+import { assertFree, claimDirectory, removeEmpty } from '../peers/free-directory.ts'
 
 /** In the current directory: where results go if --out says nothing, each in a directory of its federation's name. */
 export const DEFAULT_PARENT = 'coppice-out'
@@ -12,17 +12,6 @@ export const DEFAULT_PARENT = 'coppice-out'
 const STAGING = '.partial'
 /** Beside it, for what is only needed on the way: large, so not in a temporary directory that may be memory. */
 const SCRATCH = '.scratch'
-
-/**
- * Whether results can come to stand here, as far as looking tells: nothing is made.
- * @param own - a name in it that may be there
- * @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE
- */
-export async function assertFree(path: string, own?: string): Promise<void> {
-  if (!existsSync(path)) return
-  const entries = await attempt(path, () => readdir(path))
-  if (entries.some((name) => name !== own)) throw notEmpty(path)
-}
 
 /**
  * Reserved before the work, so that hours of it do not end in front of a closed door. What is written to `staging`
@@ -70,20 +59,9 @@ export class OutputDirectory implements AsyncDisposable {
     return this.target
   }
 
-  /**
-   * Gives an unnamed directory its name, or NAME-2, NAME-3, ... where that is taken: the same simulation twice has the
-   * same name, and its second run is no mistake.
-   * @throws {OutputError} OUTPUT_UNWRITABLE
-   */
+  /** Gives an unnamed directory its name, or NAME-2, ... where that is taken. @throws {OutputError} OUTPUT_UNWRITABLE */
   async claim(name: string): Promise<void> {
-    const parent = dirname(this.home)
-    for (let turn = 1; ; turn++) {
-      const path = join(parent, turn === 1 ? name : `${name}-${turn}`)
-      if (existsSync(path)) continue
-      await attempt(path, () => mkdir(path))
-      this.target = path
-      return
-    }
+    this.target = await claimDirectory(dirname(this.home), name)
   }
 
   /** Moves what was staged to where it belongs. @throws {OutputError} OUTPUT_UNWRITABLE */
@@ -113,34 +91,10 @@ export async function writeReport(directory: string, report: object): Promise<vo
   await attempt(path, () => writeFile(path, `${JSON.stringify(report, null, 2)}\n`))
 }
 
-/** Removes empty directories from `path` upwards to `outermost`; stops at the first that others have filled. */
-async function removeEmpty(path: string, outermost: string): Promise<void> {
-  try {
-    await rmdir(path)
-  } catch {
-    return
-  }
-  if (path !== outermost) await removeEmpty(dirname(path), outermost)
-}
-
-function notEmpty(path: string): OutputError {
-  return new OutputError({
-    code: 'OUTPUT_NOT_EMPTY',
-    what: `${path} is not empty`,
-    hint: 'Remove what lies there, or give --out another directory: results never mix.',
-  })
-}
-
 async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    throw new OutputError({
-      code: 'OUTPUT_UNWRITABLE',
-      what: `${path} cannot be written (${code})`,
-      hint: 'Choose a directory that this user may write to and that has space left.',
-      cause,
-    })
+  } catch (error) {
+    throw unwritable(path, error)
   }
 }

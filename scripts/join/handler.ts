@@ -1,4 +1,5 @@
 /** What `coppice join` does: fetches the offer, shows it, checks model and text against it, takes part. */
+import { assertPlace } from '../../peers/directories.ts'
 import { join as joinFederation } from '../../peers/peer.ts'
 import { toHex } from '../../protocols/encoding.ts'
 import type { Offer } from '../../protocols/offer.ts'
@@ -8,11 +9,11 @@ import { windowFor } from '../options/site.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import {
-  assertPlace,
   calibration,
   conclude,
   narrator,
   peerInit,
+  placeOf,
   planText,
   readModel,
   type SiteModel,
@@ -23,7 +24,7 @@ import { TemporaryDirectory } from '../work/temporary-directory.ts'
 import type { JoinOptions } from './index.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
-  await assertPlace(options)
+  await assertPlace(placeOf(options)) // before models are read
   await using engine = new Engine()
   await using scratch = await TemporaryDirectory.make()
   const work = { ...run, engine }

@@ -1,18 +1,19 @@
 /** What `coppice peer` does: makes an offer of the options, founds, takes part. */
+import { assertPlace } from '../../peers/directories.ts'
 import { found } from '../../peers/peer.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { windowFor } from '../options/site.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { Terminal } from '../terminal/terminal.ts'
-import { assertPlace, calibration, conclude, narrator, peerInit, planText, readModel, siteName } from '../work/site.ts'
+import { calibration, conclude, narrator, peerInit, placeOf, planText, readModel, siteName } from '../work/site.ts'
 import { SiteWork } from '../work/site-work.ts'
 import { TemporaryDirectory } from '../work/temporary-directory.ts'
 import type { PeerOptions } from './index.ts'
 
 export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
   const { terminal, signal } = run
-  await assertPlace(options)
+  await assertPlace(placeOf(options)) // before models are read
   await using engine = new Engine()
   await using scratch = await TemporaryDirectory.make()
   // With --json the line to paste is the first on stderr, so what comes before it is not said.

@@ -1,7 +1,7 @@
 /** What `peer` and `join` have in common: reading model and text, telling what goes on, and the end. */
 import { randomBytes } from 'node:crypto'
 import { basename, join, resolve } from 'node:path'
-import type { Place } from '../../peers/directories.ts'
+import { DATA_NAME, type Place } from '../../peers/directories.ts'
 import type { PeerEvent } from '../../peers/events.ts'
 import type { PeerInit, PeerResult } from '../../peers/peer.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../protocols/offer.ts'
@@ -10,7 +10,7 @@ import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 import type { NetworkOptions } from '../options/network.ts'
 import type { OutputOptions } from '../options/output.ts'
 import type { TextOptions } from '../options/site.ts'
-import { assertFree, DEFAULT_PARENT, writeReport } from '../output-directory.ts'
+import { DEFAULT_PARENT, writeReport } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { counted } from '../terminal/numbers.ts'
@@ -54,17 +54,10 @@ export interface PlaceOptions extends OutputOptions {
   data: string | null
 }
 
-/** Where --data is given and --out is not, the data directory lends its name to the results. */
+/** Without --out results get a directory of the federation's name, wherever --data is. */
 export function placeOf({ out, data }: PlaceOptions): Place {
-  if (out !== null) return { out, data: data ?? join(out, 'data') }
-  if (data !== null) return { out: resolve(DEFAULT_PARENT, basename(data)), data }
-  return { parent: resolve(DEFAULT_PARENT) }
-}
-
-/** Early, before models are read. @throws {OutputError} results could not be written */
-export async function assertPlace(options: PlaceOptions): Promise<void> {
-  const place = placeOf(options)
-  if ('out' in place) await assertFree(place.out, 'data')
+  if (out === null) return { parent: resolve(DEFAULT_PARENT), data: data ?? undefined }
+  return { out, data: data ?? join(out, DATA_NAME) }
 }
 
 /** What a peer is started with, whoever founds. */

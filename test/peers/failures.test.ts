@@ -95,7 +95,7 @@ test('without a federation nothing is left where nobody has asked for it', async
   assert.equal((await readdir(joinPath(root, 'coppice-out'))).length, 1)
   stop.abort(new Error('Ctrl-C'))
   await assert.rejects(founding, /Ctrl-C/)
-  assert.deepEqual(await readdir(joinPath(root, 'coppice-out')), [])
+  assert.deepEqual(await readdir(root), [])
 })
 
 test('an engine that breaks ends its peer with what broke it', async (context) => {

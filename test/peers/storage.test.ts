@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { openDirectories, settleDirectories } from '../../peers/directories.ts'
+import { PeerDirectories } from '../../peers/directories.ts'
 import { writeDurably } from '../../peers/files.ts'
 import { identityFromSeed, identityOf, KEY_FILE } from '../../peers/identity.ts'
 import { LOCK_FILE, lockDirectory } from '../../peers/lock.ts'
@@ -165,25 +165,60 @@ test('a write that fails leaves neither half a file nor a temporary one', async 
   assert.deepEqual(await readdir(directory), ['taken'])
 })
 
+const PLAN_ID = Uint8Array.of(0xab, 0xcd, 0xef, 0x01, 0x23)
+
 test('an output directory may hold the data directory and nothing else', async (context) => {
   const root = await temporaryDirectory(context)
   const place = { out: join(root, 'out'), data: join(root, 'out', 'data') }
-  await openDirectories(place)
-  await openDirectories(place)
+  await PeerDirectories.open(place)
+  await PeerDirectories.open(place)
   await writeFile(join(place.out, 'precious'), 'x')
-  await assert.rejects(openDirectories(place), { code: 'OUTPUT_NOT_EMPTY', exit: 8 })
+  await assert.rejects(PeerDirectories.open(place), { code: 'OUTPUT_NOT_EMPTY', exit: 8 })
   await rm(join(place.out, 'precious'))
-  await assert.rejects(openDirectories({ ...place, data: join(root, 'elsewhere') }), { code: 'OUTPUT_NOT_EMPTY' })
+  await assert.rejects(PeerDirectories.open({ ...place, data: join(root, 'elsewhere') }), { code: 'OUTPUT_NOT_EMPTY' })
   await writeFile(join(root, 'file'), 'x')
-  await assert.rejects(openDirectories({ out: join(root, 'file'), data: root }), { exit: 8 })
+  await assert.rejects(PeerDirectories.open({ out: join(root, 'file'), data: root }), { exit: 8 })
 })
 
 test('directories take the name of the federation once it has one', async (context) => {
   const parent = join(await temporaryDirectory(context), 'coppice-out')
-  const { data } = await openDirectories({ parent })
+  const peers = await Promise.all([1, 2, 3].map(() => PeerDirectories.open({ parent })))
+  for (const [i, peer] of peers.entries()) await writeFile(join(peer.data, 'key'), String(i))
+  const settled = await Promise.all(peers.map((peer) => peer.settle(PLAN_ID)))
+  const names = ['abcdef01', 'abcdef01-2', 'abcdef01-3']
+  assert.deepEqual((await readdir(parent)).sort(), names)
+  assert.deepEqual(
+    settled.map(({ out }) => out).sort(),
+    names.map((name) => join(parent, name)),
+  )
+  for (const [i, { data, out }] of settled.entries()) {
+    assert.equal(data, join(out, 'data'))
+    assert.equal(await readFile(join(data, 'key'), 'utf8'), String(i))
+  }
+  for (const peer of peers) await peer[Symbol.asyncDispose]()
+  assert.deepEqual((await readdir(parent)).sort(), names)
+})
+
+test('a data directory that was asked for stays where it is', async (context) => {
+  const root = await temporaryDirectory(context)
+  const [parent, data] = [join(root, 'coppice-out'), join(root, 'mine')]
+  const peer = await PeerDirectories.open({ parent, data })
   await writeFile(join(data, 'key'), 'x')
-  const settled = await settleDirectories({ parent }, data, Uint8Array.of(0xab, 0xcd, 0xef, 0x01, 0x23))
-  assert.deepEqual(settled, { out: join(parent, 'abcdef01'), data: join(parent, 'abcdef01', 'data') })
-  assert.deepEqual(await readdir(parent), ['abcdef01'])
-  assert.equal(await readFile(join(settled.data, 'key'), 'utf8'), 'x')
+  assert.deepEqual(await peer.settle(PLAN_ID), { out: join(parent, 'abcdef01'), data })
+  await peer[Symbol.asyncDispose]()
+  assert.deepEqual(await readdir(root), ['mine'], 'the results, of which there are none, leave no trace')
+})
+
+test('a peer without a federation leaves nothing that it was not told to make', async (context) => {
+  const root = await temporaryDirectory(context)
+  const place = { parent: join(root, 'deep', 'coppice-out') }
+  const alone = await PeerDirectories.open(place)
+  await writeFile(join(alone.data, 'key'), 'x')
+  await alone[Symbol.asyncDispose]()
+  assert.deepEqual(await readdir(root), [])
+  const [first, second] = [await PeerDirectories.open(place), await PeerDirectories.open(place)]
+  await first[Symbol.asyncDispose]()
+  assert.equal((await readdir(place.parent)).length, 1, 'what another peer is about to use stays')
+  await second[Symbol.asyncDispose]()
+  assert.deepEqual(await readdir(place.parent), [])
 })

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { assertFree, OutputDirectory, writeReport } from '../../scripts/output-directory.ts'
+import { assertFree } from '../../peers/free-directory.ts'
+import { OutputDirectory, writeReport } from '../../scripts/output-directory.ts'
 import { OutputError } from '../../src/errors.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'coppice-test-'))
