@@ -1,15 +1,16 @@
 /** What a site computes for its federation, done by the engine on the site's own model directory and text. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Engine } from '../src/engine/engine.ts'
-import type { BlockFile, TokenWindows } from '../src/engine/jobs.ts'
-import type { PrunerName, SparsityTarget } from '../src/merge/form.ts'
+import type { BlockFile, JobEvent, ModelDescription, TokenWindows } from '../src/engine/jobs.ts'
+import { contributionBytes } from '../src/merge/contribution.ts'
+import { type PrunerName, payloadOf, type SparsityTarget } from '../src/merge/form.ts'
+import type { MergedBlockReport, MergeJob, PruneJob, Work } from './work.ts'
 
 export interface EngineWorkInit {
   engine: Engine
   /** The base model's directory. */
   model: string
-  blocks: number
+  description: ModelDescription
   pruner: PrunerName
   target: SparsityTarget
   /** The site's calibration windows. */
@@ -20,31 +21,27 @@ export interface EngineWorkInit {
   onWritten?: (difference: number) => void
 }
 
-export interface PruneJob {
-  blocks: number[]
-  merged: ReadonlyMap<number, string>
-  signal: AbortSignal
-  onBlock(block: number, bytes: Uint8Array): Promise<void>
-  onProgress?(done: number, total: number): void
-}
-
-export interface MergeJob {
-  block: number
-  files: string[]
-  out: string
-  previous: string | null
-}
-
 /** Tokens of the window on which a written model is checked. */
 const CHECK_TOKENS = 64
 
-export class EngineWork {
-  readonly blocks: number
+export class EngineWork implements Work {
   private readonly init: EngineWorkInit
 
   constructor(init: EngineWorkInit) {
-    this.blocks = init.blocks
     this.init = init
+  }
+
+  get blocks(): number {
+    return this.init.description.blocks
+  }
+
+  maskBits(block: number): number {
+    return this.init.description.forms[block].layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
+  }
+
+  maxContributionBytes(block: number): number {
+    const { description, pruner } = this.init
+    return contributionBytes(description.forms[block], payloadOf(pruner)).most
   }
 
   async prune({ blocks, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
@@ -56,21 +53,27 @@ export class EngineWork {
       await onBlock(block, await readFile(path))
       await rm(path)
     }
-    await engine.run(
-      'prune',
-      { dir: model, pruner, target, blocks, windows, weights: mergedFiles(merged), out: scratch, as: 'contribution' },
-      {
-        signal,
-        onEvent(event) {
-          if (event.type === 'progress') onProgress?.(event.done, event.total)
-          else {
-            handedOver = handedOver.then(() => handOver(event.report.block, event.report.path))
-            handedOver.catch(() => undefined) // reported by the await below
-          }
-        },
-      },
-    )
-    await handedOver
+    // Where one cannot be handed over (a disk that is full), the rest need not be pruned.
+    const stop = new AbortController()
+    const onAbort = () => stop.abort(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    const onEvent = (event: JobEvent) => {
+      if (event.type === 'progress') return onProgress?.(event.done, event.total)
+      handedOver = handedOver.then(() => handOver(event.report.block, event.report.path))
+      handedOver.catch((error) => stop.abort(error))
+    }
+    const weights = mergedFiles(merged)
+    try {
+      await engine.run(
+        'prune',
+        { dir: model, pruner, target, blocks, windows, weights, out: scratch, as: 'contribution' },
+        { signal: stop.signal, onEvent },
+      )
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      await handedOver // also where pruning was stopped: nothing is written afterwards
+    }
   }
 
   validate(block: number, file: string): Promise<string | null> {
@@ -78,12 +81,7 @@ export class EngineWork {
     return engine.run('validate', { dir: model, pruner, target, block, path: file })
   }
 
-  merge({
-    block,
-    files,
-    out,
-    previous,
-  }: MergeJob): Promise<{ root: Uint8Array; moved: number; bits: number; zeros: number }> {
+  merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {
     const { engine, model, pruner, target } = this.init
     return engine.run('merge', { dir: model, pruner, target, block, paths: files, out, previous })
   }
@@ -99,9 +97,4 @@ export class EngineWork {
 /** Merged blocks as the engine takes them. */
 export function mergedFiles(merged: ReadonlyMap<number, string>): BlockFile[] {
   return [...merged].map(([block, path]) => ({ block, kind: 'merged', path }))
-}
-
-/** Where a site's scratch files go within its data directory. */
-export function scratchDir(data: string): string {
-  return join(data, 'scratch')
 }

@@ -1,5 +1,6 @@
 /** What `coppice join` does: fetches the offer, shows it, checks model and text against it, takes part. */
 import { assertPlace } from '../../peers/directories.ts'
+import { EngineWork } from '../../peers/engine-work.ts'
 import { join as joinFederation } from '../../peers/peer.ts'
 import { toHex } from '../../protocols/encoding.ts'
 import type { Offer } from '../../protocols/offer.ts'
@@ -19,7 +20,6 @@ import {
   type SiteModel,
   siteName,
 } from '../work/site.ts'
-import { SiteWork } from '../work/site-work.ts'
 import { TemporaryDirectory } from '../work/temporary-directory.ts'
 import type { JoinOptions } from './index.ts'
 
@@ -42,10 +42,15 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
         return {
           site: siteName(),
           capacity: options.capacity ?? sample,
-          work: new SiteWork(
-            { engine, model: dir, pruner, target, windows: tokens, scratch: scratch.path },
+          work: new EngineWork({
+            engine,
+            model: dir,
             description,
-          ),
+            pruner,
+            target,
+            windows: tokens,
+            scratch: scratch.path,
+          }),
         }
       },
     })

@@ -1,5 +1,6 @@
 /** What `coppice peer` does: makes an offer of the options, founds, takes part. */
 import { assertPlace } from '../../peers/directories.ts'
+import { EngineWork } from '../../peers/engine-work.ts'
 import { found } from '../../peers/peer.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { windowFor } from '../options/site.ts'
@@ -7,7 +8,6 @@ import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { Terminal } from '../terminal/terminal.ts'
 import { calibration, conclude, narrator, peerInit, placeOf, planText, readModel, siteName } from '../work/site.ts'
-import { SiteWork } from '../work/site-work.ts'
 import { TemporaryDirectory } from '../work/temporary-directory.ts'
 import type { PeerOptions } from './index.ts'
 
@@ -34,7 +34,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     offer,
     site: siteName(),
     capacity: capacity ?? plan.sample,
-    work: new SiteWork({ engine, model: dir, pruner, target, windows: tokens, scratch: scratch.path }, description),
+    work: new EngineWork({ engine, model: dir, description, pruner, target, windows: tokens, scratch: scratch.path }),
   })
   return conclude(run, result, options.embedded ? null : dir)
 }

@@ -70,10 +70,6 @@ export async function fedavg(
   return files
 }
 
-export function mergedFiles(merged: ReadonlyMap<number, string>): BlockFile[] {
-  return [...merged].map(([block, path]) => ({ block, kind: 'merged', path }))
-}
-
 async function freshDirectory(parent: string, name: string): Promise<string> {
   const path = join(parent, name)
   await rm(path, { recursive: true, force: true })

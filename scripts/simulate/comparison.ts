@@ -1,10 +1,11 @@
 /** Perplexities of a simulation as they become known, and the table of them. */
+import { mergedFiles } from '../../peers/engine-work.ts'
 import type { BlockFile } from '../../src/engine/jobs.ts'
 import type { PerplexityReport, RoundReport } from '../report/federation.ts'
 import { perplexityTable } from '../report/federation-table.ts'
 import type { Work } from '../work/engine.ts'
 import { predictions } from '../work/texts.ts'
-import { evaluateAll, fedavg, isolated, mergedFiles } from './baselines.ts'
+import { evaluateAll, fedavg, isolated } from './baselines.ts'
 import type { CertifiedRound, FederationOutcome, SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './index.ts'
 import type { EvaluatedText } from './sites.ts'

@@ -3,6 +3,7 @@
  * and what it tells is plain data, so that it runs in this process or in one of its own.
  */
 import { mkdir } from 'node:fs/promises'
+import { EngineWork } from '../../peers/engine-work.ts'
 import type { PeerEvent, RoundReport } from '../../peers/events.ts'
 import { identityFromSeed } from '../../peers/identity.ts'
 import { found, join, type PeerResult } from '../../peers/peer.ts'
@@ -11,7 +12,6 @@ import { parseInvitation } from '../../protocols/invitation.ts'
 import type { Offer } from '../../protocols/offer.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
-import { SiteWork } from '../work/site-work.ts'
 
 export type OfferedPlan = Omit<Offer, 'version' | 'merge' | 'founder' | 'nonce'>
 
@@ -93,14 +93,14 @@ export async function runSite(job: SiteJob, context: SiteContext): Promise<SiteR
 }
 
 /** Prunes once it may. Only the founder writes the model, since all would write the same. */
-class SimulatedWork extends SiteWork {
+class SimulatedWork extends EngineWork {
   private readonly gate: Promise<void>
   private readonly writes: boolean
 
   constructor({ index, model, windows, offer, data }: SiteJob, { engine, description, gate, onEvent }: SiteContext) {
     const { pruner, target } = offer
     const onWritten = (difference: number) => onEvent({ type: 'written', difference })
-    super({ engine, model, pruner, target, windows, scratch: `${data}-scratch`, onWritten }, description)
+    super({ engine, model, description, pruner, target, windows, scratch: `${data}-scratch`, onWritten })
     this.gate = gate
     this.writes = index === 0
   }
