@@ -20,7 +20,8 @@ import {
   uncoveredBlocks,
 } from '../protocols/round/value.ts'
 import type { Signer } from '../protocols/signing.ts'
-import type { CertificateChain } from './certificates.ts'
+import type { Clock } from '../protocols/stream/time.ts'
+import type { Appended, CertificateChain } from './certificates.ts'
 import type { Traffic } from './counted-tcp.ts'
 import type { RoundProgressEvent, RoundReport } from './events.ts'
 import type { Journal } from './journal.ts'
@@ -42,13 +43,14 @@ export interface DriverComponents {
   journal: Journal
   chain: CertificateChain
   blobs: Pick<BlobClient, 'fetch'>
+  clock: Clock
   /** Peer ids as text, by member. */
   peerIds: string[]
   traffic(): Traffic
   /** Others are ahead: compare notes with this member, or with whom there is. */
   catchUp(member: number): void
   /** The last certificate is taken over: write the model and what verifies it. Must be done before the peer ends. */
-  finish(report: RoundReport): Promise<void>
+  finish(report: RoundReport, signal: AbortSignal): Promise<void>
   keepMerges: boolean
   onEvent(event: RoundProgressEvent): void
 }
@@ -74,7 +76,10 @@ export class Driver {
   /** What runs and may write. */
   private readonly tasks = new Set<Promise<void>>()
   private finishing: Promise<void> = Promise.resolve()
-  /** Contributions that were longer than allowed: held nowhere and found invalid. */
+  /**
+   * Contributions that are longer than one of their block can be, as BLOCK/ID: found invalid. The same bytes may be
+   * good for another block, whoever else names them.
+   */
   private readonly oversize = new Set<string>()
   /** Contributions of the pruning that runs: stored, and not yet in any commit. */
   private readonly fresh = new Set<string>()
@@ -85,10 +90,10 @@ export class Driver {
 
   constructor(components: DriverComponents) {
     this.components = components
-    const { federation, self, work } = components
+    const { clock, federation, self, work } = components
     this.context = { federation, self, maxContributionBytes: (block) => work.maxContributionBytes(block) }
     this.state = initialState(this.context)
-    this.timers = new Timers((id) => this.handIn({ type: 'timer', id }))
+    this.timers = new Timers(clock, (id) => this.handIn({ type: 'timer', id }))
     this.outcome.promise.catch(() => {})
   }
 
@@ -106,9 +111,7 @@ export class Driver {
       // Statuses are not in the journal. They are seconds apart, so the clock is above those of an earlier run.
       const beat = Math.floor(Date.now() / 1000)
       this.handIn({ type: 'start', certificate: chain.last, log: journal.bodies, beat })
-      const result = await this.outcome.promise
-      await this.finishing
-      return result
+      return await this.outcome.promise
     } finally {
       signal.removeEventListener('abort', onAbort)
       this.stopped.abort(new Error('the peer has stopped'))
@@ -134,9 +137,8 @@ export class Driver {
   /** A certificate from another peer: the chain is kept whole, the machine gets the newest. */
   async takeCertificate(bytes: Uint8Array): Promise<void> {
     const certificate = decodeCertificate(bytes)
-    const kept = await this.components.chain.append(certificate)
+    const kept = await this.keep(certificate)
     if (kept === 'bad') throw new Error('a certificate without its quorum')
-    if (kept === 'fork') await this.components.chain.keepFork(certificate)
     // Of a fork the machine makes what it has to: it stops.
     if (kept === 'kept' || kept === 'fork') this.handIn({ type: 'certificate', certificate })
   }
@@ -195,8 +197,16 @@ export class Driver {
       case 'note':
         return this.components.onEvent({ type: 'note', text: effect.text })
       case 'exit':
-        return this.outcome.resolve({ reason: effect.reason, detail: effect.detail })
+        return this.end({ reason: effect.reason, detail: effect.detail })
     }
+  }
+
+  /** Once what is being written is written; where that fails, `adopt` has said so. */
+  private end(result: DriverResult): void {
+    this.finishing.then(
+      () => this.outcome.resolve(result),
+      () => undefined,
+    )
   }
 
   /** What fails here fails the peer: a disk that is full, an engine that breaks. */
@@ -210,7 +220,8 @@ export class Driver {
 
   private track(task: Promise<void>): void {
     this.tasks.add(task)
-    void task.finally(() => this.tasks.delete(task))
+    const forget = () => void this.tasks.delete(task)
+    task.then(forget, forget)
   }
 
   private send(body: Body): void {
@@ -249,25 +260,33 @@ export class Driver {
   }
 
   private async fetch(effect: EffectOf<'fetch'>): Promise<void> {
-    const { blobs, peerIds, store } = this.components
-    let held = store.has(effect.id)
-    try {
-      if (!held) {
-        const create = () => store.writer()
-        const [author, signal] = [peerIds[effect.author], this.stopped.signal]
-        await blobs.fetch(effect.id, { maxBytes: this.maxBytes(effect), create, author, signal })
-        held = true
-      }
-    } catch (error) {
-      if (!(error instanceof BlobTooLargeError)) throw error
-      this.oversize.add(effect.id)
+    const { store } = this.components
+    const { id } = effect
+    const held = await this.obtain(effect)
+    if (effect.what === 'list') {
+      this.handIn({ type: 'list', root: id, list: held ? await readAs(store, id, decodeCommitList) : null })
+    } else if (effect.what === 'value') {
+      this.handIn({ type: 'value', hash: id, value: held ? await readAs(store, id, decodeValue) : null })
+    } else {
+      if (!held) this.oversize.add(contributionKey(effect.block, id))
+      this.handIn({ type: 'held', block: effect.block, root: id })
     }
-    if (effect.what === 'contribution') this.handIn({ type: 'held', block: effect.block, root: effect.id })
-    else if (effect.what === 'list') {
-      const list = held ? await readAs(store, effect.id, decodeCommitList) : null
-      this.handIn({ type: 'list', root: effect.id, list })
-    } else
-      this.handIn({ type: 'value', hash: effect.id, value: held ? await readAs(store, effect.id, decodeValue) : null })
+  }
+
+  /** Whether the blob is in the store now; else it is longer than allowed, which its id proves. */
+  private async obtain(effect: EffectOf<'fetch'>): Promise<boolean> {
+    const { blobs, peerIds, store } = this.components
+    const { id, author } = effect
+    const maxBytes = this.maxBytes(effect)
+    if (store.has(id)) return store.byteLength(id) <= maxBytes
+    try {
+      const create = () => store.writer()
+      await blobs.fetch(id, { maxBytes, create, author: peerIds[author], signal: this.stopped.signal })
+      return true
+    } catch (error) {
+      if (error instanceof BlobTooLargeError) return false
+      throw error
+    }
   }
 
   private maxBytes(effect: EffectOf<'fetch'>): number {
@@ -282,7 +301,7 @@ export class Driver {
     const { promise, reject, resolve } = Promise.withResolvers<string | null>()
     const onStop = () => reject(this.stopped.signal.reason)
     this.stopped.signal.addEventListener('abort', onStop)
-    if (this.oversize.has(root)) resolve('longer than announced')
+    if (this.oversize.has(contributionKey(block, root))) resolve('longer than one of its block can be')
     else work.validate(block, store.path(root)).then(resolve, reject)
     const reason = await promise.finally(() => this.stopped.signal.removeEventListener('abort', onStop))
     this.handIn({ type: 'validated', block, root, reason })
@@ -293,10 +312,21 @@ export class Driver {
     this.handIn({ type: 'merged', manifest, root, moved, bits })
   }
 
-  private async keepCertificate(certificate: Certificate): Promise<void> {
+  /** A chain that cannot be written to fails the peer, whoever brought the certificate. */
+  private async keep(certificate: Certificate): Promise<Appended> {
     const { chain } = this.components
-    const kept = await chain.append(certificate)
-    if (kept === 'fork') await chain.keepFork(certificate)
+    try {
+      const kept = await chain.append(certificate)
+      if (kept === 'fork') await chain.keepFork(certificate)
+      return kept
+    } catch (error) {
+      this.outcome.reject(error)
+      throw error
+    }
+  }
+
+  private async keepCertificate(certificate: Certificate): Promise<void> {
+    const kept = await this.keep(certificate)
     if (kept === 'gap') this.components.onEvent({ type: 'note', text: 'certificates before this one are missing' })
   }
 
@@ -319,8 +349,9 @@ export class Driver {
     if (!keepMerges) await merges.retain(new Set([manifest, ...Object.keys(this.state.merges)]))
     await store.retain(this.neededBlobs(id, value.entries))
     if (!last) return
-    this.finishing = finish(report)
+    this.finishing = finish(report, this.stopped.signal)
     this.finishing.catch((error) => this.outcome.reject(error))
+    this.track(this.finishing)
   }
 
   /** What the newest manifest names, its value, and what this round still uses. */
@@ -348,6 +379,10 @@ export class Driver {
     const valid = statuses.filter((status) => status === 'valid').length
     onEvent({ type: 'contributions', round: after.round, valid, known: statuses.length })
   }
+}
+
+function contributionKey(block: number, id: string): string {
+  return `${block}/${id}`
 }
 
 /** Null where the bytes are none of the kind. */
