@@ -86,10 +86,11 @@ export class EngineWork implements Work {
     return engine.run('merge', { dir: model, pruner, target, block, paths: files, out, previous })
   }
 
-  async writeModel(merged: ReadonlyMap<number, string>, out: string): Promise<void> {
+  async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {
     const { engine, model, windows, onWritten } = this.init
     const check = windows.ids.slice(0, Math.min(windows.length, CHECK_TOKENS))
-    const { difference } = await engine.run('write', { dir: model, weights: mergedFiles(merged), out, check })
+    const weights = mergedFiles(merged)
+    const { difference } = await engine.run('write', { dir: model, weights, out, check }, { signal })
     onWritten?.(difference)
   }
 }

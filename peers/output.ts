@@ -24,12 +24,14 @@ export interface OutputInit {
   store: BlobStore
   work: Work
   last: RoundReport
+  signal: AbortSignal
 }
 
 /** @throws {OutputError} it cannot be written */
-export async function writeOutput({ out, signed, chain, store, work, last }: OutputInit): Promise<void> {
+export async function writeOutput({ out, signed, chain, store, work, last, signal }: OutputInit): Promise<void> {
   const model = join(out, MODEL_NAME)
-  await whole(model, (part) => work.writeModel(last.merged, part))
+  await whole(model, (part) => work.writeModel(last.merged, part, signal))
+  signal.throwIfAborted()
   await whole(join(out, CONTRIBUTIONS_NAME), async (part) => {
     await mkdir(part)
     for (const root of new Set(last.value.entries.map((entry) => entry.root))) {

@@ -276,12 +276,13 @@ async function take(init: PeerInit, directories: Directories, peer: Starting, re
     journal,
     chain,
     blobs,
+    clock,
     peerIds,
     traffic: () => node.traffic(),
     catchUp: (member) => neighbours.syncNow(peerIds[member]),
-    finish: async (last) => {
+    finish: async (last, signal) => {
       tell({ type: 'writing', directory: out })
-      await writeOutput({ out, signed: { plan, signatures }, chain, store, work, last })
+      await writeOutput({ out, signed: { plan, signatures }, chain, store, work, last, signal })
       tell({ type: 'serving' })
     },
     keepMerges: init.keepMerges ?? false,

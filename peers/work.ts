@@ -43,6 +43,6 @@ export interface Work {
   /** Null if good, else a reason. */
   validate(block: number, file: string): Promise<string | null>
   merge(job: MergeJob): Promise<MergedBlockReport>
-  /** Writes the model directory with these merged blocks. */
-  writeModel(merged: ReadonlyMap<number, string>, out: string): Promise<void>
+  /** Writes the model directory with these merged blocks. Whoever aborts removes what is there by then. */
+  writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void>
 }

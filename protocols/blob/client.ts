@@ -19,6 +19,7 @@ export interface BlobClient {
   /**
    * Resolves when the whole blob is in the sink.
    * @throws {BlobTooLargeError} it is longer than allowed: its author's fault
+   * @throws what the sink throws
    * @throws the signal's reason
    */
   fetch(id: string, options: FetchOptions): Promise<void>
@@ -66,7 +67,7 @@ class Client implements BlobClient {
       }
     } catch (error) {
       await progress.sink?.discard()
-      throw error
+      throw error instanceof SinkError ? error.cause : error
     }
   }
 

@@ -153,7 +153,7 @@ class Mailbox implements FoundingServer {
     seat.conversation = null
     if (this.stage !== 'open') return
     this.seats.delete(toHex(seat.acceptance.peer))
-    void this.tellAll()
+    this.tellAll().catch((error) => this.fail(error))
   }
 
   private async tellAll(): Promise<void> {

@@ -111,8 +111,8 @@ class SimulatedWork extends EngineWork {
     return super.prune(job)
   }
 
-  override async writeModel(merged: ReadonlyMap<number, string>, out: string): Promise<void> {
-    if (this.writes) await super.writeModel(merged, out)
+  override async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {
+    if (this.writes) await super.writeModel(merged, out, signal)
     else await mkdir(out)
   }
 }

@@ -60,9 +60,16 @@ export class Engine implements AsyncDisposable {
       if (name === 'write') await this.compute.rest()
       const lane = new Lane(this.threads)
       this.open.add(lane)
+      // These look at no signal while they work; their worker is nobody else's, so it can be ended.
+      const { signal } = options
+      const end = () => void lane.close()
+      signal?.addEventListener('abort', end, { once: true })
       try {
         return await lane.run(name, args, options)
+      } catch (error) {
+        throw signal?.aborted ? signal.reason : error
       } finally {
+        signal?.removeEventListener('abort', end)
         this.open.delete(lane)
         await lane.close()
       }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { PeerEvent } from '../../peers/events.ts'
 import { type FoundInit, found, type JoinInit, join } from '../../peers/peer.ts'
 import type { PruneJob } from '../../peers/work.ts'
 import { parseInvitation } from '../../protocols/invitation.ts'
+import { endingOf } from '../../scripts/terminal/refusal.ts'
 import { InputError } from '../../src/errors.ts'
 import { MatrixWork, TARGET } from './matrices.ts'
 import { LOOPBACK, temporaryDirectory } from './support.ts'
@@ -98,16 +99,43 @@ test('without a federation nothing is left where nobody has asked for it', async
   assert.deepEqual(await readdir(root), [])
 })
 
-test('an engine that breaks ends its peer with what broke it', async (context) => {
-  const { found, join, stop } = await scene(context, 2)
-  class Broken extends MatrixWork {
-    override async prune(): Promise<void> {
+for (const job of ['prune', 'validate', 'merge', 'writeModel'] as const) {
+  test(`an engine that breaks in ${job} ends its peer with what broke it`, async (context) => {
+    const { found, join, stop } = await scene(context, 2)
+    const work = new MatrixWork(BLOCKS, 1)
+    work[job] = async () => {
       throw new InputError({ code: 'BROKEN', what: 'the text is on fire', hint: 'Call for help.' })
     }
+    const founding = later(found())
+    const prepare = async () => ({ site: 'broken', capacity: 1_000_000, work })
+    const refusal = await join(1, { prepare }).catch((error: unknown) => error)
+    assert.deepEqual(endingOf(refusal), { exit: 3, text: 'coppice: the text is on fire\nCall for help.\n' })
+    stop.abort(new Error('over'))
+    await assert.rejects(founding, /over/)
+  })
+}
+
+test('a disk that takes nothing more ends its peer with a refusal, not with a bug', async (context) => {
+  const { found, join, root, stop } = await scene(context, 2)
+  class Lost extends MatrixWork {
+    override async prune({ signal }: PruneJob): Promise<void> {
+      await rm(joinPath(root, '1', 'data', 'blobs'), { recursive: true })
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
   }
-  const founding = later(found())
-  const prepare = async () => ({ site: 'broken', capacity: 1_000_000, work: new Broken(BLOCKS, 1) })
-  await assert.rejects(join(1, { prepare }), { code: 'BROKEN', exit: 3 })
+  const gate = Promise.withResolvers<void>()
+  class Waiting extends MatrixWork {
+    override async prune(job: PruneJob): Promise<void> {
+      await gate.promise
+      await super.prune(job)
+    }
+  }
+  const founding = later(found({ work: new Waiting(BLOCKS, 0) }))
+  const prepare = async () => ({ site: 'full', capacity: 1_000_000, work: new Lost(BLOCKS, 1) })
+  const onEvent = ({ type }: PeerEvent) => {
+    if (type === 'neighbours') gate.resolve()
+  }
+  await assert.rejects(join(1, { prepare, onEvent }), { code: 'OUTPUT_UNWRITABLE', exit: 8 })
   stop.abort(new Error('over'))
   await assert.rejects(founding, /over/)
 })
