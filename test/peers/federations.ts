@@ -26,12 +26,21 @@ interface Scene {
   keepMerges?: boolean
   clock?: Clock
   onNode?(node: PeerNode): void
+  /** What a member computes with; default: a MatrixWork. */
+  work?(member: number): MatrixWork
 }
 
 export interface Outcome {
   results: PeerResult[]
   works: MatrixWork[]
   events: PeerEvent[][]
+}
+
+export interface Running extends Omit<Outcome, 'results'> {
+  /** By member; each may fail by itself. */
+  peers: Array<Promise<PeerResult>>
+  /** Peer i has OUT at ROOT/i, DATA at ROOT/i/data. */
+  root: string
 }
 
 function offerOf(members: number, fields: Partial<Offer> = {}) {
@@ -52,10 +61,16 @@ function offerOf(members: number, fields: Partial<Offer> = {}) {
 
 /** Founds and runs a federation of real peers on loopback, until all have ended. */
 export async function federation(context: TestContext, scene: Scene): Promise<Outcome> {
+  const { peers, works, events } = await startFederation(context, scene)
+  return { results: await Promise.all(peers), works, events }
+}
+
+/** Starts the peers of a federation on loopback. */
+export async function startFederation(context: TestContext, scene: Scene): Promise<Running> {
   const { members, topology, capacities = [] } = scene
   const signal = AbortSignal.timeout(60_000)
   const root = await temporaryDirectory(context)
-  const works = Array.from({ length: members }, (_, i) => new MatrixWork(BLOCKS, i))
+  const works = Array.from({ length: members }, (_, i) => scene.work?.(i) ?? new MatrixWork(BLOCKS, i))
   const events: PeerEvent[][] = works.map(() => [])
   /** By peer: the line by which others join through it. */
   const lines = works.map(() => Promise.withResolvers<string>())
@@ -85,7 +100,7 @@ export async function federation(context: TestContext, scene: Scene): Promise<Ou
     const line = await lines[topology === 'line' ? i - 1 : 0].promise
     return join({ ...(await initOf(i)), invitation: parseInvitation(line), prepare: async () => siteOf(i) })
   })
-  return { results: await Promise.all([founding, ...joining]), works, events }
+  return { peers: [founding, ...joining], works, events, root }
 }
 
 export function assertOneRoot({ results }: Outcome): void {

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { systemClock } from '../../peers/clock.ts'
+import type { MergedBlockReport, MergeJob, PruneJob } from '../../peers/work.ts'
+import { toHex } from '../../protocols/encoding.ts'
+import { decodeSignedPlan } from '../../protocols/plan.ts'
+import { certificateFault, decodeCertificate } from '../../protocols/round/certificate.ts'
+import type { Clock } from '../../protocols/stream/time.ts'
+import { mergedRoot } from '../../src/merge/roots.ts'
+import { assertOneRoot, BLOCKS, federation, startFederation } from './federations.ts'
+import { MatrixWork } from './matrices.ts'
+
+/** Its arithmetic is another one: one block merges to another root. */
+class Deviant extends MatrixWork {
+  override async merge(job: MergeJob): Promise<MergedBlockReport> {
+    const report = await super.merge(job)
+    return job.block === 3 ? { ...report, root: report.root.map((byte) => byte ^ 1) } : report
+  }
+}
+
+/** The others serve a minute for the one that has left: here three seconds. */
+const fast: Clock = { ...systemClock, pause: (ms, signal) => systemClock.pause(ms / 20, signal) }
+
+for (const deviant of [0, 2]) {
+  test(`a peer that merges to another root stops with exit 7 and keeps what shows it (${deviant})`, async (context) => {
+    const work = (member: number) => new (member === deviant ? Deviant : MatrixWork)(BLOCKS, member)
+    const scene = { members: 4, topology: 'mesh', work, clock: fast } as const
+    const { peers, root, works } = await startFederation(context, scene)
+    const ended = await Promise.allSettled(peers)
+    const others = ended.flatMap((end) => (end.status === 'fulfilled' ? end.value : []))
+    const refusals = ended.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))
+    assert.equal(others.length, 3, String(refusals))
+    assertOneRoot({ results: others, works, events: [] })
+    const data = join(root, String(deviant), 'data')
+    const [refusal] = refusals
+    assert.equal(refusal.code, 'DIVERGED')
+    assert.equal(refusal.exit, 7)
+    assert.ok(refusal.hint.includes(data), refusal.hint)
+    assert.ok(refusal.message.includes(others[0].root), refusal.message)
+    assert.deepEqual(await readdir(join(root, String(deviant))), ['data'], 'no model is written')
+
+    // The bundle: a quorum's signatures over a root, what it was merged from, and what this peer made of it.
+    const { plan } = decodeSignedPlan(await readFile(join(data, 'plan.cbor')))
+    const certificate = decodeCertificate(await readFile(join(data, 'certificates', '1.cbor')))
+    assert.equal(certificateFault(plan, certificate), null)
+    const { entries, merged } = certificate.value
+    assert.equal(merged, others[0].root)
+    const [key] = await readdir(join(data, 'merges'))
+    const again: Uint8Array[] = []
+    for (let block = 0; block < BLOCKS; block++) {
+      const own = entries.filter((entry) => entry.block === block)
+      const files = own.map((entry) => join(data, 'blobs', entry.root))
+      const out = join(root, `again-${block}`)
+      again.push((await new MatrixWork(BLOCKS, 9).merge({ block, files, out, previous: null })).root)
+      await readFile(join(data, 'merges', key, String(block)))
+    }
+    assert.equal(toHex(mergedRoot(again)), merged)
+  })
+}
+
+/** Numbers 0 to count - 1 in an order that the seed decides. */
+function shuffled(seed: number, count: number): number[] {
+  let state = seed
+  const random = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+  return Array.from({ length: count }, (_, i) => ({ i, order: random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ i }) => i)
+}
+
+const MEMBERS = 4
+/** Between two arrivals. */
+const STEP_MS = 60
+
+test('whatever the order in which contributions arrive, there is one root', async (context) => {
+  const arrivals: string[] = []
+  const roots = new Set<string>()
+  for (const seed of [1, 2, 3]) {
+    const turns = shuffled(seed, MEMBERS)
+    const order: number[] = []
+    class Late extends MatrixWork {
+      private readonly member: number
+
+      constructor(member: number) {
+        super(BLOCKS, member)
+        this.member = member
+      }
+
+      override async prune(job: PruneJob): Promise<void> {
+        await systemClock.pause(STEP_MS * turns[this.member], job.signal)
+        await super.prune(job)
+        order.push(this.member)
+      }
+
+      /** Checks take as long as they like, so that members hold things in different orders. */
+      override async validate(block: number, file: string): Promise<string | null> {
+        const turn = shuffled(seed * MEMBERS + this.member, BLOCKS)[block]
+        await systemClock.pause((STEP_MS / BLOCKS) * turn, AbortSignal.timeout(10_000))
+        return super.validate(block, file)
+      }
+    }
+    const outcome = await federation(context, { members: MEMBERS, topology: 'mesh', work: (i) => new Late(i) })
+    assertOneRoot(outcome)
+    assert.equal(outcome.results[0].rounds[0].contributions, MEMBERS * BLOCKS)
+    arrivals.push(order.join())
+    roots.add(outcome.results[0].root)
+  }
+  assert.equal(new Set(arrivals).size, 3, arrivals.join(' '))
+  assert.equal(roots.size, 1)
+})
