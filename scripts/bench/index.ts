@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 
 const [name, ...args] = process.argv.slice(2)
 const names = readdirSync(import.meta.dirname)
-  .filter((file) => file !== 'index.ts')
+  .filter((file) => file.endsWith('.ts') && file !== 'index.ts')
   .map((file) => file.replace(/\.ts$/, ''))
 
 if (name === undefined || !names.includes(name)) {
