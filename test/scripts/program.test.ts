@@ -41,7 +41,7 @@ describe('the command line', () => {
       ],
       peer: ['--members', ...site, ...windows, '--capacity', ...plan, ...network, '--data', '--out', '--json'],
       join: [...site, '--capacity', ...network, '--no-listen', '--data', '--out', '--json'],
-      prune: [...site, ...windows, ...pruner, ...evaluation, '--out', '--json'],
+      prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
       inspect: ['--model', '--contribution', '--certificate', '--json'],
       verify: ['--model', '--json'],

@@ -41,3 +41,30 @@ test('two sites in one working directory end with one root, and their results li
   assert.equal(verified.exit, 0, verified.stderr)
   assert.equal(JSON.parse(verified.stdout).root, reports[0].root)
 })
+
+test('Ctrl-C stops a founder that waits, and leaves nothing', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const founder = new SiteProcess(context, directory, 'peer', '--members', '2', '--pruner', 'magnitude')
+  await founder.invitation()
+  const { exit, stderr } = await founder.stop('SIGINT')
+  assert.equal(exit, 130, stderr)
+  assert.match(stderr, /coppice: stopped by SIGINT\n$/)
+  assert.deepEqual(readdirSync(directory), [])
+})
+
+test('signals stop sites in the middle of a round, and no model is half-written', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const [a, b] = [siteText(directory, 0), siteText(directory, 1)]
+  const founder = new SiteProcess(context, directory, 'peer', '--members', '2', '--text', a, ...PLAN)
+  const joiner = new SiteProcess(context, directory, 'join', await founder.invitation(), '--text', b)
+  await joiner.said('stderr', /^All have signed/m)
+  const ended = [await joiner.stop('SIGINT'), await founder.stop('SIGTERM')]
+  assert.deepEqual(
+    ended.map(({ exit }) => exit),
+    [130, 143],
+    ended.map(({ stderr }) => stderr).join('\n'),
+  )
+  for (const name of readdirSync(join(directory, 'coppice-out'))) {
+    assert.deepEqual(readdirSync(join(directory, 'coppice-out', name)), ['data'])
+  }
+})

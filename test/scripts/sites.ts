@@ -28,14 +28,26 @@ export class SiteProcess {
     this.ended = once(child, 'close').then(([exit]) => ({ exit, ...this.texts }))
   }
 
-  /** The line to paste, without the program's name. */
+  /** The address of the line to paste. */
   async invitation(): Promise<string> {
+    const [, address] = await this.said('stdout', /^npx coppice join (\S+)$/m)
+    return address
+  }
+
+  /** Resolves when it has written this. */
+  async said(stream: 'stdout' | 'stderr', wanted: RegExp): Promise<RegExpExecArray> {
     for (;;) {
-      const line = /^npx coppice join (\S+)$/m.exec(this.texts.stdout)
-      if (line !== null) return line[1]
-      const over = await Promise.race([once(this.child.stdout, 'data').then(() => false), this.ended])
-      if (over) throw new Error(`no invitation: ${this.texts.stderr}`)
+      const match = wanted.exec(this.texts[stream])
+      if (match !== null) return match
+      const over = await Promise.race([once(this.child[stream], 'data').then(() => false), this.ended])
+      if (over) throw new Error(`not said: ${wanted}\n${this.texts.stderr}`)
     }
+  }
+
+  /** Sends a signal and waits for the end. */
+  stop(signal: NodeJS.Signals): Promise<Ended> {
+    this.child.kill(signal)
+    return this.ended
   }
 }
 

@@ -36,8 +36,18 @@ describe('a terminal', () => {
     time.now = 5000
     it.progress('pruning', 3, 9)
     it.progress('pruning', 9, 9)
+    it.progress('writing') // too soon for what cannot be counted
+    time.now = 10_000
     it.progress('writing')
     assert.equal(stderr.text, 'pruning: 1 of 9\npruning: 3 of 9\npruning: 9 of 9\nwriting\n')
+  })
+
+  it('leaves a refusal that comes at once alone where nobody watches', () => {
+    const { terminal: it, stderr, time } = terminal()
+    it.progress('reading')
+    time.now = 4999
+    it.progress('hashing')
+    assert.equal(stderr.text, '')
   })
 
   it('redraws one line on a terminal, and wipes it before anything else', () => {
