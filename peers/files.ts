@@ -1,6 +1,6 @@
 /** Small duties of everything that writes: durable files, and refusals in the words of a user. */
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OutputError } from '../src/errors.ts'
 
@@ -19,13 +19,35 @@ export function unwritable(path: string, error: unknown): OutputError {
   })
 }
 
-/** Makes a directory and its parents; returns the outermost that was not there. @throws {OutputError} it cannot be made */
+/**
+ * Makes a directory and its parents; returns the outermost that was not there. Not by mkdir's own `recursive`: where
+ * nothing can be made (/proc) that tries again for ever.
+ * @throws {OutputError} it cannot be made
+ */
 export async function makeDirectory(path: string): Promise<string | undefined> {
   try {
-    return await mkdir(path, { recursive: true })
+    const missing: string[] = []
+    for (let at = path; !(await isDirectory(at)); at = dirname(at)) missing.unshift(at)
+    for (const directory of missing) {
+      await mkdir(directory).catch((error) => {
+        if (systemCode(error) !== 'EEXIST') throw error // another process was faster
+      })
+    }
+    return missing[0]
   } catch (error) {
     throw unwritable(path, error)
   }
+}
+
+/** Whether it is there; false also where nothing is. @throws it is something else */
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    if ((await stat(path)).isDirectory()) return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+  throw Object.assign(new Error(`${path} is no directory`), { code: 'ENOTDIR' })
 }
 
 /** Makes the names in a directory survive a power cut; directories cannot be synced on every system. */

@@ -180,6 +180,12 @@ test('an output directory may hold the data directory and nothing else', async (
   await assert.rejects(PeerDirectories.open({ out: join(root, 'file'), data: root }), { exit: 8 })
 })
 
+const LINUX = process.platform === 'linux'
+
+test('where nothing can be made is a refusal', { skip: !LINUX && 'needs /proc' }, async () => {
+  await assert.rejects(PeerDirectories.open({ parent: '/proc/coppice/out' }), { code: 'OUTPUT_UNWRITABLE', exit: 8 })
+})
+
 test('directories take the name of the federation once it has one', async (context) => {
   const parent = join(await temporaryDirectory(context), 'coppice-out')
   const peers = await Promise.all([1, 2, 3].map(() => PeerDirectories.open({ parent })))
