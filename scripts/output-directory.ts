@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { unwritable } from '../peers/files.ts'
+import { makeDirectory, unwritable } from '../peers/files.ts'
 import { assertFree, claimDirectory, removeEmpty } from '../peers/free-directory.ts'
+import { REPORT_FILE, sealedReport } from './report/sealed.ts'
 
 /** In the current directory: where results go if --out says nothing, each in a directory of its federation's name. */
 export const DEFAULT_PARENT = 'coppice-out'
@@ -38,7 +39,7 @@ export class OutputDirectory implements AsyncDisposable {
 
   /** @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE */
   static async reserve(path: string): Promise<OutputDirectory> {
-    const made = await attempt(path, () => mkdir(path, { recursive: true }))
+    const made = await makeDirectory(path)
     await assertFree(path)
     const directory = new OutputDirectory(path, made)
     try {
@@ -85,10 +86,10 @@ export class OutputDirectory implements AsyncDisposable {
   }
 }
 
-/** Writes a report for people and programs alike: JSON with line breaks. @throws {OutputError} OUTPUT_UNWRITABLE */
+/** Writes report.json. @throws {OutputError} OUTPUT_UNWRITABLE */
 export async function writeReport(directory: string, report: object): Promise<void> {
-  const path = join(directory, 'report.json')
-  await attempt(path, () => writeFile(path, `${JSON.stringify(report, null, 2)}\n`))
+  const path = join(directory, REPORT_FILE)
+  await attempt(path, () => writeFile(path, sealedReport(report)))
 }
 
 async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {

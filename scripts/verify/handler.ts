@@ -1,11 +1,13 @@
 /** What `coppice verify` does: finds the base model that the plan names, then leaves the rest to peers/verify.ts. */
-
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { readSignedPlan, type Verified, verifyDirectory } from '../../peers/verify.ts'
 import { toHex } from '../../protocols/encoding.ts'
 import { Engine } from '../../src/engine/engine.ts'
-import { UsageError } from '../../src/errors.ts'
+import { DivergedError, UsageError } from '../../src/errors.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
 import type { Run } from '../program.ts'
+import { REPORT_FILE, reportFault } from '../report/sealed.ts'
 import { counted } from '../terminal/numbers.ts'
 import { labelled } from '../work/engine.ts'
 import type { VerifyOptions } from './index.ts'
@@ -31,6 +33,7 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
     signal: run.signal,
     onProgress: (done, total) => run.terminal.progress('Merging again', done, total),
   })
+  checkReport(join(directory, REPORT_FILE), verified)
   run.terminal.say(
     [
       `Verified: ${counted(verified.rounds, 'round')}, ${counted(verified.signatures, 'signature')}, ` +
@@ -39,4 +42,16 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
     ].join('\n'),
   )
   return verified
+}
+
+/** A report proves nothing, so it may be missing; one that is there must be whole and say what was found. */
+function checkReport(path: string, verified: Verified): void {
+  if (!existsSync(path)) return
+  const fault = reportFault(readFileSync(path, 'utf8'), verified)
+  if (fault === null) return
+  throw new DivergedError({
+    code: 'VERIFY_FAILED',
+    what: `not verified: ${path} ${fault}`,
+    hint: 'Plan, certificates, contributions and model did verify: fetch the report again, or remove it.',
+  })
 }

@@ -5,8 +5,8 @@ import { describe, it } from 'node:test'
 import { REFUSALS } from '../../protocols/founding/messages.ts'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
 
-/** A code where it is given to an error: `code: 'X'` in a refusal, `code = 'X'` in a class. */
-const GIVEN = /\bcode(?:: | = )'([A-Z][A-Z0-9_]+)'/g
+/** A code where it is given to an error: `code: 'X'` in a refusal, `code = 'X'` in a class. Not the system's own. */
+const GIVEN = /\bcode(?:: | = )'(?!E[A-Z]+')([A-Z][A-Z0-9_]+)'/g
 /** The answers of a founder, of which protocols/founding/errors.ts makes codes. `failed` is no refusal (exit 6). */
 const FROM_FOUNDER = REFUSALS.filter((reason) => reason !== 'failed').map((reason) => `REFUSED_${reason.toUpperCase()}`)
 

@@ -81,7 +81,9 @@ describe('a simulation of four sites', () => {
   it('ends with one root at all sites and the report that is promised', () => {
     assert.equal(ended.exit, 0, ended.stderr)
     const report = reportOf(ended)
-    assert.deepEqual(report, JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
+    const { digest, ...kept } = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))
+    assert.match(digest, /^[0-9a-f]{64}$/)
+    assert.deepEqual(kept, report)
     const { peers, plan, result, rounds, perplexity } = report
     assert.deepEqual([...new Set(peers.map(({ root }) => root))], [result.root])
     assert.deepEqual(
@@ -121,7 +123,14 @@ describe('a simulation of four sites', () => {
     assert.deepEqual(verified, { federation: plan.id, rounds: 2, root, ok: true })
   })
 
-  for (const file of ['plan.cbor', 'certificates/1.cbor', 'certificates/2.cbor', 'contributions/*', 'model/*']) {
+  for (const file of [
+    'plan.cbor',
+    'certificates/1.cbor',
+    'certificates/2.cbor',
+    'contributions/*',
+    'model/*',
+    'report.json',
+  ]) {
     it(`does not verify with a flipped bit in ${file}`, async () => {
       const copy = join(directory, 'copy')
       cpSync(out, copy, { recursive: true })
