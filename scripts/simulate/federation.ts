@@ -102,7 +102,9 @@ export class SimulatedFederation implements AsyncDisposable {
   private foundedPlan: Plan | undefined
   private difference = Number.NaN
   private events: RunEvents | undefined
-  /** What the founder's rounds are followed by, one after the other. */
+  /** How many of the founder's rounds are followed. */
+  private following = 0
+  /** What they are followed by, one after the other. */
   private followed: Promise<void> = Promise.resolve()
 
   constructor(init: FoundInit) {
@@ -207,11 +209,21 @@ export class SimulatedFederation implements AsyncDisposable {
       this.events?.onProgress(`Round ${event.round}: ${name} prunes`, event.done, event.total)
     } else if (event.type === 'round') {
       site.rounds.push(event.round)
-      if (index === 0) this.follow(event.round)
+      this.followTold()
     } else if (event.type === 'founded' && index === 0) {
       this.founding.resolve(decodePlan(event.plan, this.secret))
     } else if (event.type === 'written') {
       this.difference = event.difference
+    }
+  }
+
+  /** A round is followed once every site has told of it, or of a later one: its bytes are then what they stay. */
+  private followTold(): void {
+    const told = Math.min(...this.sites.map(({ rounds }) => rounds.at(-1)?.round ?? 0))
+    for (const round of this.sites[0].rounds.slice(this.following)) {
+      if (round.round > told) return
+      this.following++
+      this.follow(round)
     }
   }
 
@@ -228,7 +240,7 @@ export class SimulatedFederation implements AsyncDisposable {
     return { round, contributions, uncovered, maskChange: moved / bits, certificate, bytes }
   }
 
-  /** What all sites have written to sockets by the end of a round, as far as they have told. */
+  /** What all sites have written to sockets by the end of a round. */
   private sentUntil(round: number): number {
     return this.sites.reduce(
       (sum, { rounds }) => sum + (rounds.findLast((report) => report.round <= round)?.sentBytes ?? 0),
