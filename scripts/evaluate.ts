@@ -40,7 +40,7 @@ export function defineEvaluate(program: Command, start: Start): void {
     .command('evaluate')
     .summary('perplexity of a model')
     .description('Measures perplexity of a model on each of some texts.')
-    .option('--model <dir>', 'directory of the model', notEmpty('--model', 'a directory'))
+    .option('--model <dir>', 'directory of the model (required)', notEmpty('--model', 'a directory'))
   addJsonOption(addTextOptions(command).addOption(windowOption()).addOption(evalTokensOption()))
   addHelp(command, ['coppice evaluate --model pruned --text test.txt --window 256'], ['input'])
   command.action((raw: RawEvaluate) => {

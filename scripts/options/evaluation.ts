@@ -22,9 +22,12 @@ export interface RawEvaluation {
   evalWindow?: number
 }
 
-export function addEvaluationOptions(command: Command): Command {
+const TEXTS = 'texts to measure perplexity on'
+
+/** @param otherwise - what is evaluated where no text is given */
+export function addEvaluationOptions(command: Command, otherwise?: string): Command {
   return command
-    .option('--eval <file...>', 'texts to measure perplexity on')
+    .option('--eval <file...>', otherwise === undefined ? TEXTS : `${TEXTS} (default: ${otherwise})`)
     .addOption(evalTokensOption())
     .addOption(
       new Option('--eval-window <n>', 'tokens a window of these texts (default: as --window)').argParser(

@@ -50,7 +50,7 @@ export interface RawPlan extends RawPruner {
 
 /** @param required - whether the user must choose: then no defaults are named */
 export function addPrunerOptions(command: Command, required: boolean): Command {
-  const byDefault = (value: string) => (required ? '' : ` (default: ${value})`)
+  const byDefault = (value: string) => (required ? ' (required)' : ` (default: ${value})`)
   return command
     .addOption(
       new Option('--pruner <name>', `${PRUNERS.join(', ')}${byDefault(DEFAULT_PRUNER)}`).argParser(
@@ -58,23 +58,26 @@ export function addPrunerOptions(command: Command, required: boolean): Command {
       ),
     )
     .addOption(
-      new Option('--sparsity <share>', `share of the weights that become zero${byDefault('0.5')}`).argParser(
-        share('--sparsity', SPARSITY),
-      ),
+      new Option(
+        '--sparsity <share>',
+        `share of each layer's weights that become zero${required ? ' (required, or --pattern)' : byDefault('0.5')}`,
+      ).argParser(share('--sparsity', SPARSITY)),
     )
     .addOption(
-      new Option('--pattern <n:m>', 'instead: n zeros among every m weights of a row, such as 2:4').argParser(
-        pattern('--pattern', MAX_PATTERN),
-      ),
+      new Option(
+        '--pattern <n:m>',
+        'instead of --sparsity: n zeros among every m weights of a row, such as 2:4',
+      ).argParser(pattern('--pattern', MAX_PATTERN)),
     )
 }
 
 export function addPlanOptions(command: Command): Command {
   return addPrunerOptions(command, false)
     .addOption(
-      new Option('--rounds <n>', `rounds at most (default: ${DEFAULT_ROUNDS})`).argParser(
-        wholeNumber('--rounds', 1, MAX_ROUNDS),
-      ),
+      new Option(
+        '--rounds <n>',
+        `rounds at most (default: ${DEFAULT_ROUNDS}; with --until-change ${MOST_ROUNDS_UNTIL_CHANGE})`,
+      ).argParser(wholeNumber('--rounds', 1, MAX_ROUNDS)),
     )
     .addOption(
       new Option('--sample <share>', 'share of the blocks that a site prunes a round (default: 1)').argParser(
@@ -87,9 +90,10 @@ export function addPlanOptions(command: Command): Command {
       ),
     )
     .addOption(
-      new Option('--round-timeout <seconds>', 'how long a round waits for stragglers after a quorum').argParser(
-        seconds('--round-timeout', MAX_ROUND_TIMEOUT_MS),
-      ),
+      new Option(
+        '--round-timeout <seconds>',
+        'how long a round waits for stragglers after a quorum (default: as long as that took, at least 30; in the last round four times that)',
+      ).argParser(seconds('--round-timeout', MAX_ROUND_TIMEOUT_MS)),
     )
 }
 

@@ -47,10 +47,17 @@ export function addModelOption(command: Command): Command {
   )
 }
 
-export function addTextOptions(command: Command): Command {
+const TEXTS = 'UTF-8: .txt files, or .jsonl files with the key "text"'
+
+/** @param otherwise - what is taken where no text is given */
+export function addTextOptions(command: Command, otherwise?: string): Command {
   return command
-    .option('--text <file...>', '.txt files, or .jsonl files with the key "text"')
-    .option('--separator <string>', 'what stands between documents of a text', notEmpty('--separator', 'a string'))
+    .option('--text <file...>', otherwise === undefined ? TEXTS : `${TEXTS} (default: ${otherwise})`)
+    .option(
+      '--separator <string>',
+      'what stands between documents of a text (default: a .txt file is one document)',
+      notEmpty('--separator', 'a string'),
+    )
 }
 
 export function addWindowOptions(command: Command): Command {
@@ -71,13 +78,11 @@ export function windowOption(): Option {
 }
 
 /** Of one site; `simulate` takes a list instead. */
-export function addCapacityOption(command: Command): Command {
-  return command.addOption(
-    new Option(
-      '--capacity <share>',
-      'share of the blocks this site prunes a round (default: as the plan says)',
-    ).argParser(share('--capacity', PROPER_SHARE)),
-  )
+export function addCapacityOption(
+  command: Command,
+  description = 'share of the blocks this site prunes a round (default: as the plan says)',
+): Command {
+  return command.addOption(new Option('--capacity <share>', description).argParser(share('--capacity', PROPER_SHARE)))
 }
 
 export function modelOptions({ model }: RawSite): ModelOptions {

@@ -11,6 +11,7 @@ import {
 import { addJsonOption, addOutOption, type RawOutput } from '../options/output.ts'
 import { addPrunerOptions, prunerOptions, type RawPruner } from '../options/plan.ts'
 import {
+  addCapacityOption,
   addModelOption,
   addTextOptions,
   addWindowOptions,
@@ -37,14 +38,16 @@ export interface PruneOptions extends ModelOptions, TextOptions, WindowOptions {
 
 type RawPrune = RawSite & RawPruner & RawEvaluation & RawOutput
 
+const CAPACITY_HELP = 'as for peer and join; no effect here, where one site prunes all blocks'
+
 export function definePrune(program: Command, start: Start): void {
   const command = program
     .command('prune')
     .summary('prune a model on one site alone')
     .description('Prunes a model on one text, without any federation, and writes a model of the same form.')
-  addWindowOptions(addTextOptions(addModelOption(command)))
+  addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))), CAPACITY_HELP)
   addEvaluationOptions(addPrunerOptions(command, true))
-  addJsonOption(addOutOption(command, 'where the pruned model goes; empty or absent'))
+  addJsonOption(addOutOption(command, 'where the pruned model goes; empty or absent (required)'))
   addHelp(
     command,
     ['coppice prune --model base --text mine.txt --pruner sparsegpt --sparsity 0.5 --eval test.txt --out pruned'],

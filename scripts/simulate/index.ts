@@ -72,14 +72,18 @@ export function defineSimulate(program: Command, start: Start): void {
       ),
     )
     .addOption(
-      new Option('--seed <n>', 'keys and secret follow from it (default: 0)').argParser(wholeNumber('--seed', 0)),
+      new Option(
+        '--seed <n>',
+        'keys and secret follow from it: the same command gives the same root (default: 0)',
+      ).argParser(wholeNumber('--seed', 0)),
     )
-  addWindowOptions(addTextOptions(addModelOption(command))).addOption(
-    new Option('--capacity <shares>', 'share of the blocks a site prunes a round, one a peer: 1,0.5,0.25').argParser(
-      shares('--capacity', PROPER_SHARE),
-    ),
+  addWindowOptions(addTextOptions(addModelOption(command), 'four of its own with the embedded model')).addOption(
+    new Option(
+      '--capacity <shares>',
+      'share of the blocks a site prunes a round, one a peer, as in 1,0.5,0.25 (default: --sample)',
+    ).argParser(shares('--capacity', PROPER_SHARE)),
   )
-  addEvaluationOptions(addPlanOptions(command))
+  addEvaluationOptions(addPlanOptions(command), 'windows of each --text that are kept out')
     .addOption(
       new Option('--topology <name>', `who can reach whom: ${TOPOLOGIES.join(', ')} (default: mesh)`).argParser(
         oneOf('--topology', TOPOLOGIES),
@@ -91,15 +95,15 @@ export function defineSimulate(program: Command, start: Start): void {
         `${BASELINES.join(',')} or none (default: both up to ${MOST_PEERS_WITH_BASELINES} peers)`,
       ).argParser(someOf('--baselines', BASELINES, 'none')),
     )
-    .option('--processes', 'one process a peer')
+    .option('--processes', 'one process a peer, instead of all in one')
   addJsonOption(addOutOption(command, 'where results go; empty or absent (default: coppice-out/ID)'))
   addHelp(
     command,
     [
-      'coppice simulate --pruner wanda',
+      'coppice simulate --pruner wanda --sparsity 0.6',
       'coppice simulate --peers 3 --model base --text hospital.txt court.txt school.txt --eval test.txt',
     ],
-    ['input', 'noAgreement', 'diverged', 'output'],
+    ['input', 'network', 'noAgreement', 'diverged', 'output'],
   )
   command.action((raw: RawSimulate) => {
     const options = simulateOptions(raw)

@@ -5,9 +5,9 @@ import { EXIT } from '../../src/errors.ts'
 const MEANINGS: Record<keyof typeof EXIT, string> = {
   done: 'done',
   bug: 'a bug',
-  usage: 'usage',
-  input: 'a model or text is missing, unreadable, unsupported or too short',
-  refused: 'refused by the federation',
+  usage: 'usage: an option is unknown, missing or wrong',
+  input: 'input: a file is missing, unreadable, unsupported, or a text is too short',
+  refused: 'refused by the federation: model, plan, version, invitation, or it is full',
   network: 'the network: nobody there, or the port is in use',
   noAgreement: 'no agreement in time',
   diverged: 'diverged or not verified',

@@ -29,7 +29,11 @@ export function defineVerify(program: Command, start: Start): void {
     .argument('<dir>', 'the output directory of a peer')
     .option('--model <base>', 'the base model (default: the embedded one)', notEmpty('--model', 'a directory'))
   addJsonOption(command)
-  addHelp(command, ['coppice verify coppice-out/0a1b2c3d --model base'], ['input', 'diverged'])
+  addHelp(
+    command,
+    ['coppice verify coppice-out/0a1b2c3d', 'coppice verify coppice-out/0a1b2c3d --model base'],
+    ['input', 'diverged'],
+  )
   command.action((directory: string, raw: RawVerify) =>
     start(raw.json === true, (run) => verify(verifyOptions(directory, raw), run)),
   )
