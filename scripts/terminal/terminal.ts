@@ -34,6 +34,8 @@ export class Terminal {
   private readonly now: () => number
   private readonly live: boolean
   private drawn = false
+  /** When progress was last written, at first when this was made. */
+  private spoke: number
   /** When each label was last written; several peers take turns. */
   private readonly written = new Map<string, number>()
 
@@ -43,6 +45,7 @@ export class Terminal {
     this.json = json
     this.now = now
     this.live = stderr.isTTY === true
+    this.spoke = now()
   }
 
   /** Says nothing, for work whose progress would come before what must come first. */
@@ -64,13 +67,18 @@ export class Terminal {
     this.stderr.write(`${text}\n`)
   }
 
-  /** What is being done and how far it is. @param total - 0: unknown */
+  /**
+   * What is being done and how far it is. In a log file, what cannot be counted has a line only after a silence: a refusal
+   * that comes at once then stands alone.
+   * @param total - 0: unknown
+   */
   progress(label: string, done = 0, total = 0): void {
     const at = this.now()
-    const last = this.written.get(label)
+    const last = this.written.get(label) ?? (this.live || total > 0 ? undefined : this.spoke)
     const complete = total > 0 && done >= total
     if (last !== undefined && !complete && at - last < (this.live ? REDRAW_MS : LOG_MS)) return
     this.written.set(label, at)
+    this.spoke = at
     if (!this.live) {
       this.stderr.write(total > 0 ? `${label}: ${done} of ${total}\n` : `${label}\n`)
       return

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -9,6 +9,13 @@ import { PACKAGE_ROOT, VERSION } from '../../scripts/paths.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
+
+const text = join(directory, 'text.txt')
+writeFileSync(text, 'A wood is cut back, and grows again. '.repeat(2000))
+const commands = [
+  ['simulate', '--windows', '4'],
+  ['prune', '--text', text, '--windows', '16', '--pruner', 'sparsegpt', '--sparsity', '0.5'],
+]
 
 /** A Node on this machine that is too old for the sources, and the Node that runs this test. */
 const old = oldNode()
@@ -30,13 +37,15 @@ for (const { name, path, skip } of nodes) {
       ['SIGINT', 130],
       ['SIGTERM', 143],
     ] as const) {
-      it(`ends with ${expected} on ${signal}, and leaves nothing half-written`, async () => {
-        const out = join(directory, `${name}-${signal}`)
-        const { code, stderr } = await run(path, ['simulate', '--windows', '4', '--out', out], signal)
-        assert.equal(code, expected, stderr)
-        assert.match(stderr, new RegExp(`coppice: stopped by ${signal}\n$`))
-        assert.ok(!existsSync(out))
-      })
+      for (const argv of commands) {
+        it(`ends ${argv[0]} with ${expected} on ${signal}, and leaves nothing half-written`, async () => {
+          const out = join(directory, `${name}-${argv[0]}-${signal}`)
+          const { code, stderr } = await run(path, [...argv, '--out', out], signal)
+          assert.equal(code, expected, stderr)
+          assert.match(stderr, new RegExp(`coppice: stopped by ${signal}\n$`))
+          assert.ok(!existsSync(out))
+        })
+      }
     }
   })
 }

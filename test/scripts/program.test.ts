@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { EMBEDDED_MODEL, VERSION } from '../../scripts/paths.ts'
+import { ModelProtoSchema } from '../../src/onnx/generated/onnx_pb.js'
 import { commandTable, coppice } from './command-line.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
@@ -22,7 +24,29 @@ const short = join(directory, 'short.txt')
 writeFileSync(short, 'Too short.')
 const full = join(directory, 'full')
 const broken = join(directory, 'broken')
+const garbled = modelWith('garbled', () => Buffer.from('no protobuf'))
+const truncated = modelWith('truncated', (bytes) => bytes.subarray(0, 5_000_000))
+const foreign = modelWith('foreign', withUnknownOperator)
 const invitation = `/ip4/127.0.0.1/tcp/1/p2p/12D3KooWBF45uaTQ64LfCKWo9viawpkj1w7C6JVEge69hzL3wF2m#${'ab'.repeat(32)}.${'cd'.repeat(16)}`
+
+/** The embedded model with another graph. */
+function modelWith(name: string, edit: (bytes: Buffer) => Uint8Array): string {
+  const path = join(directory, name)
+  cpSync(EMBEDDED_MODEL, path, { recursive: true })
+  const model = join(path, 'model.onnx')
+  const bytes = edit(readFileSync(model))
+  rmSync(model)
+  writeFileSync(model, bytes)
+  return path
+}
+
+function withUnknownOperator(bytes: Buffer): Uint8Array {
+  const model = fromBinary(ModelProtoSchema, bytes)
+  const node = model.graph?.node.find(({ opType }) => opType === 'Sigmoid')
+  assert.ok(node)
+  node.opType = 'Celu'
+  return toBinary(ModelProtoSchema, model)
+}
 
 const results = () => readdirSync(directory)
 
@@ -94,6 +118,7 @@ describe('the command line', () => {
     { argv: ['join', invitation, '--text', text, '--window', '64'], exit: 2, says: /--window stands in the plan/ },
     { argv: ['join', invitation], exit: 2, says: /--text is missing/ },
     { argv: ['join', invitation, '--text', text], exit: 5, says: /cannot be reached/ },
+    { argv: ['prune', '--text', text, '--pruner', 'wanda', '--capacity', '0'], exit: 2, says: /--capacity "0"/ },
     { argv: ['prune', '--text', text, '--sparsity', '0.5', '--out', full], exit: 2, says: /--pruner is missing/ },
     { argv: ['prune', '--text', text, '--pruner', 'wanda', '--out', full], exit: 2, says: /--sparsity is missing/ },
     { argv: ['prune', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5'], exit: 2, says: /--out is missing/ },
@@ -107,10 +132,32 @@ describe('the command line', () => {
     { argv: ['evaluate', '--model', EMBEDDED_MODEL, '--text', empty], exit: 3, says: /is empty/ },
     { argv: ['evaluate', '--model', EMBEDDED_MODEL, '--text', short], exit: 3, says: /short\.txt has \d+ tokens/ },
     { argv: ['simulate', '--text', short], exit: 3, says: /short has 0 windows, 131 are needed: 4 sites of 32, 3 for/ },
+    ...[garbled, truncated].flatMap((model) => [
+      { argv: ['evaluate', '--model', model, '--text', text], exit: 3, says: /is not a readable ONNX file/ },
+      {
+        argv: ['simulate', '--model', model, '--text', text, '--out', full],
+        exit: 3,
+        says: /not a readable ONNX file/,
+      },
+      { argv: ['inspect', '--model', model], exit: 3, says: /is not a readable ONNX file/ },
+    ]),
+    { argv: ['evaluate', '--model', foreign, '--text', text], exit: 3, says: /has the operator Celu .*not supported/ },
+    { argv: ['peer', '--members', '2', '--model', foreign, '--text', text], exit: 3, says: /has the operator Celu/ },
+    { argv: ['simulate', '--text', empty, '--out', full], exit: 3, says: /the text empty is empty/ },
+    { argv: ['peer', '--members', '2', '--text', short], exit: 3, says: /short\.txt has \d+ tokens/ },
     { argv: ['inspect', '--certificate', join(directory, 'no.cbor')], exit: 3, says: /cannot be read/ },
     { argv: ['inspect', '--certificate', text], exit: 3, says: /is no certificate/ },
     { argv: ['inspect', '--contribution', text], exit: 3, says: /is no contribution/ },
     { argv: ['verify', directory], exit: 3, says: /plan\.cbor is missing/ },
+    { argv: ['simulate', '--out', directory], exit: 8, says: /is not empty/ },
+    { argv: ['peer', '--members', '2', '--text', text, '--out', directory], exit: 8, says: /is not empty/ },
+    { argv: ['simulate', '--out', text], exit: 8, says: /cannot be written \(ENOTDIR\)/ },
+    {
+      // mkdir's own `recursive` never ends there
+      argv: ['simulate', '--out', '/proc/coppice/below'],
+      exit: 8,
+      says: /cannot be written \(E/,
+    },
     {
       argv: ['prune', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5', '--out', directory],
       exit: 8,
@@ -133,9 +180,8 @@ describe('the command line', () => {
       const before = results()
       const ended = await coppice(...argv)
       const lines = ended.stderr.split('\n')
-      const refusal = lines.slice(lines.findIndex((part) => part.startsWith('coppice: ')))
       assert.equal(ended.exit, exit, ended.stderr)
-      assert.equal(refusal.length, 3, ended.stderr) // the last is empty: a line end
+      assert.equal(lines.length, 3, ended.stderr) // the last is empty: a line end
       assert.match(ended.stderr, says)
       assert.doesNotMatch(ended.stderr, /^ {4}at /m)
       assert.equal(ended.stdout, '')
