@@ -1,13 +1,12 @@
 /**
- * The engine: everything that computes, in worker threads, so that the event loop only talks. Two workers with a queue
- * each: `compute` runs models (ONNX Runtime takes all cores by itself), `exact` hashes, validates and merges, so that a
- * merge does not wait behind a prune. Jobs that need much memory once get a worker of their own that ends with them.
+ * The engine: everything that computes, beside the event loop, which only talks. Queues with a worker each: `compute`
+ * runs models block by block (ONNX Runtime takes all cores by itself), `exact` hashes, validates and merges, so that a
+ * merge does not wait behind a prune. Tokenising and writing need much memory once: they get processes that end.
  */
-import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { refusalFromObject } from '../errors.ts'
 import type { JobEvent, JobName, Jobs } from './jobs.ts'
-import type { FromWorker, ToWorker } from './messages.ts'
+import type { FromWorker } from './messages.ts'
+import { type RunningWorker, startWorker, type WorkerKind } from './workers.ts'
 
 export interface JobOptions {
   signal?: AbortSignal
@@ -19,67 +18,47 @@ export interface EngineOptions {
   threads?: number
 }
 
-/** Jobs that run a model block by block. */
-const COMPUTE_JOBS: ReadonlySet<JobName> = new Set(['prune', 'evaluate'])
-/**
- * Jobs whose memory goes back when they end: a tokenizer leaves 200 MB of heap behind (measured, vocabulary of 49,152),
- * checking a written model loads it whole. The latter also wants the compute worker's memory back first.
- */
-const SINGLE_JOBS: ReadonlySet<JobName> = new Set(['tokenise', 'write'])
+type LaneName = 'text' | 'compute' | 'exact' | 'writing'
+
+/** The queue of each job; what is not named here is exact arithmetic and bytes. */
+const LANES: Partial<Record<JobName, LaneName>> = {
+  tokenise: 'text',
+  prune: 'compute',
+  evaluate: 'compute',
+  write: 'writing',
+}
 
 export class Engine implements AsyncDisposable {
-  private readonly threads: number
-  private readonly compute: Lane
-  private readonly exact: Lane
-  /** Single jobs, one after the other. */
-  private single: Promise<unknown> = Promise.resolve()
-  private readonly open = new Set<Lane>()
+  private readonly lanes: Record<LaneName, Lane>
 
   constructor({ threads = 2 }: EngineOptions = {}) {
-    this.threads = threads
-    this.compute = new Lane(threads)
-    this.exact = new Lane(1)
+    this.lanes = {
+      text: new Lane('process', threads),
+      compute: new Lane('thread', threads),
+      exact: new Lane('thread', 1),
+      writing: new Lane('process', threads),
+    }
   }
 
   /** Does a job in its turn. Rejects with the job's refusal, or with the signal's reason once the job has stopped. */
-  run<Name extends JobName>(
+  async run<Name extends JobName>(
     name: Name,
     args: Jobs[Name]['args'],
     options: JobOptions = {},
   ): Promise<Jobs[Name]['result']> {
-    if (SINGLE_JOBS.has(name)) return this.runSingle(name, args, options)
-    return (COMPUTE_JOBS.has(name) ? this.compute : this.exact).run(name, args, options)
-  }
-
-  private runSingle<Name extends JobName>(
-    name: Name,
-    args: Jobs[Name]['args'],
-    options: JobOptions,
-  ): Promise<Jobs[Name]['result']> {
-    const turn = this.single.then(async () => {
-      if (name === 'write') await this.compute.rest()
-      const lane = new Lane(this.threads)
-      this.open.add(lane)
-      // These look at no signal while they work; their worker is nobody else's, so it can be ended.
-      const { signal } = options
-      const end = () => void lane.close()
-      signal?.addEventListener('abort', end, { once: true })
-      try {
-        return await lane.run(name, args, options)
-      } catch (error) {
-        throw signal?.aborted ? signal.reason : error
-      } finally {
-        signal?.removeEventListener('abort', end)
-        this.open.delete(lane)
-        await lane.close()
-      }
-    })
-    this.single = turn.catch(() => undefined)
-    return turn
+    const { text, compute, writing } = this.lanes
+    const lane = LANES[name] ?? 'exact'
+    // Memory that will not be needed for a while goes back before more is taken.
+    if (lane === 'compute') void text.rest()
+    if (lane !== 'writing') return this.lanes[lane].run(name, args, options)
+    await compute.rest()
+    const result = writing.run(name, args, options)
+    void writing.rest()
+    return result
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.compute, this.exact, ...this.open].map((lane) => lane.close()))
+    await Promise.all(Object.values(this.lanes).map((lane) => lane.close()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,13 +75,15 @@ interface Pending {
 
 /** One worker, started with its first job, and the jobs that wait for it in order. */
 class Lane {
+  private readonly kind: WorkerKind
   private readonly threads: number
   private readonly pending = new Map<number, Pending>()
-  private worker: Worker | undefined
+  private worker: RunningWorker | undefined
   private tail: Promise<unknown> = Promise.resolve()
   private nextId = 0
 
-  constructor(threads: number) {
+  constructor(kind: WorkerKind, threads: number) {
+    this.kind = kind
     this.threads = threads
   }
 
@@ -112,33 +93,49 @@ class Lane {
     return turn
   }
 
-  private start<Name extends JobName>(
+  /** Gives the worker's memory back once the jobs that wait are done; the next job starts another. Never rejects. */
+  rest(): Promise<void> {
+    const turn = this.tail.then(() => this.close())
+    this.tail = turn
+    return turn
+  }
+
+  async close(): Promise<void> {
+    const { worker } = this
+    this.worker = undefined
+    await worker?.end()
+    for (const job of this.pending.values()) job.reject(new Error('the engine was closed'))
+  }
+
+  private async start<Name extends JobName>(
     name: Name,
     args: Jobs[Name]['args'],
     { signal, onEvent }: JobOptions,
   ): Promise<Jobs[Name]['result']> {
     signal?.throwIfAborted()
-    const worker = this.started()
     const id = this.nextId++
-    const cancel = () => worker.postMessage({ type: 'cancel', id } satisfies ToWorker)
-    signal?.addEventListener('abort', cancel, { once: true })
     const done = new Promise<unknown>((resolve, reject) => this.pending.set(id, { resolve, reject, onEvent, signal }))
-    worker.postMessage({ type: 'run', id, name, args })
-    return done.finally(() => {
+    const worker = this.started()
+    // A thread's jobs look at the signal and stop in good order; a process is nobody else's and can be ended.
+    const cancel = () => (this.kind === 'thread' ? worker.post({ type: 'cancel', id }) : void this.close())
+    signal?.addEventListener('abort', cancel, { once: true })
+    worker.post({ type: 'run', id, name, args } as Parameters<RunningWorker['post']>[0])
+    try {
+      return (await done) as Jobs[Name]['result']
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : error
+    } finally {
       signal?.removeEventListener('abort', cancel)
       this.pending.delete(id)
-    }) as Promise<Jobs[Name]['result']>
+    }
   }
 
-  private started(): Worker {
-    if (this.worker) return this.worker
-    const path = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
-    const worker = new Worker(path, { workerData: { threads: this.threads } })
-    worker.on('message', (message: FromWorker) => this.receive(message))
-    worker.on('error', (error) => this.fail(error))
-    worker.on('exit', (code) => this.fail(new Error(`an engine worker ended with code ${code}`)))
-    this.worker = worker
-    return worker
+  private started(): RunningWorker {
+    this.worker ??= startWorker(this.kind, this.threads, {
+      onMessage: (message) => this.receive(message),
+      onFailure: (error) => this.fail(error),
+    })
+    return this.worker
   }
 
   private receive(message: FromWorker): void {
@@ -154,20 +151,5 @@ class Lane {
   private fail(error: Error): void {
     for (const job of this.pending.values()) job.reject(error)
     this.worker = undefined
-  }
-
-  /** Gives the worker's memory back once the jobs that wait are done; the next job starts another. */
-  rest(): Promise<void> {
-    const turn = this.tail.then(() => this.close())
-    this.tail = turn.catch(() => undefined)
-    return turn
-  }
-
-  async close(): Promise<void> {
-    const { worker } = this
-    this.worker = undefined
-    worker?.removeAllListeners()
-    await worker?.terminate()
-    for (const job of this.pending.values()) job.reject(new Error('the engine was closed'))
   }
 }

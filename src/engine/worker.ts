@@ -1,19 +1,31 @@
-/** A worker thread of the engine: takes jobs one at a time and answers with events and a result. */
+/** A worker of the engine, thread or process: takes jobs one at a time and answers with events and a result. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { refusalToObject } from '../errors.ts'
 import { createHandlers } from './handlers.ts'
 import type { JobContext, JobName, Jobs } from './jobs.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 
-if (parentPort === null) throw new Error('the engine worker runs in a worker thread')
-const port = parentPort
-const handlers = createHandlers((workerData as { threads: number }).threads)
+const threads = parentPort ? (workerData as { threads: number }).threads : Number(process.argv[2])
+const handlers = createHandlers(threads)
 const running = new Map<number, AbortController>()
 
-port.on('message', (message: ToWorker) => {
+if (parentPort) parentPort.on('message', receive)
+else {
+  process.on('message', receive)
+  process.on('disconnect', () => process.exit())
+  // Ctrl-C reaches every process of the terminal; the command itself decides what it means.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
+}
+
+function receive(message: ToWorker): void {
   if (message.type === 'cancel') running.get(message.id)?.abort()
   else void run(message)
-})
+}
+
+function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
+  if (parentPort) parentPort.postMessage(message, transfer)
+  else process.send?.(message)
+}
 
 async function run<Name extends JobName>({
   id,
@@ -26,7 +38,6 @@ async function run<Name extends JobName>({
 }): Promise<void> {
   const controller = new AbortController()
   running.set(id, controller)
-  const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
   const context: JobContext = { signal: controller.signal, emit: (event) => post({ type: 'event', id, event }) }
   try {
     const result = await (handlers[name] as (args: Jobs[Name]['args'], context: JobContext) => Promise<unknown>)(

@@ -2,6 +2,9 @@
 import * as ort from 'onnxruntime-node'
 import type { PlainAnswer, PlainRun } from './plain.ts'
 
+// Ctrl-C reaches every process of the terminal; the command itself decides what it means.
+process.on('SIGINT', () => undefined)
+process.once('disconnect', () => process.exit())
 process.once('message', (run: PlainRun) => {
   answer(run)
     .catch((error: unknown): PlainAnswer => ({ error: error instanceof Error ? error.message : String(error) }))
