@@ -30,8 +30,8 @@ export interface ContributionReport {
   site: string | null
   block: number | null
   round: number | null
-  /** Mean squares of the features that enter the layers, by distinct input. */
-  inputs: Array<{ columns: number; smallest: number; largest: number }>
+  /** Mean squares of the features that enter the layers, by distinct input, and the layers that read it. */
+  inputs: Array<{ columns: number; smallest: number; largest: number; layers: string[] }>
   /** By role; `zeros` where the contribution carries masks. */
   layers: Array<{ name: string; shape: [out: number, cols: number]; zeros: number | null }>
 }
@@ -83,10 +83,13 @@ function contents(
     throw error
   }
   return {
-    inputs: contribution.inputs.map((squares) => ({
+    inputs: contribution.inputs.map((squares, input) => ({
       columns: squares.length,
       smallest: squares.reduce((a, b) => Math.min(a, b)),
       largest: squares.reduce((a, b) => Math.max(a, b)),
+      layers: layers
+        .filter((layer) => layer.block === block && forms[block].layers[layer.role].input === input)
+        .map(({ name }) => name),
     })),
     layers: layers
       .filter((layer) => layer.block === block)
@@ -111,8 +114,8 @@ function inWords(report: ContributionReport): string {
     lines.push('Plan, certificates and model do not lie beside it, so no more can be said: its bytes name no shapes.')
     return lines.join('\n')
   }
-  const inputRows = inputs.map((input, k) => [
-    `input ${k}`,
+  const inputRows = inputs.map((input) => [
+    input.layers.map((name) => name.split('.').at(-1)).join(', '),
     integer(input.columns),
     input.smallest.toExponential(2),
     input.largest.toExponential(2),
@@ -120,10 +123,11 @@ function inWords(report: ContributionReport): string {
   const layerRows = layers.map(({ name, shape: [rows, cols], zeros }) => [
     name,
     `${rows} x ${cols}`,
-    zeros === null ? 'derived' : integer(zeros),
-    zeros === null ? '' : percent(zeros / (rows * cols)),
+    ...(zeros === null ? [] : [integer(zeros), percent(zeros / (rows * cols))]),
   ])
-  lines.push(table([['mean squares', 'columns', 'smallest', 'largest'], ...inputRows]))
-  lines.push(table([['layer', 'out x in', 'zeros', 'sparsity'], ...layerRows]))
+  lines.push('', table([['mean squares of what enters', 'columns', 'smallest', 'largest'], ...inputRows]))
+  const masked = report.payload === 'weights'
+  lines.push('', table([['layer', 'out x in', ...(masked ? ['zeros', 'sparsity'] : [])], ...layerRows]))
+  if (!masked) lines.push('Its masks are not sent: they follow from the base model and these numbers.')
   return lines.join('\n')
 }
