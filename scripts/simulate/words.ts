@@ -1,7 +1,7 @@
 /** What a simulation says to people, before and after. */
 import type { PlanInWords } from '../../protocols/words.ts'
 import type { FederationReport } from '../report/federation.ts'
-import { bytes, duration, integer, percent, sameLogits } from '../terminal/numbers.ts'
+import { bytes, counted, duration, integer, percent, sameLogits } from '../terminal/numbers.ts'
 import type { SimulateOptions } from './index.ts'
 
 /** Said before anything runs, so that nobody waits for what it cannot give. */
@@ -20,21 +20,33 @@ export function closing(
   { result, peers, rounds, seconds, plan, perplexity }: FederationReport,
   difference: number,
   path: string,
-  { embedded, model }: SimulateOptions,
+  options: SimulateOptions,
 ): string {
   const sent = peers.map(({ sentBytes }) => sentBytes)
   const payload = peers.map(({ payloadBytes }) => payloadBytes)
   const roots = new Set(peers.map(({ root }) => root))
-  const kinds = perplexity.map(({ text, windows, window }) => `${text} (${windows} windows of ${window})`)
+  const { embedded, model } = options
   return [
     `One root at ${roots.size === 1 ? `all ${peers.length} sites` : `${roots.size} DIFFERENT sites`}: ${result.root}`,
     `${integer(result.zeros)} of ${integer(result.weights)} weights of the layers are zero (${percent(result.sparsity)}).`,
     `A site sent ${range(payload)} of contributions, and ${range(sent)} in all.`,
-    `${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'} in ${duration(seconds)}, evaluation of ${kinds.join(', ')} included.`,
+    `${counted(rounds.length, 'round')} in ${duration(seconds)}, all comparisons included.`,
+    evaluatedOn(perplexity, options),
     `Model: ${result.model}; ${sameLogits(difference)}.`,
     `Verify: npx coppice verify ${path}${embedded ? '' : ` --model ${model}`}`,
     `Federation ${plan.id}`,
   ].join('\n')
+}
+
+/** On how much of what perplexity was measured. */
+function evaluatedOn(
+  perplexity: FederationReport['perplexity'],
+  { embedded, texts, evaluation }: SimulateOptions,
+): string {
+  const amounts = perplexity.map(({ text, windows, window }) => `${text} ${counted(windows, 'window')} of ${window}`)
+  const own =
+    embedded && texts.length === 0 ? 'documents that no site has' : 'the end of each text, kept out of calibration'
+  return `Perplexity (lower is better) is on ${evaluation.files.length > 0 ? 'the texts of --eval' : own}: ${amounts.join(', ')}.`
 }
 
 function range(values: readonly number[]): string {
