@@ -11,7 +11,7 @@ import { table } from '../report/table.ts'
 import { duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
 import { type BlockReport, describe, labelled, type Work } from '../work/engine.ts'
 import { anyWindow, evaluatedWindows, firstWindows, tokenise } from '../work/texts.ts'
-import { peakMemoryBytes, stopwatch } from '../work/usage.ts'
+import { stopwatch } from '../work/usage.ts'
 import type { PruneOptions } from './index.ts'
 
 export interface PruneReport {
@@ -82,7 +82,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
       pruned: pruned[i].perplexity,
     })),
     seconds: { total: elapsed(), ...phases, write },
-    peakMemoryBytes: peakMemoryBytes(),
+    peakMemoryBytes: engine.peakMemoryBytes,
     out: options.out,
   }
   run.terminal.say(summary(report, difference))

@@ -9,7 +9,7 @@ import type { Run } from '../program.ts'
 import { type FederationReport, planReport } from '../report/federation.ts'
 import type { Work } from '../work/engine.ts'
 import { readModel } from '../work/site.ts'
-import { peakMemoryBytes, stopwatch } from '../work/usage.ts'
+import { stopwatch } from '../work/usage.ts'
 import { Comparison } from './comparison.ts'
 import { found } from './federation.ts'
 import type { SimulateOptions } from './index.ts'
@@ -48,7 +48,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
     result: { root, sparsity: zeros / weights, zeros, weights, model: join(output.path, 'model') },
     perplexity: comparison.perplexity(),
     seconds: elapsed(),
-    peakMemoryBytes: peakMemoryBytes(),
+    peakMemoryBytes: engine.peakMemoryBytes,
   }
   await writeReport(staging, report)
   await output.commit()

@@ -1,7 +1,7 @@
 /**
  * The engine: everything that computes, beside the event loop, which only talks. Queues with a worker each: `compute`
  * runs models block by block (ONNX Runtime takes all cores by itself), `exact` hashes, validates and merges, so that a
- * merge does not wait behind a prune. Tokenising and writing need much memory once: they get processes that end.
+ * merge does not wait behind a prune. What needs much memory runs in processes, which give all of it back.
  */
 import { refusalFromObject } from '../errors.ts'
 import type { JobEvent, JobName, Jobs } from './jobs.ts'
@@ -34,7 +34,7 @@ export class Engine implements AsyncDisposable {
   constructor({ threads = 2 }: EngineOptions = {}) {
     this.lanes = {
       text: new Lane('process', threads),
-      compute: new Lane('thread', threads),
+      compute: new Lane('process', threads),
       exact: new Lane('thread', 1),
       writing: new Lane('process', threads),
     }
@@ -57,6 +57,12 @@ export class Engine implements AsyncDisposable {
     return result
   }
 
+  /** What the command's process and the largest of the engine's have had resident at most, together, in bytes. */
+  get peakMemoryBytes(): number {
+    const own = process.resourceUsage().maxRSS * 1024
+    return own + Math.max(...Object.values(this.lanes).map(({ peakBytes }) => peakBytes))
+  }
+
   async close(): Promise<void> {
     await Promise.all(Object.values(this.lanes).map((lane) => lane.close()))
   }
@@ -77,6 +83,8 @@ interface Pending {
 class Lane {
   private readonly kind: WorkerKind
   private readonly threads: number
+  /** Resident memory of its processes at most; 0 for threads, which are part of this process. */
+  peakBytes = 0
   private readonly pending = new Map<number, Pending>()
   private worker: RunningWorker | undefined
   private tail: Promise<unknown> = Promise.resolve()
@@ -142,8 +150,10 @@ class Lane {
     const job = this.pending.get(message.id)
     if (job === undefined) return
     if (message.type === 'event') job.onEvent?.(message.event)
-    else if (message.type === 'result') job.resolve(message.result)
-    else if (message.aborted) job.reject(job.signal?.reason ?? new Error('cancelled'))
+    else if (message.type === 'result') {
+      this.peakBytes = Math.max(this.peakBytes, message.peakBytes)
+      job.resolve(message.result)
+    } else if (message.aborted) job.reject(job.signal?.reason ?? new Error('cancelled'))
     else if (message.refusal) job.reject(refusalFromObject(message.refusal))
     else job.reject(Object.assign(new Error('a job of the engine failed'), { stack: message.stack }))
   }

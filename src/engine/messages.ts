@@ -8,5 +8,6 @@ export type ToWorker =
 
 export type FromWorker =
   | { type: 'event'; id: number; event: JobEvent }
-  | { type: 'result'; id: number; result: unknown }
+  /** `peakBytes`: what a worker process had resident at most; 0 for a thread. */
+  | { type: 'result'; id: number; result: unknown; peakBytes: number }
   | { type: 'error'; id: number; aborted: boolean; refusal: (Refusal & { exit: ExitCode }) | null; stack: string }

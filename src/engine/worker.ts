@@ -44,7 +44,8 @@ async function run<Name extends JobName>({
       args,
       context,
     )
-    post({ type: 'result', id, result }, transferable(result))
+    const peakBytes = parentPort ? 0 : process.resourceUsage().maxRSS * 1024
+    post({ type: 'result', id, result, peakBytes }, transferable(result))
   } catch (error) {
     const refusal = refusalToObject(error)
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
