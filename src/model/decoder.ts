@@ -22,7 +22,8 @@ import {
   openModelDirectory,
 } from './directory.ts'
 import { type Linear, layerName, tellApart } from './layers.ts'
-import { type Observation, observedModel } from './observe.ts'
+import { collectGarbage } from './memory.ts'
+import { BATCHES, type Observation, observedModel, sumNames } from './observe.ts'
 import { type PartModel, partModel, type ValueType, valueInfo } from './part.ts'
 import { createSession, dataTypeOf, tensorOfBytes } from './session.ts'
 
@@ -253,42 +254,47 @@ export class Decoder {
     into?: ort.Tensor,
   ): Promise<Values> {
     const { model, session } = await this.sessionOf(part, values)
-    const fetches = Object.fromEntries(
-      [...model.outputs].map(([value, name]) => [name, value === part.leaves ? (into ?? null) : null]),
-    )
+    const given = (value: string) => (value === part.leaves ? into : undefined)
+    const fetches = Object.fromEntries([...model.outputs].map(([value, name]) => [name, given(value) ?? null]))
     const fed = await session.run(this.feeds(model, values, weights), fetches)
-    const out: Values = new Map()
-    for (const [value, name] of model.outputs) out.set(value, fed[name])
-    return out
+    // The binding fills what it is given, and hands out a copy of it.
+    return new Map([...model.outputs].map(([value, name]) => [value, given(value) ?? fed[name]]))
   }
 
   /**
-   * Observes the inputs of a block's layers on one batch. For `gram`, the sums are added to `accumulated` [d, d] and
-   * written into `into`.
+   * Sums over some batches of what the distinct inputs of a block's layers are: by input, the squares [d] or the panels
+   * of the Gram matrix (see observe.ts).
+   * @param values - what the block reads on the first of these batches; on the others all but the stream is the same
+   * @param batches - the stream before the block, [batches, ...dims]
    */
   async observe(
     block: number,
     values: Values,
+    batches: ort.Tensor,
     weights: ReadonlyMap<string, ort.Tensor>,
     observation: Observation,
-    accumulated: readonly ort.Tensor[],
-    into: readonly ort.Tensor[],
-  ): Promise<ort.Tensor[]> {
+  ): Promise<Float32Array[][]> {
     const part = this.cut.blocks[block]
-    const model = this.partModelOf(part, values)
-    const inputs = distinctInputs(part.layers).map(({ input, cols }) => ({ value: model.inside(input), width: cols }))
-    const key = `${observation}:${inputs.map(({ value }) => value)}:${hash(model.bytes)}`
-    const session = await this.session(key, () => observedModel(model.proto, inputs, observation))
+    const layers = distinctInputs(part.layers)
+    const model = this.partModelOf(
+      part,
+      layers.map(({ input }) => input),
+      values,
+    )
+    const stream = model.values.get(part.enters ?? '')
+    if (stream === undefined) throw new Error('a block that does not read the stream')
+    const inputs = layers.map(({ input, cols }) => ({ value: model.inside(input), width: cols }))
+    const key = `${observation}:${stream}:${inputs.map(({ value }) => value)}:${hash(model.bytes)}`
+    const session = await this.session(key, () => observedModel(model, stream, inputs, observation))
     const feeds = this.feeds(model, values, weights)
-    if (observation === 'gram') for (const [k, tensor] of accumulated.entries()) feeds[`acc${k}`] = tensor
-    const needed = Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]]))
-    const out = await session.run(needed, Object.fromEntries(inputs.map((_, k) => [`stat${k}`, into[k] ?? null])))
-    return inputs.map((_, k) => out[`stat${k}`])
+    delete feeds[stream]
+    const sums = await session.run({ ...feeds, [BATCHES]: batches })
+    return inputs.map(({ width }, k) => sumNames(k, width, observation).map((name) => sums[name].data as Float32Array))
   }
 
   /** Log-probability of each target, [batch, window], from the stream before the head. targets: [batch, window, 1]. */
   async logProbabilities(values: Values, targets: ort.Tensor): Promise<ort.Tensor> {
-    const model = this.partModelOf(this.cut.head, values)
+    const model = this.partModelOf(this.cut.head, outputsOf(this.cut.head), values)
     const session = await this.session(`nll:${hash(model.bytes)}`, () => withLogProbabilities(model))
     const feeds = this.feeds(model, values)
     feeds.targets = targets
@@ -371,13 +377,21 @@ export class Decoder {
     return read
   }
 
+  /** Weights outside the blocks are large: who needs them again reads them again. */
+  dropOuterWeights(): void {
+    this.outer.clear()
+    collectGarbage()
+  }
+
   private async sessionOf(part: Part, values: Values): Promise<{ model: PartModel; session: ort.InferenceSession }> {
-    const model = this.partModelOf(part, values)
+    const model = this.partModelOf(part, outputsOf(part), values)
     return { model, session: await this.session(hash(model.bytes), () => model.proto) }
   }
 
-  private partModelOf(part: Part, values: Values): PartModel {
-    const known = this.parts.get(part.leaves)
+  /** The model that computes the wanted values of a part. */
+  private partModelOf(part: Part, wanted: readonly string[], values: Values): PartModel {
+    const key = JSON.stringify(wanted)
+    const known = this.parts.get(key)
     if (known) return known
     const typeOf = (value: string): ValueType => {
       const tensor = values.get(value)
@@ -388,8 +402,8 @@ export class Decoder {
           : tensor.dims.map(() => null)
       return { dataType: dataTypeOf(tensor.type), dims }
     }
-    const made = partModel(this.model, this.index, part.nodes, [part.leaves, ...part.passes], typeOf)
-    this.parts.set(part.leaves, made)
+    const made = partModel(this.model, this.index, part.nodes, wanted, typeOf)
+    this.parts.set(key, made)
     return made
   }
 
@@ -406,6 +420,10 @@ export class Decoder {
     this.sessions.clear()
     this.outer.clear()
   }
+}
+
+function outputsOf({ leaves, passes }: Part): string[] {
+  return [leaves, ...passes]
 }
 
 /** [1, n, 1]: inverse frequencies of a rotary embedding, which some exporters store as an initializer. */

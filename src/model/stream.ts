@@ -4,12 +4,23 @@
  */
 import * as ort from 'onnxruntime-node'
 import type { BlockWeights, Decoder, Values } from './decoder.ts'
+import { HiddenBatches } from './hidden-batches.ts'
+import { collectGarbage } from './memory.ts'
 import type { Observation } from './observe.ts'
+import { type InputStatistics, Totals } from './totals.ts'
 
-/** Tokens that pass through a block at once: enough for full-speed products, little enough for attention's memory. */
-export const BATCH_TOKENS = 1024
+/** The graph's input of token ids. */
+const IDS = 'input_ids'
+
+/**
+ * Tokens that pass through a block at once (measured for 576 features: 512 takes no more processor time than 1024, and
+ * half of the memory, most of which is attention's).
+ */
+export const BATCH_TOKENS = 512
+/** Batches observed in one run: between runs a signal is heard, and the sums are copied (see observe.ts). */
+const OBSERVED_BATCHES = 8
 /** Bytes of logits computed at once: the vocabulary is the widest thing in a model. */
-const LOGITS_BYTES = 32 * 2 ** 20
+const LOGITS_BYTES = 16 * 2 ** 20
 
 export interface Windows {
   /** Token ids, row-major [count, length]. */
@@ -19,46 +30,49 @@ export interface Windows {
 }
 
 interface Batch {
+  /** Its first window, and how many it has: as many as all others, or fewer if it is the last. */
   first: number
   count: number
-  /** The stream and what parts passed on. */
+  /** What parts passed on, the stream apart. What is equal in two batches is one tensor. */
   values: Values
-}
-
-export interface InputStatistics {
-  /** Sum over tokens of x_j^2, [d]. */
-  sumSquares: Float64Array
-  /** Sum over tokens of x^T x, [d, d], where it was asked for. */
-  gram?: Float32Array
 }
 
 export class Stream {
   readonly decoder: Decoder
   readonly windows: Windows
   private readonly batches: Batch[]
-  private enters = ''
+  private readonly hidden: HiddenBatches
+  private enters: string
 
-  private constructor(decoder: Decoder, windows: Windows, batches: Batch[]) {
+  private constructor(decoder: Decoder, windows: Windows, batches: Batch[], hidden: HiddenBatches) {
     this.decoder = decoder
     this.windows = windows
     this.batches = batches
+    this.hidden = hidden
+    this.enters = decoder.cut.embedding.leaves
   }
 
   /** Embeds all windows. */
   static async start(decoder: Decoder, windows: Windows): Promise<Stream> {
+    const { embedding } = decoder.cut
     const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / windows.length))
     const batches: Batch[] = []
+    let hidden: HiddenBatches | undefined
     for (let first = 0; first < windows.count; first += perBatch) {
       const count = Math.min(perBatch, windows.count - first)
       const values = decoder.graphInputs(idsOf(windows, first, count), count, windows.length)
+      for (const [name, tensor] of await decoder.runPart(embedding, values)) values.set(name, tensor)
+      const stream = values.get(embedding.leaves) as ort.Tensor
+      values.delete(embedding.leaves)
       const alike = batches.find((batch) => batch.count === count)?.values
-      for (const [name, tensor] of await decoder.runPart(decoder.cut.embedding, values))
-        values.set(name, sameOr(alike?.get(name), tensor))
+      for (const [name, tensor] of values) values.set(name, sameOr(alike?.get(name), tensor))
+      hidden ??= new HiddenBatches(Math.ceil(windows.count / perBatch), stream.size)
+      hidden.add(stream)
       batches.push({ first, count, values })
     }
-    const stream = new Stream(decoder, windows, batches)
-    stream.enters = decoder.cut.embedding.leaves
-    return stream
+    decoder.dropOuterWeights()
+    if (hidden === undefined) throw new RangeError('no windows')
+    return new Stream(decoder, windows, batches, hidden)
   }
 
   get tokens(): number {
@@ -73,17 +87,15 @@ export class Stream {
   private async passAlone(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
     const part = this.decoder.cut.blocks[block]
     const tensors = this.decoder.blockTensors(block, weights)
-    let spare: ort.Tensor | undefined
-    for (const { values } of this.batches) {
+    await this.hidden.pass(async (at, old, into) => {
       signal?.throwIfAborted()
-      const old = values.get(this.enters)
-      const fits = spare && old && spare.dims.join() === old.dims.join()
-      const made = await this.decoder.runPart(part, values, tensors, fits ? spare : undefined)
+      const { values } = this.batches[at]
+      const made = await this.decoder.runPart(part, new Map(values).set(this.enters, old), tensors, into)
+      made.delete(part.leaves)
       for (const [name, tensor] of made) values.set(name, tensor)
-      values.delete(this.enters)
-      spare = old // what this batch has left behind takes the next one's output
-    }
+    })
     this.enters = part.leaves
+    collectGarbage()
   }
 
   /** What the layers of a block with its base weights read, by distinct input; the stream stays where it is. */
@@ -97,23 +109,27 @@ export class Stream {
     signal?: AbortSignal,
   ): Promise<InputStatistics[]> {
     const tensors = this.decoder.blockTensors(block)
-    const { inputs } = this.decoder.forms[block]
-    const sums = inputs.map((width) => new Float64Array(width))
-    const zeros = () => inputs.map((d) => new ort.Tensor('float32', new Float32Array(d * d), [d, d]))
-    let grams = observation === 'gram' ? zeros() : []
-    let spare = observation === 'gram' ? zeros() : []
-    for (const { values } of this.batches) {
+    const totals = this.decoder.forms[block].inputs.map((width) => new Totals(width, observation))
+    for (let at = 0; at < this.batches.length; ) {
       signal?.throwIfAborted()
-      const stats = await this.decoder.observe(block, values, tensors, observation, grams, spare)
-      if (observation === 'gram') [grams, spare] = [spare, grams]
-      else for (const [k, sum] of sums.entries()) addTo(sum, stats[k].data as Float32Array)
+      const alike = this.alikeFrom(at)
+      const batches = this.hidden.together(at, alike)
+      const sums = await this.decoder.observe(block, this.valuesOf(at), batches, tensors, observation)
+      for (const [k, total] of totals.entries()) total.add(sums[k])
+      at += alike
     }
-    return inputs.map((width, k) => {
-      if (observation === 'squares') return { sumSquares: sums[k] }
-      const gram = grams[k].data as Float32Array
-      for (let j = 0; j < width; j++) sums[k][j] = gram[j * width + j]
-      return { sumSquares: sums[k], gram }
-    })
+    collectGarbage()
+    return totals.map((total) => total.statistics())
+  }
+
+  /** How many batches from this one on differ in nothing but the stream and the token ids, which no block reads. */
+  private alikeFrom(at: number): number {
+    const { count, values } = this.batches[at]
+    const alike = (batch: Batch) =>
+      batch.count === count && [...values].every(([name, tensor]) => name === IDS || batch.values.get(name) === tensor)
+    let end = at + 1
+    while (end < this.batches.length && end - at < OBSERVED_BATCHES && alike(this.batches[end])) end++
+    return end - at
   }
 
   /** Sum of -log P(token | tokens before it in its window) over all predictions, and how many there are. */
@@ -123,7 +139,8 @@ export class Stream {
     const fitting = Math.max(1, Math.floor(LOGITS_BYTES / (4 * Math.max(1, decoder.vocabulary))))
     const span = decoder.headIsPositionwise ? Math.min(fitting, length) : length
     let sum = 0
-    for (const { first, count, values } of this.batches) {
+    for (const [at, { first, count }] of this.batches.entries()) {
+      const values = this.valuesOf(at)
       for (let row = 0; row < count; row++) {
         const window = this.slice(values, row, 1, count)
         const targets = targetsOf(windows, first + row)
@@ -137,7 +154,13 @@ export class Stream {
         }
       }
     }
+    decoder.dropOuterWeights()
     return { sum, tokens: windows.count * (length - 1) }
+  }
+
+  /** All that a part may read of a batch. */
+  private valuesOf(at: number): Values {
+    return new Map(this.batches[at].values).set(this.enters, this.hidden.at(at))
   }
 
   /** Positions from..to of the stream of one window, for a head that looks at each position alone. */
@@ -151,9 +174,10 @@ export class Stream {
 
   /** Logits of one window, [length, vocabulary]. */
   async logits(window: number): Promise<Float32Array> {
-    const batch = this.batches.find(({ first, count }) => window >= first && window < first + count)
-    if (batch === undefined) throw new RangeError(`window ${window} of ${this.windows.count}`)
-    const values = this.slice(batch.values, window - batch.first, 1, batch.count)
+    const at = this.batches.findIndex(({ first, count }) => window >= first && window < first + count)
+    if (at === -1) throw new RangeError(`window ${window} of ${this.windows.count}`)
+    const { first, count } = this.batches[at]
+    const values = this.slice(this.valuesOf(at), window - first, 1, count)
     const out = await this.decoder.runPart(this.decoder.cut.head, values)
     return out.get(this.decoder.cut.head.leaves)?.data as Float32Array
   }
@@ -184,10 +208,6 @@ function sameOr(known: ort.Tensor | undefined, tensor: ort.Tensor): ort.Tensor {
     return Buffer.from(buffer, byteOffset, byteLength)
   }
   return bytes(known).equals(bytes(tensor)) ? known : tensor
-}
-
-function addTo(sum: Float64Array, values: Float32Array): void {
-  for (let j = 0; j < sum.length; j++) sum[j] += values[j]
 }
 
 function idsOf({ ids, length }: Windows, first: number, count: number): BigInt64Array {

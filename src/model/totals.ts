@@ -1,0 +1,45 @@
+/** Sums over all batches of what the inputs of layers are. */
+import { type Observation, panels } from './observe.ts'
+
+export interface InputStatistics {
+  /** Sum over tokens of x_j^2, [d]. */
+  sumSquares: Float64Array
+  /** Sum over tokens of x^T x, [d, d], where it was asked for; zeros below the diagonal blocks of its panels. */
+  gram?: Float32Array
+}
+
+/** The sums of one input of `width` features. */
+export class Totals {
+  private readonly width: number
+  private readonly sumSquares: Float64Array
+  private readonly gram: Float32Array | undefined
+
+  constructor(width: number, observation: Observation) {
+    this.width = width
+    this.sumSquares = new Float64Array(width)
+    this.gram = observation === 'gram' ? new Float32Array(width * width) : undefined
+  }
+
+  /** @param sums - of some batches: the squares, or the panels of the Gram matrix */
+  add(sums: readonly Float32Array[]): void {
+    const { gram, sumSquares, width } = this
+    if (gram === undefined) {
+      for (let j = 0; j < width; j++) sumSquares[j] += sums[0][j]
+      return
+    }
+    for (const [p, { first, rows }] of panels(width).entries()) {
+      const cols = width - first
+      for (let i = 0; i < rows; i++) {
+        const from = i * cols
+        const to = (first + i) * width + first
+        for (let j = 0; j < cols; j++) gram[to + j] += sums[p][from + j]
+        sumSquares[first + i] += sums[p][from + i]
+      }
+    }
+  }
+
+  statistics(): InputStatistics {
+    const { sumSquares, gram } = this
+    return gram === undefined ? { sumSquares } : { sumSquares, gram }
+  }
+}
