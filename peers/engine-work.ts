@@ -90,8 +90,7 @@ export class EngineWork implements Work {
     const { engine, model, windows, onWritten } = this.init
     const check = windows.ids.slice(0, Math.min(windows.length, CHECK_TOKENS))
     const weights = mergedFiles(merged)
-    const { difference } = await engine.run('write', { dir: model, weights, out, check }, { signal })
-    onWritten?.(difference)
+    onWritten?.(await engine.write({ dir: model, weights, out, check }, { signal }))
   }
 }
 

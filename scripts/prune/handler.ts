@@ -59,7 +59,8 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
   const writing = stopwatch()
   const check = (calibration ?? (await anyWindow(work, model))).ids
-  const { difference } = await labelled(work, 'Writing', 'write', { dir: model, weights, out: output.staging, check })
+  run.terminal.progress('Writing')
+  const difference = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
   const write = writing()
   const pruned = await perplexities(work, model, evaluated, weights, 'pruned')
   await output.commit()

@@ -1,9 +1,10 @@
 /**
  * The engine: everything that computes, beside the event loop, which only talks. Queues with a worker each: `compute`
- * runs models block by block (ONNX Runtime takes all cores by itself), `exact` hashes, validates and merges, so that a
- * merge does not wait behind a prune. What needs much memory runs in processes, which give all of it back.
+ * runs models block by block (ONNX Runtime takes all cores by itself), `exact` validates and merges, so that a merge does
+ * not wait behind a prune. What needs much memory runs in processes, which give all of it back.
  */
 import { refusalFromObject } from '../errors.ts'
+import { runPlain } from '../model/plain.ts'
 import type { JobEvent, JobName, Jobs } from './jobs.ts'
 import type { FromWorker } from './messages.ts'
 import { type RunningWorker, startWorker, type WorkerKind } from './workers.ts'
@@ -18,11 +19,14 @@ export interface EngineOptions {
   threads?: number
 }
 
-type LaneName = 'text' | 'compute' | 'exact' | 'writing'
+type LaneName = 'reading' | 'compute' | 'exact' | 'writing'
 
 /** The queue of each job; what is not named here is exact arithmetic and bytes. */
 const LANES: Partial<Record<JobName, LaneName>> = {
-  tokenise: 'text',
+  describe: 'reading',
+  hash: 'reading',
+  tokenise: 'reading',
+  zeros: 'reading',
   prune: 'compute',
   evaluate: 'compute',
   write: 'writing',
@@ -30,10 +34,12 @@ const LANES: Partial<Record<JobName, LaneName>> = {
 
 export class Engine implements AsyncDisposable {
   private readonly lanes: Record<LaneName, Lane>
+  private readonly threads: number
 
   constructor({ threads = 2 }: EngineOptions = {}) {
+    this.threads = threads
     this.lanes = {
-      text: new Lane('process', threads),
+      reading: new Lane('process', threads),
       compute: new Lane('process', threads),
       exact: new Lane('thread', 1),
       writing: new Lane('process', threads),
@@ -46,18 +52,28 @@ export class Engine implements AsyncDisposable {
     args: Jobs[Name]['args'],
     options: JobOptions = {},
   ): Promise<Jobs[Name]['result']> {
-    const { text, compute, writing } = this.lanes
+    const { reading, compute } = this.lanes
     const lane = LANES[name] ?? 'exact'
     // Memory that will not be needed for a while goes back before more is taken.
-    if (lane === 'compute') void text.rest()
-    if (lane !== 'writing') return this.lanes[lane].run(name, args, options)
-    await compute.rest()
-    const result = writing.run(name, args, options)
-    void writing.rest()
-    return result
+    if (lane === 'compute') void reading.rest()
+    if (lane === 'writing') await compute.rest()
+    return this.lanes[lane].run(name, args, options)
   }
 
-  /** What the command's process and the largest of the engine's have had resident at most, together, in bytes. */
+  /**
+   * Writes a model, and runs it in plain ONNX Runtime. Returns the largest difference of logits from the engine's own,
+   * over the largest logit.
+   */
+  async write(args: Jobs['write']['args'], options: JobOptions = {}): Promise<number> {
+    const run = await this.run('write', args, options)
+    await this.lanes.writing.rest()
+    return runPlain({ ...run, threads: this.threads }, options.signal)
+  }
+
+  /**
+   * What the command's process and the largest of the engine's have had resident at most, together, in bytes. The plain
+   * run of a written model is apart: it maps the model's file, whose pages the system takes back when it needs them.
+   */
   get peakMemoryBytes(): number {
     const own = process.resourceUsage().maxRSS * 1024
     return own + Math.max(...Object.values(this.lanes).map(({ peakBytes }) => peakBytes))

@@ -27,7 +27,7 @@ import { modelHash } from '../model/hash.ts'
 import { perplexity, type WeightsOf } from '../model/perplexity.ts'
 import { tokenStream } from '../model/text.ts'
 import { openTokenizer } from '../model/tokenizer.ts'
-import { checkWritten, compareWritten, writeModel } from '../model/write.ts'
+import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
 import { type PrunedBlock, pruneSequential } from '../prune/sequential.ts'
 import type { BlockFile, JobContext, JobName, Jobs } from './jobs.ts'
 import { LinearAlgebra } from './linear-algebra.ts'
@@ -151,7 +151,7 @@ export function createHandlers(threads: number): Handlers {
     async write({ dir, weights, out, check }) {
       const decoder = open(dir)
       writeModel(decoder, weightsOf(decoder, weights), out)
-      return { difference: await checkWritten(decoder, weightsOf(decoder, weights), out, check, threads) }
+      return expectedRun(decoder, weightsOf(decoder, weights), out, check)
     },
 
     async compare({ dir, weights, written }) {

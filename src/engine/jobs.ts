@@ -2,6 +2,7 @@
 import type { BlockForm, PrunerName, SparsityTarget } from '../merge/form.ts'
 import type { LayerInfo } from '../model/decoder.ts'
 import type { TextSource } from '../model/text.ts'
+import type { ExpectedRun } from '../model/write.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
 
 export interface ModelDescription {
@@ -93,9 +94,9 @@ export interface Jobs {
     result: { path: string }
   }
   write: {
-    args: { dir: string; weights: BlockFile[]; out: string; check: Int32Array; threads?: number }
-    /** Largest difference of logits between the written model in plain ONNX Runtime and the engine, over the largest logit. */
-    result: { difference: number }
+    args: { dir: string; weights: BlockFile[]; out: string; check: Int32Array }
+    /** What a plain run of the written model on the tokens to check must give. */
+    result: ExpectedRun
   }
   /** Compares a written model directory with the base and these blocks, byte for byte; null or what differs. */
   compare: { args: { dir: string; weights: BlockFile[]; written: string }; result: string | null }

@@ -43,6 +43,7 @@ function startThread(threads: number, { onMessage, onFailure }: WorkerEvents): R
 function startProcess(threads: number, { onMessage, onFailure }: WorkerEvents): RunningWorker {
   const child = fork(PROGRAM, [String(threads)], {
     serialization: 'advanced',
+    execArgv: [...process.execArgv, '--expose-gc'], // see collectGarbage
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   child.on('message', onMessage)

@@ -1,6 +1,6 @@
 /**
  * Runs a model file whole, as anybody would, in a process of its own: nothing of Coppice touches the graph, and the
- * memory that a whole model takes goes back when it is done.
+ * memory that a whole model takes goes back when it is done. Weights beside the graph are mapped, not read.
  */
 import { fork } from 'node:child_process'
 import { extname } from 'node:path'
@@ -19,25 +19,39 @@ export interface PlainRun {
   feeds: Record<string, PlainTensor>
   /** The output that is wanted. */
   output: string
+  /** What it should be. */
+  expected: Float32Array
   threads: number
 }
 
-/** What it answers: the output's values, or ONNX Runtime's message. */
-export type PlainAnswer = { values: Float32Array } | { error: string }
+/** What it answers: the largest difference over the largest expected value, or ONNX Runtime's message. */
+export type PlainAnswer = { difference: number } | { error: string }
 
-/** @throws {InputError} MODEL_REFUSED_BY_RUNTIME */
-export function runPlain(run: PlainRun): Promise<Float32Array> {
+/**
+ * The largest difference from what is expected, over the largest expected value.
+ * @throws {InputError} MODEL_REFUSED_BY_RUNTIME; or the signal's reason
+ */
+export async function runPlain(run: PlainRun, signal?: AbortSignal): Promise<number> {
+  signal?.throwIfAborted()
   const program = new URL(`./plain-process${extname(import.meta.url)}`, import.meta.url)
   const child = fork(program, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  return new Promise((resolve, reject) => {
-    child.once('message', (answer: PlainAnswer) => {
-      if ('values' in answer) resolve(answer.values)
-      else reject(refusal(run.model, answer.error))
+  const kill = () => child.kill('SIGKILL')
+  signal?.addEventListener('abort', kill, { once: true })
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once('message', (answer: PlainAnswer) => {
+        if ('difference' in answer) resolve(answer.difference)
+        else reject(refusal(run.model, answer.error))
+      })
+      child.once('error', reject)
+      child.once('exit', (code, end) =>
+        reject(signal?.reason ?? refusal(run.model, `its process ended with ${end ?? code}`)),
+      )
+      child.send(run)
     })
-    child.once('error', reject)
-    child.once('exit', (code, signal) => reject(refusal(run.model, `its process ended with ${signal ?? code}`)))
-    child.send(run)
-  })
+  } finally {
+    signal?.removeEventListener('abort', kill)
+  }
 }
 
 function refusal(model: string, why: string): InputError {

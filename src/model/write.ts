@@ -1,11 +1,11 @@
-/** Writes a pruned model as a directory of the same form as its base, and checks it in plain ONNX Runtime. */
+/** Writes a pruned model as a directory of the same form as its base, and says what it must compute. */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { compareOnnx, type Replacement, writeOnnx } from '../onnx/write.ts'
 import type { Decoder } from './decoder.ts'
 import { companionFiles } from './directory.ts'
 import type { WeightsOf } from './perplexity.ts'
-import { runPlain } from './plain.ts'
+import type { PlainRun } from './plain.ts'
 import { Stream, type Windows } from './stream.ts'
 
 /** Tokens of the window on which a written model is compared with the engine. */
@@ -85,32 +85,22 @@ class BlockCache {
   }
 }
 
-/**
- * Loads a written model whole, with nothing of Coppice around it, and compares its logits on one window with those of
- * the engine. Returns the largest difference as a share of the largest logit.
- */
-export async function checkWritten(
+/** A plain run of a written model, and the logits that it must give. */
+export type ExpectedRun = Omit<PlainRun, 'threads'>
+
+/** What the engine computes with the weights that were written to `dir`, on one window. */
+export async function expectedRun(
   decoder: Decoder,
   weightsOf: WeightsOf,
   dir: string,
   ids: Int32Array,
-  threads: number,
-): Promise<number> {
+): Promise<ExpectedRun> {
   const length = Math.min(ids.length, CHECK_TOKENS)
   const windows: Windows = { ids: ids.slice(0, length), count: 1, length }
   const stream = await Stream.start(decoder, windows)
   for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, weightsOf(block))
   const expected = await stream.logits(0)
-  await decoder.close()
   const values = decoder.graphInputs(BigInt64Array.from(windows.ids, BigInt), 1, length)
   const feeds = Object.fromEntries([...values].map(([name, { type, data, dims }]) => [name, { type, data, dims }]))
-  const model = writtenPath(decoder, dir)
-  const logits = await runPlain({ model, feeds, output: decoder.cut.head.leaves, threads })
-  let largest = 0
-  let difference = 0
-  for (let i = 0; i < expected.length; i++) {
-    largest = Math.max(largest, Math.abs(expected[i]))
-    difference = Math.max(difference, Math.abs(expected[i] - logits[i]))
-  }
-  return difference / largest
+  return { model: writtenPath(decoder, dir), feeds, output: decoder.cut.head.leaves, expected }
 }
