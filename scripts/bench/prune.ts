@@ -8,13 +8,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { LinearAlgebra } from '../../src/engine/linear-algebra.ts'
 import { storeBlock } from '../../src/model/block-store.ts'
 import { Decoder } from '../../src/model/decoder.ts'
 import { Stream, type Windows } from '../../src/model/stream.ts'
 import { assertEnoughWindows, cutWindows, fileSource, someWindows, tokenStream } from '../../src/model/text.ts'
 import { openTokenizer } from '../../src/model/tokenizer.ts'
 import { pruneSequential } from '../../src/prune/sequential.ts'
+import { Solvers } from '../../src/prune/solvers.ts'
 
 const THREADS = 2
 const HALF = { kind: 'unstructured', ppm: 500_000 } as const
@@ -32,7 +32,7 @@ export async function run(args: string[]): Promise<void> {
   const decoder = Decoder.open(values.model, { threads: THREADS })
   const length = Math.min(Number(values.window), decoder.maxWindow ?? Number.POSITIVE_INFINITY)
   const windows = benchWindows(decoder, values.text, Number(values.windows), length)
-  const linear = await LinearAlgebra.create({ threads: THREADS })
+  await using solvers = await Solvers.create(THREADS)
   const blocks = Array.from({ length: decoder.blocks }, (_, block) => block)
   console.log(`${decoder.name}, ${windows.count} windows of ${length}, ${THREADS} threads`)
   await forwardSeconds(decoder, windows) // sessions made, files in the page cache
@@ -41,7 +41,7 @@ export async function run(args: string[]): Promise<void> {
     let write = 0
     const plain = await forwardSeconds(decoder, windows)
     const start = performance.now()
-    const seconds = await pruneSequential(decoder, linear, {
+    const seconds = await pruneSequential(decoder, solvers, {
       pruner,
       target: HALF,
       blocks,
@@ -68,7 +68,6 @@ export async function run(args: string[]): Promise<void> {
     console.log(`  together    ${times(seconds.forward + seconds.statistics + seconds.solve)}`)
     console.log(`  write       ${write.toFixed(2)} s, all ${total.toFixed(2)} s`)
   }
-  await linear.dispose()
   await decoder.close()
 }
 

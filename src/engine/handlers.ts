@@ -29,8 +29,8 @@ import { tokenStream } from '../model/text.ts'
 import { openTokenizer } from '../model/tokenizer.ts'
 import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
 import { type PrunedBlock, pruneSequential } from '../prune/sequential.ts'
+import { Solvers } from '../prune/solvers.ts'
 import type { BlockFile, JobContext, JobName, Jobs } from './jobs.ts'
-import { LinearAlgebra } from './linear-algebra.ts'
 
 export type Handlers = {
   [Name in JobName]: (args: Jobs[Name]['args'], context: JobContext) => Promise<Jobs[Name]['result']>
@@ -45,8 +45,7 @@ export function createHandlers(threads: number): Handlers {
     decoders.set(dir, decoder)
     return decoder
   }
-  let algebra: Promise<LinearAlgebra> | undefined
-  const linear = (): Promise<LinearAlgebra> => (algebra ??= LinearAlgebra.create({ threads }))
+  let solvers: Promise<Solvers> | undefined
 
   return {
     async describe({ dir }) {
@@ -64,7 +63,7 @@ export function createHandlers(threads: number): Handlers {
 
     async prune({ dir, pruner, target, blocks, windows, weights, out, as }, { signal, emit }) {
       const decoder = open(dir)
-      return pruneSequential(decoder, await linear(), {
+      return pruneSequential(decoder, await (solvers ??= Solvers.create(threads)), {
         pruner,
         target,
         blocks,
