@@ -50,7 +50,7 @@ export class LinearAlgebra {
       for (const transposeB of [false, true]) {
         for (const subtract of [false, true]) {
           const model = gemmModel(transposeA, transposeB, subtract)
-          sessions.set(kindOf(transposeA, transposeB, subtract), await createSession(model, { threads }))
+          sessions.set(kindOf(transposeA, transposeB, subtract), await createSession(model, { threads, arena: false }))
         }
       }
     }

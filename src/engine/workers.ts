@@ -20,6 +20,12 @@ export interface WorkerEvents {
   onFailure(error: Error): void
 }
 
+/**
+ * For glibc: what is freed goes back to the system from 1 MiB on, instead of from wherever the largest so far was
+ * (measured on 135 M parameters: 70 MB less after a few blocks). Other systems' allocators do not look at it.
+ */
+const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) }
+
 const PROGRAM = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
 export function startWorker(kind: WorkerKind, threads: number, events: WorkerEvents): RunningWorker {
@@ -44,6 +50,7 @@ function startProcess(threads: number, { onMessage, onFailure }: WorkerEvents): 
   const child = fork(PROGRAM, [String(threads)], {
     serialization: 'advanced',
     execArgv: [...process.execArgv, '--expose-gc'], // see collectGarbage
+    env: { ...process.env, ...ALLOCATOR },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   child.on('message', onMessage)

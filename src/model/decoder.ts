@@ -68,7 +68,8 @@ export class Decoder {
   private readonly sessions = new Map<string, Promise<ort.InferenceSession>>()
   private readonly parts = new Map<string, PartModel>()
   private tail: Promise<unknown> = Promise.resolve()
-  private readonly buffers = new Map<number, Uint8Array<ArrayBuffer>>()
+  /** Where weights are fed from, by their length and how many of it a block has had. */
+  private readonly buffers = new Map<string, Uint8Array<ArrayBuffer>>()
   /** Weights outside the blocks: embedding and head, read once (tied ones are one tensor). */
   private readonly outer = new Map<string, ort.Tensor>()
 
@@ -315,39 +316,53 @@ export class Decoder {
   blockTensors(block: number, replaced?: BlockWeights): Map<string, ort.Tensor> {
     const { nodes, layers } = this.cut.blocks[block]
     const tensors = new Map<string, ort.Tensor>()
-    for (const [role, layer] of layers.entries()) {
-      if (replaced) this.feedReplaced(layer, replaced[role], tensors)
+    const buffers = new Map<number, number>()
+    const bufferOf = (length: number): Uint8Array<ArrayBuffer> => {
+      const before = buffers.get(length) ?? 0
+      buffers.set(length, before + 1)
+      return this.buffer(`${length}:${before}`, length)
     }
-    for (const node of nodes) this.feedBase(node, tensors)
+    for (const [role, layer] of layers.entries()) {
+      if (replaced) this.feedReplaced(layer, replaced[role], tensors, bufferOf)
+    }
+    for (const node of nodes) this.feedBase(node, tensors, bufferOf)
     return tensors
   }
 
-  private feedReplaced(layer: Linear, weight: Float32Array, tensors: Map<string, ort.Tensor>): void {
+  private feedReplaced(
+    layer: Linear,
+    weight: Float32Array,
+    tensors: Map<string, ort.Tensor>,
+    bufferOf: (length: number) => Uint8Array<ArrayBuffer>,
+  ): void {
     const { name, dims } = layer.weight
-    const buffer = this.buffer(tensors.size, weight.byteLength)
+    const buffer = bufferOf(weight.byteLength)
     const stored = new Float32Array(buffer.buffer)
     if (layer.stored === 'out-in') stored.set(weight)
     else transpose(weight, layer.rows, layer.cols, stored)
     tensors.set(name, new ort.Tensor('float32', stored, dims))
   }
 
-  private feedBase(node: number, tensors: Map<string, ort.Tensor>): void {
+  private feedBase(
+    node: number,
+    tensors: Map<string, ort.Tensor>,
+    bufferOf: (length: number) => Uint8Array<ArrayBuffer>,
+  ): void {
     for (const input of this.index.nodes[node].input) {
       const maker = this.index.maker(input)
-      if (maker !== undefined && this.index.isConstantNode(maker)) this.feedBase(maker, tensors)
+      if (maker !== undefined && this.index.isConstantNode(maker)) this.feedBase(maker, tensors, bufferOf)
       const tensor = this.index.initializers.get(input)
       if (tensor === undefined || tensors.has(input)) continue
-      const bytes = tensorBytes(tensor, this.buffer(tensors.size, byteLength(tensor)))
+      const bytes = tensorBytes(tensor, bufferOf(byteLength(tensor)))
       tensors.set(input, tensorOfBytes(tensor.dataType, bytes, tensor.dims))
     }
   }
 
-  /** The buffer that this slot of a block's feed had last time, if it has the length. */
-  private buffer(slot: number, length: number): Uint8Array<ArrayBuffer> {
-    const known = this.buffers.get(slot)
-    if (known?.byteLength === length) return known
+  private buffer(key: string, length: number): Uint8Array<ArrayBuffer> {
+    const known = this.buffers.get(key)
+    if (known) return known
     const made = new Uint8Array(length)
-    this.buffers.set(slot, made)
+    this.buffers.set(key, made)
     return made
   }
 

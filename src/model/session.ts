@@ -6,12 +6,14 @@ import { DATA_TYPE } from '../onnx/tensor.ts'
 export interface SessionSettings {
   /** Threads of one operator. */
   threads: number
+  /** Whether what a run needs is kept for the next one, planned as one piece; default: true. */
+  arena?: boolean
 }
 
 /** @throws {InputError} MODEL_REFUSED_BY_RUNTIME: the bytes are no model that ONNX Runtime accepts */
 export async function createSession(
   model: Uint8Array | string,
-  { threads }: SessionSettings,
+  { threads, arena = true }: SessionSettings,
 ): Promise<ort.InferenceSession> {
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
@@ -19,10 +21,10 @@ export async function createSession(
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    // All that a run needs is planned as one piece of an arena (measured on 135 M parameters, batches of 512 tokens: half
-    // the memory of an allocator call a tensor, and fewer page faults).
-    enableCpuMemArena: true,
-    enableMemPattern: true,
+    // Measured on 135 M parameters, batches of 512 tokens: a planned arena takes half the memory that an allocator call a
+    // tensor takes, and fewer page faults.
+    enableCpuMemArena: arena,
+    enableMemPattern: arena,
     // Weights are fed or used once: a second, packed copy of them would only take memory.
     extra: { session: { disable_prepacking: '1', intra_op: { allow_spinning: '0' } } },
   }

@@ -108,6 +108,30 @@ describe('a decoder cut into embedding, blocks and head', () => {
     await decoder.close()
   })
 
+  it('sums Gram matrices over batches, the last of them shorter', async () => {
+    const decoder = Decoder.open(fixturePath('stories260k'))
+    const [count, length] = [11, 128] // batches of four windows
+    const ids = Int32Array.from({ length: count * length }, (_, i) => (i * 37) % 512)
+    const gramsOf = async (first: number, some: number) => {
+      const windows = { ids: ids.slice(first * length, (first + some) * length), count: some, length }
+      const stream = await Stream.start(decoder, windows)
+      return (await stream.observe(0, 'gram')).map(({ gram }) => gram ?? new Float32Array())
+    }
+    const together = await gramsOf(0, count)
+    const apart = await Promise.all(Array.from({ length: count }, (_, window) => gramsOf(window, 1)))
+    for (const [k, gram] of together.entries()) {
+      const size = Math.sqrt(gram.length)
+      const largest = Math.max(...gram)
+      for (let i = 0; i < size; i++) {
+        for (let j = i; j < size; j++) {
+          const sum = apart.reduce((total, one) => total + one[k][i * size + j], 0)
+          assert.ok(Math.abs(gram[i * size + j] - sum) <= 1e-5 * largest, `input ${k}, entry ${i}, ${j}`)
+        }
+      }
+    }
+    await decoder.close()
+  })
+
   it('refuses quantised weights and says what to export instead', { skip: needsShared('models/fixtures') }, () => {
     for (const name of ['int8', 'int4']) {
       const dir = sharedPath(`models/fixtures/llama-gqa-tied/${name}`) ?? ''
