@@ -1,11 +1,14 @@
 /**
- * The upper triangular U with H^-1 = U^T U for a symmetric positive definite H, by one factorisation instead of
- * Cholesky, inverse and Cholesky again: H = M M^T with M upper triangular (Cholesky from the last row upwards), and
- * U = M^-1. Blocks halve down to a size that JavaScript solves in float64; all else is products in ONNX Runtime:
+ * What column-wise updates need of U, upper triangular, with H^-1 = U^T U for a symmetric positive definite H, by one
+ * factorisation and without U as a whole. H = M M^T with M upper triangular (Cholesky from the last columns upwards), so
+ * U = M^-1. For a block B of columns and all columns A before it:
  *
- *   H = [A  B]   M = [M1 X ]   M2 M2^T = C            U = [U1  -U1 X U2]
- *       [.  C]       [0  M2]   X = B M2^-T = B U2^T       [0    U2     ]
- *                              M1 M1^T = A - X X^T
+ *   M_BB M_BB^T = H_BB - sum over later C of M_BC M_BC^T           U_BB = M_BB^-1, the corner
+ *   M_AB        = (H_AB - sum over later C of M_AC M_BC^T) U_BB^T
+ *
+ * Updates that e_A, the errors of the columns A, cause in B are e_A U_AB = -(e_A U_AA) M_AB U_BB, and e_A U_AA is how far
+ * the columns A have moved in all: known to who has moved them. So M_AB U_BB, the reach, takes the place of U_AB, and
+ * two of four products of a factorisation by halves fall away.
  */
 import type { LinearAlgebra, Matrix } from './linear-algebra.ts'
 
@@ -17,11 +20,55 @@ export class NotPositiveError extends Error {
   }
 }
 
+/** A block of columns [start, start + width). */
+export interface FactorBlock {
+  start: number
+  width: number
+  /** U_BB, row-major [width, width], zeros below the diagonal. */
+  corner: Float32Array
+  /** M_AB U_BB, row-major [start, width]. */
+  reach: Float32Array
+}
+
+/**
+ * Blocks of `width` columns, the last maybe narrower, in order. Reads only the upper triangle of `h`, [size, size].
+ * @throws NotPositiveError
+ */
+export async function blockFactor(
+  h: Float32Array,
+  size: number,
+  width: number,
+  linear: LinearAlgebra,
+): Promise<FactorBlock[]> {
+  const blocks: FactorBlock[] = []
+  const later: Matrix[] = [] // M_AC of each block C behind
+  for (let start = Math.floor((size - 1) / width) * width; start >= 0; start -= width) {
+    const cols = Math.min(width, size - start)
+    let rest = part(h, size, 0, start, start + cols, cols) // [start + cols, cols]
+    for (const above of later) {
+      const reaching = rowsOf(above, 0, start + cols)
+      rest = await linear.multiplySubtract(rest, reaching, rowsOf(above, start, cols), { transposeB: true })
+    }
+    const corner = square(await upperFactorOfInverse(rowsOf(rest, start, cols).data, cols, linear))
+    const none = { data: new Float32Array(), rows: 0, cols }
+    const above = start === 0 ? none : await linear.multiply(rowsOf(rest, 0, start), corner, { transposeB: true }) // M_AB
+    later.push(above)
+    const reach = start === 0 ? none : await linear.multiply(above, corner)
+    blocks.unshift({ start, width: cols, corner: corner.data, reach: reach.data })
+  }
+  return blocks
+}
+
 /** Blocks up to this size are solved in JavaScript (measured for 576 and 1536 features: 32 and 64 alike, 96 and 128 slower). */
 const LEAF_SIZE = 64
 
 /**
- * U, row-major [size, size], zeros below the diagonal. Reads only the upper triangle of `h`, and does not change it.
+ * U, row-major [size, size], zeros below the diagonal, by halves. Reads only the upper triangle of `h`, and does not
+ * change it.
+ *
+ *   H = [A  B]   M = [M1 X ]   M2 M2^T = C            U = [U1  -U1 X U2]
+ *       [.  C]       [0  M2]   X = B M2^-T = B U2^T       [0    U2     ]
+ *                              M1 M1^T = A - X X^T
  * @throws NotPositiveError
  */
 export async function upperFactorOfInverse(
@@ -89,6 +136,11 @@ function part(h: Float32Array, size: number, row: number, col: number, rows: num
     data.set(h.subarray(start, start + cols), i * cols)
   }
   return { data, rows, cols }
+}
+
+/** Rows [first, first + rows) of a matrix, not copied. */
+function rowsOf({ data, cols }: Matrix, first: number, rows: number): Matrix {
+  return { data: data.subarray(first * cols, (first + rows) * cols), rows, cols }
 }
 
 function square(data: Float32Array): Matrix {

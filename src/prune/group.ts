@@ -3,6 +3,7 @@ import type { LinearAlgebra } from '../engine/linear-algebra.ts'
 import type { PrunerName, SparsityTarget } from '../merge/form.ts'
 import { magnitudeMask } from './magnitude.ts'
 import { type DenseLayer, factorise, sparsegptMany } from './sparsegpt.ts'
+import { blockColumns } from './target.ts'
 import { wandaMask } from './wanda.ts'
 
 export interface LayerGroup {
@@ -32,7 +33,8 @@ export async function pruneGroup(group: LayerGroup, linear: LinearAlgebra): Prom
   const { pruner, cols, layers, target } = group
   if (pruner === 'sparsegpt') {
     if (group.gram === null) throw new Error('SparseGPT needs Gram matrices')
-    const factor = await factorise(group.gram.sums, cols, group.gram.scale, linear)
+    const { sums, scale } = group.gram
+    const factor = await factorise(sums, cols, scale, blockColumns(target), linear)
     const solved = await sparsegptMany(layers, cols, factor, target, linear)
     return solved.map((layer) => ({ ...layer, damping: factor.damping }))
   }

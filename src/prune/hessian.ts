@@ -1,17 +1,17 @@
 /**
- * What SparseGPT needs of the inputs of a layer: U, upper triangular, with H^-1 = U^T U for the damped Hessian
+ * What SparseGPT needs of the inputs of a layer: blocks of U, upper triangular, with H^-1 = U^T U for the damped Hessian
  * H = (2 / sequences) X^T X. Source: Frantar, Alistarh, "SparseGPT: Massive Language Models Can Be Accurately Pruned
  * in One-Shot", ICML 2023, sections 3.2, 3.3; damping and dead columns as in the authors' program. Layers that read the same
  * input share one factor.
  */
 import type { LinearAlgebra } from '../engine/linear-algebra.ts'
-import { NotPositiveError, upperFactorOfInverse } from '../engine/linear-algebra-factor.ts'
+import { blockFactor, type FactorBlock, NotPositiveError } from '../engine/linear-algebra-factor.ts'
 import { InputError } from '../errors.ts'
 import { assertLength } from './target.ts'
 
 export interface Factor {
-  /** U, row-major [cols, cols], zeros below the diagonal. */
-  upper: Float32Array
+  /** By block of columns, in order. */
+  blocks: FactorBlock[]
   /** [cols], 1 where an input feature was never anything but 0: its weights do nothing and count among the zeros first. */
   dead: Uint8Array
   /** What was added to the diagonal, as a share of its mean: 0.01, or ten times more for each failed factorisation. */
@@ -26,12 +26,14 @@ const MAX_DAMPING = 10
 /**
  * @param gram - X^T X, row-major [cols, cols], symmetric; only its upper triangle is read. Not changed
  * @param scale - 2 / sequences
+ * @param width - columns of a block
  * @throws InputError if the Gram matrix is not finite, or not positive even with the largest damping
  */
 export async function factorise(
   gram: Float32Array,
   cols: number,
   scale: number,
+  width: number,
   linear: LinearAlgebra,
 ): Promise<Factor> {
   assertLength('gram', gram, cols * cols)
@@ -40,7 +42,7 @@ export async function factorise(
   for (let damping = FIRST_DAMPING; damping <= MAX_DAMPING; damping *= 10) {
     for (let j = 0; j < cols; j++) hessian[j * (cols + 1)] = diagonal[j] + damping * mean
     try {
-      return { upper: await upperFactorOfInverse(hessian, cols, linear), dead, damping }
+      return { blocks: await blockFactor(hessian, cols, width, linear), dead, damping }
     } catch (error) {
       if (!(error instanceof NotPositiveError)) throw error
     }

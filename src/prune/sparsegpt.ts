@@ -9,11 +9,13 @@
  * (theirs compares with `<=` and zeroes a weight more in each block).
  *
  * How it is fast: rows are independent once the mask is known, so layers that read the same input are swept together;
- * updates are pulled, not pushed: E [cols, R] holds the errors of all columns so far, and a block, then a strip of it,
- * subtracts one product E^T U when it is reached. Only the sweep inside a strip is JavaScript.
+ * updates are pulled, not pushed: a block is compensated by one product when it is reached, from how far all columns
+ * before it have moved (see linear-algebra-factor.ts); so is each strip of it, from the errors in the block. Only the sweep
+ * inside a strip is JavaScript.
  */
 import { floorShare } from '../decimal.ts'
 import type { LinearAlgebra, Matrix } from '../engine/linear-algebra.ts'
+import type { FactorBlock } from '../engine/linear-algebra-factor.ts'
 import type { SparsityTarget } from '../merge/form.ts'
 import { newMask } from '../merge/mask.ts'
 import type { Factor } from './hessian.ts'
@@ -42,6 +44,8 @@ export interface SparseLayer {
  * products, wider ones more JavaScript (measured for SmolLM2-135M's shapes: flat from 12 to 16, slower at 8, 24 and 32).
  */
 const STRIP_COLUMNS = 16
+/** Rows of a block of 128 columns, twice, that fit a first-level cache. */
+const ROWS_IN_CACHE = 32
 
 /**
  * Prunes layers that read the same input, each with a mask of its own: exactly floor(rows * width * s) zeros in every
@@ -55,16 +59,16 @@ export async function sparsegptMany(
   target: SparsityTarget,
   linear: LinearAlgebra,
 ): Promise<SparseLayer[]> {
-  assertLength('upper', factor.upper, cols * cols)
   assertLength('dead', factor.dead, cols)
   for (const { weight, rows } of layers) {
     assertTarget(rows, cols, target)
     assertLength('weight', weight, rows * cols)
     assertFinite('weight', weight, rows, cols)
   }
-  const width = blockColumns(target)
+  const width = Math.min(cols, blockColumns(target))
+  if (factor.blocks[0]?.width !== width) throw new RangeError(`a factor in blocks of ${width} columns is needed`)
   const sweep = new Sweep(layers, cols, factor, target, linear)
-  for (let start = 0; start < cols; start += width) await sweep.block(start, Math.min(width, cols - start))
+  for (const block of factor.blocks) await sweep.block(block)
   return sweep.out
 }
 
@@ -87,7 +91,9 @@ class Sweep {
   private readonly factor: Factor
   private readonly target: SparsityTarget
   private readonly linear: LinearAlgebra
-  /** E [cols, R]: e where a weight became zero, else 0. */
+  /** [cols, R]: how far each weight of the columns so far has moved, w' - w. */
+  private readonly moved: Float32Array
+  /** E [width, R] of a block: e where a weight became zero, else 0. */
   private readonly errors: Float32Array
   /** Columns of a block as they were, [R, width]. */
   private readonly base: Float32Array
@@ -113,36 +119,36 @@ class Sweep {
     this.target = target
     this.linear = linear
     this.out = layers.map(({ weight }) => ({ weight: new Float32Array(weight.length), mask: newMask(weight.length) }))
-    this.errors = new Float32Array(cols * rows)
+    this.moved = new Float32Array(cols * rows)
+    this.errors = new Float32Array(width * rows)
     this.base = new Float32Array(rows * width)
     this.marks = new Uint8Array(rows * width)
     this.selector = new LowestSelector(target.kind === 'unstructured' ? tallest * width : 0)
   }
 
-  /** Prunes columns [start, start + width). */
-  async block(start: number, width: number): Promise<void> {
-    const { rows, cols, target, factor, errors, marks } = this
-    const values = await this.load(start, width)
-    if (target.kind === 'unstructured') this.chooseMasks(values, start, width, target.ppm)
+  async block(block: FactorBlock): Promise<void> {
+    const { rows, target, errors, marks } = this
+    const { width, corner } = block
+    const values = await this.load(block)
+    if (target.kind === 'unstructured') this.chooseMasks(values, block, target.ppm)
     const pattern = target.kind === 'pattern' ? target : null
     const most = stripColumns(target)
     for (let at = 0; at < width; at += most) {
-      const first = start + at
       const size = Math.min(most, width - at)
       if (at > 0) {
-        const factors = [this.errorsOf(start, at), this.upperOf(start, at, first, size)] as const
-        const { data } = await this.linear.multiply(...factors, { transposeA: true })
+        const before = { data: errors.subarray(0, at * rows), rows: at, cols: rows } // E of the block so far
+        const { data } = await this.linear.multiply(before, upperOf(corner, width, at, size), { transposeA: true })
         subtractStrip(values, width, at, size, data)
       }
-      const strip = new Strip(factor.upper, cols, first, size, pattern)
-      strip.sweep({ rows, width, values, marks }, at, errors.subarray(first * rows, (first + size) * rows))
+      const strip = new Strip(corner, width, at, size, pattern)
+      strip.sweep({ rows, width, values, marks }, at, errors.subarray(at * rows, (at + size) * rows))
     }
-    this.store(values, start, width)
+    this.store(values, block)
   }
 
   /** The block, its dead columns 0, compensated for all columns before it. */
-  private async load(start: number, width: number): Promise<Float32Array> {
-    const { rows, cols, layers, factor } = this
+  private async load({ start, width, reach }: FactorBlock): Promise<Float32Array> {
+    const { rows, cols, layers, factor, moved } = this
     const base = this.base.subarray(0, rows * width)
     let to = 0
     for (const { weight } of layers) {
@@ -154,33 +160,18 @@ class Sweep {
     for (let j = 0; j < width; j++) {
       if (factor.dead[start + j] === 1) for (let at = j; at < to; at += width) base[at] = 0
     }
-    if (start === 0) return base
+    if (start === 0) return base.slice()
     const matrix = { data: base, rows, cols: width }
-    const factors = [this.errorsOf(0, start), this.upperOf(0, start, start, width)] as const
-    return (await this.linear.multiplySubtract(matrix, ...factors, { transposeA: true })).data
-  }
-
-  /** Rows [first, first + count) of E: the errors of so many columns. */
-  private errorsOf(first: number, count: number): Matrix {
-    const { rows, errors } = this
-    return { data: errors.subarray(first * rows, (first + count) * rows), rows: count, cols: rows }
-  }
-
-  /** A copy of rows [row, row + rows) and columns [col, col + cols) of U. */
-  private upperOf(row: number, rows: number, col: number, cols: number): Matrix {
-    const data = new Float32Array(rows * cols)
-    for (let i = 0; i < rows; i++) {
-      const from = (row + i) * this.cols + col
-      data.set(this.factor.upper.subarray(from, from + cols), i * cols)
-    }
-    return { data, rows, cols }
+    const before = { data: moved.subarray(0, start * rows), rows: start, cols: rows }
+    const reaching = { data: reach, rows: start, cols: width }
+    return (await this.linear.multiplySubtract(matrix, before, reaching, { transposeA: true })).data
   }
 
   /** Marks in each layer the floor(rows * width * s) lowest of w_ij^2 / U_jj^2. */
-  private chooseMasks(values: Float32Array, start: number, width: number, ppm: number): void {
-    const { marks, selector, factor, cols } = this
+  private chooseMasks(values: Float32Array, { width, corner }: FactorBlock, ppm: number): void {
+    const { marks, selector } = this
     const { scores } = selector
-    const weights = Float64Array.from({ length: width }, (_, j) => 1 / factor.upper[(start + j) * (cols + 1)] ** 2)
+    const weights = Float64Array.from({ length: width }, (_, j) => 1 / corner[j * (width + 1)] ** 2)
     let first = 0
     for (const { rows } of this.layers) {
       const size = rows * width
@@ -195,8 +186,21 @@ class Sweep {
     }
   }
 
-  /** Writes the finished block into the layers and their masks. */
-  private store(values: Float32Array, start: number, width: number): void {
+  /** moved[start + j, :] = values[:, j] - base[:, j], some rows at a time, which stay in the cache. */
+  private move(values: Float32Array, start: number, width: number): void {
+    const { base, moved, rows } = this
+    for (let top = 0; top < rows; top += ROWS_IN_CACHE) {
+      const bottom = Math.min(rows, top + ROWS_IN_CACHE)
+      for (let j = 0; j < width; j++) {
+        const to = (start + j) * rows
+        for (let row = top; row < bottom; row++) moved[to + row] = values[row * width + j] - base[row * width + j]
+      }
+    }
+  }
+
+  /** Writes the finished block into the layers and their masks, and how far it has moved. */
+  private store(values: Float32Array, { start, width }: FactorBlock): void {
+    if (start + width < this.cols) this.move(values, start, width)
     let from = 0
     for (const { weight, mask } of this.out) {
       for (let to = start; to < weight.length; to += this.cols, from += width) {
@@ -205,6 +209,13 @@ class Sweep {
       }
     }
   }
+}
+
+/** A copy of rows [0, at) and columns [at, at + size) of a corner [width, width]. */
+function upperOf(corner: Float32Array, width: number, at: number, size: number): Matrix {
+  const data = new Float32Array(at * size)
+  for (let i = 0; i < at; i++) data.set(corner.subarray(i * width + at, i * width + at + size), i * size)
+  return { data, rows: at, cols: size }
 }
 
 /** values[:, at : at + size) -= correction, for values [R, width] and correction [R, size]. */

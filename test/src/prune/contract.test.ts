@@ -8,6 +8,7 @@ import type { SparsityTarget } from '../../../src/merge/form.ts'
 import { countZeros, isKept } from '../../../src/merge/mask.ts'
 import { magnitudeMask } from '../../../src/prune/magnitude.ts'
 import { factorise, sparsegptMany } from '../../../src/prune/sparsegpt.ts'
+import { blockColumns } from '../../../src/prune/target.ts'
 import { wandaMask } from '../../../src/prune/wanda.ts'
 import { Random } from './random.ts'
 
@@ -58,7 +59,7 @@ const PRUNERS: Pruner[] = [
       const [layer] = await sparsegptMany(
         [{ weight, rows }],
         cols,
-        await factorise(gram, cols, 0.25, linear),
+        await factorise(gram, cols, 0.25, blockColumns(target), linear),
         target,
         linear,
       )

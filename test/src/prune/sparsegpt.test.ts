@@ -61,7 +61,7 @@ describe('SparseGPT on an example by hand', () => {
     },
   ]) {
     it(`gives the golden weights: ${name}`, async () => {
-      const factor = await factorise(inputs, 4, 2, linear)
+      const factor = await factorise(inputs, 4, 2, 128, linear)
       const layer = await sparsegpt({ weight, rows: 2, cols: 4, factor }, target, linear)
       for (const [i, value] of expected.entries()) {
         assert.ok(Math.abs(layer.weight[i] - value) <= 1e-5, `weight ${i}: ${layer.weight[i]}, expected ${value}`)
@@ -95,7 +95,7 @@ describe('SparseGPT against the same in float64, written plainly', () => {
       const random = new Random(rows * cols)
       const weight = random.normals(rows * cols)
       const gram = random.gram(cols, 3 * cols)
-      const factor = await factorise(gram, cols, 0.5, linear)
+      const factor = await factorise(gram, cols, 0.5, blockSize, linear)
       const layer = await sparsegpt({ weight, rows, cols, factor }, target, linear)
       const twin = sparsegptTwin({ weight, rows, cols, gram, scale: 0.5, target, blockSize })
       const kept = twin.kept.flat()
@@ -113,7 +113,7 @@ describe('SparseGPT on layers that share an input', () => {
     it(`gives each its own mask, as if it were alone (${target.kind})`, async () => {
       const random = new Random(21)
       const cols = 136
-      const factor = await factorise(random.gram(cols, 200), cols, 0.5, linear)
+      const factor = await factorise(random.gram(cols, 200), cols, 0.5, 128, linear)
       const layers = [5, 2, 10].map((rows, i) => ({
         rows,
         weight: random.normals(rows * cols).map((value) => value * 10 ** i),
@@ -129,7 +129,7 @@ describe('SparseGPT on layers that share an input', () => {
   }
 
   it('has nothing to do for none', async () => {
-    const factor = await factorise(Float32Array.of(1), 1, 1, linear)
+    const factor = await factorise(Float32Array.of(1), 1, 1, 128, linear)
     assert.deepEqual(await sparsegptMany([], 1, factor, share(500_000), linear), [])
   })
 })
@@ -138,7 +138,7 @@ describe('SparseGPT', () => {
   it('writes +0 for every zero, never -0', async () => {
     const random = new Random(22)
     const [rows, cols] = [8, 64]
-    const factor = await factorise(random.gram(cols, 100), cols, 0.5, linear)
+    const factor = await factorise(random.gram(cols, 100), cols, 0.5, 128, linear)
     const layer = await sparsegpt({ weight: random.normals(rows * cols), rows, cols, factor }, share(500_000), linear)
     for (const [i, value] of layer.weight.entries()) {
       if (!isKept(layer.mask, i)) assert.ok(Object.is(value, 0), `weight ${i} is ${value}`)
@@ -149,7 +149,7 @@ describe('SparseGPT', () => {
     const random = new Random(23)
     const [rows, cols] = [16, 200]
     const [weight, gram] = [random.normals(rows * cols), random.gram(cols, 400)]
-    const factor = await factorise(gram, cols, 0.5, linear)
+    const factor = await factorise(gram, cols, 0.5, 128, linear)
     const layer = await sparsegpt({ weight, rows, cols, factor }, share(500_000), linear)
     const masked = weight.map((value, i) => (isKept(layer.mask, i) ? value : 0))
     const [compensated, plain] = [layer.weight, masked].map((pruned) => outputError(weight, pruned, gram, rows, cols))
@@ -157,7 +157,7 @@ describe('SparseGPT', () => {
   })
 
   it('refuses a pattern wider than a block', async () => {
-    const factor = await factorise(new Random(24).gram(130, 130), 130, 1, linear)
+    const factor = await factorise(new Random(24).gram(130, 130), 130, 1, 128, linear)
     const layer = { weight: new Float32Array(130), rows: 1, cols: 130, factor }
     await assert.rejects(sparsegpt(layer, { kind: 'pattern', n: 1, m: 130 }, linear), { code: 'PATTERN_WIDE' })
   })
