@@ -17,8 +17,8 @@ export interface EngineWorkInit {
   windows: TokenWindows
   /** Scratch space of this site alone. */
   scratch: string
-  /** Told what writing the model measured: largest difference of logits over the largest logit. */
-  onWritten?: (difference: number) => void
+  /** Told what writing the model measured, as Engine.write gives it. */
+  onWritten?: (difference: number | null) => void
 }
 
 /** Tokens of the window on which a written model is checked. */

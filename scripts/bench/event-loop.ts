@@ -7,13 +7,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { embeddedTexts, trainingSource } from '../embedded/texts.ts'
 import { EMBEDDED_MODEL, PACKAGE_ROOT } from '../paths.ts'
 import type { LoopReport } from './preload/event-loop.ts'
+import { embeddedText } from './support/text.ts'
 
 /** What a stall may be: beyond, a neighbour's streams and timers notice. */
 const LIMIT_MS = 200
@@ -30,7 +30,7 @@ export async function run(args: string[]): Promise<void> {
   })
   const directory = mkdtempSync(join(tmpdir(), 'coppice-bench-'))
   try {
-    const text = values.text === undefined ? repeatedText(directory) : resolve(values.text)
+    const text = values.text === undefined ? embeddedText(directory, TEXT_BYTES) : resolve(values.text)
     const site = ['--model', resolve(values.model), '--text', text]
     const founder = start(directory, 'founder', 'peer', '--members', '2', '--pruner', values.pruner, ...site)
     const joiner = start(directory, 'joiner', 'join', await invitation(founder), ...site)
@@ -40,15 +40,6 @@ export async function run(args: string[]): Promise<void> {
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
-}
-
-/** The embedded model's training texts, over and over. */
-function repeatedText(directory: string): string {
-  const once = embeddedTexts().flatMap((text) => trainingSource(text).documents ?? [])
-  const whole = once.join('\n\n')
-  const path = join(directory, 'text.txt')
-  writeFileSync(path, whole.repeat(Math.ceil(TEXT_BYTES / Buffer.byteLength(whole))))
-  return path
 }
 
 function start(directory: string, name: string, ...argv: string[]): ChildProcess {

@@ -145,7 +145,7 @@ function layersOf({ layers }: ModelDescription, reports: readonly BlockReport[])
   })
 }
 
-function summary(report: PruneReport, difference: number): string {
+function summary(report: PruneReport, difference: number | null): string {
   const { sparsity, zeros, weights, seconds, out } = report
   const lines = [
     `${integer(zeros)} of ${integer(weights)} weights are zero (${percent(sparsity)}), after ${duration(seconds.total)}.`,

@@ -60,7 +60,7 @@ export interface FederationOutcome {
   /** What the last manifest names: block -> files. */
   contributions: ReadonlyMap<number, string[]>
   /** What the written model's logits differ by in plain ONNX Runtime, as a share of the largest. */
-  difference: number
+  difference: number | null
 }
 
 /** Founds with all sites; pruning waits for run(). Whichever site fails first fails the whole. */
@@ -100,7 +100,7 @@ export class SimulatedFederation implements AsyncDisposable {
   private readonly founding = Promise.withResolvers<Plan>()
   private readonly onInterrupt: () => void
   private foundedPlan: Plan | undefined
-  private difference = Number.NaN
+  private difference: number | null = null
   private events: RunEvents | undefined
   /** How many of the founder's rounds are followed. */
   private following = 0

@@ -41,7 +41,7 @@ export type SiteEvent =
   | { type: 'prune'; round: number; done: number; total: number }
   | { type: 'round'; round: SiteRound }
   /** What writing the model measured. */
-  | { type: 'written'; difference: number }
+  | { type: 'written'; difference: number | null }
 
 /** A round at one site. */
 export interface SiteRound extends Omit<RoundReport, 'value' | 'traffic'> {
@@ -99,7 +99,7 @@ class SimulatedWork extends EngineWork {
 
   constructor({ index, model, windows, offer, data }: SiteJob, { engine, description, gate, onEvent }: SiteContext) {
     const { pruner, target } = offer
-    const onWritten = (difference: number) => onEvent({ type: 'written', difference })
+    const onWritten = (difference: number | null) => onEvent({ type: 'written', difference })
     super({ engine, model, description, pruner, target, windows, scratch: `${data}-scratch`, onWritten })
     this.gate = gate
     this.writes = index === 0

@@ -18,7 +18,7 @@ export function introduction({ what, leaves }: PlanInWords): string {
 /** Below the last table. @param path - the output directory */
 export function closing(
   { result, peers, rounds, seconds, plan, perplexity }: FederationReport,
-  difference: number,
+  difference: number | null,
   path: string,
   options: SimulateOptions,
 ): string {

@@ -42,8 +42,9 @@ export function counted(count: number, singular: string, plural = `${singular}s`
   return `${integer(count)} ${count === 1 ? singular : plural}`
 }
 
-/** @param difference - of logits between a written model and the engine, as a share of the largest */
-export function sameLogits(difference: number): string {
+/** @param difference - of logits between a written model and the engine, as a share of the largest; null: see Engine */
+export function sameLogits(difference: number | null): string {
+  if (difference === null) return 'there was not enough memory to run it whole in plain ONNX Runtime as well'
   const within = difference === 0 ? 'bit for bit' : `within ${difference.toExponential(0)} of the largest`
   return `plain ONNX Runtime gives the same logits ${within}`
 }

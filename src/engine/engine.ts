@@ -62,9 +62,9 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Writes a model, and runs it in plain ONNX Runtime. Returns the largest difference of logits from the engine's own,
-   * over the largest logit.
+   * over the largest logit; null where there is not enough memory to run the model whole.
    */
-  async write(args: Jobs['write']['args'], options: JobOptions = {}): Promise<number> {
+  async write(args: Jobs['write']['args'], options: JobOptions = {}): Promise<number | null> {
     const run = await this.run('write', args, options)
     await this.lanes.writing.rest()
     return runPlain({ ...run, threads: this.threads }, options.signal)

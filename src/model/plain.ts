@@ -27,11 +27,15 @@ export interface PlainRun {
 /** What it answers: the largest difference over the largest expected value, or ONNX Runtime's message. */
 export type PlainAnswer = { difference: number } | { error: string }
 
+/** How ONNX Runtime and the C++ library say that there is no memory. */
+const NO_MEMORY = /bad_alloc|failed to allocate|out of memory|cannot allocate memory/i
+
 /**
- * The largest difference from what is expected, over the largest expected value.
+ * The largest difference from what is expected, over the largest expected value; null where there is not enough memory
+ * to run the model whole.
  * @throws {InputError} MODEL_REFUSED_BY_RUNTIME; or the signal's reason
  */
-export async function runPlain(run: PlainRun, signal?: AbortSignal): Promise<number> {
+export async function runPlain(run: PlainRun, signal?: AbortSignal): Promise<number | null> {
   signal?.throwIfAborted()
   const program = new URL(`./plain-process${extname(import.meta.url)}`, import.meta.url)
   const child = fork(program, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
@@ -41,6 +45,7 @@ export async function runPlain(run: PlainRun, signal?: AbortSignal): Promise<num
     return await new Promise((resolve, reject) => {
       child.once('message', (answer: PlainAnswer) => {
         if ('difference' in answer) resolve(answer.difference)
+        else if (NO_MEMORY.test(answer.error)) resolve(null)
         else reject(refusal(run.model, answer.error))
       })
       child.once('error', reject)
