@@ -11,6 +11,10 @@ process.once('message', (run: PlainRun) => {
     .then((result) => process.send?.(result, () => process.disconnect()))
 })
 
+// ONNX Runtime's binding knows fp16 as Uint16Array only; its JavaScript takes Float16Array wherever there is one.
+const Half = Float16Array
+Reflect.deleteProperty(globalThis, 'Float16Array')
+
 async function answer({ model, feeds, output, threads }: PlainRun): Promise<PlainAnswer> {
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: threads, logSeverityLevel: 3 })
   const wanted = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name))
@@ -19,5 +23,8 @@ async function answer({ model, feeds, output, threads }: PlainRun): Promise<Plai
     new ort.Tensor(type as 'float32', data as Float32Array, dims),
   ])
   const results = await session.run(Object.fromEntries(tensors), [output])
-  return { values: results[output].data as Float32Array }
+  const { data, type } = results[output]
+  if (type !== 'float16') return { values: data as Float32Array }
+  const { buffer, byteOffset, length } = data as Uint16Array
+  return { values: Float32Array.from(new Half(buffer, byteOffset, length)) }
 }
