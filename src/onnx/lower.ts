@@ -1,6 +1,6 @@
 /**
  * From the graph of a file to the graph that is computed. The file's graph stays as it is, for writing; this one is a
- * copy in plainer terms, made by passes that each keep what is computed: no branches, float32 throughout, and the
+ * copy in plainer terms, made by passes that each keep what is computed: no branches, nodes in order, float32 throughout, and the
  * residual stream as one value between blocks. Weights are by reference in both, and `stored` says what is what.
  */
 import type { NodeProto } from './generated/onnx_pb.js'
@@ -8,6 +8,7 @@ import { like } from './graph.ts'
 import { inlineBranches } from './inline-branches.ts'
 import { plainCache } from './plain-cache.ts'
 import type { OnnxModel } from './read.ts'
+import { sortNodes } from './sort-nodes.ts'
 import { splitSkipNorms } from './split-skip-norms.ts'
 import { spreadRotary } from './spread-rotary.ts'
 import type { TensorRef } from './tensor.ts'
@@ -22,13 +23,14 @@ export interface Lowered {
   origin: Map<NodeProto, NodeProto>
 }
 
-/** @throws {InputError} MODEL_BRANCHES: an If that does not choose by use_cache_branch */
+/** @throws {InputError} MODEL_BRANCHES: an If that does not choose by use_cache_branch; MODEL_UNREADABLE: a circle */
 export function lower(file: OnnxModel): Lowered {
   const graph = like(file.graph, { node: [], input: [...file.graph.input], valueInfo: [] })
   const model: OnnxModel = { ...file, graph, initializers: new Map(file.initializers) }
   const lowered: Lowered = { model, stored: new Map(file.initializers), origin: new Map() }
   graph.node = file.graph.node.map((node) => copyNode(lowered, node))
   inlineBranches(lowered)
+  sortNodes(lowered)
   widenFp16(lowered)
   splitSkipNorms(lowered)
   plainCache(lowered)

@@ -180,6 +180,23 @@ describe('lowering a graph', () => {
     assert.deepEqual(await run(lowered, feeds), await runFile('if', feeds))
   })
 
+  it('puts nodes in order, and refuses a circle', async () => {
+    const graph = new GraphBuilder(13)
+    const x = graph.feed('x', DATA_TYPE.float, [null])
+    const file = model('unordered', graph, graph.op('Exp', [graph.op('Neg', [graph.op('Abs', [x])])]))
+    const inOrder = lower(file).model.graph.node.map(({ opType }) => opType)
+    file.graph.node.reverse()
+    const lowered = lower(file).model
+    assert.deepEqual(
+      lowered.graph.node.map(({ opType }) => opType),
+      inOrder,
+    )
+    assert.deepEqual(await run(lowered, { x: random(1, [3]) }), await runFile('unordered', { x: random(1, [3]) }))
+    file.graph.node[0].output[0] = file.graph.node[2].input[0]
+    file.graph.node[3].input[0] = file.graph.node[0].output[0]
+    assert.throws(() => lower(file), { code: 'MODEL_UNREADABLE', message: /waits for its own output/ })
+  })
+
   it('refuses an If that chooses by something else', () => {
     const graph = new GraphBuilder(10)
     const x = graph.feed('x', DATA_TYPE.float, [])
