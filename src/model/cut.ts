@@ -3,7 +3,7 @@
  *
  * Follow what descends from the token embedding, shapes aside. A value that every path from there to the logits
  * passes through is a *waist*: between two waists next to each other lies either a chain or a residual branch. A branch
- * with attention (a Softmax) opens a decoder block; branches with layers and no attention (the feed-forward part)
+ * with attention (a Softmax, or an operator that has it inside) opens a decoder block; branches with layers and no attention (the feed-forward part)
  * belong to the block before them; what follows the last such branch is the head. Masks, rotary tables and shapes that
  * several parts need are computed once, in the earliest part that can, and passed on.
  */
@@ -28,9 +28,11 @@ export interface DecoderCut {
   embedding: Part
   blocks: (Part & { layers: Linear[] })[]
   head: Part
+  /** Nodes that descend from the token embedding, ascending. */
+  hidden: number[]
 }
 
-const ATTENTION: ReadonlySet<string> = new Set(['Softmax'])
+const ATTENTION: ReadonlySet<string> = new Set(['Softmax', 'Attention', 'GroupQueryAttention', 'MultiHeadAttention'])
 /** What these make is about shapes, not about the hidden state. */
 const SHAPE: ReadonlySet<string> = new Set(['Shape', 'Size'])
 /** What changes the form of the stream and nothing else. */
@@ -45,7 +47,7 @@ export function cutDecoder(model: OnnxModel): DecoderCut {
   const waists = findWaists(index, hidden, logits, model.path)
   const borders = blockBorders(index, hidden, waists, model.path)
   const partOf = assignParts(index, needed, hidden, borders, logits)
-  return assemble(index, partOf, borders, logits)
+  return { ...assemble(index, partOf, borders, logits), hidden }
 }
 
 function findLogits(model: OnnxModel): string {
@@ -95,7 +97,7 @@ function hiddenNodes(index: GraphIndex, needed: ReadonlySet<number>, path: strin
 }
 
 /** A float matrix known beforehand: an embedding table. */
-function isTable(index: GraphIndex, value: string): boolean {
+export function isTable(index: GraphIndex, value: string): boolean {
   let name = value
   for (let maker = index.maker(name); maker !== undefined; maker = index.maker(name)) {
     if (!['Cast', 'Identity', 'Transpose'].includes(index.nodes[maker].opType)) return false
@@ -218,7 +220,7 @@ function assemble(
   partOf: Map<number, number>,
   borders: readonly Border[],
   logits: string,
-): DecoderCut {
+): Omit<DecoderCut, 'hidden'> {
   const count = borders.length - 1
   const nodes: number[][] = Array.from({ length: count + 2 }, () => [])
   for (const [node, part] of [...partOf].sort(([a], [b]) => a - b)) nodes[part + 1].push(node)

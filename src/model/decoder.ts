@@ -9,22 +9,20 @@ import { InputError } from '../errors.ts'
 import type { BlockForm } from '../merge/form.ts'
 import { type ModelProto, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
-import { assertKnownOperators } from '../onnx/operators.ts'
+import { type Lowered, lower } from '../onnx/lower.ts'
+import { assertKnownOperators, assertNotQuantised } from '../onnx/operators.ts'
 import { type OnnxModel, readOnnx } from '../onnx/read.ts'
-import { byteLength, DATA_TYPE, elementCount, isFloating, readFloats, tensorBytes, transpose } from '../onnx/tensor.ts'
+import { byteLength, DATA_TYPE, readFloats, type TensorRef, tensorBytes, transpose } from '../onnx/tensor.ts'
+import { storedCopies, tellApart } from './apart.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
-import {
-  configNumber,
-  headSize,
-  keyValueHeads,
-  type ModelDirectory,
-  maxWindow,
-  openModelDirectory,
-} from './directory.ts'
-import { type Linear, layerName, tellApart } from './layers.ts'
+import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
+import { graphInputs } from './inputs.ts'
+import { type Linear, layerName } from './layers.ts'
 import { collectGarbage } from './memory.ts'
 import { BATCHES, type Observation, observedModel, sumNames } from './observe.ts'
+import { countParameters } from './parameters.ts'
 import { type PartModel, partModel, type ValueType, valueInfo } from './part.ts'
+import { refusing } from './refusing.ts'
 import { createSession, dataTypeOf, tensorOfBytes } from './session.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
@@ -33,7 +31,7 @@ const MIN_OPSET = 13
 /** Operators of norms and products over the last axis: they never mix positions. */
 const POSITIONWISE: ReadonlySet<string> = new Set([
   ...['Add', 'Cast', 'Div', 'Identity', 'LayerNormalization', 'MatMul', 'Mul', 'Pow', 'Reciprocal', 'ReduceMean'],
-  ...['Sqrt', 'Sub', 'Tanh'],
+  ...['RMSNormalization', 'SimplifiedLayerNormalization', 'Sqrt', 'Sub', 'Tanh'],
 ])
 
 export interface LayerInfo {
@@ -56,8 +54,12 @@ export interface DecoderOptions {
 
 export class Decoder {
   readonly directory: ModelDirectory
+  /** The graph of the file, which is written. What is computed is `lowered.model`. */
   readonly model: OnnxModel
+  readonly lowered: Lowered
   readonly cut: DecoderCut
+  /** The tensors of the file that hold each layer's weights; more than one where branches have copies. */
+  readonly storedTensors: ReadonlyMap<Linear, TensorRef[]>
   /** By block. */
   readonly forms: BlockForm[]
   readonly layers: LayerInfo[]
@@ -81,7 +83,7 @@ export class Decoder {
     this.directory = directory
     this.threads = threads
     this.model = readOnnx(directory.onnx)
-    assertKnownOperators(this.model.graph, directory.onnx)
+    assertNotQuantised(this.model)
     if (opsetVersion(this.model) < MIN_OPSET) {
       throw new InputError({
         code: 'OPSET_OLD',
@@ -89,12 +91,18 @@ export class Decoder {
         hint: `Export the model with --opset ${MIN_OPSET} or newer.`,
       })
     }
-    const first = cutDecoder(this.model)
+    const first = lower(this.model)
+    assertKnownOperators(first.model)
+    const firstCut = cutDecoder(first.model)
     const changed = tellApart(
       this.model,
-      first.blocks.flatMap(({ layers }) => layers),
+      first,
+      firstCut.blocks.flatMap(({ layers }) => layers),
     )
-    this.cut = changed ? cutDecoder(this.model) : first
+    this.lowered = changed ? lower(this.model) : first
+    this.cut = changed ? cutDecoder(this.lowered.model) : firstCut
+    const layers = this.cut.blocks.flatMap((block) => block.layers)
+    this.storedTensors = storedCopies(this.model, this.lowered, this.index, layers)
     this.forms = this.cut.blocks.map(({ layers }) => blockForm(layers))
     this.layers = this.cut.blocks.flatMap(({ layers }, block) =>
       layers.map((layer, role) => ({
@@ -108,6 +116,8 @@ export class Decoder {
     this.maxWindow = maxWindow(directory.config)
     this.vocabulary = configNumber(directory.config, 'vocab_size') ?? 0
     this.assertFloat32()
+    this.plainInputs(new BigInt64Array(1), 1, 1) // throws for what neither the engine nor the last check could feed
+    this.graphInputs(new BigInt64Array(1), 1, 1)
   }
 
   get index(): GraphIndex {
@@ -127,25 +137,9 @@ export class Decoder {
     return this.cut.blocks.length
   }
 
-  /** Trained numbers: every float vector, matrix or scalar that the hidden state or an embedding reads, once. */
+  /** Trained numbers. */
   get parameters(): number {
-    const hidden = [this.cut.embedding, ...this.cut.blocks, this.cut.head].flatMap(({ nodes }) => nodes)
-    const seen = new Set<string>()
-    const visit = (value: string): void => {
-      const maker = this.index.maker(value)
-      if (maker !== undefined) {
-        if (this.index.isConstantNode(maker)) this.index.nodes[maker].input.forEach(visit)
-      } else if (this.index.initializers.has(value)) seen.add(value)
-    }
-    for (const node of hidden) this.index.nodes[node].input.forEach(visit)
-    let count = 0
-    for (const name of seen) {
-      const tensor = this.index.initializers.get(name)
-      if (tensor && isFloating(tensor.dataType) && elementCount(tensor.dims) > 1 && !isRotaryTable(tensor.dims)) {
-        count += elementCount(tensor.dims)
-      }
-    }
-    return count
+    return countParameters(this.cut)
   }
 
   /** Whether the head computes each position's logits from that position of the stream alone. */
@@ -185,63 +179,14 @@ export class Decoder {
     return stored === 'out-in' ? weight : transpose(weight, rows, cols)
   }
 
-  /** Inputs of the whole graph for windows of equal length: no padding, empty past. ids: [batch, window]. */
+  /** Inputs of the computed graph for windows of equal length: no padding, empty past. ids: [batch, window]. */
   graphInputs(ids: BigInt64Array, batch: number, window: number): Values {
-    const values: Values = new Map()
-    for (const input of this.model.graph.input) {
-      if (this.model.initializers.has(input.name)) continue
-      const type = input.type?.tensorType
-      const tensor = this.graphInput(input.name, type?.elemType ?? 0, ids, batch, window)
-      values.set(input.name, tensor)
-    }
-    return values
+    return graphInputs(this.lowered.model, this.directory.config, { ids, batch, window })
   }
 
-  private graphInput(name: string, dataType: number, ids: BigInt64Array, batch: number, window: number): ort.Tensor {
-    const dims = [batch, window]
-    const integers = (of: (i: number) => number) =>
-      dataType === DATA_TYPE.int32
-        ? new ort.Tensor(
-            'int32',
-            Int32Array.from({ length: batch * window }, (_, i) => of(i)),
-            dims,
-          )
-        : new ort.Tensor(
-            'int64',
-            BigInt64Array.from({ length: batch * window }, (_, i) => BigInt(of(i))),
-            dims,
-          )
-    if (name === 'input_ids')
-      return dataType === DATA_TYPE.int32 ? integers((i) => Number(ids[i])) : new ort.Tensor('int64', ids, dims)
-    if (name === 'attention_mask') return integers(() => 1)
-    if (name === 'position_ids') return integers((i) => i % window)
-    if (/^past/.test(name)) return this.emptyPast(name, dataType, batch)
-    throw new InputError({
-      code: 'MODEL_INPUT',
-      what: `${this.directory.onnx} wants an input "${name}", which is not known`,
-      hint: 'Export the model for text generation (input_ids, attention_mask, position_ids, past_key_values.*).',
-    })
-  }
-
-  /** A past of length zero: [batch, key/value heads, 0, head size]. */
-  private emptyPast(name: string, dataType: number, batch: number): ort.Tensor {
-    const info = this.model.graph.input.find((input) => input.name === name)
-    const shape = info?.type?.tensorType?.shape?.dim ?? []
-    const fixed = shape.map(({ value }) => (value.case === 'dimValue' ? Number(value.value) : undefined))
-    const dims = [
-      batch,
-      fixed[1] ?? keyValueHeads(this.directory.config),
-      0,
-      fixed[3] ?? headSize(this.directory.config),
-    ]
-    if (shape.length !== 4 || dims[1] === undefined || dims[3] === undefined) {
-      throw new InputError({
-        code: 'MODEL_PAST',
-        what: `${this.directory.onnx}: the shape of "${name}" follows from neither graph nor config.json`,
-        hint: 'config.json should say num_attention_heads and hidden_size or head_dim; or export without past inputs.',
-      })
-    }
-    return tensorOfBytes(dataType, new Uint8Array(0), dims as number[])
+  /** The same for the graph of the file. */
+  plainInputs(ids: BigInt64Array, batch: number, window: number): Values {
+    return graphInputs(this.model, this.directory.config, { ids, batch, window })
   }
 
   /**
@@ -417,7 +362,7 @@ export class Decoder {
           : tensor.dims.map(() => null)
       return { dataType: dataTypeOf(tensor.type), dims }
     }
-    const made = partModel(this.model, this.index, part.nodes, wanted, typeOf)
+    const made = partModel(this.lowered.model, this.index, part.nodes, wanted, typeOf)
     this.parts.set(key, made)
     return made
   }
@@ -425,7 +370,9 @@ export class Decoder {
   private session(key: string, build: () => ModelProto): Promise<ort.InferenceSession> {
     const known = this.sessions.get(key)
     if (known) return known
-    const made = createSession(toBinary(ModelProtoSchema, build()), { threads: this.threads })
+    const made = createSession(toBinary(ModelProtoSchema, build()), { threads: this.threads }).then((created) =>
+      refusing(created, this.directory.onnx),
+    )
     this.sessions.set(key, made)
     return made
   }
@@ -439,11 +386,6 @@ export class Decoder {
 
 function outputsOf({ leaves, passes }: Part): string[] {
   return [leaves, ...passes]
-}
-
-/** [1, n, 1]: inverse frequencies of a rotary embedding, which some exporters store as an initializer. */
-function isRotaryTable(dims: readonly number[]): boolean {
-  return dims.length === 3 && dims[0] === 1 && dims[2] === 1
 }
 
 function hash(bytes: Uint8Array): string {

@@ -11,12 +11,13 @@ export interface ModelDirectory {
   config: Record<string, unknown>
 }
 
+/** Names of the graph, in the order in which they are looked for: as exporters write it, then merged, then in fp16. */
+const GRAPHS = ['model.onnx', 'decoder_model_merged.onnx', 'model_fp16.onnx', 'decoder_model_merged_fp16.onnx']
+
 /** @throws {InputError} MODEL_MISSING, MODEL_CONFIG */
 export function openModelDirectory(dir: string): ModelDirectory {
   if (!existsSync(dir) || !statSync(dir).isDirectory()) throw missing(dir, 'is not a directory')
-  const onnx = ['model.onnx', join('onnx', 'model.onnx')]
-    .map((name) => join(dir, name))
-    .find((path) => existsSync(path))
+  const onnx = GRAPHS.flatMap((name) => [join(dir, name), join(dir, 'onnx', name)]).find((path) => existsSync(path))
   if (onnx === undefined) throw missing(dir, 'holds no model.onnx')
   return { dir, name: basename(resolve(dir)), onnx, config: readConfig(dir) }
 }
@@ -57,7 +58,7 @@ export function configNumber(config: Record<string, unknown>, ...names: string[]
 
 /** The longest window the model was made for. */
 export function maxWindow(config: Record<string, unknown>): number | undefined {
-  return configNumber(config, 'max_position_embeddings', 'n_positions', 'n_ctx', 'seq_length')
+  return configNumber(config, 'max_position_embeddings', 'n_positions', 'n_ctx', 'seq_length', 'max_seq_len')
 }
 
 /** Width of one attention head, for past inputs whose shape the graph leaves open. */
@@ -65,13 +66,21 @@ export function headSize(config: Record<string, unknown>): number | undefined {
   const given = configNumber(config, 'head_dim', 'attention_head_size')
   if (given !== undefined) return given
   const hidden = configNumber(config, 'hidden_size', 'n_embd', 'd_model')
-  const heads = configNumber(config, 'num_attention_heads', 'n_head')
+  const heads = configNumber(config, 'num_attention_heads', 'n_head', 'num_heads', 'n_heads')
   return hidden !== undefined && heads !== undefined ? hidden / heads : undefined
 }
 
 /** Number of key/value heads, for past inputs whose shape the graph leaves open. */
 export function keyValueHeads(config: Record<string, unknown>): number | undefined {
-  return configNumber(config, 'num_key_value_heads', 'num_attention_heads', 'n_head')
+  return configNumber(
+    config,
+    'num_key_value_heads',
+    'num_kv_heads',
+    'num_attention_heads',
+    'n_head',
+    'num_heads',
+    'n_heads',
+  )
 }
 
 /** What travels with a model besides its graph and weights: configuration, tokenizer, licence files. */

@@ -90,6 +90,8 @@ export function partModel(
     if (placed.has(maker)) return
     placed.add(maker)
     const node = clone(NodeProtoSchema, index.nodes[maker])
+    node.$unknown = undefined // exporters write there where in the source the node comes from
+    node.attribute.sort((a, b) => (a.name < b.name ? -1 : 1))
     for (const input of node.input) if (input !== '') visit(input)
     node.name = `n${body.length}`
     node.input = node.input.map((input) => (input === '' ? '' : nameOf(input)))

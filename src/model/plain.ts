@@ -13,6 +13,13 @@ export interface PlainTensor {
   dims: readonly number[]
 }
 
+/** A tensor as it can be sent to a process: fp16 as bits, since V8 does not serialise a Float16Array. */
+export function plainTensor({ type, data, dims }: Tensor): PlainTensor {
+  if (type !== 'float16') return { type, data, dims }
+  const { buffer, byteOffset, length } = data as Uint16Array
+  return { type, data: new Uint16Array(buffer, byteOffset, length), dims }
+}
+
 /** What the process is asked. */
 export interface PlainRun {
   model: string

@@ -1,11 +1,14 @@
 /** Writes a pruned model as a directory of the same form as its base, and says what it must compute. */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
+import { InputError } from '../errors.ts'
+import { narrow } from '../onnx/half.ts'
+import { DATA_TYPE, type TensorRef } from '../onnx/tensor.ts'
 import { compareOnnx, type Replacement, writeOnnx } from '../onnx/write.ts'
-import type { Decoder } from './decoder.ts'
+import type { Decoder, LayerInfo } from './decoder.ts'
 import { companionFiles } from './directory.ts'
 import type { WeightsOf } from './perplexity.ts'
-import type { PlainRun } from './plain.ts'
+import { type PlainRun, plainTensor } from './plain.ts'
 import { Stream, type Windows } from './stream.ts'
 
 /** Tokens of the window on which a written model is compared with the engine. */
@@ -54,18 +57,38 @@ function externalFile({ model }: Decoder): string | null {
 }
 
 function replacement(decoder: Decoder, weightsOf: WeightsOf): Replacement {
-  const place = new Map<string, { block: number; role: number }>()
+  const place = new Map<TensorRef, { block: number; role: number }>()
   for (const [block, { layers }] of decoder.cut.blocks.entries()) {
-    for (const [role, { weight }] of layers.entries()) place.set(weight.name, { block, role })
+    for (const [role, layer] of layers.entries())
+      for (const tensor of decoder.storedTensors.get(layer) ?? []) place.set(tensor, { block, role })
   }
   const cached = new BlockCache(weightsOf)
   return (tensor) => {
-    const at = place.get(tensor.name)
+    const at = place.get(tensor)
     const weights = at && cached.get(at.block)
     if (at === undefined || weights === undefined) return undefined
     const stored = decoder.storedLayout(decoder.cut.blocks[at.block].layers[at.role], weights[at.role])
-    return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)
+    return elementsOf(tensor, stored, () => decoder.layers.find((layer) => isAt(layer, at))?.name ?? tensor.name)
   }
+}
+
+function isAt(layer: LayerInfo, { block, role }: { block: number; role: number }): boolean {
+  return layer.block === block && layer.role === role
+}
+
+/**
+ * Weights as bytes of the tensor's element type: fp16 is rounded to nearest, ties to even.
+ * @throws {InputError} WEIGHTS_FP16_RANGE
+ */
+function elementsOf({ dataType }: TensorRef, weights: Float32Array, layer: () => string): Uint8Array {
+  if (dataType !== DATA_TYPE.float16) return new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)
+  const { bits, beyond } = narrow(weights)
+  if (beyond === -1) return new Uint8Array(bits.buffer)
+  throw new InputError({
+    code: 'WEIGHTS_FP16_RANGE',
+    what: `layer ${layer()}: the pruned weight ${weights[beyond]} is beyond what the model's fp16 holds (65504)`,
+    hint: 'Prune the float32 export of this model, or use --pruner wanda or magnitude, which change no weight.',
+  })
 }
 
 /** Files name the layers of a block one after the other: the last block asked for is kept. */
@@ -100,7 +123,7 @@ export async function expectedRun(
   const stream = await Stream.start(decoder, windows)
   for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, weightsOf(block))
   const expected = await stream.logits(0)
-  const values = decoder.graphInputs(BigInt64Array.from(windows.ids, BigInt), 1, length)
-  const feeds = Object.fromEntries([...values].map(([name, { type, data, dims }]) => [name, { type, data, dims }]))
+  const values = decoder.plainInputs(BigInt64Array.from(windows.ids, BigInt), 1, length)
+  const feeds = Object.fromEntries([...values].map(([name, tensor]) => [name, plainTensor(tensor)]))
   return { model: writtenPath(decoder, dir), feeds, output: decoder.cut.head.leaves, expected }
 }

@@ -1,5 +1,6 @@
 /** Questions about a graph that every pass asks: who makes a value, who reads it, is it constant, what is its content. */
-import type { AttributeProto, GraphProto, NodeProto } from './generated/onnx_pb.js'
+import { create } from '@bufbuild/protobuf'
+import { type AttributeProto, type GraphProto, type NodeProto, NodeProtoSchema } from './generated/onnx_pb.js'
 import { inlineTensor, type OnnxModel } from './read.ts'
 import type { TensorRef } from './tensor.ts'
 
@@ -23,7 +24,7 @@ export class GraphIndex {
   private readonly readers = new Map<string, Use[]>()
   private readonly constantNodes: boolean[]
 
-  constructor(model: OnnxModel) {
+  constructor(model: Pick<OnnxModel, 'graph' | 'initializers'>) {
     this.nodes = model.graph.node
     this.initializers = model.initializers
     this.inputs = new Set(model.graph.input.map(({ name }) => name).filter((name) => !model.initializers.has(name)))
@@ -76,9 +77,24 @@ export function attribute(node: NodeProto, name: string): AttributeProto | undef
   return node.attribute.find((entry) => entry.name === name)
 }
 
+/** A node that a pass makes. */
+export function makeNode(
+  opType: string,
+  input: string[],
+  output: string[],
+  fields: Partial<Pick<NodeProto, 'name' | 'attribute'>> = {},
+): NodeProto {
+  return create(NodeProtoSchema, { opType, input, output, ...fields })
+}
+
 export function intAttribute(node: NodeProto, name: string, fallback: number): number {
   const found = attribute(node, name)
   return found ? Number(found.i) : fallback
+}
+
+/** A shallow copy of a message with some fields changed. Its prototype holds proto2's defaults. */
+export function like<T extends object>(message: T, changes: Partial<T>): T {
+  return Object.assign(Object.create(Object.getPrototypeOf(message)), message, changes)
 }
 
 /** The standard opset version a model is written in. */

@@ -6,16 +6,27 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { InputError } from '../errors.ts'
-import type { GraphProto, ModelProto, TensorProto } from './generated/onnx_pb.js'
-import { GraphProtoSchema, ModelProtoSchema, TensorProtoSchema } from './generated/onnx_pb.js'
-import { DATA_TYPE, elementBytes, elementCount, readFully, type TensorBytes, type TensorRef } from './tensor.ts'
+import type { GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.js'
+import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from './generated/onnx_pb.js'
+import {
+  byteLength,
+  DATA_TYPE,
+  elementBytes,
+  elementCount,
+  readFully,
+  type TensorBytes,
+  type TensorRef,
+} from './tensor.ts'
+import { fieldHead } from './wire.ts'
 
-/** A model as a graph: the parsed file, and its initializers by reference. `graph.initializer` is empty. */
+/** A model as a graph: the parsed file, and its initializers by reference. `initializer` of every graph is empty. */
 export interface OnnxModel {
   path: string
   proto: ModelProto
   graph: GraphProto
   initializers: Map<string, TensorRef>
+  /** The graphs inside attributes of nodes (branches of an If, at any depth) and their own initializers. */
+  subgraphs: Map<GraphProto, Map<string, TensorRef>>
   /** Files that hold weights beside the model file, in order of first mention. */
   externalFiles: string[]
 }
@@ -26,7 +37,15 @@ const SMALL_TENSOR_BYTES = 1024
 const WINDOW_BYTES = 1 << 18
 
 /** Field numbers of onnx.proto that the walk looks for. */
-const FIELD = { modelGraph: 7, graphInitializer: 5, floatData: 4, rawData: 9 } as const
+const FIELD = {
+  modelGraph: 7,
+  graphNode: 1,
+  graphInitializer: 5,
+  nodeAttribute: 5,
+  attributeGraph: 6,
+  floatData: 4,
+  rawData: 9,
+} as const
 const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
 export function readOnnx(path: string): OnnxModel {
@@ -72,6 +91,7 @@ class Walk {
   private window = new Uint8Array(0)
   private windowStart = 0
   private readonly externalFiles = new Set<string>()
+  private readonly subgraphs = new Map<GraphProto, Map<string, TensorRef>>()
 
   constructor(fd: number, path: string) {
     this.fd = fd
@@ -81,26 +101,62 @@ class Walk {
 
   model(): OnnxModel {
     const rest: Uint8Array[] = []
-    const graphRest: Uint8Array[] = []
-    const initializers = new Map<string, TensorRef>()
-    let graphs = 0
+    let found: { graph: GraphProto; initializers: Map<string, TensorRef> } | undefined
     for (const field of this.fields(0, this.size)) {
-      if (field.number !== FIELD.modelGraph) {
-        rest.push(this.read(field.start, field.end))
-        continue
-      }
-      graphs++
-      for (const inner of this.fields(field.payload, field.end)) {
-        if (inner.number === FIELD.graphInitializer && inner.wire === WIRE.bytes) {
-          const tensor = this.initializer(inner)
-          initializers.set(tensor.name, tensor)
-        } else graphRest.push(this.read(inner.start, inner.end))
+      if (field.number === FIELD.modelGraph) found = this.graph(field)
+      else rest.push(this.read(field.start, field.end))
+    }
+    if (found === undefined) throw new Error('it holds no graph')
+    const proto = fromBinary(ModelProtoSchema, Buffer.concat(rest))
+    return { path: this.path, proto, ...found, subgraphs: this.subgraphs, externalFiles: [...this.externalFiles] }
+  }
+
+  private graph({ payload, end }: Field): { graph: GraphProto; initializers: Map<string, TensorRef> } {
+    const rest: Uint8Array[] = []
+    const nodes: NodeProto[] = []
+    const initializers = new Map<string, TensorRef>()
+    for (const field of this.fields(payload, end)) {
+      if (field.wire !== WIRE.bytes) rest.push(this.read(field.start, field.end))
+      else if (field.number === FIELD.graphNode) nodes.push(this.node(field))
+      else if (field.number === FIELD.graphInitializer) {
+        const tensor = this.initializer(field)
+        initializers.set(tensor.name, tensor)
+      } else rest.push(this.read(field.start, field.end))
+    }
+    const graph = fromBinary(GraphProtoSchema, Buffer.concat(rest))
+    graph.node = nodes
+    return { graph, initializers }
+  }
+
+  /** A node; graphs in its attributes are walked like the model's own. */
+  private node({ payload, end }: Field): NodeProto {
+    const rest: Uint8Array[] = []
+    const graphs = new Map<number, GraphProto>()
+    let attributes = 0
+    for (const field of this.fields(payload, end)) {
+      const parts =
+        field.number === FIELD.nodeAttribute && field.wire === WIRE.bytes ? this.attribute(field) : undefined
+      if (field.number === FIELD.nodeAttribute) attributes++
+      if (parts === undefined) rest.push(this.read(field.start, field.end))
+      else {
+        const bytes = Buffer.concat(parts.rest)
+        rest.push(fieldHead(FIELD.nodeAttribute, bytes.length), bytes)
+        graphs.set(attributes - 1, parts.graph)
       }
     }
-    if (graphs === 0) throw new Error('it holds no graph')
-    const proto = fromBinary(ModelProtoSchema, Buffer.concat(rest))
-    const graph = fromBinary(GraphProtoSchema, Buffer.concat(graphRest))
-    return { path: this.path, proto, graph, initializers, externalFiles: [...this.externalFiles] }
+    const node = fromBinary(NodeProtoSchema, Buffer.concat(rest))
+    for (const [at, graph] of graphs) node.attribute[at].g = graph
+    return node
+  }
+
+  /** The graph of an attribute and the attribute's other fields, or undefined if it holds none. */
+  private attribute({ payload, end }: Field): { graph: GraphProto; rest: Uint8Array[] } | undefined {
+    const fields = [...this.fields(payload, end)]
+    const holder = fields.find(({ number, wire }) => number === FIELD.attributeGraph && wire === WIRE.bytes)
+    if (holder === undefined) return undefined
+    const { graph, initializers } = this.graph(holder)
+    this.subgraphs.set(graph, initializers)
+    return { graph, rest: fields.filter((field) => field !== holder).map(({ start, end }) => this.read(start, end)) }
   }
 
   /** One initializer: its description parsed, its bytes by reference unless they are few. */
@@ -203,7 +259,7 @@ export function inlineTensor(tensor: TensorProto): TensorRef {
 function toTensorRef(tensor: TensorProto, data: TensorBytes): TensorRef {
   const dims = tensor.dims.map(Number)
   const wanted = elementCount(dims) * elementBytes(tensor.dataType, tensor.name)
-  const length = data.kind === 'file' ? data.length : data.bytes.length
+  const length = byteLength({ name: tensor.name, dims, dataType: tensor.dataType, data })
   if (length !== wanted) {
     throw new InputError({
       code: 'MODEL_TENSOR_SIZE',

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { InputError } from '../errors.ts'
+import { widen } from './half.ts'
 
 /** ONNX element types that Coppice meets, by their number in TensorProto.DataType. */
 export const DATA_TYPE = {
@@ -37,10 +38,14 @@ const FLOATING: ReadonlySet<number> = new Set([
   DATA_TYPE.bfloat16,
 ])
 
-/** Where a tensor's bytes are, little-endian and row-major: in a file, or (small ones, new ones) in memory. */
+/**
+ * Where a tensor's bytes are, little-endian and row-major: in a file, or (small ones, new ones) in memory. `widened`:
+ * the tensor is float32, and its bytes are made of those of an fp16 tensor whenever they are read.
+ */
 export type TensorBytes =
   | { kind: 'file'; path: string; offset: number; length: number }
   | { kind: 'memory'; bytes: Uint8Array }
+  | { kind: 'widened'; from: TensorRef }
 
 export interface TensorRef {
   name: string
@@ -69,8 +74,9 @@ export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1)
 }
 
-export function byteLength(tensor: TensorRef): number {
-  return tensor.data.kind === 'file' ? tensor.data.length : tensor.data.bytes.length
+export function byteLength({ data }: TensorRef): number {
+  if (data.kind === 'widened') return 2 * byteLength(data.from)
+  return data.kind === 'file' ? data.length : data.bytes.length
 }
 
 /** Largest single read: Node refuses lengths of 2^31 and more. */
@@ -113,10 +119,27 @@ export function readFully(fd: number, path: string, offset: number, target: Uint
 
 /** The raw bytes of a tensor, aligned for any element type: in `out`, of that very length, or freshly allocated. */
 export function tensorBytes(tensor: TensorRef, out = new Uint8Array(byteLength(tensor))): Uint8Array<ArrayBuffer> {
-  if (tensor.data.kind === 'file') readRange(tensor.data.path, tensor.data.offset, out)
-  else out.set(tensor.data.bytes)
+  const { data } = tensor
+  if (data.kind === 'file') readRange(data.path, data.offset, out)
+  else if (data.kind === 'memory') out.set(data.bytes)
+  else readWidened(data.from, new Float32Array(out.buffer, out.byteOffset, out.length / 4))
   return out
 }
+
+/** Reads an fp16 tensor as float32, a piece at a time: no second copy of a large one. */
+function readWidened({ data }: TensorRef, out: Float32Array): void {
+  const bits = new Uint16Array(Math.min(out.length, WIDEN_ELEMENTS))
+  for (let from = 0; from < out.length; from += bits.length) {
+    const piece = bits.subarray(0, Math.min(bits.length, out.length - from))
+    const bytes = new Uint8Array(piece.buffer, 0, piece.byteLength)
+    if (data.kind === 'file') readRange(data.path, data.offset + 2 * from, bytes)
+    else if (data.kind === 'memory') bytes.set(data.bytes.subarray(2 * from, 2 * from + bytes.length))
+    widen(piece, out.subarray(from, from + piece.length))
+  }
+}
+
+/** fp16 elements in memory at once while a tensor is widened: 2 MiB. */
+const WIDEN_ELEMENTS = 1 << 20
 
 /** A float32 tensor's values in the file's own order. */
 export function readFloats(tensor: TensorRef): Float32Array<ArrayBuffer> {

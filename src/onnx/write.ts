@@ -6,13 +6,19 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { create, toBinary } from '@bufbuild/protobuf'
 import {
+  AttributeProtoSchema,
+  type GraphProto,
   GraphProtoSchema,
   ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
   StringStringEntryProtoSchema,
   TensorProtoSchema,
 } from './generated/onnx_pb.js'
+import { like } from './graph.ts'
 import type { OnnxModel } from './read.ts'
 import { byteLength, readRange, type TensorRef, tensorBytes } from './tensor.ts'
+import { fieldHead } from './wire.ts'
 
 /** ONNX Runtime maps external tensors page by page; ONNX asks for 4 KiB alignment. */
 const ALIGNMENT = 4096
@@ -39,33 +45,92 @@ export function* serialiseOnnx(
   externalFile: string | null,
   replace: Replacement = () => undefined,
 ): Generator<Chunk> {
-  const tensors = [...model.initializers.values()]
-  const offsets = externalFile === null ? new Map<string, number>() : layOut(tensors)
-  const heads = tensors.map((tensor) => tensorHead(tensor, externalFile, offsets.get(tensor.name)))
-  const inside = (tensor: TensorRef) => !offsets.has(tensor.name)
-  const sizes = tensors.map((tensor, i) => heads[i].length + (inside(tensor) ? fieldSize(byteLength(tensor)) : 0))
-  const graph = toBinary(GraphProtoSchema, model.graph)
-  const graphLength = sizes.reduce((sum, size) => sum + fieldSize(size), graph.length)
+  const offsets = externalFile === null ? new Map<TensorRef, number>() : layOut(allTensors(model))
+  const graph = graphMessage(model, model.graph, model.initializers, (tensor) => {
+    const offset = offsets.get(tensor)
+    const message = new Message().add(tensorHead(tensor, externalFile, offset))
+    return offset === undefined ? message.tensor(tensor) : message
+  })
   let position = 0
-  const next = (bytes: Uint8Array): Chunk => {
-    const chunk: Chunk = { file: 'graph', position, bytes }
+  for (const piece of [toBinary(ModelProtoSchema, model.proto), fieldHead(7, graph.length), ...graph.pieces]) {
+    const bytes = piece instanceof Uint8Array ? piece : (replace(piece) ?? tensorBytes(piece))
+    yield { file: 'graph', position, bytes }
     position += bytes.length
-    return chunk
   }
-  yield next(toBinary(ModelProtoSchema, model.proto))
-  yield next(fieldHead(7, graphLength))
-  yield next(graph)
-  for (const [i, tensor] of tensors.entries()) {
-    yield next(fieldHead(5, sizes[i]))
-    yield next(heads[i])
-    if (!inside(tensor)) continue
-    yield next(fieldHead(9, byteLength(tensor)))
-    yield next(replace(tensor) ?? tensorBytes(tensor))
+  for (const [tensor, offset] of offsets) {
+    yield { file: 'weights', position: offset, bytes: replace(tensor) ?? tensorBytes(tensor) }
   }
-  for (const tensor of tensors) {
-    const offset = offsets.get(tensor.name)
-    if (offset !== undefined) yield { file: 'weights', position: offset, bytes: replace(tensor) ?? tensorBytes(tensor) }
+}
+
+/** Every initializer of the model, those of subgraphs last. */
+function allTensors({ initializers, subgraphs }: OnnxModel): TensorRef[] {
+  return [initializers, ...subgraphs.values()].flatMap((tensors) => [...tensors.values()])
+}
+
+/** A protobuf message as the bytes that are known, and the tensors whose bytes stand between them. */
+class Message {
+  readonly pieces: (Uint8Array | TensorRef)[] = []
+  length = 0
+
+  add(bytes: Uint8Array): this {
+    if (bytes.length > 0) this.pieces.push(bytes)
+    this.length += bytes.length
+    return this
   }
+
+  /** The raw_data of a TensorProto. */
+  tensor(tensor: TensorRef): this {
+    this.add(fieldHead(9, byteLength(tensor)))
+    if (byteLength(tensor) > 0) this.pieces.push(tensor)
+    this.length += byteLength(tensor)
+    return this
+  }
+
+  field(number: number, message: Message): this {
+    this.add(fieldHead(number, message.length))
+    for (const piece of message.pieces) this.pieces.push(piece)
+    this.length += message.length
+    return this
+  }
+}
+
+type TensorMessage = (tensor: TensorRef) => Message
+
+/** A GraphProto; nodes that hold graphs are taken apart, all others are serialised together. */
+function graphMessage(
+  model: OnnxModel,
+  graph: GraphProto,
+  initializers: ReadonlyMap<string, TensorRef>,
+  tensorMessage: TensorMessage,
+): Message {
+  const message = new Message()
+  let plain: NodeProto[] = []
+  const flush = () => {
+    message.add(toBinary(GraphProtoSchema, create(GraphProtoSchema, { node: plain })))
+    plain = []
+  }
+  for (const node of graph.node) {
+    if (node.attribute.every(({ g }) => g === undefined)) plain.push(node)
+    else {
+      flush()
+      message.field(1, nodeMessage(model, node, tensorMessage))
+    }
+  }
+  flush()
+  message.add(toBinary(GraphProtoSchema, like(graph, { node: [] })))
+  for (const tensor of initializers.values()) message.field(5, tensorMessage(tensor))
+  return message
+}
+
+function nodeMessage(model: OnnxModel, node: NodeProto, tensorMessage: TensorMessage): Message {
+  const message = new Message().add(toBinary(NodeProtoSchema, like(node, { attribute: [] })))
+  for (const attribute of node.attribute) {
+    const { g } = attribute
+    const content = new Message().add(toBinary(AttributeProtoSchema, like(attribute, { g: undefined })))
+    if (g) content.field(6, graphMessage(model, g, model.subgraphs.get(g) ?? new Map(), tensorMessage))
+    message.field(5, content)
+  }
+  return message
 }
 
 /** Where the files of a model lie. */
@@ -117,14 +182,14 @@ export function compareOnnx(
   return null
 }
 
-function layOut(tensors: TensorRef[]): Map<string, number> {
-  const offsets = new Map<string, number>()
+function layOut(tensors: TensorRef[]): Map<TensorRef, number> {
+  const offsets = new Map<TensorRef, number>()
   let end = 0
   for (const tensor of tensors) {
     const length = byteLength(tensor)
     if (length < EXTERNAL_FROM_BYTES) continue
     const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT
-    offsets.set(tensor.name, offset)
+    offsets.set(tensor, offset)
     end = offset + length
   }
   return offsets
@@ -141,25 +206,6 @@ function tensorHead(tensor: TensorRef, externalFile: string | null, offset: numb
     )
   }
   return toBinary(TensorProtoSchema, head)
-}
-
-function varint(value: number): number[] {
-  const out: number[] = []
-  while (value > 127) {
-    out.push((value % 128) | 128)
-    value = Math.floor(value / 128)
-  }
-  out.push(value)
-  return out
-}
-
-/** Tag and length of a length-delimited field (numbers below 16 take one byte). */
-function fieldHead(number: number, length: number): Uint8Array {
-  return Uint8Array.from([number * 8 + 2, ...varint(length)])
-}
-
-function fieldSize(length: number): number {
-  return 1 + varint(length).length + length
 }
 
 function writeAll(fd: number, bytes: Uint8Array, position: number): void {

@@ -1,0 +1,137 @@
+/**
+ * What a decoder's graph wants to be fed for windows of equal length: no padding, nothing before them. Every input's
+ * meaning follows from its name; one of an unknown name is refused, never guessed.
+ */
+import * as ort from 'onnxruntime-node'
+import { InputError } from '../errors.ts'
+import type { ValueInfoProto } from '../onnx/generated/onnx_pb.js'
+import { CACHE_SWITCH } from '../onnx/inline-branches.ts'
+import { ringLengths } from '../onnx/plain-cache.ts'
+import type { OnnxModel } from '../onnx/read.ts'
+import { DATA_TYPE, elementBytes, elementCount } from '../onnx/tensor.ts'
+import { headSize, keyValueHeads } from './directory.ts'
+import { tensorOfBytes } from './session.ts'
+
+export interface InputWindows {
+  /** Token ids, row-major [batch, window]. */
+  ids: BigInt64Array
+  batch: number
+  window: number
+}
+
+interface Wanted extends InputWindows {
+  name: string
+  dataType: number
+  /** The graph's dimensions: a number, or the name of one that differs from run to run; null: it does not say. */
+  shape: (number | string)[] | null
+  /** Positions that a past must have room for, though nothing is in them. */
+  room: number
+  config: Record<string, unknown>
+  path: string
+}
+
+/** One entry an input, or a family of inputs of one meaning. */
+const INPUTS: [RegExp, (wanted: Wanted) => ort.Tensor][] = [
+  [/^input_ids$/, (wanted) => integers(wanted, [wanted.batch, wanted.window], (i) => wanted.ids[i])],
+  [/^attention_mask$/, (wanted) => grid(wanted, () => 1)],
+  [/^position_ids$/, (wanted) => grid(wanted, (column) => column)],
+  [/^cache_position$/, (wanted) => integers(wanted, [wanted.window], (i) => i)],
+  // GroupQueryAttention's own: tokens of each window before the last one, and the longest window with its past.
+  [/^seqlens_k$/, (wanted) => each(wanted, wanted.window - 1)],
+  [/^total_sequence_length$/, (wanted) => each(wanted, wanted.window)],
+  [/^(past_sequence_length|past_seq_len)$/, (wanted) => each(wanted, 0)],
+  // 0 keeps the logits of all tokens.
+  [/^(num_logits_to_keep|logits_to_keep)$/, (wanted) => each(wanted, 0)],
+  [new RegExp(`^${CACHE_SWITCH}$`), () => new ort.Tensor('bool', [false], [1])],
+  [/^past/, emptyPast],
+]
+
+/**
+ * By name, every input of the graph that is no initializer.
+ * @throws {InputError} MODEL_INPUT, MODEL_PAST
+ */
+export function graphInputs(
+  { graph, initializers, path }: OnnxModel,
+  config: Record<string, unknown>,
+  windows: InputWindows,
+): Map<string, ort.Tensor> {
+  const values = new Map<string, ort.Tensor>()
+  const rooms = ringLengths(graph)
+  for (const info of graph.input) {
+    const { name, type } = info
+    if (initializers.has(name)) continue
+    const entry = INPUTS.find(([pattern]) => pattern.test(name))
+    const dataType = type?.tensorType?.elemType ?? 0
+    const wanted = { ...windows, name, dataType, shape: shapeOf(info), room: rooms.get(name) ?? 0, config, path }
+    if (entry === undefined) throw unknown(wanted)
+    values.set(name, entry[1](wanted))
+  }
+  return values
+}
+
+function shapeOf({ type }: ValueInfoProto): (number | string)[] | null {
+  const shape = type?.tensorType?.shape
+  return shape
+    ? shape.dim.map(({ value }) => (value.case === 'dimValue' ? Number(value.value) : (value.value ?? '')))
+    : null
+}
+
+function unknown({ name, path, shape }: Wanted): InputError {
+  return new InputError({
+    code: 'MODEL_INPUT',
+    what: `${path} wants an input "${name}"${shape ? ` [${shape}]` : ''}, which is not known`,
+    hint: 'Export the model for text generation (input_ids, attention_mask, position_ids, past_key_values.*).',
+  })
+}
+
+/** Whole numbers in the element type that the graph asks for. */
+function integers(wanted: Wanted, dims: number[], of: (i: number) => number | bigint): ort.Tensor {
+  const length = dims.reduce((product, size) => product * size, 1)
+  if (wanted.dataType === DATA_TYPE.int32)
+    return new ort.Tensor(
+      'int32',
+      Int32Array.from({ length }, (_, i) => Number(of(i))),
+      dims,
+    )
+  if (wanted.dataType === DATA_TYPE.int64)
+    return new ort.Tensor(
+      'int64',
+      BigInt64Array.from({ length }, (_, i) => BigInt(of(i))),
+      dims,
+    )
+  throw unknown(wanted)
+}
+
+/** [batch, window], or [1, window] where the graph says so. */
+function grid(wanted: Wanted, of: (column: number) => number): ort.Tensor {
+  const { shape, batch, window } = wanted
+  if (shape !== null && shape.length !== 2) throw unknown(wanted)
+  return integers(wanted, [shape?.[0] === 1 ? 1 : batch, window], (i) => of(i % window))
+}
+
+/** One number: a scalar, [1], or one for each window, as the graph's shape says. */
+function each(wanted: Wanted, value: number): ort.Tensor {
+  const { shape, batch } = wanted
+  if (shape !== null && shape.length > 2) throw unknown(wanted)
+  return integers(
+    wanted,
+    (shape ?? []).map((size, axis) => (size === 1 || axis > 0 ? 1 : batch)),
+    () => value,
+  )
+}
+
+/** A past of length zero: [batch, key/value heads, 0, head size], or with room for some positions. */
+function emptyPast(wanted: Wanted): ort.Tensor {
+  const { name, dataType, shape, batch, room, config, path } = wanted
+  const fixed = (shape ?? []).map((size) => (typeof size === 'number' ? size : undefined))
+  const dims = [batch, fixed[1] ?? keyValueHeads(config), room, fixed[3] ?? headSize(config)]
+  if (shape?.length !== 4 || dims.includes(undefined)) {
+    throw new InputError({
+      code: 'MODEL_PAST',
+      what: `${path}: the shape of "${name}" follows from neither graph nor config.json`,
+      hint: 'config.json should say num_attention_heads and hidden_size or head_dim; or export without past inputs.',
+    })
+  }
+  const bytes = elementCount(dims as number[]) * elementBytes(dataType, name)
+  return tensorOfBytes(dataType, new Uint8Array(bytes), dims as number[])
+}
