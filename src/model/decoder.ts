@@ -12,7 +12,15 @@ import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { type Lowered, lower } from '../onnx/lower.ts'
 import { assertKnownOperators, assertNotQuantised } from '../onnx/operators.ts'
 import { type OnnxModel, readOnnx } from '../onnx/read.ts'
-import { byteLength, DATA_TYPE, readFloats, type TensorRef, tensorBytes, transpose } from '../onnx/tensor.ts'
+import {
+  byteLength,
+  DATA_TYPE,
+  readFloats,
+  readTransposed,
+  type TensorRef,
+  tensorBytes,
+  transpose,
+} from '../onnx/tensor.ts'
 import { storedCopies, tellApart } from './apart.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
@@ -168,10 +176,9 @@ export class Decoder {
 
   /** Base weights of one block by role, row-major [rows, cols]. */
   baseWeights(block: number): Float32Array<ArrayBuffer>[] {
-    return this.cut.blocks[block].layers.map((layer) => {
-      const stored = readFloats(layer.weight)
-      return layer.stored === 'out-in' ? stored : transpose(stored, layer.cols, layer.rows)
-    })
+    return this.cut.blocks[block].layers.map(({ stored, weight }) =>
+      stored === 'out-in' ? readFloats(weight) : readTransposed(weight),
+    )
   }
 
   /** Row-major weights in the layout of the file. */

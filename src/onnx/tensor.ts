@@ -119,30 +119,52 @@ export function readFully(fd: number, path: string, offset: number, target: Uint
 
 /** The raw bytes of a tensor, aligned for any element type: in `out`, of that very length, or freshly allocated. */
 export function tensorBytes(tensor: TensorRef, out = new Uint8Array(byteLength(tensor))): Uint8Array<ArrayBuffer> {
-  const { data } = tensor
-  if (data.kind === 'file') readRange(data.path, data.offset, out)
-  else if (data.kind === 'memory') out.set(data.bytes)
-  else readWidened(data.from, new Float32Array(out.buffer, out.byteOffset, out.length / 4))
+  readBytes(tensor, 0, out)
   return out
 }
 
-/** Reads an fp16 tensor as float32, a piece at a time: no second copy of a large one. */
-function readWidened({ data }: TensorRef, out: Float32Array): void {
-  const bits = new Uint16Array(Math.min(out.length, WIDEN_ELEMENTS))
+/** Fills `out` with a tensor's bytes from `offset` on. */
+function readBytes({ data }: TensorRef, offset: number, out: Uint8Array<ArrayBuffer>): void {
+  if (data.kind === 'file') readRange(data.path, data.offset + offset, out)
+  else if (data.kind === 'memory') out.set(data.bytes.subarray(offset, offset + out.length))
+  else readWidened(data.from, offset / 4, new Float32Array(out.buffer, out.byteOffset, out.length / 4))
+}
+
+/** Reads an fp16 tensor as float32 from element `first` on, a piece at a time: no second copy of a large one. */
+function readWidened(tensor: TensorRef, first: number, out: Float32Array): void {
+  const bits = new Uint16Array(Math.min(out.length, PIECE_ELEMENTS))
   for (let from = 0; from < out.length; from += bits.length) {
     const piece = bits.subarray(0, Math.min(bits.length, out.length - from))
-    const bytes = new Uint8Array(piece.buffer, 0, piece.byteLength)
-    if (data.kind === 'file') readRange(data.path, data.offset + 2 * from, bytes)
-    else if (data.kind === 'memory') bytes.set(data.bytes.subarray(2 * from, 2 * from + bytes.length))
+    readBytes(tensor, 2 * (first + from), new Uint8Array(piece.buffer, 0, piece.byteLength))
     widen(piece, out.subarray(from, from + piece.length))
   }
 }
 
-/** fp16 elements in memory at once while a tensor is widened: 2 MiB. */
-const WIDEN_ELEMENTS = 1 << 20
+/** Elements in memory at once while a tensor is widened or transposed: 2 or 4 MiB. */
+const PIECE_ELEMENTS = 1 << 20
 
 /** A float32 tensor's values in the file's own order. */
 export function readFloats(tensor: TensorRef): Float32Array<ArrayBuffer> {
+  assertFloat(tensor)
+  return new Float32Array(tensorBytes(tensor).buffer)
+}
+
+/** The values of a float32 matrix, transposed, without a second copy of it. */
+export function readTransposed(tensor: TensorRef): Float32Array<ArrayBuffer> {
+  assertFloat(tensor)
+  const [rows, cols] = tensor.dims
+  const out = new Float32Array(rows * cols)
+  const most = Math.min(rows, Math.max(1, Math.floor(PIECE_ELEMENTS / cols)))
+  const piece = new Float32Array(most * cols)
+  for (let first = 0; first < rows; first += most) {
+    const some = Math.min(most, rows - first)
+    readBytes(tensor, 4 * first * cols, new Uint8Array(piece.buffer, 0, 4 * some * cols))
+    transposeInto(out, piece, some, cols, rows, first)
+  }
+  return out
+}
+
+function assertFloat(tensor: TensorRef): void {
   if (tensor.dataType !== DATA_TYPE.float) {
     throw new InputError({
       code: 'TENSOR_TYPE',
@@ -150,7 +172,6 @@ export function readFloats(tensor: TensorRef): Float32Array<ArrayBuffer> {
       hint: 'Export the model with float32 weights.',
     })
   }
-  return new Float32Array(tensorBytes(tensor).buffer)
 }
 
 /** The transpose of a row-major [rows, cols] matrix, as row-major [cols, rows], in `out` or freshly allocated. */
@@ -160,16 +181,28 @@ export function transpose(
   cols: number,
   out = new Float32Array(matrix.length),
 ): Float32Array<ArrayBuffer> {
+  transposeInto(out, matrix, rows, cols, rows, 0)
+  return out
+}
+
+/** out[col, first + row] = matrix[row, col], for `out` with `stride` columns. */
+function transposeInto(
+  out: Float32Array,
+  matrix: Float32Array,
+  rows: number,
+  cols: number,
+  stride: number,
+  first: number,
+): void {
   for (let top = 0; top < rows; top += TILE) {
     const bottom = Math.min(rows, top + TILE)
     for (let left = 0; left < cols; left += TILE) {
       const right = Math.min(cols, left + TILE)
       for (let row = top; row < bottom; row++) {
-        for (let col = left; col < right; col++) out[col * rows + row] = matrix[row * cols + col]
+        for (let col = left; col < right; col++) out[col * stride + first + row] = matrix[row * cols + col]
       }
     }
   }
-  return out
 }
 
 /** Two tiles of 32 x 32 float32 fit a first-level cache. */
