@@ -1,23 +1,35 @@
 /**
  * What pruning costs beside the plainest thing one can do with the model: one forward pass of the same text through
- * all blocks (no head), in the same process, warm. Prints forward, statistics and solve as multiples of it.
+ * all blocks (no head), in the same process, warm. Prints forward, statistics, solve and write as multiples of it.
  *
- *   npm run bench -- prune [--model DIR] [--text FILE] [--windows 32] [--window 512]
+ * With --reference, the PyTorch program `reference` prunes the same model on the same text in turn, three times each,
+ * and the medians are compared. It is run as `PYTHON -m reference` in the directory --root; --model holds the weights
+ * in Hugging Face's form as well.
+ *
+ *   npm run bench -- prune [--model DIR] [--text FILE] [--windows 32] [--window 512] [--pruner P]
+ *                          [--reference PYTHON --root DIR]
  */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
+import type { PrunerName } from '../../src/merge/form.ts'
 import { storeBlock } from '../../src/model/block-store.ts'
 import { Decoder } from '../../src/model/decoder.ts'
 import { Stream, type Windows } from '../../src/model/stream.ts'
 import { assertEnoughWindows, cutWindows, fileSource, someWindows, tokenStream } from '../../src/model/text.ts'
 import { openTokenizer } from '../../src/model/tokenizer.ts'
-import { pruneSequential } from '../../src/prune/sequential.ts'
+import { type PruneSeconds, pruneSequential } from '../../src/prune/sequential.ts'
 import { Solvers } from '../../src/prune/solvers.ts'
 
 const THREADS = 2
 const HALF = { kind: 'unstructured', ppm: 500_000 } as const
+const PRUNERS: readonly PrunerName[] = ['wanda', 'sparsegpt']
+/** Turns of the two programs. */
+const TURNS = 3
 
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -27,58 +39,117 @@ export async function run(args: string[]): Promise<void> {
       text: { type: 'string' },
       windows: { type: 'string', default: '32' },
       window: { type: 'string', default: '512' },
+      pruner: { type: 'string' },
+      reference: { type: 'string' },
+      root: { type: 'string' },
     },
   })
+  const { reference, root } = values
   const decoder = Decoder.open(values.model, { threads: THREADS })
   const length = Math.min(Number(values.window), decoder.maxWindow ?? Number.POSITIVE_INFINITY)
   const windows = benchWindows(decoder, values.text, Number(values.windows), length)
   await using solvers = await Solvers.create(THREADS)
-  const blocks = Array.from({ length: decoder.blocks }, (_, block) => block)
   console.log(`${decoder.name}, ${windows.count} windows of ${length}, ${THREADS} threads`)
   await forwardSeconds(decoder, windows) // sessions made, files in the page cache
-  for (const pruner of ['wanda', 'sparsegpt'] as const) {
-    const out = mkdtempSync(join(tmpdir(), 'coppice-bench-'))
-    let write = 0
-    const plain = await forwardSeconds(decoder, windows)
-    const start = performance.now()
-    const seconds = await pruneSequential(decoder, solvers, {
-      pruner,
-      target: HALF,
-      blocks,
-      windows,
-      onBlock({ block, layers }) {
-        const begin = performance.now()
-        storeBlock(
-          out,
-          block,
-          layers.map(({ weight }) => weight),
-        )
-        write += (performance.now() - begin) / 1e3
-      },
-    })
-    const total = (performance.now() - start) / 1e3
-    rmSync(out, { recursive: true })
-    const again = await forwardSeconds(decoder, windows)
-    const forward = (plain + again) / 2
-    const times = (value: number) => `${value.toFixed(2)} s (${(value / forward).toFixed(2)} x)`
-    console.log(`\n${pruner}, 50 %: one plain forward pass ${plain.toFixed(2)} s before, ${again.toFixed(2)} s after`)
-    console.log(`  forward     ${times(seconds.forward)}`)
-    console.log(`  statistics  ${times(seconds.statistics)}`)
-    console.log(`  solve       ${times(seconds.solve)}`)
-    console.log(`  together    ${times(seconds.forward + seconds.statistics + seconds.solve)}`)
-    console.log(`  write       ${write.toFixed(2)} s, all ${total.toFixed(2)} s`)
+  for (const pruner of PRUNERS.filter((name) => values.pruner === undefined || name === values.pruner)) {
+    if (reference === undefined || root === undefined || values.text === undefined) {
+      await printMultiples(decoder, solvers, pruner, windows)
+      continue
+    }
+    const theirs = () =>
+      referenceSeconds(reference, root, resolve(values.model), resolve(values.text ?? ''), pruner, windows)
+    await compare(pruner, async () => (await prune(decoder, solvers, pruner, windows)).total, theirs)
   }
   await decoder.close()
 }
 
-function benchWindows(decoder: Decoder, text: string | undefined, count: number, length: number): Windows {
-  if (text === undefined) {
+async function printMultiples(decoder: Decoder, solvers: Solvers, pruner: PrunerName, windows: Windows): Promise<void> {
+  const plain = await forwardSeconds(decoder, windows)
+  const { seconds, write, total } = await prune(decoder, solvers, pruner, windows)
+  const again = await forwardSeconds(decoder, windows)
+  const forward = (plain + again) / 2
+  const times = (value: number) => `${value.toFixed(2)} s (${(value / forward).toFixed(2)} x)`
+  console.log(`\n${pruner}, 50 %: one plain forward pass ${plain.toFixed(2)} s before, ${again.toFixed(2)} s after`)
+  console.log(`  forward     ${times(seconds.forward)}`)
+  console.log(`  statistics  ${times(seconds.statistics)}`)
+  console.log(`  solve       ${times(seconds.solve)}`)
+  console.log(`  together    ${times(seconds.forward + seconds.statistics + seconds.solve)}`)
+  console.log(`  write       ${times(write)}, all ${total.toFixed(2)} s`)
+}
+
+interface Pruned {
+  seconds: PruneSeconds
+  write: number
+  /** Everything, from the tokens to the pruned blocks on disk. */
+  total: number
+}
+
+async function prune(decoder: Decoder, solvers: Solvers, pruner: PrunerName, windows: Windows): Promise<Pruned> {
+  const out = mkdtempSync(join(tmpdir(), 'coppice-bench-'))
+  let write = 0
+  const start = performance.now()
+  const seconds = await pruneSequential(decoder, solvers, {
+    pruner,
+    target: HALF,
+    blocks: Array.from({ length: decoder.blocks }, (_, block) => block),
+    windows,
+    onBlock({ block, layers }) {
+      const begin = performance.now()
+      storeBlock(
+        out,
+        block,
+        layers.map(({ weight }) => weight),
+      )
+      write += (performance.now() - begin) / 1e3
+    },
+  })
+  const total = (performance.now() - start) / 1e3
+  rmSync(out, { recursive: true })
+  return { seconds, write, total }
+}
+
+/** Medians of both, in turn. */
+async function compare(pruner: PrunerName, ours: () => Promise<number>, theirs: () => Promise<number>): Promise<void> {
+  const seconds = { ours: [] as number[], theirs: [] as number[] }
+  for (let turn = 0; turn < TURNS; turn++) {
+    seconds.ours.push(await ours())
+    seconds.theirs.push(await theirs())
+  }
+  const [our, their] = [median(seconds.ours), median(seconds.theirs)]
+  const list = (values: number[]) => values.map((value) => value.toFixed(1)).join(', ')
+  console.log(`\n${pruner}, 50 %, whole prune, seconds: ${list(seconds.ours)}; PyTorch: ${list(seconds.theirs)}`)
+  console.log(`  medians ${our.toFixed(1)} and ${their.toFixed(1)}, ratio ${(our / their).toFixed(2)}`)
+}
+
+/** What the PyTorch program says its pruning took, model and tokens in memory. */
+async function referenceSeconds(
+  python: string,
+  root: string,
+  model: string,
+  file: string,
+  pruner: PrunerName,
+  { count, length }: Windows,
+): Promise<number> {
+  const work = ['-m', 'reference', 'prune', '--model', model, '--text', file, '--method', pruner, '--sparsity', '0.5']
+  const size = ['--nsamples', String(count), '--seqlen', String(length), '--threads', String(THREADS)]
+  const child = spawn(python, [...work, ...size], { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] })
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
+  if (code !== 0) throw new Error(`the reference ended with ${code}`)
+  return (JSON.parse(output) as { seconds: { total: number } }).seconds.total
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]
+}
+
+function benchWindows(decoder: Decoder, file: string | undefined, count: number, length: number): Windows {
+  if (file === undefined) {
     const ids = Int32Array.from({ length: count * length }, (_, i) => (i * 7919) % Math.max(2, decoder.vocabulary))
     return { ids, count, length }
   }
-  const stream = tokenStream(openTokenizer(decoder.directory.dir), fileSource(text))
+  const stream = tokenStream(openTokenizer(decoder.directory.dir), fileSource(file))
   const windows = cutWindows(stream, length)
-  assertEnoughWindows(text, stream.length, windows.count, count, length)
+  assertEnoughWindows(file, stream.length, windows.count, count, length)
   return someWindows(windows, 0, count)
 }
 
