@@ -11,7 +11,8 @@ import {
 } from '../protocols/round/certificate.ts'
 import { type Certified, type Federation, valueFault } from '../protocols/round/value.ts'
 import { OutputError } from '../src/errors.ts'
-import { unwritable, writeDurably } from './files.ts'
+import { unwritable } from '../src/system-errors.ts'
+import { writeDurably } from './files.ts'
 
 /** The file of a round, in every directory of certificates. */
 export function certificateFile(round: number): string {

@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { id8 } from '../protocols/encoding.ts'
-import { makeDirectory, unwritable } from './files.ts'
+import { unwritable } from '../src/system-errors.ts'
+import { makeDirectory } from './files.ts'
 import { assertFree, claimDirectory, removeEmpty } from './free-directory.ts'
 
 /**
@@ -101,5 +102,5 @@ export class PeerDirectories implements AsyncDisposable {
 export async function assertPlace(place: Place): Promise<void> {
   if (!('out' in place)) return
   const inside = resolve(dirname(place.data)) === resolve(place.out)
-  await assertFree(place.out, inside ? basename(place.data) : null)
+  await assertFree(place.out, ...(inside ? [basename(place.data)] : []))
 }

@@ -17,6 +17,11 @@ export interface EngineWorkInit {
   windows: TokenWindows
   /** Scratch space of this site alone. */
   scratch: string
+  /**
+   * Of the base model: a later run with the same scratch space then goes on where a round's pruning was interrupted.
+   * null: nothing of it is kept.
+   */
+  modelHash: Uint8Array | null
   /** Told what writing the model measured, as Engine.write gives it. */
   onWritten?: (difference: number | null) => void
 }
@@ -45,13 +50,13 @@ export class EngineWork implements Work {
   }
 
   async prune({ blocks, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
-    const { engine, model, pruner, target, windows, scratch } = this.init
+    const { engine, model, pruner, target, windows, scratch, modelHash } = this.init
     await mkdir(scratch, { recursive: true })
-    // Blocks are handed over in order, each read back and removed before the next.
+    // Blocks are handed over in order, each read back before the next. They stay in a checkpoint until the next round.
     let handedOver: Promise<void> = Promise.resolve()
     const handOver = async (block: number, path: string) => {
       await onBlock(block, await readFile(path))
-      await rm(path)
+      if (modelHash === null) await rm(path)
     }
     // Where one cannot be handed over (a disk that is full), the rest need not be pruned.
     const stop = new AbortController()
@@ -64,10 +69,11 @@ export class EngineWork implements Work {
       handedOver.catch((error) => stop.abort(error))
     }
     const weights = mergedFiles(merged)
+    const resume = modelHash && ({ modelHash, other: 'replace' } as const)
     try {
       await engine.run(
         'prune',
-        { dir: model, pruner, target, blocks, windows, weights, out: scratch, as: 'contribution' },
+        { dir: model, pruner, target, blocks, windows, weights, out: scratch, as: 'contribution', resume },
         { signal: stop.signal, onEvent },
       )
     } finally {

@@ -1,23 +1,8 @@
-/** Small duties of everything that writes: durable files, and refusals in the words of a user. */
+/** Small duties of everything that writes: directories, durable files. */
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { OutputError } from '../src/errors.ts'
-
-/** The code of a failed system call, or null for anything else that was thrown. */
-export function systemCode(error: unknown): string | null {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
-}
-
-/** A failed system call on a file of ours, as the refusal that the user reads. */
-export function unwritable(path: string, error: unknown): OutputError {
-  return new OutputError({
-    code: 'OUTPUT_UNWRITABLE',
-    what: `${path} cannot be written (${systemCode(error) ?? String(error)})`,
-    hint: 'Choose a directory that this user may write to and that has space left.',
-    cause: error,
-  })
-}
+import { systemCode, unwritable } from '../src/system-errors.ts'
 
 /**
  * Makes a directory and its parents; returns the outermost that was not there. Not by mkdir's own `recursive`: where

@@ -2,14 +2,14 @@
 import { mkdir, readdir, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OutputError } from '../src/errors.ts'
-import { systemCode, unwritable } from './files.ts'
+import { systemCode, unwritable } from '../src/system-errors.ts'
 
 /**
  * Whether results can come to stand here, as far as looking tells: nothing is made.
- * @param own - a name in it that may be there
+ * @param own - names in it that may be there
  * @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE
  */
-export async function assertFree(path: string, own: string | null = null): Promise<void> {
+export async function assertFree(path: string, ...own: string[]): Promise<void> {
   let names: string[]
   try {
     names = await readdir(path)
@@ -17,7 +17,7 @@ export async function assertFree(path: string, own: string | null = null): Promi
     if (systemCode(error) === 'ENOENT') return
     throw unwritable(path, error)
   }
-  if (names.every((name) => name === own)) return
+  if (names.every((name) => own.includes(name))) return
   throw new OutputError({
     code: 'OUTPUT_NOT_EMPTY',
     what: `${path} is not empty`,

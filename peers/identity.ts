@@ -14,7 +14,8 @@ import {
 } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { OutputError } from '../src/errors.ts'
-import { systemCode, unwritable, writeDurably } from './files.ts'
+import { systemCode, unwritable } from '../src/system-errors.ts'
+import { writeDurably } from './files.ts'
 
 /** In the data directory: the private key as libp2p's protobuf, raw bytes. */
 export const KEY_FILE = 'peer.key'

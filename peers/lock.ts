@@ -1,12 +1,12 @@
 /**
- * One process a data directory: two that sign with one key would vote twice. The lock is a file that holds
+ * One process a directory: two that sign with one key would vote twice, two that write one result mix it. The lock is a file that holds
  * the process id, made with O_EXCL; it counts only while that process is alive, so a crash leaves no trap.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OutputError } from '../src/errors.ts'
-import { systemCode, unwritable } from './files.ts'
+import { systemCode, unwritable } from '../src/system-errors.ts'
 
 /** In the data directory. */
 export const LOCK_FILE = 'lock'
@@ -20,16 +20,22 @@ export interface DirectoryLock {
   release(): Promise<void>
 }
 
-/** @throws {OutputError} another running process holds the directory, or it cannot be written to */
-export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+/** What the user can do where a peer's data directory is locked. */
+const PEER_HINT = 'One peer runs in a data directory: end that process, or choose another directory with --data.'
+
+/**
+ * @param hint - what the user can do where the directory is locked
+ * @throws {OutputError} another running process holds the directory, or it cannot be written to
+ */
+export async function lockDirectory(directory: string, hint = PEER_HINT): Promise<DirectoryLock> {
   const path = join(directory, LOCK_FILE)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (await create(path)) return hold(path)
     const owner = await ownerOf(path)
-    if (owner !== null) throw locked(directory, owner)
+    if (owner !== null) throw locked(directory, owner, hint)
     await rm(path, { force: true })
   }
-  throw locked(directory, null)
+  throw locked(directory, null, hint)
 }
 
 async function create(path: string): Promise<boolean> {
@@ -91,10 +97,10 @@ async function ownerOf(path: string): Promise<number | null> {
   }
 }
 
-function locked(directory: string, owner: number | null): OutputError {
+function locked(directory: string, owner: number | null, hint: string): OutputError {
   return new OutputError({
     code: 'OUTPUT_LOCKED',
     what: `${directory} is in use${owner === null ? '' : ` by process ${owner}`}`,
-    hint: 'One peer runs in a data directory: end that process, or choose another directory with --data.',
+    hint,
   })
 }

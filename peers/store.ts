@@ -9,7 +9,8 @@ import { BlobHasher, CHUNK_BYTES, type ChunkList, chunkLength } from '../protoco
 import type { BlobSink, BlobSource } from '../protocols/blob/index.ts'
 import { toHex } from '../protocols/encoding.ts'
 import { OutputError } from '../src/errors.ts'
-import { syncDirectory, systemCode, unwritable } from './files.ts'
+import { systemCode, unwritable } from '../src/system-errors.ts'
+import { syncDirectory } from './files.ts'
 
 /** Names of whole blobs. */
 const BLOB_NAME = /^[0-9a-f]{64}$/

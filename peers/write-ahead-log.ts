@@ -9,7 +9,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { OutputError } from '../src/errors.ts'
-import { syncDirectory, unwritable } from './files.ts'
+import { unwritable } from '../src/system-errors.ts'
+import { syncDirectory } from './files.ts'
 
 /** Length and checksum. */
 const HEADER_BYTES = 8

@@ -45,8 +45,9 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
     return EXIT.done
   } catch (error) {
     if (signal.aborted && signal.reason instanceof InterruptedError) {
-      streams.stderr.write(`coppice: ${signal.reason.message}\n`)
-      return signal.reason.exit
+      const { exit, lines } = error instanceof InterruptedError ? error : signal.reason
+      streams.stderr.write(`${lines}\n`)
+      return exit
     }
     const { exit, text } = endingOf(error)
     streams.stderr.write(text)

@@ -20,13 +20,13 @@ import {
   type SiteModel,
   siteName,
 } from '../work/site.ts'
-import { TemporaryDirectory } from '../work/temporary-directory.ts'
+import { SiteScratch } from '../work/site-scratch.ts'
 import type { JoinOptions } from './index.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
   await assertPlace(placeOf(options)) // before models are read
   await using engine = new Engine()
-  await using scratch = await TemporaryDirectory.make()
+  await using scratch = await SiteScratch.open(placeOf(options))
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
   const { dir, description } = model
@@ -50,10 +50,12 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
             target,
             windows: tokens,
             scratch: scratch.path,
+            modelHash: model.hash,
           }),
         }
       },
     })
+    scratch.done()
     return await conclude(run, result, options.embedded ? null : dir)
   } catch (error) {
     // Only the offer could have said that no text is needed.

@@ -8,14 +8,14 @@ import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { Terminal } from '../terminal/terminal.ts'
 import { calibration, conclude, narrator, peerInit, placeOf, planText, readModel, siteName } from '../work/site.ts'
-import { TemporaryDirectory } from '../work/temporary-directory.ts'
+import { SiteScratch } from '../work/site-scratch.ts'
 import type { PeerOptions } from './index.ts'
 
 export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
   const { terminal, signal } = run
   await assertPlace(placeOf(options)) // before models are read
   await using engine = new Engine()
-  await using scratch = await TemporaryDirectory.make()
+  await using scratch = await SiteScratch.open(placeOf(options))
   // With --json the line to paste is the first on stderr, so what comes before it is not said.
   const work = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
   const { dir, description, hash } = await readModel(work, options.model)
@@ -34,7 +34,17 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     offer,
     site: siteName(),
     capacity: capacity ?? plan.sample,
-    work: new EngineWork({ engine, model: dir, description, pruner, target, windows: tokens, scratch: scratch.path }),
+    work: new EngineWork({
+      engine,
+      model: dir,
+      description,
+      pruner,
+      target,
+      windows: tokens,
+      scratch: scratch.path,
+      modelHash: hash,
+    }),
   })
+  scratch.done()
   return conclude(run, result, options.embedded ? null : dir)
 }

@@ -1,17 +1,23 @@
 /** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { Engine } from '../../src/engine/engine.ts'
-import type { BlockFile, ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
+import type { BlockFile, Jobs, ModelDescription, PruneArgs, TokenWindows } from '../../src/engine/jobs.ts'
+import { CoppiceError } from '../../src/errors.ts'
 import { fileSource } from '../../src/model/text.ts'
+import { holdsCheckpoint } from '../../src/prune/checkpoint.ts'
+import type { PruneSeconds } from '../../src/prune/sequential.ts'
 import { DEFAULT_EVAL_TOKENS } from '../options/evaluation.ts'
 import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
+import { InterruptedError } from '../terminal/interruption.ts'
 import { duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
-import { type BlockReport, describe, labelled, type Work } from '../work/engine.ts'
+import { type BlockReport, labelled, type Work } from '../work/engine.ts'
+import { readModel } from '../work/site.ts'
 import { anyWindow, evaluatedWindows, firstWindows, tokenise } from '../work/texts.ts'
 import { stopwatch } from '../work/usage.ts'
+import { DensePerplexities } from './dense-perplexities.ts'
 import type { PruneOptions } from './index.ts'
 
 export interface PruneReport {
@@ -35,59 +41,107 @@ export interface PruneReport {
   out: string
 }
 
+/** In the output's scratch: finished blocks. */
+const CHECKPOINT_NAME = 'blocks'
+
 export async function prune(options: PruneOptions, run: Run): Promise<PruneReport> {
   const elapsed = stopwatch()
-  await using output = await OutputDirectory.reserve(options.out)
+  const worthKeeping = (scratch: string) => holdsCheckpoint(join(scratch, CHECKPOINT_NAME))
+  await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
   await using engine = new Engine()
   const work = { ...run, engine }
   const { model, pruner, target } = options
-  const description = await describe(work, model)
+  const { description, hash } = await readModel(work, model)
   const window = windowFor(options.window, description.maxWindow)
   const calibration = await calibrationWindows(work, options, window)
-  const evaluated = await evaluationTexts(work, options, window, description.maxWindow)
-  const dense = await perplexities(work, model, evaluated, [], 'dense')
-
-  const reports: BlockReport[] = []
   const blocks = description.forms.map((_, block) => block)
-  const phases = await labelled(
-    work,
-    'Pruning',
-    'prune',
-    { dir: model, pruner, target, blocks, windows: calibration, weights: [], out: output.scratch, as: 'stored' },
-    (report) => reports.push(report),
-  )
-  const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
-  const writing = stopwatch()
-  const check = (calibration ?? (await anyWindow(work, model))).ids
-  run.terminal.progress('Writing')
-  const difference = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
-  const write = writing()
-  const pruned = await perplexities(work, model, evaluated, weights, 'pruned')
-  await output.commit()
-
-  const layers = layersOf(description, reports)
-  const zeros = layers.reduce((sum, layer) => sum + layer.zeros, 0)
-  const count = layers.reduce((sum, { shape: [rows, cols] }) => sum + rows * cols, 0)
-  const report: PruneReport = {
-    model,
-    pruner,
-    sparsity: zeros / count,
-    zeros,
-    weights: count,
-    layers,
-    perplexity: evaluated.map(({ name, windows }, i) => ({
-      text: name,
-      tokens: dense[i].tokens,
-      window: windows.length,
-      dense: dense[i].perplexity,
-      pruned: pruned[i].perplexity,
-    })),
-    seconds: { total: elapsed(), ...phases, write },
-    peakMemoryBytes: engine.peakMemoryBytes,
-    out: options.out,
+  const job: PruneArgs = {
+    ...{ dir: model, pruner, target, blocks, windows: calibration, weights: [], as: 'stored' },
+    out: join(output.scratch, CHECKPOINT_NAME),
+    resume: { modelHash: hash, other: 'refuse' },
   }
-  run.terminal.say(summary(report, difference))
-  return report
+  const earlier = await labelled(work, 'Looking for finished blocks', 'unfinished', job)
+  let finished = earlier?.blocks ?? 0
+  if (finished > 0) run.terminal.note(`${finished} of ${blocks.length} blocks are pruned already: going on from there`)
+  try {
+    const evaluated = await evaluationTexts(work, options, window, description.maxWindow)
+    const dense = await densePerplexities(work, model, evaluated, await DensePerplexities.open(output.scratch, hash))
+    const reports: BlockReport[] = []
+    const phases = await pruneBlocks(work, job, (report) => {
+      reports.push(report)
+      finished = Math.max(finished, reports.length)
+    })
+    const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
+    const writing = stopwatch()
+    const check = (calibration ?? (await anyWindow(work, model))).ids
+    run.terminal.progress('Writing')
+    const difference = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
+    const write = writing()
+    const pruned = await prunedPerplexities(work, model, evaluated, weights)
+    await output.commit()
+
+    const layers = layersOf(description, reports)
+    const zeros = layers.reduce((sum, layer) => sum + layer.zeros, 0)
+    const count = layers.reduce((sum, { shape: [rows, cols] }) => sum + rows * cols, 0)
+    const report: PruneReport = {
+      model,
+      pruner,
+      sparsity: zeros / count,
+      zeros,
+      weights: count,
+      layers,
+      perplexity: evaluated.map(({ name, windows }, i) => ({
+        text: name,
+        tokens: dense[i].tokens,
+        window: windows.length,
+        dense: dense[i].perplexity,
+        pruned: pruned[i].perplexity,
+      })),
+      seconds: { total: elapsed() + together(earlier?.seconds), ...phases, write },
+      peakMemoryBytes: engine.peakMemoryBytes,
+      out: options.out,
+    }
+    run.terminal.say(summary(report, difference))
+    return report
+  } catch (error) {
+    if (finished === 0) throw error
+    const hint = `${finished} of ${blocks.length} blocks are kept in ${options.out}: the same command goes on from there.`
+    if (error instanceof InterruptedError) throw error.withHint(hint)
+    if (!(error instanceof CoppiceError && error.code === 'OUTPUT_CHECKPOINT_DAMAGED')) run.terminal.note(hint)
+    throw error
+  }
+}
+
+/** Finishes the block that it is at where a signal comes. */
+async function pruneBlocks(
+  { engine, terminal, signal }: Work,
+  job: PruneArgs,
+  onBlock: (report: BlockReport) => void,
+): Promise<PruneSeconds> {
+  let label = 'Pruning'
+  const onAbort = () => {
+    label = 'Finishing the block'
+    terminal.note('Stopping once the block is finished that is being pruned; Ctrl-C again stops at once.')
+    terminal.progress(label)
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  terminal.progress(label)
+  try {
+    return await engine.run('prune', job, {
+      drain: signal,
+      onEvent(event) {
+        if (event.type === 'progress') terminal.progress(label, event.done, event.total)
+        else onBlock(event.report)
+      },
+    })
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Seconds of what an earlier run has finished. */
+function together(seconds: PruneSeconds | undefined): number {
+  return Object.values(seconds ?? {}).reduce((sum: number, phase: number) => sum + phase, 0)
 }
 
 /** Magnitude looks at weights alone, so it takes no text even where one is given. */
@@ -100,6 +154,8 @@ async function calibrationWindows(
   const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
   return firstWindows(await tokenise(work, model, source, separator, window), windows)
 }
+
+type Perplexity = Jobs['evaluate']['result']
 
 interface EvaluatedText {
   name: string
@@ -121,18 +177,33 @@ async function evaluationTexts(
   return texts
 }
 
-async function perplexities(
+/** By text. */
+async function densePerplexities(
+  work: Work,
+  dir: string,
+  texts: readonly EvaluatedText[],
+  measured: DensePerplexities,
+): Promise<Perplexity[]> {
+  const results = []
+  for (const { name, windows } of texts) {
+    const label = `Evaluating the dense model on ${name}`
+    results.push(await measured.of(windows, () => labelled(work, label, 'evaluate', { dir, windows, weights: [] })))
+  }
+  return results
+}
+
+/** By text. */
+async function prunedPerplexities(
   work: Work,
   dir: string,
   texts: readonly EvaluatedText[],
   weights: BlockFile[],
-  which: string,
-): Promise<Array<{ perplexity: number; tokens: number }>> {
+): Promise<Perplexity[]> {
   const results = []
-  for (const { name, windows } of texts)
-    results.push(
-      await labelled(work, `Evaluating the ${which} model on ${name}`, 'evaluate', { dir, windows, weights }),
-    )
+  for (const { name, windows } of texts) {
+    const label = `Evaluating the pruned model on ${name}`
+    results.push(await labelled(work, label, 'evaluate', { dir, windows, weights }))
+  }
   return results
 }
 

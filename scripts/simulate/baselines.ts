@@ -38,7 +38,7 @@ export async function isolated(
     work,
     `${name} prunes alone`,
     'prune',
-    { dir, pruner, target, blocks, windows, weights: [], out, as: 'stored' },
+    { dir, pruner, target, blocks, windows, weights: [], out, as: 'stored', resume: null },
     ({ block, path }) => files.push({ block, kind: 'stored', path }),
   )
   return files

@@ -100,7 +100,8 @@ class SimulatedWork extends EngineWork {
   constructor({ index, model, windows, offer, data }: SiteJob, { engine, description, gate, onEvent }: SiteContext) {
     const { pruner, target } = offer
     const onWritten = (difference: number | null) => onEvent({ type: 'written', difference })
-    super({ engine, model, description, pruner, target, windows, scratch: `${data}-scratch`, onWritten })
+    const scratch = `${data}-scratch`
+    super({ engine, model, description, pruner, target, windows, scratch, modelHash: null, onWritten })
     this.gate = gate
     this.writes = index === 0
   }

@@ -17,10 +17,25 @@ export class InterruptedError extends Error {
   readonly code = 'INTERRUPTED'
   /** 128 and the signal's number: 130 for Ctrl-C, 143 for kill. */
   readonly exit: number
+  /** What is kept and how to go on, in one line; null: nothing is. */
+  readonly hint: string | null
+  private readonly signal: Signal
 
-  constructor(signal: Signal) {
+  constructor(signal: Signal, hint: string | null = null) {
     super(`stopped by ${signal}`)
     this.exit = 128 + constants.signals[signal]
+    this.hint = hint
+    this.signal = signal
+  }
+
+  /** The same, with what a command has to say. */
+  withHint(hint: string): InterruptedError {
+    return new InterruptedError(this.signal, hint)
+  }
+
+  /** What it is on stderr. */
+  get lines(): string {
+    return `coppice: ${this.message}${this.hint === null ? '' : `\n${this.hint}`}`
   }
 }
 

@@ -10,7 +10,10 @@ import type { FromWorker } from './messages.ts'
 import { type RunningWorker, startWorker, type WorkerKind } from './workers.ts'
 
 export interface JobOptions {
+  /** Ends the job at once, whatever it is in the middle of. */
   signal?: AbortSignal
+  /** Asks the job to end where it can go on another time: a prune between two blocks. Other jobs do not hear it. */
+  drain?: AbortSignal
   onEvent?: (event: JobEvent) => void
 }
 
@@ -27,6 +30,7 @@ const LANES: Partial<Record<JobName, LaneName>> = {
   hash: 'reading',
   tokenise: 'reading',
   zeros: 'reading',
+  unfinished: 'reading',
   prune: 'compute',
   evaluate: 'compute',
   write: 'writing',
@@ -46,7 +50,10 @@ export class Engine implements AsyncDisposable {
     }
   }
 
-  /** Does a job in its turn. Rejects with the job's refusal, or with the signal's reason once the job has stopped. */
+  /**
+   * Does a job in its turn. Rejects with the job's refusal, or with the reason of the signal, whichever of the two, once
+   * the job has stopped.
+   */
   async run<Name extends JobName>(
     name: Name,
     args: Jobs[Name]['args'],
@@ -92,7 +99,8 @@ interface Pending {
   resolve(result: unknown): void
   reject(error: unknown): void
   onEvent?: (event: JobEvent) => void
-  signal?: AbortSignal
+  /** Why it was stopped. */
+  reason(): unknown
 }
 
 /** One worker, started with its first job, and the jobs that wait for it in order. */
@@ -134,22 +142,27 @@ class Lane {
   private async start<Name extends JobName>(
     name: Name,
     args: Jobs[Name]['args'],
-    { signal, onEvent }: JobOptions,
+    { signal, drain, onEvent }: JobOptions,
   ): Promise<Jobs[Name]['result']> {
     signal?.throwIfAborted()
+    drain?.throwIfAborted()
     const id = this.nextId++
-    const done = new Promise<unknown>((resolve, reject) => this.pending.set(id, { resolve, reject, onEvent, signal }))
+    const reason = () => (signal?.aborted ? signal.reason : drain?.reason)
+    const done = new Promise<unknown>((resolve, reject) => this.pending.set(id, { resolve, reject, onEvent, reason }))
     const worker = this.started()
+    const ask = () => worker.post({ type: 'cancel', id })
     // A thread's jobs look at the signal and stop in good order; a process is nobody else's and can be ended.
-    const cancel = () => (this.kind === 'thread' ? worker.post({ type: 'cancel', id }) : void this.close())
-    signal?.addEventListener('abort', cancel, { once: true })
+    const stop = () => (this.kind === 'thread' ? ask() : void this.close())
+    signal?.addEventListener('abort', stop, { once: true })
+    drain?.addEventListener('abort', ask, { once: true })
     worker.post({ type: 'run', id, name, args } as Parameters<RunningWorker['post']>[0])
     try {
       return (await done) as Jobs[Name]['result']
     } catch (error) {
       throw signal?.aborted ? signal.reason : error
     } finally {
-      signal?.removeEventListener('abort', cancel)
+      signal?.removeEventListener('abort', stop)
+      drain?.removeEventListener('abort', ask)
       this.pending.delete(id)
     }
   }
@@ -169,7 +182,7 @@ class Lane {
     else if (message.type === 'result') {
       this.peakBytes = Math.max(this.peakBytes, message.peakBytes)
       job.resolve(message.result)
-    } else if (message.aborted) job.reject(job.signal?.reason ?? new Error('cancelled'))
+    } else if (message.aborted) job.reject(job.reason() ?? new Error('cancelled'))
     else if (message.refusal) job.reject(refusalFromObject(message.refusal))
     else job.reject(Object.assign(new Error('a job of the engine failed'), { stack: message.stack }))
   }

@@ -1,15 +1,8 @@
 /** How each job is done, inside a worker. Decoders stay open between jobs: sessions are made once. */
 
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { InputError } from '../errors.ts'
-import {
-  type BlockContribution,
-  decodeContribution,
-  encodeContribution,
-  toContribution,
-} from '../merge/contribution.ts'
-import { type BlockForm, type PrunerName, payloadOf, type SparsityTarget } from '../merge/form.ts'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type BlockContribution, decodeContribution } from '../merge/contribution.ts'
+import { type BlockForm, type PrunerName, payloadOf } from '../merge/form.ts'
 import { fedavgBlock, mergeBlock } from '../merge/l0.ts'
 import { countZeros } from '../merge/mask.ts'
 import {
@@ -28,9 +21,9 @@ import { perplexity, type WeightsOf } from '../model/perplexity.ts'
 import { tokenStream } from '../model/text.ts'
 import { openTokenizer } from '../model/tokenizer.ts'
 import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
-import { type PrunedBlock, pruneSequential } from '../prune/sequential.ts'
 import { Solvers } from '../prune/solvers.ts'
 import type { BlockFile, JobContext, JobName, Jobs } from './jobs.ts'
+import { prune, unfinished } from './prune-job.ts'
 
 export type Handlers = {
   [Name in JobName]: (args: Jobs[Name]['args'], context: JobContext) => Promise<Jobs[Name]['result']>
@@ -61,30 +54,19 @@ export function createHandlers(threads: number): Handlers {
       return tokenStream(openTokenizer(dir), source, separator)
     },
 
-    async prune({ dir, pruner, target, blocks, windows, weights, out, as }, { signal, emit }) {
-      const decoder = open(dir)
-      return pruneSequential(decoder, await (solvers ??= Solvers.create(threads)), {
-        pruner,
-        target,
-        blocks,
-        windows,
-        weightsOf: weightsOf(decoder, weights),
-        signal,
-        onProgress: (done, total) => emit({ type: 'progress', done, total }),
-        onBlock(pruned) {
-          const path =
-            as === 'stored'
-              ? storeBlock(
-                  out,
-                  pruned.block,
-                  pruned.layers.map(({ weight }) => weight),
-                )
-              : writeContribution(out, decoder, pruner, target, pruned)
-          const zeros = pruned.layers.map(({ mask, weight }) => countZeros(mask, weight.length))
-          const damping = pruned.layers.map((layer) => layer.damping)
-          emit({ type: 'block', report: { block: pruned.block, path, bytes: statSync(path).size, zeros, damping } })
-        },
-      })
+    async prune(args, context) {
+      const decoder = open(args.dir)
+      return prune(
+        decoder,
+        await (solvers ??= Solvers.create(threads)),
+        weightsOf(decoder, args.weights),
+        args,
+        context,
+      )
+    },
+
+    async unfinished(args) {
+      return unfinished(open(args.dir), args)
     },
 
     async evaluate({ dir, windows, weights }, { signal, emit }) {
@@ -144,7 +126,7 @@ export function createHandlers(threads: number): Handlers {
         readContributions(form, pruner, paths),
         readMerged(form, merged),
       )
-      return { path: storeBlock(out, block, average) }
+      return { path: storeBlock(out, block, average).path }
     },
 
     async write({ dir, weights, out, check }) {
@@ -184,32 +166,4 @@ function readMerged(form: BlockForm, path: string): MergedBlock {
 
 function readContributions(form: BlockForm, pruner: PrunerName, paths: readonly string[]): BlockContribution[] {
   return paths.map((path) => decodeContribution(form, payloadOf(pruner), readFileSync(path)))
-}
-
-/** Writes what this site offers for a block, once it has passed the checks that every other member will make. */
-function writeContribution(
-  dir: string,
-  decoder: Decoder,
-  pruner: PrunerName,
-  target: SparsityTarget,
-  { block, layers, meanSquares }: PrunedBlock,
-): string {
-  const form = decoder.forms[block]
-  const kind = payloadOf(pruner)
-  const names = decoder.layers.filter((layer) => layer.block === block).map(({ name }) => name)
-  const contribution = toContribution(form, kind === 'weights' ? layers : undefined, meanSquares, names)
-  try {
-    validateContribution(form, kind, pruner, target, decoder.baseWeights(block), contribution)
-  } catch (cause) {
-    if (!(cause instanceof InvalidContributionError)) throw cause
-    throw new InputError({
-      code: 'CONTRIBUTION_REFUSED',
-      what: `the other members would refuse this site's contribution to block ${block} (${cause.reason}: ${cause.message})`,
-      hint: 'The layer moved too far from the base model: prune with a lower --sparsity or with more --windows.',
-      cause,
-    })
-  }
-  const path = join(dir, `contribution-${block}`)
-  writeFileSync(path, encodeContribution(form, contribution))
-  return path
 }

@@ -3,6 +3,7 @@ import type { BlockForm, PrunerName, SparsityTarget } from '../merge/form.ts'
 import type { LayerInfo } from '../model/decoder.ts'
 import type { TextSource } from '../model/text.ts'
 import type { ExpectedRun } from '../model/write.ts'
+import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
 
 export interface ModelDescription {
@@ -40,25 +41,32 @@ export interface PrunedBlockReport {
   damping: (number | null)[]
 }
 
+export interface PruneArgs {
+  dir: string
+  pruner: PrunerName
+  target: SparsityTarget
+  /** Ascending. */
+  blocks: number[]
+  windows: TokenWindows | undefined
+  weights: BlockFile[]
+  out: string
+  as: 'contribution' | 'stored'
+  /** null: nothing outlasts an interruption. */
+  resume: { modelHash: Uint8Array; other: OtherPrune } | null
+}
+
 export interface Jobs {
   describe: { args: { dir: string }; result: ModelDescription }
   /** SHA-256 over graph, weights and tokenizer. */
   hash: { args: { dir: string }; result: Uint8Array }
   tokenise: { args: { dir: string; source: TextSource; separator: string | undefined }; result: Int32Array }
-  /** Prunes blocks; each is written to `out` as it is done, as a contribution or as float32 weights, and reported. */
-  prune: {
-    args: {
-      dir: string
-      pruner: PrunerName
-      target: SparsityTarget
-      blocks: number[]
-      windows: TokenWindows | undefined
-      weights: BlockFile[]
-      out: string
-      as: 'contribution' | 'stored'
-    }
-    result: PruneSeconds
-  }
+  /**
+   * Prunes blocks; each is written to `out` as it is done, as a contribution or as float32 weights, and reported. With
+   * `resume`, `out` is a checkpoint: what it holds of this very prune is reported first and not pruned again.
+   */
+  prune: { args: PruneArgs; result: PruneSeconds }
+  /** How many blocks a checkpoint holds of this very prune, and their seconds; null: it holds nothing. */
+  unfinished: { args: PruneArgs; result: { blocks: number; seconds: PruneSeconds } | null }
   evaluate: {
     args: { dir: string; windows: TokenWindows; weights: BlockFile[] }
     result: { perplexity: number; tokens: number }
@@ -110,6 +118,7 @@ export type JobName = keyof Jobs
 export type JobEvent = { type: 'progress'; done: number; total: number } | { type: 'block'; report: PrunedBlockReport }
 
 export interface JobContext {
+  /** Asks a job to end in good order: see JobOptions.drain. */
   signal: AbortSignal
   emit(event: JobEvent): void
 }

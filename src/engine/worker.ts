@@ -49,7 +49,9 @@ async function run<Name extends JobName>({
   } catch (error) {
     const refusal = refusalToObject(error)
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    post({ type: 'error', id, aborted: controller.signal.aborted, refusal, stack })
+    // What fails on the way to the end is not the wish to end.
+    const aborted = controller.signal.aborted && error === controller.signal.reason
+    post({ type: 'error', id, aborted, refusal, stack })
   } finally {
     running.delete(id)
   }

@@ -47,6 +47,22 @@ export class HiddenBatches {
     this.shift = to
   }
 
+  /** All batches one after the other, as they lie in memory; whoever writes there writes them. */
+  get values(): Float32Array {
+    const from = this.shift * this.slot
+    return this.data.subarray(from, from + this.dims.reduce((sum, dims) => sum + elements(dims), 0))
+  }
+
+  /** Which of its two places the stream lies in: products of the same numbers elsewhere may round otherwise. */
+  get place(): 0 | 1 {
+    return this.shift
+  }
+
+  /** Moves the stream to a place, without its values: those are to be filled in. */
+  moveTo(place: 0 | 1): void {
+    this.shift = place
+  }
+
   private view(batch: number, shift: 0 | 1): ort.Tensor {
     const from = (batch + shift) * this.slot
     const dims = this.dims[batch]

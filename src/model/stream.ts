@@ -37,12 +37,24 @@ interface Batch {
   values: Values
 }
 
+/** A stream between two blocks. */
+export interface StreamState {
+  /** All batches of the residual stream, one after the other. */
+  values: Float32Array
+  /** Where they lie: see HiddenBatches. */
+  place: 0 | 1
+  /** By batch: what blocks have passed on besides, by name. */
+  passed: [name: string, tensor: ort.Tensor][][]
+}
+
 export class Stream {
   readonly decoder: Decoder
   readonly windows: Windows
   private readonly batches: Batch[]
   private readonly hidden: HiddenBatches
   private enters: string
+  /** What blocks have passed on besides the stream, by name. */
+  private readonly passed = new Set<string>()
 
   private constructor(decoder: Decoder, windows: Windows, batches: Batch[], hidden: HiddenBatches) {
     this.decoder = decoder
@@ -95,7 +107,31 @@ export class Stream {
       for (const [name, tensor] of made) values.set(name, tensor)
     })
     this.enters = part.leaves
+    for (const name of part.passes) this.passed.add(name)
     collectGarbage()
+  }
+
+  /** All that cannot be computed from the windows without the blocks passed so far. */
+  get state(): StreamState {
+    const passed = this.batches.map(({ values }) => [...values].filter(([name]) => this.passed.has(name)))
+    return { values: this.hidden.values, place: this.hidden.place, passed }
+  }
+
+  /**
+   * Puts a stream that has just started where another of the same windows stood, in front of a block (not the first).
+   * @param passed - by batch, what the blocks before it have passed on
+   * @returns where the stream's values are to be filled in
+   */
+  standBefore(block: number, { place, passed }: Omit<StreamState, 'values'>): Float32Array {
+    for (const [at, tensors] of passed.entries()) {
+      for (const [name, tensor] of tensors) {
+        this.batches[at].values.set(name, tensor)
+        this.passed.add(name)
+      }
+    }
+    this.enters = this.decoder.cut.blocks[block - 1].leaves
+    this.hidden.moveTo(place)
+    return this.hidden.values
   }
 
   /** What the layers of a block with its base weights read, by distinct input; the stream stays where it is. */

@@ -27,8 +27,26 @@ export interface SequentialJob {
   /** What flows through a block that is not pruned here; undefined: the base. */
   weightsOf?: (block: number) => BlockWeights | undefined
   onBlock: (pruned: PrunedBlock) => void | Promise<void>
+  /**
+   * A block is pruned, and what text there is has passed it: what follows depends on the stream alone.
+   * @param stream - behind the block; null: nobody reads it any more
+   * @param seconds - so far
+   */
+  onFinished?: (block: number, stream: Stream | null, seconds: PruneSeconds) => void
   onProgress?: (done: number, total: number) => void
+  /** Looked at between blocks only: what is begun is finished. */
   signal?: AbortSignal
+  /** Where an earlier run has stopped. */
+  from?: StartingPoint
+}
+
+export interface StartingPoint {
+  /** The first block that is not finished. */
+  next: number
+  /** Seconds that were spent until there. */
+  seconds: PruneSeconds
+  /** Puts a stream that has just started in front of `next`. */
+  restore(stream: Stream): void
 }
 
 /** What was observed of an input of a block's layers. */
@@ -46,17 +64,21 @@ export interface PruneSeconds {
 
 /** Blocks behind the last one to prune are not computed: nobody reads their output. */
 export async function pruneSequential(decoder: Decoder, solvers: Solvers, job: SequentialJob): Promise<PruneSeconds> {
-  const { windows, blocks, signal } = job
+  const { blocks, from, signal } = job
   const wanted = new Set(blocks)
   const last = blocks.at(-1) ?? -1
-  const watch = new PhaseWatch()
-  const stream = windows && (await watch.measure('forward', () => Stream.start(decoder, windows)))
-  for (let block = 0; block <= last; block++) {
+  const watch = new PhaseWatch(from?.seconds)
+  const first = from?.next ?? 0
+  if (first > 0) job.onProgress?.(first, last + 1)
+  if (first > last) return watch.seconds
+  const stream = await watch.measure('forward', () => streamBefore(first, decoder, job))
+  for (let block = first; block <= last; block++) {
+    await turn()
     signal?.throwIfAborted()
     let weights = job.weightsOf?.(block)
     if (wanted.has(block)) {
       const observation = job.pruner === 'sparsegpt' ? 'gram' : 'squares'
-      const statistics = stream && (await watch.measure('statistics', () => stream.observe(block, observation, signal)))
+      const statistics = stream && (await watch.measure('statistics', () => stream.observe(block, observation)))
       const inputs = (statistics ?? []).map((input) => ({
         meanSquares: meanSquares(input, stream?.tokens ?? 1),
         gram: input.gram,
@@ -65,10 +87,27 @@ export async function pruneSequential(decoder: Decoder, solvers: Solvers, job: S
       await job.onBlock({ block, layers, meanSquares: inputs.map((input) => input.meanSquares) })
       weights = layers.map(({ weight }) => weight)
     }
-    if (stream && block < last) await watch.measure('forward', () => stream.pass(block, weights, signal))
+    if (stream && block < last) await watch.measure('forward', () => stream.pass(block, weights))
+    if (wanted.has(block)) {
+      await turn()
+      job.onFinished?.(block, block < last ? stream : null, watch.seconds)
+    }
     job.onProgress?.(block + 1, last + 1)
   }
   return watch.seconds
+}
+
+/** The stream in front of the first block to be pruned here; null where there is no text. */
+async function streamBefore(first: number, decoder: Decoder, { windows, from }: SequentialJob): Promise<Stream | null> {
+  if (windows === undefined) return null
+  const stream = await Stream.start(decoder, windows)
+  if (first > 0) from?.restore(stream)
+  return stream
+}
+
+/** Hears what has come in meanwhile: a wish to stop, or that whoever asked for this has ended, and with it the process. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** The layers of a block by role, pruned group by group: layers that read the same input share its statistics. */
@@ -106,7 +145,11 @@ function meanSquares({ sumSquares }: InputStatistics, tokens: number): Float32Ar
 }
 
 class PhaseWatch {
-  readonly seconds: PruneSeconds = { forward: 0, statistics: 0, solve: 0 }
+  readonly seconds: PruneSeconds
+
+  constructor(before: PruneSeconds = { forward: 0, statistics: 0, solve: 0 }) {
+    this.seconds = { ...before }
+  }
 
   async measure<T>(phase: keyof PruneSeconds, work: () => Promise<T>): Promise<T> {
     const start = process.hrtime.bigint()

@@ -1,0 +1,38 @@
+/**
+ * Where a site's engine puts what it prunes in a round. In the data directory, so that a later run goes on with it; or,
+ * where that has no name beforehand and no later run could name it, in a temporary directory.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Place } from '../../peers/directories.ts'
+import { holdsCheckpoint } from '../../src/prune/checkpoint.ts'
+import { TemporaryDirectory } from './temporary-directory.ts'
+
+/** In the data directory. */
+const SCRATCH_NAME = 'scratch'
+
+export class SiteScratch implements AsyncDisposable {
+  readonly path: string
+  /** Nothing in it is of use to a later run. */
+  private disposable: boolean
+
+  private constructor(path: string, disposable: boolean) {
+    this.path = path
+    this.disposable = disposable
+  }
+
+  /** In a data directory it is made only by whoever writes to it. */
+  static async open({ data }: Place): Promise<SiteScratch> {
+    if (data !== undefined) return new SiteScratch(join(data, SCRATCH_NAME), false)
+    return new SiteScratch((await TemporaryDirectory.make()).path, true)
+  }
+
+  /** The last round is over. */
+  done(): void {
+    this.disposable = true
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.disposable || !holdsCheckpoint(this.path)) await rm(this.path, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,17 @@
+/** Failed system calls, as the refusals that a user reads. */
+import { OutputError } from './errors.ts'
+
+/** The code of a failed system call, or null for anything else that was thrown. */
+export function systemCode(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
+}
+
+/** A failed system call on a file of ours, as the refusal that the user reads. */
+export function unwritable(path: string, error: unknown): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_UNWRITABLE',
+    what: `${path} cannot be written (${systemCode(error) ?? String(error)})`,
+    hint: 'Choose a directory that this user may write to and that has space left.',
+    cause: error,
+  })
+}
