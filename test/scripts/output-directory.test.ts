@@ -82,3 +82,65 @@ describe('an output directory', () => {
     assert.ok(!existsSync(join(root, 'other')))
   })
 })
+
+describe('an output directory that can be taken over', () => {
+  const worthKeeping = (scratch: string) => existsSync(join(scratch, 'block'))
+  const reserve = (path: string) => OutputDirectory.reserve(path, { worthKeeping })
+
+  it('keeps scratch that is worth it, and nothing else, where the work failed', async () => {
+    const path = join(root, 'kept')
+    for (const turn of [0, 1]) {
+      await using output = await reserve(path)
+      assert.deepEqual(readdirSync(output.staging), [], `turn ${turn}`)
+      writeFileSync(join(output.staging, 'half'), 'x')
+      writeFileSync(join(output.scratch, 'block'), 'x')
+    }
+    assert.deepEqual(readdirSync(path), ['.unfinished'])
+    assert.deepEqual(readdirSync(join(path, '.unfinished')), ['block'])
+    await using output = await reserve(path)
+    writeFileSync(join(output.staging, 'result'), 'x')
+    await output.commit()
+    assert.deepEqual(readdirSync(path), ['result'])
+  })
+
+  it('leaves nothing where no scratch is worth keeping', async () => {
+    {
+      await using output = await reserve(join(root, 'deeper', 'nothing'))
+      writeFileSync(join(output.scratch, 'other'), 'x')
+    }
+    assert.ok(!existsSync(join(root, 'deeper')))
+  })
+
+  it('takes over what a killed command has left, even in the middle of its end', async () => {
+    const path = join(root, 'killed')
+    mkdirSync(join(path, '.partial'), { recursive: true })
+    mkdirSync(join(path, '.unfinished'))
+    writeFileSync(join(path, '.partial', 'half'), 'x')
+    writeFileSync(join(path, '.unfinished', 'block'), 'x')
+    writeFileSync(join(path, '.unfinished', 'lock'), '4194305\n') // no process has such a number
+    writeFileSync(join(path, '.unfinished', 'moving.json'), '["config.json","model.onnx"]')
+    writeFileSync(join(path, 'config.json'), 'x')
+    await using output = await reserve(path)
+    assert.deepEqual(readdirSync(path).sort(), ['.partial', '.unfinished'])
+    assert.deepEqual(readdirSync(output.staging), [])
+    assert.deepEqual(readdirSync(output.scratch).sort(), ['block', 'lock'])
+  })
+
+  it('is one command at a time', async () => {
+    const path = join(root, 'locked')
+    await using output = await reserve(path)
+    await assert.rejects(reserve(path), refuses('OUTPUT_LOCKED'))
+    writeFileSync(join(output.staging, 'result'), 'x')
+    await output.commit()
+    assert.deepEqual(readdirSync(path), ['result'])
+    await assert.rejects(reserve(path), refuses('OUTPUT_NOT_EMPTY'))
+  })
+
+  it('holds nothing else', async () => {
+    const path = join(root, 'mixed')
+    mkdirSync(join(path, '.unfinished'), { recursive: true })
+    writeFileSync(join(path, 'mine'), 'x')
+    await assert.rejects(reserve(path), refuses('OUTPUT_NOT_EMPTY'))
+    assert.deepEqual(readdirSync(path).sort(), ['.unfinished', 'mine'])
+  })
+})

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { EngineWork } from '../../peers/engine-work.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import { Decoder } from '../../src/model/decoder.ts'
+import { fixturePath } from '../shared.ts'
+import { temporaryDirectory } from './support.ts'
+
+const MODEL = fixturePath('stories260k')
+const WINDOWS = { ids: Int32Array.from({ length: 8 * 256 }, (_, i) => (i * 7) % 500), count: 8, length: 256 }
+const ROUND = [0, 2, 3]
+const NO_MERGES = new Map<number, string>()
+
+const { name, parameters, blocks, forms, layers, maxWindow } = Decoder.open(MODEL)
+const description = { name, parameters, blocks, forms, layers, maxWindow }
+
+interface Site {
+  work: EngineWork
+  /** Prunes and returns the contributions; aborts the job with the last of `last` blocks. */
+  prune(blocks: number[], merged?: ReadonlyMap<number, string>, last?: number): Promise<Map<number, Buffer>>
+}
+
+/** A site with its own engine, as one process of a peer has it. */
+function site(context: TestContext, scratch: string, modelHash: Uint8Array | null): Site {
+  const engine = new Engine()
+  context.after(() => engine.close())
+  const work = new EngineWork({
+    ...{ engine, model: MODEL, description, windows: WINDOWS, scratch, modelHash },
+    ...{ pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
+  })
+  return {
+    work,
+    async prune(blocks, merged = NO_MERGES, last = Number.POSITIVE_INFINITY) {
+      const stop = new AbortController()
+      const out = new Map<number, Buffer>()
+      const onBlock = async (block: number, bytes: Uint8Array) => {
+        out.set(block, Buffer.from(bytes))
+        if (out.size === last) stop.abort(new Error('the peer ends'))
+      }
+      const pruning = work.prune({ blocks, merged, signal: stop.signal, onBlock })
+      if (last === Number.POSITIVE_INFINITY) await pruning
+      else await assert.rejects(pruning, /the peer ends/)
+      return out
+    },
+  }
+}
+
+test('a peer that ends in the middle of a pruning goes on with the blocks that it had finished', async (context) => {
+  const scratch = join(await temporaryDirectory(context), 'scratch')
+  const hash = new Uint8Array(32).fill(5)
+  const whole = await site(context, `${scratch}-whole`, null).prune(ROUND)
+  assert.deepEqual(readdirSync(`${scratch}-whole`), [], 'without a checkpoint nothing stays')
+
+  const first = await site(context, scratch, hash).prune(ROUND, NO_MERGES, 1)
+  assert.deepEqual([...first.keys()], [0])
+  const path = join(scratch, 'contribution-0')
+  const { mtimeNs } = statSync(path, { bigint: true })
+
+  const second = site(context, scratch, hash)
+  assert.deepEqual(await second.prune(ROUND), whole)
+  assert.equal(statSync(path, { bigint: true }).mtimeNs, mtimeNs, 'block 0 is not pruned again')
+  // A peer that ends between its pruning and its commit.
+  assert.deepEqual(await second.prune(ROUND), whole)
+})
+
+test("the next round's pruning begins anew, and clears what the last one has left", async (context) => {
+  const directory = await temporaryDirectory(context)
+  const scratch = join(directory, 'scratch')
+  const { prune, work } = site(context, scratch, new Uint8Array(32).fill(5))
+  const before = await prune([1, 2])
+  assert.deepEqual(contributions(scratch), ['contribution-1', 'contribution-2'])
+  assert.deepEqual([...(await prune([2, 4])).keys()], [2, 4])
+  assert.deepEqual(contributions(scratch), ['contribution-2', 'contribution-4'])
+
+  // The same blocks behind a merged one: another text flows into them.
+  const file = join(directory, 'one')
+  const merged = join(directory, 'merged')
+  writeFileSync(file, before.get(1) ?? '')
+  await work.merge({ block: 1, files: [file], out: merged, previous: null })
+  const after = await prune([2, 4], new Map([[1, merged]]))
+  assert.notDeepEqual(after.get(2), before.get(2))
+  assert.deepEqual(await prune([2, 4], new Map([[1, merged]])), after)
+})
+
+function contributions(scratch: string): string[] {
+  return readdirSync(scratch).filter((name) => name.startsWith('contribution'))
+}
