@@ -96,7 +96,8 @@ export class EngineWork implements Work {
     const { engine, model, windows, onWritten } = this.init
     const check = windows.ids.slice(0, Math.min(windows.length, CHECK_TOKENS))
     const weights = mergedFiles(merged)
-    onWritten?.(await engine.write({ dir: model, weights, out, check }, { signal }))
+    const difference = await engine.write({ dir: model, weights, out, check }, { signal })
+    onWritten?.(difference)
   }
 }
 
