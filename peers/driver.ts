@@ -29,7 +29,7 @@ import type { Merges } from './merges.ts'
 import type { Post } from './post.ts'
 import type { BlobStore } from './store.ts'
 import { Timers } from './timers.ts'
-import type { Work } from './work.ts'
+import { PeerStoppedError, type Work } from './work.ts'
 
 export interface DriverComponents {
   plan: Plan
@@ -115,7 +115,7 @@ export class Driver {
     } finally {
       signal.removeEventListener('abort', onAbort)
       this.stopped.abort(new Error('the peer has stopped'))
-      this.pruning?.abort(this.stopped.signal.reason)
+      this.pruning?.abort(signal.aborted ? new PeerStoppedError(signal.reason) : this.stopped.signal.reason)
       this.timers.clearAll()
       // Whoever removes or moves the data directory now finds nobody writing to it.
       await Promise.allSettled(this.tasks)

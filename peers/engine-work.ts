@@ -4,7 +4,7 @@ import type { Engine } from '../src/engine/engine.ts'
 import type { BlockFile, JobEvent, ModelDescription, TokenWindows } from '../src/engine/jobs.ts'
 import { contributionBytes } from '../src/merge/contribution.ts'
 import { type PrunerName, payloadOf, type SparsityTarget } from '../src/merge/form.ts'
-import type { MergedBlockReport, MergeJob, PruneJob, Work } from './work.ts'
+import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'
 
 export interface EngineWorkInit {
   engine: Engine
@@ -22,6 +22,8 @@ export interface EngineWorkInit {
    * null: nothing of it is kept.
    */
   modelHash: Uint8Array | null
+  /** This site is stopped, and finishes the block that it is at. */
+  onDrain?: () => void
   /** Told what writing the model measured, as Engine.write gives it. */
   onWritten?: (difference: number | null) => void
 }
@@ -50,7 +52,7 @@ export class EngineWork implements Work {
   }
 
   async prune({ blocks, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
-    const { engine, model, pruner, target, windows, scratch, modelHash } = this.init
+    const { engine, model, pruner, target, windows, scratch, modelHash, onDrain } = this.init
     await mkdir(scratch, { recursive: true })
     // Blocks are handed over in order, each read back before the next. They stay in a checkpoint until the next round.
     let handedOver: Promise<void> = Promise.resolve()
@@ -60,7 +62,13 @@ export class EngineWork implements Work {
     }
     // Where one cannot be handed over (a disk that is full), the rest need not be pruned.
     const stop = new AbortController()
-    const onAbort = () => stop.abort(signal.reason)
+    const drain = new AbortController()
+    const onAbort = () => {
+      const drains = modelHash !== null && signal.reason instanceof PeerStoppedError
+      if (drains) onDrain?.()
+      const ending = drains ? drain : stop
+      ending.abort(signal.reason)
+    }
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     const onEvent = (event: JobEvent) => {
@@ -74,7 +82,7 @@ export class EngineWork implements Work {
       await engine.run(
         'prune',
         { dir: model, pruner, target, blocks, windows, weights, out: scratch, as: 'contribution', resume },
-        { signal: stop.signal, onEvent },
+        { signal: stop.signal, drain: drain.signal, onEvent },
       )
     } finally {
       signal.removeEventListener('abort', onAbort)

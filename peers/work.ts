@@ -3,10 +3,23 @@
  * here. Contributions and merged blocks are files.
  */
 
+/**
+ * Why a pruning ends: the user stops this peer. A Work whose blocks outlast it may finish the one that it is at; with any
+ * other reason nobody needs what it does.
+ */
+export class PeerStoppedError extends Error {
+  static name = 'PeerStoppedError'
+
+  constructor(cause: unknown) {
+    super('the peer has been stopped', { cause })
+  }
+}
+
 export interface PruneJob {
   blocks: number[]
   /** Block -> file of an encoded MergedBlock, through which text flows where this job does not prune; absent: base. */
   merged: ReadonlyMap<number, string>
+  /** See PeerStoppedError. */
   signal: AbortSignal
   /** A block is done: its encoded contribution. Ascending, one at a time. */
   onBlock(block: number, bytes: Uint8Array): Promise<void>

@@ -9,6 +9,7 @@ import { NetworkError, RefusedError, UsageError } from '../../src/errors.ts'
 import { windowFor } from '../options/site.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
+import { DRAINING } from '../terminal/interruption.ts'
 import {
   calibration,
   conclude,
@@ -50,7 +51,8 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
             target,
             windows: tokens,
             scratch: scratch.path,
-            modelHash: model.hash,
+            modelHash: scratch.outlasts ? model.hash : null,
+            onDrain: () => run.terminal.note(DRAINING),
           }),
         }
       },

@@ -6,6 +6,7 @@ import { Engine } from '../../src/engine/engine.ts'
 import { windowFor } from '../options/site.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
+import { DRAINING } from '../terminal/interruption.ts'
 import { Terminal } from '../terminal/terminal.ts'
 import { calibration, conclude, narrator, peerInit, placeOf, planText, readModel, siteName } from '../work/site.ts'
 import { SiteScratch } from '../work/site-scratch.ts'
@@ -42,7 +43,8 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
       target,
       windows: tokens,
       scratch: scratch.path,
-      modelHash: hash,
+      modelHash: scratch.outlasts ? hash : null,
+      onDrain: () => terminal.note(DRAINING),
     }),
   })
   scratch.done()

@@ -11,7 +11,7 @@ import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
-import { InterruptedError } from '../terminal/interruption.ts'
+import { DRAINING, InterruptedError } from '../terminal/interruption.ts'
 import { duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
 import { type BlockReport, labelled, type Work } from '../work/engine.ts'
 import { readModel } from '../work/site.ts'
@@ -121,7 +121,7 @@ async function pruneBlocks(
   let label = 'Pruning'
   const onAbort = () => {
     label = 'Finishing the block'
-    terminal.note('Stopping once the block is finished that is being pruned; Ctrl-C again stops at once.')
+    terminal.note(DRAINING)
     terminal.progress(label)
   }
   signal.addEventListener('abort', onAbort, { once: true })

@@ -13,26 +13,28 @@ const SCRATCH_NAME = 'scratch'
 
 export class SiteScratch implements AsyncDisposable {
   readonly path: string
-  /** Nothing in it is of use to a later run. */
-  private disposable: boolean
+  /** Whether a later run finds it. */
+  readonly outlasts: boolean
+  private over = false
 
-  private constructor(path: string, disposable: boolean) {
+  private constructor(path: string, outlasts: boolean) {
     this.path = path
-    this.disposable = disposable
+    this.outlasts = outlasts
   }
 
   /** In a data directory it is made only by whoever writes to it. */
   static async open({ data }: Place): Promise<SiteScratch> {
-    if (data !== undefined) return new SiteScratch(join(data, SCRATCH_NAME), false)
-    return new SiteScratch((await TemporaryDirectory.make()).path, true)
+    if (data !== undefined) return new SiteScratch(join(data, SCRATCH_NAME), true)
+    return new SiteScratch((await TemporaryDirectory.make()).path, false)
   }
 
   /** The last round is over. */
   done(): void {
-    this.disposable = true
+    this.over = true
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.disposable || !holdsCheckpoint(this.path)) await rm(this.path, { recursive: true, force: true })
+    if (this.over || !this.outlasts || !holdsCheckpoint(this.path))
+      await rm(this.path, { recursive: true, force: true })
   }
 }

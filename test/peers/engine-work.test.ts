@@ -3,6 +3,7 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { EngineWork } from '../../peers/engine-work.ts'
+import { PeerStoppedError } from '../../peers/work.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { Decoder } from '../../src/model/decoder.ts'
 import { fixturePath } from '../shared.ts'
@@ -23,11 +24,11 @@ interface Site {
 }
 
 /** A site with its own engine, as one process of a peer has it. */
-function site(context: TestContext, scratch: string, modelHash: Uint8Array | null): Site {
+function site(context: TestContext, scratch: string, modelHash: Uint8Array | null, onDrain?: () => void): Site {
   const engine = new Engine()
   context.after(() => engine.close())
   const work = new EngineWork({
-    ...{ engine, model: MODEL, description, windows: WINDOWS, scratch, modelHash },
+    ...{ engine, model: MODEL, description, windows: WINDOWS, scratch, modelHash, onDrain },
     ...{ pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
   })
   return {
@@ -63,6 +64,23 @@ test('a peer that ends in the middle of a pruning goes on with the blocks that i
   assert.equal(statSync(path, { bigint: true }).mtimeNs, mtimeNs, 'block 0 is not pruned again')
   // A peer that ends between its pruning and its commit.
   assert.deepEqual(await second.prune(ROUND), whole)
+})
+
+test('a peer that the user stops finishes its block, where a later run goes on with it', async (context) => {
+  const scratch = join(await temporaryDirectory(context), 'scratch')
+  let drained = 0
+  const { work, prune } = site(context, scratch, new Uint8Array(32).fill(5), () => drained++)
+  const stop = new AbortController()
+  const blocks: number[] = []
+  const pruning = work.prune({
+    ...{ blocks: ROUND, merged: NO_MERGES, signal: stop.signal },
+    onBlock: async (block) => void blocks.push(block),
+    onProgress: () => stop.abort(new PeerStoppedError('Ctrl-C')),
+  })
+  await assert.rejects(pruning, PeerStoppedError)
+  assert.equal(drained, 1)
+  assert.ok(blocks.length >= 1 && blocks.length < ROUND.length, `${blocks}`)
+  assert.deepEqual([...(await prune(ROUND)).keys()], ROUND)
 })
 
 test("the next round's pruning begins anew, and clears what the last one has left", async (context) => {
