@@ -47,7 +47,9 @@ export function definePrune(program: Command, start: Start): void {
     .description('Prunes a model on one text, without any federation, and writes a model of the same form.')
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))), CAPACITY_HELP)
   addEvaluationOptions(addPrunerOptions(command, true))
-  addJsonOption(addOutOption(command, 'where the pruned model goes; empty or absent (required)'))
+  addJsonOption(
+    addOutOption(command, 'where the pruned model goes; empty, absent, or as the same command left it (required)'),
+  )
   addHelp(
     command,
     ['coppice prune --model base --text mine.txt --pruner sparsegpt --sparsity 0.5 --eval test.txt --out pruned'],

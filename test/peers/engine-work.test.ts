@@ -10,8 +10,8 @@ import { fixturePath } from '../shared.ts'
 import { temporaryDirectory } from './support.ts'
 
 const MODEL = fixturePath('stories260k')
-const WINDOWS = { ids: Int32Array.from({ length: 8 * 256 }, (_, i) => (i * 7) % 500), count: 8, length: 256 }
-const ROUND = [0, 2, 3]
+const WINDOWS = { ids: Int32Array.from({ length: 16 * 256 }, (_, i) => (i * 7) % 500), count: 16, length: 256 }
+const ROUND = [0, 2, 4]
 const NO_MERGES = new Map<number, string>()
 
 const { name, parameters, blocks, forms, layers, maxWindow } = Decoder.open(MODEL)
@@ -66,10 +66,11 @@ test('a peer that ends in the middle of a pruning goes on with the blocks that i
   assert.deepEqual(await second.prune(ROUND), whole)
 })
 
-test('a peer that the user stops finishes its block, where a later run goes on with it', async (context) => {
-  const scratch = join(await temporaryDirectory(context), 'scratch')
+test('a peer that the user stops finishes its block; the next round begins anew and clears what is left', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const scratch = join(directory, 'scratch')
   let drained = 0
-  const { work, prune } = site(context, scratch, new Uint8Array(32).fill(5), () => drained++)
+  const { prune, work } = site(context, scratch, new Uint8Array(32).fill(5), () => drained++)
   const stop = new AbortController()
   const blocks: number[] = []
   const pruning = work.prune({
@@ -80,13 +81,8 @@ test('a peer that the user stops finishes its block, where a later run goes on w
   await assert.rejects(pruning, PeerStoppedError)
   assert.equal(drained, 1)
   assert.ok(blocks.length >= 1 && blocks.length < ROUND.length, `${blocks}`)
-  assert.deepEqual([...(await prune(ROUND)).keys()], ROUND)
-})
+  assert.equal(contributions(scratch).length, blocks.length)
 
-test("the next round's pruning begins anew, and clears what the last one has left", async (context) => {
-  const directory = await temporaryDirectory(context)
-  const scratch = join(directory, 'scratch')
-  const { prune, work } = site(context, scratch, new Uint8Array(32).fill(5))
   const before = await prune([1, 2])
   assert.deepEqual(contributions(scratch), ['contribution-1', 'contribution-2'])
   assert.deepEqual([...(await prune([2, 4])).keys()], [2, 4])
