@@ -12,7 +12,8 @@ const running = new Map<number, AbortController>()
 if (parentPort) parentPort.on('message', receive)
 else {
   process.on('message', receive)
-  process.on('disconnect', () => process.exit())
+  // Not by exit(): threads in the middle of ONNX Runtime would abort it with a message.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
   // Ctrl-C reaches every process of the terminal; the command itself decides what it means.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
 }
