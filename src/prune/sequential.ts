@@ -65,7 +65,6 @@ export interface PruneSeconds {
 /** Blocks behind the last one to prune are not computed: nobody reads their output. */
 export async function pruneSequential(decoder: Decoder, solvers: Solvers, job: SequentialJob): Promise<PruneSeconds> {
   const { blocks, from, signal } = job
-  const wanted = new Set(blocks)
   const last = blocks.at(-1) ?? -1
   const watch = new PhaseWatch(from?.seconds)
   const first = from?.next ?? 0
@@ -75,26 +74,40 @@ export async function pruneSequential(decoder: Decoder, solvers: Solvers, job: S
   for (let block = first; block <= last; block++) {
     await turn()
     signal?.throwIfAborted()
-    let weights = job.weightsOf?.(block)
-    if (wanted.has(block)) {
-      const observation = job.pruner === 'sparsegpt' ? 'gram' : 'squares'
-      const statistics = stream && (await watch.measure('statistics', () => stream.observe(block, observation)))
-      const inputs = (statistics ?? []).map((input) => ({
-        meanSquares: meanSquares(input, stream?.tokens ?? 1),
-        gram: input.gram,
-      }))
-      const layers = await watch.measure('solve', () => pruneBlock(decoder, solvers, block, inputs, job))
-      await job.onBlock({ block, layers, meanSquares: inputs.map((input) => input.meanSquares) })
-      weights = layers.map(({ weight }) => weight)
-    }
-    if (stream && block < last) await watch.measure('forward', () => stream.pass(block, weights))
-    if (wanted.has(block)) {
+    await passBlock(decoder, solvers, job, block, stream, watch)
+    if (blocks.includes(block)) {
       await turn()
       job.onFinished?.(block, block < last ? stream : null, watch.seconds)
     }
     job.onProgress?.(block + 1, last + 1)
   }
   return watch.seconds
+}
+
+/** Prunes a block, if it is to be pruned, and takes the stream past it. Its weights are nobody's when this returns. */
+async function passBlock(
+  decoder: Decoder,
+  solvers: Solvers,
+  job: SequentialJob,
+  block: number,
+  stream: Stream | null,
+  watch: PhaseWatch,
+): Promise<void> {
+  const { blocks, pruner, weightsOf, onBlock } = job
+  let weights = weightsOf?.(block)
+  if (blocks.includes(block)) {
+    const observation = pruner === 'sparsegpt' ? 'gram' : 'squares'
+    const statistics = stream && (await watch.measure('statistics', () => stream.observe(block, observation)))
+    const inputs = (statistics ?? []).map((input) => ({
+      meanSquares: meanSquares(input, stream?.tokens ?? 1),
+      gram: input.gram,
+    }))
+    const layers = await watch.measure('solve', () => pruneBlock(decoder, solvers, block, inputs, job))
+    await onBlock({ block, layers, meanSquares: inputs.map((input) => input.meanSquares) })
+    weights = layers.map(({ weight }) => weight)
+  }
+  const last = blocks[blocks.length - 1]
+  if (stream && block < last) await watch.measure('forward', () => stream.pass(block, weights))
 }
 
 /** The stream in front of the first block to be pruned here; null where there is no text. */
