@@ -66,6 +66,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   try {
     const evaluated = await evaluationTexts(work, options, window, description.maxWindow)
     const dense = await densePerplexities(work, model, evaluated, await DensePerplexities.open(output.scratch, hash))
+    await engine.rest()
     const reports: BlockReport[] = []
     const phases = await pruneBlocks(work, job, (report) => {
       reports.push(report)

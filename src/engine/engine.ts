@@ -78,6 +78,14 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
+   * Gives back what running the model has taken, for another use of it: the next job opens it anew (measured on 135 M
+   * parameters: a prune after an evaluation peaks 50 MB higher without this, and a new process takes 2 s).
+   */
+  rest(): Promise<void> {
+    return this.lanes.compute.rest()
+  }
+
+  /**
    * What the command's process and the largest of the engine's have had resident at most, together, in bytes. The plain
    * run of a written model is apart: it maps the model's file, whose pages the system takes back when it needs them.
    */
