@@ -2,7 +2,6 @@
  * A decoder language model, opened for streaming: embedding, blocks and head as ONNX Runtime sessions. Sessions are
  * made once a distinct part, never once a call; weights are read when a block is run, so memory is one block.
  */
-import { createHash } from 'node:crypto'
 import { clone, create, toBinary } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { InputError } from '../errors.ts'
@@ -74,7 +73,7 @@ export class Decoder {
   /** The longest window the model takes, if config.json says. */
   readonly maxWindow: number | undefined
   readonly vocabulary: number
-  private readonly threads: number
+  readonly threads: number
   private readonly sessions = new Map<string, Promise<ort.InferenceSession>>()
   private readonly parts = new Map<string, PartModel>()
   private tail: Promise<unknown> = Promise.resolve()
@@ -237,7 +236,7 @@ export class Decoder {
     const stream = model.values.get(part.enters ?? '')
     if (stream === undefined) throw new Error('a block that does not read the stream')
     const inputs = layers.map(({ input, cols }) => ({ value: model.inside(input), width: cols }))
-    const key = `${observation}:${stream}:${inputs.map(({ value }) => value)}:${hash(model.bytes)}`
+    const key = `${observation}:${stream}:${inputs.map(({ value }) => value)}:${model.key}`
     const session = await this.session(key, () => observedModel(model, stream, inputs, observation))
     const feeds = this.feeds(model, values, weights)
     delete feeds[stream]
@@ -248,7 +247,7 @@ export class Decoder {
   /** Log-probability of each target, [batch, window], from the stream before the head. targets: [batch, window, 1]. */
   async logProbabilities(values: Values, targets: ort.Tensor): Promise<ort.Tensor> {
     const model = this.partModelOf(this.cut.head, outputsOf(this.cut.head), values)
-    const session = await this.session(`nll:${hash(model.bytes)}`, () => withLogProbabilities(model))
+    const session = await this.session(`nll:${model.key}`, () => withLogProbabilities(model))
     const feeds = this.feeds(model, values)
     feeds.targets = targets
     return (await session.run(feeds)).log_probability
@@ -318,11 +317,8 @@ export class Decoder {
     return made
   }
 
-  private feeds(
-    model: PartModel,
-    values: Values,
-    weights?: ReadonlyMap<string, ort.Tensor>,
-  ): Record<string, ort.Tensor> {
+  /** What a part's session is fed: values by their names in the whole graph, and weights. */
+  feeds(model: PartModel, values: Values, weights?: ReadonlyMap<string, ort.Tensor>): Record<string, ort.Tensor> {
     const feeds: Record<string, ort.Tensor> = {}
     for (const [value, name] of model.values) {
       const tensor = values.get(value)
@@ -352,11 +348,11 @@ export class Decoder {
 
   private async sessionOf(part: Part, values: Values): Promise<{ model: PartModel; session: ort.InferenceSession }> {
     const model = this.partModelOf(part, outputsOf(part), values)
-    return { model, session: await this.session(hash(model.bytes), () => model.proto) }
+    return { model, session: await this.session(model.key, () => model.proto) }
   }
 
   /** The model that computes the wanted values of a part. */
-  private partModelOf(part: Part, wanted: readonly string[], values: Values): PartModel {
+  partModelOf(part: Part, wanted: readonly string[], values: Values): PartModel {
     const key = JSON.stringify(wanted)
     const known = this.parts.get(key)
     if (known) return known
@@ -374,12 +370,12 @@ export class Decoder {
     return made
   }
 
-  private session(key: string, build: () => ModelProto): Promise<ort.InferenceSession> {
+  /** The session of a model, made when its key is first asked for. */
+  session(key: string, build: () => ModelProto | Promise<ModelProto>): Promise<ort.InferenceSession> {
     const known = this.sessions.get(key)
     if (known) return known
-    const made = createSession(toBinary(ModelProtoSchema, build()), { threads: this.threads }).then((created) =>
-      refusing(created, this.directory.onnx),
-    )
+    const make = async () => createSession(toBinary(ModelProtoSchema, await build()), { threads: this.threads })
+    const made = make().then((created) => refusing(created, this.directory.onnx))
     this.sessions.set(key, made)
     return made
   }
@@ -391,12 +387,8 @@ export class Decoder {
   }
 }
 
-function outputsOf({ leaves, passes }: Part): string[] {
+export function outputsOf({ leaves, passes }: Part): string[] {
   return [leaves, ...passes]
-}
-
-function hash(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
 
 /** The first layer that reads each distinct input, in order. */
@@ -417,7 +409,7 @@ export function blockForm(layers: readonly Linear[]): BlockForm {
 }
 
 /** The head with log softmax and a look-up of each target behind it: `log_probability` [batch, window, 1]. */
-function withLogProbabilities(head: PartModel): ModelProto {
+export function withLogProbabilities(head: PartModel): ModelProto {
   const proto = clone(ModelProtoSchema, head.proto)
   const logits = [...head.outputs.values()][0]
   const graph = proto.graph

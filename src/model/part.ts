@@ -3,6 +3,7 @@
  * from the outputs meets them, large tensors become inputs. Two blocks whose canonical bytes are equal are alike,
  * constants included, and share one session; their weights are fed.
  */
+import { createHash } from 'node:crypto'
 import { clone, create, toBinary } from '@bufbuild/protobuf'
 import {
   type ModelProto,
@@ -29,8 +30,8 @@ export interface ValueType {
 /** A canonical model, and what its canonical names stand for in the whole graph. */
 export interface PartModel {
   proto: ModelProto
-  /** Canonical bytes: equal for parts that are alike. */
-  bytes: Uint8Array
+  /** SHA-256 of the canonical bytes, hex: equal for parts that are alike. */
+  key: string
   /** Canonical input name of each tensor that is fed, by the name of its initializer. */
   weights: Map<string, string>
   /** Canonical input name of each value that comes from elsewhere: the stream, graph inputs, earlier parts. */
@@ -129,7 +130,8 @@ export function partModel(
       output: [...outputs.values()].map((name) => create(ValueInfoProtoSchema, { name })),
     },
   })
-  return { proto, bytes: toBinary(ModelProtoSchema, proto), weights, values, outputs, inside: nameOf }
+  const key = createHash('sha256').update(toBinary(ModelProtoSchema, proto)).digest('hex')
+  return { proto, key, weights, values, outputs, inside: nameOf }
 }
 
 /** Weights are fed: float vectors and matrices, and whatever else is large. */

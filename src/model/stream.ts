@@ -2,11 +2,12 @@
  * The streaming forward pass: all windows pass block by block, so that one block's weights are in memory at a time.
  * Between blocks a window is its row of the residual stream, [window, hidden].
  */
-import * as ort from 'onnxruntime-node'
+import type * as ort from 'onnxruntime-node'
 import type { BlockWeights, Decoder, Values } from './decoder.ts'
 import { HiddenBatches } from './hidden-batches.ts'
 import { collectGarbage } from './memory.ts'
 import type { Observation } from './observe.ts'
+import { headSpans, nextTokens } from './predictions.ts'
 import { type InputStatistics, Totals } from './totals.ts'
 
 /** The graph's input of token ids. */
@@ -19,7 +20,7 @@ const IDS = 'input_ids'
 export const BATCH_TOKENS = 512
 /** Batches observed in one run: between runs a signal is heard, and the sums are copied (see observe.ts). */
 const OBSERVED_BATCHES = 8
-/** Bytes of logits computed at once: the vocabulary is the widest thing in a model. */
+/** Bytes of logits computed at once, if the head allows. */
 const LOGITS_BYTES = 16 * 2 ** 20
 
 export interface Windows {
@@ -170,28 +171,19 @@ export class Stream {
 
   /** Sum of -log P(token | tokens before it in its window) over all predictions, and how many there are. */
   async negativeLogLikelihood(signal?: AbortSignal): Promise<{ sum: number; tokens: number }> {
-    const { windows, decoder } = this
-    const { length } = windows
-    const fitting = Math.max(1, Math.floor(LOGITS_BYTES / (4 * Math.max(1, decoder.vocabulary))))
-    const span = decoder.headIsPositionwise ? Math.min(fitting, length) : length
+    const { windows, decoder, enters } = this
     let sum = 0
-    for (const [at, { first, count }] of this.batches.entries()) {
-      const values = this.valuesOf(at)
-      for (let row = 0; row < count; row++) {
-        const window = this.slice(values, row, 1, count)
-        const targets = targetsOf(windows, first + row)
-        for (let from = 0; from < length; from += span) {
-          signal?.throwIfAborted()
-          const to = Math.min(length, from + span)
-          const some = span === length ? window : this.positions(window, from, to)
-          const wanted = new ort.Tensor('int64', targets.slice(from, to), [1, to - from, 1])
-          const log = (await decoder.logProbabilities(some, wanted)).data as Float32Array
-          for (let i = from; i < Math.min(to, length - 1); i++) sum -= log[i - from]
-        }
+    for (const [at, { first }] of this.batches.entries()) {
+      for (const span of headSpans(decoder, this.hidden.at(at), LOGITS_BYTES)) {
+        signal?.throwIfAborted()
+        const { targets, counts } = nextTokens(windows, first, span)
+        const values = new Map(this.batches[at].values).set(enters, span.stream)
+        const log = (await decoder.logProbabilities(values, targets)).data as Float32Array
+        for (const [k, counted] of counts.entries()) if (counted) sum -= log[k]
       }
     }
     decoder.dropOuterWeights()
-    return { sum, tokens: windows.count * (length - 1) }
+    return { sum, tokens: windows.count * (windows.length - 1) }
   }
 
   /** All that a part may read of a batch. */
@@ -199,40 +191,15 @@ export class Stream {
     return new Map(this.batches[at].values).set(this.enters, this.hidden.at(at))
   }
 
-  /** Positions from..to of the stream of one window, for a head that looks at each position alone. */
-  private positions(values: Values, from: number, to: number): Values {
-    const stream = values.get(this.enters)
-    if (stream === undefined) throw new Error('the stream has not reached the head')
-    const width = stream.dims[stream.dims.length - 1]
-    const data = (stream.data as Float32Array).subarray(from * width, to * width)
-    return new Map([[this.enters, new ort.Tensor('float32', data, [1, to - from, width])]])
-  }
-
   /** Logits of one window, [length, vocabulary]. */
   async logits(window: number): Promise<Float32Array> {
     const at = this.batches.findIndex(({ first, count }) => window >= first && window < first + count)
     if (at === -1) throw new RangeError(`window ${window} of ${this.windows.count}`)
     const { first, count } = this.batches[at]
-    const values = this.slice(this.valuesOf(at), window - first, 1, count)
-    const out = await this.decoder.runPart(this.decoder.cut.head, values)
-    return out.get(this.decoder.cut.head.leaves)?.data as Float32Array
-  }
-
-  /** Some windows of a batch: the stream is cut, what else has the batch's size on its first axis too. */
-  private slice(values: Values, from: number, rows: number, count: number): Values {
-    if (rows === count) return values
-    const out: Values = new Map()
-    const { length } = this.windows
-    const inputs = this.decoder.graphInputs(new BigInt64Array(rows * length), rows, length)
-    for (const [name, tensor] of values) {
-      if (inputs.has(name)) out.set(name, inputs.get(name) as ort.Tensor)
-      else if (name === this.enters || tensor.dims[0] === count) {
-        const size = tensor.size / count
-        const data = (tensor.data as Float32Array).slice(from * size, (from + rows) * size)
-        out.set(name, new ort.Tensor(tensor.type as 'float32', data, [rows, ...tensor.dims.slice(1)]))
-      } else out.set(name, tensor)
-    }
-    return out
+    const out = await this.decoder.runPart(this.decoder.cut.head, this.valuesOf(at))
+    const all = out.get(this.decoder.cut.head.leaves)?.data as Float32Array
+    const size = all.length / count
+    return all.slice((window - first) * size, (window - first + 1) * size)
   }
 }
 
@@ -248,9 +215,4 @@ function sameOr(known: ort.Tensor | undefined, tensor: ort.Tensor): ort.Tensor {
 
 function idsOf({ ids, length }: Windows, first: number, count: number): BigInt64Array {
   return BigInt64Array.from(ids.subarray(first * length, (first + count) * length), BigInt)
-}
-
-/** The next token of each position of a window; the last has none and gets 0, which nobody counts. */
-function targetsOf({ ids, length }: Windows, window: number): BigInt64Array {
-  return BigInt64Array.from({ length }, (_, i) => (i === length - 1 ? 0n : BigInt(ids[window * length + i + 1])))
 }

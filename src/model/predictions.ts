@@ -1,0 +1,46 @@
+/** What the logits of a batch are asked for, and how many positions of it at once: the vocabulary is the widest thing in a model. */
+import * as ort from 'onnxruntime-node'
+import type { Decoder } from './decoder.ts'
+import type { Windows } from './stream.ts'
+
+/** Some positions of a batch in front of the head, all its windows one after the other. */
+export interface Span {
+  /** First position, and the one behind the last. */
+  from: number
+  to: number
+  /** The stream there: [1, to - from, width], or all of the batch in the shape that it has. */
+  stream: ort.Tensor
+}
+
+/**
+ * Cuts a batch into spans if the head looks at each position alone; else the batch is one span, and logits take what
+ * they take.
+ * @param bytes - of logits at once
+ */
+export function headSpans(decoder: Decoder, stream: ort.Tensor, bytes: number): Span[] {
+  const width = stream.dims[stream.dims.length - 1]
+  const positions = stream.size / width
+  if (!decoder.headIsPositionwise) return [{ from: 0, to: positions, stream }]
+  const step = Math.max(1, Math.floor(bytes / (4 * Math.max(1, decoder.vocabulary))))
+  const data = stream.data as Float32Array
+  return Array.from({ length: Math.ceil(positions / step) }, (_, k) => {
+    const [from, to] = [k * step, Math.min(positions, (k + 1) * step)]
+    return {
+      from,
+      to,
+      stream: new ort.Tensor('float32', data.subarray(from * width, to * width), [1, to - from, width]),
+    }
+  })
+}
+
+/**
+ * The token behind each position of a span, [..., 1]; behind the last position of a window there is none, and a 0 that
+ * does not count.
+ * @param first - first window of the batch
+ */
+export function nextTokens({ ids, length }: Windows, first: number, { from, to, stream }: Span) {
+  const counts = Array.from({ length: to - from }, (_, k) => (from + k + 1) % length !== 0)
+  const tokens = counts.map((counted, k) => (counted ? BigInt(ids[first * length + from + k + 1]) : 0n))
+  const dims = [...stream.dims.slice(0, -1), 1]
+  return { targets: new ort.Tensor('int64', BigInt64Array.from(tokens), dims), counts }
+}

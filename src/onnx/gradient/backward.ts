@@ -1,0 +1,101 @@
+/**
+ * From a graph to its backward pass: reverse-mode differentiation, written as further nodes. Values of the forward pass
+ * are read where a rule wants them, so both run in one session. Only what lies between the wanted values and the given
+ * cotangents is visited; an operator without a rule is refused by its name.
+ */
+import { InputError } from '../../errors.ts'
+import type { GraphProto, NodeProto, TensorProto } from '../generated/onnx_pb.js'
+import { operatorName } from '../operators.ts'
+import { type Cotangent, NoRuleError } from './rule.ts'
+import { hasGradient, ruleOf } from './rules.ts'
+import { type Observed, Tape } from './tape.ts'
+
+/** The opset that the written nodes need: ScatterND adds from 16 on. The forward operators mean the same in 13 to 16. */
+export const BACKWARD_OPSET = 16
+
+export interface BackwardPass {
+  /** To be put behind the forward pass's. */
+  nodes: NodeProto[]
+  constants: TensorProto[]
+  /** The value that holds the gradient, by wanted value; a value that nothing depends on has none. */
+  gradients: Map<string, string>
+}
+
+/**
+ * @param given - by a value of the graph, the name of the value that will hold its cotangent, of the same shape
+ * @param wanted - values whose gradients are asked for: inputs of the graph, or any value inside
+ * @throws {InputError} OPERATOR_NO_GRADIENT
+ */
+export function backwardPass(
+  graph: GraphProto,
+  observed: Observed,
+  given: ReadonlyMap<string, string>,
+  wanted: readonly string[],
+): BackwardPass {
+  const tape = new Tape(observed)
+  const active = descendants(graph, wanted)
+  const arriving = new Map<string, string[]>([...given].map(([value, cotangent]) => [value, [cotangent]]))
+  const gathered = new Map<string, string>()
+  const cotangentOf = (value: string): Cotangent => {
+    const known = gathered.get(value)
+    if (known !== undefined) return known
+    const terms = arriving.get(value)
+    if (terms === undefined) return null
+    const sum = terms.length === 1 ? terms[0] : tape.op('Sum', terms)
+    gathered.set(value, sum)
+    return sum
+  }
+  for (const node of graph.node.toReversed()) {
+    if (!hasGradient(node) || !node.input.some((input) => active.has(input))) continue
+    const cotangents = node.output.map((output) => (output === '' ? null : cotangentOf(output)))
+    if (cotangents.every((cotangent) => cotangent === null)) continue
+    for (const [k, cotangent] of stepBack(tape, node, cotangents, active).entries()) {
+      const input = node.input[k]
+      if (cotangent === null || !active.has(input)) continue
+      arriving.set(input, [...(arriving.get(input) ?? []), cotangent])
+    }
+  }
+  const gradients = new Map<string, string>()
+  for (const value of wanted) {
+    const gradient = cotangentOf(value)
+    if (gradient !== null) gradients.set(value, gradient)
+  }
+  return { nodes: tape.nodes, constants: tape.constants, gradients }
+}
+
+/** The values that change when one of these does. */
+function descendants(graph: GraphProto, values: readonly string[]): Set<string> {
+  const found = new Set(values)
+  for (const node of graph.node) {
+    if (!hasGradient(node) || !node.input.some((input) => found.has(input))) continue
+    for (const output of node.output) if (output !== '') found.add(output)
+  }
+  return found
+}
+
+function stepBack(
+  tape: Tape,
+  node: NodeProto,
+  cotangents: readonly Cotangent[],
+  active: ReadonlySet<string>,
+): readonly Cotangent[] {
+  const rule = ruleOf(node)
+  if (rule === undefined) throw noGradient(node, 'the operator has no rule')
+  const [first] = cotangents
+  try {
+    const wants = (input: number) => active.has(node.input[input])
+    const d = first ?? tape.zeros(tape.shape(node.output[0]))
+    return rule({ node, tape, d, cotangents, wants })
+  } catch (error) {
+    if (error instanceof NoRuleError) throw noGradient(node, `there is no rule for ${error.message}`)
+    throw error
+  }
+}
+
+function noGradient(node: NodeProto, why: string): InputError {
+  return new InputError({
+    code: 'OPERATOR_NO_GRADIENT',
+    what: `no gradient can be taken through the operator ${operatorName(node)} (node "${node.name}"): ${why}`,
+    hint: 'Export the model with plain ONNX operators, for example with Optimum (--task text-generation, float32).',
+  })
+}

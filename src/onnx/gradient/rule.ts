@@ -1,0 +1,25 @@
+/** What a rule is: from the cotangents of a node's outputs to those of its inputs. */
+import type { NodeProto } from '../generated/onnx_pb.js'
+import type { Tape } from './tape.ts'
+
+/** The name of a value, or null where nothing flows. */
+export type Cotangent = string | null
+
+export interface Step {
+  node: NodeProto
+  tape: Tape
+  /** Cotangent of the first output. */
+  d: string
+  /** By output; at least one is there. */
+  cotangents: readonly Cotangent[]
+  /** Whether anybody wants the cotangent of an input. */
+  wants(input: number): boolean
+}
+
+/** Cotangents by input; what nobody wants may be left out. Source of the formulas: Griewank, Walther 2008, chapter 3. */
+export type Rule = (step: Step) => readonly Cotangent[]
+
+export type Rules = Readonly<Record<string, Rule>>
+
+/** A rule meets a case that it does not cover: what it is, for the refusal. */
+export class NoRuleError extends Error {}

@@ -1,0 +1,123 @@
+/** Nodes of a backward pass as they are written: operators by a call each, constants, and what a run has shown of shapes. */
+import { create } from '@bufbuild/protobuf'
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  type NodeProto,
+  type TensorProto,
+  TensorProtoSchema,
+} from '../generated/onnx_pb.js'
+import { makeNode } from '../graph.ts'
+import { DATA_TYPE } from '../tensor.ts'
+
+/** What one run of the forward graph has shown; the backward pass holds for runs of these very shapes. */
+export interface Observed {
+  /** Of every value. */
+  shapes: ReadonlyMap<string, readonly number[]>
+  /** Content of the inputs that `CONTENTS` of the rules names: axes, starts, exponents. */
+  contents: ReadonlyMap<string, readonly number[]>
+}
+
+/** An attribute is an integer, a list of integers, a word, or a float. */
+export type Attributes = Record<string, number | readonly number[] | string | { float: number }>
+
+/** Of AttributeProto.type. */
+const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const
+
+/** Names that begin so are the backward pass's own. */
+const PREFIX = 'grad/'
+
+export class Tape {
+  readonly nodes: NodeProto[] = []
+  readonly constants: TensorProto[] = []
+  private readonly observed: Observed
+  private readonly known = new Map<string, string>()
+
+  constructor(observed: Observed) {
+    this.observed = observed
+  }
+
+  /** @throws {Error} the value was not in the run */
+  shape(value: string): readonly number[] {
+    const shape = this.observed.shapes.get(value)
+    if (shape === undefined) throw new Error(`no shape of "${value}" was observed`)
+    return shape
+  }
+
+  /** Content of a small input; undefined where the node has none. @throws {Error} it was not observed */
+  content(value: string | undefined): readonly number[] | undefined {
+    if (value === undefined || value === '') return undefined
+    const content = this.observed.contents.get(value)
+    if (content === undefined) throw new Error(`no content of "${value}" was observed`)
+    return content
+  }
+
+  /** Writes a node with one output and returns that. */
+  op(opType: string, inputs: readonly string[], attributes: Attributes = {}): string {
+    const [output] = this.ops(opType, inputs, 1, attributes)
+    return output
+  }
+
+  ops(opType: string, inputs: readonly string[], count: number, attributes: Attributes = {}): string[] {
+    const at = this.nodes.length
+    const outputs = Array.from({ length: count }, (_, k) => `${PREFIX}${at}_${k}`)
+    const attribute = Object.entries(attributes).map(([name, value]) => toAttribute(name, value))
+    this.nodes.push(makeNode(opType, [...inputs], outputs, { name: `${PREFIX}${at}`, attribute }))
+    return outputs
+  }
+
+  /** A float32 scalar, []. */
+  scalar(value: number): string {
+    return this.constant(`f${value}`, DATA_TYPE.float, [], new Float32Array([value]))
+  }
+
+  /** An int64 vector. */
+  integers(values: readonly number[]): string {
+    return this.constant(`i${values}`, DATA_TYPE.int64, [values.length], BigInt64Array.from(values, BigInt))
+  }
+
+  private constant(key: string, dataType: number, dims: readonly number[], data: Float32Array | BigInt64Array): string {
+    const known = this.known.get(key)
+    if (known !== undefined) return known
+    const name = `${PREFIX}const${this.constants.length}`
+    this.known.set(key, name)
+    const rawData = new Uint8Array(data.buffer as ArrayBuffer)
+    this.constants.push(create(TensorProtoSchema, { name, dataType, dims: dims.map(BigInt), rawData }))
+    return name
+  }
+
+  /** Float32 zeros of a shape. */
+  zeros(shape: readonly number[]): string {
+    return this.op('ConstantOfShape', [this.integers(shape)])
+  }
+
+  reshape(value: string, shape: readonly number[]): string {
+    return this.op('Reshape', [value, this.integers(shape)])
+  }
+
+  scale(value: string, factor: number): string {
+    return factor === 1 ? value : this.op('Mul', [value, this.scalar(factor)])
+  }
+
+  /** Sum over axes, which stay with size 1. */
+  sumOver(value: string, axes: readonly number[]): string {
+    return this.op('ReduceSum', [value, this.integers(axes)], { keepdims: 1 })
+  }
+
+  /** A value of shape `from`, summed to an operand's shape that was broadcast to it. */
+  unbroadcast(value: string, from: readonly number[], to: readonly number[]): string {
+    const extra = from.length - to.length
+    const axes = from.flatMap((size, axis) => (axis < extra || (to[axis - extra] === 1 && size !== 1) ? [axis] : []))
+    if (axes.length === 0) return value
+    const summed = this.sumOver(value, axes)
+    return extra === 0 ? summed : this.reshape(summed, to)
+  }
+}
+
+export function toAttribute(name: string, value: Attributes[string]): AttributeProto {
+  if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: ATTRIBUTE.int, i: BigInt(value) })
+  if (typeof value === 'string')
+    return create(AttributeProtoSchema, { name, type: ATTRIBUTE.string, s: Buffer.from(value) })
+  if ('float' in value) return create(AttributeProtoSchema, { name, type: ATTRIBUTE.float, f: value.float })
+  return create(AttributeProtoSchema, { name, type: ATTRIBUTE.ints, ints: value.map(BigInt) })
+}
