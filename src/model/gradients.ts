@@ -4,6 +4,7 @@
  * and one stream a block, whatever the model's depth. Source: Chen et al. 2016 (arXiv 1604.06174), section 4.
  */
 import * as ort from 'onnxruntime-node'
+import { isFused, unfuse } from '../onnx/gradient/unfuse.ts'
 import type { Part } from './cut.ts'
 import { type BlockWeights, type Decoder, outputsOf, type Values, withLogProbabilities } from './decoder.ts'
 import { type Differentiated, differentiate } from './differentiate.ts'
@@ -250,7 +251,8 @@ class BackwardRun {
     const key = `backward:${model.key}:${dims.join()}:${given}:${wanted}`
     let differentiated = this.known.get(key)
     if (differentiated === undefined) {
-      const proto = targets === undefined ? model.proto : withLogProbabilities(model)
+      const fused = targets === undefined ? model.proto : withLogProbabilities(model)
+      const proto = isFused(fused) ? unfuse(fused, await observeShapes(fused, feeds, decoder.threads)) : fused
       differentiated = differentiate(proto, await observeShapes(proto, feeds, decoder.threads), given, wanted)
       this.known.set(key, differentiated)
     }

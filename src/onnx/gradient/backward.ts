@@ -3,15 +3,16 @@
  * are read where a rule wants them, so both run in one session. Only what lies between the wanted values and the given
  * cotangents is visited; an operator without a rule is refused by its name.
  */
-import { InputError } from '../../errors.ts'
 import type { GraphProto, NodeProto, TensorProto } from '../generated/onnx_pb.js'
-import { operatorName } from '../operators.ts'
-import { type Cotangent, NoRuleError } from './rule.ts'
+import { type Cotangent, NoRuleError, noGradient } from './rule.ts'
 import { hasGradient, ruleOf } from './rules.ts'
 import { type Observed, Tape } from './tape.ts'
 
 /** The opset that the written nodes need: ScatterND adds from 16 on. The forward operators mean the same in 13 to 16. */
 export const BACKWARD_OPSET = 16
+
+/** Of the names of the backward pass. */
+const PREFIX = 'grad/'
 
 export interface BackwardPass {
   /** To be put behind the forward pass's. */
@@ -32,7 +33,7 @@ export function backwardPass(
   given: ReadonlyMap<string, string>,
   wanted: readonly string[],
 ): BackwardPass {
-  const tape = new Tape(observed)
+  const tape = new Tape(observed, PREFIX)
   const active = descendants(graph, wanted)
   const arriving = new Map<string, string[]>([...given].map(([value, cotangent]) => [value, [cotangent]]))
   const gathered = new Map<string, string>()
@@ -90,12 +91,4 @@ function stepBack(
     if (error instanceof NoRuleError) throw noGradient(node, `there is no rule for ${error.message}`)
     throw error
   }
-}
-
-function noGradient(node: NodeProto, why: string): InputError {
-  return new InputError({
-    code: 'OPERATOR_NO_GRADIENT',
-    what: `no gradient can be taken through the operator ${operatorName(node)} (node "${node.name}"): ${why}`,
-    hint: 'Export the model with plain ONNX operators, for example with Optimum (--task text-generation, float32).',
-  })
 }

@@ -1,5 +1,7 @@
 /** What a rule is: from the cotangents of a node's outputs to those of its inputs. */
+import { InputError } from '../../errors.ts'
 import type { NodeProto } from '../generated/onnx_pb.js'
+import { operatorName } from '../operators.ts'
 import type { Tape } from './tape.ts'
 
 /** The name of a value, or null where nothing flows. */
@@ -23,3 +25,12 @@ export type Rules = Readonly<Record<string, Rule>>
 
 /** A rule meets a case that it does not cover: what it is, for the refusal. */
 export class NoRuleError extends Error {}
+
+/** OPERATOR_NO_GRADIENT */
+export function noGradient(node: NodeProto, why: string): InputError {
+  return new InputError({
+    code: 'OPERATOR_NO_GRADIENT',
+    what: `no gradient can be taken through the operator ${operatorName(node)} (node "${node.name}"): ${why}`,
+    hint: 'Export the model with plain ONNX operators, for example with Optimum (--task text-generation, float32).',
+  })
+}

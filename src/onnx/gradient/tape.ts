@@ -24,17 +24,17 @@ export type Attributes = Record<string, number | readonly number[] | string | { 
 /** Of AttributeProto.type. */
 const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const
 
-/** Names that begin so are the backward pass's own. */
-const PREFIX = 'grad/'
-
 export class Tape {
   readonly nodes: NodeProto[] = []
   readonly constants: TensorProto[] = []
   private readonly observed: Observed
+  private readonly prefix: string
   private readonly known = new Map<string, string>()
 
-  constructor(observed: Observed) {
+  /** @param prefix - of all names that are made here, and of no others */
+  constructor(observed: Observed, prefix: string) {
     this.observed = observed
+    this.prefix = prefix
   }
 
   /** @throws {Error} the value was not in the run */
@@ -60,9 +60,9 @@ export class Tape {
 
   ops(opType: string, inputs: readonly string[], count: number, attributes: Attributes = {}): string[] {
     const at = this.nodes.length
-    const outputs = Array.from({ length: count }, (_, k) => `${PREFIX}${at}_${k}`)
+    const outputs = Array.from({ length: count }, (_, k) => `${this.prefix}${at}_${k}`)
     const attribute = Object.entries(attributes).map(([name, value]) => toAttribute(name, value))
-    this.nodes.push(makeNode(opType, [...inputs], outputs, { name: `${PREFIX}${at}`, attribute }))
+    this.nodes.push(makeNode(opType, [...inputs], outputs, { name: `${this.prefix}${at}`, attribute }))
     return outputs
   }
 
@@ -76,10 +76,15 @@ export class Tape {
     return this.constant(`i${values}`, DATA_TYPE.int64, [values.length], BigInt64Array.from(values, BigInt))
   }
 
+  /** A float32 tensor. */
+  floats(values: Float32Array<ArrayBuffer>, dims: readonly number[]): string {
+    return this.constant(`t${this.constants.length}`, DATA_TYPE.float, dims, values)
+  }
+
   private constant(key: string, dataType: number, dims: readonly number[], data: Float32Array | BigInt64Array): string {
     const known = this.known.get(key)
     if (known !== undefined) return known
-    const name = `${PREFIX}const${this.constants.length}`
+    const name = `${this.prefix}const${this.constants.length}`
     this.known.set(key, name)
     const rawData = new Uint8Array(data.buffer as ArrayBuffer)
     this.constants.push(create(TensorProtoSchema, { name, dataType, dims: dims.map(BigInt), rawData }))
