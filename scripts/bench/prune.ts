@@ -132,7 +132,8 @@ async function referenceSeconds(
 ): Promise<number> {
   const work = ['-m', 'reference', 'prune', '--model', model, '--text', file, '--method', pruner, '--sparsity', '0.5']
   const size = ['--nsamples', String(count), '--seqlen', String(length), '--threads', String(THREADS)]
-  const child = spawn(python, [...work, ...size], { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] })
+  const least = ['--eval', file, '--max-tokens', String(length)] // it always evaluates, apart from what is timed
+  const child = spawn(python, [...work, ...size, ...least], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
   if (code !== 0) throw new Error(`the reference ended with ${code}`)
   return (JSON.parse(output) as { seconds: { total: number } }).seconds.total
