@@ -58,7 +58,11 @@ export async function run(args: string[]): Promise<void> {
     }
     const theirs = () =>
       referenceSeconds(reference, root, resolve(values.model), resolve(values.text ?? ''), pruner, windows)
-    await compare(pruner, async () => (await prune(decoder, solvers, pruner, windows)).total, theirs)
+    const ours = async () => {
+      const { total, seconds } = await prune(decoder, solvers, pruner, windows)
+      return { total, solve: seconds.solve }
+    }
+    await compare(pruner, ours, theirs)
   }
   await decoder.close()
 }
@@ -108,17 +112,23 @@ async function prune(decoder: Decoder, solvers: Solvers, pruner: PrunerName, win
   return { seconds, write, total }
 }
 
+/** Seconds of a whole prune, and of its solves. */
+interface Timed {
+  total: number
+  solve: number
+}
+
 /** Medians of both, in turn. */
-async function compare(pruner: PrunerName, ours: () => Promise<number>, theirs: () => Promise<number>): Promise<void> {
-  const seconds = { ours: [] as number[], theirs: [] as number[] }
-  for (let turn = 0; turn < TURNS; turn++) {
-    seconds.ours.push(await ours())
-    seconds.theirs.push(await theirs())
+async function compare(pruner: PrunerName, ours: () => Promise<Timed>, theirs: () => Promise<Timed>): Promise<void> {
+  const turns: { our: Timed; their: Timed }[] = []
+  for (let turn = 0; turn < TURNS; turn++) turns.push({ our: await ours(), their: await theirs() })
+  console.log(`\n${pruner}, 50 %, in turn with PyTorch, seconds`)
+  for (const phase of ['total', 'solve'] as const) {
+    const [our, their] = [turns.map((turn) => turn.our[phase]), turns.map((turn) => turn.their[phase])]
+    const list = (values: number[]) => values.map((value) => value.toFixed(1)).join(', ')
+    const ratio = (median(our) / median(their)).toFixed(2)
+    console.log(`  ${phase}: ${list(our)}; PyTorch ${list(their)}; ratio of medians ${ratio}`)
   }
-  const [our, their] = [median(seconds.ours), median(seconds.theirs)]
-  const list = (values: number[]) => values.map((value) => value.toFixed(1)).join(', ')
-  console.log(`\n${pruner}, 50 %, whole prune, seconds: ${list(seconds.ours)}; PyTorch: ${list(seconds.theirs)}`)
-  console.log(`  medians ${our.toFixed(1)} and ${their.toFixed(1)}, ratio ${(our / their).toFixed(2)}`)
 }
 
 /** What the PyTorch program says its pruning took, model and tokens in memory. */
@@ -129,14 +139,14 @@ async function referenceSeconds(
   file: string,
   pruner: PrunerName,
   { count, length }: Windows,
-): Promise<number> {
+): Promise<Timed> {
   const work = ['-m', 'reference', 'prune', '--model', model, '--text', file, '--method', pruner, '--sparsity', '0.5']
   const size = ['--nsamples', String(count), '--seqlen', String(length), '--threads', String(THREADS)]
   const least = ['--eval', file, '--max-tokens', String(length)] // it always evaluates, apart from what is timed
   const child = spawn(python, [...work, ...size, ...least], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
   if (code !== 0) throw new Error(`the reference ended with ${code}`)
-  return (JSON.parse(output) as { seconds: { total: number } }).seconds.total
+  return (JSON.parse(output) as { seconds: Timed }).seconds
 }
 
 function median(values: readonly number[]): number {
