@@ -1,0 +1,63 @@
+/** The coupled structures of a decoder, block by block, with their members as tensors of the model. */
+import { type Decoder, outputsOf, type Values } from '../model/decoder.ts'
+import type { PartModel } from '../model/part.ts'
+import { observeShapes } from '../model/shapes.ts'
+import type { GraphProto } from '../onnx/generated/onnx_pb.js'
+import type { Observed } from '../onnx/gradient/tape.ts'
+import { isFused, unfuse } from '../onnx/gradient/unfuse.ts'
+import { findStructures, type Structure } from './structures.ts'
+
+/**
+ * Sizes of the run that shows what is what: unlike each other and unlike sizes of models, so that no axis is taken for
+ * another.
+ */
+const WINDOWS = 3
+const WINDOW = 7
+
+/** By block; a member's tensor is the name of an initializer of `decoder.lowered.model`, or of a constant of the block. */
+export async function structuresOf(decoder: Decoder): Promise<Structure[][]> {
+  const { embedding, blocks } = decoder.cut
+  const ids = new BigInt64Array(WINDOWS * WINDOW)
+  const values = decoder.graphInputs(ids, WINDOWS, WINDOW)
+  for (const [name, tensor] of await decoder.runPart(embedding, values)) values.set(name, tensor)
+  const known = new Map<string, Structure[]>()
+  const found: Structure[][] = []
+  for (const [block, part] of blocks.entries()) {
+    const model = decoder.partModelOf(part, outputsOf(part), values)
+    const stream = model.values.get(part.enters ?? '')
+    if (stream === undefined) throw new Error('a block that does not read the stream')
+    let alike = known.get(model.key)
+    if (alike === undefined) {
+      const { graph, observed } = await observe(decoder, block, model, values)
+      alike = findStructures(graph, observed, stream)
+      known.set(model.key, alike)
+    }
+    found.push(alike.map((structure) => renamed(structure, model)))
+    const made = await decoder.exclusive(() => decoder.runPart(part, values, decoder.blockTensors(block)))
+    for (const [name, tensor] of made) values.set(name, tensor)
+  }
+  return found
+}
+
+async function observe(
+  decoder: Decoder,
+  block: number,
+  model: PartModel,
+  values: Values,
+): Promise<{ graph: GraphProto; observed: Observed }> {
+  return decoder.exclusive(async () => {
+    const feeds = decoder.feeds(model, values, decoder.blockTensors(block))
+    const { threads } = decoder
+    const { proto } = model
+    const plain = isFused(proto) ? unfuse(proto, await observeShapes(proto, feeds, threads)) : proto
+    if (plain.graph === undefined) throw new Error('a part without a graph')
+    return { graph: plain.graph, observed: await observeShapes(plain, feeds, threads) }
+  })
+}
+
+/** From the part's names of weights to the model's. */
+function renamed(structure: Structure, { weights }: PartModel): Structure {
+  const names = new Map([...weights].map(([initializer, name]) => [name, initializer]))
+  const members = structure.members.map((member) => ({ ...member, tensor: names.get(member.tensor) ?? member.tensor }))
+  return { ...structure, members }
+}

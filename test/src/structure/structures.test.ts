@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Decoder } from '../../../src/model/decoder.ts'
+import { structuresOf } from '../../../src/structure/find.ts'
+import type { Structure } from '../../../src/structure/structures.ts'
+import { fixturePath } from '../../shared.ts'
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, k) => from + k)
+/** A structure's kind, units, and places of a unit in each member. */
+const form = ({ kind, units, members }: Structure) => [kind, units, members.map(({ places }) => places[0].length)]
+
+describe('coupled structures of a block', () => {
+  it('of a LLaMA with shared keys: heads with the queries that read them, and channels', async () => {
+    const decoder = Decoder.open(fixturePath('stories260k'), { threads: 1 })
+    const blocks = await structuresOf(decoder)
+    assert.equal(blocks.length, 5)
+    for (const [block, structures] of blocks.entries()) {
+      assert.deepEqual(structures.map(form), [
+        ['heads', 4, [16, 8, 8, 16]],
+        ['channels', 172, [1, 1, 1]],
+      ])
+      const [heads, channels] = structures
+      const tensors = decoder.cut.blocks[block].layers.map(({ weight }) => weight.name)
+      assert.deepEqual(
+        [...heads.members, ...channels.members].map(({ tensor }) => tensor),
+        tensors,
+      )
+      // Weights are stored [in, out]: queries, keys and values lose columns, the output projection rows.
+      assert.deepEqual(
+        heads.members.map(({ axis, places }) => [axis, places[1]]),
+        [
+          [1, range(16, 32)],
+          [1, range(8, 16)],
+          [1, range(8, 16)],
+          [0, range(16, 32)],
+        ],
+      )
+      assert.deepEqual(
+        channels.members.map(({ axis, places }) => [axis, places[7]]),
+        [
+          [1, [7]],
+          [1, [7]],
+          [0, [7]],
+        ],
+      )
+    }
+  })
+
+  for (const [name, expected] of [
+    [
+      'llama-gqa-tied/dynamo',
+      [
+        ['heads', 2, [32, 16, 16, 32]],
+        ['channels', 160, [1, 1, 1]],
+      ],
+    ],
+    // Queries, keys and values in one matrix.
+    [
+      'llama-gqa-tied/genai',
+      [
+        ['heads', 2, [64, 32]],
+        ['channels', 160, [1, 1, 1]],
+      ],
+    ],
+    [
+      'llama-gqa-tied/genai-fp16',
+      [
+        ['heads', 2, [64, 32]],
+        ['channels', 160, [1, 1, 1]],
+      ],
+    ],
+    // With biases, which lose their places; those of the layers behind do not.
+    [
+      'gpt2/optimum-past',
+      [
+        ['heads', 4, [48, 48, 16]],
+        ['channels', 256, [1, 1, 1]],
+      ],
+    ],
+    [
+      'opt/optimum-past',
+      [
+        ['heads', 4, [16, 16, 16, 16, 16, 16, 16]],
+        ['channels', 160, [1, 1, 1]],
+      ],
+    ],
+  ] as const) {
+    it(`are found in whatever form: ${name}`, async () => {
+      const decoder = Decoder.open(fixturePath(`decoders/${name}`), { threads: 1 })
+      for (const structures of await structuresOf(decoder)) {
+        assert.deepEqual(structures.map(form), expected)
+        assert.ok(structures.every(({ locked }) => locked === undefined))
+      }
+    })
+  }
+
+  it('of packed queries, keys and values: a head has its part of each', async () => {
+    const [[heads]] = await structuresOf(Decoder.open(fixturePath('decoders/llama-gqa-tied/genai'), { threads: 1 }))
+    // 4 query heads of 16, then 2 of keys, then 2 of values.
+    assert.deepEqual(heads.members[0].places[1], [...range(32, 64), ...range(80, 96), ...range(112, 128)])
+  })
+})
