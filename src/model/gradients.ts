@@ -29,6 +29,8 @@ export interface GradientJob {
   /** Which weights: of the layers alone, or every float tensor that a part is fed. */
   of: 'layers' | 'all'
   weightsOf?: (block: number) => BlockWeights | undefined
+  /** Instead of the sum over batches, the mean over windows of the square of each one's gradient; `perBatch` is 1 then. */
+  squared?: boolean
   /**
    * Hears the gradients of a part, summed over the batches, from the head backwards; a tensor that several parts read
    * has one in each of them. Of layers alone, embedding and head have none.
@@ -172,7 +174,7 @@ class BackwardRun {
           targets,
         })
         back.set(step.values.get(enters)?.data as Float32Array, span.from * width)
-        addTo(gradients, step.weights)
+        addTo(gradients, this.termsOf(step.weights))
         const log = step.logProbability?.data as Float32Array
         for (const [k, counted] of counts.entries()) if (counted) sum -= log[k]
       }
@@ -181,6 +183,11 @@ class BackwardRun {
     }
     if (job.of === 'all') job.onPart('head', gradients)
     return sum
+  }
+
+  private termsOf(gradients: WeightGradients): WeightGradients {
+    const { squared, windows } = this.job
+    return squared ? meanSquares(gradients, windows.count) : gradients
   }
 
   /** Takes the cotangents of all batches back through a part. */
@@ -202,7 +209,7 @@ class BackwardRun {
       }
       const step = await this.step(part, values, { given, wantedWeights, weights })
       for (const [value, cotangent] of step.values) addCotangent(batch.cotangents, value, cotangent)
-      addTo(gradients, step.weights)
+      addTo(gradients, this.termsOf(step.weights))
       batch.streams.pop()
     }
     return gradients
@@ -263,6 +270,11 @@ class BackwardRun {
 
 function isFloat(tensor: ort.Tensor): boolean {
   return tensor.type === 'float32'
+}
+
+/** Squares of each window's own gradient, averaged: what comes here is that of its share of the whole loss. */
+function meanSquares(gradients: WeightGradients, windows: number): WeightGradients {
+  return new Map([...gradients].map(([name, gradient]) => [name, gradient.map((g) => windows * g * g)]))
 }
 
 function addTo(sums: WeightGradients, terms: WeightGradients): void {

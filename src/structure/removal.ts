@@ -1,0 +1,107 @@
+/** What is removed from a model: the least important units of each structure, block by block. */
+import { InputError } from '../errors.ts'
+import type { Decoder } from '../model/decoder.ts'
+import { LossGradients, type WeightGradients } from '../model/gradients.ts'
+import type { Windows } from '../model/stream.ts'
+import { lowestUnits, unitsToRemove } from './choose.ts'
+import { type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
+import type { Structure } from './structures.ts'
+
+export interface RemovalJob {
+  importance: Importance
+  reduction: Reduction
+  /** Of the places of each structure, in (0, 1). */
+  ratio: number
+  /** First block, and the one behind the last. */
+  blocks: readonly [from: number, to: number]
+  /** Calibration windows; what has no use for gradients looks at none. */
+  windows: Windows
+  /** Windows that pass together. */
+  perBatch: number
+  signal?: AbortSignal
+}
+
+/** Of one structure of a block. */
+export interface RemovedUnits {
+  structure: Structure
+  /** Ascending; none where the ratio is less than one unit. */
+  units: number[]
+}
+
+export interface Removal {
+  block: number
+  removed: RemovedUnits[]
+}
+
+/**
+ * @param structures - by block
+ * @returns by block, ascending
+ * @throws {InputError} STRUCTURE_LOCKED, OPERATOR_NO_GRADIENT
+ */
+export async function chooseRemoval(
+  decoder: Decoder,
+  structures: readonly Structure[][],
+  job: RemovalJob,
+): Promise<Removal[]> {
+  const [from, to] = job.blocks
+  const removals: Removal[] = []
+  for (let block = from; block < to; block++) assertFree(structures[block], block)
+  const choose = (block: number, gradients?: WeightGradients) => {
+    const removed = structures[block].map((structure) => chooseUnits(decoder, block, structure, job, gradients))
+    removals.push({ block, removed })
+  }
+  if (job.importance === 'l2') for (let block = from; block < to; block++) choose(block)
+  else {
+    const { windows, signal } = job
+    const squared = job.importance === 'taylor2'
+    await new LossGradients(decoder).run({
+      ...{ windows, signal, squared, of: 'layers', perBatch: squared ? 1 : job.perBatch },
+      onPart(part, gradients) {
+        if (typeof part === 'number' && part >= from && part < to) choose(part, gradients)
+      },
+    })
+  }
+  return removals.sort((a, b) => a.block - b.block)
+}
+
+function assertFree(structures: readonly Structure[], block: number): void {
+  for (const { kind, locked } of structures) {
+    if (locked === undefined) continue
+    throw new InputError({
+      code: 'STRUCTURE_LOCKED',
+      what: `the ${kind} of block ${block} cannot be removed: ${locked}`,
+      hint: 'Export the model with plain ONNX operators, for example with Optimum (--task text-generation, float32).',
+    })
+  }
+}
+
+function chooseUnits(
+  decoder: Decoder,
+  block: number,
+  structure: Structure,
+  { importance, reduction, ratio }: RemovalJob,
+  gradients: WeightGradients | undefined,
+): RemovedUnits {
+  const weighed = weigh(decoder, block, structure, importance, gradients)
+  const scores = unitScores(weighed, importance, reduction)
+  const placesEach = Math.min(...weighed.map(({ member }) => member.places[0].length))
+  return { structure, units: lowestUnits(scores, unitsToRemove(structure.units, placesEach, ratio)) }
+}
+
+/** The layers among a structure's members; biases and constants are cut with them, and count for nothing. */
+function weigh(
+  decoder: Decoder,
+  block: number,
+  { members }: Structure,
+  importance: Importance,
+  gradients: WeightGradients | undefined,
+): Weighed[] {
+  const { layers } = decoder.cut.blocks[block]
+  return members.flatMap((member): Weighed[] => {
+    const role = layers.findIndex(({ weight }) => weight.name === member.tensor)
+    if (role === -1) return []
+    const [rows, cols] = layers[role].weight.dims
+    const weight = decoder.storedLayout(layers[role], decoder.baseWeights(block)[role])
+    return [{ member, dims: [rows, cols], values: salience(importance, weight, gradients?.get(member.tensor)) }]
+  })
+}

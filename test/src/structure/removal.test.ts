@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { before, describe, it } from 'node:test'
+import { Decoder } from '../../../src/model/decoder.ts'
+import { readDocuments } from '../../../src/model/text.ts'
+import { openTokenizer } from '../../../src/model/tokenizer.ts'
+import { structuresOf } from '../../../src/structure/find.ts'
+import { chooseRemoval, type Removal, type RemovalJob } from '../../../src/structure/removal.ts'
+import type { Structure } from '../../../src/structure/structures.ts'
+import { fixturePath, needsShared, sharedPath } from '../../shared.ts'
+import { Random } from '../prune/random.ts'
+
+const TEXT = 'data/text/tinystories-train-sample.txt'
+const DIR = fixturePath('stories260k')
+
+const JOB: Omit<RemovalJob, 'windows'> = {
+  importance: 'taylor1',
+  reduction: 'sum',
+  ratio: 0.25,
+  blocks: [1, 4],
+  perBatch: 10,
+}
+
+const random = new Random(9)
+const windows = { ids: Int32Array.from({ length: 96 }, () => Math.floor(random.next() * 512)), count: 3, length: 32 }
+const heads = (removals: readonly Removal[]) => removals.map(({ block, removed }) => [block, removed[0].units])
+
+describe('what is removed', () => {
+  let decoder: Decoder
+  let structures: Structure[][]
+  before(async () => {
+    decoder = Decoder.open(DIR, { threads: 1 })
+    structures = await structuresOf(decoder)
+  })
+
+  it('is what an independent implementation removes', { skip: needsShared(TEXT) }, async () => {
+    const documents = readDocuments(sharedPath(TEXT) ?? '', '<|endoftext|>').slice(0, 20)
+    const ids = openTokenizer(DIR).encode(documents).slice(0, 640)
+    const removals = await chooseRemoval(decoder, structures, { ...JOB, windows: { ids, count: 10, length: 64 } })
+    assert.deepEqual(heads(removals), [
+      [1, [0]],
+      [2, [3]],
+      [3, [1]],
+    ])
+    for (const { removed } of removals) assert.equal(removed[1].units.length, 43)
+  })
+
+  it('does not depend on how many windows pass together', async () => {
+    const [some, other] = await Promise.all(
+      [1, 2].map((perBatch) => chooseRemoval(decoder, structures, { ...JOB, windows, perBatch })),
+    )
+    assert.deepEqual(some, other)
+  })
+
+  it('differs by importance, and is as much', async () => {
+    const all = await Promise.all(
+      (['taylor1', 'taylor2', 'vector', 'l2'] as const).map((importance) =>
+        chooseRemoval(decoder, structures, { ...JOB, windows, importance }),
+      ),
+    )
+    assert.equal(
+      new Set(all.map((removals) => JSON.stringify(removals.map(({ removed }) => removed[1].units)))).size,
+      4,
+    )
+    for (const removals of all)
+      assert.deepEqual(
+        removals.map(({ removed }) => removed.map(({ units }) => units.length)),
+        [
+          [1, 43],
+          [1, 43],
+          [1, 43],
+        ],
+      )
+  })
+
+  it('is no head where the ratio is less than one', async () => {
+    const [first] = await chooseRemoval(decoder, structures, { ...JOB, windows, importance: 'l2', ratio: 0.1 })
+    assert.deepEqual(
+      first.removed.map(({ units }) => units.length),
+      [0, 18],
+    )
+  })
+
+  it('is refused where a structure is not understood', async () => {
+    const locked = structures.map((each) =>
+      each.map((structure) => ({ ...structure, locked: '"n7" (Einsum) is not understood' })),
+    )
+    await assert.rejects(chooseRemoval(decoder, locked, { ...JOB, windows }), {
+      code: 'STRUCTURE_LOCKED',
+      message: /the heads of block 1 cannot be removed: "n7" \(Einsum\)/,
+    })
+  })
+})
