@@ -68,10 +68,9 @@ async function evaluate({ model, texts, separator, ...options }: EvaluateOptions
   const report: EvaluateReport = { model, texts: [] }
   const chosen = []
   for (const file of texts) {
-    chosen.push({
-      file,
-      windows: evaluatedWindows(await tokenise(work, model, fileSource(file), separator, window), options.tokens),
-    })
+    const wanted = Math.max(options.tokens, window)
+    const text = await tokenise(work, { dir: model, source: fileSource(file), separator, window, wanted })
+    chosen.push({ file, windows: evaluatedWindows(text, options.tokens) })
   }
   for (const { file, windows } of chosen) {
     const { perplexity, tokens } = await labelled(work, `Evaluating ${file}`, 'evaluate', {

@@ -153,7 +153,10 @@ async function calibrationWindows(
 ): Promise<TokenWindows | undefined> {
   if (pruner === 'magnitude') return undefined
   const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
-  return firstWindows(await tokenise(work, model, source, separator, window), windows)
+  return firstWindows(
+    await tokenise(work, { dir: model, source, separator, window, wanted: windows * window }),
+    windows,
+  )
 }
 
 type Perplexity = Jobs['evaluate']['result']
@@ -171,9 +174,11 @@ async function evaluationTexts(
 ): Promise<EvaluatedText[]> {
   const length = evaluation.window === undefined ? window : windowFor(evaluation.window, longest, '--eval-window')
   const texts: EvaluatedText[] = []
+  const tokens = evaluation.tokens ?? DEFAULT_EVAL_TOKENS
   for (const file of evaluation.files) {
-    const text = await tokenise(work, model, fileSource(file), separator, length)
-    texts.push({ name: text.name, windows: evaluatedWindows(text, evaluation.tokens ?? DEFAULT_EVAL_TOKENS) })
+    const wanted = Math.max(tokens, length)
+    const text = await tokenise(work, { dir: model, source: fileSource(file), separator, window: length, wanted })
+    texts.push({ name: text.name, windows: evaluatedWindows(text, tokens) })
   }
   return texts
 }

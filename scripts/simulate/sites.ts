@@ -9,7 +9,7 @@ import type { Work } from '../work/engine.ts'
 import { evaluatedWindows, type Tokenised, tokenise } from '../work/texts.ts'
 import type { SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './index.ts'
-import { allocate, siteNames } from './windows.ts'
+import { allocate, sharers, siteNames } from './windows.ts'
 
 /** Of each held kind of the embedded default: a quarter of what it holds, enough for a percent. */
 const EMBEDDED_EVAL_TOKENS = 10_240
@@ -37,10 +37,13 @@ export async function prepareSites(
   const evalWindow = evaluation.window === undefined ? window : windowFor(evaluation.window, longest, '--eval-window')
   const embedded = options.texts.length === 0 && options.embedded ? embeddedTexts() : null
   const sources = embedded?.map(trainingSource) ?? options.texts.map(namedSource)
-  const texts: Tokenised[] = []
-  for (const source of sources) texts.push(await tokenise(work, model, source, separator, window))
-
   const evalSources = evaluation.files.length > 0 ? evaluation.files.map(fileSource) : embedded?.map(heldSource)
+  const texts: Tokenised[] = []
+  for (const [text, source] of sources.entries()) {
+    // What is kept out lies at the end of a text, so then all of it is wanted.
+    const wanted = evalSources && sharers(peers, sources.length, text) * windows * window
+    texts.push(await tokenise(work, { dir: model, source, separator, window, wanted }))
+  }
   const lengths = texts.map((text) => ({ name: text.name, windows: text.windows.count }))
   const allocation = allocate(peers, lengths, windows, evalSources === undefined)
   const names = siteNames(
@@ -55,7 +58,8 @@ export async function prepareSites(
   const tokens = evaluation.tokens ?? (embedded === null ? DEFAULT_EVAL_TOKENS : EMBEDDED_EVAL_TOKENS)
   const evaluated: EvaluatedText[] = []
   for (const source of evalSources ?? []) {
-    const text = await tokenise(work, model, source, separator, evalWindow)
+    const wanted = Math.max(tokens, evalWindow)
+    const text = await tokenise(work, { dir: model, source, separator, window: evalWindow, wanted })
     evaluated.push({ name: source.name, windows: evaluatedWindows(text, tokens) })
   }
   for (const { text, from, count } of allocation.kept) {

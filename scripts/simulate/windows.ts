@@ -30,6 +30,11 @@ export function keptOut(windows: number): number {
   return Math.max(1, Math.floor(windows / 10))
 }
 
+/** Peers that calibrate on a text. */
+export function sharers(peers: number, texts: number, text: number): number {
+  return Math.ceil((peers - text) / texts)
+}
+
 /**
  * @param windows - that each site calibrates on
  * @param keep - whether the end of each text is kept out for evaluation
@@ -38,10 +43,10 @@ export function keptOut(windows: number): number {
 export function allocate(peers: number, texts: readonly TextLength[], windows: number, keep: boolean): Allocation {
   const kept = keep ? keptOut(windows) : 0
   texts.forEach(({ name, windows: have }, text) => {
-    const sharers = Math.ceil((peers - text) / texts.length)
-    const need = sharers * windows + kept
+    const sites = sharers(peers, texts.length, text)
+    const need = sites * windows + kept
     if (have >= need) return
-    const why = `${sharers} ${sharers === 1 ? 'site' : 'sites'} of ${windows}${keep ? `, ${kept} for evaluation` : ''}`
+    const why = `${sites} ${sites === 1 ? 'site' : 'sites'} of ${windows}${keep ? `, ${kept} for evaluation` : ''}`
     throw new InputError({
       code: 'TEXT_SHORT',
       what: `the text ${name} has ${have} windows, ${need} are needed: ${why}`,

@@ -41,7 +41,7 @@ export async function calibration(
 ): Promise<TokenWindows> {
   if (texts.length === 0) return anyWindow(work, dir)
   const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
-  return firstWindows(await tokenise(work, dir, source, separator, window), windows)
+  return firstWindows(await tokenise(work, { dir, source, separator, window, wanted: windows * window }), windows)
 }
 
 /** For tables of others. Neither the machine's name nor the file's: those say more than a site may want to. */

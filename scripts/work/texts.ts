@@ -6,20 +6,24 @@ import { labelled, type Work } from './engine.ts'
 export interface Tokenised {
   /** For people. */
   name: string
-  /** Tokens of the whole text, the incomplete last window included. */
+  /** Tokens, the incomplete last window included: of the whole text, unless fewer were enough. */
   tokens: number
   windows: TokenWindows
 }
 
-/** All whole windows of a text. */
-export async function tokenise(
-  work: Work,
-  dir: string,
-  source: TextSource,
-  separator: string | undefined,
-  window: number,
-): Promise<Tokenised> {
-  const stream = await labelled(work, `Tokenising ${source.name}`, 'tokenise', { dir, source, separator })
+/** A text, and what it is cut into. */
+export interface TextCut {
+  dir: string
+  source: TextSource
+  separator: string | undefined
+  window: number
+  /** Tokens from its beginning that are enough; all by default. */
+  wanted?: number
+}
+
+/** The whole windows of a text. */
+export async function tokenise(work: Work, { dir, source, separator, window, wanted }: TextCut): Promise<Tokenised> {
+  const stream = await labelled(work, `Tokenising ${source.name}`, 'tokenise', { dir, source, separator, wanted })
   return { name: source.name, tokens: stream.length, windows: cutWindows(stream, window) }
 }
 

@@ -50,8 +50,8 @@ export function createHandlers(threads: number): Handlers {
       return modelHash(open(dir))
     },
 
-    async tokenise({ dir, source, separator }) {
-      return tokenStream(openTokenizer(dir), source, separator)
+    async tokenise({ dir, source, separator, wanted }) {
+      return tokenStream(openTokenizer(dir), source, separator, wanted)
     },
 
     async prune(args, context) {

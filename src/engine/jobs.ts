@@ -59,7 +59,11 @@ export interface Jobs {
   describe: { args: { dir: string }; result: ModelDescription }
   /** SHA-256 over graph, weights and tokenizer. */
   hash: { args: { dir: string }; result: Uint8Array }
-  tokenise: { args: { dir: string; source: TextSource; separator: string | undefined }; result: Int32Array }
+  /** `wanted`: how many tokens are enough; all by default. */
+  tokenise: {
+    args: { dir: string; source: TextSource; separator: string | undefined; wanted?: number }
+    result: Int32Array
+  }
   /**
    * Prunes blocks; each is written to `out` as it is done, as a contribution or as float32 weights, and reported. With
    * `resume`, `out` is a checkpoint: what it holds of this very prune is reported first and not pruned again.
