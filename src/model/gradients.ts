@@ -29,7 +29,7 @@ export interface GradientJob {
   /** Which weights: of the layers alone, or every float tensor that a part is fed. */
   of: 'layers' | 'all'
   weightsOf?: (block: number) => BlockWeights | undefined
-  /** Instead of the sum over batches, the mean over windows of the square of each one's gradient; `perBatch` is 1 then. */
+  /** Instead of the sum over batches, the mean over windows of the square of each one's; `perBatch` is 1 then, and `of` layers. */
   squared?: boolean
   /**
    * Hears the gradients of a part, summed over the batches, from the head backwards; a tensor that several parts read
