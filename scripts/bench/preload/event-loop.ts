@@ -2,12 +2,13 @@
  * Watches the event loop of the process that it is loaded into (`--import`) from start to end, and writes what it saw
  * to the file that COPPICE_EVENT_LOOP names.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { writeFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { isMainThread } from 'node:worker_threads'
 
 export interface LoopReport {
-  /** The longest stall before the first worker was started, in milliseconds: modules are loaded until then. */
+  /** The longest stall before the first process was started, in milliseconds: modules are loaded until then. */
   loading: number
   /** When that was, in milliseconds from the start. */
   loaded: number
@@ -37,13 +38,15 @@ function watch(path: string): void {
     last = now
   }
   setInterval(look, RESOLUTION_MS).unref()
-  process.once('worker', () => {
+  const onLoaded = () => {
+    unsubscribe('child_process', onLoaded)
     report.loaded = performance.now()
     look()
     report.loading = Math.max(0, ...report.stalls.map(({ ms }) => ms))
     report.stalls = []
     histogram.enable()
-  })
+  }
+  subscribe('child_process', onLoaded)
   process.once('exit', () => {
     look()
     report.longest = histogram.max / 1e6 - RESOLUTION_MS
