@@ -134,6 +134,11 @@ export function partModel(
   return { proto, key, weights, values, outputs, inside: nameOf }
 }
 
+/** Whether an input of a part's model is a tensor that is fed, by its canonical name. */
+export function isWeightName(name: string): boolean {
+  return /^w\d+$/.test(name)
+}
+
 /** Weights are fed: float vectors and matrices, and whatever else is large. */
 function isFed(tensor: TensorRef): boolean {
   return (isFloating(tensor.dataType) && tensor.dims.length > 0) || byteLength(tensor) > INLINE_BYTES

@@ -4,6 +4,7 @@
  * from the graph alone. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.1, and DepGraph (Fang et al. 2023), whose
  * groups these are; by axes, as the classes of places.
  */
+import { isWeightName } from '../model/part.ts'
 import type { GraphProto, NodeProto } from '../onnx/generated/onnx_pb.js'
 import type { Observed } from '../onnx/gradient/tape.ts'
 import { attribute, intAttribute } from '../onnx/graph.ts'
@@ -62,7 +63,7 @@ class Walk {
   constructor(graph: GraphProto, observed: Observed) {
     this.observed = observed
     const fixed = new Set(graph.initializer.map(({ name }) => name))
-    for (const { name } of graph.input) if (/^w\d/.test(name)) fixed.add(name)
+    for (const { name } of graph.input) if (isWeightName(name)) fixed.add(name)
     for (const node of graph.node) {
       if (node.input.every((input) => input === '' || fixed.has(input)))
         for (const output of node.output) fixed.add(output)

@@ -1,4 +1,5 @@
 /** Coupled structures of a block: what must be removed together, as places along axes of its tensors. */
+import { isWeightName } from '../model/part.ts'
 import type { GraphProto } from '../onnx/generated/onnx_pb.js'
 import type { Observed } from '../onnx/gradient/tape.ts'
 import { type Followed, followAxes } from './follow.ts'
@@ -30,6 +31,11 @@ interface Share {
 /** In the order of the graph; the model's width, which all blocks share, is none of a block's. */
 export function findStructures(graph: GraphProto, observed: Observed, stream: string): Structure[] {
   const followed = followAxes(graph, observed, stream)
+  for (const { opType, name, output } of graph.node) {
+    if (opType !== 'Constant') continue // inside a node, where nothing is cut
+    for (const places of followed.axes.get(output[0]) ?? [])
+      followed.labels.lock(places, `"${name}" holds a number for each`)
+  }
   const structures = new Map<string, { units: Share[][]; locked: string | undefined }>()
   for (const [root, shares] of classes(graph, followed)) {
     const key = JSON.stringify(tally(shares))
@@ -71,7 +77,7 @@ function classes(graph: GraphProto, { labels, axes }: Followed): Map<number, Sha
 }
 
 function isFixed(graph: GraphProto, tensor: string): boolean {
-  return /^w\d/.test(tensor) || graph.initializer.some(({ name }) => name === tensor)
+  return isWeightName(tensor) || graph.initializer.some(({ name }) => name === tensor)
 }
 
 /** Tensors, axes and how many places: alike for the units of one structure. */

@@ -111,29 +111,20 @@ describe('importance, on an example by hand', () => {
   })
 })
 
+/** One feature a row, with gradients of 1. */
+function row(values: number[]): Matrix {
+  return { rows: values.length, cols: 1, axis: 0, weight: values, gradient: values.map(() => 1) }
+}
+
 describe('importance of heads', () => {
   it('credits queries to the keys that they share', () => {
     // Four queries, two keys, one feature a head.
-    const row = (values: number[]): Matrix => ({
-      rows: values.length,
-      cols: 1,
-      axis: 0,
-      weight: values,
-      gradient: values.map(() => 1),
-    })
     const queries = weigh(row([1, 1, 10, 0]), 'taylor1', 2)
     const keys = weigh(row([0, 0]), 'taylor1')
     assert.deepEqual([...unitScores([queries, keys], 'taylor1', 'sum')], [2, 10])
   })
 
   it('reduces members feature by feature before it adds the features of a head', () => {
-    const row = (values: number[]): Matrix => ({
-      rows: values.length,
-      cols: 1,
-      axis: 0,
-      weight: values,
-      gradient: values.map(() => 1),
-    })
     const [a, b] = [weigh(row([1, 4, 2, 2]), 'taylor1', 2), weigh(row([3, 1, 0, 1]), 'taylor1', 2)]
     assert.deepEqual([...unitScores([a, b], 'taylor1', 'max')], [7, 4])
   })
