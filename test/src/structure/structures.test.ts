@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { create } from '@bufbuild/protobuf'
 import { Decoder } from '../../../src/model/decoder.ts'
+import { GraphProtoSchema, ValueInfoProtoSchema } from '../../../src/onnx/generated/onnx_pb.js'
+import { makeNode } from '../../../src/onnx/graph.ts'
 import { structuresOf } from '../../../src/structure/find.ts'
-import type { Structure } from '../../../src/structure/structures.ts'
+import { findStructures, type Structure } from '../../../src/structure/structures.ts'
 import { fixturePath } from '../../shared.ts'
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, k) => from + k)
@@ -98,5 +101,29 @@ describe('coupled structures of a block', () => {
     const [[heads]] = await structuresOf(Decoder.open(fixturePath('decoders/llama-gqa-tied/genai'), { threads: 1 }))
     // 4 query heads of 16, then 2 of keys, then 2 of values.
     assert.deepEqual(heads.members[0].places[1], [...range(32, 64), ...range(80, 96), ...range(112, 128)])
+  })
+
+  it('stay where a Constant node holds a number for each', () => {
+    const shapes: Record<string, number[]> = {
+      x0: [3, 2],
+      w0: [2, 4],
+      h: [3, 4],
+      c: [4],
+      s: [3, 4],
+      w1: [4, 2],
+      y: [3, 2],
+    }
+    const graph = create(GraphProtoSchema, {
+      input: ['x0', 'w0', 'w1'].map((name) => create(ValueInfoProtoSchema, { name })),
+      node: [
+        makeNode('Constant', [], ['c'], { name: 'slopes' }),
+        makeNode('MatMul', ['x0', 'w0'], ['h']),
+        makeNode('Mul', ['h', 'c'], ['s']),
+        makeNode('MatMul', ['s', 'w1'], ['y']),
+      ],
+    })
+    const [channels] = findStructures(graph, { shapes: new Map(Object.entries(shapes)), contents: new Map() }, 'x0')
+    assert.deepEqual(form(channels), ['channels', 4, [1, 1]])
+    assert.equal(channels.locked, '"slopes" holds a number for each')
   })
 })
