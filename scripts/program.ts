@@ -8,6 +8,7 @@ import { VERSION } from './paths.ts'
 import { definePeer } from './peer/index.ts'
 import { definePrune } from './prune/index.ts'
 import { defineSimulate } from './simulate/index.ts'
+import { defineStructures } from './structures/index.ts'
 import { InterruptedError, Interruption } from './terminal/interruption.ts'
 import { endingOf } from './terminal/refusal.ts'
 import { type Output, Terminal } from './terminal/terminal.ts'
@@ -71,6 +72,7 @@ export function createProgram(start: Start, { stdout }: Streams): Command {
     definePrune,
     defineEvaluate,
     defineInspect,
+    defineStructures,
     defineVerify,
   ]) {
     define(program, start)

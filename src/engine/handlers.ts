@@ -22,6 +22,7 @@ import { tokenStream } from '../model/text.ts'
 import { openTokenizer } from '../model/tokenizer.ts'
 import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
 import { Solvers } from '../prune/solvers.ts'
+import { describeStructures } from '../structure/describe.ts'
 import type { BlockFile, JobContext, JobName, Jobs } from './jobs.ts'
 import { prune, unfinished } from './prune-job.ts'
 
@@ -138,6 +139,10 @@ export function createHandlers(threads: number): Handlers {
     async compare({ dir, weights, written }) {
       const decoder = open(dir)
       return compareWritten(decoder, weightsOf(decoder, weights), written)
+    },
+
+    async structures({ dir }) {
+      return describeStructures(open(dir))
     },
 
     async zeros({ dir }) {

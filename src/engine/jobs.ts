@@ -5,6 +5,7 @@ import type { TextSource } from '../model/text.ts'
 import type { ExpectedRun } from '../model/write.ts'
 import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
+import type { StructureDescription } from '../structure/describe.ts'
 
 export interface ModelDescription {
   name: string
@@ -112,6 +113,8 @@ export interface Jobs {
   }
   /** Compares a written model directory with the base and these blocks, byte for byte; null or what differs. */
   compare: { args: { dir: string; weights: BlockFile[]; written: string }; result: string | null }
+  /** What can be removed together, block by block. */
+  structures: { args: { dir: string }; result: StructureDescription[] }
   /** Values equal to 0, by layer. */
   zeros: { args: { dir: string }; result: number[] }
 }

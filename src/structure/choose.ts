@@ -1,4 +1,6 @@
 /** Which units of a structure are removed. */
+import type { Decoder } from '../model/decoder.ts'
+import type { Structure } from './structures.ts'
 
 /**
  * How many places of an axis a ratio removes, as LLM-Pruner counts: width - trunc(width (1 - ratio)), in doubles as
@@ -7,6 +9,12 @@
 export function placesToRemove(width: number, ratio: number): number {
   const count = width - Math.trunc(width * (1 - ratio))
   return count >= width ? 0 : count
+}
+
+/** The fewest places that a unit takes of a layer: of attention heads the size of one, of packed members one. */
+export function placesPerUnit(decoder: Decoder, block: number, { members }: Structure): number {
+  const layers = new Set(decoder.cut.blocks[block].layers.map(({ weight }) => weight.name))
+  return Math.min(...members.filter(({ tensor }) => layers.has(tensor)).map(({ places: [first] }) => first.length))
 }
 
 /** How many units of so many places each: whole ones only, so a small ratio may remove none. */

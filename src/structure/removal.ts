@@ -3,7 +3,7 @@ import { InputError } from '../errors.ts'
 import type { Decoder } from '../model/decoder.ts'
 import { LossGradients, type WeightGradients } from '../model/gradients.ts'
 import type { Windows } from '../model/stream.ts'
-import { lowestUnits, unitsToRemove } from './choose.ts'
+import { lowestUnits, placesPerUnit, unitsToRemove } from './choose.ts'
 import { type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
 import type { Structure } from './structures.ts'
 
@@ -84,8 +84,8 @@ function chooseUnits(
 ): RemovedUnits {
   const weighed = weigh(decoder, block, structure, importance, gradients)
   const scores = unitScores(weighed, importance, reduction)
-  const placesEach = Math.min(...weighed.map(({ member }) => member.places[0].length))
-  return { structure, units: lowestUnits(scores, unitsToRemove(structure.units, placesEach, ratio)) }
+  const count = unitsToRemove(structure.units, placesPerUnit(decoder, block, structure), ratio)
+  return { structure, units: lowestUnits(scores, count) }
 }
 
 /** The layers among a structure's members; biases and constants are cut with them, and count for nothing. */

@@ -68,6 +68,7 @@ describe('the command line', () => {
       prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
       inspect: ['--model', '--contribution', '--certificate', '--json'],
+      structures: ['--model', '--json'],
       verify: ['--model', '--json'],
     }
     const found = commandTable()

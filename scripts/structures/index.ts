@@ -1,0 +1,21 @@
+/** `coppice structures`: what in a model can be removed together, so that it stays a whole model of smaller tensors. */
+import type { Command } from 'commander'
+import { addJsonOption } from '../options/output.ts'
+import { addModelOption, modelOptions, type RawSite } from '../options/site.ts'
+import type { Start } from '../program.ts'
+import { addHelp } from '../terminal/help.ts'
+import { structures } from './handler.ts'
+
+export function defineStructures(program: Command, start: Start): void {
+  const command = program
+    .command('structures')
+    .summary('which heads and channels of a model belong together')
+    .description(
+      'Finds from the graph which attention heads and channels can only be removed together, who pulls whom, and what a ratio would remove. Changes nothing.',
+    )
+  addJsonOption(addModelOption(command))
+  addHelp(command, ['coppice structures --model models/embedded'], ['input'])
+  command.action((raw: RawSite & { json?: boolean }) =>
+    start(raw.json === true, (run) => structures(modelOptions(raw).model, run)),
+  )
+}
