@@ -94,6 +94,7 @@ function slice({ name, dataType, dims, data }: TensorRef, from: number, count: n
   const whole = { name, dataType, dims: [count] }
   if (data.kind === 'widened') return { ...whole, data: { kind: 'widened', from: slice(data.from, from, count) } }
   const bytes = byteLength({ ...whole, data }) / elementCount(dims)
+  if (data.kind === 'cut') throw new Error('a tensor that was cut is written before it is counted')
   if (data.kind === 'memory')
     return { ...whole, data: { kind: 'memory', bytes: data.bytes.subarray(from * bytes, (from + count) * bytes) } }
   return { ...whole, data: { ...data, offset: data.offset + from * bytes, length: count * bytes } }

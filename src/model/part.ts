@@ -40,6 +40,8 @@ export interface PartModel {
   outputs: Map<string, string>
   /** Canonical name of any value inside. */
   inside(value: string): string
+  /** Whether a value is inside, or comes in. */
+  holds(value: string): boolean
 }
 
 /**
@@ -131,7 +133,7 @@ export function partModel(
     },
   })
   const key = createHash('sha256').update(toBinary(ModelProtoSchema, proto)).digest('hex')
-  return { proto, key, weights, values, outputs, inside: nameOf }
+  return { proto, key, weights, values, outputs, inside: nameOf, holds: (value) => names.has(value) }
 }
 
 /** Whether an input of a part's model is a tensor that is fed, by its canonical name. */

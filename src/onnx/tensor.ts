@@ -40,12 +40,14 @@ const FLOATING: ReadonlySet<number> = new Set([
 
 /**
  * Where a tensor's bytes are, little-endian and row-major: in a file, or (small ones, new ones) in memory. `widened`:
- * the tensor is float32, and its bytes are made of those of an fp16 tensor whenever they are read.
+ * the tensor is float32, and its bytes are made of those of an fp16 tensor whenever they are read. `cut`: these places of
+ * an axis of another tensor, ascending.
  */
 export type TensorBytes =
   | { kind: 'file'; path: string; offset: number; length: number }
   | { kind: 'memory'; bytes: Uint8Array }
   | { kind: 'widened'; from: TensorRef }
+  | { kind: 'cut'; from: TensorRef; axis: number; places: readonly number[] }
 
 export interface TensorRef {
   name: string
@@ -76,6 +78,7 @@ export function elementCount(dims: readonly number[]): number {
 
 export function byteLength({ data }: TensorRef): number {
   if (data.kind === 'widened') return 2 * byteLength(data.from)
+  if (data.kind === 'cut') return (byteLength(data.from) / data.from.dims[data.axis]) * data.places.length
   return data.kind === 'file' ? data.length : data.bytes.length
 }
 
@@ -127,7 +130,29 @@ export function tensorBytes(tensor: TensorRef, out = new Uint8Array(byteLength(t
 function readBytes({ data }: TensorRef, offset: number, out: Uint8Array<ArrayBuffer>): void {
   if (data.kind === 'file') readRange(data.path, data.offset + offset, out)
   else if (data.kind === 'memory') out.set(data.bytes.subarray(offset, offset + out.length))
+  else if (data.kind === 'cut') out.set(cutBytes(data).subarray(offset, offset + out.length))
   else readWidened(data.from, offset / 4, new Float32Array(out.buffer, out.byteOffset, out.length / 4))
+}
+
+/** A tensor without some places of an axis; its bytes are made whenever they are read. */
+export function cutTensor(from: TensorRef, axis: number, places: readonly number[]): TensorRef {
+  const dims = from.dims.map((size, k) => (k === axis ? places.length : size))
+  return { ...from, dims, data: { kind: 'cut', from, axis, places } }
+}
+
+function cutBytes({ from, axis, places }: Extract<TensorBytes, { kind: 'cut' }>): Uint8Array {
+  const whole = tensorBytes(from)
+  const outer = elementCount(from.dims.slice(0, axis))
+  const run = whole.length / outer / from.dims[axis]
+  const out = new Uint8Array(outer * places.length * run)
+  for (let i = 0, at = 0; i < outer; i++) {
+    for (const place of places) {
+      const first = (i * from.dims[axis] + place) * run
+      out.set(whole.subarray(first, first + run), at)
+      at += run
+    }
+  }
+  return out
 }
 
 /** Reads an fp16 tensor as float32 from element `first` on, a piece at a time: no second copy of a large one. */

@@ -5,23 +5,39 @@ import { observeShapes } from '../model/shapes.ts'
 import type { GraphProto } from '../onnx/generated/onnx_pb.js'
 import type { Observed } from '../onnx/gradient/tape.ts'
 import { isFused, unfuse } from '../onnx/gradient/unfuse.ts'
+import { type Followed, followAxes } from './follow.ts'
 import { findStructures, type Structure } from './structures.ts'
 
 /**
  * Sizes of the run that shows what is what: unlike each other and unlike sizes of models, so that no axis is taken for
  * another.
  */
-const WINDOWS = 3
+export const WINDOWS = 5
 const WINDOW = 7
+
+/** A block with its axes followed. */
+export interface FollowedBlock {
+  structures: Structure[]
+  /** The block as it was followed, in canonical names. */
+  model: PartModel
+  followed: Followed
+  observed: Observed
+  /** Whether fused operators were taken apart for it: its graph is not the file's then. */
+  fused: boolean
+}
 
 /** By block; a member's tensor is the name of an initializer of `decoder.lowered.model`, or of a constant of the block. */
 export async function structuresOf(decoder: Decoder): Promise<Structure[][]> {
+  return (await followBlocks(decoder)).map(({ structures }) => structures)
+}
+
+export async function followBlocks(decoder: Decoder): Promise<FollowedBlock[]> {
   const { embedding, blocks } = decoder.cut
   const ids = new BigInt64Array(WINDOWS * WINDOW)
   const values = decoder.graphInputs(ids, WINDOWS, WINDOW)
   for (const [name, tensor] of await decoder.runPart(embedding, values)) values.set(name, tensor)
-  const known = new Map<string, Structure[]>()
-  const found: Structure[][] = []
+  const known = new Map<string, Omit<FollowedBlock, 'model'>>()
+  const found: FollowedBlock[] = []
   for (const [block, part] of blocks.entries()) {
     const model = decoder.partModelOf(part, outputsOf(part), values)
     const stream = model.values.get(part.enters ?? '')
@@ -29,10 +45,11 @@ export async function structuresOf(decoder: Decoder): Promise<Structure[][]> {
     let alike = known.get(model.key)
     if (alike === undefined) {
       const { graph, observed } = await observe(decoder, block, model, values)
-      alike = findStructures(graph, observed, stream)
+      const followed = followAxes(graph, observed, stream)
+      alike = { structures: findStructures(graph, followed), followed, observed, fused: isFused(model.proto) }
       known.set(model.key, alike)
     }
-    found.push(alike.map((structure) => renamed(structure, model)))
+    found.push({ ...alike, model, structures: alike.structures.map((structure) => renamed(structure, model)) })
     const made = await decoder.exclusive(() => decoder.runPart(part, values, decoder.blockTensors(block)))
     for (const [name, tensor] of made) values.set(name, tensor)
   }

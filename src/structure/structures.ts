@@ -1,8 +1,7 @@
 /** Coupled structures of a block: what must be removed together, as places along axes of its tensors. */
 import { isWeightName } from '../model/part.ts'
 import type { GraphProto } from '../onnx/generated/onnx_pb.js'
-import type { Observed } from '../onnx/gradient/tape.ts'
-import { type Followed, followAxes } from './follow.ts'
+import type { Followed } from './follow.ts'
 
 /** A tensor of which every unit of a structure takes its share. */
 export interface Member {
@@ -29,8 +28,7 @@ interface Share {
 }
 
 /** In the order of the graph; the model's width, which all blocks share, is none of a block's. */
-export function findStructures(graph: GraphProto, observed: Observed, stream: string): Structure[] {
-  const followed = followAxes(graph, observed, stream)
+export function findStructures(graph: GraphProto, followed: Followed): Structure[] {
   for (const { opType, name, output } of graph.node) {
     if (opType !== 'Constant') continue // inside a node, where nothing is cut
     for (const places of followed.axes.get(output[0]) ?? [])

@@ -27,6 +27,7 @@ export const CONTENTS: Readonly<Record<string, readonly number[]>> = {
   ReduceMean: [1],
   ReduceSum: [1],
   ReduceSumSquare: [1],
+  Reshape: [1],
   Slice: [1, 3, 4],
 }
 

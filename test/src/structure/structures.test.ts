@@ -5,6 +5,7 @@ import { Decoder } from '../../../src/model/decoder.ts'
 import { GraphProtoSchema, ValueInfoProtoSchema } from '../../../src/onnx/generated/onnx_pb.js'
 import { makeNode } from '../../../src/onnx/graph.ts'
 import { structuresOf } from '../../../src/structure/find.ts'
+import { followAxes } from '../../../src/structure/follow.ts'
 import { findStructures, type Structure } from '../../../src/structure/structures.ts'
 import { fixturePath } from '../../shared.ts'
 
@@ -122,7 +123,8 @@ describe('coupled structures of a block', () => {
         makeNode('MatMul', ['s', 'w1'], ['y']),
       ],
     })
-    const [channels] = findStructures(graph, { shapes: new Map(Object.entries(shapes)), contents: new Map() }, 'x0')
+    const observed = { shapes: new Map(Object.entries(shapes)), contents: new Map() }
+    const [channels] = findStructures(graph, followAxes(graph, observed, 'x0'))
     assert.deepEqual(form(channels), ['channels', 4, [1, 1]])
     assert.equal(channels.locked, '"slopes" holds a number for each')
   })
