@@ -7,6 +7,7 @@ import { defineJoin } from './join/index.ts'
 import { VERSION } from './paths.ts'
 import { definePeer } from './peer/index.ts'
 import { definePrune } from './prune/index.ts'
+import { defineShrink } from './shrink/index.ts'
 import { defineSimulate } from './simulate/index.ts'
 import { defineStructures } from './structures/index.ts'
 import { InterruptedError, Interruption } from './terminal/interruption.ts'
@@ -73,6 +74,7 @@ export function createProgram(start: Start, { stdout }: Streams): Command {
     defineEvaluate,
     defineInspect,
     defineStructures,
+    defineShrink,
     defineVerify,
   ]) {
     define(program, start)

@@ -67,6 +67,15 @@ export function seconds(flag: string, maxMs: number): Reader<number> {
   }
 }
 
+/** A:B, from A up to B, which is left out. */
+export function range(flag: string): Reader<[from: number, to: number]> {
+  return (text) => {
+    const [, from, to] = /^(\d{1,6}):(\d{1,6})$/.exec(text) ?? []
+    const good = from !== undefined && Number(from) < Number(to)
+    return good ? [Number(from), Number(to)] : refuseValue(flag, text, 'A:B with A below B, such as 4:26')
+  }
+}
+
 /** N:M, N zeros among M consecutive weights. */
 export function pattern(flag: string, maxM: number): Reader<SparsityTarget> {
   return (text) => {

@@ -1,12 +1,10 @@
 /** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
 import { basename, join } from 'node:path'
 import { Engine } from '../../src/engine/engine.ts'
-import type { BlockFile, Jobs, ModelDescription, PruneArgs, TokenWindows } from '../../src/engine/jobs.ts'
+import type { BlockFile, ModelDescription, PruneArgs, TokenWindows } from '../../src/engine/jobs.ts'
 import { CoppiceError } from '../../src/errors.ts'
-import { fileSource } from '../../src/model/text.ts'
 import { holdsCheckpoint } from '../../src/prune/checkpoint.ts'
 import type { PruneSeconds } from '../../src/prune/sequential.ts'
-import { DEFAULT_EVAL_TOKENS } from '../options/evaluation.ts'
 import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
@@ -14,8 +12,9 @@ import { table } from '../report/table.ts'
 import { DRAINING, InterruptedError } from '../terminal/interruption.ts'
 import { duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
 import { type BlockReport, labelled, type Work } from '../work/engine.ts'
+import { type EvaluatedText, evaluationTexts, type Perplexity, perplexities } from '../work/perplexities.ts'
 import { readModel } from '../work/site.ts'
-import { anyWindow, evaluatedWindows, firstWindows, tokenise } from '../work/texts.ts'
+import { anyWindow, firstWindows, tokenise } from '../work/texts.ts'
 import { stopwatch } from '../work/usage.ts'
 import { DensePerplexities } from './dense-perplexities.ts'
 import type { PruneOptions } from './index.ts'
@@ -64,7 +63,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   let finished = earlier?.blocks ?? 0
   if (finished > 0) run.terminal.note(`${finished} of ${blocks.length} blocks are pruned already: going on from there`)
   try {
-    const evaluated = await evaluationTexts(work, options, window, description.maxWindow)
+    const evaluated = await evaluationTexts(work, { ...options, window, longest: description.maxWindow })
     const dense = await densePerplexities(work, model, evaluated, await DensePerplexities.open(output.scratch, hash))
     await engine.rest()
     const reports: BlockReport[] = []
@@ -78,7 +77,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
     run.terminal.progress('Writing')
     const difference = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
     const write = writing()
-    const pruned = await prunedPerplexities(work, model, evaluated, weights)
+    const pruned = await perplexities(work, { dir: model, kind: 'pruned', texts: evaluated, weights })
     await output.commit()
 
     const layers = layersOf(description, reports)
@@ -159,30 +158,6 @@ async function calibrationWindows(
   )
 }
 
-type Perplexity = Jobs['evaluate']['result']
-
-interface EvaluatedText {
-  name: string
-  windows: TokenWindows
-}
-
-async function evaluationTexts(
-  work: Work,
-  { model, separator, evaluation }: PruneOptions,
-  window: number,
-  longest: number | undefined,
-): Promise<EvaluatedText[]> {
-  const length = evaluation.window === undefined ? window : windowFor(evaluation.window, longest, '--eval-window')
-  const texts: EvaluatedText[] = []
-  const tokens = evaluation.tokens ?? DEFAULT_EVAL_TOKENS
-  for (const file of evaluation.files) {
-    const wanted = Math.max(tokens, length)
-    const text = await tokenise(work, { dir: model, source: fileSource(file), separator, window: length, wanted })
-    texts.push({ name: text.name, windows: evaluatedWindows(text, tokens) })
-  }
-  return texts
-}
-
 /** By text. */
 async function densePerplexities(
   work: Work,
@@ -194,21 +169,6 @@ async function densePerplexities(
   for (const { name, windows } of texts) {
     const label = `Evaluating the dense model on ${name}`
     results.push(await measured.of(windows, () => labelled(work, label, 'evaluate', { dir, windows, weights: [] })))
-  }
-  return results
-}
-
-/** By text. */
-async function prunedPerplexities(
-  work: Work,
-  dir: string,
-  texts: readonly EvaluatedText[],
-  weights: BlockFile[],
-): Promise<Perplexity[]> {
-  const results = []
-  for (const { name, windows } of texts) {
-    const label = `Evaluating the pruned model on ${name}`
-    results.push(await labelled(work, label, 'evaluate', { dir, windows, weights }))
   }
   return results
 }

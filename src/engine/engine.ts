@@ -5,7 +5,7 @@
  */
 import { refusalFromObject } from '../errors.ts'
 import { runPlain } from '../model/plain.ts'
-import type { JobEvent, JobName, Jobs } from './jobs.ts'
+import type { JobEvent, JobName, Jobs, ShrunkModel } from './jobs.ts'
 import type { FromWorker } from './messages.ts'
 import { type RunningWorker, startWorker, type WorkerKind } from './workers.ts'
 
@@ -33,6 +33,8 @@ const LANES: Partial<Record<JobName, LaneName>> = {
   unfinished: 'reading',
   prune: 'compute',
   evaluate: 'compute',
+  structures: 'compute',
+  shrink: 'compute',
   write: 'writing',
 }
 
@@ -75,6 +77,16 @@ export class Engine implements AsyncDisposable {
     const run = await this.run('write', args, options)
     await this.lanes.writing.rest()
     return runPlain({ ...run, threads: this.threads }, options.signal)
+  }
+
+  /** Shrinks a model, and runs what was written in plain ONNX Runtime: see `write`. */
+  async shrink(
+    args: Jobs['shrink']['args'],
+    options: JobOptions = {},
+  ): Promise<Omit<ShrunkModel, 'run'> & { difference: number | null }> {
+    const { run, ...shrunk } = await this.run('shrink', args, options)
+    await this.rest()
+    return { ...shrunk, difference: await runPlain({ ...run, threads: this.threads }, options.signal) }
   }
 
   /**

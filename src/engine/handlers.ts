@@ -25,6 +25,7 @@ import { Solvers } from '../prune/solvers.ts'
 import { describeStructures } from '../structure/describe.ts'
 import type { BlockFile, JobContext, JobName, Jobs } from './jobs.ts'
 import { prune, unfinished } from './prune-job.ts'
+import { shrink } from './shrink-job.ts'
 
 export type Handlers = {
   [Name in JobName]: (args: Jobs[Name]['args'], context: JobContext) => Promise<Jobs[Name]['result']>
@@ -143,6 +144,10 @@ export function createHandlers(threads: number): Handlers {
 
     async structures({ dir }) {
       return describeStructures(open(dir))
+    },
+
+    async shrink(args, context) {
+      return shrink(open(args.dir), args, context)
     },
 
     async zeros({ dir }) {

@@ -6,6 +6,7 @@ import type { ExpectedRun } from '../model/write.ts'
 import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
 import type { StructureDescription } from '../structure/describe.ts'
+import type { Importance, Reduction } from '../structure/importance.ts'
 
 export interface ModelDescription {
   name: string
@@ -54,6 +55,30 @@ export interface PruneArgs {
   as: 'contribution' | 'stored'
   /** null: nothing outlasts an interruption. */
   resume: { modelHash: Uint8Array; other: OtherPrune } | null
+}
+
+export interface ShrinkArgs {
+  dir: string
+  importance: Importance
+  reduction: Reduction
+  /** Of the places of each structure, in (0, 1). */
+  ratio: number
+  /** First block, and the one behind the last. */
+  blocks: [from: number, to: number]
+  windows: TokenWindows
+  out: string
+  /** Tokens on which the written model is compared. */
+  check: Int32Array
+}
+
+export interface ShrunkModel {
+  /** Trained numbers that are left. */
+  parameters: number
+  removed: { block: number; kvHeads: number; channels: number }[]
+  /** Of graph and weights. */
+  bytes: { before: number; after: number }
+  /** What a plain run of the written model must give. */
+  run: ExpectedRun
 }
 
 export interface Jobs {
@@ -115,6 +140,7 @@ export interface Jobs {
   compare: { args: { dir: string; weights: BlockFile[]; written: string }; result: string | null }
   /** What can be removed together, block by block. */
   structures: { args: { dir: string }; result: StructureDescription[] }
+  shrink: { args: ShrinkArgs; result: ShrunkModel }
   /** Values equal to 0, by layer. */
   zeros: { args: { dir: string }; result: number[] }
 }

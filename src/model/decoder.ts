@@ -2,6 +2,7 @@
  * A decoder language model, opened for streaming: embedding, blocks and head as ONNX Runtime sessions. Sessions are
  * made once a distinct part, never once a call; weights are read when a block is run, so memory is one block.
  */
+import { dirname, join } from 'node:path'
 import { clone, create, toBinary } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { InputError } from '../errors.ts'
@@ -133,6 +134,12 @@ export class Decoder {
 
   get name(): string {
     return this.directory.name
+  }
+
+  /** The graph's file, and those of weights beside it in the order in which it names them. */
+  get files(): string[] {
+    const { onnx } = this.directory
+    return [onnx, ...this.model.externalFiles.map((name) => join(dirname(onnx), name))]
   }
 
   /** Sessions made so far. */

@@ -47,12 +47,13 @@ export function compareWritten(decoder: Decoder, weightsOf: WeightsOf, written: 
   return compareOnnx(decoder.model, path, weights, replacement(decoder, weightsOf))
 }
 
-function writtenPath(decoder: Decoder, out: string): string {
+/** Where a model of the same form has its graph. */
+export function writtenPath(decoder: Decoder, out: string): string {
   return join(out, relative(decoder.directory.dir, decoder.directory.onnx))
 }
 
 /** Weights lie in one file beside the graph where the base has them outside. */
-function externalFile({ model }: Decoder): string | null {
+export function externalFile({ model }: Decoder): string | null {
   return model.externalFiles.length > 0 ? basename(model.externalFiles[0]) : null
 }
 

@@ -10,6 +10,7 @@ import { serialiseOnnx, writeOnnx } from '../../../src/onnx/write.ts'
 import { type FollowedBlock, followBlocks } from '../../../src/structure/find.ts'
 import type { RemovedUnits } from '../../../src/structure/removal.ts'
 import { slice } from '../../../src/structure/slice.ts'
+import { zeroedWeights } from '../../../src/structure/zeroed.ts'
 import { temporaryDirectory } from '../../peers/support.ts'
 import { fixturePath, needsShared, sharedPath } from '../../shared.ts'
 import { SHARED, sharedDecoders } from '../model/fixtures.ts'
@@ -32,21 +33,6 @@ function someUnits(blocks: readonly FollowedBlock[]): (RemovedUnits[] | undefine
   )
 }
 
-/** The base's weights with the columns that read removed places set to zero: what reads nothing adds nothing. */
-function zeroed(decoder: Decoder, block: number, removed: readonly RemovedUnits[]): Float32Array[] {
-  return decoder.baseWeights(block).map((weight, role) => {
-    const layer = decoder.cut.blocks[block].layers[role]
-    for (const { structure, units } of removed) {
-      for (const { tensor, axis, places } of structure.members) {
-        if (tensor !== layer.weight.name || (layer.stored === 'out-in') !== (axis === 1)) continue
-        const columns = new Set(units.flatMap((unit) => places[unit]))
-        for (let i = 0; i < weight.length; i++) if (columns.has(i % layer.cols)) weight[i] = 0
-      }
-    }
-    return weight
-  })
-}
-
 async function logits(decoder: Decoder, ids: Int32Array, weightsOf: WeightsOf): Promise<Float32Array> {
   const stream = await Stream.start(decoder, { ids, count: 1, length: ids.length })
   for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, weightsOf(block))
@@ -65,7 +51,7 @@ async function difference(decoder: Decoder, context: TestContext): Promise<numbe
   const random = new Random(3)
   const ids = Int32Array.from({ length: 12 }, () => Math.floor(random.next() * decoder.vocabulary))
   const dense = await logits(decoder, ids, () => undefined)
-  const expected = await logits(decoder, ids, (block) => zeroed(decoder, block, removed[block] ?? []))
+  const expected = await logits(decoder, ids, (block) => zeroedWeights(decoder, block, removed[block] ?? []))
   const largest = Math.max(...dense.map(Math.abs))
   assert.ok(
     dense.some((value, i) => Math.abs(value - expected[i]) > 10 * HALF_TOLERANCE * largest),

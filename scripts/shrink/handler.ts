@@ -1,0 +1,93 @@
+/** What `coppice shrink` does: dense perplexity, choose, cut and write, check, perplexity again. */
+import { Engine } from '../../src/engine/engine.ts'
+import { UsageError } from '../../src/errors.ts'
+import { windowFor } from '../options/site.ts'
+import { OutputDirectory } from '../output-directory.ts'
+import type { Run } from '../program.ts'
+import { table } from '../report/table.ts'
+import { bytes, duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
+import { describe } from '../work/engine.ts'
+import { evaluationTexts, perplexities } from '../work/perplexities.ts'
+import { calibration } from '../work/site.ts'
+import { stopwatch } from '../work/usage.ts'
+import type { ShrinkOptions } from './index.ts'
+
+export interface ShrinkReport {
+  model: string
+  parameters: { before: number; after: number }
+  /** By block of the range; with the queries that share their keys and values. */
+  removed: Array<{ block: number; kvHeads: number; channels: number }>
+  perplexity: Array<{ text: string; tokens: number; window: number; dense: number; pruned: number }>
+  /** Of the model's graph and weights. */
+  bytes: { before: number; after: number }
+  seconds: number
+  peakMemoryBytes: number
+  out: string
+}
+
+export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> {
+  const elapsed = stopwatch()
+  await using output = await OutputDirectory.reserve(options.out)
+  await using engine = new Engine()
+  const work = { ...run, engine }
+  const { model, importance, reduction, ratio } = options
+  const { parameters, blocks: count, maxWindow } = await describe(work, model)
+  const blocks = blockRange(options.blocks, count)
+  const window = windowFor(options.window, maxWindow)
+  const windows = await calibration(work, model, options, options.windows, window)
+  const texts = await evaluationTexts(work, { ...options, window, longest: maxWindow })
+  const dense = await perplexities(work, { dir: model, kind: 'dense', texts })
+  await engine.rest()
+  run.terminal.progress('Choosing what to remove')
+  const job = { dir: model, importance, reduction, ratio, blocks, windows, out: output.staging, check: windows.ids }
+  const shrunk = await engine.shrink(job, { signal: run.signal })
+  const pruned = await perplexities(work, { dir: output.staging, kind: 'smaller', texts })
+  await output.commit()
+  const report: ShrinkReport = {
+    model,
+    parameters: { before: parameters, after: shrunk.parameters },
+    removed: shrunk.removed,
+    perplexity: texts.map(({ name, windows: { length } }, i) => ({
+      text: name,
+      tokens: dense[i].tokens,
+      window: length,
+      dense: dense[i].perplexity,
+      pruned: pruned[i].perplexity,
+    })),
+    bytes: shrunk.bytes,
+    seconds: elapsed(),
+    peakMemoryBytes: engine.peakMemoryBytes,
+    out: options.out,
+  }
+  run.terminal.say(summary(report, shrunk.difference))
+  return report
+}
+
+/** @throws {UsageError} BLOCKS_RANGE */
+function blockRange(wanted: [from: number, to: number] | undefined, count: number): [from: number, to: number] {
+  const [from, to] = wanted ?? [0, count]
+  if (from < to && to <= count) return [from, to]
+  throw new UsageError({
+    code: 'BLOCKS_RANGE',
+    what: `--blocks ${from}:${to} is no range of the ${count} blocks of the model`,
+    hint: `Give --blocks A:B with A below B and B at most ${count}; B itself stays whole.`,
+  })
+}
+
+function summary(
+  { parameters, removed, perplexity: texts, bytes: size, seconds, out }: ShrinkReport,
+  difference: number | null,
+): string {
+  const heads = removed.reduce((sum, { kvHeads }) => sum + kvHeads, 0)
+  const channels = removed.reduce((sum, { channels: own }) => sum + own, 0)
+  const { before, after } = parameters
+  const lines = [
+    `${integer(heads)} heads (each with the queries that share its keys) and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
+    ...(heads === 0 ? ['No head went: the ratio is less than one of them in every block.'] : []),
+    `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
+    `Written to ${out}; ${sameLogits(difference)}.`,
+  ]
+  if (texts.length === 0) return lines.join('\n')
+  const rows = texts.map((text) => [text.text, perplexity(text.dense), perplexity(text.pruned)])
+  return [table([['perplexity', 'dense', 'smaller'], ...rows]), ...lines].join('\n')
+}

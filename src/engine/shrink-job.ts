@@ -1,0 +1,50 @@
+/** How a model is shrunk: what goes is chosen, cut out and written. */
+import { statSync } from 'node:fs'
+import { Decoder } from '../model/decoder.ts'
+import { followBlocks } from '../structure/find.ts'
+import { chooseRemoval } from '../structure/removal.ts'
+import { slice } from '../structure/slice.ts'
+import { expectedSliced, writeSliced } from '../structure/write.ts'
+import type { JobContext, Jobs } from './jobs.ts'
+
+/** Tokens that go back through a block together: as many as LLM-Pruner takes in all. */
+const BATCH_TOKENS = 640
+
+export async function shrink(
+  decoder: Decoder,
+  { importance, reduction, ratio, blocks, windows, out, check }: Jobs['shrink']['args'],
+  { signal }: JobContext,
+): Promise<Jobs['shrink']['result']> {
+  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / windows.length))
+  const followed = await followBlocks(decoder)
+  const structures = followed.map((block) => block.structures)
+  const job = { importance, reduction, ratio, blocks, windows, perBatch, signal }
+  const removals = await chooseRemoval(decoder, structures, job)
+  const byBlock = new Map(removals.map(({ block, removed }) => [block, removed]))
+  const sliced = slice(
+    decoder,
+    followed,
+    followed.map((_, block) => byBlock.get(block)),
+  )
+  writeSliced(decoder, sliced, removals, out)
+  const run = await expectedSliced(decoder, sliced, removals, { dir: out, ids: check })
+  const count = (block: number, kind: 'heads' | 'channels') =>
+    (byBlock.get(block) ?? [])
+      .filter(({ structure }) => structure.kind === kind)
+      .reduce((sum, { units }) => sum + units.length, 0)
+  const written = Decoder.open(out)
+  return {
+    parameters: written.parameters,
+    bytes: { before: size(decoder), after: size(written) },
+    removed: removals.map(({ block }) => ({
+      block,
+      kvHeads: count(block, 'heads'),
+      channels: count(block, 'channels'),
+    })),
+    run,
+  }
+}
+
+function size(decoder: Decoder): number {
+  return decoder.files.reduce((sum, path) => sum + statSync(path).size, 0)
+}
