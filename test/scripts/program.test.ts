@@ -69,6 +69,10 @@ describe('the command line', () => {
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
       inspect: ['--model', '--contribution', '--certificate', '--json'],
       structures: ['--model', '--json'],
+      shrink: [
+        ...[...site, ...windows, '--capacity', '--ratio', '--blocks', '--importance', '--reduce', ...evaluation],
+        ...['--out', '--json'],
+      ],
       verify: ['--model', '--json'],
     }
     const found = commandTable()
@@ -125,6 +129,9 @@ describe('the command line', () => {
     { argv: ['prune', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5'], exit: 2, says: /--out is missing/ },
     { argv: ['evaluate', '--text', text], exit: 2, says: /--model is missing/ },
     { argv: ['evaluate', '--model', EMBEDDED_MODEL], exit: 2, says: /--text is missing/ },
+    { argv: ['shrink', '--text', 'a', '--out', 'b'], exit: 2, says: /--ratio is missing/ },
+    { argv: ['shrink', '--ratio', '1'], exit: 2, says: /--ratio "1": expected a decimal above 0 and below 1/ },
+    { argv: ['shrink', '--ratio', '0.5', '--blocks', '3:3'], exit: 2, says: /--blocks "3:3": expected A:B/ },
     { argv: ['inspect'], exit: 2, says: /one of --model, --contribution and --certificate/ },
     { argv: ['inspect', '--model', 'a', '--certificate', 'b'], exit: 2, says: /exclude each other/ },
     { argv: ['verify'], exit: 2, says: /missing required argument 'dir'/ },

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { z } from 'zod'
+import { temporaryDirectory } from '../../peers/support.ts'
+import { needsShared, sharedPath } from '../../shared.ts'
+import { coppice } from '../command-line.ts'
+
+const count = z.int().nonnegative()
+const pair = z.strictObject({ before: count, after: count })
+const schema = z.strictObject({
+  model: z.string(),
+  parameters: pair,
+  removed: z.array(z.strictObject({ block: count, kvHeads: count, channels: count })),
+  perplexity: z.array(
+    z.strictObject({ text: z.string(), tokens: count, window: count, dense: z.number(), pruned: z.number() }),
+  ),
+  bytes: pair,
+  seconds: z.number().positive(),
+  peakMemoryBytes: count,
+  out: z.string(),
+})
+
+const TRAIN = 'data/text/tinystories-train-sample.txt'
+const VALID = 'data/text/tinystories-valid-sample.txt'
+const MODEL = 'models/stories260k'
+const text = ['--text', 'README.md', '--windows', '2', '--window', '64']
+
+describe('coppice shrink', () => {
+  it('is as an independent implementation: what is left, and its perplexity', {
+    skip: needsShared(MODEL),
+  }, async (context) => {
+    const out = join(await temporaryDirectory(context), 'out')
+    const [model, train, valid] = [MODEL, TRAIN, VALID].map((name) => sharedPath(name) ?? '')
+    const what = [
+      '--model',
+      model,
+      '--text',
+      train,
+      '--separator',
+      '<|endoftext|>',
+      '--windows',
+      '10',
+      '--window',
+      '64',
+    ]
+    const how = ['--ratio', '0.25', '--blocks', '1:4', '--importance', 'taylor1', '--reduce', 'sum']
+    const evaluation = ['--eval', valid, '--eval-tokens', '50000', '--eval-window', '128']
+    const { exit, stdout, stderr } = await coppice('shrink', ...what, ...how, ...evaluation, '--out', out, '--json')
+    assert.equal(exit, 0, stderr)
+    const report = schema.parse(JSON.parse(stdout))
+    assert.deepEqual(report.parameters, { before: 260_032, after: 226_048 })
+    assert.deepEqual(
+      report.removed,
+      [1, 2, 3].map((block) => ({ block, kvHeads: 1, channels: 43 })),
+    )
+    const [{ dense, pruned }] = report.perplexity
+    assert.ok(Math.abs(dense / 4.973 - 1) < 5e-3 && Math.abs(pruned / 10.551 - 1) < 5e-3, `${dense} ${pruned}`)
+    assert.ok(report.bytes.after < report.bytes.before)
+  })
+
+  it('writes a model that shrinks again, and says where no head went', async (context) => {
+    const directory = await temporaryDirectory(context)
+    const [first, second] = ['a', 'b'].map((name) => join(directory, name))
+    const once = await coppice('shrink', ...text, '--ratio', '0.1', '--out', first)
+    assert.equal(once.exit, 0, once.stderr)
+    assert.match(once.stdout, /^No head went/m)
+    assert.match(once.stdout, /plain ONNX Runtime gives the same logits/)
+    const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
+    assert.deepEqual([config.intermediate_size, config.num_key_value_heads, config.head_dim], [460, 2, 32])
+    const twice = await coppice(
+      'shrink',
+      '--model',
+      first,
+      ...text,
+      '--ratio',
+      '0.5',
+      '--importance',
+      'l2',
+      '--out',
+      second,
+    )
+    assert.equal(twice.exit, 0, twice.stderr)
+    const left = JSON.parse(readFileSync(join(second, 'config.json'), 'utf8'))
+    assert.deepEqual([left.intermediate_size, left.num_key_value_heads, left.head_dim], [230, 1, 32])
+  })
+
+  it('refuses a range that the model has not, and leaves nothing', async (context) => {
+    const out = join(await temporaryDirectory(context), 'out')
+    const { exit, stderr } = await coppice('shrink', ...text, '--ratio', '0.5', '--blocks', '2:7', '--out', out)
+    assert.equal(exit, 2, stderr)
+    assert.match(stderr, /--blocks 2:7 is no range of the 6 blocks/)
+    assert.ok(!existsSync(out))
+  })
+})
