@@ -4,7 +4,7 @@
  * not wait behind a prune. What needs much memory runs in processes, which give all of it back.
  */
 import { refusalFromObject } from '../errors.ts'
-import { runPlain } from '../model/plain.ts'
+import { racePlain, runPlain } from '../model/plain.ts'
 import type { JobEvent, JobName, Jobs, ShrunkModel } from './jobs.ts'
 import type { FromWorker } from './messages.ts'
 import { type RunningWorker, startWorker, type WorkerKind } from './workers.ts'
@@ -36,6 +36,14 @@ const LANES: Partial<Record<JobName, LaneName>> = {
   structures: 'compute',
   shrink: 'compute',
   write: 'writing',
+}
+
+/** A median of five is steady within a few percent on an idle machine. */
+const RACE_RUNS = 5
+
+export interface CheckedModel extends Omit<ShrunkModel, 'run' | 'race'> {
+  difference: number | null
+  prefill: number[] | null
 }
 
 export class Engine implements AsyncDisposable {
@@ -79,14 +87,17 @@ export class Engine implements AsyncDisposable {
     return runPlain({ ...run, threads: this.threads }, options.signal)
   }
 
-  /** Shrinks a model, and runs what was written in plain ONNX Runtime: see `write`. */
-  async shrink(
-    args: Jobs['shrink']['args'],
-    options: JobOptions = {},
-  ): Promise<Omit<ShrunkModel, 'run'> & { difference: number | null }> {
-    const { run, ...shrunk } = await this.run('shrink', args, options)
+  /**
+   * Shrinks a model, compares what was written in plain ONNX Runtime (see `write`), and times base and result there.
+   * `prefill`: seconds of each on the tokens of `check`; null where there is not enough memory for both.
+   */
+  async shrink(args: Jobs['shrink']['args'], options: JobOptions = {}): Promise<CheckedModel> {
+    const { run, race, ...shrunk } = await this.run('shrink', args, options)
     await this.rest()
-    return { ...shrunk, difference: await runPlain({ ...run, threads: this.threads }, options.signal) }
+    const { threads } = this
+    const difference = await runPlain({ ...run, threads }, options.signal)
+    const prefill = await racePlain({ models: race, runs: RACE_RUNS, threads }, options.signal)
+    return { ...shrunk, difference, prefill }
   }
 
   /**

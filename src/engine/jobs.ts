@@ -1,6 +1,7 @@
 /** What the engine can be asked to do: arguments and results, plain data that crosses threads. */
 import type { BlockForm, PrunerName, SparsityTarget } from '../merge/form.ts'
 import type { LayerInfo } from '../model/decoder.ts'
+import type { PlainRace } from '../model/plain.ts'
 import type { TextSource } from '../model/text.ts'
 import type { ExpectedRun } from '../model/write.ts'
 import type { OtherPrune } from '../prune/checkpoint.ts'
@@ -67,18 +68,22 @@ export interface ShrinkArgs {
   blocks: [from: number, to: number]
   windows: TokenWindows
   out: string
-  /** Tokens on which the written model is compared. */
+  /** Tokens on which the written model is compared and timed. */
   check: Int32Array
 }
 
 export interface ShrunkModel {
   /** Trained numbers that are left. */
   parameters: number
+  /** Multiplications with weights for each token, the head's included. */
+  macs: { before: number; after: number }
   removed: { block: number; kvHeads: number; channels: number }[]
   /** Of graph and weights. */
   bytes: { before: number; after: number }
   /** What a plain run of the written model must give. */
   run: ExpectedRun
+  /** Plain runs of base and written model on one window. */
+  race: PlainRace['models']
 }
 
 export interface Jobs {

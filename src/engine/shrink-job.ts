@@ -4,7 +4,7 @@ import { Decoder } from '../model/decoder.ts'
 import { followBlocks } from '../structure/find.ts'
 import { chooseRemoval } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
-import { expectedSliced, writeSliced } from '../structure/write.ts'
+import { expectedSliced, prefills, writeSliced } from '../structure/write.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
 /** Tokens that go back through a block together: as many as LLM-Pruner takes in all. */
@@ -42,6 +42,8 @@ export async function shrink(
       channels: count(block, 'channels'),
     })),
     run,
+    macs: { before: decoder.macs, after: written.macs },
+    race: prefills(decoder, sliced, { dir: out, ids: check }),
   }
 }
 

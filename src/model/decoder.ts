@@ -25,7 +25,7 @@ import { storedCopies, tellApart } from './apart.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
 import { graphInputs } from './inputs.ts'
-import { type Linear, layerName } from './layers.ts'
+import { type Linear, layerName, linearAt } from './layers.ts'
 import { collectGarbage } from './memory.ts'
 import { BATCHES, type Observation, observedModel, sumNames } from './observe.ts'
 import { countParameters } from './parameters.ts'
@@ -154,6 +154,13 @@ export class Decoder {
   /** Trained numbers. */
   get parameters(): number {
     return countParameters(this.cut)
+  }
+
+  /** Multiplications with weights for each token, the head's included; what attention computes between tokens is not. */
+  get macs(): number {
+    const inHead = this.cut.head.nodes.flatMap((node) => linearAt(this.index, node) ?? [])
+    const inBlocks = this.cut.blocks.flatMap(({ layers }) => layers)
+    return [...inHead, ...inBlocks].reduce((sum, { rows, cols }) => sum + rows * cols, 0)
   }
 
   /** Whether the head computes each position's logits from that position of the stream alone. */

@@ -1,12 +1,13 @@
-/** The process of runPlain: one model, one run, one answer. */
+/** The process of runPlain and racePlain: one task, one answer. */
 import * as ort from 'onnxruntime-node'
-import type { PlainAnswer, PlainRun } from './plain.ts'
+import type { PlainAnswer, PlainRace, PlainRun, PlainTask } from './plain.ts'
 
 // Ctrl-C reaches every process of the terminal; the command itself decides what it means.
 process.on('SIGINT', () => undefined)
 process.once('disconnect', () => process.exit())
-process.once('message', (run: PlainRun) => {
-  answer(run)
+process.once('message', (task: PlainTask) => {
+  const answer = 'compare' in task ? compare(task.compare) : race(task.race)
+  answer
     .catch((error: unknown): PlainAnswer => ({ error: error instanceof Error ? error.message : String(error) }))
     .then((result) => process.send?.(result, () => process.disconnect()))
 })
@@ -15,20 +16,40 @@ process.once('message', (run: PlainRun) => {
 const Half = Float16Array
 Reflect.deleteProperty(globalThis, 'Float16Array')
 
-async function answer({ model, feeds, output, expected, threads }: PlainRun): Promise<PlainAnswer> {
+async function compare({ model, feeds, output, expected, threads }: PlainRun): Promise<PlainAnswer> {
   const session = await ort.InferenceSession.create(model, {
     intraOpNumThreads: threads,
     logSeverityLevel: 3,
     // Weights are used once: packed copies of them would double the memory and gain nothing.
     extra: { session: { disable_prepacking: '1' } },
   })
+  const results = await session.run(tensorsOf(session, feeds), [output])
+  return { difference: largestDifference(floats(results[output]), expected) }
+}
+
+/** In turns: what else the machine does meets all models alike. */
+async function race({ models, runs, threads }: PlainRace): Promise<PlainAnswer> {
+  const options = { intraOpNumThreads: threads, logSeverityLevel: 3 } as const
+  const sessions = await Promise.all(models.map(({ model }) => ort.InferenceSession.create(model, options)))
+  const feeds = models.map((each, k) => tensorsOf(sessions[k], each.feeds))
+  const seconds: number[][] = models.map(() => [])
+  for (let run = 0; run <= runs; run++) {
+    for (const [k, session] of sessions.entries()) {
+      const start = performance.now()
+      await session.run(feeds[k], [models[k].output])
+      if (run > 0) seconds[k].push((performance.now() - start) / 1000)
+    }
+  }
+  return { seconds }
+}
+
+function tensorsOf(session: ort.InferenceSession, feeds: PlainRun['feeds']): Record<string, ort.Tensor> {
   const wanted = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name))
   const tensors = wanted.map(([name, { type, data, dims }]) => [
     name,
     new ort.Tensor(type as 'float32', data as Float32Array, dims),
   ])
-  const results = await session.run(Object.fromEntries(tensors), [output])
-  return { difference: largestDifference(floats(results[output]), expected) }
+  return Object.fromEntries(tensors)
 }
 
 function floats({ data, type }: ort.Tensor): Float32Array {

@@ -20,7 +20,7 @@ export function plainTensor({ type, data, dims }: Tensor): PlainTensor {
   return { type, data: new Uint16Array(buffer, byteOffset, length), dims }
 }
 
-/** What the process is asked. */
+/** A model, what it is fed, and what it should give. */
 export interface PlainRun {
   model: string
   feeds: Record<string, PlainTensor>
@@ -31,8 +31,19 @@ export interface PlainRun {
   threads: number
 }
 
-/** What it answers: the largest difference over the largest expected value, or ONNX Runtime's message. */
-export type PlainAnswer = { difference: number } | { error: string }
+/** Models to be run on the same tokens, in turns. */
+export interface PlainRace {
+  models: Pick<PlainRun, 'model' | 'feeds' | 'output'>[]
+  /** Runs of each that count; one before them warms up. */
+  runs: number
+  threads: number
+}
+
+/** What the process is sent. */
+export type PlainTask = { compare: PlainRun } | { race: PlainRace }
+
+/** The largest difference over the largest expected value; seconds by model and run; or ONNX Runtime's message. */
+export type PlainAnswer = { difference: number } | { seconds: number[][] } | { error: string }
 
 /** How ONNX Runtime and the C++ library say that there is no memory. */
 const NO_MEMORY = /bad_alloc|failed to allocate|out of memory|cannot allocate memory/i
@@ -43,6 +54,22 @@ const NO_MEMORY = /bad_alloc|failed to allocate|out of memory|cannot allocate me
  * @throws {InputError} MODEL_REFUSED_BY_RUNTIME; or the signal's reason
  */
 export async function runPlain(run: PlainRun, signal?: AbortSignal): Promise<number | null> {
+  const answer = await ask(run.model, { compare: run }, signal)
+  return answer !== null && 'difference' in answer ? answer.difference : null
+}
+
+/**
+ * Seconds of one run, by model: the median. null where there is not enough memory for all of them at once.
+ * @throws {InputError} MODEL_REFUSED_BY_RUNTIME; or the signal's reason
+ */
+export async function racePlain(race: PlainRace, signal?: AbortSignal): Promise<number[] | null> {
+  const answer = await ask(race.models[0].model, { race }, signal)
+  if (answer === null || !('seconds' in answer)) return null
+  return answer.seconds.map((runs) => runs.toSorted((a, b) => a - b)[Math.floor(runs.length / 2)])
+}
+
+/** null: there was no memory. */
+async function ask(model: string, task: PlainTask, signal?: AbortSignal): Promise<PlainAnswer | null> {
   signal?.throwIfAborted()
   const program = new URL(`./plain-process${extname(import.meta.url)}`, import.meta.url)
   const child = fork(program, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
@@ -51,15 +78,15 @@ export async function runPlain(run: PlainRun, signal?: AbortSignal): Promise<num
   try {
     return await new Promise((resolve, reject) => {
       child.once('message', (answer: PlainAnswer) => {
-        if ('difference' in answer) resolve(answer.difference)
+        if (!('error' in answer)) resolve(answer)
         else if (NO_MEMORY.test(answer.error)) resolve(null)
-        else reject(refusal(run.model, answer.error))
+        else reject(refusal(model, answer.error))
       })
       child.once('error', reject)
       child.once('exit', (code, end) =>
-        reject(signal?.reason ?? refusal(run.model, `its process ended with ${end ?? code}`)),
+        reject(signal?.reason ?? refusal(model, `its process ended with ${end ?? code}`)),
       )
-      child.send(run)
+      child.send(task)
     })
   } finally {
     signal?.removeEventListener('abort', kill)

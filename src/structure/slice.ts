@@ -117,7 +117,7 @@ class Slicer {
       const changed = changedAxes(axes, gone)
       if (changed.size === 0) return
       for (const axis of changed.keys())
-        if (holdsWindows(axes[axis])) changed.set(axis, this.inferred(node, axis, block))
+        if (holdsWindows(block, axes[axis])) changed.set(axis, this.inferred(node, axis, block))
       this.tell(node, 1, axes.length, changed)
     }
   }
@@ -225,10 +225,10 @@ class Slicer {
 const INFERRED = -1
 
 /** Whether windows were merged with the places of an axis, as [windows * heads, ...]: the places repeat for each window. */
-function holdsWindows(axis: Axis): boolean {
+function holdsWindows({ followed: { labels } }: FollowedBlock, axis: Axis): boolean {
   if (axis === null || axis.length % WINDOWS !== 0) return false
   const each = axis.length / WINDOWS
-  return axis.every((label, place) => label === axis[place % each])
+  return axis.every((label, place) => labels.same(label, axis[place % each]))
 }
 
 /** Whether a label's class is removed. */

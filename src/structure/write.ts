@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Decoder } from '../model/decoder.ts'
 import { companionFiles, headSize } from '../model/directory.ts'
 import { graphInputs } from '../model/inputs.ts'
-import { plainTensor } from '../model/plain.ts'
+import { type PlainRace, plainTensor } from '../model/plain.ts'
 import { Stream } from '../model/stream.ts'
 import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenPath } from '../model/write.ts'
 import type { OnnxModel } from '../onnx/read.ts'
@@ -69,8 +69,24 @@ export async function expectedSliced(
     await stream.pass(block, removed && zeroedWeights(decoder, block, removed))
   }
   const expected = await stream.logits(0)
-  const inputs = { ids: BigInt64Array.from(windows.ids, BigInt), batch: 1, window: length }
-  const values = graphInputs(sliced, decoder.directory.config, inputs)
+  return { ...plainWindow(decoder, sliced, windows.ids), model: writtenPath(decoder, dir), expected }
+}
+
+/** How a plain run of the base and of the sliced model on one window is asked for. */
+export function prefills(
+  decoder: Decoder,
+  sliced: OnnxModel,
+  { dir, ids }: { dir: string; ids: Int32Array },
+): PlainRace['models'] {
+  return [
+    { ...plainWindow(decoder, decoder.model, ids), model: decoder.directory.onnx },
+    { ...plainWindow(decoder, sliced, ids), model: writtenPath(decoder, dir) },
+  ]
+}
+
+function plainWindow(decoder: Decoder, model: OnnxModel, ids: Int32Array): Pick<ExpectedRun, 'feeds' | 'output'> {
+  const inputs = { ids: BigInt64Array.from(ids, BigInt), batch: 1, window: ids.length }
+  const values = graphInputs(model, decoder.directory.config, inputs)
   const feeds = Object.fromEntries([...values].map(([name, tensor]) => [name, plainTensor(tensor)]))
-  return { model: writtenPath(decoder, dir), feeds, output: decoder.cut.head.leaves, expected }
+  return { feeds, output: decoder.cut.head.leaves }
 }

@@ -12,10 +12,14 @@ const pair = z.strictObject({ before: count, after: count })
 const schema = z.strictObject({
   model: z.string(),
   parameters: pair,
+  macs: pair,
   removed: z.array(z.strictObject({ block: count, kvHeads: count, channels: count })),
   perplexity: z.array(
     z.strictObject({ text: z.string(), tokens: count, window: count, dense: z.number(), pruned: z.number() }),
   ),
+  speed: z.strictObject({
+    prefillTokensPerSecond: z.strictObject({ before: z.number().positive(), after: z.number().positive() }),
+  }),
   bytes: pair,
   seconds: z.number().positive(),
   peakMemoryBytes: count,
