@@ -91,13 +91,23 @@ class Slicer {
     const { index, cut: parts } = this.decoder
     const own = new Set(parts.blocks[block].nodes)
     const uses = index.uses(name)
-    if (uses.every(({ node }) => own.has(node) || index.isConstantNode(node))) {
+    if (uses.every(({ node }) => own.has(node) || this.isPassing(node, own))) {
       this.sliced.initializers.set(stored.name, cut)
       return
     }
+    if (uses.some(({ node }) => index.isConstantNode(node)))
+      throw refuse(this.decoder, `computes with "${stored.name}" for several blocks at once`)
     const fresh = freshName(this.sliced.graph, this.taken, `${stored.name}_${block}`)
     this.sliced.initializers.set(fresh, { ...cut, name: fresh })
     for (const { node, slot } of uses) if (own.has(node)) this.copyOf(index.nodes[node]).input[slot] = fresh
+  }
+
+  /** Whether a constant node (Transpose, Cast) makes something for these nodes alone. */
+  private isPassing(node: number, own: ReadonlySet<number>): boolean {
+    const { index } = this.decoder
+    if (!index.isConstantNode(node)) return false
+    const readers = index.nodes[node].output.flatMap((output) => index.uses(output))
+    return readers.every((reader) => own.has(reader.node) || this.isPassing(reader.node, own))
   }
 
   private copyOf(node: NodeProto): NodeProto {
@@ -147,12 +157,14 @@ class Slicer {
     }
     const starts = content(1) ?? []
     const axes = content(3) ?? starts.map((_, axis) => axis)
+    const steps = content(4) ?? starts.map(() => 1)
     const own = axesOf(block, node.input[0])
     const [from, to] = [new Map<number, number>(), new Map<number, number>()]
     for (const [k, given] of axes.entries()) {
       const axis = given < 0 ? given + own.length : given
       const places = own[axis]
       if (places === null || places === undefined || !places.some((label) => gone(label))) continue
+      if (steps[k] !== 1) throw refuse(this.decoder, `picks some of what is removed in "${node.name}" (Slice)`)
       const start = starts[k] < 0 ? starts[k] + places.length : starts[k]
       const count = observed.shapes.get(model.inside(node.output[0]))?.[axis] ?? 0
       const kept = (labels: Int32Array) => labels.reduce((sum, label) => sum + (gone(label) ? 0 : 1), 0)
