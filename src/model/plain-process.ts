@@ -35,9 +35,9 @@ async function race({ models, runs, threads }: PlainRace): Promise<PlainAnswer> 
   const seconds: number[][] = models.map(() => [])
   for (let run = 0; run <= runs; run++) {
     for (const [k, session] of sessions.entries()) {
-      const start = performance.now()
+      const start = process.hrtime.bigint()
       await session.run(feeds[k], [models[k].output])
-      if (run > 0) seconds[k].push((performance.now() - start) / 1000)
+      if (run > 0) seconds[k].push(Number(process.hrtime.bigint() - start) / 1e9)
     }
   }
   return { seconds }
