@@ -38,7 +38,7 @@ const LANES: Partial<Record<JobName, LaneName>> = {
   write: 'writing',
 }
 
-/** A median of five is steady within a few percent on an idle machine. */
+/** Odd, so that the median is a run; the base takes half a second for each on 135 M parameters. */
 const RACE_RUNS = 5
 
 export interface CheckedModel extends Omit<ShrunkModel, 'run' | 'race'> {
