@@ -73,6 +73,7 @@ export class EngineWork implements Work {
     signal.addEventListener('abort', onAbort, { once: true })
     const onEvent = (event: JobEvent) => {
       if (event.type === 'progress') return onProgress?.(event.done, event.total)
+      if (event.type !== 'block') return
       handedOver = handedOver.then(() => handOver(event.report.block, event.report.path))
       handedOver.catch((error) => stop.abort(error))
     }

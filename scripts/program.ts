@@ -7,6 +7,7 @@ import { defineJoin } from './join/index.ts'
 import { VERSION } from './paths.ts'
 import { definePeer } from './peer/index.ts'
 import { definePrune } from './prune/index.ts'
+import { defineRecover } from './recover/index.ts'
 import { defineShrink } from './shrink/index.ts'
 import { defineSimulate } from './simulate/index.ts'
 import { defineStructures } from './structures/index.ts'
@@ -75,6 +76,7 @@ export function createProgram(start: Start, { stdout }: Streams): Command {
     defineInspect,
     defineStructures,
     defineShrink,
+    defineRecover,
     defineVerify,
   ]) {
     define(program, start)

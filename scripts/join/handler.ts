@@ -9,7 +9,7 @@ import { NetworkError, RefusedError, UsageError } from '../../src/errors.ts'
 import { windowFor } from '../options/site.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
-import { DRAINING } from '../terminal/interruption.ts'
+import { draining } from '../terminal/interruption.ts'
 import {
   calibration,
   conclude,
@@ -52,7 +52,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
             windows: tokens,
             scratch: scratch.path,
             modelHash: scratch.outlasts ? model.hash : null,
-            onDrain: () => run.terminal.note(DRAINING),
+            onDrain: () => run.terminal.note(draining('block')),
           }),
         }
       },

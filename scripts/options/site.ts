@@ -60,21 +60,22 @@ export function addTextOptions(command: Command, otherwise?: string): Command {
     )
 }
 
-export function addWindowOptions(command: Command): Command {
+/** @param help - what they mean to this command */
+export function addWindowOptions(command: Command, help: { windows?: string; window?: string } = {}): Command {
   return command
     .addOption(
-      new Option('--windows <n>', `windows of text a site calibrates on (default: ${DEFAULT_WINDOWS})`).argParser(
-        wholeNumber('--windows', 1, MAX_WINDOWS),
-      ),
+      new Option(
+        '--windows <n>',
+        help.windows ?? `windows of text a site calibrates on (default: ${DEFAULT_WINDOWS})`,
+      ).argParser(wholeNumber('--windows', 1, MAX_WINDOWS)),
     )
-    .addOption(windowOption())
+    .addOption(windowOption(help.window))
 }
 
-export function windowOption(): Option {
-  return new Option(
-    '--window <n>',
-    `tokens a window (default: ${DEFAULT_WINDOW}, or what the model takes if that is less)`,
-  ).argParser(wholeNumber('--window', 2, MAX_WINDOW))
+export function windowOption(
+  description = `tokens a window (default: ${DEFAULT_WINDOW}, or what the model takes if that is less)`,
+): Option {
+  return new Option('--window <n>', description).argParser(wholeNumber('--window', 2, MAX_WINDOW))
 }
 
 /** Of one site; `simulate` takes a list instead. */

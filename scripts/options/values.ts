@@ -58,6 +58,14 @@ export function shares(flag: string, range: ShareRange): Reader<number[]> {
   return (text) => text.split(',').map(one)
 }
 
+/** A finite number above 0, such as 16, 0.5 or 1e-4. */
+export function decimal(flag: string): Reader<number> {
+  return (text) => {
+    const value = /^\d{1,9}(\.\d{1,9})?(e[+-]?\d{1,2})?$/i.test(text) ? Number(text) : Number.NaN
+    return value > 0 && Number.isFinite(value) ? value : refuseValue(flag, text, 'a number above 0, such as 1e-4')
+  }
+}
+
 /** Seconds as milliseconds, at most 3 places. */
 export function seconds(flag: string, maxMs: number): Reader<number> {
   return (text) => {

@@ -6,7 +6,7 @@ import { Engine } from '../../src/engine/engine.ts'
 import { windowFor } from '../options/site.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
-import { DRAINING } from '../terminal/interruption.ts'
+import { draining } from '../terminal/interruption.ts'
 import { Terminal } from '../terminal/terminal.ts'
 import { calibration, conclude, narrator, peerInit, placeOf, planText, readModel, siteName } from '../work/site.ts'
 import { SiteScratch } from '../work/site-scratch.ts'
@@ -44,7 +44,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
       windows: tokens,
       scratch: scratch.path,
       modelHash: scratch.outlasts ? hash : null,
-      onDrain: () => terminal.note(DRAINING),
+      onDrain: () => terminal.note(draining('block')),
     }),
   })
   scratch.done()

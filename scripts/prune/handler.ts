@@ -9,9 +9,9 @@ import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
-import { DRAINING, InterruptedError } from '../terminal/interruption.ts'
+import { InterruptedError } from '../terminal/interruption.ts'
 import { duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
-import { type BlockReport, labelled, type Work } from '../work/engine.ts'
+import { type BlockReport, drained, labelled, type Work } from '../work/engine.ts'
 import { type EvaluatedText, evaluationTexts, type Perplexity, perplexities } from '../work/perplexities.ts'
 import { readModel } from '../work/site.ts'
 import { anyWindow, firstWindows, tokenise } from '../work/texts.ts'
@@ -67,8 +67,9 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
     const dense = await densePerplexities(work, model, evaluated, await DensePerplexities.open(output.scratch, hash))
     await engine.rest()
     const reports: BlockReport[] = []
-    const phases = await pruneBlocks(work, job, (report) => {
-      reports.push(report)
+    const phases = await drained(work, { label: 'Pruning', unit: 'block' }, 'prune', job, (event) => {
+      if (event.type !== 'block') return
+      reports.push(event.report)
       finished = Math.max(finished, reports.length)
     })
     const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
@@ -109,33 +110,6 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
     if (error instanceof InterruptedError) throw error.withHint(hint)
     if (!(error instanceof CoppiceError && error.code === 'OUTPUT_CHECKPOINT_DAMAGED')) run.terminal.note(hint)
     throw error
-  }
-}
-
-/** Finishes the block that it is at where a signal comes. */
-async function pruneBlocks(
-  { engine, terminal, signal }: Work,
-  job: PruneArgs,
-  onBlock: (report: BlockReport) => void,
-): Promise<PruneSeconds> {
-  let label = 'Pruning'
-  const onAbort = () => {
-    label = 'Finishing the block'
-    terminal.note(DRAINING)
-    terminal.progress(label)
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
-  terminal.progress(label)
-  try {
-    return await engine.run('prune', job, {
-      drain: signal,
-      onEvent(event) {
-        if (event.type === 'progress') terminal.progress(label, event.done, event.total)
-        else onBlock(event.report)
-      },
-    })
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -1,14 +1,19 @@
 /** What `coppice shrink` does: dense perplexity, choose, cut and write, check, perplexity again. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Engine } from '../../src/engine/engine.ts'
 import { UsageError } from '../../src/errors.ts'
+import { holdsTraining } from '../../src/recover/checkpoint.ts'
+import type { RecoveryOptions } from '../options/recovery.ts'
 import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
 import { bytes, duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
-import { describe } from '../work/engine.ts'
-import { evaluationTexts, perplexities } from '../work/perplexities.ts'
-import { calibration } from '../work/site.ts'
+import { describe, type Work } from '../work/engine.ts'
+import { type EvaluatedText, evaluationTexts, perplexities } from '../work/perplexities.ts'
+import { recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.ts'
+import { calibration, readModel } from '../work/site.ts'
 import { stopwatch } from '../work/usage.ts'
 import type { ShrinkOptions } from './index.ts'
 
@@ -19,7 +24,17 @@ export interface ShrinkReport {
   macs: { before: number; after: number }
   /** By block of the range; with the queries that share their keys and values. */
   removed: Array<{ block: number; kvHeads: number; channels: number }>
-  perplexity: Array<{ text: string; tokens: number; window: number; dense: number; pruned: number }>
+  perplexity: Array<{
+    text: string
+    tokens: number
+    window: number
+    dense: number
+    pruned: number
+    /** null: without --recover. */
+    recovered: number | null
+  }>
+  /** Steps of training that were done, and those whose weights were taken. */
+  recovery: { steps: number; taken: number } | null
   /** In plain ONNX Runtime, on windows of calibration length; null where both did not fit into memory. */
   speed: { prefillTokensPerSecond: { before: number; after: number } | null }
   /** Of the model's graph and weights. */
@@ -31,7 +46,8 @@ export interface ShrinkReport {
 
 export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> {
   const elapsed = stopwatch()
-  await using output = await OutputDirectory.reserve(options.out)
+  const worthKeeping = (scratch: string) => holdsTraining(join(scratch, TRAINING))
+  await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
   await using engine = new Engine()
   const work = { ...run, engine }
   const { model, importance, reduction, ratio } = options
@@ -44,9 +60,12 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await engine.rest()
   run.terminal.progress('Choosing what to remove')
   const check = windows.ids.slice(0, window)
-  const job = { dir: model, importance, reduction, ratio, blocks, windows, out: output.staging, check }
+  const smaller = options.recovery === null ? output.staging : join(output.scratch, SMALLER)
+  await rm(smaller, { recursive: true, force: true })
+  const job = { dir: model, importance, reduction, ratio, blocks, windows, out: smaller, check }
   const shrunk = await engine.shrink(job, { signal: run.signal })
-  const pruned = await perplexities(work, { dir: output.staging, kind: 'smaller', texts })
+  const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
+  const recovery = options.recovery && (await recovered(work, options, options.recovery, { output, smaller, texts }))
   await output.commit()
   const report: ShrinkReport = {
     model,
@@ -59,15 +78,43 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
       window: length,
       dense: dense[i].perplexity,
       pruned: pruned[i].perplexity,
+      recovered: recovery?.perplexities[i].perplexity ?? null,
     })),
+    recovery: recovery && { steps: recovery.trained.steps, taken: recovery.trained.best.step },
     speed: { prefillTokensPerSecond: tokensPerSecond(shrunk.prefill, check.length) },
     bytes: shrunk.bytes,
     seconds: elapsed(),
     peakMemoryBytes: engine.peakMemoryBytes,
     out: options.out,
   }
-  run.terminal.say(summary(report, shrunk.difference))
+  const words = recovery === null ? [] : recoveryInWords(recovery.trained)
+  run.terminal.say(summary(report, words, recovery?.difference ?? shrunk.difference))
   return report
+}
+
+/** In the output's scratch: the model before its recovery. */
+const SMALLER = 'smaller'
+
+/** Trains the smaller model and writes what becomes of it. */
+async function recovered(
+  work: Work,
+  { recoveryText, out }: ShrinkOptions,
+  recovery: RecoveryOptions,
+  { output, smaller, texts }: { output: OutputDirectory; smaller: string; texts: readonly EvaluatedText[] },
+) {
+  const { engine, signal, terminal } = work
+  const { description, hash } = await readModel(work, smaller)
+  const length = windowFor(undefined, Math.min(recovery.length, description.maxWindow ?? recovery.length))
+  const text = await textRows(work, smaller, recoveryText, { length })
+  await engine.rest()
+  const scratch = join(output.scratch, TRAINING)
+  const done = await trained(work, { dir: smaller, hash }, text, { recovery, out: scratch, kept: out })
+  terminal.progress('Writing')
+  const { weights } = done
+  const check = text.rows.ids.slice(0, length)
+  const difference = await engine.write({ dir: smaller, weights, out: output.staging, check }, { signal })
+  const after = await perplexities(work, { dir: smaller, kind: 'recovered', texts, weights })
+  return { trained: done, difference, perplexities: after }
 }
 
 /** @throws {UsageError} BLOCKS_RANGE */
@@ -95,6 +142,7 @@ function tokensPerSecond(prefill: number[] | null, tokens: number): { before: nu
 
 function summary(
   { parameters, macs, removed, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
+  recoveryWords: readonly string[],
   difference: number | null,
 ): string {
   const heads = removed.reduce((sum, { kvHeads }) => sum + kvHeads, 0)
@@ -105,9 +153,15 @@ function summary(
     ...(heads === 0 ? ['No head went: the ratio is less than one of them in every block.'] : []),
     `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
     `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone${speedInWords(speed)}.`,
+    ...recoveryWords,
     `Written to ${out}; ${sameLogits(difference)}.`,
   ]
   if (texts.length === 0) return lines.join('\n')
-  const rows = texts.map((text) => [text.text, perplexity(text.dense), perplexity(text.pruned)])
-  return [table([['perplexity', 'dense', 'smaller'], ...rows]), ...lines].join('\n')
+  const isRecovered = recoveryWords.length > 0
+  const rows = texts.map(({ text, dense, pruned, recovered: after }) => [
+    ...[text, perplexity(dense), perplexity(pruned)],
+    ...(after === null ? [] : [perplexity(after)]),
+  ])
+  const head = ['perplexity', 'dense', 'smaller', ...(isRecovered ? ['recovered'] : [])]
+  return [table([head, ...rows]), ...lines].join('\n')
 }

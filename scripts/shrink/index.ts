@@ -10,6 +10,7 @@ import {
   type RawEvaluation,
 } from '../options/evaluation.ts'
 import { addJsonOption, addOutOption, type RawOutput } from '../options/output.ts'
+import { type RecoveryOptions, recoveryOptions, stepsOption } from '../options/recovery.ts'
 import {
   addCapacityOption,
   addModelOption,
@@ -23,7 +24,7 @@ import {
   type WindowOptions,
   windowOptions,
 } from '../options/site.ts'
-import { oneOf, range, refuseMissing, type ShareRange, share } from '../options/values.ts'
+import { oneOf, range, refuseConflict, refuseMissing, type ShareRange, share } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 import { shrink } from './handler.ts'
@@ -40,6 +41,10 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
   blocks: [from: number, to: number] | undefined
   importance: Importance
   reduction: Reduction
+  /** null: what is smaller is not trained again. */
+  recovery: RecoveryOptions | null
+  /** What it learns. */
+  recoveryText: TextOptions
   evaluation: EvaluationOptions
   /** Absolute. */
   out: string
@@ -51,6 +56,8 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
   blocks?: [from: number, to: number]
   importance?: Importance
   reduce?: Reduction
+  recover?: number
+  recoverText?: string[]
 }
 
 export function defineShrink(program: Command, start: Start): void {
@@ -83,8 +90,17 @@ export function defineShrink(program: Command, start: Start): void {
         `over what is coupled: ${REDUCTIONS.join(', ')} (default: ${REDUCTIONS[0]})`,
       ).argParser(oneOf('--reduce', REDUCTIONS)),
     )
+    .addOption(
+      stepsOption('--recover', 'steps of training afterwards at most, as coppice recover does (default: none)'),
+    )
+    .option('--recover-text <file...>', 'texts that are learnt then (default: those of --text)')
   addEvaluationOptions(command)
-  addJsonOption(addOutOption(command, 'where the smaller model goes; empty or absent (required)'))
+  addJsonOption(
+    addOutOption(
+      command,
+      'where the smaller model goes; empty, absent, or with --recover as the same command left it (required)',
+    ),
+  )
   addHelp(
     command,
     ['coppice shrink --model base --text mine.txt --ratio 0.25 --blocks 4:26 --windows 10 --window 64 --out smaller'],
@@ -97,12 +113,18 @@ export function defineShrink(program: Command, start: Start): void {
 }
 
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
-  const { ratio, blocks, importance = IMPORTANCES[0], reduce = REDUCTIONS[0], out } = raw
+  const { ratio, blocks, importance = IMPORTANCES[0], reduce = REDUCTIONS[0], recover, out } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
+  if (raw.recoverText !== undefined && recover === undefined)
+    refuseConflict('--recover-text is given without --recover', 'Give --recover the number of steps as well.')
+  const site = textOptions(raw, 'shrink', importance !== 'l2')
+  const text = raw.recoverText ?? raw.text
   return {
     ...modelOptions(raw),
-    ...textOptions(raw, 'shrink', importance !== 'l2'),
+    ...site,
+    recovery: recover === undefined ? null : recoveryOptions(recover),
+    recoveryText: recover === undefined ? site : textOptions({ ...raw, text }, 'shrink --recover', true),
     ...windowOptions(raw),
     ratio: ppmToFraction(ratio),
     blocks,

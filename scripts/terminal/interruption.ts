@@ -11,7 +11,9 @@ type Signal = (typeof SIGNALS)[number]
 export const SAME_WISH_MS = 1000
 
 /** Said where the first wish is not fulfilled at once. */
-export const DRAINING = 'Stopping once the block is finished that is being pruned; Ctrl-C again stops at once.'
+export function draining(unit: 'block' | 'step'): string {
+  return `Stopping once the ${unit} is finished that is being worked on; Ctrl-C again stops at once.`
+}
 
 /** Why everything stops: the reason of the abort signal. */
 export class InterruptedError extends Error {

@@ -2,6 +2,7 @@
 import type { Engine } from '../../src/engine/engine.ts'
 import type { JobEvent, JobName, Jobs, ModelDescription } from '../../src/engine/jobs.ts'
 import type { Run } from '../program.ts'
+import { draining } from '../terminal/interruption.ts'
 
 export type BlockReport = Extract<JobEvent, { type: 'block' }>['report']
 
@@ -22,9 +23,38 @@ export async function labelled<Name extends JobName>(
     signal,
     onEvent(event) {
       if (event.type === 'progress') terminal.progress(label, event.done, event.total)
-      else onBlock?.(event.report)
+      else if (event.type === 'block') onBlock?.(event.report)
     },
   })
+}
+
+/** Does a job that ends where it can be gone on with: where a signal comes it finishes the block or step that it is at. */
+export async function drained<Name extends JobName>(
+  { engine, terminal, signal }: Work,
+  { label, unit }: { label: string; unit: 'block' | 'step' },
+  name: Name,
+  args: Jobs[Name]['args'],
+  onEvent?: (event: JobEvent) => void,
+): Promise<Jobs[Name]['result']> {
+  let shown = label
+  const onAbort = () => {
+    shown = `Finishing the ${unit}`
+    terminal.note(draining(unit))
+    terminal.progress(shown)
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  terminal.progress(shown)
+  try {
+    return await engine.run(name, args, {
+      drain: signal,
+      onEvent(event) {
+        if (event.type === 'progress') terminal.progress(shown, event.done, event.total)
+        else onEvent?.(event)
+      },
+    })
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }
 
 export function describe(work: Work, dir: string): Promise<ModelDescription> {

@@ -31,10 +31,13 @@ const LANES: Partial<Record<JobName, LaneName>> = {
   tokenise: 'reading',
   zeros: 'reading',
   unfinished: 'reading',
+  unrecovered: 'reading',
+  instructions: 'reading',
   prune: 'compute',
   evaluate: 'compute',
   structures: 'compute',
   shrink: 'compute',
+  recover: 'compute',
   write: 'writing',
 }
 

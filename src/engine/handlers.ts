@@ -19,12 +19,14 @@ import { Decoder } from '../model/decoder.ts'
 import { modelHash } from '../model/hash.ts'
 import { perplexity, type WeightsOf } from '../model/perplexity.ts'
 import { tokenStream } from '../model/text.ts'
-import { openTokenizer } from '../model/tokenizer.ts'
+import { endOfText, openTokenizer } from '../model/tokenizer.ts'
 import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
 import { Solvers } from '../prune/solvers.ts'
+import { instructionRows } from '../recover/instructions.ts'
 import { describeStructures } from '../structure/describe.ts'
 import type { BlockFile, JobContext, JobName, Jobs } from './jobs.ts'
 import { prune, unfinished } from './prune-job.ts'
+import { recover, unrecovered } from './recover-job.ts'
 import { shrink } from './shrink-job.ts'
 
 export type Handlers = {
@@ -148,6 +150,18 @@ export function createHandlers(threads: number): Handlers {
 
     async shrink(args, context) {
       return shrink(open(args.dir), args, context)
+    },
+
+    async instructions({ dir, path, length }) {
+      return instructionRows(openTokenizer(dir), path, endOfText(dir), length)
+    },
+
+    async recover(args, context) {
+      return recover(open(args.dir), args, context)
+    },
+
+    async unrecovered(args) {
+      return unrecovered(open(args.dir), args)
     },
 
     async zeros({ dir }) {

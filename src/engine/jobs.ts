@@ -6,6 +6,7 @@ import type { TextSource } from '../model/text.ts'
 import type { ExpectedRun } from '../model/write.ts'
 import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
+import type { Look, TrainSettings } from '../recover/train.ts'
 import type { StructureDescription } from '../structure/describe.ts'
 import type { Importance, Reduction } from '../structure/importance.ts'
 
@@ -32,6 +33,8 @@ export interface TokenWindows {
   ids: Int32Array
   count: number
   length: number
+  /** By token, whether it is to be predicted: 1, or 0; undefined: all are. */
+  targets?: Uint8Array
 }
 
 export interface PrunedBlockReport {
@@ -84,6 +87,37 @@ export interface ShrunkModel {
   run: ExpectedRun
   /** Plain runs of base and written model on one window. */
   race: PlainRace['models']
+}
+
+export interface RecoverArgs {
+  dir: string
+  /** What is learnt, and the rows kept out. */
+  rows: TokenWindows
+  /** Of the text, for people. */
+  name: string
+  settings: TrainSettings
+  /** A checkpoint, and the recovered blocks. */
+  out: string
+  modelHash: Uint8Array
+}
+
+export interface RecoveredModel {
+  /** Steps done, which are fewer than asked for where nothing got better any more. */
+  steps: number
+  /** Loss before the first step, and before the last. */
+  loss: { first: number; last: number }
+  /** The adapters that were taken, and the model before. */
+  best: Look
+  before: Look
+  rows: { learnt: number; keptOut: number }
+  /** Numbers that were trained. */
+  trained: number
+  /** Layers whose zeros stayed zeros. */
+  heldLayers: number
+  /** All blocks. */
+  weights: BlockFile[]
+  /** Of training, looks included, since this run began. */
+  seconds: number
 }
 
 export interface Jobs {
@@ -146,6 +180,15 @@ export interface Jobs {
   /** What can be removed together, block by block. */
   structures: { args: { dir: string }; result: StructureDescription[] }
   shrink: { args: ShrinkArgs; result: ShrunkModel }
+  /** Rows of instructions, padded: see instructionRows. */
+  instructions: { args: { dir: string; path: string; length: number }; result: { rows: TokenWindows; skipped: number } }
+  /**
+   * Trains adapters and adds them to the weights, whose files go to `out`. What `out` holds of this very recovery is gone
+   * on with.
+   */
+  recover: { args: RecoverArgs; result: RecoveredModel }
+  /** Steps that a checkpoint holds of this very recovery. */
+  unrecovered: { args: RecoverArgs; result: number }
   /** Values equal to 0, by layer. */
   zeros: { args: { dir: string }; result: number[] }
 }
@@ -153,7 +196,10 @@ export interface Jobs {
 export type JobName = keyof Jobs
 
 /** What a running job reports. */
-export type JobEvent = { type: 'progress'; done: number; total: number } | { type: 'block'; report: PrunedBlockReport }
+export type JobEvent =
+  | { type: 'progress'; done: number; total: number }
+  | { type: 'block'; report: PrunedBlockReport }
+  | { type: 'look'; look: Look }
 
 export interface JobContext {
   /** Asks a job to end in good order: see JobOptions.drain. */

@@ -219,8 +219,18 @@ export class Decoder {
     weights?: ReadonlyMap<string, ort.Tensor>,
     into?: ort.Tensor,
   ): Promise<Values> {
-    const { model, session } = await this.sessionOf(part, values)
     const given = (value: string) => (value === part.leaves ? into : undefined)
+    return this.runModel(this.partModelOf(part, outputsOf(part), values), values, weights, given)
+  }
+
+  /** Runs the model of a part, or what was made of one, and returns its outputs by their names in the whole graph. */
+  async runModel(
+    model: PartModel,
+    values: Values,
+    weights?: ReadonlyMap<string, ort.Tensor>,
+    given: (value: string) => ort.Tensor | undefined = () => undefined,
+  ): Promise<Values> {
+    const session = await this.session(model.key, () => model.proto)
     const fetches = Object.fromEntries([...model.outputs].map(([value, name]) => [name, given(value) ?? null]))
     const fed = await session.run(this.feeds(model, values, weights), fetches)
     // The binding fills what it is given, and hands out a copy of it.
@@ -358,11 +368,6 @@ export class Decoder {
   dropOuterWeights(): void {
     this.outer.clear()
     collectGarbage()
-  }
-
-  private async sessionOf(part: Part, values: Values): Promise<{ model: PartModel; session: ort.InferenceSession }> {
-    const model = this.partModelOf(part, outputsOf(part), values)
-    return { model, session: await this.session(model.key, () => model.proto) }
   }
 
   /** The model that computes the wanted values of a part. */

@@ -9,7 +9,7 @@ import type { Part } from './cut.ts'
 import { type BlockWeights, type Decoder, outputsOf, type Values, withLogProbabilities } from './decoder.ts'
 import { type Differentiated, differentiate } from './differentiate.ts'
 import type { PartModel } from './part.ts'
-import { headSpans, nextTokens } from './predictions.ts'
+import { headSpans, nextTokens, predictionsOf } from './predictions.ts'
 import { observeShapes } from './shapes.ts'
 import type { Windows } from './stream.ts'
 
@@ -22,6 +22,13 @@ const TARGETS = 'targets'
 /** By the name of the initializer, in the file's layout. */
 export type WeightGradients = Map<string, Float32Array>
 
+/** Tensors that a block is fed beside its weights, and its model with them. */
+export interface Beside {
+  modelOf(block: number, model: PartModel): PartModel
+  /** By the names that they have among the model's weights. */
+  tensorsOf(block: number): ReadonlyMap<string, ort.Tensor>
+}
+
 export interface GradientJob {
   windows: Windows
   /** Windows that pass together. */
@@ -29,6 +36,8 @@ export interface GradientJob {
   /** Which weights: of the layers alone, or every float tensor that a part is fed. */
   of: 'layers' | 'all'
   weightsOf?: (block: number) => BlockWeights | undefined
+  /** Trained beside the layers of the blocks, and differentiated instead of them. */
+  beside?: Beside
   /** Instead of the sum over batches, the mean over windows of the square of each one's; `perBatch` is 1 then, and `of` layers. */
   squared?: boolean
   /**
@@ -100,7 +109,7 @@ class BackwardRun {
     this.known = known
     this.job = job
     this.hidden = new Set(decoder.cut.hidden.flatMap((node) => decoder.index.nodes[node].output))
-    this.predictions = job.windows.count * (job.windows.length - 1)
+    this.predictions = predictionsOf(job.windows)
   }
 
   async run(): Promise<Loss> {
@@ -109,9 +118,10 @@ class BackwardRun {
     await this.forward()
     const sum = await this.throughHead()
     for (let block = blocks.length - 1; block >= 0; block--) {
-      const weights = decoder.blockTensors(block, job.weightsOf?.(block))
-      const names = blocks[block].layers.map(({ weight }) => weight.name)
-      const gradients = await this.back(blocks[block], block, job.of === 'layers' ? names : null, weights)
+      const beside = job.beside?.tensorsOf(block)
+      const names = [...(beside?.keys() ?? blocks[block].layers.map(({ weight }) => weight.name))]
+      const wanted = job.of === 'layers' ? names : null
+      const gradients = await this.back(blocks[block], block, wanted, this.weightsOf(block))
       job.onPart(block, gradients)
     }
     if (job.of === 'all') job.onPart('embedding', await this.back(embedding, -1, null))
@@ -135,12 +145,27 @@ class BackwardRun {
       this.batches.push(batch)
     }
     for (const [block, part] of blocks.entries()) {
-      const weights = decoder.blockTensors(block, job.weightsOf?.(block))
+      const weights = this.weightsOf(block)
       for (const batch of this.batches) {
         job.signal?.throwIfAborted()
-        this.keep(batch, part, await decoder.runPart(part, this.valuesBefore(batch, part, block), weights))
+        const before = this.valuesBefore(batch, part, block)
+        this.keep(batch, part, await decoder.runModel(this.modelOf(part, block, before), before, weights))
       }
     }
+  }
+
+  private weightsOf(block: number): ReadonlyMap<string, ort.Tensor> {
+    const { beside, weightsOf } = this.job
+    const weights = this.decoder.blockTensors(block, weightsOf?.(block))
+    for (const [name, tensor] of beside?.tensorsOf(block) ?? []) weights.set(name, tensor)
+    return weights
+  }
+
+  /** @param position - a block's number; any other where the part is none */
+  private modelOf(part: Part, position: number, values: Values): PartModel {
+    const { decoder, job } = this
+    const model = decoder.partModelOf(part, outputsOf(part), values)
+    return position in decoder.cut.blocks ? (job.beside?.modelOf(position, model) ?? model) : model
   }
 
   private keep(batch: Batch, part: Part, made: Values): void {
@@ -168,7 +193,8 @@ class BackwardRun {
         job.signal?.throwIfAborted()
         const { targets, counts } = nextTokens(job.windows, batch.first, span)
         const weights = Float32Array.from(counts, (counted) => (counted ? -1 / this.predictions : 0))
-        const step = await this.step(head, new Map(batch.values).set(enters, span.stream), {
+        const values = new Map(batch.values).set(enters, span.stream)
+        const step = await this.step(this.modelOf(head, blocks.length, values), values, {
           given: new Map([[LOG_PROBABILITY, new ort.Tensor('float32', weights, targets.dims)]]),
           wantedWeights: job.of === 'all' ? null : [],
           targets,
@@ -207,7 +233,7 @@ class BackwardRun {
         if (cotangent !== undefined) given.set(value, cotangent)
         batch.cotangents.delete(value)
       }
-      const step = await this.step(part, values, { given, wantedWeights, weights })
+      const step = await this.step(this.modelOf(part, position, values), values, { given, wantedWeights, weights })
       for (const [value, cotangent] of step.values) addCotangent(batch.cotangents, value, cotangent)
       addTo(gradients, this.termsOf(step.weights))
       batch.streams.pop()
@@ -216,12 +242,11 @@ class BackwardRun {
   }
 
   private async step(
-    part: Part,
+    model: PartModel,
     values: Values,
     { given, wantedWeights, weights, targets }: StepJob,
   ): Promise<{ values: Map<string, ort.Tensor>; weights: WeightGradients; logProbability?: ort.Tensor }> {
     const { decoder } = this
-    const model = decoder.partModelOf(part, outputsOf(part), values)
     const feeds = decoder.feeds(model, values, weights)
     if (targets !== undefined) feeds[TARGETS] = targets
     const nameOf = (value: string) => (value === LOG_PROBABILITY ? value : (model.outputs.get(value) as string))

@@ -33,14 +33,24 @@ export function headSpans(decoder: Decoder, stream: ort.Tensor, bytes: number): 
   })
 }
 
+/** How many tokens are predicted. The first of a window never is: nothing stands before it. */
+export function predictionsOf({ count, length, targets }: Windows): number {
+  if (targets === undefined) return count * (length - 1)
+  return targets.reduce((sum, target, at) => sum + (at % length === 0 ? 0 : target), 0)
+}
+
 /**
  * The token behind each position of a span, [..., 1]; behind the last position of a window there is none, and a 0 that
- * does not count.
+ * does not count. Neither does a token that is no target.
  * @param first - first window of the batch
  */
-export function nextTokens({ ids, length }: Windows, first: number, { from, to, stream }: Span) {
-  const counts = Array.from({ length: to - from }, (_, k) => (from + k + 1) % length !== 0)
-  const tokens = counts.map((counted, k) => (counted ? BigInt(ids[first * length + from + k + 1]) : 0n))
+export function nextTokens({ ids, length, targets }: Windows, first: number, { from, to, stream }: Span) {
+  const before = first * length + from
+  const counts = Array.from(
+    { length: to - from },
+    (_, k) => (from + k + 1) % length !== 0 && targets?.[before + k + 1] !== 0,
+  )
+  const tokens = counts.map((counted, k) => (counted ? BigInt(ids[before + k + 1]) : 0n))
   const dims = [...stream.dims.slice(0, -1), 1]
   return { targets: new ort.Tensor('int64', BigInt64Array.from(tokens), dims), counts }
 }

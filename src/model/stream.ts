@@ -7,7 +7,7 @@ import type { BlockWeights, Decoder, Values } from './decoder.ts'
 import { HiddenBatches } from './hidden-batches.ts'
 import { collectGarbage } from './memory.ts'
 import type { Observation } from './observe.ts'
-import { headSpans, nextTokens } from './predictions.ts'
+import { headSpans, nextTokens, predictionsOf } from './predictions.ts'
 import { type InputStatistics, Totals } from './totals.ts'
 
 /** The graph's input of token ids. */
@@ -28,6 +28,8 @@ export interface Windows {
   ids: Int32Array
   count: number
   length: number
+  /** By token, whether it is to be predicted: 1, or 0; undefined: all are, but for the first of each window. */
+  targets?: Uint8Array
 }
 
 interface Batch {
@@ -183,7 +185,7 @@ export class Stream {
       }
     }
     decoder.dropOuterWeights()
-    return { sum, tokens: windows.count * (windows.length - 1) }
+    return { sum, tokens: predictionsOf(windows) }
   }
 
   /** All that a part may read of a batch. */

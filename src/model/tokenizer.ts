@@ -54,3 +54,10 @@ function leadingTokens(tokenizer: Tokenizer): number[] {
   }
   return []
 }
+
+/** The token that ends a text, by config.json; null: it names none. @throws {InputError} MODEL_CONFIG */
+export function endOfText(dir: string): number | null {
+  const { eos_token_id: end } = readJson(join(dir, 'config.json'))
+  const first: unknown = Array.isArray(end) ? end[0] : end
+  return typeof first === 'number' ? first : null
+}

@@ -5,12 +5,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { OutputError } from '../errors.ts'
+import { differencesInWords, type Fingerprint } from '../fingerprint.ts'
 import { type SpilledStream, spillStream, unspillStream } from '../model/spilled-stream.ts'
 import { isIntact, type StoredFile, storeFile, syncNames } from '../model/stored-file.ts'
 import type { Stream } from '../model/stream.ts'
 import { sealJson, unsealJson } from '../sealed-json.ts'
 import { systemCode, unwritable } from '../system-errors.ts'
-import { differences, type Fingerprint, type Part } from './fingerprint.ts'
 import type { PruneSeconds } from './sequential.ts'
 
 export interface FinishedBlock {
@@ -73,7 +73,7 @@ export class Checkpoint {
   static open(dir: string, fingerprint: Fingerprint, other: OtherPrune): Checkpoint {
     const record = readRecord(dir)
     if (record !== null && other === 'refuse') assertSame(dir, record, fingerprint)
-    const same = record !== null && differences(record.fingerprint, fingerprint).length === 0
+    const same = record !== null && differencesInWords(record.fingerprint, fingerprint) === null
     const none = { forward: 0, statistics: 0, solve: 0 }
     const opened = new Checkpoint(
       dir,
@@ -168,20 +168,14 @@ function readRecord(dir: string): ProgressRecord | null {
 }
 
 function assertSame(dir: string, record: ProgressRecord, fingerprint: Fingerprint): void {
-  const parts = differences(record.fingerprint, fingerprint)
-  if (parts.length === 0) return
-  const { words: kept } = record.fingerprint
-  const { words: now } = fingerprint
-  const told = parts.map((part) => `${NAMES[part]} (${kept[part]}, now ${now[part]})`).join(' and ')
+  const told = differencesInWords(record.fingerprint, fingerprint)
+  if (told === null) return
   throw new OutputError({
     code: 'OUTPUT_OTHER_PRUNE',
     what: `${dir} holds an unfinished prune, but with another ${told}`,
     hint: 'Give the same model, text and settings to go on with it; or remove that directory, or choose another --out.',
   })
 }
-
-/** After "another". */
-const NAMES: Record<Part, string> = { model: 'model', text: 'text', settings: 'choice of settings' }
 
 function damaged(dir: string, name: string): OutputError {
   return new OutputError({

@@ -34,6 +34,7 @@ async function pruneHere(engine: Engine, out: string): Promise<Outcome> {
         if (outcome.first === -1) outcome.first = event.done
         return
       }
+      if (event.type !== 'block') return
       outcome.reports.push(event.report)
       outcome.at.push(performance.now() - start)
     },
@@ -116,7 +117,7 @@ test('a prune that is asked to end finishes its block, and goes on another time'
   const reason = new Error('enough for today')
   const finished: number[] = []
   const onEvent = (event: JobEvent) => {
-    if (event.type === 'progress') return
+    if (event.type !== 'block') return
     finished.push(event.report.block)
     drain.abort(reason)
   }

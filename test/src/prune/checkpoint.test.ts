@@ -3,11 +3,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { OutputError } from '../../../src/errors.ts'
+import type { Fingerprint } from '../../../src/fingerprint.ts'
 import { storeBlock } from '../../../src/model/block-store.ts'
 import { Decoder } from '../../../src/model/decoder.ts'
 import { Stream } from '../../../src/model/stream.ts'
 import { Checkpoint, holdsCheckpoint, peek } from '../../../src/prune/checkpoint.ts'
-import { type Fingerprint, fingerprintOf, type PruneInputs } from '../../../src/prune/fingerprint.ts'
+import { fingerprintOf, type PruneInputs } from '../../../src/prune/fingerprint.ts'
 import { temporaryDirectory } from '../../peers/support.ts'
 import { fixturePath } from '../../shared.ts'
 

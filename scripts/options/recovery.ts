@@ -1,0 +1,58 @@
+/** How a recovery trains. */
+import { type Command, Option } from 'commander'
+import { decimal, wholeNumber } from './values.ts'
+
+/** LLM-Pruner's (its section 4.1), but for the batch, which is what a machine without an accelerator does in seconds. */
+export const RECOVERY = { rank: 8, alpha: 16, rate: 1e-4, batch: 8, length: 128 } as const
+
+/** More than this is no longer of low rank in any layer that is worth one. */
+const MAX_RANK = 1024
+const MAX_STEPS = 1_000_000
+const MAX_BATCH = 4096
+
+export interface RecoveryOptions {
+  steps: number
+  rank: number
+  alpha: number
+  rate: number
+  batch: number
+  /** Tokens a row. */
+  length: number
+}
+
+export interface RawRecovery {
+  steps?: number
+  rank?: number
+  alpha?: number
+  rate?: number
+  batch?: number
+  length?: number
+}
+
+export function stepsOption(flag: string, description: string): Option {
+  return new Option(`${flag} <n>`, description).argParser(wholeNumber(flag, 1, MAX_STEPS))
+}
+
+export function addRecoveryOptions(command: Command, longest: number): Command {
+  const { rank, alpha, rate, batch, length } = RECOVERY
+  return command
+    .addOption(stepsOption('--steps', 'steps of training at most (required)'))
+    .addOption(
+      new Option('--rank <n>', `rank of the adapters (default: ${rank})`).argParser(wholeNumber('--rank', 1, MAX_RANK)),
+    )
+    .addOption(
+      new Option('--alpha <x>', `adapters count alpha / rank times (default: ${alpha})`).argParser(decimal('--alpha')),
+    )
+    .addOption(new Option('--rate <x>', `learning rate of AdamW (default: ${rate})`).argParser(decimal('--rate')))
+    .addOption(
+      new Option('--batch <n>', `rows a step (default: ${batch})`).argParser(wholeNumber('--batch', 1, MAX_BATCH)),
+    )
+    .addOption(
+      new Option('--length <n>', `tokens a row (default: ${length})`).argParser(wholeNumber('--length', 2, longest)),
+    )
+}
+
+export function recoveryOptions(steps: number, raw: RawRecovery = {}): RecoveryOptions {
+  const { rank, alpha, rate, batch, length } = { ...RECOVERY, ...raw }
+  return { steps, rank, alpha, rate, batch, length }
+}

@@ -1,0 +1,97 @@
+/** What `coppice recover` does: perplexity before, train, write and check, perplexity again. */
+import { join } from 'node:path'
+import { Engine } from '../../src/engine/engine.ts'
+import type { RecoverArgs, RecoveredModel } from '../../src/engine/jobs.ts'
+import { holdsTraining } from '../../src/recover/checkpoint.ts'
+import { windowFor } from '../options/site.ts'
+import { OutputDirectory } from '../output-directory.ts'
+import type { Run } from '../program.ts'
+import { table } from '../report/table.ts'
+import { duration, perplexity, sameLogits } from '../terminal/numbers.ts'
+import { evaluationTexts, perplexities } from '../work/perplexities.ts'
+import { instructionRows, recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.ts'
+import { readModel } from '../work/site.ts'
+import { stopwatch } from '../work/usage.ts'
+import type { RecoverOptions } from './index.ts'
+
+export interface RecoverReport {
+  model: string
+  settings: RecoverArgs['settings'] & { length: number }
+  /** Steps done; those after which the weights that were taken stood. */
+  steps: { done: number; taken: number }
+  rows: { learnt: number; keptOut: number; skipped: number }
+  /** Numbers that were trained. */
+  trained: number
+  /** Layers whose zeros stayed zeros. */
+  heldLayers: number
+  /** Mean over a batch, before the first step and before the last. */
+  loss: RecoveredModel['loss']
+  /** Perplexity on the rows that were kept out. */
+  keptOut: { before: number; after: number }
+  perplexity: Array<{ text: string; tokens: number; window: number; pruned: number; recovered: number }>
+  seconds: { total: number; training: number }
+  peakMemoryBytes: number
+  out: string
+}
+
+export async function recover(options: RecoverOptions, run: Run): Promise<RecoverReport> {
+  const elapsed = stopwatch()
+  const { model, recovery, instructions, rows: most } = options
+  const worthKeeping = (scratch: string) => holdsTraining(join(scratch, TRAINING))
+  await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
+  await using engine = new Engine()
+  const work = { ...run, engine }
+  const { description, hash } = await readModel(work, model)
+  const { maxWindow } = description
+  const length = windowFor(recovery.length, maxWindow, '--length')
+  const cut = { length, rows: most }
+  const text =
+    instructions === null
+      ? await textRows(work, model, options, cut)
+      : await instructionRows(work, model, instructions, cut)
+  const window = windowFor(options.window, maxWindow)
+  const texts = await evaluationTexts(work, { ...options, window, longest: maxWindow })
+  const before = await perplexities(work, { dir: model, kind: 'given', texts })
+  await engine.rest()
+  const scratch = join(output.scratch, TRAINING)
+  const recovered = await trained(work, { dir: model, hash }, text, { recovery, out: scratch, kept: options.out })
+  const { weights } = recovered
+  run.terminal.progress('Writing')
+  const check = text.rows.ids.slice(0, length)
+  const difference = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
+  const after = await perplexities(work, { dir: model, kind: 'recovered', texts, weights })
+  await output.commit()
+  const report: RecoverReport = {
+    model,
+    settings: { ...recovered.settings, length },
+    steps: { done: recovered.steps, taken: recovered.best.step },
+    rows: { ...recovered.rows, skipped: text.skipped },
+    trained: recovered.trained,
+    heldLayers: recovered.heldLayers,
+    loss: recovered.loss,
+    keptOut: { before: recovered.before.perplexity, after: recovered.best.perplexity },
+    perplexity: texts.map(({ name, windows }, i) => ({
+      text: name,
+      tokens: before[i].tokens,
+      window: windows.length,
+      pruned: before[i].perplexity,
+      recovered: after[i].perplexity,
+    })),
+    seconds: { total: elapsed(), training: recovered.seconds },
+    peakMemoryBytes: engine.peakMemoryBytes,
+    out: options.out,
+  }
+  run.terminal.say(summary(report, recoveryInWords(recovered), difference))
+  return report
+}
+
+function summary(
+  { perplexity: texts, seconds, out }: RecoverReport,
+  words: string[],
+  difference: number | null,
+): string {
+  const lines = [...words, `Written to ${out} after ${duration(seconds.total)}; ${sameLogits(difference)}.`]
+  if (texts.length === 0) return lines.join('\n')
+  const rows = texts.map((text) => [text.text, perplexity(text.pruned), perplexity(text.recovered)])
+  return [table([['perplexity', 'given', 'recovered'], ...rows]), ...lines].join('\n')
+}

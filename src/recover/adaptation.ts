@@ -1,0 +1,87 @@
+/** Adapters on the layers of one decoder: beside them while they are trained, added to them afterwards. */
+import * as ort from 'onnxruntime-node'
+import type { BlockWeights, Decoder } from '../model/decoder.ts'
+import type { Beside, WeightGradients } from '../model/gradients.ts'
+import type { PartModel } from '../model/part.ts'
+import { type Adapters, addAdapter } from './adapters.ts'
+import { adapterName, withAdapters } from './beside.ts'
+
+/**
+ * Share of zeros from which on a layer counts as pruned, and its zeros are held: dense weights have next to none, a
+ * pruned layer has as many as it was asked for.
+ */
+const PRUNED_SHARE = 0.05
+
+export class Adaptation {
+  private readonly decoder: Decoder
+  private readonly rank: number
+  private readonly scale: number
+  /** By block and role: whether the layer's zeros stay zeros. */
+  private readonly held: readonly (readonly boolean[])[]
+  private readonly models = new Map<string, PartModel>()
+
+  constructor(decoder: Decoder, { rank, alpha }: { rank: number; alpha: number }) {
+    this.decoder = decoder
+    this.rank = rank
+    this.scale = alpha / rank
+    this.held = decoder.forms.map((_, block) => decoder.baseWeights(block).map(isPruned))
+  }
+
+  /** Layers whose zeros stay zeros. */
+  get heldLayers(): number {
+    return this.held.flat().filter(Boolean).length
+  }
+
+  /** For gradients with respect to adapters, whose values may change between two runs. */
+  beside(adapters: Adapters): Beside {
+    const { decoder, held, models, rank, scale } = this
+    return {
+      modelOf(block, model) {
+        const key = `${block}:${model.key}` // blocks that are alike have names of their own
+        const made = models.get(key) ?? withAdapters(decoder, block, model, { rank, scale, held: held[block] })
+        models.set(key, made)
+        return made
+      },
+      tensorsOf(block) {
+        const tensors = decoder.forms[block].layers.flatMap(({ rows, cols }, role): [string, ort.Tensor][] => {
+          const { a, b } = adapters.of(block, role)
+          return [
+            [adapterName(role, 'a'), new ort.Tensor('float32', a, [cols, rank])],
+            [adapterName(role, 'b'), new ort.Tensor('float32', b, [rank, rows])],
+          ]
+        })
+        return new Map(tensors)
+      },
+    }
+  }
+
+  /** From what a backward pass gives of a block to the places of its adapters. */
+  collect(block: number, found: WeightGradients, gradients: Adapters): void {
+    for (const role of this.decoder.forms[block].layers.keys()) {
+      const { a, b } = gradients.of(block, role)
+      for (const [matrix, into] of [
+        ['a', a],
+        ['b', b],
+      ] as const) {
+        const gradient = found.get(adapterName(role, matrix))
+        if (gradient === undefined) into.fill(0)
+        else into.set(gradient)
+      }
+    }
+  }
+
+  /** The weights of a block with its adapters added: by role, row-major [rows, cols]. */
+  merged(block: number, adapters: Adapters): BlockWeights {
+    const { held, rank, scale } = this
+    const weights = this.decoder.baseWeights(block)
+    for (const [role, weight] of weights.entries())
+      addAdapter(weight, adapters.of(block, role), { rank, scale, holdsZeros: held[block][role] })
+    return weights
+  }
+}
+
+function isPruned(weight: Float32Array): boolean {
+  let zeros = 0
+  for (const w of weight) zeros += Number(w === 0)
+  return zeros >= PRUNED_SHARE * weight.length
+}

@@ -1,0 +1,93 @@
+/** A block's graph with the adapters of its layers: two thin products beside each, or a changed weight. */
+import { clone, create } from '@bufbuild/protobuf'
+import type { Decoder } from '../model/decoder.ts'
+import type { Linear } from '../model/layers.ts'
+import { type PartModel, valueInfo } from '../model/part.ts'
+import { type GraphProto, ModelProtoSchema, type NodeProto, TensorProtoSchema } from '../onnx/generated/onnx_pb.js'
+import { makeNode } from '../onnx/graph.ts'
+import { DATA_TYPE } from '../onnx/tensor.ts'
+
+export interface AdaptedBlock {
+  rank: number
+  /** alpha / rank. */
+  scale: number
+  /** By role: whether the layer's zeros stay zeros. */
+  held: readonly boolean[]
+}
+
+/** The name of an adapter's matrix among the block's weights. */
+export function adapterName(role: number, matrix: 'a' | 'b'): string {
+  return named(role, matrix)
+}
+
+/** The model of a block that is fed its adapters besides, see `adapterName`: A [cols, rank], B [rank, rows]. */
+export function withAdapters(decoder: Decoder, block: number, model: PartModel, adapted: AdaptedBlock): PartModel {
+  const { rank, scale, held } = adapted
+  const proto = clone(ModelProtoSchema, model.proto)
+  const { graph } = proto
+  if (graph === undefined) throw new Error('a part without a graph')
+  const weights = new Map(model.weights)
+  graph.initializer.push(scalar(SCALE, scale), scalar(ZERO, 0))
+  for (const [role, layer] of decoder.cut.blocks[block].layers.entries()) {
+    const matrices = [
+      [adapterName(role, 'a'), [layer.cols, rank]],
+      [adapterName(role, 'b'), [rank, layer.rows]],
+    ] as const
+    for (const [name, dims] of matrices) {
+      weights.set(name, name)
+      graph.input.push(valueInfo(name, { dataType: DATA_TYPE.float, dims }))
+    }
+    if (held[role]) changeWeight(graph, layer, model.weights.get(layer.weight.name) ?? '', role)
+    else addBeside(graph, model.inside(decoder.index.nodes[layer.node].output[0]), role)
+  }
+  const key = `${model.key}:adapters:${rank}:${scale}:${held.map(Number).join('')}`
+  return { ...model, proto, weights, key }
+}
+
+const SCALE = 'adapter/scale'
+const ZERO = 'adapter/zero'
+
+function scalar(name: string, value: number) {
+  const rawData = new Uint8Array(new Float32Array([value]).buffer)
+  return create(TensorProtoSchema, { name, dataType: DATA_TYPE.float, rawData })
+}
+
+/** y = W x + B (scale A x) */
+function addBeside(graph: GraphProto, product: string, role: number): void {
+  const at = graph.node.findIndex(({ output }) => output[0] === product)
+  const node = graph.node[at]
+  const [x] = node.input
+  node.output[0] = named(role, 'base')
+  graph.node.splice(
+    at + 1,
+    0,
+    makes(named(role, 'down'), 'MatMul', x, adapterName(role, 'a')),
+    makes(named(role, 'scaled'), 'Mul', named(role, 'down'), SCALE),
+    makes(named(role, 'up'), 'MatMul', named(role, 'scaled'), adapterName(role, 'b')),
+    makes(product, 'Add', named(role, 'base'), named(role, 'up')),
+  )
+}
+
+/** In place of W, as it is stored, W + scale B A where W is not zero. */
+function changeWeight(graph: GraphProto, { stored }: Linear, weight: string, role: number): void {
+  const changed = named(role, 'changed')
+  for (const node of graph.node) node.input = node.input.map((input) => (input === weight ? changed : input))
+  const product = named(role, 'product')
+  const turned = named(role, 'turned')
+  graph.node.unshift(
+    makes(named(role, 'scaled'), 'Mul', adapterName(role, 'a'), SCALE),
+    makes(product, 'MatMul', named(role, 'scaled'), adapterName(role, 'b')),
+    ...(stored === 'out-in' ? [makes(turned, 'Transpose', product)] : []),
+    makes(named(role, 'zeros'), 'Equal', weight, ZERO),
+    makes(named(role, 'update'), 'Where', named(role, 'zeros'), ZERO, stored === 'out-in' ? turned : product),
+    makes(changed, 'Add', weight, named(role, 'update')),
+  )
+}
+
+function named(role: number, what: string): string {
+  return `adapter/${role}/${what}`
+}
+
+function makes(output: string, opType: string, ...input: string[]): NodeProto {
+  return makeNode(opType, input, [output], { name: output })
+}

@@ -1,0 +1,95 @@
+/** What a recovery can go on from: the numbers that are trained, and a record of them, which is replaced last. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { OutputError } from '../errors.ts'
+import { differencesInWords, type Fingerprint } from '../fingerprint.ts'
+import { readStored, type StoredFile, storeFile, syncNames } from '../model/stored-file.ts'
+import { sealJson, unsealJson } from '../sealed-json.ts'
+import { systemCode, unwritable } from '../system-errors.ts'
+import type { Look, TrainState } from './train.ts'
+
+/** Of the record below; another number where an older record cannot be read. */
+const FORMAT = 1
+const RECORD_FILE = 'training.json'
+
+interface TrainingRecord {
+  format: typeof FORMAT
+  fingerprint: Fingerprint
+  step: number
+  losses: number[]
+  looks: Look[]
+  /** Values, first and second moments, best values, float32 each; `path` is a name. */
+  numbers: StoredFile
+}
+
+/** Whether a directory holds a training, of whatever recovery. */
+export function holdsTraining(dir: string): boolean {
+  return existsSync(join(dir, RECORD_FILE))
+}
+
+/** Steps done of this very recovery; 0: none. @throws {OutputError} OUTPUT_OTHER_RECOVERY, OUTPUT_CHECKPOINT_DAMAGED */
+export function stepsDone(dir: string, fingerprint: Fingerprint): number {
+  return readRecord(dir, fingerprint)?.step ?? 0
+}
+
+/**
+ * Fills a state that has just started with what a directory holds of this very recovery, if it holds one.
+ * @throws {OutputError} OUTPUT_OTHER_RECOVERY, OUTPUT_CHECKPOINT_DAMAGED
+ */
+export function restoreTraining(dir: string, fingerprint: Fingerprint, state: TrainState): void {
+  const record = readRecord(dir, fingerprint)
+  if (record === null) return
+  const { step, losses, looks, numbers } = record
+  if (!readStored({ ...numbers, path: join(dir, numbers.path) }, arraysOf(state))) throw damaged(dir, numbers.path)
+  Object.assign(state, { step, losses, looks })
+}
+
+/** Makes a state durable. @throws {OutputError} OUTPUT_UNWRITABLE */
+export function storeTraining(dir: string, fingerprint: Fingerprint, state: TrainState): void {
+  try {
+    mkdirSync(dir, { recursive: true })
+  } catch (error) {
+    throw unwritable(dir, error)
+  }
+  const before = readRecord(dir, fingerprint)?.numbers.path
+  const { step, losses, looks } = state
+  const stored = storeFile(join(dir, `step-${step}-${looks.length}.f32`), arraysOf(state))
+  const numbers = { ...stored, path: basename(stored.path) }
+  syncNames(dir) // what the record names is there before the record
+  const record: TrainingRecord = { format: FORMAT, fingerprint, step, losses, looks, numbers }
+  storeFile(join(dir, RECORD_FILE), [Buffer.from(sealJson(record))])
+  syncNames(dir)
+  if (before !== undefined && before !== numbers.path) rmSync(join(dir, before), { force: true })
+}
+
+function arraysOf({ values, moments, best }: TrainState): Float32Array[] {
+  return [values, moments.first, moments.second, best]
+}
+
+function readRecord(dir: string, fingerprint: Fingerprint): TrainingRecord | null {
+  let text: string
+  try {
+    text = readFileSync(join(dir, RECORD_FILE), 'utf8')
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null
+    throw unwritable(dir, error)
+  }
+  const record = unsealJson(text) as TrainingRecord | null
+  if (record?.format !== FORMAT) throw damaged(dir, RECORD_FILE)
+  const told = differencesInWords(record.fingerprint, fingerprint)
+  if (told === null) return record
+  throw new OutputError({
+    code: 'OUTPUT_OTHER_RECOVERY',
+    what: `${dir} holds an unfinished recovery, but with another ${told}`,
+    hint: 'Give the same model, text and settings to go on with it; or remove that directory, or choose another --out.',
+  })
+}
+
+function damaged(dir: string, name: string): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_CHECKPOINT_DAMAGED',
+    what: `${join(dir, name)}, of an unfinished recovery, is not as it was written`,
+    hint: `Remove ${dir} and start again from the first step.`,
+  })
+}

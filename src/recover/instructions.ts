@@ -1,0 +1,110 @@
+/**
+ * Instructions and answers as rows of tokens: the model learns the answers, the prompts are only context. Source: Stanford
+ * Alpaca's form of a prompt, as LLM-Pruner (Ma, Fang, Wang 2023) recovers with it.
+ */
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { z } from 'zod'
+import { InputError } from '../errors.ts'
+import type { Windows } from '../model/stream.ts'
+import type { Encoder } from '../model/tokenizer.ts'
+
+const Instruction = z.object({
+  instruction: z.string().min(1),
+  input: z.string().default(''),
+  output: z.string().min(1),
+})
+
+type Instruction = z.infer<typeof Instruction>
+
+/** Behind the tokens of a row that is not full: no token before it sees it, and it is no target. */
+const PADDING = 0
+
+export interface InstructionRows {
+  rows: Windows & { targets: Uint8Array }
+  /** Instructions whose prompt alone fills a row. */
+  skipped: number
+}
+
+/**
+ * @param path - a .jsonl file: {"instruction", "input" (may be left out), "output"} a line
+ * @param end - the token that ends a text; null: none does
+ * @param length - tokens a row, [rows, length]; what is longer is cut off, what is shorter is padded behind
+ * @throws {InputError} TEXT_MISSING, INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG
+ */
+export function instructionRows(encoder: Encoder, path: string, end: number | null, length: number): InstructionRows {
+  const all = readInstructions(path)
+  const rows = all.flatMap((instruction) => row(encoder, instruction, end, length) ?? [])
+  if (rows.length === 0) {
+    throw new InputError({
+      code: 'INSTRUCTIONS_LONG',
+      what: `no instruction of ${path} leaves room for an answer in ${length} tokens`,
+      hint: 'Give a larger --length, or shorter instructions.',
+    })
+  }
+  const ids = new Int32Array(rows.length * length).fill(PADDING)
+  const targets = new Uint8Array(rows.length * length)
+  for (const [k, { tokens, prompt }] of rows.entries()) {
+    ids.set(tokens, k * length)
+    targets.fill(1, k * length + prompt, k * length + tokens.length)
+  }
+  return { rows: { ids, count: rows.length, length, targets }, skipped: all.length - rows.length }
+}
+
+/** Tokens of prompt, answer and end, and how many of them are the prompt; undefined: none of the answer fits. */
+function row(encoder: Encoder, { instruction, input, output }: Instruction, end: number | null, length: number) {
+  const prompt = promptOf(instruction, input)
+  const before = encoder.encode([prompt]).length
+  if (before >= length) return undefined
+  const whole = encoder.encode([prompt + output])
+  const tokens = end === null ? [...whole] : [...whole, end]
+  return { tokens: tokens.slice(0, length), prompt: before }
+}
+
+export function promptOf(instruction: string, input: string): string {
+  const [context, given] =
+    input === '' ? ['', ''] : [', paired with an input that provides further context', `### Input:\n${input}\n\n`]
+  const request = `Below is an instruction that describes a task${context}. Write a response that appropriately completes the request.`
+  return `${request}\n\n### Instruction:\n${instruction}\n\n${given}### Response:\n`
+}
+
+function readInstructions(path: string): Instruction[] {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new InputError({
+      code: 'TEXT_MISSING',
+      what: `the instructions ${path} cannot be read`,
+      hint: 'Give --instructions the path of a .jsonl file.',
+      cause,
+    })
+  }
+  const lines = text.split('\n')
+  const all = lines.flatMap((line, at) => (line.trim() === '' ? [] : [readInstruction(line, path, at)]))
+  if (all.length > 0) return all
+  throw new InputError({
+    code: 'INSTRUCTIONS_JSONL',
+    what: `${basename(path)} holds no instruction`,
+    hint: HINT,
+  })
+}
+
+const HINT =
+  'A .jsonl file of instructions holds one object a line: {"instruction": "...", "input": "...", "output": "..."}.'
+
+function readInstruction(line: string, path: string, at: number): Instruction {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(line)
+  } catch {
+    parsed = undefined
+  }
+  const { success, data } = Instruction.safeParse(parsed)
+  if (success) return data
+  throw new InputError({
+    code: 'INSTRUCTIONS_JSONL',
+    what: `line ${at + 1} of ${path} is no JSON object with "instruction" and "output"`,
+    hint: HINT,
+  })
+}
