@@ -9,21 +9,18 @@
  *   npm run bench -- prune [--model DIR] [--text FILE] [--windows 32] [--window 512] [--pruner P]
  *                          [--reference PYTHON --root DIR]
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import type { PrunerName } from '../../src/merge/form.ts'
 import { storeBlock } from '../../src/model/block-store.ts'
 import { Decoder } from '../../src/model/decoder.ts'
-import { Stream, type Windows } from '../../src/model/stream.ts'
-import { assertEnoughWindows, cutWindows, fileSource, someWindows, tokenStream } from '../../src/model/text.ts'
-import { openTokenizer } from '../../src/model/tokenizer.ts'
+import type { Windows } from '../../src/model/stream.ts'
 import { type PruneSeconds, pruneSequential } from '../../src/prune/sequential.ts'
 import { Solvers } from '../../src/prune/solvers.ts'
+import { list, median, type Reference, reference } from './support/reference.ts'
+import { benchWindows, forwardSeconds } from './support/windows.ts'
 
 const THREADS = 2
 const HALF = { kind: 'unstructured', ppm: 500_000 } as const
@@ -44,7 +41,7 @@ export async function run(args: string[]): Promise<void> {
       root: { type: 'string' },
     },
   })
-  const { reference, root } = values
+  const { reference: python, root } = values
   const decoder = Decoder.open(values.model, { threads: THREADS })
   const length = Math.min(Number(values.window), decoder.maxWindow ?? Number.POSITIVE_INFINITY)
   const windows = benchWindows(decoder, values.text, Number(values.windows), length)
@@ -52,12 +49,12 @@ export async function run(args: string[]): Promise<void> {
   console.log(`${decoder.name}, ${windows.count} windows of ${length}, ${THREADS} threads`)
   await forwardSeconds(decoder, windows) // sessions made, files in the page cache
   for (const pruner of PRUNERS.filter((name) => values.pruner === undefined || name === values.pruner)) {
-    if (reference === undefined || root === undefined || values.text === undefined) {
+    if (python === undefined || root === undefined || values.text === undefined) {
       await printMultiples(decoder, solvers, pruner, windows)
       continue
     }
     const theirs = () =>
-      referenceSeconds(reference, root, resolve(values.model), resolve(values.text ?? ''), pruner, windows)
+      referenceSeconds({ python, root }, resolve(values.model), resolve(values.text ?? ''), pruner, windows)
     const ours = async () => {
       const { total, seconds } = await prune(decoder, solvers, pruner, windows)
       return { total, solve: seconds.solve }
@@ -125,7 +122,6 @@ async function compare(pruner: PrunerName, ours: () => Promise<Timed>, theirs: (
   console.log(`\n${pruner}, 50 %, in turn with PyTorch, seconds`)
   for (const phase of ['total', 'solve'] as const) {
     const [our, their] = [turns.map((turn) => turn.our[phase]), turns.map((turn) => turn.their[phase])]
-    const list = (values: number[]) => values.map((value) => value.toFixed(1)).join(', ')
     const ratio = (median(our) / median(their)).toFixed(2)
     console.log(`  ${phase}: ${list(our)}; PyTorch ${list(their)}; ratio of medians ${ratio}`)
   }
@@ -133,40 +129,14 @@ async function compare(pruner: PrunerName, ours: () => Promise<Timed>, theirs: (
 
 /** What the PyTorch program says its pruning took, model and tokens in memory. */
 async function referenceSeconds(
-  python: string,
-  root: string,
+  program: Reference,
   model: string,
   file: string,
   pruner: PrunerName,
   { count, length }: Windows,
 ): Promise<Timed> {
-  const work = ['-m', 'reference', 'prune', '--model', model, '--text', file, '--method', pruner, '--sparsity', '0.5']
+  const work = ['prune', '--model', model, '--text', file, '--method', pruner, '--sparsity', '0.5']
   const size = ['--nsamples', String(count), '--seqlen', String(length), '--threads', String(THREADS)]
   const least = ['--eval', file, '--max-tokens', String(length)] // it always evaluates, apart from what is timed
-  const child = spawn(python, [...work, ...size, ...least], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
-  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
-  if (code !== 0) throw new Error(`the reference ended with ${code}`)
-  return (JSON.parse(output) as { seconds: Timed }).seconds
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]
-}
-
-function benchWindows(decoder: Decoder, file: string | undefined, count: number, length: number): Windows {
-  if (file === undefined) {
-    const ids = Int32Array.from({ length: count * length }, (_, i) => (i * 7919) % Math.max(2, decoder.vocabulary))
-    return { ids, count, length }
-  }
-  const stream = tokenStream(openTokenizer(decoder.directory.dir), fileSource(file))
-  const windows = cutWindows(stream, length)
-  assertEnoughWindows(file, stream.length, windows.count, count, length)
-  return someWindows(windows, 0, count)
-}
-
-async function forwardSeconds(decoder: Decoder, windows: Windows): Promise<number> {
-  const start = performance.now()
-  const stream = await Stream.start(decoder, windows)
-  for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, undefined)
-  return (performance.now() - start) / 1e3
+  return ((await reference(program, ...work, ...size, ...least)) as { seconds: Timed }).seconds
 }

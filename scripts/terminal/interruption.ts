@@ -12,7 +12,7 @@ export const SAME_WISH_MS = 1000
 
 /** Said where the first wish is not fulfilled at once. */
 export function draining(unit: 'block' | 'step'): string {
-  return `Stopping once the ${unit} is finished that is being worked on; Ctrl-C again stops at once.`
+  return `Stopping once the ${unit} at hand is finished; Ctrl-C again stops at once.`
 }
 
 /** Why everything stops: the reason of the abort signal. */

@@ -71,7 +71,11 @@ describe('the command line', () => {
       structures: ['--model', '--json'],
       shrink: [
         ...[...site, ...windows, '--capacity', '--ratio', '--blocks', '--importance', '--reduce', ...evaluation],
-        ...['--out', '--json'],
+        ...['--recover', '--recover-text', '--out', '--json'],
+      ],
+      recover: [
+        ...[...site, ...windows, '--capacity', '--instructions', '--steps', '--rank', '--alpha', '--rate', '--batch'],
+        ...['--length', ...evaluation, '--out', '--json'],
       ],
       verify: ['--model', '--json'],
     }

@@ -1,35 +1,13 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runCommand } from '../../../scripts/program.ts'
 import { temporaryDirectory } from '../../peers/support.ts'
 import { fixturePath } from '../../shared.ts'
 import { coppice, Recorder } from '../command-line.ts'
+import { contents, Interrupting } from '../interrupting.ts'
 import { siteText } from '../sites.ts'
-
-/** Sends Ctrl-C to this process once something is written. */
-class Interrupting extends Recorder {
-  private readonly at: RegExp
-  private sent = false
-
-  constructor(at: RegExp) {
-    super()
-    this.at = at
-  }
-
-  override write(text: string): void {
-    super.write(text)
-    if (this.sent || !this.at.test(this.text)) return
-    this.sent = true
-    process.emit('SIGINT', 'SIGINT')
-  }
-}
-
-/** Every file of a directory with its bytes. */
-function contents(directory: string): Map<string, string> {
-  return new Map(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name)).toString('base64')]))
-}
 
 test('a prune that Ctrl-C has stopped keeps what is finished, and the same command ends with the same files', async (context) => {
   const directory = await temporaryDirectory(context)
@@ -55,7 +33,7 @@ test('a prune that Ctrl-C has stopped keeps what is finished, and the same comma
   const exit = await runCommand(argv(out), { stdout, stderr })
   assert.equal(exit, 130, stderr.text)
   assert.equal(stdout.text, '')
-  assert.match(stderr.text, /^Stopping once the block is finished that is being pruned; Ctrl-C again stops at once\.$/m)
+  assert.match(stderr.text, /^Stopping once the block at hand is finished; Ctrl-C again stops at once\.$/m)
   const last =
     /\ncoppice: stopped by SIGINT\n([1-4]) of 5 blocks are kept in (.+): the same command goes on from there\.\n$/
   const [, kept, where] = last.exec(stderr.text) ?? assert.fail(stderr.text)

@@ -1,0 +1,27 @@
+/** Commands that are stopped in the middle, and what they leave. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Recorder } from './command-line.ts'
+
+/** Sends Ctrl-C to this process once something is written. */
+export class Interrupting extends Recorder {
+  private readonly at: RegExp
+  private sent = false
+
+  constructor(at: RegExp) {
+    super()
+    this.at = at
+  }
+
+  override write(text: string): void {
+    super.write(text)
+    if (this.sent || !this.at.test(this.text)) return
+    this.sent = true
+    process.emit('SIGINT', 'SIGINT')
+  }
+}
+
+/** Every file of a directory with its bytes. */
+export function contents(directory: string): Map<string, string> {
+  return new Map(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name)).toString('base64')]))
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { openTokenizer } from '../../../src/model/tokenizer.ts'
+import { instructionRows, promptOf } from '../../../src/recover/instructions.ts'
+import { temporaryDirectory } from '../../peers/support.ts'
+import { fixturePath } from '../../shared.ts'
+
+const END = 2
+const LENGTH = 256
+const encoder = openTokenizer(fixturePath('stories260k'))
+
+const plain = { instruction: 'Name a tree.', output: 'A hazel.' }
+const withInput = { instruction: 'Say it shorter.', input: 'To cut a tree back to the ground.', output: 'Coppice.' }
+
+async function fileOf(context: TestContext, ...lines: string[]): Promise<string> {
+  const path = join(await temporaryDirectory(context), 'instructions.jsonl')
+  await writeFile(path, lines.join('\n'))
+  return path
+}
+
+describe('instructions', () => {
+  it('become rows in which the answer and the end are targets, and nothing else', async (context) => {
+    const path = await fileOf(context, JSON.stringify(plain), '', JSON.stringify(withInput))
+    const { rows, skipped } = instructionRows(encoder, path, END, LENGTH)
+    assert.deepEqual([rows.count, rows.length, skipped], [2, LENGTH, 0])
+    for (const [k, { instruction, input, output }] of [{ input: '', ...plain }, withInput].entries()) {
+      const prompt = encoder.encode([promptOf(instruction, input)])
+      const whole = [...encoder.encode([promptOf(instruction, input) + output]), END]
+      const [ids, targets] = [rows.ids, rows.targets].map((values) => [
+        ...values.subarray(k * LENGTH, (k + 1) * LENGTH),
+      ])
+      assert.deepEqual(ids, [...whole, ...new Array(LENGTH - whole.length).fill(0)])
+      assert.deepEqual(
+        targets,
+        ids.map((_, at) => Number(at >= prompt.length && at < whole.length)),
+      )
+    }
+  })
+
+  it('have prompts in the form of Alpaca', () => {
+    assert.equal(
+      promptOf('Do it.', ''),
+      'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\nDo it.\n\n### Response:\n',
+    )
+    assert.equal(
+      promptOf('Do it.', 'This.'),
+      'Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\nDo it.\n\n### Input:\nThis.\n\n### Response:\n',
+    )
+  })
+
+  it('are cut off at the end of a row, and skipped where the prompt fills it', async (context) => {
+    const prompt = encoder.encode([promptOf(plain.instruction, '')]).length
+    const path = await fileOf(context, JSON.stringify(plain), JSON.stringify(withInput))
+    const { rows, skipped } = instructionRows(encoder, path, END, prompt + 1)
+    assert.deepEqual([rows.count, skipped], [1, 1])
+    assert.deepEqual([...rows.targets], [...new Array(prompt).fill(0), 1])
+    assert.throws(() => instructionRows(encoder, path, END, prompt), { code: 'INSTRUCTIONS_LONG' })
+  })
+
+  it('are refused with the line that is none', async (context) => {
+    const good = JSON.stringify(plain)
+    for (const bad of [
+      '{',
+      '[]',
+      '"text"',
+      '{"text": "x"}',
+      '{"instruction": "x"}',
+      '{"instruction": "x", "output": 3}',
+    ]) {
+      const path = await fileOf(context, good, bad)
+      assert.throws(() => instructionRows(encoder, path, END, LENGTH), {
+        code: 'INSTRUCTIONS_JSONL',
+        message: /line 2/,
+      })
+    }
+    const empty = await fileOf(context, '')
+    assert.throws(() => instructionRows(encoder, empty, END, LENGTH), { code: 'INSTRUCTIONS_JSONL' })
+    assert.throws(() => instructionRows(encoder, `${empty}.none`, END, LENGTH), { code: 'TEXT_MISSING' })
+  })
+})

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Decoder } from '../../../src/model/decoder.ts'
+import { perplexity } from '../../../src/model/perplexity.ts'
+import type { Windows } from '../../../src/model/stream.ts'
+import { someWindows } from '../../../src/model/text.ts'
+import { openTokenizer } from '../../../src/model/tokenizer.ts'
+import { Adaptation } from '../../../src/recover/adaptation.ts'
+import { bestLook, PATIENCE, STEPS_A_LOOK, startState, type TrainSettings, train } from '../../../src/recover/train.ts'
+import { fixturePath } from '../../shared.ts'
+
+const decoder = Decoder.open(fixturePath('stories260k'), { threads: 1 })
+const LENGTH = 16
+/** Something to learn: the same few tokens over and over. */
+const ids = Int32Array.from({ length: 12 * LENGTH }, (_, i) => 300 + (i % 5))
+const all: Windows = { ids, count: 12, length: LENGTH }
+/** What the model knows already. */
+const STORY =
+  'Once upon a time, there was a little girl named Lily. She liked to play in the park with her friends. One day, she saw a big dog.'
+const [rows, held] = [someWindows(all, 0, 10), someWindows(all, 10, 2)]
+const settings: TrainSettings = { steps: 25, rank: 4, alpha: 8, rate: 1e-3, batch: 2, seed: 3 }
+
+async function run(changes: Partial<TrainSettings>, stopAt?: number, keptOut = held) {
+  const own = { ...settings, ...changes }
+  const adaptation = new Adaptation(decoder, own)
+  const state = startState(decoder, own)
+  const stop = new AbortController()
+  const job = {
+    ...{ settings: own, rows, held: keptOut },
+    onStep: () => (state.step === stopAt ? stop.abort(new Error('stopped')) : undefined),
+  }
+  if (stopAt !== undefined) {
+    await assert.rejects(train(decoder, adaptation, state, { ...job, signal: stop.signal }), /stopped/)
+    assert.equal(state.step, stopAt)
+  }
+  await train(decoder, adaptation, state, job)
+  return state
+}
+
+describe('training', () => {
+  it('learns, and takes what is best on the rows kept out', async () => {
+    const state = await run({})
+    assert.deepEqual(
+      state.looks.map(({ step }) => step),
+      [0, STEPS_A_LOOK, 25],
+    )
+    const { perplexity } = bestLook(state.looks)
+    assert.ok(perplexity < state.looks[0].perplexity / 2, `${state.looks[0].perplexity} ${perplexity}`)
+    assert.ok(state.losses[24] < state.losses[0] - 0.5, `${state.losses}`)
+    assert.equal(state.losses.length, 25)
+  })
+
+  it('goes on from where it was stopped to the same bits', async () => {
+    const whole = await run({})
+    for (const stopAt of [7, STEPS_A_LOOK]) assert.deepEqual(await run({}, stopAt), whole)
+  })
+
+  it('ends early where nothing gets better, with the weights as they were', async () => {
+    const story = openTokenizer(fixturePath('stories260k')).encode([STORY])
+    const unlike = { ids: story.slice(0, 2 * LENGTH), count: 2, length: LENGTH }
+    const state = await run({ steps: 200, rate: 1e-2 }, undefined, unlike)
+    assert.equal(state.step, PATIENCE * STEPS_A_LOOK)
+    assert.equal(bestLook(state.looks).step, 0)
+    assert.deepEqual(state.best, startState(decoder, settings).best)
+  })
+})
+
+describe('targets', () => {
+  it('are what is predicted: the sums of two halves are the sum of all', async () => {
+    const sumOf = async (targets?: Uint8Array) => {
+      const measured = await perplexity(decoder, { ...all, targets })
+      return { tokens: measured.tokens, sum: measured.tokens * Math.log(measured.perplexity) }
+    }
+    const first = new Uint8Array(ids.length).map((_, i) => Number((i * 7) % 3 === 0))
+    const whole = await sumOf()
+    const [one, other] = [await sumOf(first), await sumOf(first.map((target) => 1 - target))]
+    assert.equal(one.tokens + other.tokens, whole.tokens)
+    assert.ok(one.tokens > 0 && other.tokens > 0)
+    assert.ok(Math.abs(one.sum + other.sum - whole.sum) < 1e-3, `${one.sum} ${other.sum} ${whole.sum}`)
+  })
+})
