@@ -1,9 +1,9 @@
 /** What a site computes for its federation, done by the engine on the site's own model directory and text. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import type { Engine } from '../src/engine/engine.ts'
-import type { BlockFile, JobEvent, ModelDescription, TokenWindows } from '../src/engine/jobs.ts'
+import type { Engine, JobOptions } from '../src/engine/engine.ts'
+import type { BlockFile, JobEvent, Jobs, ModelDescription, TokenWindows } from '../src/engine/jobs.ts'
 import { contributionBytes } from '../src/merge/contribution.ts'
-import { type PrunerName, payloadOf, type SparsityTarget } from '../src/merge/form.ts'
+import { isStructuredMethod, type Method, payloadOf } from '../src/merge/form.ts'
 import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'
 
 export interface EngineWorkInit {
@@ -11,8 +11,9 @@ export interface EngineWorkInit {
   /** The base model's directory. */
   model: string
   description: ModelDescription
-  pruner: PrunerName
-  target: SparsityTarget
+  method: Method
+  /** Where structures are removed, else null. */
+  structured: Jobs['structuredForms']['result'] | null
   /** The site's calibration windows. */
   windows: TokenWindows
   /** Scratch space of this site alone. */
@@ -28,6 +29,8 @@ export interface EngineWorkInit {
   onWritten?: (difference: number | null) => void
 }
 
+/** Stands for the model's where nothing outlasts the process: scratch space is this federation's alone then. */
+const NO_HASH = new Uint8Array(32)
 /** Tokens of the window on which a written model is checked. */
 const CHECK_TOKENS = 64
 
@@ -43,16 +46,19 @@ export class EngineWork implements Work {
   }
 
   maskBits(block: number): number {
+    const { structured } = this.init
+    if (structured !== null) return structured.units[block]
     return this.init.description.forms[block].layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
   }
 
   maxContributionBytes(block: number): number {
-    const { description, pruner } = this.init
-    return contributionBytes(description.forms[block], payloadOf(pruner)).most
+    const { description, method, structured } = this.init
+    if (isStructuredMethod(method)) return structured?.bytes[block] ?? 0
+    return contributionBytes(description.forms[block], payloadOf(method.pruner)).most
   }
 
   async prune({ blocks, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
-    const { engine, model, pruner, target, windows, scratch, modelHash, onDrain } = this.init
+    const { scratch, modelHash, onDrain } = this.init
     await mkdir(scratch, { recursive: true })
     // Blocks are handed over in order, each read back before the next. They stay in a checkpoint until the next round.
     let handedOver: Promise<void> = Promise.resolve()
@@ -77,40 +83,51 @@ export class EngineWork implements Work {
       handedOver = handedOver.then(() => handOver(event.report.block, event.report.path))
       handedOver.catch((error) => stop.abort(error))
     }
-    const weights = mergedFiles(merged)
-    const resume = modelHash && ({ modelHash, other: 'replace' } as const)
     try {
-      await engine.run(
-        'prune',
-        { dir: model, pruner, target, blocks, windows, weights, out: scratch, as: 'contribution', resume },
-        { signal: stop.signal, drain: drain.signal, onEvent },
-      )
+      await this.compute(blocks, merged, { signal: stop.signal, drain: drain.signal, onEvent })
     } finally {
       signal.removeEventListener('abort', onAbort)
       await handedOver // also where pruning was stopped: nothing is written afterwards
     }
   }
 
+  private async compute(blocks: number[], merged: ReadonlyMap<number, string>, options: JobOptions): Promise<void> {
+    const { engine, model: dir, method, windows, scratch: out, modelHash } = this.init
+    const weights = mergedFiles(merged, method)
+    if (isStructuredMethod(method)) {
+      const { target } = method
+      const job = { dir, target, blocks, windows, weights, out, modelHash: modelHash ?? NO_HASH }
+      await engine.run('contribute', job, options)
+    } else {
+      const resume = modelHash && ({ modelHash, other: 'replace' } as const)
+      await engine.run('prune', { dir, ...method, blocks, windows, weights, out, as: 'contribution', resume }, options)
+    }
+  }
+
   validate(block: number, file: string): Promise<string | null> {
-    const { engine, model, pruner, target } = this.init
-    return engine.run('validate', { dir: model, pruner, target, block, path: file })
+    const { engine, model: dir, method } = this.init
+    return engine.run('validate', { dir, method, block, path: file })
   }
 
   merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {
-    const { engine, model, pruner, target } = this.init
-    return engine.run('merge', { dir: model, pruner, target, block, paths: files, out, previous })
+    const { engine, model: dir, method } = this.init
+    return engine.run('merge', { dir, method, block, paths: files, out, previous })
   }
 
   async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {
-    const { engine, model, windows, onWritten } = this.init
+    const { engine, model, method, windows, onWritten } = this.init
     const check = windows.ids.slice(0, Math.min(windows.length, CHECK_TOKENS))
-    const weights = mergedFiles(merged)
+    const weights = mergedFiles(merged, method)
     const difference = await engine.write({ dir: model, weights, out, check }, { signal })
     onWritten?.(difference)
   }
 }
 
 /** Merged blocks as the engine takes them. */
-export function mergedFiles(merged: ReadonlyMap<number, string>): BlockFile[] {
-  return [...merged].map(([block, path]) => ({ block, kind: 'merged', path }))
+export function mergedFiles(merged: ReadonlyMap<number, string>, method: Method): BlockFile[] {
+  return [...merged].map(([block, path]) => ({ block, kind: mergedKind(method), path }))
+}
+
+export function mergedKind(method: Method): 'merged' | 'structured' {
+  return isStructuredMethod(method) ? 'structured' : 'merged'
 }

@@ -15,6 +15,7 @@ import type { Engine } from '../src/engine/engine.ts'
 import type { BlockFile, ModelDescription } from '../src/engine/jobs.ts'
 import { CoppiceError, DivergedError, InputError } from '../src/errors.ts'
 import { mergedRoot } from '../src/merge/roots.ts'
+import { mergedKind } from './engine-work.ts'
 import { federationOf } from './federation.ts'
 
 export interface Verified {
@@ -143,7 +144,7 @@ async function mergeAgain({
   signal,
   onProgress,
 }: MergeAgain): Promise<BlockFile[]> {
-  const { pruner, target } = plan.offer
+  const { method } = plan.offer
   const folder = join(dir, 'contributions')
   const { entries, merged: wanted } = last.value
   await checkBlobs(folder, entries)
@@ -156,16 +157,12 @@ async function mergeAgain({
       continue
     }
     for (const path of paths) {
-      const reason = await engine.run('validate', { dir: base, pruner, target, block, path }, { signal })
+      const reason = await engine.run('validate', { dir: base, method, block, path }, { signal })
       if (reason !== null) throw differs(path, `is no valid contribution (${reason})`)
     }
     const out = join(scratch, `merged-${block}`)
-    const { root } = await engine.run(
-      'merge',
-      { dir: base, pruner, target, block, paths, out, previous: null },
-      { signal },
-    )
-    merged.push({ block, kind: 'merged', path: out })
+    const { root } = await engine.run('merge', { dir: base, method, block, paths, out, previous: null }, { signal })
+    merged.push({ block, kind: mergedKind(method), path: out })
     roots.push(root)
     onProgress?.(block + 1, blocks)
   }

@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { PRUNERS, type PrunerName, type SparsityTarget } from '../src/merge/form.ts'
+import { type Method, PRUNERS, type SparsityTarget } from '../src/merge/form.ts'
+import type { StructuredTarget } from '../src/merge/structured-form.ts'
 import { decode, encode, fixedBytes, hashSchema, integer, ppmSchema } from './encoding.ts'
 import { peerIdSchema } from './signing.ts'
 
@@ -28,6 +29,8 @@ export const MAX_WINDOWS = 1 << 20
 export const MAX_PATTERN = 256
 /** A week: a wait beyond that is a mistake in the unit. */
 export const MAX_ROUND_TIMEOUT_MS = 7 * 24 * 3600 * 1000
+/** Of training, a site and round: beyond that sites drift apart, and nobody waits as long. */
+export const MAX_STEPS = 100_000
 export const NONCE_BYTES = 16
 const MAX_MODEL_NAME = 200
 
@@ -54,8 +57,7 @@ export interface Offer {
     /** Decoder blocks. */
     blocks: number
   }
-  pruner: PrunerName
-  target: SparsityTarget
+  method: Method
   merge: 'l0'
   /** The most rounds. */
   rounds: number
@@ -80,27 +82,46 @@ const targetSchema: z.ZodType<SparsityTarget> = z.union([
     .refine(({ n, m }) => n < m, 'n must be below m'),
 ])
 
-export const offerSchema: z.ZodType<Offer> = z.strictObject({
-  version: z.literal(PROTOCOL_VERSION),
-  founder: peerIdSchema,
-  nonce: fixedBytes(NONCE_BYTES),
-  model: z.strictObject({
-    name: printable(MAX_MODEL_NAME),
-    hash: hashSchema,
-    parameters: integer(1, Number.MAX_SAFE_INTEGER),
-    blocks: integer(1, MAX_BLOCKS),
-  }),
-  pruner: z.enum(PRUNERS),
-  target: targetSchema,
-  merge: z.literal('l0'),
-  rounds: integer(1, MAX_ROUNDS),
-  untilChange: ppmSchema.nullable(),
-  sample: integer(1, 1_000_000),
-  windows: integer(1, MAX_WINDOWS),
-  window: integer(2, MAX_WINDOW),
-  members: integer(MIN_MEMBERS, MAX_MEMBERS),
-  roundTimeoutMs: integer(0, MAX_ROUND_TIMEOUT_MS).nullable(),
-})
+const structuredSchema: z.ZodType<StructuredTarget> = z
+  .strictObject({
+    kind: z.literal('structured'),
+    ppm: integer(1, 999_999),
+    from: integer(0, MAX_BLOCKS),
+    to: integer(0, MAX_BLOCKS),
+    steps: integer(0, MAX_STEPS),
+  })
+  .refine(({ from, to }) => from < to, 'from must be below to')
+
+const methodSchema: z.ZodType<Method> = z.discriminatedUnion('pruner', [
+  z.strictObject({ pruner: z.enum(PRUNERS), target: targetSchema }),
+  z.strictObject({ pruner: z.literal('llm-pruner'), target: structuredSchema }),
+])
+
+export const offerSchema: z.ZodType<Offer> = z
+  .strictObject({
+    version: z.literal(PROTOCOL_VERSION),
+    founder: peerIdSchema,
+    nonce: fixedBytes(NONCE_BYTES),
+    model: z.strictObject({
+      name: printable(MAX_MODEL_NAME),
+      hash: hashSchema,
+      parameters: integer(1, Number.MAX_SAFE_INTEGER),
+      blocks: integer(1, MAX_BLOCKS),
+    }),
+    method: methodSchema,
+    merge: z.literal('l0'),
+    rounds: integer(1, MAX_ROUNDS),
+    untilChange: ppmSchema.nullable(),
+    sample: integer(1, 1_000_000),
+    windows: integer(1, MAX_WINDOWS),
+    window: integer(2, MAX_WINDOW),
+    members: integer(MIN_MEMBERS, MAX_MEMBERS),
+    roundTimeoutMs: integer(0, MAX_ROUND_TIMEOUT_MS).nullable(),
+  })
+  .refine(
+    ({ method, model }) => method.pruner !== 'llm-pruner' || method.target.to <= model.blocks,
+    'the blocks that lose structures are not all in the model',
+  )
 
 /** An offer, its canonical bytes and their hash. */
 export interface SealedOffer {

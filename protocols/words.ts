@@ -2,7 +2,15 @@
  * The plan in plain sentences: what will be done and what will leave this site. A person reads this before anything
  * happens, so it promises nothing that the code does not keep and hides nothing that it does.
  */
-import { type PayloadKind, type PrunerName, payloadOf, type SparsityTarget } from '../src/merge/form.ts'
+import {
+  isStructuredMethod,
+  type PayloadKind,
+  type PrunerName,
+  payloadOf,
+  type SparseMethod,
+  type SparsityTarget,
+  type StructuredMethod,
+} from '../src/merge/form.ts'
 import { blocksPerRound } from '../src/merge/sampling.ts'
 import { id8 } from './encoding.ts'
 import { type Offer, quorumOf } from './offer.ts'
@@ -20,18 +28,61 @@ const PRUNER_NAMES: Record<PrunerName, string> = { sparsegpt: 'SparseGPT', wanda
  * @param capacity - share of the blocks that this site prunes a round, in ppm; default: the offer's sample
  */
 export function planInWords(offer: Offer, capacity: number = offer.sample): PlanInWords {
-  const payload = payloadOf(offer.pruner)
+  const { method } = offer
+  const own = isStructuredMethod(method)
+    ? structuredWords(offer, method, capacity)
+    : sparseWords(offer, method, capacity)
   return {
     what: [
       `${offer.members} sites prune ${offer.model.name} together: ${count(offer.model.parameters)} parameters, ` +
         `${offer.model.blocks} blocks, hash ${id8(offer.model.hash)}.`,
-      `Method: ${PRUNER_NAMES[offer.pruner]}. In every layer of the blocks ${shareOfZeros(offer.target)}; ` +
+      ...own.what,
+      ...voting(offer),
+    ],
+    leaves: [...own.leaves, ...ALWAYS],
+  }
+}
+
+function sparseWords(offer: Offer, { pruner, target }: SparseMethod, capacity: number): PlanInWords {
+  const payload = payloadOf(pruner)
+  return {
+    what: [
+      `Method: ${PRUNER_NAMES[pruner]}. In every layer of the blocks ${shareOfZeros(target)}; ` +
         'embeddings, output head and biases stay as they are.',
       ...rounds(offer, capacity),
       mergeRule(payload),
-      ...voting(offer),
     ],
-    leaves: [...payloadInWords(payload, offer.pruner), ...ALWAYS],
+    leaves: payloadInWords(payload, pruner),
+  }
+}
+
+function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: number): PlanInWords {
+  const { ppm, from, to, steps } = target
+  const blocks = blocksPerRound(offer.model.blocks, capacity)
+  const share = blocks === offer.model.blocks ? 'all blocks' : `${blocks} of the ${offer.model.blocks} blocks`
+  const isTrained = offer.rounds > 1 && steps > 0
+  const training =
+    `In each of the ${offer.rounds - 1} rounds after the first this site trains low-rank adapters of what is left on ` +
+    `that text, ${steps} steps at most, and offers them for ${share}; they become the average over the sites.`
+  return {
+    what: [
+      `Method: LLM-Pruner. ${percent(ppm)} of the attention heads and channels of blocks ${from} to ${to - 1} are ` +
+        'removed, and the model is smaller then.',
+      `This site measures how much each of them matters to the loss on ${offer.windows} windows of ${offer.window} ` +
+        `tokens of its own text, and offers that for ${share}.`,
+      'All measurements are added up alike at every site: each site counts equally, and what matters least goes.',
+      ...(isTrained ? [training] : []),
+    ],
+    leaves: [
+      'For every block: how much each attention head and channel matters to the loss on your calibration text, one ' +
+        'number each.',
+      ...(isTrained
+        ? [
+            'After the first round also what training on your text has changed, as adapters of low rank. These say more ' +
+              'about the text than the importances do, and may hold pieces of it.',
+          ]
+        : []),
+    ],
   }
 }
 

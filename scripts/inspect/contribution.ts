@@ -6,13 +6,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { blobId } from '../../protocols/blob/hash.ts'
 import { toHex } from '../../protocols/encoding.ts'
-import type { Plan } from '../../protocols/plan.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { ModelDescription } from '../../src/engine/jobs.ts'
 import { type BlockContribution, decodeContribution, payloadKindOf } from '../../src/merge/contribution.ts'
 import { InvalidContributionError } from '../../src/merge/errors.ts'
-import { type PayloadKind, payloadOf } from '../../src/merge/form.ts'
+import { isStructuredMethod, type PayloadKind, payloadOf } from '../../src/merge/form.ts'
 import { countZeros } from '../../src/merge/mask.ts'
+import { isStructured } from '../../src/merge/structured-contribution.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
 import { bytes as inBytes, integer, percent } from '../terminal/numbers.ts'
@@ -23,7 +23,7 @@ export interface ContributionReport {
   /** Its content hash: what commits and manifests name. */
   root: string
   bytes: number
-  payload: PayloadKind
+  payload: PayloadKind | 'structures'
   /** The following are null, or empty, where plan, certificates or model do not lie beside the file. */
   federation: string | null
   member: number | null
@@ -38,7 +38,7 @@ export interface ContributionReport {
 
 export async function inspectContribution(path: string, run: Run): Promise<ContributionReport> {
   const bytes = readInspected(path, 'contribution')
-  const payload = payloadKindOf(bytes)
+  const payload = isStructured(bytes) ? 'structures' : payloadKindOf(bytes)
   if (payload === null) throw malformed(path, 'contribution', new Error('its first bytes are not those of one'))
   const root = toHex(blobId(bytes))
   const out = outputOf(path)
@@ -59,9 +59,13 @@ export async function inspectContribution(path: string, run: Run): Promise<Contr
     layers: [],
   }
   const model = join(out, 'model')
-  if (plan !== null && entry !== undefined && existsSync(model)) {
+  const method = plan?.offer.method
+  if (method !== undefined && !isStructuredMethod(method) && entry !== undefined && existsSync(model)) {
     await using engine = new Engine()
-    Object.assign(report, contents(path, bytes, plan, entry.block, await describe({ ...run, engine }, model)))
+    Object.assign(
+      report,
+      contents(path, bytes, payloadOf(method.pruner), entry.block, await describe({ ...run, engine }, model)),
+    )
   }
   run.terminal.say(inWords(report))
   return report
@@ -71,13 +75,13 @@ export async function inspectContribution(path: string, run: Run): Promise<Contr
 function contents(
   path: string,
   bytes: Uint8Array,
-  { offer }: Plan,
+  kind: PayloadKind,
   block: number,
   { forms, layers }: ModelDescription,
 ): Pick<ContributionReport, 'inputs' | 'layers'> {
   let contribution: BlockContribution
   try {
-    contribution = decodeContribution(forms[block], payloadOf(offer.pruner), bytes)
+    contribution = decodeContribution(forms[block], kind, bytes)
   } catch (error) {
     if (error instanceof InvalidContributionError) throw malformed(path, 'contribution', error)
     throw error
@@ -100,16 +104,23 @@ function contents(
   }
 }
 
+const CARRIES: Record<ContributionReport['payload'], string> = {
+  statistics: 'It carries the mean square of each feature that enters the layers, and nothing else.',
+  weights:
+    'It carries the mean square of each feature that enters the layers, the masks, and the kept weights in fp16.',
+  structures:
+    'It carries how much each head and channel matters to the loss, and adapters in fp16 if any were trained.',
+}
+
 function inWords(report: ContributionReport): string {
   const { member, site, block, round, federation, layers, inputs } = report
   const author = member === null ? 'of an unknown author' : `of ${site ?? `member ${member}`}`
   const lines = [
     `Contribution ${report.root}`,
     `${author}${block === null ? '' : ` for block ${block} in round ${round}`}${federation === null ? '' : ` of federation ${federation.slice(0, 8)}`}, ${inBytes(report.bytes)}.`,
-    report.payload === 'statistics'
-      ? 'It carries the mean square of each feature that enters the layers, and nothing else.'
-      : 'It carries the mean square of each feature that enters the layers, the masks, and the kept weights in fp16.',
+    CARRIES[report.payload],
   ]
+  if (report.payload === 'structures') return lines.join('\n')
   if (layers.length === 0) {
     lines.push('Plan, certificates and model do not lie beside it, so no more can be said: its bytes name no shapes.')
     return lines.join('\n')

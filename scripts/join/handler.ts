@@ -20,6 +20,7 @@ import {
   readModel,
   type SiteModel,
   siteName,
+  structuredOf,
 } from '../work/site.ts'
 import { SiteScratch } from '../work/site-scratch.ts'
 import type { JoinOptions } from './index.ts'
@@ -38,7 +39,8 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
       async prepare({ offer }) {
         run.terminal.say(planText(offer, options.capacity))
         assertFits(options, offer, model)
-        const { pruner, target, windows, window, sample } = offer
+        const { method, windows, window, sample } = offer
+        const structured = await structuredOf(work, dir, method)
         const tokens = await calibration(work, dir, options, windows, window)
         return {
           site: siteName(),
@@ -47,8 +49,8 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
             engine,
             model: dir,
             description,
-            pruner,
-            target,
+            method,
+            structured,
             windows: tokens,
             scratch: scratch.path,
             modelHash: scratch.outlasts ? model.hash : null,
@@ -71,7 +73,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
  * @throws {RefusedError} REFUSED_MODEL: this site has another model
  * @throws {UsageError} the plan needs a text, or a window that the model does not take
  */
-function assertFits({ texts, model: dir }: JoinOptions, { model, pruner, window }: Offer, own: SiteModel): void {
+function assertFits({ texts, model: dir }: JoinOptions, { model, method, window }: Offer, own: SiteModel): void {
   const [wanted, found] = [toHex(model.hash), toHex(own.hash)]
   if (wanted !== found) {
     throw new RefusedError({
@@ -80,7 +82,7 @@ function assertFits({ texts, model: dir }: JoinOptions, { model, pruner, window 
       hint: `Give --model the very files of ${model.name} that the founder has; its hash is ${wanted}.`,
     })
   }
-  if (texts.length === 0 && pruner !== 'magnitude') throw textMissing()
+  if (texts.length === 0 && method.pruner !== 'magnitude') throw textMissing()
   windowFor(window, own.description.maxWindow)
 }
 

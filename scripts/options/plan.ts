@@ -1,12 +1,22 @@
 /** PLAN: what a federation agrees on, and for `prune` the part of it that one site alone needs. */
 import { type Command, Option } from 'commander'
-import { MAX_PATTERN, MAX_ROUND_TIMEOUT_MS, MAX_ROUNDS } from '../../protocols/offer.ts'
+import { MAX_BLOCKS, MAX_PATTERN, MAX_ROUND_TIMEOUT_MS, MAX_ROUNDS, MAX_STEPS } from '../../protocols/offer.ts'
 import { UsageError } from '../../src/errors.ts'
-import { PRUNERS, type PrunerName, type SparsityTarget } from '../../src/merge/form.ts'
+import {
+  isStructuredMethod,
+  type Method,
+  PRUNERS,
+  type PrunerName,
+  type SparsityTarget,
+  type StructuredMethod,
+} from '../../src/merge/form.ts'
+import { assertBlocks } from './blocks.ts'
 import {
   oneOf,
   PROPER_SHARE,
   pattern,
+  RATIO,
+  range,
   refuseConflict,
   refuseMissing,
   SPARSITY,
@@ -15,16 +25,18 @@ import {
   wholeNumber,
 } from './values.ts'
 
+const STRUCTURED: StructuredMethod['pruner'] = 'llm-pruner'
 const DEFAULT_PRUNER: PrunerName = 'sparsegpt'
 const DEFAULT_TARGET: SparsityTarget = { kind: 'unstructured', ppm: 500_000 }
 const DEFAULT_ROUNDS = 1
+/** Of training, a site and round. */
+const DEFAULT_RECOVER = 20
 /** Where only --until-change says when to stop: masks have long settled by then, and it must end some time. */
 const MOST_ROUNDS_UNTIL_CHANGE = 20
 const ALL = 1_000_000
 
 export interface PlanOptions {
-  pruner: PrunerName
-  target: SparsityTarget
+  method: Method
   rounds: number
   /** Share of the blocks that a site prunes a round, in ppm. */
   sample: number
@@ -41,20 +53,26 @@ export interface RawPruner {
   pattern?: SparsityTarget
 }
 
-export interface RawPlan extends RawPruner {
+export interface RawPlan extends Omit<RawPruner, 'pruner'> {
+  pruner?: Method['pruner']
+  /** In ppm. */
+  ratio?: number
+  blocks?: [from: number, to: number]
+  recover?: number
   rounds?: number
   sample?: number
   untilChange?: number
   roundTimeout?: number
 }
 
-/** @param required - whether the user must choose: then no defaults are named */
+/** @param required - whether the user must choose, among pruners that run alone: then no defaults are named */
 export function addPrunerOptions(command: Command, required: boolean): Command {
+  const names = required ? PRUNERS : [...PRUNERS, STRUCTURED]
   const byDefault = (value: string) => (required ? ' (required)' : ` (default: ${value})`)
   return command
     .addOption(
-      new Option('--pruner <name>', `${PRUNERS.join(', ')}${byDefault(DEFAULT_PRUNER)}`).argParser(
-        oneOf('--pruner', PRUNERS),
+      new Option('--pruner <name>', `${names.join(', ')}${byDefault(DEFAULT_PRUNER)}`).argParser(
+        oneOf('--pruner', names),
       ),
     )
     .addOption(
@@ -73,6 +91,23 @@ export function addPrunerOptions(command: Command, required: boolean): Command {
 
 export function addPlanOptions(command: Command): Command {
   return addPrunerOptions(command, false)
+    .addOption(
+      new Option(
+        '--ratio <r>',
+        `with --pruner ${STRUCTURED}: share of the heads and channels of each block that goes`,
+      ).argParser(share('--ratio', RATIO)),
+    )
+    .addOption(
+      new Option('--blocks <a:b>', `with it: blocks from A up to B, which stays whole (default: all)`).argParser(
+        range('--blocks'),
+      ),
+    )
+    .addOption(
+      new Option(
+        '--recover <n>',
+        `with it: steps of training a site in each round but the first (default: ${DEFAULT_RECOVER})`,
+      ).argParser(wholeNumber('--recover', 0, MAX_STEPS)),
+    )
     .addOption(
       new Option(
         '--rounds <n>',
@@ -97,10 +132,42 @@ export function addPlanOptions(command: Command): Command {
     )
 }
 
+/** The last block of `--blocks` where nothing is said: clamped to the model, see `methodFor`. */
+const TO_THE_END = MAX_BLOCKS
+
 export function planOptions(raw: RawPlan): PlanOptions {
-  const { pruner = DEFAULT_PRUNER, sample = ALL, untilChange = null, roundTimeout: roundTimeoutMs = null } = raw
+  const { sample = ALL, untilChange = null, roundTimeout: roundTimeoutMs = null } = raw
   const rounds = raw.rounds ?? (untilChange === null ? DEFAULT_ROUNDS : MOST_ROUNDS_UNTIL_CHANGE)
-  return { pruner, target: targetOf(raw) ?? DEFAULT_TARGET, rounds, sample, untilChange, roundTimeoutMs }
+  return { method: methodOf(raw), rounds, sample, untilChange, roundTimeoutMs }
+}
+
+/** @throws {UsageError} USAGE_MISSING, USAGE_CONFLICT */
+function methodOf(raw: RawPlan): Method {
+  const { pruner = DEFAULT_PRUNER, ratio, blocks, recover } = raw
+  if (pruner !== STRUCTURED) {
+    const given = Object.entries({ '--ratio': ratio, '--blocks': blocks, '--recover': recover })
+    const stray = given.find(([, value]) => value !== undefined)
+    if (stray !== undefined)
+      refuseConflict(`${stray[0]} is only for --pruner ${STRUCTURED}`, `Give it with that, or leave it out.`)
+    return { pruner, target: targetOf(raw) ?? DEFAULT_TARGET }
+  }
+  if (ratio === undefined)
+    refuseMissing('--ratio', `with --pruner ${STRUCTURED}`, 'Give --ratio a share above 0 and below 1, such as 0.25.')
+  if (targetOf(raw) !== null)
+    refuseConflict(`--pruner ${STRUCTURED} takes --ratio, not --sparsity or --pattern`, 'Give --ratio alone.')
+  if (raw.untilChange !== undefined)
+    refuseConflict(`--until-change is not for --pruner ${STRUCTURED}`, 'Give --rounds how many there are.')
+  const [from, to] = blocks ?? [0, TO_THE_END]
+  return { pruner, target: { kind: 'structured', ppm: ratio, from, to, steps: recover ?? DEFAULT_RECOVER } }
+}
+
+/** The method for a model of so many blocks. @throws {UsageError} BLOCKS_RANGE */
+export function methodFor(method: Method, blocks: number): Method {
+  if (!isStructuredMethod(method)) return method
+  const { target } = method
+  const to = target.to === TO_THE_END ? blocks : target.to
+  assertBlocks(target.from, to, blocks)
+  return { ...method, target: { ...target, to } }
 }
 
 /** For one site alone nothing is agreed on by default. @throws {UsageError} USAGE_MISSING */
@@ -113,7 +180,7 @@ export function prunerOptions(raw: RawPruner, command: string): { pruner: Pruner
   return { pruner, target }
 }
 
-function targetOf({ sparsity, pattern }: RawPruner): SparsityTarget | null {
+function targetOf({ sparsity, pattern }: Pick<RawPruner, 'sparsity' | 'pattern'>): SparsityTarget | null {
   if (sparsity !== undefined && pattern !== undefined)
     refuseConflict('--sparsity and --pattern exclude each other', 'Give one of the two.')
   if (pattern !== undefined) return pattern
@@ -125,6 +192,9 @@ const FIXED_BY_PLAN = [
   '--pruner <name>',
   '--sparsity <share>',
   '--pattern <n:m>',
+  '--ratio <r>',
+  '--blocks <a:b>',
+  '--recover <n>',
   '--rounds <n>',
   '--sample <share>',
   '--until-change <share>',

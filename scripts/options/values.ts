@@ -34,6 +34,8 @@ export interface ShareRange {
 
 /** 0 keeps everything; 1 would leave nothing. */
 export const SPARSITY: ShareRange = { min: 0, max: 999_999, words: 'at least 0 and below 1' }
+/** Of heads and channels. */
+export const RATIO: ShareRange = { min: 1, max: 999_999, words: 'above 0 and below 1' }
 /** A share of blocks or of mask bits: none of them is no share. */
 export const PROPER_SHARE: ShareRange = { min: 1, max: 1_000_000, words: 'above 0 and at most 1' }
 

@@ -3,12 +3,23 @@ import { assertPlace } from '../../peers/directories.ts'
 import { EngineWork } from '../../peers/engine-work.ts'
 import { found } from '../../peers/peer.ts'
 import { Engine } from '../../src/engine/engine.ts'
+import { methodFor } from '../options/plan.ts'
 import { windowFor } from '../options/site.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { draining } from '../terminal/interruption.ts'
 import { Terminal } from '../terminal/terminal.ts'
-import { calibration, conclude, narrator, peerInit, placeOf, planText, readModel, siteName } from '../work/site.ts'
+import {
+  calibration,
+  conclude,
+  narrator,
+  peerInit,
+  placeOf,
+  planText,
+  readModel,
+  siteName,
+  structuredOf,
+} from '../work/site.ts'
 import { SiteScratch } from '../work/site-scratch.ts'
 import type { PeerOptions } from './index.ts'
 
@@ -22,10 +33,11 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const { dir, description, hash } = await readModel(work, options.model)
   const { name, parameters, blocks, maxWindow } = description
   const { plan, members, windows, capacity } = options
-  const { pruner, target } = plan
   const window = windowFor(options.window, maxWindow)
   const tokens = await calibration(work, dir, options, windows, window)
-  const offer = { ...plan, model: { name, hash, parameters, blocks }, windows, window, members }
+  const method = methodFor(plan.method, blocks)
+  const structured = await structuredOf(work, dir, method)
+  const offer = { ...plan, method, model: { name, hash, parameters, blocks }, windows, window, members }
   const narrate = narrator(terminal)
   const result = await found({
     ...peerInit(options, run, (event) => {
@@ -39,8 +51,8 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
       engine,
       model: dir,
       description,
-      pruner,
-      target,
+      method,
+      structured,
       windows: tokens,
       scratch: scratch.path,
       modelHash: scratch.outlasts ? hash : null,

@@ -75,7 +75,7 @@ export function peerOptions(raw: RawPeer): PeerOptions {
   const plan = planOptions(raw)
   return {
     ...modelOptions(raw),
-    ...textOptions(raw, 'peer', plan.pruner !== 'magnitude'),
+    ...textOptions(raw, 'peer', plan.method.pruner !== 'magnitude'),
     ...windowOptions(raw),
     ...networkOptions(raw),
     ...outputOptions(raw),

@@ -10,7 +10,7 @@ import { table } from './table.ts'
 const MOST_SITE_COLUMNS = 5
 
 /** What is known so far: before the first round, rounds are empty. */
-export interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'rounds'> {
+export interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'isolatedFirst' | 'rounds'> {
   dense: number
   fedavg: number | null
 }
@@ -28,6 +28,7 @@ export function perplexityTable(
 ): string {
   const columns: Column[] = [
     { heading: ['dense', ''], value: ({ dense }) => dense },
+    ...(rows.every(({ isolatedFirst }) => isolatedFirst !== undefined) ? [firstColumn(peers.length)] : []),
     ...(rows.every(({ isolated }) => isolated !== null) ? isolatedColumns(peers) : []),
     ...roundColumns(rounds),
     ...(rows.every(({ fedavg }) => fedavg !== null) ? [fedavgColumn] : []),
@@ -43,6 +44,12 @@ export function perplexityTable(
 }
 
 const fedavgColumn: Column = { heading: ['FedAvg', ''], value: ({ fedavg }) => fedavg ?? Number.NaN }
+
+/** Before any training. */
+function firstColumn(peers: number): Column {
+  const mean = ({ isolatedFirst }: TableRow) => (isolatedFirst ?? []).reduce((sum, value) => sum + value, 0) / peers
+  return { heading: ['alone', 'mean, round 1'], value: mean }
+}
 
 function isolatedColumns(peers: readonly Pick<PeerReport, 'site'>[]): Column[] {
   const alone = ({ isolated }: TableRow) => isolated ?? []

@@ -1,16 +1,18 @@
 /** The report of a federation: what --json prints and report.json holds. Shares are fractions, hashes hexadecimal. */
 import type { Offer } from '../../protocols/offer.ts'
 import { ppmToFraction } from '../../src/decimal.ts'
-import type { PrunerName, SparsityTarget } from '../../src/merge/form.ts'
+import type { Method } from '../../src/merge/form.ts'
 
 export interface PlanReport {
   /** The federation's id: the plan's hash. */
   id: string
-  pruner: PrunerName
-  /** null under a pattern. */
+  pruner: Method['pruner']
+  /** null under a pattern, and where structures are removed. */
   sparsity: number | null
   /** 'n:m', or null. */
   pattern: string | null
+  /** Where structures are removed: of each kind's places, from a block up to another, with steps of training a round. */
+  structures?: { ratio: number; blocks: [from: number, to: number]; steps: number }
   merge: 'l0'
   /** At most. */
   rounds: number
@@ -57,6 +59,8 @@ export interface PerplexityReport {
   dense: number
   /** By peer: pruned alone, all blocks, on its own windows. null: not run. */
   isolated: number[] | null
+  /** The same before any training, where structures are removed in more than one round. */
+  isolatedFirst?: number[]
   /** Plain averages of the last manifest under the final masks. null: not run. */
   fedavg: number | null
   /** After each round. */
@@ -71,7 +75,7 @@ export interface FederationReport {
   plan: PlanReport
   peers: PeerReport[]
   rounds: RoundReport[]
-  /** `sparsity` and `zeros` count masks; `model` is the directory that was written. */
+  /** `sparsity`, `zeros` and `weights` count masks, or structures that are removed and all of them; `model` is the directory that was written. */
   result: { root: string; sparsity: number; zeros: number; weights: number; model: string }
   perplexity: PerplexityReport[]
   seconds: number
@@ -92,8 +96,8 @@ export function planReport(id: string, offer: Offer, hex: (bytes: Uint8Array) =>
   const { name, hash, parameters } = offer.model
   return {
     id,
-    pruner: offer.pruner,
-    ...targetReport(offer.target),
+    pruner: offer.method.pruner,
+    ...targetReport(offer.method.target),
     merge: offer.merge,
     rounds: offer.rounds,
     sample: ppmToFraction(offer.sample),
@@ -101,8 +105,16 @@ export function planReport(id: string, offer: Offer, hex: (bytes: Uint8Array) =>
   }
 }
 
-function targetReport(target: SparsityTarget): Pick<PlanReport, 'sparsity' | 'pattern'> {
-  return target.kind === 'pattern'
-    ? { sparsity: null, pattern: `${target.n}:${target.m}` }
-    : { sparsity: ppmToFraction(target.ppm), pattern: null }
+function targetReport(target: Method['target']): Pick<PlanReport, 'sparsity' | 'pattern' | 'structures'> {
+  const none = { sparsity: null, pattern: null }
+  switch (target.kind) {
+    case 'pattern':
+      return { ...none, pattern: `${target.n}:${target.m}` }
+    case 'unstructured':
+      return { ...none, sparsity: ppmToFraction(target.ppm) }
+    case 'structured': {
+      const { ppm, from, to, steps } = target
+      return { ...none, structures: { ratio: ppmToFraction(ppm), blocks: [from, to], steps } }
+    }
+  }
 }

@@ -2,8 +2,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Engine } from '../../src/engine/engine.ts'
-import { UsageError } from '../../src/errors.ts'
 import { holdsTraining } from '../../src/recover/checkpoint.ts'
+import { assertBlocks } from '../options/blocks.ts'
 import type { RecoveryOptions } from '../options/recovery.ts'
 import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
@@ -120,12 +120,8 @@ async function recovered(
 /** @throws {UsageError} BLOCKS_RANGE */
 function blockRange(wanted: [from: number, to: number] | undefined, count: number): [from: number, to: number] {
   const [from, to] = wanted ?? [0, count]
-  if (from < to && to <= count) return [from, to]
-  throw new UsageError({
-    code: 'BLOCKS_RANGE',
-    what: `--blocks ${from}:${to} is no range of the ${count} blocks of the model`,
-    hint: `Give --blocks A:B with A below B and B at most ${count}; B itself stays whole.`,
-  })
+  assertBlocks(from, to, count)
+  return [from, to]
 }
 
 function speedInWords({ prefillTokensPerSecond: speed }: ShrinkReport['speed']): string {

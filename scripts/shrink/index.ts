@@ -24,14 +24,13 @@ import {
   type WindowOptions,
   windowOptions,
 } from '../options/site.ts'
-import { oneOf, range, refuseConflict, refuseMissing, type ShareRange, share } from '../options/values.ts'
+import { oneOf, RATIO, range, refuseConflict, refuseMissing, share } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 import { shrink } from './handler.ts'
 
 const IMPORTANCES = ['taylor1', 'taylor2', 'vector', 'l2'] as const satisfies Importance[]
 const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
-const RATIO: ShareRange = { min: 1, max: 999_999, words: 'above 0 and below 1' }
 const CAPACITY_HELP = 'as for peer and join; no effect here'
 
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {

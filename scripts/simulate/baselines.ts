@@ -2,9 +2,9 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlockFile } from '../../src/engine/jobs.ts'
+import type { SparseMethod, StructuredMethod } from '../../src/merge/form.ts'
 import { labelled, type Work } from '../work/engine.ts'
 import type { SimulatedSite } from './federation.ts'
-import type { SimulateOptions } from './index.ts'
 import type { EvaluatedText } from './sites.ts'
 
 /** Perplexity on each text. */
@@ -23,17 +23,25 @@ export async function evaluateAll(
   return values
 }
 
+export interface Alone {
+  work: Work
+  /** The base model's directory, and its SHA-256. */
+  dir: string
+  hash: Uint8Array
+  blocks: number
+  rounds: number
+  scratch: string
+}
+
 /** One site prunes all blocks on its own windows. The files are overwritten by the next site's. */
 export async function isolated(
-  work: Work,
-  { model: dir, plan: { pruner, target } }: SimulateOptions,
+  { work, dir, blocks: count, scratch }: Alone,
+  { pruner, target }: SparseMethod,
   { name, windows }: SimulatedSite,
-  blockCount: number,
-  scratch: string,
 ): Promise<BlockFile[]> {
   const out = await freshDirectory(scratch, 'isolated')
   const files: BlockFile[] = []
-  const blocks = Array.from({ length: blockCount }, (_, block) => block)
+  const blocks = Array.from({ length: count }, (_, block) => block)
   await labelled(
     work,
     `${name} prunes alone`,
@@ -44,10 +52,37 @@ export async function isolated(
   return files
 }
 
+/** One site removes structures by its own importances, and trains alone, round by round. Yields the model after each. */
+export async function* isolatedRounds(
+  { work, dir, hash, blocks: count, rounds, scratch }: Alone,
+  method: StructuredMethod,
+  { name, windows }: SimulatedSite,
+): AsyncGenerator<BlockFile[]> {
+  const out = await freshDirectory(scratch, 'isolated')
+  const { target } = method
+  const blocks = Array.from({ length: count }, (_, block) => block)
+  let weights: BlockFile[] = []
+  for (let round = 1; round <= rounds; round++) {
+    const label = round === 1 ? `${name} measures alone` : `${name} trains alone, round ${round}`
+    const paths: string[] = []
+    const job = { dir, target, blocks, windows, weights, out, modelHash: hash }
+    await labelled(work, label, 'contribute', job, ({ block, path }) => (paths[block] = path))
+    const merged: BlockFile[] = []
+    for (const block of blocks) {
+      const path = join(out, `merged-${round}-${block}`)
+      await work.engine.run('merge', { dir, method, block, paths: [paths[block]], out: path, previous: null })
+      merged.push({ block, kind: 'structured', path })
+    }
+    weights = merged
+    yield weights
+  }
+}
+
 /** Sum over the contributors divided by their number, under the merged masks. */
 export async function fedavg(
   work: Work,
-  { model: dir, plan: { pruner, target } }: SimulateOptions,
+  dir: string,
+  { pruner, target }: SparseMethod,
   contributions: ReadonlyMap<number, string[]>,
   merged: readonly BlockFile[],
   scratch: string,

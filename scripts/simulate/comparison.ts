@@ -1,11 +1,12 @@
 /** Perplexities of a simulation as they become known, and the table of them. */
 import { mergedFiles } from '../../peers/engine-work.ts'
 import type { BlockFile } from '../../src/engine/jobs.ts'
+import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import type { PerplexityReport, RoundReport } from '../report/federation.ts'
 import { perplexityTable } from '../report/federation-table.ts'
 import type { Work } from '../work/engine.ts'
 import { predictions } from '../work/texts.ts'
-import { evaluateAll, fedavg, isolated } from './baselines.ts'
+import { type Alone, evaluateAll, fedavg, isolated, isolatedRounds } from './baselines.ts'
 import type { CertifiedRound, FederationOutcome, SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './index.ts'
 import type { EvaluatedText } from './sites.ts'
@@ -13,6 +14,10 @@ import type { EvaluatedText } from './sites.ts'
 export interface ComparisonInit {
   work: Work
   options: SimulateOptions
+  /** The plan's. */
+  method: Method
+  /** SHA-256 of the base model. */
+  hash: Uint8Array
   sites: readonly SimulatedSite[]
   evaluated: readonly EvaluatedText[]
   /** For the models of sites alone. */
@@ -28,6 +33,8 @@ export class Comparison {
   private dense: number[] = []
   /** By peer, then text; null: not run. */
   private alone: number[][] | null = null
+  /** The same after the first of several rounds, where structures are removed. */
+  private aloneFirst: number[][] | null = null
   /** By text; null: not run. */
   private average: number[] | null = null
   /** By round, then text. */
@@ -40,32 +47,41 @@ export class Comparison {
 
   /** Dense, and each site alone. */
   async start(): Promise<void> {
-    const { work, options, sites, blocks, scratch } = this.init
+    const { options, sites } = this.init
     this.dense = await this.evaluate([], 'Evaluating the dense model')
     if (options.baselines.includes('isolated')) {
-      const alone: number[][] = []
-      for (const site of sites) {
-        const weights = await isolated(work, options, site, blocks, scratch)
-        alone.push(await this.evaluate(weights, `Evaluating ${site.name} alone`))
-      }
-      this.alone = alone
+      const byRound: number[][][] = []
+      for (const site of sites) byRound.push(await this.evaluateAlone(site))
+      this.alone = byRound.map((rounds) => rounds[rounds.length - 1])
+      if (byRound.some((rounds) => rounds.length > 1)) this.aloneFirst = byRound.map(([first]) => first)
     }
     this.show()
+  }
+
+  /** By round (one, unless structures are removed), then text. */
+  private async evaluateAlone(site: SimulatedSite): Promise<number[][]> {
+    const { work, options, method, hash, blocks, scratch } = this.init
+    const alone: Alone = { work, dir: options.model, hash, blocks, rounds: options.plan.rounds, scratch }
+    const label = `Evaluating ${site.name} alone`
+    if (!isStructuredMethod(method)) return [await this.evaluate(await isolated(alone, method, site), label)]
+    const rounds: number[][] = []
+    for await (const weights of isolatedRounds(alone, method, site)) rounds.push(await this.evaluate(weights, label))
+    return rounds
   }
 
   /** After a round. The last round's table waits for FedAvg. */
   async add({ report, merged }: CertifiedRound): Promise<void> {
     this.rounds.push(report)
-    this.merged = mergedFiles(merged)
+    this.merged = mergedFiles(merged, this.init.method)
     this.after.push(await this.evaluate(this.merged, `Evaluating round ${report.round}`))
     if (report.round < this.init.options.plan.rounds) this.show()
   }
 
   async finish({ contributions, rounds }: FederationOutcome): Promise<void> {
-    const { work, options, scratch } = this.init
+    const { work, options, method, scratch } = this.init
     this.rounds = rounds
-    if (options.baselines.includes('fedavg')) {
-      const averaged = await fedavg(work, options, contributions, this.merged, scratch)
+    if (options.baselines.includes('fedavg') && !isStructuredMethod(method)) {
+      const averaged = await fedavg(work, options.model, method, contributions, this.merged, scratch)
       this.average = await this.evaluate(averaged, 'Evaluating FedAvg')
     }
     this.show()
@@ -79,6 +95,7 @@ export class Comparison {
       window: windows.length,
       dense: this.dense[text],
       isolated: this.alone?.map((site) => site[text]) ?? null,
+      ...(this.aloneFirst !== null && { isolatedFirst: this.aloneFirst.map((site) => site[text]) }),
       fedavg: this.average?.[text] ?? null,
       rounds: this.after.map((round) => round[text]),
       federated: this.after.at(-1)?.[text] ?? this.dense[text],

@@ -4,12 +4,14 @@
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import type { EngineWorkInit } from '../../peers/engine-work.ts'
 import { SECRET_BYTES } from '../../protocols/acceptance.ts'
 import { formatInvitation, parseInvitation } from '../../protocols/invitation.ts'
 import { NONCE_BYTES } from '../../protocols/offer.ts'
 import { decodePlan, type Plan } from '../../protocols/plan.ts'
 import { ppmToFraction } from '../../src/decimal.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
+import type { Method } from '../../src/merge/form.ts'
 import type { PeerReport, RoundReport } from '../report/federation.ts'
 import type { Work } from '../work/engine.ts'
 import { stopwatch } from '../work/usage.ts'
@@ -31,6 +33,9 @@ export interface SimulatedSite {
 export interface FoundInit {
   work: Work
   options: SimulateOptions
+  /** The plan's, for this model. */
+  method: Method
+  structured: EngineWorkInit['structured']
   /** Tokens a window. */
   window: number
   description: ModelDescription
@@ -108,11 +113,12 @@ export class SimulatedFederation implements AsyncDisposable {
   private followed: Promise<void> = Promise.resolve()
 
   constructor(init: FoundInit) {
-    const { options, description, hash, window, work } = init
+    const { options, method, description, hash, window, work } = init
     const { name, parameters, blocks } = description
     this.init = init
     this.offer = {
       ...options.plan,
+      method,
       model: { name, hash, parameters, blocks },
       windows: options.windows,
       window,
@@ -169,12 +175,13 @@ export class SimulatedFederation implements AsyncDisposable {
   }
 
   private launch(index: number, role: SiteJob['role']): { invitation: Promise<string>; listening: Promise<string[]> } {
-    const { options, scratch, out, sites, work, description } = this.init
+    const { options, scratch, out, sites, structured, work, description } = this.init
     const { topology, seed, model, processes } = options
     const job: SiteJob = {
       ...sites[index],
       index,
       model,
+      structured,
       seed,
       data: join(scratch, `data-${index}`),
       out: index === 0 ? out : join(scratch, `out-${index}`),

@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { id8, toHex } from '../../protocols/encoding.ts'
 import { planInWords } from '../../protocols/words.ts'
 import { Engine } from '../../src/engine/engine.ts'
+import { methodFor } from '../options/plan.ts'
 import { OutputDirectory, writeReport } from '../output-directory.ts'
 import { VERSION } from '../paths.ts'
 import type { Run } from '../program.ts'
 import { type FederationReport, planReport } from '../report/federation.ts'
 import type { Work } from '../work/engine.ts'
-import { readModel } from '../work/site.ts'
+import { readModel, structuredOf } from '../work/site.ts'
 import { stopwatch } from '../work/usage.ts'
 import { Comparison } from './comparison.ts'
 import { found } from './federation.ts'
@@ -25,14 +26,36 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   const work: Work = { ...run, engine }
   const { description, hash } = await readModel(work, options.model)
   const { window, sites, evaluated } = await prepareSites(work, options, description.maxWindow)
+  const method = methodFor(options.plan.method, description.blocks)
+  const structured = await structuredOf(work, options.model, method)
   terminal.progress('Founding the federation')
   const { staging, scratch } = output
-  await using federation = await found({ work, options, window, description, hash, sites, out: staging, scratch })
+  await using federation = await found({
+    work,
+    options,
+    method,
+    structured,
+    window,
+    description,
+    hash,
+    sites,
+    out: staging,
+    scratch,
+  })
   const { plan } = federation
   if (options.out === null) await output.claim(id8(plan.id))
-  terminal.say(introduction(planInWords(plan.offer)))
+  terminal.say(introduction(planInWords(plan.offer), method))
 
-  const comparison = new Comparison({ work, options, sites, evaluated, scratch, blocks: description.blocks })
+  const comparison = new Comparison({
+    work,
+    options,
+    method,
+    hash,
+    sites,
+    evaluated,
+    scratch,
+    blocks: description.blocks,
+  })
   await comparison.start()
   const outcome = await federation.run({
     onProgress: (label, done, total) => terminal.progress(label, done, total),

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../protocols/offer.ts'
+import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import {
   addEvaluationOptions,
   type EvaluationOptions,
@@ -111,6 +112,18 @@ export function defineSimulate(program: Command, start: Start): void {
   })
 }
 
+/** There is no plain average of what structures are removed from. */
+function baselinesOf({ baselines }: RawSimulate, peers: number, method: Method): Baseline[] {
+  const possible = BASELINES.filter((name) => name !== 'fedavg' || !isStructuredMethod(method))
+  const impossible = baselines?.find((name) => !possible.includes(name))
+  if (impossible !== undefined)
+    refuseConflict(
+      `--baselines ${impossible} is not for --pruner ${method.pruner}`,
+      'Give --baselines isolated or none.',
+    )
+  return baselines ?? (peers <= MOST_PEERS_WITH_BASELINES ? possible : [])
+}
+
 export function simulateOptions(raw: RawSimulate): SimulateOptions {
   const { peers = DEFAULT_PEERS, seed = 0, capacity: capacities = null, topology = 'mesh', processes = false } = raw
   if (capacities !== null && capacities.length !== peers) {
@@ -123,7 +136,7 @@ export function simulateOptions(raw: RawSimulate): SimulateOptions {
   const plan = planOptions(raw)
   return {
     ...model,
-    ...textOptions(raw, 'simulate', !model.embedded && plan.pruner !== 'magnitude'),
+    ...textOptions(raw, 'simulate', !model.embedded && plan.method.pruner !== 'magnitude'),
     ...windowOptions(raw),
     ...outputOptions(raw),
     peers,
@@ -132,7 +145,7 @@ export function simulateOptions(raw: RawSimulate): SimulateOptions {
     capacities,
     evaluation: evaluationOptions(raw),
     topology,
-    baselines: raw.baselines ?? (peers <= MOST_PEERS_WITH_BASELINES ? [...BASELINES] : []),
+    baselines: baselinesOf(raw, peers, plan.method),
     processes,
   }
 }

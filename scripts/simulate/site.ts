@@ -3,7 +3,7 @@
  * and what it tells is plain data, so that it runs in this process or in one of its own.
  */
 import { mkdir } from 'node:fs/promises'
-import { EngineWork } from '../../peers/engine-work.ts'
+import { EngineWork, type EngineWorkInit } from '../../peers/engine-work.ts'
 import type { PeerEvent, RoundReport } from '../../peers/events.ts'
 import { identityFromSeed } from '../../peers/identity.ts'
 import { found, join, type PeerResult } from '../../peers/peer.ts'
@@ -23,6 +23,8 @@ export interface SiteJob {
   windows: TokenWindows
   /** Directory of the base model. */
   model: string
+  /** See EngineWorkInit. */
+  structured: EngineWorkInit['structured']
   /** Keys follow from it and the index. */
   seed: number
   data: string
@@ -97,11 +99,14 @@ class SimulatedWork extends EngineWork {
   private readonly gate: Promise<void>
   private readonly writes: boolean
 
-  constructor({ index, model, windows, offer, data }: SiteJob, { engine, description, gate, onEvent }: SiteContext) {
-    const { pruner, target } = offer
+  constructor(
+    { index, model, structured, windows, offer, data }: SiteJob,
+    { engine, description, gate, onEvent }: SiteContext,
+  ) {
+    const { method } = offer
     const onWritten = (difference: number | null) => onEvent({ type: 'written', difference })
     const scratch = `${data}-scratch`
-    super({ engine, model, description, pruner, target, windows, scratch, modelHash: null, onWritten })
+    super({ engine, model, description, method, structured, windows, scratch, modelHash: null, onWritten })
     this.gate = gate
     this.writes = index === 0
   }

@@ -2,11 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { basename, join, resolve } from 'node:path'
 import { DATA_NAME, type Place } from '../../peers/directories.ts'
+import type { EngineWorkInit } from '../../peers/engine-work.ts'
 import type { PeerEvent } from '../../peers/events.ts'
 import type { PeerInit, PeerResult } from '../../peers/peer.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../protocols/offer.ts'
 import { planInWords } from '../../protocols/words.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
+import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import type { NetworkOptions } from '../options/network.ts'
 import type { OutputOptions } from '../options/output.ts'
 import type { TextOptions } from '../options/site.ts'
@@ -29,6 +31,13 @@ export async function readModel(work: Work, dir: string): Promise<SiteModel> {
   const description = await describe(work, dir)
   const hash = await labelled(work, 'Hashing the model', 'hash', { dir })
   return { dir, description, hash }
+}
+
+/** What a site's work must know of the model, once it can be cut. @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN */
+export function structuredOf(work: Work, dir: string, method: Method): Promise<EngineWorkInit['structured']> {
+  if (!isStructuredMethod(method)) return Promise.resolve(null)
+  const { from, to } = method.target
+  return labelled(work, 'Looking for structures', 'structuredForms', { dir, from, to })
 }
 
 /** All files of a site are one text. Without any, which magnitude allows, a sentence that says nothing of the site. */

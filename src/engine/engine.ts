@@ -38,6 +38,8 @@ const LANES: Partial<Record<JobName, LaneName>> = {
   structures: 'compute',
   shrink: 'compute',
   recover: 'compute',
+  contribute: 'compute',
+  structuredForms: 'compute',
   write: 'writing',
 }
 

@@ -1,8 +1,10 @@
 /** How each job is done, inside a worker. Decoders stay open between jobs: sessions are made once. */
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type BlockContribution, decodeContribution } from '../merge/contribution.ts'
-import { type BlockForm, type PrunerName, payloadOf } from '../merge/form.ts'
+import { type BlockForm, isStructuredMethod, type PrunerName, payloadOf, type SparseMethod } from '../merge/form.ts'
 import { fedavgBlock, mergeBlock } from '../merge/l0.ts'
 import { countZeros } from '../merge/mask.ts'
 import {
@@ -13,6 +15,10 @@ import {
   maskChange,
 } from '../merge/merged-block.ts'
 import { blockRoot } from '../merge/roots.ts'
+import { decodeStructuredBlock, encodeStructuredBlock, unitChange } from '../merge/structured-block.ts'
+import { decodeStructured, structuredBytes, validateStructured } from '../merge/structured-contribution.ts'
+import type { StructuredTarget } from '../merge/structured-form.ts'
+import { mergeStructured } from '../merge/structured-merge.ts'
 import { InvalidContributionError, validateContribution } from '../merge/validate.ts'
 import { loadBlock, storeBlock } from '../model/block-store.ts'
 import { Decoder } from '../model/decoder.ts'
@@ -24,6 +30,8 @@ import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
 import { Solvers } from '../prune/solvers.ts'
 import { instructionRows } from '../recover/instructions.ts'
 import { describeStructures } from '../structure/describe.ts'
+import { StructuredModel } from '../structure/structured-model.ts'
+import { contribute } from './contribute-job.ts'
 import type { BlockFile, JobContext, JobName, Jobs } from './jobs.ts'
 import { prune, unfinished } from './prune-job.ts'
 import { recover, unrecovered } from './recover-job.ts'
@@ -43,6 +51,37 @@ export function createHandlers(threads: number): Handlers {
     return decoder
   }
   let solvers: Promise<Solvers> | undefined
+  const models = new Map<string, Promise<StructuredModel>>()
+  const structured = (dir: string): Promise<StructuredModel> => {
+    const known = models.get(dir) ?? StructuredModel.of(open(dir))
+    models.set(dir, known)
+    return known
+  }
+  const weightsOf = async (decoder: Decoder, files: readonly BlockFile[]): Promise<WeightsOf> => {
+    if (!files.some(({ kind }) => kind === 'structured')) return weightsOfFiles(decoder, files)
+    const model = await structured(decoder.directory.dir)
+    return model.weightsOf(model.read(files))
+  }
+  /** The model in whose shapes these weights are written, which is a smaller one where structures were removed. */
+  const using = async <T>(
+    dir: string,
+    files: readonly BlockFile[],
+    work: (decoder: Decoder, weights: WeightsOf) => Promise<T>,
+  ): Promise<T> => {
+    const decoder = open(dir)
+    if (!files.some(({ kind }) => kind === 'structured')) return work(decoder, weightsOfFiles(decoder, files))
+    const model = await structured(dir)
+    const blocks = model.read(files)
+    const scratch = mkdtempSync(join(tmpdir(), 'coppice-smaller-'))
+    try {
+      const smaller = model.cutTo(scratch, blocks)
+      const result = await work(smaller, model.smallerWeights(blocks))
+      await smaller.close()
+      return result
+    } finally {
+      rmSync(scratch, { recursive: true, force: true })
+    }
+  }
 
   return {
     async describe({ dir }) {
@@ -63,7 +102,7 @@ export function createHandlers(threads: number): Handlers {
       return prune(
         decoder,
         await (solvers ??= Solvers.create(threads)),
-        weightsOf(decoder, args.weights),
+        await weightsOf(decoder, args.weights),
         args,
         context,
       )
@@ -75,18 +114,36 @@ export function createHandlers(threads: number): Handlers {
 
     async evaluate({ dir, windows, weights }, { signal, emit }) {
       const decoder = open(dir)
-      return perplexity(decoder, windows, weightsOf(decoder, weights), {
+      return perplexity(decoder, windows, await weightsOf(decoder, weights), {
         signal,
         onProgress: (done, total) => emit({ type: 'progress', done, total }),
       })
     },
 
-    async validate({ dir, pruner, target, block, path }) {
-      const decoder = open(dir)
-      const form = decoder.forms[block]
+    async contribute(args, context) {
+      return contribute(await structured(args.dir), args, context)
+    },
+
+    async structuredForms({ dir, from, to }) {
+      const model = await structured(dir)
+      model.assertCuttable(from, Math.min(to, model.forms.length))
+      const units = model.forms.map(({ structures }) => structures.reduce((sum, each) => sum + each.units, 0))
+      return { bytes: model.forms.map(structuredBytes), units }
+    },
+
+    async validate({ dir, method, block, path }) {
+      const bytes = readFileSync(path)
       try {
-        const contribution = decodeContribution(form, payloadOf(pruner), readFileSync(path))
-        validateContribution(form, payloadOf(pruner), pruner, target, decoder.baseWeights(block), contribution)
+        if (isStructuredMethod(method)) {
+          const { decoder, forms } = await structured(dir)
+          validateStructured(decoder.baseWeights(block), decodeStructured(forms[block], bytes))
+        } else {
+          const decoder = open(dir)
+          const form = decoder.forms[block]
+          const kind = payloadOf(method.pruner)
+          const contribution = decodeContribution(form, kind, bytes)
+          validateContribution(form, kind, method.pruner, method.target, decoder.baseWeights(block), contribution)
+        }
         return null
       } catch (error) {
         if (error instanceof InvalidContributionError) return `${error.reason}: ${error.message}`
@@ -94,28 +151,10 @@ export function createHandlers(threads: number): Handlers {
       }
     },
 
-    async merge({ dir, pruner, target, block, paths, out, previous }) {
-      const decoder = open(dir)
-      const form = decoder.forms[block]
-      const merged = mergeBlock(
-        form,
-        pruner,
-        target,
-        decoder.baseWeights(block),
-        readContributions(form, pruner, paths),
-      )
-      const bytes = encodeMergedBlock(form, merged)
-      writeFileSync(out, bytes)
-      const { moved, bits } = maskChange(
-        form,
-        previous === null ? null : decodeMergedBlock(form, readFileSync(previous)),
-        merged,
-      )
-      const zeros = merged.layers.reduce(
-        (sum, { mask }, role) => sum + countZeros(mask, form.layers[role].rows * form.layers[role].cols),
-        0,
-      )
-      return { root: blockRoot(bytes), moved, bits, zeros }
+    async merge({ method, ...args }) {
+      return isStructuredMethod(method)
+        ? mergeStructuredFiles(await structured(args.dir), method.target, args)
+        : mergeFiles(open(args.dir), method, args)
     },
 
     async fedavg({ dir, pruner, target, block, paths, merged, out }) {
@@ -134,14 +173,14 @@ export function createHandlers(threads: number): Handlers {
     },
 
     async write({ dir, weights, out, check }) {
-      const decoder = open(dir)
-      writeModel(decoder, weightsOf(decoder, weights), out)
-      return expectedRun(decoder, weightsOf(decoder, weights), out, check)
+      return using(dir, weights, (decoder, weightsOf) => {
+        writeModel(decoder, weightsOf, out)
+        return expectedRun(decoder, weightsOf, out, check)
+      })
     },
 
     async compare({ dir, weights, written }) {
-      const decoder = open(dir)
-      return compareWritten(decoder, weightsOf(decoder, weights), written)
+      return using(dir, weights, async (decoder, weightsOf) => compareWritten(decoder, weightsOf, written))
     },
 
     async structures({ dir }) {
@@ -173,7 +212,7 @@ export function createHandlers(threads: number): Handlers {
   }
 }
 
-function weightsOf(decoder: Decoder, files: readonly BlockFile[]): WeightsOf {
+function weightsOfFiles(decoder: Decoder, files: readonly BlockFile[]): WeightsOf {
   const byBlock = new Map(files.map((file) => [file.block, file]))
   return (block) => {
     const file = byBlock.get(block)
@@ -182,6 +221,42 @@ function weightsOf(decoder: Decoder, files: readonly BlockFile[]): WeightsOf {
     if (file.kind === 'stored') return loadBlock(file.path, form)
     return applyMerged(form, decoder.baseWeights(block), readMerged(form, file.path))
   }
+}
+
+type MergeArgs = Omit<Jobs['merge']['args'], 'method'>
+type MergeReport = Jobs['merge']['result']
+
+function mergeFiles(
+  decoder: Decoder,
+  { pruner, target }: SparseMethod,
+  { block, paths, out, previous }: MergeArgs,
+): MergeReport {
+  const form = decoder.forms[block]
+  const contributions = readContributions(form, pruner, paths)
+  const merged = mergeBlock(form, pruner, target, decoder.baseWeights(block), contributions)
+  const bytes = encodeMergedBlock(form, merged)
+  writeFileSync(out, bytes)
+  const before = previous === null ? null : decodeMergedBlock(form, readFileSync(previous))
+  const { moved, bits } = maskChange(form, before, merged)
+  const zeros = merged.layers.reduce(
+    (sum, { mask }, role) => sum + countZeros(mask, form.layers[role].rows * form.layers[role].cols),
+    0,
+  )
+  return { root: blockRoot(bytes), moved, bits, zeros }
+}
+
+function mergeStructuredFiles(
+  { forms }: StructuredModel,
+  target: StructuredTarget,
+  { block, paths, out, previous }: MergeArgs,
+): MergeReport {
+  const form = forms[block]
+  const contributions = paths.map((path) => decodeStructured(form, readFileSync(path)))
+  const merged = mergeStructured(form, target, block, contributions)
+  const bytes = encodeStructuredBlock(form, merged)
+  writeFileSync(out, bytes)
+  const before = previous === null ? null : decodeStructuredBlock(form, readFileSync(previous))
+  return { root: blockRoot(bytes), ...unitChange(form, before, merged) }
 }
 
 function readMerged(form: BlockForm, path: string): MergedBlock {

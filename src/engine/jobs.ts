@@ -1,5 +1,6 @@
 /** What the engine can be asked to do: arguments and results, plain data that crosses threads. */
-import type { BlockForm, PrunerName, SparsityTarget } from '../merge/form.ts'
+import type { BlockForm, Method, PrunerName, SparsityTarget } from '../merge/form.ts'
+import type { StructuredTarget } from '../merge/structured-form.ts'
 import type { LayerInfo } from '../model/decoder.ts'
 import type { PlainRace } from '../model/plain.ts'
 import type { TextSource } from '../model/text.ts'
@@ -21,10 +22,10 @@ export interface ModelDescription {
   maxWindow: number | undefined
 }
 
-/** Weights of blocks that differ from the base: files of encoded MergedBlocks or of stored float32 blocks. */
+/** Weights of blocks that differ from the base: files of encoded MergedBlocks or StructuredBlocks, or of stored float32 blocks. */
 export interface BlockFile {
   block: number
-  kind: 'merged' | 'stored'
+  kind: 'merged' | 'structured' | 'stored'
   path: string
 }
 
@@ -59,6 +60,19 @@ export interface PruneArgs {
   as: 'contribution' | 'stored'
   /** null: nothing outlasts an interruption. */
   resume: { modelHash: Uint8Array; other: OtherPrune } | null
+}
+
+export interface ContributeArgs {
+  dir: string
+  target: StructuredTarget
+  /** Ascending. */
+  blocks: number[]
+  windows: TokenWindows
+  /** Of the last certificate, structured; empty: there is none. */
+  weights: BlockFile[]
+  /** Contributions, and what of them can be used again. */
+  out: string
+  modelHash: Uint8Array
 }
 
 export interface ShrinkArgs {
@@ -134,6 +148,13 @@ export interface Jobs {
    * `resume`, `out` is a checkpoint: what it holds of this very prune is reported first and not pruned again.
    */
   prune: { args: PruneArgs; result: PruneSeconds }
+  /** What a site offers where structures are removed; each block's file is reported. */
+  contribute: { args: ContributeArgs; result: null }
+  /** By block, how long such a contribution can be, and how many units there are. Refuses models that cannot be cut. */
+  structuredForms: {
+    args: { dir: string; from: number; to: number }
+    result: { bytes: number[]; units: number[] }
+  }
   /** How many blocks a checkpoint holds of this very prune, and their seconds; null: it holds nothing. */
   unfinished: { args: PruneArgs; result: { blocks: number; seconds: PruneSeconds } | null }
   evaluate: {
@@ -142,19 +163,19 @@ export interface Jobs {
   }
   /** null if the contribution is good, else a reason. */
   validate: {
-    args: { dir: string; pruner: PrunerName; target: SparsityTarget; block: number; path: string }
+    args: { dir: string; method: Method; block: number; path: string }
     result: string | null
   }
   merge: {
     args: {
       dir: string
-      pruner: PrunerName
-      target: SparsityTarget
+      method: Method
       block: number
       paths: string[]
       out: string
       previous: string | null
     }
+    /** Mask bits; where structures are removed, units. */
     result: { root: Uint8Array; moved: number; bits: number; zeros: number }
   }
   /** Plain averages over all contributors under the merged mask: the FedAvg baseline. */

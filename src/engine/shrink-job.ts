@@ -2,13 +2,11 @@
 import { statSync } from 'node:fs'
 import { Decoder } from '../model/decoder.ts'
 import { followBlocks } from '../structure/find.ts'
+import { BATCH_TOKENS } from '../structure/importances.ts'
 import { chooseRemoval } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
 import { expectedSliced, prefills, writeSliced } from '../structure/write.ts'
 import type { JobContext, Jobs } from './jobs.ts'
-
-/** Tokens that go back through a block together: as many as LLM-Pruner takes in all. */
-const BATCH_TOKENS = 640
 
 export async function shrink(
   decoder: Decoder,

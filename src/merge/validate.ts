@@ -19,7 +19,6 @@ import {
 } from './form.ts'
 import { float16Of } from './fp16.ts'
 import { countZerosIn } from './mask.ts'
-import type { SparseLayer } from './sparse-layer.ts'
 
 export { InvalidContributionError } from './errors.ts'
 
@@ -53,7 +52,7 @@ export function validateContribution(
   if (fault !== null) throw new InvalidContributionError('FORM', fault.what, fault.layer)
   for (const [role, layer] of (contribution.layers ?? []).entries()) {
     assertZeros(form.layers[role], role, target, layer.mask)
-    assertBounds(role, base[role], layer)
+    assertBounds(role, base[role], float16Of(layer.survivors))
   }
 }
 
@@ -83,10 +82,13 @@ function wrongZeros(role: number, message: string): InvalidContributionError {
   return new InvalidContributionError('ZEROS', message, role)
 }
 
-/** Sums of squares in float64, from left to right: the same verdict on every machine. */
-function assertBounds(role: number, base: LayerWeights, { survivors }: SparseLayer): void {
+/**
+ * Sums of squares in float64, from left to right: the same verdict on every machine.
+ * @throws InvalidContributionError NORM or PEAK
+ */
+export function assertBounds(role: number, base: LayerWeights, values: Float32Array | Float16Array): void {
   const [baseSquares, basePeak] = extent(base)
-  const [squares, peak] = extent(float16Of(survivors))
+  const [squares, peak] = extent(values)
   if (peak > MAX_PEAK_RATIO * basePeak) {
     const message = `the largest weight is ${peak}, more than ${MAX_PEAK_RATIO} times the base's ${basePeak}`
     throw new InvalidContributionError('PEAK', message, role)

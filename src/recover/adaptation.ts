@@ -1,16 +1,11 @@
 /** Adapters on the layers of one decoder: beside them while they are trained, added to them afterwards. */
 import * as ort from 'onnxruntime-node'
+import { addAdapter, isPruned } from '../merge/adapter.ts'
 import type { BlockWeights, Decoder } from '../model/decoder.ts'
 import type { Beside, WeightGradients } from '../model/gradients.ts'
 import type { PartModel } from '../model/part.ts'
-import { type Adapters, addAdapter } from './adapters.ts'
+import type { Adapters } from './adapters.ts'
 import { adapterName, withAdapters } from './beside.ts'
-
-/**
- * Share of zeros from which on a layer counts as pruned, and its zeros are held: dense weights have next to none, a
- * pruned layer has as many as it was asked for.
- */
-const PRUNED_SHARE = 0.05
 
 export class Adaptation {
   private readonly decoder: Decoder
@@ -78,10 +73,4 @@ export class Adaptation {
       addAdapter(weight, adapters.of(block, role), { rank, scale, holdsZeros: held[block][role] })
     return weights
   }
-}
-
-function isPruned(weight: Float32Array): boolean {
-  let zeros = 0
-  for (const w of weight) zeros += Number(w === 0)
-  return zeros >= PRUNED_SHARE * weight.length
 }

@@ -3,15 +3,9 @@
  * 2021, arXiv 2106.09685), section 4.1. All numbers of all adapters stand in one array, as an optimiser wants them.
  */
 
+import type { Adapter } from '../merge/adapter.ts'
 import { drawer } from '../merge/draw.ts'
 import type { BlockForm } from '../merge/form.ts'
-
-export interface Adapter {
-  /** A, transposed: [cols, rank]. */
-  a: Float32Array<ArrayBuffer>
-  /** B, transposed: [rank, rows]. */
-  b: Float32Array<ArrayBuffer>
-}
 
 const DRAWS = 2 ** 32
 
@@ -63,40 +57,4 @@ export class Adapters {
     const middle = start + rank * cols
     return { a: values.subarray(start, middle), b: values.subarray(middle, middle + rank * rows) }
   }
-}
-
-/**
- * W + scale B A. Where zeros are held, what is zero stays zero.
- * @param weight - row-major [rows, cols]; changed
- */
-export function addAdapter(
-  weight: Float32Array,
-  { a, b }: Adapter,
-  { rank, scale, holdsZeros }: { rank: number; scale: number; holdsZeros: boolean },
-): void {
-  const cols = a.length / rank
-  const rows = b.length / rank
-  const down = transposed(a, cols, rank)
-  const sums = new Float64Array(cols)
-  for (let row = 0; row < rows; row++) {
-    sums.fill(0)
-    for (let k = 0; k < rank; k++) {
-      const factor = scale * b[k * rows + row]
-      const from = k * cols
-      for (let col = 0; col < cols; col++) sums[col] += factor * down[from + col]
-    }
-    const from = row * cols
-    for (let col = 0; col < cols; col++) {
-      const w = weight[from + col]
-      if (!(holdsZeros && w === 0)) weight[from + col] = w + sums[col]
-    }
-  }
-}
-
-/** [rows, cols] to [cols, rows]. */
-function transposed(matrix: Float32Array, rows: number, cols: number): Float32Array {
-  const out = new Float32Array(matrix.length)
-  for (let row = 0; row < rows; row++)
-    for (let col = 0; col < cols; col++) out[col * rows + row] = matrix[row * cols + col]
-  return out
 }

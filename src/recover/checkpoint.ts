@@ -93,3 +93,13 @@ function damaged(dir: string, name: string): OutputError {
     hint: `Remove ${dir} and start again from the first step.`,
   })
 }
+
+/** Empties a directory that holds another recovery, or a damaged one. */
+export function clearOtherTraining(dir: string, fingerprint: Fingerprint): void {
+  try {
+    readRecord(dir, fingerprint)
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error
+    rmSync(dir, { recursive: true, force: true })
+  }
+}

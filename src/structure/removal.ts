@@ -64,7 +64,7 @@ export async function chooseRemoval(
   return removals.sort((a, b) => a.block - b.block)
 }
 
-function assertFree(structures: readonly Structure[], block: number): void {
+export function assertFree(structures: readonly Structure[], block: number): void {
   for (const { kind, locked } of structures) {
     if (locked === undefined) continue
     throw new InputError({
@@ -89,7 +89,7 @@ function chooseUnits(
 }
 
 /** The layers among a structure's members; biases and constants are cut with them, and count for nothing. */
-function weigh(
+export function weigh(
   decoder: Decoder,
   block: number,
   { members }: Structure,

@@ -29,7 +29,8 @@ function site(context: TestContext, scratch: string, modelHash: Uint8Array | nul
   context.after(() => engine.close())
   const work = new EngineWork({
     ...{ engine, model: MODEL, description, windows: WINDOWS, scratch, modelHash, onDrain },
-    ...{ pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
+    method: { pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
+    structured: null,
   })
   return {
     work,

@@ -31,8 +31,7 @@ async function scene(context: TestContext, members: number): Promise<Scene> {
   const siteOf = (i: number) => ({ site: `site ${i}`, capacity: 1_000_000, work: new MatrixWork(BLOCKS, i) })
   const offer = {
     model: { name: 'matrices', hash: new Uint8Array(32).fill(3), parameters: 1536, blocks: BLOCKS },
-    pruner: 'wanda' as const,
-    target: TARGET,
+    method: { pruner: 'wanda' as const, target: TARGET },
     rounds: 1,
     untilChange: null,
     sample: 1_000_000,

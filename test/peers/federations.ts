@@ -46,8 +46,7 @@ export interface Running extends Omit<Outcome, 'results'> {
 function offerOf(members: number, fields: Partial<Offer> = {}) {
   return {
     model: { name: 'matrices', hash: new Uint8Array(32).fill(3), parameters: 4608, blocks: BLOCKS },
-    pruner: 'wanda' as const,
-    target: TARGET,
+    method: { pruner: 'wanda' as const, target: TARGET },
     rounds: 1,
     untilChange: null,
     sample: 1_000_000,

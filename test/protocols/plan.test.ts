@@ -15,6 +15,7 @@ import {
   MAX_MEMBERS,
   MAX_OFFER_BYTES,
   MAX_ROUNDS,
+  MAX_STEPS,
   type Offer,
   offerVersion,
   quorumOf,
@@ -34,7 +35,15 @@ import {
   planSignatureFault,
   signPlan,
 } from '../../protocols/plan.ts'
+import type { Method, SparsityTarget } from '../../src/merge/form.ts'
+import type { StructuredTarget } from '../../src/merge/structured-form.ts'
 import { anOffer, aPlan, flipped, person, SECRET } from './people.ts'
+
+const sparse = (target: SparsityTarget): Method => ({ pruner: 'sparsegpt', target })
+const structured = (changes: Partial<StructuredTarget>): Method => ({
+  pruner: 'llm-pruner',
+  target: { kind: 'structured', ppm: 250_000, from: 1, to: 6, steps: 20, ...changes },
+})
 
 describe('an offer', () => {
   test('comes back from its bytes, with the hash that its founder gave it', () => {
@@ -48,8 +57,10 @@ describe('an offer', () => {
       { rounds: 3 },
       { untilChange: 1000 },
       { sample: 500_001 },
-      { pruner: 'wanda' },
-      { target: { kind: 'pattern', n: 2, m: 4 } },
+      { method: { pruner: 'wanda', target: { kind: 'unstructured', ppm: 600_000 } } },
+      { method: sparse({ kind: 'pattern', n: 2, m: 4 }) },
+      { method: structured({}) },
+      { method: structured({ steps: 21 }) },
       { members: 5 },
       { roundTimeoutMs: 0 },
     ]
@@ -66,13 +77,29 @@ describe('an offer', () => {
     { id: 'no round', bad: { rounds: 0 } },
     {
       id: 'sparsity of 1',
-      good: { target: { kind: 'unstructured', ppm: 999_999 } },
-      bad: { target: { kind: 'unstructured', ppm: 1_000_000 } },
+      good: { method: sparse({ kind: 'unstructured', ppm: 999_999 }) },
+      bad: { method: sparse({ kind: 'unstructured', ppm: 1_000_000 }) },
     },
     {
       id: 'a pattern that removes all',
-      good: { target: { kind: 'pattern', n: 3, m: 4 } },
-      bad: { target: { kind: 'pattern', n: 4, m: 4 } },
+      good: { method: sparse({ kind: 'pattern', n: 3, m: 4 }) },
+      bad: { method: sparse({ kind: 'pattern', n: 4, m: 4 }) },
+    },
+    {
+      id: 'a ratio of 1',
+      good: { method: structured({ ppm: 999_999 }) },
+      bad: { method: structured({ ppm: 1_000_000 }) },
+    },
+    {
+      id: 'more blocks than there are',
+      good: { method: structured({ to: 6 }) },
+      bad: { method: structured({ to: 7 }) },
+    },
+    { id: 'no blocks', good: { method: structured({ from: 5 }) }, bad: { method: structured({ from: 6 }) } },
+    {
+      id: 'training without end',
+      good: { method: structured({ steps: MAX_STEPS }) },
+      bad: { method: structured({ steps: MAX_STEPS + 1 }) },
     },
     { id: 'no sample', good: { sample: 1 }, bad: { sample: 0 } },
     { id: 'a window of one token', good: { window: 2 }, bad: { window: 1 } },

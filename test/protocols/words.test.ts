@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { planInWords } from '../../protocols/words.ts'
 import { anOffer } from './people.ts'
 
+const target = { kind: 'unstructured', ppm: 600_000 } as const
+
 const words = (changes: Parameters<typeof anOffer>[0] = {}, capacity?: number) => {
   const { what, leaves } = planInWords(anOffer(changes).offer, capacity)
   return { what: what.join('\n'), leaves: leaves.join('\n') }
@@ -29,16 +31,22 @@ test('where every site prunes everything it says that a further round only waits
 
 test('it names the capacity of this site, a pattern, and when to stop', () => {
   assert.match(words({}, 1_000_000).what, /prunes all 6 blocks a round/)
-  assert.match(words({ target: { kind: 'pattern', n: 2, m: 4 } }).what, /2 of every 4 consecutive weights of a row/)
+  assert.match(
+    words({ method: { pruner: 'wanda', target: { kind: 'pattern', n: 2, m: 4 } } }).what,
+    /2 of every 4 consecutive weights of a row/,
+  )
   assert.match(words({ rounds: 20, untilChange: 12_500 }).what, /at most 20 rounds.\n.*less than 1.25 % of the masks/)
 })
 
 test('what leaves the site depends on the payload, and the text never does', () => {
   assert.match(words().leaves, /their values after they were adjusted/)
-  assert.doesNotMatch(words({ pruner: 'wanda' }).leaves, /adjusted/)
-  assert.match(words({ pruner: 'wanda' }).leaves, /everybody can work out which weights this site keeps/)
-  assert.match(words({ pruner: 'magnitude' }).leaves, /only break ties/)
+  assert.doesNotMatch(words({ method: { pruner: 'wanda', target } }).leaves, /adjusted/)
+  assert.match(
+    words({ method: { pruner: 'wanda', target } }).leaves,
+    /everybody can work out which weights this site keeps/,
+  )
+  assert.match(words({ method: { pruner: 'magnitude', target } }).leaves, /only break ties/)
   for (const pruner of ['sparsegpt', 'wanda', 'magnitude'] as const) {
-    assert.match(words({ pruner }).leaves, /Your text, its tokens and its activations never leave/)
+    assert.match(words({ method: { pruner, target } }).leaves, /Your text, its tokens and its activations never leave/)
   }
 })

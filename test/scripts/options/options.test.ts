@@ -9,7 +9,7 @@ import {
   networkOptions,
   type RawNetwork,
 } from '../../../scripts/options/network.ts'
-import { addPlanOptions, planOptions, type RawPlan } from '../../../scripts/options/plan.ts'
+import { addPlanOptions, methodFor, planOptions, type RawPlan } from '../../../scripts/options/plan.ts'
 import { addTextOptions, type RawSite, windowFor } from '../../../scripts/options/site.ts'
 import { EMBEDDED_MODEL } from '../../../scripts/paths.ts'
 import { pruneOptions } from '../../../scripts/prune/index.ts'
@@ -24,8 +24,7 @@ describe('PLAN', () => {
 
   it('has the defaults of the contract', () => {
     assert.deepEqual(plan(), {
-      pruner: 'sparsegpt',
-      target: { kind: 'unstructured', ppm: 500_000 },
+      method: { pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
       rounds: 1,
       sample: 1_000_000,
       untilChange: null,
@@ -41,13 +40,37 @@ describe('PLAN', () => {
   it('reads every option', () => {
     const argv = '--pruner wanda --pattern 2:4 --rounds 7 --sample 0.5 --until-change 0.001 --round-timeout 1.5'
     assert.deepEqual(plan(...argv.split(' ')), {
-      pruner: 'wanda',
-      target: { kind: 'pattern', n: 2, m: 4 },
+      method: { pruner: 'wanda', target: { kind: 'pattern', n: 2, m: 4 } },
       rounds: 7,
       sample: 500_000,
       untilChange: 1000,
       roundTimeoutMs: 1500,
     })
+  })
+})
+
+describe('PLAN with structures', () => {
+  const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, '--pruner', 'llm-pruner', ...argv))
+
+  it('takes a ratio, blocks and steps of training, and the model says where the blocks end', () => {
+    const { method } = plan('--ratio', '0.25')
+    const target = { kind: 'structured', ppm: 250_000, from: 0, to: 6, steps: 20 }
+    assert.deepEqual(methodFor(method, 6), { pruner: 'llm-pruner', target })
+    const chosen = plan('--ratio', '0.25', '--blocks', '1:5', '--recover', '0').method
+    assert.deepEqual(methodFor(chosen, 6), { pruner: 'llm-pruner', target: { ...target, from: 1, to: 5, steps: 0 } })
+    assert.throws(() => methodFor(chosen, 4), refuses('BLOCKS_RANGE'))
+  })
+
+  it('refuses what is of other pruners, and others what is of it', () => {
+    assert.throws(() => plan(), refuses('USAGE_MISSING'))
+    assert.throws(() => plan('--ratio', '0.25', '--sparsity', '0.5'), refuses('USAGE_CONFLICT'))
+    assert.throws(() => plan('--ratio', '0.25', '--until-change', '0.1'), refuses('USAGE_CONFLICT'))
+    for (const [flag, value] of [
+      ['--ratio', '0.25'],
+      ['--blocks', '1:2'],
+      ['--recover', '3'],
+    ])
+      assert.throws(() => planOptions(read<RawPlan>(addPlanOptions, flag, value)), refuses('USAGE_CONFLICT'))
   })
 })
 

@@ -11,8 +11,22 @@ const rounds = [
 describe('the table of a simulation', () => {
   it('sets dense, each site alone, rounds with the bytes so far, and FedAvg side by side', () => {
     const rows = [
-      { text: 'early', dense: 18.77, isolated: [24.86, 28.76], rounds: [25.44, 24.51], fedavg: 24.66 },
-      { text: 'novel', dense: 37.73, isolated: [61.8, 50.74], rounds: [57.85, 54.84], fedavg: 56.22 },
+      {
+        text: 'early',
+        dense: 18.77,
+        isolated: [24.86, 28.76],
+
+        rounds: [25.44, 24.51],
+        fedavg: 24.66,
+      },
+      {
+        text: 'novel',
+        dense: 37.73,
+        isolated: [61.8, 50.74],
+
+        rounds: [57.85, 54.84],
+        fedavg: 56.22,
+      },
     ]
     assert.equal(
       perplexityTable(rows, sites(2), rounds),

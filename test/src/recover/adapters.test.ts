@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Adapters, addAdapter } from '../../../src/recover/adapters.ts'
+import { addAdapter } from '../../../src/merge/adapter.ts'
+import { Adapters } from '../../../src/recover/adapters.ts'
 import { Random } from '../prune/random.ts'
 
 const forms = [

@@ -1,0 +1,44 @@
+/** From structures as they were found to forms that the merge knows, and back to what is removed. */
+import { removedUnits, type StructuredBlock } from '../merge/structured-block.ts'
+import type { StructuredForm } from '../merge/structured-form.ts'
+import type { Decoder } from '../model/decoder.ts'
+import { placesPerUnit } from './choose.ts'
+import type { FollowedBlock } from './find.ts'
+import type { Removal } from './removal.ts'
+import type { Structure } from './structures.ts'
+
+/** By block. */
+export function structuredForms(decoder: Decoder, followed: readonly FollowedBlock[]): StructuredForm[] {
+  return followed.map(({ structures }, block) => ({
+    layers: decoder.forms[block].layers,
+    structures: free(structures).map((structure) => ({
+      kind: structure.kind,
+      units: structure.units,
+      places: placesPerUnit(decoder, block, structure),
+      members: structure.members.flatMap(({ tensor, axis, places }) => {
+        const role = decoder.cut.blocks[block].layers.findIndex(({ weight }) => weight.name === tensor)
+        if (role === -1) return []
+        const isOutIn = decoder.cut.blocks[block].layers[role].stored === 'out-in'
+        return [{ role, along: isOutIn === (axis === 0) ? ('rows' as const) : ('cols' as const), places }]
+      }),
+    })),
+  }))
+}
+
+/** Of what can be removed. */
+export function free(structures: readonly Structure[]): Structure[] {
+  return structures.filter(({ locked }) => locked === undefined)
+}
+
+/** What merged blocks remove, in the terms of a slice: by block, all of them. */
+export function removals(
+  followed: readonly FollowedBlock[],
+  forms: readonly StructuredForm[],
+  merged: ReadonlyMap<number, StructuredBlock>,
+): Removal[] {
+  return followed.map(({ structures }, block) => {
+    const own = merged.get(block)
+    const units = own === undefined ? [] : removedUnits(forms[block], own)
+    return { block, removed: free(structures).map((structure, s) => ({ structure, units: units[s] ?? [] })) }
+  })
+}
