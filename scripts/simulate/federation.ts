@@ -11,7 +11,7 @@ import { NONCE_BYTES } from '../../protocols/offer.ts'
 import { decodePlan, type Plan } from '../../protocols/plan.ts'
 import { ppmToFraction } from '../../src/decimal.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
-import type { Method } from '../../src/merge/form.ts'
+import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import type { PeerReport, RoundReport } from '../report/federation.ts'
 import type { Work } from '../work/engine.ts'
 import { stopwatch } from '../work/usage.ts'
@@ -213,7 +213,7 @@ export class SimulatedFederation implements AsyncDisposable {
   private receive(site: RunningSite, event: SiteEvent): void {
     const { index, name } = site.job
     if (event.type === 'prune') {
-      this.events?.onProgress(`Round ${event.round}: ${name} prunes`, event.done, event.total)
+      this.events?.onProgress(`Round ${event.round}: ${name} ${this.doing(event.round)}`, event.done, event.total)
     } else if (event.type === 'round') {
       site.rounds.push(event.round)
       this.followTold()
@@ -222,6 +222,12 @@ export class SimulatedFederation implements AsyncDisposable {
     } else if (event.type === 'written') {
       this.difference = event.difference
     }
+  }
+
+  /** In this round every site ... */
+  private doing(round: number): string {
+    if (!isStructuredMethod(this.init.method)) return 'prunes'
+    return round === 1 ? 'measures' : 'trains'
   }
 
   /** A round is followed once every site has told of it, or of a later one: its bytes are then what they stay. */
