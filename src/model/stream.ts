@@ -112,6 +112,21 @@ export class Stream {
     collectGarbage()
   }
 
+  /** Leaves a block out: the stream stays as it is, and what later blocks read of this one is computed. */
+  skip(block: number): Promise<void> {
+    return this.decoder.exclusive(async () => {
+      const part = this.decoder.cut.blocks[block]
+      const tensors = part.passes.length > 0 ? this.decoder.blockTensors(block) : undefined
+      for (const [at, { values }] of this.batches.entries()) {
+        if (tensors === undefined) break
+        const made = await this.decoder.runPart(part, this.valuesOf(at), tensors)
+        for (const name of part.passes) values.set(name, made.get(name) as ort.Tensor)
+      }
+      this.enters = part.leaves
+      for (const name of part.passes) this.passed.add(name)
+    })
+  }
+
   /** All that cannot be computed from the windows without the blocks passed so far. */
   get state(): StreamState {
     const passed = this.batches.map(({ values }) => [...values].filter(([name]) => this.passed.has(name)))

@@ -46,22 +46,33 @@ export async function chooseRemoval(
   const [from, to] = job.blocks
   const removals: Removal[] = []
   for (let block = from; block < to; block++) assertFree(structures[block], block)
-  const choose = (block: number, gradients?: WeightGradients) => {
+  await visitBlocks(decoder, job, (block, gradients) => {
     const removed = structures[block].map((structure) => chooseUnits(decoder, block, structure, job, gradients))
     removals.push({ block, removed })
-  }
-  if (job.importance === 'l2') for (let block = from; block < to; block++) choose(block)
-  else {
-    const { windows, signal } = job
-    const squared = job.importance === 'taylor2'
-    await new LossGradients(decoder).run({
-      ...{ windows, signal, squared, of: 'layers', perBatch: squared ? 1 : job.perBatch },
-      onPart(part, gradients) {
-        if (typeof part === 'number' && part >= from && part < to) choose(part, gradients)
-      },
-    })
-  }
+  })
   return removals.sort((a, b) => a.block - b.block)
+}
+
+/**
+ * Visits every block of the range once, in any order, with the gradients that the importance needs.
+ * @throws {InputError} OPERATOR_NO_GRADIENT
+ */
+export async function visitBlocks(
+  decoder: Decoder,
+  { importance, blocks: [from, to], windows, perBatch, signal }: Omit<RemovalJob, 'reduction' | 'ratio'>,
+  visit: (block: number, gradients?: WeightGradients) => void,
+): Promise<void> {
+  if (importance === 'l2') {
+    for (let block = from; block < to; block++) visit(block)
+    return
+  }
+  const squared = importance === 'taylor2'
+  await new LossGradients(decoder).run({
+    ...{ windows, signal, squared, of: 'layers', perBatch: squared ? 1 : perBatch },
+    onPart(part, gradients) {
+      if (typeof part === 'number' && part >= from && part < to) visit(part, gradients)
+    },
+  })
 }
 
 function assertFree(structures: readonly Structure[], block: number): void {
