@@ -1,11 +1,12 @@
 /** What `coppice shrink` does: dense perplexity, choose, cut and write, check, perplexity again. */
 import { Engine } from '../../src/engine/engine.ts'
+import type { Granularity, RemovedFromBlock } from '../../src/engine/jobs.ts'
 import { UsageError } from '../../src/errors.ts'
 import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
-import { bytes, duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
+import { bytes, counted, duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
 import { describe } from '../work/engine.ts'
 import { evaluationTexts, perplexities } from '../work/perplexities.ts'
 import { calibration } from '../work/site.ts'
@@ -17,8 +18,8 @@ export interface ShrinkReport {
   parameters: { before: number; after: number }
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
-  /** By block of the range; with the queries that share their keys and values. */
-  removed: Array<{ block: number; kvHeads: number; channels: number }>
+  /** By block of the range; heads with the queries that share their keys and values. Of whole blocks, those that went. */
+  removed: RemovedFromBlock[]
   perplexity: Array<{ text: string; tokens: number; window: number; dense: number; pruned: number }>
   /** In plain ONNX Runtime, on windows of calibration length; null where both did not fit into memory. */
   speed: { prefillTokensPerSecond: { before: number; after: number } | null }
@@ -34,7 +35,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using output = await OutputDirectory.reserve(options.out)
   await using engine = new Engine()
   const work = { ...run, engine }
-  const { model, importance, reduction, ratio } = options
+  const { model, granularity, importance, reduction, ratio } = options
   const { parameters, blocks: count, maxWindow } = await describe(work, model)
   const blocks = blockRange(options.blocks, count)
   const window = windowFor(options.window, maxWindow)
@@ -44,7 +45,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await engine.rest()
   run.terminal.progress('Choosing what to remove')
   const check = windows.ids.slice(0, window)
-  const job = { dir: model, importance, reduction, ratio, blocks, windows, out: output.staging, check }
+  const job = { dir: model, granularity, importance, reduction, ratio, blocks, windows, out: output.staging, check }
   const shrunk = await engine.shrink(job, { signal: run.signal })
   const pruned = await perplexities(work, { dir: output.staging, kind: 'smaller', texts })
   await output.commit()
@@ -66,7 +67,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     peakMemoryBytes: engine.peakMemoryBytes,
     out: options.out,
   }
-  run.terminal.say(summary(report, shrunk.difference))
+  run.terminal.say(summary(report, granularity, shrunk.difference))
   return report
 }
 
@@ -93,16 +94,30 @@ function tokensPerSecond(prefill: number[] | null, tokens: number): { before: nu
   return { before, after }
 }
 
-function summary(
-  { parameters, macs, removed, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
-  difference: number | null,
-): string {
-  const heads = removed.reduce((sum, { kvHeads }) => sum + kvHeads, 0)
-  const channels = removed.reduce((sum, { channels: own }) => sum + own, 0)
-  const { before, after } = parameters
-  const lines = [
+function removedInWords(removed: readonly RemovedFromBlock[]): string[] {
+  const some = removed.flatMap((own) => ('whole' in own ? [] : own))
+  const heads = some.reduce((sum, { kvHeads }) => sum + kvHeads, 0)
+  const channels = some.reduce((sum, { channels: own }) => sum + own, 0)
+  return [
     `${integer(heads)} heads (each with the queries that share its keys) and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
     ...(heads === 0 ? ['No head went: the ratio is less than one of them in every block.'] : []),
+  ]
+}
+
+function droppedInWords(removed: readonly RemovedFromBlock[]): string[] {
+  if (removed.length === 0) return ['No block went: the ratio is less than one of those in the range.']
+  const which = removed.map(({ block }) => block).join(', ')
+  return [`${counted(removed.length, 'block')} (${which}) ${removed.length === 1 ? 'is' : 'are'} gone.`]
+}
+
+function summary(
+  { parameters, macs, removed, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
+  granularity: Granularity,
+  difference: number | null,
+): string {
+  const { before, after } = parameters
+  const lines = [
+    ...(granularity === 'layer' ? droppedInWords(removed) : removedInWords(removed)),
     `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
     `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone${speedInWords(speed)}.`,
     `Written to ${out}; ${sameLogits(difference)}.`,

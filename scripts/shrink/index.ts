@@ -2,6 +2,8 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { ppmToFraction } from '../../src/decimal.ts'
+import type { Granularity } from '../../src/engine/jobs.ts'
+import { UsageError } from '../../src/errors.ts'
 import type { Importance, Reduction } from '../../src/structure/importance.ts'
 import {
   addEvaluationOptions,
@@ -28,13 +30,15 @@ import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 import { shrink } from './handler.ts'
 
+const GRANULARITIES = ['block', 'layer'] as const satisfies Granularity[]
 const IMPORTANCES = ['taylor1', 'taylor2', 'vector', 'l2'] as const satisfies Importance[]
 const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 const RATIO: ShareRange = { min: 1, max: 999_999, words: 'above 0 and below 1' }
 const CAPACITY_HELP = 'as for peer and join; no effect here'
 
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
-  /** Of the places of each structure. */
+  granularity: Granularity
+  /** Of the places of each structure, or of the blocks of the range. */
   ratio: number
   /** First block, and the one behind the last; undefined: all blocks. */
   blocks: [from: number, to: number] | undefined
@@ -46,6 +50,7 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
 }
 
 interface RawShrink extends RawSite, RawEvaluation, RawOutput {
+  granularity?: Granularity
   /** In ppm. */
   ratio?: number
   blocks?: [from: number, to: number]
@@ -56,16 +61,23 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
 export function defineShrink(program: Command, start: Start): void {
   const command = program
     .command('shrink')
-    .summary('remove whole heads and channels: a smaller, faster model')
+    .summary('remove heads and channels, or whole blocks: a smaller, faster model')
     .description(
-      'Removes from each block the attention heads and channels that matter least to its loss on a text (LLM-Pruner), and writes a smaller model.',
+      'Removes from each block the attention heads and channels that matter least to its loss on a text (LLM-Pruner), or whole blocks, and writes a smaller model.',
     )
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))), CAPACITY_HELP)
   command
     .addOption(
-      new Option('--ratio <r>', 'share of the heads and channels of each block that goes (required)').argParser(
-        share('--ratio', RATIO),
-      ),
+      new Option(
+        '--ratio <r>',
+        'share that goes: of the heads and channels of each block, or of the blocks (required)',
+      ).argParser(share('--ratio', RATIO)),
+    )
+    .addOption(
+      new Option(
+        '--granularity <name>',
+        'block: heads and channels of blocks; layer: whole blocks (default: block)',
+      ).argParser(oneOf('--granularity', GRANULARITIES)),
     )
     .addOption(
       new Option('--blocks <a:b>', 'blocks from A up to B, which stays whole (default: all)').argParser(
@@ -97,17 +109,25 @@ export function defineShrink(program: Command, start: Start): void {
 }
 
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
-  const { ratio, blocks, importance = IMPORTANCES[0], reduce = REDUCTIONS[0], out } = raw
+  const { ratio, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], out } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
+  if (granularity === 'layer' && raw.reduce !== undefined) {
+    throw new UsageError({
+      code: 'USAGE_CONFLICT',
+      what: '--reduce says how what is coupled counts together: whole blocks are not',
+      hint: 'Leave out --reduce, or --granularity layer.',
+    })
+  }
   return {
     ...modelOptions(raw),
     ...textOptions(raw, 'shrink', importance !== 'l2'),
     ...windowOptions(raw),
     ratio: ppmToFraction(ratio),
     blocks,
+    granularity,
     importance,
-    reduction: reduce,
+    reduction: raw.reduce ?? REDUCTIONS[0],
     evaluation: evaluationOptions(raw),
     out: resolve(out),
   }

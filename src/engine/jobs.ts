@@ -58,11 +58,15 @@ export interface PruneArgs {
   resume: { modelHash: Uint8Array; other: OtherPrune } | null
 }
 
+/** What goes: heads and channels of blocks, or whole blocks. */
+export type Granularity = 'block' | 'layer'
+
 export interface ShrinkArgs {
   dir: string
+  granularity: Granularity
   importance: Importance
   reduction: Reduction
-  /** Of the places of each structure, in (0, 1). */
+  /** Of the places of each structure, or of the blocks of the range, in (0, 1). */
   ratio: number
   /** First block, and the one behind the last. */
   blocks: [from: number, to: number]
@@ -72,12 +76,16 @@ export interface ShrinkArgs {
   check: Int32Array
 }
 
+/** What went of a block: some heads and channels, or all of it. */
+export type RemovedFromBlock = { block: number; kvHeads: number; channels: number } | { block: number; whole: true }
+
 export interface ShrunkModel {
   /** Trained numbers that are left. */
   parameters: number
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
-  removed: { block: number; kvHeads: number; channels: number }[]
+  /** Every block of the range; or, of whole blocks, those that went. */
+  removed: RemovedFromBlock[]
   /** Of graph and weights. */
   bytes: { before: number; after: number }
   /** What a plain run of the written model must give. */

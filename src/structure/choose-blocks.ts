@@ -17,12 +17,20 @@ export type BlocksJob = Omit<RemovalJob, 'importance' | 'reduction'> & { importa
  */
 export async function chooseBlocks(decoder: Decoder, job: BlocksJob): Promise<number[]> {
   const [from, to] = job.blocks
+  const weights = decoder.cut.blocks[from].layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
+  const count = unitsToRemove(to - from, weights, job.ratio)
+  if (count === 0) return []
+  return lowestUnits(await blockScores(decoder, job), count).map((block) => from + block)
+}
+
+/** By block of the range. */
+export async function blockScores(decoder: Decoder, job: Omit<BlocksJob, 'ratio'>): Promise<Float64Array> {
+  const [from, to] = job.blocks
   const scores = new Float64Array(to - from)
   await visitBlocks(decoder, job, (block, gradients) => {
     scores[block - from] = blockScore(decoder, block, job.importance, gradients)
   })
-  const weights = decoder.cut.blocks[from].layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
-  return lowestUnits(scores, unitsToRemove(to - from, weights, job.ratio)).map((block) => from + block)
+  return scores
 }
 
 /**

@@ -16,8 +16,8 @@ const PAST = /^past/
 
 /**
  * The graph of `decoder`'s file without these blocks, weights still by reference; `decoder` stays as it is. Inputs and
- * outputs of the past of the others are numbered anew, from 0. What a dropped block computes for later ones, such as a
- * mask from sizes, stays.
+ * outputs of the past of the others are numbered anew, from 0. What a dropped block computes for later ones without
+ * its weights, such as a size, stays.
  * @param dropped - ascending; not all blocks
  * @throws {InputError} DROP_UNKNOWN
  */
@@ -43,6 +43,9 @@ export function dropBlocks(decoder: Decoder, dropped: readonly number[]): OnnxMo
     outputs.map(({ name }) => name),
   )
   const read = new Set(node.flatMap(({ input }) => input))
+  for (const block of dropped)
+    if (cut.blocks[block].layers.some(({ weight }) => read.has(weight.name)))
+      throw refuse(decoder, `computes for later blocks something that needs the weights of block ${block}`)
   const readBefore = new Set(model.graph.node.flatMap(({ input }) => input))
   const nameOf = (value: string) => names.get(value) ?? value
   for (const each of node) Object.assign(each, { input: each.input.map(nameOf), output: each.output.map(nameOf) })
@@ -121,7 +124,7 @@ function renumbered(decoder: Decoder, kept: readonly number[], pasts: readonly s
 function refuse({ directory }: Pick<Decoder, 'directory'>, why: string): InputError {
   return new InputError({
     code: 'DROP_UNKNOWN',
-    what: `${directory.onnx} ${why}: no block of it can be dropped`,
-    hint: 'Export the model without branches, for example with a current Optimum (--task text-generation-with-past).',
+    what: `${directory.onnx} ${why}: what was chosen cannot be dropped`,
+    hint: 'Export the model with a current Optimum (--task text-generation-with-past), or leave that block out of --blocks.',
   })
 }

@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { Decoder } from '../../../src/model/decoder.ts'
 import { plainTensor, runPlain } from '../../../src/model/plain.ts'
 import { Stream } from '../../../src/model/stream.ts'
+import { like } from '../../../src/onnx/graph.ts'
 import type { OnnxModel } from '../../../src/onnx/read.ts'
 import { byteLength } from '../../../src/onnx/tensor.ts'
 import { type Replacement, serialiseOnnx, writeOnnx } from '../../../src/onnx/write.ts'
@@ -75,6 +76,19 @@ function identityBlock(decoder: Decoder, block: number): Replacement {
   return (tensor) => (zeroed.has(tensor) ? new Uint8Array(byteLength(tensor)) : undefined)
 }
 
+/** The model with sizes in block 1 read from the same places of block 0: the first so many of them. */
+function readingSizesOfFirst({ cut, index, model }: Decoder, count: number): OnnxModel {
+  const sizes = cut.blocks.map(({ nodes }) => nodes.filter((node) => index.nodes[node].opType === 'Shape'))
+  assert.ok(sizes[0].length > 3)
+  assert.equal(sizes[0].length, sizes[1].length)
+  const output = (node: number) => index.nodes[node].output[0]
+  const wires = new Map(sizes[1].slice(0, count).map((node, k) => [output(node), output(sizes[0][k])]))
+  const node = model.graph.node.map((each) =>
+    like(each, { input: each.input.map((value) => wires.get(value) ?? value) }),
+  )
+  return { ...model, graph: like(model.graph, { node }) }
+}
+
 async function check(decoder: Decoder, context: TestContext, dropped: readonly number[]): Promise<Decoder> {
   const ids = someIds(decoder.vocabulary)
   const half = HALF.test(decoder.directory.dir)
@@ -119,6 +133,22 @@ describe('a model without some blocks gives in a plain ONNX Runtime the logits o
       })
     }
   }
+
+  it('keeps the sizes that later blocks read of a dropped one, and refuses where they need its weights', async (context) => {
+    const base = Decoder.open(fixturePath('decoders/gpt2/optimum-past'), { threads: 1 })
+    const ids = someIds(base.vocabulary)
+    const decoder = await written(context, base, readingSizesOfFirst(base, 2))
+    assert.ok(decoder.cut.blocks[0].passes.length > 0)
+    const shallow = await written(context, decoder, dropBlocks(decoder, [0]))
+    assert.equal(shallow.blocks, 1)
+    assert.ok((await plainDifference(shallow, ids, await logits(decoder, ids, [0]))) < TOLERANCE)
+    assert.deepEqual(
+      shallow.model.graph.input.map(({ name }) => name).filter((name) => /^past/.test(name)),
+      ['past_key_values.0.key', 'past_key_values.0.value'],
+    )
+    const deep = await written(context, base, readingSizesOfFirst(base, Number.POSITIVE_INFINITY))
+    assert.throws(() => dropBlocks(deep, [0]), { code: 'DROP_UNKNOWN', message: /needs the weights of block 0/ })
+  })
 
   it('leaves the decoder as it was', () => {
     const decoder = Decoder.open(fixturePath('decoders/llama-gqa-tied/genai'), { threads: 1 })
