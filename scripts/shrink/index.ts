@@ -31,7 +31,7 @@ import { addHelp } from '../terminal/help.ts'
 import { shrink } from './handler.ts'
 
 const GRANULARITIES = ['block', 'layer'] as const satisfies Granularity[]
-const IMPORTANCES = ['taylor1', 'taylor2', 'vector', 'l2'] as const satisfies Importance[]
+const IMPORTANCES = ['taylor1', 'taylor2', 'vector', 'l2', 'flap'] as const satisfies (Importance | 'flap')[]
 const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 const RATIO: ShareRange = { min: 1, max: 999_999, words: 'above 0 and below 1' }
 const CAPACITY_HELP = 'as for peer and join; no effect here'
@@ -42,7 +42,7 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
   ratio: number
   /** First block, and the one behind the last; undefined: all blocks. */
   blocks: [from: number, to: number] | undefined
-  importance: Importance
+  importance: Importance | 'flap'
   reduction: Reduction
   evaluation: EvaluationOptions
   /** Absolute. */
@@ -54,7 +54,7 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
   /** In ppm. */
   ratio?: number
   blocks?: [from: number, to: number]
-  importance?: Importance
+  importance?: Importance | 'flap'
   reduce?: Reduction
 }
 
@@ -112,13 +112,14 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
   const { ratio, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], out } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
-  if (granularity === 'layer' && raw.reduce !== undefined) {
-    throw new UsageError({
-      code: 'USAGE_CONFLICT',
-      what: '--reduce says how what is coupled counts together: whole blocks are not',
-      hint: 'Leave out --reduce, or --granularity layer.',
-    })
+  if (raw.reduce !== undefined && (granularity === 'layer' || importance === 'flap')) {
+    throw conflict(
+      '--reduce says how what is coupled counts together, which neither whole blocks nor flap ask',
+      'Leave out --reduce.',
+    )
   }
+  if (granularity === 'layer' && importance === 'flap')
+    throw conflict('--importance flap scores heads and channels, not whole blocks', 'Take another --importance.')
   return {
     ...modelOptions(raw),
     ...textOptions(raw, 'shrink', importance !== 'l2'),
@@ -131,4 +132,8 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     evaluation: evaluationOptions(raw),
     out: resolve(out),
   }
+}
+
+function conflict(what: string, hint: string): UsageError {
+  return new UsageError({ code: 'USAGE_CONFLICT', what, hint })
 }

@@ -64,7 +64,8 @@ export type Granularity = 'block' | 'layer'
 export interface ShrinkArgs {
   dir: string
   granularity: Granularity
-  importance: Importance
+  /** `flap`: for heads and channels alone. */
+  importance: Importance | 'flap'
   reduction: Reduction
   /** Of the places of each structure, or of the blocks of the range, in (0, 1). */
   ratio: number

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { Decoder } from '../model/decoder.ts'
 import { chooseBlocks } from '../structure/choose-blocks.ts'
+import { compensate } from '../structure/compensate.ts'
 import { dropBlocks } from '../structure/drop-blocks.ts'
 import { followBlocks } from '../structure/find.ts'
 import { chooseRemoval } from '../structure/removal.ts'
@@ -26,6 +27,7 @@ async function dropLayers(
   { importance, ratio, blocks, windows, out, check }: Args,
   { signal }: JobContext,
 ): Promise<Result> {
+  if (importance === 'flap') throw new RangeError('FLAP has no score for whole blocks')
   const perBatch = windowsTogether(windows)
   const dropped = await chooseBlocks(decoder, { importance, ratio, blocks, windows, perBatch, signal })
   const shallow = dropBlocks(decoder, dropped)
@@ -55,6 +57,7 @@ async function shrinkBlocks(
     followed,
     followed.map((_, block) => byBlock.get(block)),
   )
+  for (const { shifts } of removals) if (shifts) compensate(sliced, shifts)
   writeSliced(decoder, sliced, removals, out)
   const run = await expectedSliced(decoder, sliced, removals, { dir: out, ids: check })
   const count = (block: number, kind: 'heads' | 'channels') =>

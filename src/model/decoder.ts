@@ -32,6 +32,7 @@ import { countParameters } from './parameters.ts'
 import { type PartModel, partModel, type ValueType, valueInfo } from './part.ts'
 import { refusing } from './refusing.ts'
 import { createSession, dataTypeOf, tensorOfBytes } from './session.ts'
+import { type Shifts, shiftedKey, shiftedModel, shiftName } from './shift.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13
@@ -212,24 +213,31 @@ export class Decoder {
   /**
    * Runs one part on one batch and returns the stream at its end and what it passes on.
    * @param into - a tensor of the stream's shape that is no longer needed, to be written over
+   * @param shifts - what some layers give besides
    */
   async runPart(
     part: Part,
     values: Values,
     weights?: ReadonlyMap<string, ort.Tensor>,
     into?: ort.Tensor,
+    shifts?: Shifts,
   ): Promise<Values> {
-    const { model, session } = await this.sessionOf(part, values)
+    const model = this.partModelOf(part, outputsOf(part), values)
+    const shifted = [...(shifts?.keys() ?? [])].map(model.inside)
+    const session = await this.session(shiftedKey(model, shifted), () => shiftedModel(model, shifted))
     const given = (value: string) => (value === part.leaves ? into : undefined)
     const fetches = Object.fromEntries([...model.outputs].map(([value, name]) => [name, given(value) ?? null]))
-    const fed = await session.run(this.feeds(model, values, weights), fetches)
+    const feeds = this.feeds(model, values, weights)
+    for (const [value, shift] of shifts ?? [])
+      feeds[shiftName(model.inside(value))] = new ort.Tensor(shift, [shift.length])
+    const fed = await session.run(feeds, fetches)
     // The binding fills what it is given, and hands out a copy of it.
     return new Map([...model.outputs].map(([value, name]) => [value, given(value) ?? fed[name]]))
   }
 
   /**
-   * Sums over some batches of what the distinct inputs of a block's layers are: by input, the squares [d] or the panels
-   * of the Gram matrix (see observe.ts).
+   * Sums over some batches of what the distinct inputs of a block's layers are: by input, the squares [d], the panels of
+   * the Gram matrix, or the moments (see observe.ts).
    * @param values - what the block reads on the first of these batches; on the others all but the stream is the same
    * @param batches - the stream before the block, [batches, ...dims]
    */
@@ -239,7 +247,7 @@ export class Decoder {
     batches: ort.Tensor,
     weights: ReadonlyMap<string, ort.Tensor>,
     observation: Observation,
-  ): Promise<Float32Array[][]> {
+  ): Promise<(Float32Array | Float64Array)[][]> {
     const part = this.cut.blocks[block]
     const layers = distinctInputs(part.layers)
     const model = this.partModelOf(
@@ -255,7 +263,9 @@ export class Decoder {
     const feeds = this.feeds(model, values, weights)
     delete feeds[stream]
     const sums = await session.run({ ...feeds, [BATCHES]: batches })
-    return inputs.map(({ width }, k) => sumNames(k, width, observation).map((name) => sums[name].data as Float32Array))
+    return inputs.map(({ width }, k) =>
+      sumNames(k, width, observation).map((name) => sums[name].data as Float32Array | Float64Array),
+    )
   }
 
   /** Log-probability of each target, [batch, window], from the stream before the head. targets: [batch, window, 1]. */
@@ -358,11 +368,6 @@ export class Decoder {
   dropOuterWeights(): void {
     this.outer.clear()
     collectGarbage()
-  }
-
-  private async sessionOf(part: Part, values: Values): Promise<{ model: PartModel; session: ort.InferenceSession }> {
-    const model = this.partModelOf(part, outputsOf(part), values)
-    return { model, session: await this.session(model.key, () => model.proto) }
   }
 
   /** The model that computes the wanted values of a part. */

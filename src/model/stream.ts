@@ -8,6 +8,7 @@ import { HiddenBatches } from './hidden-batches.ts'
 import { collectGarbage } from './memory.ts'
 import type { Observation } from './observe.ts'
 import { headSpans, nextTokens } from './predictions.ts'
+import type { Shifts } from './shift.ts'
 import { type InputStatistics, Totals } from './totals.ts'
 
 /** The graph's input of token ids. */
@@ -92,18 +93,23 @@ export class Stream {
     return this.windows.count * this.windows.length
   }
 
-  /** Sends the stream through a block: base weights, or these. */
-  pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
-    return this.decoder.exclusive(() => this.passAlone(block, weights, signal))
+  /** Sends the stream through a block: base weights, or these; and with what some layers are to give besides. */
+  pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal, shifts?: Shifts): Promise<void> {
+    return this.decoder.exclusive(() => this.passAlone(block, weights, signal, shifts))
   }
 
-  private async passAlone(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
+  private async passAlone(
+    block: number,
+    weights: BlockWeights | undefined,
+    signal: AbortSignal | undefined,
+    shifts: Shifts | undefined,
+  ): Promise<void> {
     const part = this.decoder.cut.blocks[block]
     const tensors = this.decoder.blockTensors(block, weights)
     await this.hidden.pass(async (at, old, into) => {
       signal?.throwIfAborted()
       const { values } = this.batches[at]
-      const made = await this.decoder.runPart(part, new Map(values).set(this.enters, old), tensors, into)
+      const made = await this.decoder.runPart(part, new Map(values).set(this.enters, old), tensors, into, shifts)
       made.delete(part.leaves)
       for (const [name, tensor] of made) values.set(name, tensor)
     })

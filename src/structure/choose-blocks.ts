@@ -6,9 +6,9 @@ import type { Decoder } from '../model/decoder.ts'
 import type { WeightGradients } from '../model/gradients.ts'
 import { lowestUnits, unitsToRemove } from './choose.ts'
 import { type Importance, placeScores, salience } from './importance.ts'
-import { type RemovalJob, visitBlocks } from './removal.ts'
+import { visitBlocks, type WeightJob } from './removal.ts'
 
-export type BlocksJob = Omit<RemovalJob, 'importance' | 'reduction'> & { importance: Importance }
+export type BlocksJob = Omit<WeightJob, 'reduction'>
 
 /**
  * The blocks of the range with the lowest scores, ascending. The ratio is their share of the range, of which whole

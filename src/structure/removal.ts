@@ -2,13 +2,16 @@
 import { InputError } from '../errors.ts'
 import type { Decoder } from '../model/decoder.ts'
 import { LossGradients, type WeightGradients } from '../model/gradients.ts'
+import type { Shifts } from '../model/shift.ts'
 import type { Windows } from '../model/stream.ts'
 import { lowestUnits, placesPerUnit, unitsToRemove } from './choose.ts'
+import { removalsByFluctuation } from './fluctuation.ts'
 import { type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
 import type { Structure } from './structures.ts'
 
 export interface RemovalJob {
-  importance: Importance
+  importance: Importance | 'flap'
+  /** Of coupled members; `flap` looks at what reads them alone. */
   reduction: Reduction
   /** Of the places of each structure, in (0, 1). */
   ratio: number
@@ -21,6 +24,9 @@ export interface RemovalJob {
   signal?: AbortSignal
 }
 
+/** By an importance of single weights. */
+export type WeightJob = RemovalJob & { importance: Importance }
+
 /** Of one structure of a block. */
 export interface RemovedUnits {
   structure: Structure
@@ -31,6 +37,8 @@ export interface RemovedUnits {
 export interface Removal {
   block: number
   removed: RemovedUnits[]
+  /** What stands in for it. */
+  shifts?: Shifts
 }
 
 /**
@@ -46,8 +54,12 @@ export async function chooseRemoval(
   const [from, to] = job.blocks
   const removals: Removal[] = []
   for (let block = from; block < to; block++) assertFree(structures[block], block)
-  await visitBlocks(decoder, job, (block, gradients) => {
-    const removed = structures[block].map((structure) => chooseUnits(decoder, block, structure, job, gradients))
+  const { importance } = job
+  if (importance === 'flap') return removalsByFluctuation(decoder, structures, job)
+  await visitBlocks(decoder, { ...job, importance }, (block, gradients) => {
+    const removed = structures[block].map((structure) =>
+      chooseUnits(decoder, block, structure, { ...job, importance }, gradients),
+    )
     removals.push({ block, removed })
   })
   return removals.sort((a, b) => a.block - b.block)
@@ -59,7 +71,7 @@ export async function chooseRemoval(
  */
 export async function visitBlocks(
   decoder: Decoder,
-  { importance, blocks: [from, to], windows, perBatch, signal }: Omit<RemovalJob, 'reduction' | 'ratio'>,
+  { importance, blocks: [from, to], windows, perBatch, signal }: Omit<WeightJob, 'reduction' | 'ratio'>,
   visit: (block: number, gradients?: WeightGradients) => void,
 ): Promise<void> {
   if (importance === 'l2') {
@@ -90,7 +102,7 @@ function chooseUnits(
   decoder: Decoder,
   block: number,
   structure: Structure,
-  { importance, reduction, ratio }: RemovalJob,
+  { importance, reduction, ratio }: WeightJob,
   gradients: WeightGradients | undefined,
 ): RemovedUnits {
   const weighed = weigh(decoder, block, structure, importance, gradients)

@@ -63,7 +63,7 @@ function shareLeft(removed: Removal['removed'], kind: 'heads' | 'channels'): num
   return own === undefined ? 1 : 1 - own.units.length / own.structure.units
 }
 
-/** What the engine computes on one window with zeros in place of what is removed. */
+/** What the engine computes on one window with zeros in place of what is removed, and with what stands in for it. */
 export async function expectedSliced(
   decoder: Decoder,
   sliced: OnnxModel,
@@ -73,10 +73,11 @@ export async function expectedSliced(
   const length = Math.min(ids.length, CHECK_TOKENS)
   const windows = { ids: ids.slice(0, length), count: 1, length }
   const stream = await Stream.start(decoder, windows)
-  const removedOf = new Map(removals.map(({ block, removed }) => [block, removed]))
+  const removalOf = new Map(removals.map((removal) => [removal.block, removal]))
   for (let block = 0; block < decoder.blocks; block++) {
-    const removed = removedOf.get(block)
-    await stream.pass(block, removed && zeroedWeights(decoder, block, removed))
+    const removal = removalOf.get(block)
+    const weights = removal && zeroedWeights(decoder, block, removal.removed)
+    await stream.pass(block, weights, undefined, removal?.shifts)
   }
   const expected = await stream.logits(0)
   return { ...plainWindow(decoder, sliced, windows.ids), model: writtenPath(decoder, dir), expected }

@@ -114,11 +114,16 @@ describe('coppice shrink', () => {
     assert.ok(Number.isInteger(each) && parameters.after > 4 * each)
   })
 
-  it('refuses to reduce what is not coupled', async () => {
-    const conflict = ['--granularity', 'layer', '--reduce', 'max']
-    const { exit, stderr } = await coppice('shrink', ...text, '--ratio', '0.5', ...conflict, '--out', 'out')
-    assert.equal(exit, 2, stderr)
-    assert.match(stderr, /--reduce .* whole blocks are not/)
+  it('refuses options that do not fit together', async () => {
+    for (const [options, what] of [
+      [['--granularity', 'layer', '--reduce', 'max'], /--reduce .* neither whole blocks nor flap/],
+      [['--importance', 'flap', '--reduce', 'sum'], /--reduce .* neither whole blocks nor flap/],
+      [['--granularity', 'layer', '--importance', 'flap'], /flap scores heads and channels, not whole blocks/],
+    ] as const) {
+      const { exit, stderr } = await coppice('shrink', ...text, '--ratio', '0.5', ...options, '--out', 'out')
+      assert.equal(exit, 2, stderr)
+      assert.match(stderr, what)
+    }
   })
 
   it('refuses a range that the model has not, and leaves nothing', async (context) => {
