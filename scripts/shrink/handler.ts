@@ -1,6 +1,6 @@
 /** What `coppice shrink` does: dense perplexity, choose, cut and write, check, perplexity again. */
 import { Engine } from '../../src/engine/engine.ts'
-import type { Granularity, RemovedFromBlock } from '../../src/engine/jobs.ts'
+import type { RemovedFromBlock } from '../../src/engine/jobs.ts'
 import { UsageError } from '../../src/errors.ts'
 import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
@@ -67,7 +67,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     peakMemoryBytes: engine.peakMemoryBytes,
     out: options.out,
   }
-  run.terminal.say(summary(report, granularity, shrunk.difference))
+  run.terminal.say(summary(report, options, shrunk.difference))
   return report
 }
 
@@ -94,13 +94,15 @@ function tokensPerSecond(prefill: number[] | null, tokens: number): { before: nu
   return { before, after }
 }
 
-function removedInWords(removed: readonly RemovedFromBlock[]): string[] {
+function removedInWords(removed: readonly RemovedFromBlock[], importance: ShrinkOptions['importance']): string[] {
   const some = removed.flatMap((own) => ('whole' in own ? [] : own))
   const heads = some.reduce((sum, { kvHeads }) => sum + kvHeads, 0)
   const channels = some.reduce((sum, { channels: own }) => sum + own, 0)
   return [
     `${integer(heads)} heads (each with the queries that share its keys) and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
-    ...(heads === 0 ? ['No head went: the ratio is less than one of them in every block.'] : []),
+    ...(heads === 0 && importance !== 'flap-adaptive'
+      ? ['No head went: the ratio is less than one of them in every block.']
+      : []),
   ]
 }
 
@@ -112,12 +114,12 @@ function droppedInWords(removed: readonly RemovedFromBlock[]): string[] {
 
 function summary(
   { parameters, macs, removed, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
-  granularity: Granularity,
+  { granularity, importance }: Pick<ShrinkOptions, 'granularity' | 'importance'>,
   difference: number | null,
 ): string {
   const { before, after } = parameters
   const lines = [
-    ...(granularity === 'layer' ? droppedInWords(removed) : removedInWords(removed)),
+    ...(granularity === 'layer' ? droppedInWords(removed) : removedInWords(removed, importance)),
     `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
     `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone${speedInWords(speed)}.`,
     `Written to ${out}; ${sameLogits(difference)}.`,

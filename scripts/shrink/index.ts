@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 import { ppmToFraction } from '../../src/decimal.ts'
 import type { Granularity } from '../../src/engine/jobs.ts'
 import { UsageError } from '../../src/errors.ts'
+import type { Fluctuation } from '../../src/structure/fluctuation.ts'
 import type { Importance, Reduction } from '../../src/structure/importance.ts'
 import {
   addEvaluationOptions,
@@ -31,7 +32,11 @@ import { addHelp } from '../terminal/help.ts'
 import { shrink } from './handler.ts'
 
 const GRANULARITIES = ['block', 'layer'] as const satisfies Granularity[]
-const IMPORTANCES = ['taylor1', 'taylor2', 'vector', 'l2', 'flap'] as const satisfies (Importance | 'flap')[]
+const FLUCTUATIONS = ['flap', 'flap-adaptive'] as const satisfies Fluctuation[]
+const IMPORTANCES = [
+  ...(['taylor1', 'taylor2', 'vector', 'l2'] as const satisfies Importance[]),
+  ...FLUCTUATIONS,
+] as const
 const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 const RATIO: ShareRange = { min: 1, max: 999_999, words: 'above 0 and below 1' }
 const CAPACITY_HELP = 'as for peer and join; no effect here'
@@ -42,7 +47,7 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
   ratio: number
   /** First block, and the one behind the last; undefined: all blocks. */
   blocks: [from: number, to: number] | undefined
-  importance: Importance | 'flap'
+  importance: Importance | Fluctuation
   reduction: Reduction
   evaluation: EvaluationOptions
   /** Absolute. */
@@ -54,7 +59,7 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
   /** In ppm. */
   ratio?: number
   blocks?: [from: number, to: number]
-  importance?: Importance | 'flap'
+  importance?: Importance | Fluctuation
   reduce?: Reduction
 }
 
@@ -112,14 +117,18 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
   const { ratio, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], out } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
-  if (raw.reduce !== undefined && (granularity === 'layer' || importance === 'flap')) {
+  const fluctuates = FLUCTUATIONS.some((name) => name === importance)
+  if (raw.reduce !== undefined && (granularity === 'layer' || fluctuates)) {
     throw conflict(
-      '--reduce says how what is coupled counts together, which neither whole blocks nor flap ask',
+      '--reduce says how what is coupled counts together, which neither whole blocks nor FLAP ask',
       'Leave out --reduce.',
     )
   }
-  if (granularity === 'layer' && importance === 'flap')
-    throw conflict('--importance flap scores heads and channels, not whole blocks', 'Take another --importance.')
+  if (granularity === 'layer' && fluctuates)
+    throw conflict(
+      `--importance ${importance} scores heads and channels, not whole blocks`,
+      'Take another --importance.',
+    )
   return {
     ...modelOptions(raw),
     ...textOptions(raw, 'shrink', importance !== 'l2'),

@@ -7,6 +7,7 @@ import type { ExpectedRun } from '../model/write.ts'
 import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
 import type { StructureDescription } from '../structure/describe.ts'
+import type { Fluctuation } from '../structure/fluctuation.ts'
 import type { Importance, Reduction } from '../structure/importance.ts'
 
 export interface ModelDescription {
@@ -64,8 +65,8 @@ export type Granularity = 'block' | 'layer'
 export interface ShrinkArgs {
   dir: string
   granularity: Granularity
-  /** `flap`: for heads and channels alone. */
-  importance: Importance | 'flap'
+  /** A fluctuation: of heads and channels alone. */
+  importance: Importance | Fluctuation
   reduction: Reduction
   /** Of the places of each structure, or of the blocks of the range, in (0, 1). */
   ratio: number

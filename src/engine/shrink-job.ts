@@ -27,7 +27,8 @@ async function dropLayers(
   { importance, ratio, blocks, windows, out, check }: Args,
   { signal }: JobContext,
 ): Promise<Result> {
-  if (importance === 'flap') throw new RangeError('FLAP has no score for whole blocks')
+  if (importance === 'flap' || importance === 'flap-adaptive')
+    throw new RangeError('FLAP has no score for whole blocks')
   const perBatch = windowsTogether(windows)
   const dropped = await chooseBlocks(decoder, { importance, ratio, blocks, windows, perBatch, signal })
   const shallow = dropBlocks(decoder, dropped)

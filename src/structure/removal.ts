@@ -5,13 +5,13 @@ import { LossGradients, type WeightGradients } from '../model/gradients.ts'
 import type { Shifts } from '../model/shift.ts'
 import type { Windows } from '../model/stream.ts'
 import { lowestUnits, placesPerUnit, unitsToRemove } from './choose.ts'
-import { removalsByFluctuation } from './fluctuation.ts'
+import { type Fluctuation, removalsByFluctuation } from './fluctuation.ts'
 import { type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
 import type { Structure } from './structures.ts'
 
 export interface RemovalJob {
-  importance: Importance | 'flap'
-  /** Of coupled members; `flap` looks at what reads them alone. */
+  importance: Importance | Fluctuation
+  /** Of coupled members; FLAP looks at what reads them alone. */
   reduction: Reduction
   /** Of the places of each structure, in (0, 1). */
   ratio: number
@@ -55,7 +55,8 @@ export async function chooseRemoval(
   const removals: Removal[] = []
   for (let block = from; block < to; block++) assertFree(structures[block], block)
   const { importance } = job
-  if (importance === 'flap') return removalsByFluctuation(decoder, structures, job)
+  if (importance === 'flap' || importance === 'flap-adaptive')
+    return removalsByFluctuation(decoder, structures, { ...job, importance })
   await visitBlocks(decoder, { ...job, importance }, (block, gradients) => {
     const removed = structures[block].map((structure) =>
       chooseUnits(decoder, block, structure, { ...job, importance }, gradients),

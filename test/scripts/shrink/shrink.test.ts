@@ -116,9 +116,12 @@ describe('coppice shrink', () => {
 
   it('refuses options that do not fit together', async () => {
     for (const [options, what] of [
-      [['--granularity', 'layer', '--reduce', 'max'], /--reduce .* neither whole blocks nor flap/],
-      [['--importance', 'flap', '--reduce', 'sum'], /--reduce .* neither whole blocks nor flap/],
-      [['--granularity', 'layer', '--importance', 'flap'], /flap scores heads and channels, not whole blocks/],
+      [['--granularity', 'layer', '--reduce', 'max'], /--reduce .* neither whole blocks nor FLAP/],
+      [['--importance', 'flap', '--reduce', 'sum'], /--reduce .* neither whole blocks nor FLAP/],
+      [
+        ['--granularity', 'layer', '--importance', 'flap-adaptive'],
+        /flap-adaptive scores heads and channels, not whole blocks/,
+      ],
     ] as const) {
       const { exit, stderr } = await coppice('shrink', ...text, '--ratio', '0.5', ...options, '--out', 'out')
       assert.equal(exit, 2, stderr)
