@@ -28,7 +28,8 @@ export function compensate(model: OnnxModel, shifts: Shifts): void {
       continue
     }
     const { reader, slot, tensor } = bias
-    const own = index.uses(tensor.name).length === 1 ? tensor.name : name // exporters store equal tensors once
+    const readers = graph.node.filter(({ input }) => input.includes(tensor.name))
+    const own = readers.length === 1 ? tensor.name : name // exporters store equal tensors once
     const sum = floats(tensor).map((value, row) => value + shift[row])
     initializers.set(own, vector(own, sum, tensor.dataType))
     reader.input[slot] = own

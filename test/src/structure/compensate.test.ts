@@ -52,8 +52,13 @@ async function difference(
     removals.map(({ removed }) => removed),
   )
   const before = model.graph.node.length
+  const readBefore = new Set(model.graph.node.flatMap(({ input }) => input))
   for (const { shifts } of removals) compensate(model, shifts)
   const added = model.graph.node.length - before
+  const read = new Set(model.graph.node.flatMap(({ input }) => input))
+  assert.ok(removals.every(({ shifts }) => [...shifts.keys()].every((product) => read.has(product))))
+  for (const name of model.initializers.keys())
+    assert.ok(read.has(name) || !readBefore.has(name), `${name} is left over`)
   const dir = await temporaryDirectory(context)
   writeOnnx(model, join(dir, 'model.onnx'), null)
   for (const name of ['config.json', 'tokenizer.json']) copyFileSync(join(decoder.directory.dir, name), join(dir, name))
