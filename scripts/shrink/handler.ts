@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Engine } from '../../src/engine/engine.ts'
+import type { RemovedFromBlock } from '../../src/engine/jobs.ts'
 import { holdsTraining } from '../../src/recover/checkpoint.ts'
 import { assertBlocks } from '../options/blocks.ts'
 import type { RecoveryOptions } from '../options/recovery.ts'
@@ -9,7 +10,7 @@ import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
-import { bytes, duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
+import { bytes, counted, duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
 import { describe, type Work } from '../work/engine.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../work/perplexities.ts'
 import { recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.ts'
@@ -22,8 +23,8 @@ export interface ShrinkReport {
   parameters: { before: number; after: number }
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
-  /** By block of the range; with the queries that share their keys and values. */
-  removed: Array<{ block: number; kvHeads: number; channels: number }>
+  /** By block of the range; heads with the queries that share their keys and values. Of whole blocks, those that went. */
+  removed: RemovedFromBlock[]
   perplexity: Array<{
     text: string
     tokens: number
@@ -50,7 +51,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
   await using engine = new Engine()
   const work = { ...run, engine }
-  const { model, importance, reduction, ratio } = options
+  const { model, granularity, importance, reduction, ratio } = options
   const { parameters, blocks: count, maxWindow } = await describe(work, model)
   const blocks = blockRange(options.blocks, count)
   const window = windowFor(options.window, maxWindow)
@@ -62,7 +63,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const check = windows.ids.slice(0, window)
   const smaller = options.recovery === null ? output.staging : join(output.scratch, SMALLER)
   await rm(smaller, { recursive: true, force: true })
-  const job = { dir: model, importance, reduction, ratio, blocks, windows, out: smaller, check }
+  const job = { dir: model, granularity, importance, reduction, ratio, blocks, windows, out: smaller, check }
   const shrunk = await engine.shrink(job, { signal: run.signal })
   const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
   const recovery = options.recovery && (await recovered(work, options, options.recovery, { output, smaller, texts }))
@@ -88,7 +89,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     out: options.out,
   }
   const words = recovery === null ? [] : recoveryInWords(recovery.trained)
-  run.terminal.say(summary(report, words, recovery?.difference ?? shrunk.difference))
+  run.terminal.say(summary(report, options, words, recovery?.difference ?? shrunk.difference))
   return report
 }
 
@@ -136,17 +137,33 @@ function tokensPerSecond(prefill: number[] | null, tokens: number): { before: nu
   return { before, after }
 }
 
+function removedInWords(removed: readonly RemovedFromBlock[], importance: ShrinkOptions['importance']): string[] {
+  const some = removed.flatMap((own) => ('whole' in own ? [] : own))
+  const heads = some.reduce((sum, { kvHeads }) => sum + kvHeads, 0)
+  const channels = some.reduce((sum, { channels: own }) => sum + own, 0)
+  return [
+    `${integer(heads)} heads (each with the queries that share its keys) and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
+    ...(heads === 0 && importance !== 'flap-adaptive'
+      ? ['No head went: the ratio is less than one of them in every block.']
+      : []),
+  ]
+}
+
+function droppedInWords(removed: readonly RemovedFromBlock[]): string[] {
+  if (removed.length === 0) return ['No block went: the ratio is less than one of those in the range.']
+  const which = removed.map(({ block }) => block).join(', ')
+  return [`${counted(removed.length, 'block')} (${which}) ${removed.length === 1 ? 'is' : 'are'} gone.`]
+}
+
 function summary(
   { parameters, macs, removed, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
+  { granularity, importance }: Pick<ShrinkOptions, 'granularity' | 'importance'>,
   recoveryWords: readonly string[],
   difference: number | null,
 ): string {
-  const heads = removed.reduce((sum, { kvHeads }) => sum + kvHeads, 0)
-  const channels = removed.reduce((sum, { channels: own }) => sum + own, 0)
   const { before, after } = parameters
   const lines = [
-    `${integer(heads)} heads (each with the queries that share its keys) and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
-    ...(heads === 0 ? ['No head went: the ratio is less than one of them in every block.'] : []),
+    ...(granularity === 'layer' ? droppedInWords(removed) : removedInWords(removed, importance)),
     `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
     `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone${speedInWords(speed)}.`,
     ...recoveryWords,

@@ -2,6 +2,8 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { ppmToFraction } from '../../src/decimal.ts'
+import type { Granularity } from '../../src/engine/jobs.ts'
+import type { Fluctuation } from '../../src/structure/fluctuation.ts'
 import type { Importance, Reduction } from '../../src/structure/importance.ts'
 import {
   addEvaluationOptions,
@@ -29,16 +31,22 @@ import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 import { shrink } from './handler.ts'
 
-const IMPORTANCES = ['taylor1', 'taylor2', 'vector', 'l2'] as const satisfies Importance[]
+const GRANULARITIES = ['block', 'layer'] as const satisfies Granularity[]
+const FLUCTUATIONS = ['flap', 'flap-adaptive'] as const satisfies Fluctuation[]
+const IMPORTANCES = [
+  ...(['taylor1', 'taylor2', 'vector', 'l2'] as const satisfies Importance[]),
+  ...FLUCTUATIONS,
+] as const
 const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 const CAPACITY_HELP = 'as for peer and join; no effect here'
 
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
-  /** Of the places of each structure. */
+  granularity: Granularity
+  /** Of the places of each structure, or of the blocks of the range. */
   ratio: number
   /** First block, and the one behind the last; undefined: all blocks. */
   blocks: [from: number, to: number] | undefined
-  importance: Importance
+  importance: Importance | Fluctuation
   reduction: Reduction
   /** null: what is smaller is not trained again. */
   recovery: RecoveryOptions | null
@@ -50,10 +58,11 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
 }
 
 interface RawShrink extends RawSite, RawEvaluation, RawOutput {
+  granularity?: Granularity
   /** In ppm. */
   ratio?: number
   blocks?: [from: number, to: number]
-  importance?: Importance
+  importance?: Importance | Fluctuation
   reduce?: Reduction
   recover?: number
   recoverText?: string[]
@@ -62,16 +71,23 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
 export function defineShrink(program: Command, start: Start): void {
   const command = program
     .command('shrink')
-    .summary('remove whole heads and channels: a smaller, faster model')
+    .summary('remove heads and channels, or whole blocks: a smaller, faster model')
     .description(
-      'Removes from each block the attention heads and channels that matter least to its loss on a text (LLM-Pruner), and writes a smaller model.',
+      'Removes from each block the attention heads and channels that matter least to its loss on a text (LLM-Pruner), or whole blocks, and writes a smaller model.',
     )
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))), CAPACITY_HELP)
   command
     .addOption(
-      new Option('--ratio <r>', 'share of the heads and channels of each block that goes (required)').argParser(
-        share('--ratio', RATIO),
-      ),
+      new Option(
+        '--ratio <r>',
+        'share that goes: of the heads and channels of each block, or of the blocks (required)',
+      ).argParser(share('--ratio', RATIO)),
+    )
+    .addOption(
+      new Option(
+        '--granularity <name>',
+        'block: heads and channels of blocks; layer: whole blocks (default: block)',
+      ).argParser(oneOf('--granularity', GRANULARITIES)),
     )
     .addOption(
       new Option('--blocks <a:b>', 'blocks from A up to B, which stays whole (default: all)').argParser(
@@ -112,9 +128,21 @@ export function defineShrink(program: Command, start: Start): void {
 }
 
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
-  const { ratio, blocks, importance = IMPORTANCES[0], reduce = REDUCTIONS[0], recover, out } = raw
+  const { ratio, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], recover, out } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
+  const fluctuates = FLUCTUATIONS.some((name) => name === importance)
+  if (raw.reduce !== undefined && (granularity === 'layer' || fluctuates)) {
+    refuseConflict(
+      '--reduce says how what is coupled counts together, which neither whole blocks nor FLAP ask',
+      'Leave out --reduce.',
+    )
+  }
+  if (granularity === 'layer' && fluctuates)
+    refuseConflict(
+      `--importance ${importance} scores heads and channels, not whole blocks`,
+      'Take another --importance.',
+    )
   if (raw.recoverText !== undefined && recover === undefined)
     refuseConflict('--recover-text is given without --recover', 'Give --recover the number of steps as well.')
   const site = textOptions(raw, 'shrink', importance !== 'l2')
@@ -127,8 +155,9 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     ...windowOptions(raw),
     ratio: ppmToFraction(ratio),
     blocks,
+    granularity,
     importance,
-    reduction: reduce,
+    reduction: raw.reduce ?? REDUCTIONS[0],
     evaluation: evaluationOptions(raw),
     out: resolve(out),
   }

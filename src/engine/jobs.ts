@@ -9,6 +9,7 @@ import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
 import type { Look, TrainSettings } from '../recover/train.ts'
 import type { StructureDescription } from '../structure/describe.ts'
+import type { Fluctuation } from '../structure/fluctuation.ts'
 import type { Importance, Reduction } from '../structure/importance.ts'
 
 export interface ModelDescription {
@@ -74,12 +75,16 @@ export interface ContributeArgs {
   out: string
   modelHash: Uint8Array
 }
+/** What goes: heads and channels of blocks, or whole blocks. */
+export type Granularity = 'block' | 'layer'
 
 export interface ShrinkArgs {
   dir: string
-  importance: Importance
+  granularity: Granularity
+  /** A fluctuation: of heads and channels alone. */
+  importance: Importance | Fluctuation
   reduction: Reduction
-  /** Of the places of each structure, in (0, 1). */
+  /** Of the places of each structure, or of the blocks of the range, in (0, 1). */
   ratio: number
   /** First block, and the one behind the last. */
   blocks: [from: number, to: number]
@@ -89,12 +94,16 @@ export interface ShrinkArgs {
   check: Int32Array
 }
 
+/** What went of a block: some heads and channels, or all of it. */
+export type RemovedFromBlock = { block: number; kvHeads: number; channels: number } | { block: number; whole: true }
+
 export interface ShrunkModel {
   /** Trained numbers that are left. */
   parameters: number
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
-  removed: { block: number; kvHeads: number; channels: number }[]
+  /** Every block of the range; or, of whole blocks, those that went. */
+  removed: RemovedFromBlock[]
   /** Of graph and weights. */
   bytes: { before: number; after: number }
   /** What a plain run of the written model must give. */

@@ -1,19 +1,51 @@
 /** How a model is shrunk: what goes is chosen, cut out and written. */
 import { statSync } from 'node:fs'
 import { Decoder } from '../model/decoder.ts'
+import { chooseBlocks } from '../structure/choose-blocks.ts'
+import { compensate } from '../structure/compensate.ts'
+import { dropBlocks } from '../structure/drop-blocks.ts'
 import { followBlocks } from '../structure/find.ts'
 import { BATCH_TOKENS } from '../structure/importances.ts'
 import { chooseRemoval } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
 import { expectedSliced, prefills, writeSliced } from '../structure/write.ts'
+import { expectedShallow, writeShallow } from '../structure/write-shallow.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
-export async function shrink(
+type Args = Jobs['shrink']['args']
+type Result = Jobs['shrink']['result']
+
+export function shrink(decoder: Decoder, args: Args, context: JobContext): Promise<Result> {
+  return args.granularity === 'layer' ? dropLayers(decoder, args, context) : shrinkBlocks(decoder, args, context)
+}
+
+/** Whole blocks go. */
+async function dropLayers(
   decoder: Decoder,
-  { importance, reduction, ratio, blocks, windows, out, check }: Jobs['shrink']['args'],
+  { importance, ratio, blocks, windows, out, check }: Args,
   { signal }: JobContext,
-): Promise<Jobs['shrink']['result']> {
-  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / windows.length))
+): Promise<Result> {
+  if (importance === 'flap' || importance === 'flap-adaptive')
+    throw new RangeError('FLAP has no score for whole blocks')
+  const perBatch = windowsTogether(windows)
+  const dropped = await chooseBlocks(decoder, { importance, ratio, blocks, windows, perBatch, signal })
+  const shallow = dropBlocks(decoder, dropped)
+  writeShallow(decoder, shallow, dropped, out)
+  return {
+    ...written(decoder, out),
+    removed: dropped.map((block) => ({ block, whole: true })),
+    run: await expectedShallow(decoder, shallow, dropped, { dir: out, ids: check }),
+    race: prefills(decoder, shallow, { dir: out, ids: check }),
+  }
+}
+
+/** Heads and channels go, block by block. */
+async function shrinkBlocks(
+  decoder: Decoder,
+  { importance, reduction, ratio, blocks, windows, out, check }: Args,
+  { signal }: JobContext,
+): Promise<Result> {
+  const perBatch = windowsTogether(windows)
   const followed = await followBlocks(decoder)
   const structures = followed.map((block) => block.structures)
   const job = { importance, reduction, ratio, blocks, windows, perBatch, signal }
@@ -24,24 +56,35 @@ export async function shrink(
     followed,
     followed.map((_, block) => byBlock.get(block)),
   )
+  for (const { shifts } of removals) if (shifts) compensate(sliced, shifts)
   writeSliced(decoder, sliced, removals, out)
   const run = await expectedSliced(decoder, sliced, removals, { dir: out, ids: check })
   const count = (block: number, kind: 'heads' | 'channels') =>
     (byBlock.get(block) ?? [])
       .filter(({ structure }) => structure.kind === kind)
       .reduce((sum, { units }) => sum + units.length, 0)
-  const written = Decoder.open(out)
   return {
-    parameters: written.parameters,
-    bytes: { before: size(decoder), after: size(written) },
+    ...written(decoder, out),
     removed: removals.map(({ block }) => ({
       block,
       kvHeads: count(block, 'heads'),
       channels: count(block, 'channels'),
     })),
     run,
-    macs: { before: decoder.macs, after: written.macs },
     race: prefills(decoder, sliced, { dir: out, ids: check }),
+  }
+}
+
+function windowsTogether({ length }: Args['windows']): number {
+  return Math.max(1, Math.floor(BATCH_TOKENS / length))
+}
+
+function written(decoder: Decoder, out: string): Pick<Result, 'parameters' | 'macs' | 'bytes'> {
+  const smaller = Decoder.open(out)
+  return {
+    parameters: smaller.parameters,
+    macs: { before: decoder.macs, after: smaller.macs },
+    bytes: { before: size(decoder), after: size(smaller) },
   }
 }
 

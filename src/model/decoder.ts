@@ -32,6 +32,7 @@ import { countParameters } from './parameters.ts'
 import { type PartModel, partModel, type ValueType, valueInfo } from './part.ts'
 import { refusing } from './refusing.ts'
 import { createSession, dataTypeOf, tensorOfBytes } from './session.ts'
+import { type Shifts, shiftedModel, shiftTensors } from './shift.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13
@@ -212,15 +213,20 @@ export class Decoder {
   /**
    * Runs one part on one batch and returns the stream at its end and what it passes on.
    * @param into - a tensor of the stream's shape that is no longer needed, to be written over
+   * @param shifts - what some layers give besides
    */
   async runPart(
     part: Part,
     values: Values,
     weights?: ReadonlyMap<string, ort.Tensor>,
     into?: ort.Tensor,
+    shifts?: Shifts,
   ): Promise<Values> {
     const given = (value: string) => (value === part.leaves ? into : undefined)
-    return this.runModel(this.partModelOf(part, outputsOf(part), values), values, weights, given)
+    const model = this.partModelOf(part, outputsOf(part), values)
+    if (shifts === undefined || shifts.size === 0) return this.runModel(model, values, weights, given)
+    const tensors = new Map([...(weights ?? []), ...shiftTensors(shifts)])
+    return this.runModel(this.shifted(model, part, [...shifts.keys()]), values, tensors, given)
   }
 
   /** Runs the model of a part, or what was made of one, and returns its outputs by their names in the whole graph. */
@@ -238,8 +244,8 @@ export class Decoder {
   }
 
   /**
-   * Sums over some batches of what the distinct inputs of a block's layers are: by input, the squares [d] or the panels
-   * of the Gram matrix (see observe.ts).
+   * Sums over some batches of what the distinct inputs of a block's layers are: by input, the squares [d], the panels of
+   * the Gram matrix, or the moments (see observe.ts).
    * @param values - what the block reads on the first of these batches; on the others all but the stream is the same
    * @param batches - the stream before the block, [batches, ...dims]
    */
@@ -249,7 +255,7 @@ export class Decoder {
     batches: ort.Tensor,
     weights: ReadonlyMap<string, ort.Tensor>,
     observation: Observation,
-  ): Promise<Float32Array[][]> {
+  ): Promise<(Float32Array | Float64Array)[][]> {
     const part = this.cut.blocks[block]
     const layers = distinctInputs(part.layers)
     const model = this.partModelOf(
@@ -265,7 +271,9 @@ export class Decoder {
     const feeds = this.feeds(model, values, weights)
     delete feeds[stream]
     const sums = await session.run({ ...feeds, [BATCHES]: batches })
-    return inputs.map(({ width }, k) => sumNames(k, width, observation).map((name) => sums[name].data as Float32Array))
+    return inputs.map(({ width }, k) =>
+      sumNames(k, width, observation).map((name) => sums[name].data as Float32Array | Float64Array),
+    )
   }
 
   /** Log-probability of each target, [batch, window], from the stream before the head. targets: [batch, window, 1]. */
@@ -385,6 +393,13 @@ export class Decoder {
       return { dataType: dataTypeOf(tensor.type), dims }
     }
     const made = partModel(this.lowered.model, this.index, part.nodes, wanted, typeOf)
+    this.parts.set(key, made)
+    return made
+  }
+
+  private shifted(model: PartModel, { leaves }: Part, values: readonly string[]): PartModel {
+    const key = JSON.stringify([leaves, values])
+    const made = this.parts.get(key) ?? shiftedModel(model, values)
     this.parts.set(key, made)
     return made
   }

@@ -19,16 +19,19 @@ import {
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from '../onnx/generated/onnx_pb.js'
-import { DATA_TYPE } from '../onnx/tensor.ts'
+import { DATA_TYPE, elementBytes } from '../onnx/tensor.ts'
 import { type PartModel, valueInfo } from './part.ts'
 
-/** `squares`: sum over tokens of x_j^2, [d]. `gram`: sum over tokens of x^T x, its upper triangle by panels. */
-export type Observation = 'squares' | 'gram'
+/**
+ * `squares`: sum over tokens of x_j^2, [d]. `gram`: sum over tokens of x^T x, its upper triangle by panels. `moments`:
+ * sums over tokens of x_j and of x_j^2, [d] each, in float64: their difference is wanted, which may be small.
+ */
+export type Observation = 'squares' | 'gram' | 'moments'
 
 /** Rows of a panel (measured for 576 and 1536 features: 144 to 192 best, full products take 1.8 times as long). */
 const PANEL_ROWS = 192
 /** Of AttributeProto.type. */
-const ATTRIBUTE = { int: 2, graph: 5, ints: 7 } as const
+const ATTRIBUTE = { int: 2, tensor: 4, graph: 5, ints: 7 } as const
 
 /** A panel of a Gram matrix: rows [first, first + rows), columns from `first` on; row-major [rows, size - first]. */
 export interface Panel {
@@ -53,8 +56,9 @@ export interface ObservedInput {
 /** The input of all batches, [batches, ...the stream's dims]. */
 export const BATCHES = 'batches'
 
-/** Names of the outputs with the sums of input k: its squares, or the panels of its Gram matrix. */
+/** Names of the outputs with the sums of input k: its squares, the panels of its Gram matrix, or its moments. */
 export function sumNames(k: number, width: number, observation: Observation): string[] {
+  if (observation === 'moments') return [`first${k}`, `second${k}`]
   return observation === 'squares' ? [`squares${k}`] : panels(width).map((_, p) => `gram${k}_${p}`)
 }
 
@@ -77,7 +81,14 @@ export function observedModel(
     node: [
       node('Shape', [BATCHES], ['batches_shape']),
       node('Gather', ['batches_shape', 'first'], ['count']),
-      ...sums.map(({ name }) => node('ConstantOfShape', [`${name}_dims`], [`${name}_zero`])),
+      ...sums.map(({ name, dataType }) =>
+        node(
+          'ConstantOfShape',
+          [`${name}_dims`],
+          [`${name}_zero`],
+          [attribute('value', ATTRIBUTE.tensor, { t: zero(dataType) })],
+        ),
+      ),
       node(
         'Loop',
         ['count', '', ...sums.map(({ name }) => `${name}_zero`)],
@@ -102,6 +113,7 @@ export function observedModel(
 interface Sum {
   name: string
   dims: number[]
+  dataType: number
   /** Nodes that make `term` from the part's values. */
   nodes: NodeProto[]
   constants: TensorProto[]
@@ -115,11 +127,30 @@ function sumsOf({ value, width }: ObservedInput, k: number, observation: Observa
     nodes: [node('Reshape', [value, `rows${k}`], [x])],
     constants: [integers(`rows${k}`, [2], [-1, width])],
   }
+  if (observation === 'moments') {
+    const wide = `wide${k}` // [tokens, d], float64
+    const sum = (value: string, term: string) =>
+      node('ReduceSum', [value, `token_axis${k}`], [term], [int('keepdims', 0)]) // [d]
+    const double = { dims: [width], dataType: DATA_TYPE.double }
+    return [
+      {
+        ...{ name: names[0], ...double, term: `sum${k}` },
+        nodes: [...flat.nodes, node('Cast', [x], [wide], [int('to', DATA_TYPE.double)]), sum(wide, `sum${k}`)],
+        constants: [...flat.constants, integers(`token_axis${k}`, [1], [0])],
+      },
+      {
+        ...{ name: names[1], ...double, term: `sum_of_squares${k}` },
+        nodes: [node('Mul', [wide, wide], [`squared${k}`]), sum(`squared${k}`, `sum_of_squares${k}`)],
+        constants: [],
+      },
+    ]
+  }
   if (observation === 'squares') {
     return [
       {
         name: names[0],
         dims: [width],
+        dataType: DATA_TYPE.float,
         nodes: [
           ...flat.nodes,
           node('Mul', [x, x], [`squared${k}`]),
@@ -148,6 +179,7 @@ function sumsOf({ value, width }: ObservedInput, k: number, observation: Observa
     return {
       name: names[p],
       dims: [rows, width - first],
+      dataType: DATA_TYPE.float,
       nodes: [
         ...(p === 0 ? shared.nodes : []),
         node('Slice', [transposed, `first${at}`, `last${at}`, `rows_axis${k}`], [`left${at}`]), // [rows, tokens]
@@ -179,11 +211,11 @@ function loopBody(block: GraphProto, stream: string, sums: readonly Sum[]): Grap
     input: [
       valueInfo('batch', { dataType: DATA_TYPE.int64, dims: [] }),
       valueInfo('go_on', { dataType: DATA_TYPE.bool, dims: [] }),
-      ...sums.map(({ name, dims }) => valueInfo(`${name}_in`, { dataType: DATA_TYPE.float, dims })),
+      ...sums.map(({ name, dims, dataType }) => valueInfo(`${name}_in`, { dataType, dims })),
     ],
     output: [
       valueInfo('goes_on', { dataType: DATA_TYPE.bool, dims: [] }),
-      ...sums.map(({ name, dims }) => valueInfo(`${name}_out`, { dataType: DATA_TYPE.float, dims })),
+      ...sums.map(({ name, dims, dataType }) => valueInfo(`${name}_out`, { dataType, dims })),
     ],
   })
 }
@@ -195,13 +227,18 @@ function node(opType: string, input: string[], output: string[], attributes: Att
 function attribute(
   name: string,
   type: number,
-  content: { g?: GraphProto; i?: bigint; ints?: bigint[] },
+  content: { g?: GraphProto; i?: bigint; ints?: bigint[]; t?: TensorProto },
 ): AttributeProto {
   return create(AttributeProtoSchema, { name, type, ...content })
 }
 
 function int(name: string, value: number): AttributeProto {
   return attribute(name, ATTRIBUTE.int, { i: BigInt(value) })
+}
+
+function zero(dataType: number): TensorProto {
+  const rawData = new Uint8Array(elementBytes(dataType, 'zero'))
+  return create(TensorProtoSchema, { dims: [1n], dataType, rawData })
 }
 
 function integers(name: string, dims: number[], values: number[]): TensorProto {

@@ -8,6 +8,7 @@ import { HiddenBatches } from './hidden-batches.ts'
 import { collectGarbage } from './memory.ts'
 import type { Observation } from './observe.ts'
 import { headSpans, nextTokens, predictionsOf } from './predictions.ts'
+import type { Shifts } from './shift.ts'
 import { type InputStatistics, Totals } from './totals.ts'
 
 /** The graph's input of token ids. */
@@ -94,24 +95,44 @@ export class Stream {
     return this.windows.count * this.windows.length
   }
 
-  /** Sends the stream through a block: base weights, or these. */
-  pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
-    return this.decoder.exclusive(() => this.passAlone(block, weights, signal))
+  /** Sends the stream through a block: base weights, or these; and with what some layers are to give besides. */
+  pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal, shifts?: Shifts): Promise<void> {
+    return this.decoder.exclusive(() => this.passAlone(block, weights, signal, shifts))
   }
 
-  private async passAlone(block: number, weights: BlockWeights | undefined, signal?: AbortSignal): Promise<void> {
+  private async passAlone(
+    block: number,
+    weights: BlockWeights | undefined,
+    signal: AbortSignal | undefined,
+    shifts: Shifts | undefined,
+  ): Promise<void> {
     const part = this.decoder.cut.blocks[block]
     const tensors = this.decoder.blockTensors(block, weights)
     await this.hidden.pass(async (at, old, into) => {
       signal?.throwIfAborted()
       const { values } = this.batches[at]
-      const made = await this.decoder.runPart(part, new Map(values).set(this.enters, old), tensors, into)
+      const made = await this.decoder.runPart(part, new Map(values).set(this.enters, old), tensors, into, shifts)
       made.delete(part.leaves)
       for (const [name, tensor] of made) values.set(name, tensor)
     })
     this.enters = part.leaves
     for (const name of part.passes) this.passed.add(name)
     collectGarbage()
+  }
+
+  /** Leaves a block out: the stream stays as it is, and what later blocks read of this one is computed. */
+  skip(block: number): Promise<void> {
+    return this.decoder.exclusive(async () => {
+      const part = this.decoder.cut.blocks[block]
+      const tensors = part.passes.length > 0 ? this.decoder.blockTensors(block) : undefined
+      for (const [at, { values }] of this.batches.entries()) {
+        if (tensors === undefined) break
+        const made = await this.decoder.runPart(part, this.valuesOf(at), tensors)
+        for (const name of part.passes) values.set(name, made.get(name) as ort.Tensor)
+      }
+      this.enters = part.leaves
+      for (const name of part.passes) this.passed.add(name)
+    })
   }
 
   /** All that cannot be computed from the windows without the blocks passed so far. */

@@ -4,6 +4,8 @@ import { type Observation, panels } from './observe.ts'
 export interface InputStatistics {
   /** Sum over tokens of x_j^2, [d]. */
   sumSquares: Float64Array
+  /** Sum over tokens of x_j, [d], where moments were asked for. */
+  sums?: Float64Array
   /** Sum over tokens of x^T x, [d, d], where it was asked for; zeros below the diagonal blocks of its panels. */
   gram?: Float32Array
 }
@@ -12,17 +14,26 @@ export interface InputStatistics {
 export class Totals {
   private readonly width: number
   private readonly sumSquares: Float64Array
+  private readonly sums: Float64Array | undefined
   private readonly gram: Float32Array | undefined
 
   constructor(width: number, observation: Observation) {
     this.width = width
     this.sumSquares = new Float64Array(width)
+    this.sums = observation === 'moments' ? new Float64Array(width) : undefined
     this.gram = observation === 'gram' ? new Float32Array(width * width) : undefined
   }
 
-  /** @param sums - of some batches: the squares, or the panels of the Gram matrix */
-  add(sums: readonly Float32Array[]): void {
+  /** @param sums - of some batches, as sumNames has them */
+  add(sums: readonly (Float32Array | Float64Array)[]): void {
     const { gram, sumSquares, width } = this
+    if (this.sums !== undefined) {
+      for (let j = 0; j < width; j++) {
+        this.sums[j] += sums[0][j]
+        sumSquares[j] += sums[1][j]
+      }
+      return
+    }
     if (gram === undefined) {
       for (let j = 0; j < width; j++) sumSquares[j] += sums[0][j]
       return
@@ -39,7 +50,8 @@ export class Totals {
   }
 
   statistics(): InputStatistics {
-    const { sumSquares, gram } = this
+    const { sumSquares, sums, gram } = this
+    if (sums !== undefined) return { sumSquares, sums }
     return gram === undefined ? { sumSquares } : { sumSquares, gram }
   }
 }

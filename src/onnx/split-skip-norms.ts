@@ -25,12 +25,15 @@ const EPSILON = 1e-12
 const OUTPUT = { norm: 0, sum: 3 } as const
 
 export function splitSkipNorms({ model: { graph } }: Lowered): void {
-  graph.node = graph.node.flatMap((node) => {
-    const split = SKIP_NORMS[node.opType]
-    if (split === undefined || node.domain !== 'com.microsoft') return node
-    if (node.output.slice(OUTPUT.norm + 1, OUTPUT.sum).some((name) => name !== '')) return node
-    return splitOne(node, split)
-  })
+  graph.node = graph.node.flatMap(splitSkipNorm)
+}
+
+/** The plain operators that a fused one is; any other node as it is. */
+export function splitSkipNorm(node: NodeProto): NodeProto[] {
+  const split = SKIP_NORMS[node.opType]
+  if (split === undefined || node.domain !== 'com.microsoft') return [node]
+  if (node.output.slice(OUTPUT.norm + 1, OUTPUT.sum).some((name) => name !== '')) return [node]
+  return splitOne(node, split)
 }
 
 function splitOne(node: NodeProto, { norm, parameters, bias }: (typeof SKIP_NORMS)[string]): NodeProto[] {

@@ -2,13 +2,16 @@
 import { InputError } from '../errors.ts'
 import type { Decoder } from '../model/decoder.ts'
 import { LossGradients, type WeightGradients } from '../model/gradients.ts'
+import type { Shifts } from '../model/shift.ts'
 import type { Windows } from '../model/stream.ts'
 import { lowestUnits, placesPerUnit, unitsToRemove } from './choose.ts'
+import { type Fluctuation, removalsByFluctuation } from './fluctuation.ts'
 import { type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
 import type { Structure } from './structures.ts'
 
 export interface RemovalJob {
-  importance: Importance
+  importance: Importance | Fluctuation
+  /** Of coupled members; FLAP looks at what reads them alone. */
   reduction: Reduction
   /** Of the places of each structure, in (0, 1). */
   ratio: number
@@ -21,6 +24,9 @@ export interface RemovalJob {
   signal?: AbortSignal
 }
 
+/** By an importance of single weights. */
+export type WeightJob = RemovalJob & { importance: Importance }
+
 /** Of one structure of a block. */
 export interface RemovedUnits {
   structure: Structure
@@ -31,6 +37,8 @@ export interface RemovedUnits {
 export interface Removal {
   block: number
   removed: RemovedUnits[]
+  /** What stands in for it. */
+  shifts?: Shifts
 }
 
 /**
@@ -46,22 +54,38 @@ export async function chooseRemoval(
   const [from, to] = job.blocks
   const removals: Removal[] = []
   for (let block = from; block < to; block++) assertFree(structures[block], block)
-  const choose = (block: number, gradients?: WeightGradients) => {
-    const removed = structures[block].map((structure) => chooseUnits(decoder, block, structure, job, gradients))
+  const { importance } = job
+  if (importance === 'flap' || importance === 'flap-adaptive')
+    return removalsByFluctuation(decoder, structures, { ...job, importance })
+  await visitBlocks(decoder, { ...job, importance }, (block, gradients) => {
+    const removed = structures[block].map((structure) =>
+      chooseUnits(decoder, block, structure, { ...job, importance }, gradients),
+    )
     removals.push({ block, removed })
-  }
-  if (job.importance === 'l2') for (let block = from; block < to; block++) choose(block)
-  else {
-    const { windows, signal } = job
-    const squared = job.importance === 'taylor2'
-    await new LossGradients(decoder).run({
-      ...{ windows, signal, squared, of: 'layers', perBatch: squared ? 1 : job.perBatch },
-      onPart(part, gradients) {
-        if (typeof part === 'number' && part >= from && part < to) choose(part, gradients)
-      },
-    })
-  }
+  })
   return removals.sort((a, b) => a.block - b.block)
+}
+
+/**
+ * Visits every block of the range once, in any order, with the gradients that the importance needs.
+ * @throws {InputError} OPERATOR_NO_GRADIENT
+ */
+export async function visitBlocks(
+  decoder: Decoder,
+  { importance, blocks: [from, to], windows, perBatch, signal }: Omit<WeightJob, 'reduction' | 'ratio'>,
+  visit: (block: number, gradients?: WeightGradients) => void,
+): Promise<void> {
+  if (importance === 'l2') {
+    for (let block = from; block < to; block++) visit(block)
+    return
+  }
+  const squared = importance === 'taylor2'
+  await new LossGradients(decoder).run({
+    ...{ windows, signal, squared, of: 'layers', perBatch: squared ? 1 : perBatch },
+    onPart(part, gradients) {
+      if (typeof part === 'number' && part >= from && part < to) visit(part, gradients)
+    },
+  })
 }
 
 export function assertFree(structures: readonly Structure[], block: number): void {
@@ -79,7 +103,7 @@ function chooseUnits(
   decoder: Decoder,
   block: number,
   structure: Structure,
-  { importance, reduction, ratio }: RemovalJob,
+  { importance, reduction, ratio }: WeightJob,
   gradients: WeightGradients | undefined,
 ): RemovedUnits {
   const weighed = weigh(decoder, block, structure, importance, gradients)

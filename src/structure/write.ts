@@ -20,15 +20,25 @@ const COUNTS = {
 } as const
 
 export function writeSliced(decoder: Decoder, sliced: OnnxModel, removals: readonly Removal[], out: string): void {
-  const path = writtenPath(decoder, out)
-  mkdirSync(dirname(path), { recursive: true })
-  writeOnnx(sliced, path, externalFile(decoder))
-  const { dir } = decoder.directory
-  for (const name of companionFiles(dir)) if (name !== CONFIG) copyFileSync(join(dir, name), join(out, name))
-  writeFileSync(join(out, CONFIG), `${JSON.stringify(slicedConfig(decoder, removals), null, 2)}\n`)
+  writeSmaller(decoder, sliced, { 'config.json': slicedConfig(decoder, removals) }, out)
 }
 
-const CONFIG = 'config.json'
+/** @param changed - by name, what stands in files of the directory instead of what the base has */
+export function writeSmaller(
+  decoder: Decoder,
+  model: OnnxModel,
+  changed: Readonly<Record<string, object>>,
+  out: string,
+): void {
+  const path = writtenPath(decoder, out)
+  mkdirSync(dirname(path), { recursive: true })
+  writeOnnx(model, path, externalFile(decoder))
+  const { dir } = decoder.directory
+  for (const name of companionFiles(dir)) {
+    if (changed[name] === undefined) copyFileSync(join(dir, name), join(out, name))
+    else writeFileSync(join(out, name), `${JSON.stringify(changed[name], null, 2)}\n`)
+  }
+}
 
 /**
  * The head size no longer follows from the others, so it is said. Numbers of heads and channels are one for all blocks:
@@ -53,7 +63,7 @@ function shareLeft(removed: Removal['removed'], kind: 'heads' | 'channels'): num
   return own === undefined ? 1 : 1 - own.units.length / own.structure.units
 }
 
-/** What the engine computes on one window with zeros in place of what is removed. */
+/** What the engine computes on one window with zeros in place of what is removed, and with what stands in for it. */
 export async function expectedSliced(
   decoder: Decoder,
   sliced: OnnxModel,
@@ -63,28 +73,33 @@ export async function expectedSliced(
   const length = Math.min(ids.length, CHECK_TOKENS)
   const windows = { ids: ids.slice(0, length), count: 1, length }
   const stream = await Stream.start(decoder, windows)
-  const removedOf = new Map(removals.map(({ block, removed }) => [block, removed]))
+  const removalOf = new Map(removals.map((removal) => [removal.block, removal]))
   for (let block = 0; block < decoder.blocks; block++) {
-    const removed = removedOf.get(block)
-    await stream.pass(block, removed && zeroedWeights(decoder, block, removed))
+    const removal = removalOf.get(block)
+    const weights = removal && zeroedWeights(decoder, block, removal.removed)
+    await stream.pass(block, weights, undefined, removal?.shifts)
   }
   const expected = await stream.logits(0)
   return { ...plainWindow(decoder, sliced, windows.ids), model: writtenPath(decoder, dir), expected }
 }
 
-/** How a plain run of the base and of the sliced model on one window is asked for. */
+/** How a plain run of the base and of the smaller model on one window is asked for. */
 export function prefills(
   decoder: Decoder,
-  sliced: OnnxModel,
+  smaller: OnnxModel,
   { dir, ids }: { dir: string; ids: Int32Array },
 ): PlainRace['models'] {
   return [
     { ...plainWindow(decoder, decoder.model, ids), model: decoder.directory.onnx },
-    { ...plainWindow(decoder, sliced, ids), model: writtenPath(decoder, dir) },
+    { ...plainWindow(decoder, smaller, ids), model: writtenPath(decoder, dir) },
   ]
 }
 
-function plainWindow(decoder: Decoder, model: OnnxModel, ids: Int32Array): Pick<ExpectedRun, 'feeds' | 'output'> {
+export function plainWindow(
+  decoder: Decoder,
+  model: OnnxModel,
+  ids: Int32Array,
+): Pick<ExpectedRun, 'feeds' | 'output'> {
   const inputs = { ids: BigInt64Array.from(ids, BigInt), batch: 1, window: ids.length }
   const values = graphInputs(model, decoder.directory.config, inputs)
   const feeds = Object.fromEntries([...values].map(([name, tensor]) => [name, plainTensor(tensor)]))

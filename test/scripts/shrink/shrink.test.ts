@@ -13,7 +13,12 @@ const schema = z.strictObject({
   model: z.string(),
   parameters: pair,
   macs: pair,
-  removed: z.array(z.strictObject({ block: count, kvHeads: count, channels: count })),
+  removed: z.array(
+    z.union([
+      z.strictObject({ block: count, kvHeads: count, channels: count }),
+      z.strictObject({ block: count, whole: z.literal(true) }),
+    ]),
+  ),
   perplexity: z.array(
     z.strictObject({ text: z.string(), tokens: count, window: count, dense: z.number(), pruned: z.number() }),
   ),
@@ -88,6 +93,40 @@ describe('coppice shrink', () => {
     assert.equal(twice.exit, 0, twice.stderr)
     const left = JSON.parse(readFileSync(join(second, 'config.json'), 'utf8'))
     assert.deepEqual([left.intermediate_size, left.num_key_value_heads, left.head_dim], [230, 1, 32])
+  })
+
+  it('drops whole blocks, and says where the ratio is less than one', async (context) => {
+    const directory = await temporaryDirectory(context)
+    const [first, second] = ['a', 'b'].map((name) => join(directory, name))
+    const depth = [...text, '--granularity', 'layer', '--importance', 'l2']
+    const dropped = await coppice('shrink', ...depth, '--ratio', '0.5', '--blocks', '1:5', '--out', first, '--json')
+    assert.equal(dropped.exit, 0, dropped.stderr)
+    const { removed, parameters } = schema.parse(JSON.parse(dropped.stdout))
+    assert.equal(removed.length, 2)
+    assert.ok(removed.every((own) => 'whole' in own && own.block >= 1 && own.block < 5))
+    const each = (parameters.before - parameters.after) / 2
+    const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
+    assert.equal(config.num_hidden_layers, 4)
+    const none = await coppice('shrink', '--model', first, ...depth, '--ratio', '0.2', '--out', second)
+    assert.equal(none.exit, 0, none.stderr)
+    assert.match(none.stdout, /^No block went/m)
+    assert.match(none.stdout, /plain ONNX Runtime gives the same logits/)
+    assert.ok(Number.isInteger(each) && parameters.after > 4 * each)
+  })
+
+  it('refuses options that do not fit together', async () => {
+    for (const [options, what] of [
+      [['--granularity', 'layer', '--reduce', 'max'], /--reduce .* neither whole blocks nor FLAP/],
+      [['--importance', 'flap', '--reduce', 'sum'], /--reduce .* neither whole blocks nor FLAP/],
+      [
+        ['--granularity', 'layer', '--importance', 'flap-adaptive'],
+        /flap-adaptive scores heads and channels, not whole blocks/,
+      ],
+    ] as const) {
+      const { exit, stderr } = await coppice('shrink', ...text, '--ratio', '0.5', ...options, '--out', 'out')
+      assert.equal(exit, 2, stderr)
+      assert.match(stderr, what)
+    }
   })
 
   it('refuses a range that the model has not, and leaves nothing', async (context) => {
