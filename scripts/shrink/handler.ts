@@ -66,7 +66,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     peakMemoryBytes: engine.peakMemoryBytes,
     out: options.out,
   }
-  run.terminal.say(summary(report, shrunk.difference))
+  run.terminal.say([summary(report, shrunk.difference), ...shrunk.notes].join('\n'))
   return report
 }
 

@@ -78,6 +78,8 @@ export interface ShrunkModel {
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
   removed: { block: number; kvHeads: number; channels: number }[]
+  /** What somebody who uses the written model should know, in sentences. */
+  notes: string[]
   /** Of graph and weights. */
   bytes: { before: number; after: number }
   /** What a plain run of the written model must give. */

@@ -4,7 +4,7 @@ import { Decoder } from '../model/decoder.ts'
 import { followBlocks } from '../structure/find.ts'
 import { chooseRemoval } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
-import { expectedSliced, prefills, writeSliced } from '../structure/write.ts'
+import { expectedSliced, notesOf, prefills, writeSliced } from '../structure/write.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
 /** Tokens that go back through a block together: as many as LLM-Pruner takes in all. */
@@ -41,6 +41,7 @@ export async function shrink(
       kvHeads: count(block, 'heads'),
       channels: count(block, 'channels'),
     })),
+    notes: notesOf(decoder, removals),
     run,
     macs: { before: decoder.macs, after: written.macs },
     race: prefills(decoder, sliced, { dir: out, ids: check }),
