@@ -17,8 +17,8 @@ export interface ShrinkReport {
   parameters: { before: number; after: number }
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
-  /** By block of the range; with the queries that share their keys and values. */
-  removed: Array<{ block: number; kvHeads: number; channels: number }>
+  /** By block of the range: heads with the queries that share their keys and values; queries whose keys and values stay. */
+  removed: Array<{ block: number; kvHeads: number; queryHeads: number; channels: number }>
   perplexity: Array<{ text: string; tokens: number; window: number; dense: number; pruned: number }>
   /** In plain ONNX Runtime, on windows of calibration length; null where both did not fit into memory. */
   speed: { prefillTokensPerSecond: { before: number; after: number } | null }
@@ -34,7 +34,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using output = await OutputDirectory.reserve(options.out)
   await using engine = new Engine()
   const work = { ...run, engine }
-  const { model, importance, reduction, ratio } = options
+  const { model, importance, reduction, ratio, groupQueries } = options
   const { parameters, blocks: count, maxWindow } = await describe(work, model)
   const blocks = blockRange(options.blocks, count)
   const window = windowFor(options.window, maxWindow)
@@ -44,7 +44,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await engine.rest()
   run.terminal.progress('Choosing what to remove')
   const check = windows.ids.slice(0, window)
-  const job = { dir: model, importance, reduction, ratio, blocks, windows, out: output.staging, check }
+  const job = { dir: model, importance, reduction, ratio, groupQueries, blocks, windows, out: output.staging, check }
   const shrunk = await engine.shrink(job, { signal: run.signal })
   const pruned = await perplexities(work, { dir: output.staging, kind: 'smaller', texts })
   await output.commit()
@@ -98,11 +98,16 @@ function summary(
   difference: number | null,
 ): string {
   const heads = removed.reduce((sum, { kvHeads }) => sum + kvHeads, 0)
+  const queries = removed.reduce((sum, { queryHeads }) => sum + queryHeads, 0)
+  const goneHeads =
+    queries === 0
+      ? `${integer(heads)} heads (each with the queries that share its keys)`
+      : `${integer(queries)} query heads (keys and values stay)`
   const channels = removed.reduce((sum, { channels: own }) => sum + own, 0)
   const { before, after } = parameters
   const lines = [
-    `${integer(heads)} heads (each with the queries that share its keys) and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
-    ...(heads === 0 ? ['No head went: the ratio is less than one of them in every block.'] : []),
+    `${goneHeads} and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
+    ...(heads + queries === 0 ? ['No head went: the ratio is less than one of them in every block.'] : []),
     `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
     `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone${speedInWords(speed)}.`,
     `Written to ${out}; ${sameLogits(difference)}.`,

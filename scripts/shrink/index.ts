@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { ppmToFraction } from '../../src/decimal.ts'
+import type { GroupQueries } from '../../src/structure/follow.ts'
 import type { Importance, Reduction } from '../../src/structure/importance.ts'
 import {
   addEvaluationOptions,
@@ -23,6 +24,7 @@ import {
   type WindowOptions,
   windowOptions,
 } from '../options/site.ts'
+import { GROUP_QUERIES, groupQueriesOption } from '../options/structure.ts'
 import { oneOf, range, refuseMissing, type ShareRange, share } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
@@ -36,6 +38,7 @@ const CAPACITY_HELP = 'as for peer and join; no effect here'
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
   /** Of the places of each structure. */
   ratio: number
+  groupQueries: GroupQueries
   /** First block, and the one behind the last; undefined: all blocks. */
   blocks: [from: number, to: number] | undefined
   importance: Importance
@@ -48,6 +51,7 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
 interface RawShrink extends RawSite, RawEvaluation, RawOutput {
   /** In ppm. */
   ratio?: number
+  groupQueries?: GroupQueries
   blocks?: [from: number, to: number]
   importance?: Importance
   reduce?: Reduction
@@ -67,6 +71,7 @@ export function defineShrink(program: Command, start: Start): void {
         share('--ratio', RATIO),
       ),
     )
+    .addOption(groupQueriesOption())
     .addOption(
       new Option('--blocks <a:b>', 'blocks from A up to B, which stays whole (default: all)').argParser(
         range('--blocks'),
@@ -98,6 +103,7 @@ export function defineShrink(program: Command, start: Start): void {
 
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
   const { ratio, blocks, importance = IMPORTANCES[0], reduce = REDUCTIONS[0], out } = raw
+  const { groupQueries = GROUP_QUERIES[0] } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
   return {
@@ -105,6 +111,7 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     ...textOptions(raw, 'shrink', importance !== 'l2'),
     ...windowOptions(raw),
     ratio: ppmToFraction(ratio),
+    groupQueries,
     blocks,
     importance,
     reduction: reduce,

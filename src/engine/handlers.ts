@@ -142,8 +142,8 @@ export function createHandlers(threads: number): Handlers {
       return compareWritten(decoder, weightsOf(decoder, weights), written)
     },
 
-    async structures({ dir }) {
-      return describeStructures(open(dir))
+    async structures({ dir, groupQueries }) {
+      return describeStructures(open(dir), groupQueries)
     },
 
     async shrink(args, context) {

@@ -7,6 +7,7 @@ import type { ExpectedRun } from '../model/write.ts'
 import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
 import type { StructureDescription } from '../structure/describe.ts'
+import type { GroupQueries } from '../structure/follow.ts'
 import type { Importance, Reduction } from '../structure/importance.ts'
 
 export interface ModelDescription {
@@ -64,6 +65,7 @@ export interface ShrinkArgs {
   reduction: Reduction
   /** Of the places of each structure, in (0, 1). */
   ratio: number
+  groupQueries: GroupQueries
   /** First block, and the one behind the last. */
   blocks: [from: number, to: number]
   windows: TokenWindows
@@ -77,7 +79,7 @@ export interface ShrunkModel {
   parameters: number
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
-  removed: { block: number; kvHeads: number; channels: number }[]
+  removed: { block: number; kvHeads: number; queryHeads: number; channels: number }[]
   /** What somebody who uses the written model should know, in sentences. */
   notes: string[]
   /** Of graph and weights. */
@@ -146,7 +148,7 @@ export interface Jobs {
   /** Compares a written model directory with the base and these blocks, byte for byte; null or what differs. */
   compare: { args: { dir: string; weights: BlockFile[]; written: string }; result: string | null }
   /** What can be removed together, block by block. */
-  structures: { args: { dir: string }; result: StructureDescription[] }
+  structures: { args: { dir: string; groupQueries: GroupQueries }; result: StructureDescription[] }
   shrink: { args: ShrinkArgs; result: ShrunkModel }
   /** Values equal to 0, by layer. */
   zeros: { args: { dir: string }; result: number[] }

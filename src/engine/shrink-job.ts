@@ -4,6 +4,7 @@ import { Decoder } from '../model/decoder.ts'
 import { followBlocks } from '../structure/find.ts'
 import { chooseRemoval } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
+import type { Structure } from '../structure/structures.ts'
 import { expectedSliced, notesOf, prefills, writeSliced } from '../structure/write.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
@@ -12,11 +13,11 @@ const BATCH_TOKENS = 640
 
 export async function shrink(
   decoder: Decoder,
-  { importance, reduction, ratio, blocks, windows, out, check }: Jobs['shrink']['args'],
+  { importance, reduction, ratio, groupQueries, blocks, windows, out, check }: Jobs['shrink']['args'],
   { signal }: JobContext,
 ): Promise<Jobs['shrink']['result']> {
   const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / windows.length))
-  const followed = await followBlocks(decoder)
+  const followed = await followBlocks(decoder, groupQueries)
   const structures = followed.map((block) => block.structures)
   const job = { importance, reduction, ratio, blocks, windows, perBatch, signal }
   const removals = await chooseRemoval(decoder, structures, job)
@@ -28,7 +29,7 @@ export async function shrink(
   )
   writeSliced(decoder, sliced, removals, out)
   const run = await expectedSliced(decoder, sliced, removals, { dir: out, ids: check })
-  const count = (block: number, kind: 'heads' | 'channels') =>
+  const count = (block: number, kind: Structure['kind']) =>
     (byBlock.get(block) ?? [])
       .filter(({ structure }) => structure.kind === kind)
       .reduce((sum, { units }) => sum + units.length, 0)
@@ -39,9 +40,10 @@ export async function shrink(
     removed: removals.map(({ block }) => ({
       block,
       kvHeads: count(block, 'heads'),
+      queryHeads: count(block, 'queries'),
       channels: count(block, 'channels'),
     })),
-    notes: notesOf(decoder, removals),
+    notes: notesOf(decoder, removals, groupQueries),
     run,
     macs: { before: decoder.macs, after: written.macs },
     race: prefills(decoder, sliced, { dir: out, ids: check }),

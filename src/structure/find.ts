@@ -5,7 +5,7 @@ import { observeShapes } from '../model/shapes.ts'
 import type { GraphProto } from '../onnx/generated/onnx_pb.js'
 import type { Observed } from '../onnx/gradient/tape.ts'
 import { isFused, unfuse } from '../onnx/gradient/unfuse.ts'
-import { type Followed, followAxes } from './follow.ts'
+import { type Followed, followAxes, type GroupQueries } from './follow.ts'
 import { findStructures, type Structure } from './structures.ts'
 
 /**
@@ -29,20 +29,20 @@ export interface FollowedBlock {
 }
 
 /** By block; a member's tensor is the name of an initializer of `decoder.lowered.model`, or of a constant of the block. */
-export async function structuresOf(decoder: Decoder): Promise<Structure[][]> {
-  return (await followBranch(decoder)).map(({ structures }) => structures)
+export async function structuresOf(decoder: Decoder, groupQueries: GroupQueries = 'kv'): Promise<Structure[][]> {
+  return (await followBranch(decoder, groupQueries)).map(({ structures }) => structures)
 }
 
-export async function followBlocks(decoder: Decoder): Promise<FollowedBlock[]> {
-  const blocks = await followBranch(decoder)
+export async function followBlocks(decoder: Decoder, groupQueries: GroupQueries = 'kv'): Promise<FollowedBlock[]> {
+  const blocks = await followBranch(decoder, groupQueries)
   const other = decoder.otherBranch()
   if (other === undefined) return blocks
-  const continued = await followBranch(other)
+  const continued = await followBranch(other, groupQueries)
   await other.close()
   return blocks.map((block, k) => ({ ...block, continued: continued[k] }))
 }
 
-async function followBranch(decoder: Decoder): Promise<FollowedBlock[]> {
+async function followBranch(decoder: Decoder, groupQueries: GroupQueries): Promise<FollowedBlock[]> {
   const { embedding, blocks } = decoder.cut
   const ids = new BigInt64Array(WINDOWS * WINDOW)
   const values = decoder.graphInputs(ids, WINDOWS, WINDOW)
@@ -56,7 +56,7 @@ async function followBranch(decoder: Decoder): Promise<FollowedBlock[]> {
     let alike = known.get(model.key)
     if (alike === undefined) {
       const { graph, observed } = await observe(decoder, block, model, values)
-      const followed = followAxes(graph, observed, stream)
+      const followed = followAxes(graph, observed, stream, groupQueries)
       alike = { structures: findStructures(graph, followed), followed, observed }
       known.set(model.key, alike)
     }

@@ -3,7 +3,7 @@ import { InputError } from '../errors.ts'
 import type { Decoder } from '../model/decoder.ts'
 import { LossGradients, type WeightGradients } from '../model/gradients.ts'
 import type { Windows } from '../model/stream.ts'
-import { lowestUnits, placesPerUnit, unitsToRemove } from './choose.ts'
+import { lowestOfGroups, perGroup, placesPerUnit } from './choose.ts'
 import { type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
 import type { Structure } from './structures.ts'
 
@@ -84,8 +84,8 @@ function chooseUnits(
 ): RemovedUnits {
   const weighed = weigh(decoder, block, structure, importance, gradients)
   const scores = unitScores(weighed, importance, reduction)
-  const count = unitsToRemove(structure.units, placesPerUnit(decoder, block, structure), ratio)
-  return { structure, units: lowestUnits(scores, count) }
+  const count = perGroup(structure, placesPerUnit(decoder, block, structure), ratio)
+  return { structure, units: lowestOfGroups(scores, structure.groups, count) }
 }
 
 /** The layers among a structure's members; biases and constants are cut with them, and count for nothing. */

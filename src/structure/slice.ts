@@ -309,7 +309,9 @@ function removedLabels({ model, followed }: FollowedBlock, removed: readonly Rem
     const [{ tensor, axis, places }] = structure.members
     const labels = followed.axes.get(model.weights.get(tensor) ?? tensor)?.[axis]
     if (!labels) throw new Error(`"${tensor}" was not followed`)
-    for (const unit of units) for (const place of places[unit]) roots.add(followed.labels.find(labels[place]))
+    // Of repeats the labels say how many go, the same of each group; which ones, in a group, makes no size another.
+    const marked = structure.groups === 1 ? units : units.slice(0, units.length / structure.groups).map((_, k) => k)
+    for (const unit of marked) for (const place of places[unit]) roots.add(followed.labels.find(labels[place]))
   }
   return (label) => roots.has(followed.labels.find(label))
 }

@@ -14,6 +14,7 @@ const COUNTS = {
 /** What goes of each count with a unit of a structure's kind. */
 const COUNTED = {
   heads: ['pairs', 'heads'],
+  queries: ['heads'],
   channels: ['channels'],
 } as const
 
@@ -27,7 +28,10 @@ export function countsLeft(removals: readonly Removal[], blocks: number): Counts
     const shares = new Set(removals.map(({ removed }) => shareLeft(removed, kind)))
     if (removals.length < blocks) shares.add(1)
     const [share] = shares
-    for (const count of counted) left[count] = shares.size === 1 ? share : undefined
+    for (const count of counted) {
+      const before = left[count]
+      left[count] = shares.size === 1 && before !== undefined ? before * share : undefined
+    }
   }
   return left
 }

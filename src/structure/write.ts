@@ -9,6 +9,7 @@ import { Stream } from '../model/stream.ts'
 import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenPath } from '../model/write.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import { writeOnnx } from '../onnx/write.ts'
+import type { GroupQueries } from './follow.ts'
 import type { Removal } from './removal.ts'
 import { type CountsLeft, countsLeft, slicedConfig, slicedGenaiConfig } from './sliced-config.ts'
 import { zeroedWeights } from './zeroed.ts'
@@ -34,13 +35,20 @@ export function writeSliced(decoder: Decoder, sliced: OnnxModel, removals: reado
 }
 
 /** What somebody who uses the written directory should know. */
-export function notesOf(decoder: Decoder, removals: readonly Removal[]): string[] {
+export function notesOf(decoder: Decoder, removals: readonly Removal[], groupQueries: GroupQueries): string[] {
   const { heads } = countsLeft(removals, decoder.blocks)
-  if (heads !== undefined || !companionFiles(decoder.directory.dir).includes('genai_config.json')) return []
+  const genai = companionFiles(decoder.directory.dir).includes('genai_config.json')
+  const grouped = removals.some(({ removed }) => removed.some(({ structure }) => structure.kind === 'queries'))
   return [
-    'genai_config.json has one number of heads for all blocks, which differ now: ONNX Runtime GenAI cannot run this model.',
+    ...(heads === undefined && genai ? [GENAI_NOTE] : []),
+    ...(groupQueries === 'query' && !grouped ? [UNGROUPED_NOTE] : []),
   ]
 }
+
+const GENAI_NOTE =
+  'genai_config.json has one number of heads for all blocks, which differ now: ONNX Runtime GenAI cannot run this model.'
+const UNGROUPED_NOTE =
+  'No queries share keys and values in this model: heads went whole, with --group-queries query as with kv.'
 
 /** What the engine computes on one window with zeros in place of what is removed. */
 export async function expectedSliced(

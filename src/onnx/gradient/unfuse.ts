@@ -91,16 +91,18 @@ interface Attention {
 /** [batch, heads, tokens, width]. Source: Vaswani et al. 2017, equation 1; shared keys: Ainslie et al. 2023. */
 function attend(tape: Tape, { dims, queries, keys, values, scale, cap, bias, causal, window }: Attention): string {
   const { batch, tokens, heads, pairs, size, width } = dims
-  const group = heads / pairs
-  const grouped = tape.reshape(queries, [batch, pairs, group, tokens, size])
-  const upright = tape.op('Transpose', [tape.reshape(keys, [batch, pairs, 1, tokens, size])], { perm: [0, 1, 2, 4, 3] })
-  let scores = tape.scale(tape.op('MatMul', [grouped, upright]), scale || 1 / Math.sqrt(size))
+  const shared = (value: string, last: number) => {
+    if (heads === pairs) return value
+    const single = tape.reshape(value, [batch, pairs, 1, tokens, last])
+    const repeated = tape.op('Expand', [single, tape.integers([batch, pairs, heads / pairs, tokens, last])])
+    return tape.reshape(repeated, [batch, heads, tokens, last])
+  }
+  const upright = tape.op('Transpose', [shared(keys, size)], { perm: [0, 1, 3, 2] })
+  let scores = tape.scale(tape.op('MatMul', [queries, upright]), scale || 1 / Math.sqrt(size))
   if (cap > 0) scores = tape.scale(tape.op('Tanh', [tape.scale(scores, 1 / cap)]), cap)
-  if (bias !== '') scores = withBias(tape, scores, bias, [batch, pairs, group, tokens])
+  if (bias !== '') scores = tape.op('Add', [scores, bias])
   if (causal) scores = tape.op('Add', [scores, causalMask(tape, tokens, window)])
-  const shared = tape.reshape(values, [batch, pairs, 1, tokens, width])
-  const read = tape.op('MatMul', [tape.op('Softmax', [scores], { axis: -1 }), shared])
-  return tape.reshape(read, [batch, heads, tokens, width])
+  return tape.op('MatMul', [tape.op('Softmax', [scores], { axis: -1 }), shared(values, width)])
 }
 
 /** [batch, tokens, heads * size] as [batch, heads, tokens, size]. */
@@ -222,12 +224,6 @@ function isTruth(graph: GraphProto, value: string): boolean {
   if (node.opType === 'Cast') return intAttribute(node, 'to', 0) === DATA_TYPE.bool
   if (node.opType === 'Where') return isTruth(graph, node.input[1])
   return TRUTHS.has(node.opType) || (CARRYING.has(node.opType) && isTruth(graph, node.input[0]))
-}
-
-/** A bias [batch or 1, heads or 1, tokens, tokens], added head by head. */
-function withBias(tape: Tape, scores: string, bias: string, [batch, pairs, group, tokens]: readonly number[]): string {
-  const whole = tape.reshape(scores, [batch, pairs * group, tokens, tokens])
-  return tape.reshape(tape.op('Add', [whole, bias]), [batch, pairs, group, tokens, tokens])
 }
 
 /** [tokens, tokens]: each sees itself and those before it, the last `window` of them if that is not negative. */

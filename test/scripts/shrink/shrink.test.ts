@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { temporaryDirectory } from '../../peers/support.ts'
-import { needsShared, sharedPath } from '../../shared.ts'
+import { fixturePath, needsShared, sharedPath } from '../../shared.ts'
 import { coppice } from '../command-line.ts'
 
 const count = z.int().nonnegative()
@@ -13,7 +13,7 @@ const schema = z.strictObject({
   model: z.string(),
   parameters: pair,
   macs: pair,
-  removed: z.array(z.strictObject({ block: count, kvHeads: count, channels: count })),
+  removed: z.array(z.strictObject({ block: count, kvHeads: count, queryHeads: count, channels: count })),
   perplexity: z.array(
     z.strictObject({ text: z.string(), tokens: count, window: count, dense: z.number(), pruned: z.number() }),
   ),
@@ -57,7 +57,7 @@ describe('coppice shrink', () => {
     assert.deepEqual(report.parameters, { before: 260_032, after: 226_048 })
     assert.deepEqual(
       report.removed,
-      [1, 2, 3].map((block) => ({ block, kvHeads: 1, channels: 43 })),
+      [1, 2, 3].map((block) => ({ block, kvHeads: 1, queryHeads: 0, channels: 43 })),
     )
     const [{ dense, pruned }] = report.perplexity
     assert.ok(Math.abs(dense / 4.973 - 1) < 5e-3 && Math.abs(pruned / 10.551 - 1) < 5e-3, `${dense} ${pruned}`)
@@ -88,6 +88,28 @@ describe('coppice shrink', () => {
     assert.equal(twice.exit, 0, twice.stderr)
     const left = JSON.parse(readFileSync(join(second, 'config.json'), 'utf8'))
     assert.deepEqual([left.intermediate_size, left.num_key_value_heads, left.head_dim], [230, 1, 32])
+  })
+
+  it('removes queries whose keys and values stay, or says that no queries share any', async (context) => {
+    const directory = await temporaryDirectory(context)
+    const [grouped, single] = ['grouped', 'single'].map((name) => join(directory, name))
+    const how = [...text, '--ratio', '0.5', '--importance', 'l2', '--group-queries', 'query']
+    const first = await coppice('shrink', '--model', fixturePath('stories260k'), ...how, '--out', grouped)
+    assert.equal(first.exit, 0, first.stderr)
+    assert.match(first.stdout, /^20 query heads \(keys and values stay\)/m)
+    assert.match(first.stdout, /plain ONNX Runtime gives the same logits/)
+    const config = JSON.parse(readFileSync(join(grouped, 'config.json'), 'utf8'))
+    assert.deepEqual([config.num_attention_heads, config.num_key_value_heads, config.head_dim], [4, 4, 8])
+    const second = await coppice(
+      'shrink',
+      '--model',
+      fixturePath('decoders/gpt2/optimum-past'),
+      ...how,
+      '--out',
+      single,
+    )
+    assert.equal(second.exit, 0, second.stderr)
+    assert.match(second.stdout, /^No queries share keys and values/m)
   })
 
   it('refuses a range that the model has not, and leaves nothing', async (context) => {

@@ -80,6 +80,23 @@ describe('what is removed', () => {
     )
   })
 
+  it('is of each group the query head of least importance, where keys and values stay', async () => {
+    const apart = await structuresOf(decoder, 'query')
+    const job = { ...JOB, windows, importance: 'l2', ratio: 0.5 } as const
+    const size = 8
+    for (const { block, removed } of await chooseRemoval(decoder, apart, job)) {
+      const [q, , , o] = decoder.baseWeights(block) // [64, 64] each
+      const score = (head: number) => {
+        let sum = 0
+        for (let row = 0; row < 64; row++)
+          for (let c = head * size; c < (head + 1) * size; c++) sum += q[c * 64 + row] ** 2 + o[row * 64 + c] ** 2
+        return sum
+      }
+      const lowest = [0, 2, 4, 6].map((first) => (score(first) <= score(first + 1) ? first : first + 1))
+      assert.deepEqual(removed[0].units, lowest)
+    }
+  })
+
   it('is refused where a structure is not understood', async () => {
     const locked = structures.map((each) =>
       each.map((structure) => ({ ...structure, locked: '"n7" (Einsum) is not understood' })),

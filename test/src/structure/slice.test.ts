@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { Tensor } from 'onnxruntime-node'
@@ -9,6 +9,7 @@ import { plainTensor, runPlain } from '../../../src/model/plain.ts'
 import { Stream } from '../../../src/model/stream.ts'
 import { serialiseOnnx, writeOnnx } from '../../../src/onnx/write.ts'
 import { type FollowedBlock, followBlocks } from '../../../src/structure/find.ts'
+import type { GroupQueries } from '../../../src/structure/follow.ts'
 import type { RemovedUnits } from '../../../src/structure/removal.ts'
 import { slice } from '../../../src/structure/slice.ts'
 import { zeroedWeights } from '../../../src/structure/zeroed.ts'
@@ -27,14 +28,22 @@ const PAST = fixturePath('decoders/gpt2/optimum-past')
 /** In merged decoders, whose branches give the same behind an empty past. */
 const CONTINUES = 'use_cache_branch'
 
-/** A unit of each structure in some blocks: never all of them, and not the same in each. */
+/** A unit of each structure, of queries one of each group: never all of them, and not the same in each. */
 function someUnits(blocks: readonly FollowedBlock[]): (RemovedUnits[] | undefined)[] {
   return blocks.map(({ structures }, block) =>
     structures.map((structure) => {
-      const free = structure.locked === undefined && structure.units > 1
-      return { structure, units: free ? [block % structure.units] : [] }
+      const size = structure.units / structure.groups
+      const firsts = Array.from({ length: structure.groups }, (_, group) => group * size)
+      const free = structure.locked === undefined && size > 1
+      return { structure, units: free ? firsts.map((first, group) => first + ((block + group) % size)) : [] }
     }),
   )
+}
+
+/** Whether several queries share keys and values. */
+function sharesKeys(dir: string): boolean {
+  const config = JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8'))
+  return config.num_key_value_heads < config.num_attention_heads
 }
 
 async function logits(decoder: Decoder, ids: Int32Array, weightsOf: WeightsOf): Promise<Float32Array> {
@@ -44,9 +53,11 @@ async function logits(decoder: Decoder, ids: Int32Array, weightsOf: WeightsOf): 
 }
 
 /** Largest difference of logits between the sliced model in a plain ONNX Runtime and the same with zeros, over the largest. */
-async function difference(decoder: Decoder, context: TestContext): Promise<number> {
-  const blocks = await followBlocks(decoder)
+async function difference(decoder: Decoder, context: TestContext, groupQueries: GroupQueries = 'kv'): Promise<number> {
+  const blocks = await followBlocks(decoder, groupQueries)
   const removed = someUnits(blocks)
+  const kind = groupQueries === 'query' ? 'queries' : 'heads'
+  assert.ok(blocks.every(({ structures }) => structures.some((structure) => structure.kind === kind)))
   assert.ok(removed.some((units) => units?.some(({ units }) => units.length > 0)))
   const model = slice(decoder, blocks, removed)
   const dir = await temporaryDirectory(context)
@@ -105,6 +116,22 @@ describe('a sliced model gives in a plain ONNX Runtime the logits of the same mo
     it(form, async (context) => {
       const decoder = Decoder.open(build(await temporaryDirectory(context)), { threads: 1 })
       assert.ok((await difference(decoder, context)) < TOLERANCE)
+    })
+  }
+
+  const grouped = sharedDecoders().filter((name) => sharesKeys(sharedPath(`${SHARED}/${name}`) ?? ''))
+  for (const [name, open] of [
+    ['stories260K', () => fixturePath('stories260k')],
+    ['GroupQueryAttention', (dir: string) => groupQueryDecoder(dir, 'float')],
+    ['Attention of ONNX', (dir: string) => standardAttentionDecoder(dir, 'apart')],
+    ['Attention of ONNX, heads joined', (dir: string) => standardAttentionDecoder(dir, 'joined')],
+    ['an If', (dir: string) => mergeDecoder(groupQueryDecoder(`${dir}/base`, 'float'), dir, 'outer')],
+    ...grouped.map((name) => [name, () => sharedPath(`${SHARED}/${name}`) ?? ''] as const),
+  ] as const) {
+    it(`without some queries of each group, whose keys and values stay: ${name}`, async (context) => {
+      const decoder = Decoder.open(open(await temporaryDirectory(context)), { threads: 1 })
+      const found = await difference(decoder, context, 'query')
+      assert.ok(found < (HALF.test(name) ? HALF_TOLERANCE : TOLERANCE), `${found}`)
     })
   }
 

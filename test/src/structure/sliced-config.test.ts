@@ -7,6 +7,7 @@ import type { Structure } from '../../../src/structure/structures.ts'
 const structure = (kind: Structure['kind'], units: number): Structure => ({
   kind,
   units,
+  groups: 1,
   members: [],
   locked: undefined,
 })
