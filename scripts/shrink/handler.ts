@@ -34,9 +34,10 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using output = await OutputDirectory.reserve(options.out)
   await using engine = new Engine()
   const work = { ...run, engine }
-  const { model, importance, reduction, ratio, groupQueries } = options
+  const { model, importance, reduction, ratio, groupQueries, uniform } = options
   const { parameters, blocks: count, maxWindow } = await describe(work, model)
   const blocks = blockRange(options.blocks, count)
+  if (uniform && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
   const window = windowFor(options.window, maxWindow)
   const windows = await calibration(work, model, options, options.windows, window)
   const texts = await evaluationTexts(work, { ...options, window, longest: maxWindow })
@@ -44,7 +45,18 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await engine.rest()
   run.terminal.progress('Choosing what to remove')
   const check = windows.ids.slice(0, window)
-  const job = { dir: model, importance, reduction, ratio, groupQueries, blocks, windows, out: output.staging, check }
+  const job = {
+    dir: model,
+    importance,
+    reduction,
+    ratio,
+    groupQueries,
+    uniform,
+    blocks,
+    windows,
+    out: output.staging,
+    check,
+  }
   const shrunk = await engine.shrink(job, { signal: run.signal })
   const pruned = await perplexities(work, { dir: output.staging, kind: 'smaller', texts })
   await output.commit()
@@ -66,9 +78,12 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     peakMemoryBytes: engine.peakMemoryBytes,
     out: options.out,
   }
-  run.terminal.say([summary(report, shrunk.difference), ...shrunk.notes].join('\n'))
+  const notes = uniform ? [...shrunk.notes, UNIFORM_NOTE] : shrunk.notes
+  run.terminal.say([summary(report, shrunk.difference), ...notes].join('\n'))
   return report
 }
+
+const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for Hugging Face tools.'
 
 /** @throws {UsageError} BLOCKS_RANGE */
 function blockRange(wanted: [from: number, to: number] | undefined, count: number): [from: number, to: number] {
@@ -78,6 +93,15 @@ function blockRange(wanted: [from: number, to: number] | undefined, count: numbe
     code: 'BLOCKS_RANGE',
     what: `--blocks ${from}:${to} is no range of the ${count} blocks of the model`,
     hint: `Give --blocks A:B with A below B and B at most ${count}; B itself stays whole.`,
+  })
+}
+
+/** @throws {UsageError} UNIFORM_BLOCKS, always */
+function refuseSome([from, to]: [from: number, to: number], count: number): never {
+  throw new UsageError({
+    code: 'UNIFORM_BLOCKS',
+    what: `--uniform with --blocks ${from}:${to}: the ${count} blocks of the model would differ in width`,
+    hint: 'Give --uniform without --blocks.',
   })
 }
 

@@ -39,6 +39,8 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
   /** Of the places of each structure. */
   ratio: number
   groupQueries: GroupQueries
+  /** Whether all blocks stay alike, and model.safetensors is written. */
+  uniform: boolean
   /** First block, and the one behind the last; undefined: all blocks. */
   blocks: [from: number, to: number] | undefined
   importance: Importance
@@ -52,6 +54,7 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
   /** In ppm. */
   ratio?: number
   groupQueries?: GroupQueries
+  uniform?: boolean
   blocks?: [from: number, to: number]
   importance?: Importance
   reduce?: Reduction
@@ -72,6 +75,7 @@ export function defineShrink(program: Command, start: Start): void {
       ),
     )
     .addOption(groupQueriesOption())
+    .option('--uniform', 'all blocks alike, and model.safetensors beside the graph: Hugging Face tools load the result')
     .addOption(
       new Option('--blocks <a:b>', 'blocks from A up to B, which stays whole (default: all)').argParser(
         range('--blocks'),
@@ -103,7 +107,7 @@ export function defineShrink(program: Command, start: Start): void {
 
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
   const { ratio, blocks, importance = IMPORTANCES[0], reduce = REDUCTIONS[0], out } = raw
-  const { groupQueries = GROUP_QUERIES[0] } = raw
+  const { groupQueries = GROUP_QUERIES[0], uniform = false } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
   return {
@@ -112,6 +116,7 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     ...windowOptions(raw),
     ratio: ppmToFraction(ratio),
     groupQueries,
+    uniform,
     blocks,
     importance,
     reduction: reduce,

@@ -66,6 +66,8 @@ export interface ShrinkArgs {
   /** Of the places of each structure, in (0, 1). */
   ratio: number
   groupQueries: GroupQueries
+  /** Whether Hugging Face tools are to load what is written. */
+  uniform: boolean
   /** First block, and the one behind the last. */
   blocks: [from: number, to: number]
   windows: TokenWindows

@@ -2,9 +2,11 @@
 import { statSync } from 'node:fs'
 import { Decoder } from '../model/decoder.ts'
 import { followBlocks } from '../structure/find.ts'
+import { assertNames, writeHuggingFace } from '../structure/hugging-face.ts'
 import { chooseRemoval } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
 import type { Structure } from '../structure/structures.ts'
+import { assertUniform } from '../structure/uniform.ts'
 import { expectedSliced, notesOf, prefills, writeSliced } from '../structure/write.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
@@ -13,14 +15,16 @@ const BATCH_TOKENS = 640
 
 export async function shrink(
   decoder: Decoder,
-  { importance, reduction, ratio, groupQueries, blocks, windows, out, check }: Jobs['shrink']['args'],
+  { importance, reduction, ratio, groupQueries, uniform, blocks, windows, out, check }: Jobs['shrink']['args'],
   { signal }: JobContext,
 ): Promise<Jobs['shrink']['result']> {
   const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / windows.length))
+  if (uniform) assertNames(decoder)
   const followed = await followBlocks(decoder, groupQueries)
   const structures = followed.map((block) => block.structures)
   const job = { importance, reduction, ratio, blocks, windows, perBatch, signal }
   const removals = await chooseRemoval(decoder, structures, job)
+  if (uniform) assertUniform(decoder, removals)
   const byBlock = new Map(removals.map(({ block, removed }) => [block, removed]))
   const sliced = slice(
     decoder,
@@ -34,6 +38,7 @@ export async function shrink(
       .filter(({ structure }) => structure.kind === kind)
       .reduce((sum, { units }) => sum + units.length, 0)
   const written = Decoder.open(out)
+  if (uniform) writeHuggingFace(decoder, removals, written)
   return {
     parameters: written.parameters,
     bytes: { before: size(decoder), after: size(written) },

@@ -331,7 +331,8 @@ function keptOf(labels: Int32Array, gone: Gone): number {
   return labels.reduce((sum, label) => sum + (gone(label) ? 0 : 1), 0)
 }
 
-function placesByTensor(removed: readonly RemovedUnits[]): Map<string, Map<number, Set<number>>> {
+/** What is cut away: by tensor and axis, places. */
+export function placesByTensor(removed: readonly RemovedUnits[]): Map<string, Map<number, Set<number>>> {
   const found = new Map<string, Map<number, Set<number>>>()
   for (const { structure, units } of removed) {
     for (const { tensor, axis, places } of structure.members) {

@@ -19,11 +19,14 @@ const COUNTED = {
 } as const
 
 /** By what is counted, the share that is left of it in every block; undefined: not the same in all. */
-export type CountsLeft = Record<keyof typeof COUNTS, number | undefined>
+export type CountsLeft = Record<keyof typeof COUNTS, number | undefined> & {
+  /** Channels themselves, where all blocks have the same number. */
+  width: number | undefined
+}
 
 /** @param blocks - of the whole model */
 export function countsLeft(removals: readonly Removal[], blocks: number): CountsLeft {
-  const left: CountsLeft = { pairs: 1, heads: 1, channels: 1 }
+  const left: CountsLeft = { pairs: 1, heads: 1, channels: 1, width: widthLeft(removals, blocks) }
   for (const [kind, counted] of Object.entries(COUNTED)) {
     const shares = new Set(removals.map(({ removed }) => shareLeft(removed, kind)))
     if (removals.length < blocks) shares.add(1)
@@ -34,6 +37,21 @@ export function countsLeft(removals: readonly Removal[], blocks: number): Counts
     }
   }
   return left
+}
+
+function widthLeft(removals: readonly Removal[], blocks: number): number | undefined {
+  const widths = new Set(
+    removals.map(({ removed }) => {
+      const [own, another] = removed.filter(({ structure }) => structure.kind === 'channels')
+      return own === undefined || another !== undefined ? undefined : own.structure.units - own.units.length
+    }),
+  )
+  return removals.length === blocks && widths.size === 1 ? [...widths][0] : undefined
+}
+
+/** Whether a configuration has a place for the number of channels; null stands for what follows from the width. */
+export function saysChannels(config: Json): boolean {
+  return COUNTS.channels.some((key) => typeof config[key] === 'number' || config[key] === null)
 }
 
 function shareLeft(removed: Removal['removed'], kind: string): number {
@@ -65,6 +83,7 @@ function scaled(config: Json, left: CountsLeft): Json {
     for (const key of keys) {
       const value = config[key]
       if (typeof value === 'number') out[key] = Math.round(value * share)
+      else if (value === null && count === 'channels' && share !== 1 && left.width !== undefined) out[key] = left.width
     }
   }
   return out

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
+import { readSafetensors } from '../../../src/model/safetensors.ts'
 import { temporaryDirectory } from '../../peers/support.ts'
 import { fixturePath, needsShared, sharedPath } from '../../shared.ts'
 import { coppice } from '../command-line.ts'
@@ -110,6 +111,22 @@ describe('coppice shrink', () => {
     )
     assert.equal(second.exit, 0, second.stderr)
     assert.match(second.stdout, /^No queries share keys and values/m)
+  })
+
+  it('writes what Hugging Face tools load, of all blocks alike', async (context) => {
+    const out = join(await temporaryDirectory(context), 'out')
+    const how = [...text, '--ratio', '0.5', '--importance', 'l2', '--uniform']
+    const { exit, stdout, stderr } = await coppice('shrink', ...how, '--out', out)
+    assert.equal(exit, 0, stderr)
+    assert.match(stdout, /model\.safetensors/)
+    const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))
+    assert.deepEqual([config.num_attention_heads, config.num_key_value_heads, config.head_dim], [3, 1, 32])
+    const tensors = readSafetensors(join(out, 'model.safetensors'))
+    assert.deepEqual(tensors.get('model.layers.5.self_attn.q_proj.weight')?.dims, [96, 192])
+    assert.deepEqual(tensors.get('model.layers.5.mlp.down_proj.weight')?.dims, [192, config.intermediate_size])
+    const some = await coppice('shrink', ...how, '--blocks', '1:4', '--out', `${out}-some`)
+    assert.equal(some.exit, 2, some.stderr)
+    assert.match(some.stderr, /--uniform with --blocks 1:4/)
   })
 
   it('refuses a range that the model has not, and leaves nothing', async (context) => {

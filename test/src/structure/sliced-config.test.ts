@@ -44,9 +44,15 @@ describe('configuration of a sliced model', () => {
     )
   })
 
+  it('says a number of channels that followed from the width', () => {
+    const base = { n_embd: 128, n_head: 8, n_inner: null, hidden_act: null }
+    const sliced = slicedConfig(base, countsLeft(removals(3), 3))
+    assert.deepEqual(sliced, { n_embd: 128, n_head: 4, n_inner: 15, hidden_act: null, head_dim: 16 })
+  })
+
   it('stays the base where blocks differ', () => {
     const left = countsLeft(removals(2), 3)
-    assert.deepEqual(left, { pairs: undefined, heads: undefined, channels: undefined })
+    assert.deepEqual(left, { pairs: undefined, heads: undefined, channels: undefined, width: undefined })
     assert.deepEqual(slicedConfig(BASE, left), { ...BASE, head_dim: 16 })
     assert.deepEqual(slicedGenaiConfig(GENAI, left), GENAI)
   })
