@@ -34,7 +34,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using output = await OutputDirectory.reserve(options.out)
   await using engine = new Engine()
   const work = { ...run, engine }
-  const { model, importance, reduction, ratio, groupQueries, uniform } = options
+  const { model, importance, seed, reduction, ratio, groupQueries, uniform } = options
   const { parameters, blocks: count, maxWindow } = await describe(work, model)
   const blocks = blockRange(options.blocks, count)
   if (uniform && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
@@ -48,6 +48,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const job = {
     dir: model,
     importance,
+    seed,
     reduction,
     ratio,
     groupQueries,

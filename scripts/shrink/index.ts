@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { ppmToFraction } from '../../src/decimal.ts'
 import type { GroupQueries } from '../../src/structure/follow.ts'
-import type { Importance, Reduction } from '../../src/structure/importance.ts'
+import type { Criterion, Reduction } from '../../src/structure/importance.ts'
 import {
   addEvaluationOptions,
   type EvaluationOptions,
@@ -25,12 +25,12 @@ import {
   windowOptions,
 } from '../options/site.ts'
 import { GROUP_QUERIES, groupQueriesOption } from '../options/structure.ts'
-import { oneOf, range, refuseMissing, type ShareRange, share } from '../options/values.ts'
+import { oneOf, range, refuseConflict, refuseMissing, type ShareRange, share, wholeNumber } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 import { shrink } from './handler.ts'
 
-const IMPORTANCES = ['taylor1', 'taylor2', 'vector', 'l2'] as const satisfies Importance[]
+const IMPORTANCES = ['taylor1', 'taylor2', 'vector', 'l2', 'random'] as const satisfies Criterion[]
 const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 const RATIO: ShareRange = { min: 1, max: 999_999, words: 'above 0 and below 1' }
 const CAPACITY_HELP = 'as for peer and join; no effect here'
@@ -43,7 +43,9 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
   uniform: boolean
   /** First block, and the one behind the last; undefined: all blocks. */
   blocks: [from: number, to: number] | undefined
-  importance: Importance
+  importance: Criterion
+  /** For random importance. */
+  seed: number
   reduction: Reduction
   evaluation: EvaluationOptions
   /** Absolute. */
@@ -56,7 +58,8 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
   groupQueries?: GroupQueries
   uniform?: boolean
   blocks?: [from: number, to: number]
-  importance?: Importance
+  importance?: Criterion
+  seed?: number
   reduce?: Reduction
 }
 
@@ -92,6 +95,7 @@ export function defineShrink(program: Command, start: Start): void {
         `over what is coupled: ${REDUCTIONS.join(', ')} (default: ${REDUCTIONS[0]})`,
       ).argParser(oneOf('--reduce', REDUCTIONS)),
     )
+  command.addOption(new Option('--seed <n>', 'of --importance random (default: 0)').argParser(wholeNumber('--seed', 0)))
   addEvaluationOptions(command)
   addJsonOption(addOutOption(command, 'where the smaller model goes; empty or absent (required)'))
   addHelp(
@@ -107,18 +111,21 @@ export function defineShrink(program: Command, start: Start): void {
 
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
   const { ratio, blocks, importance = IMPORTANCES[0], reduce = REDUCTIONS[0], out } = raw
-  const { groupQueries = GROUP_QUERIES[0], uniform = false } = raw
+  const { groupQueries = GROUP_QUERIES[0], uniform = false, seed } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
+  if (seed !== undefined && importance !== 'random')
+    refuseConflict('--seed goes with --importance random alone', 'Leave --seed away: nothing else is drawn.')
   return {
     ...modelOptions(raw),
-    ...textOptions(raw, 'shrink', importance !== 'l2'),
+    ...textOptions(raw, 'shrink', importance !== 'l2' && importance !== 'random'),
     ...windowOptions(raw),
     ratio: ppmToFraction(ratio),
     groupQueries,
     uniform,
     blocks,
     importance,
+    seed: seed ?? 0,
     reduction: reduce,
     evaluation: evaluationOptions(raw),
     out: resolve(out),

@@ -8,7 +8,7 @@ import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
 import type { StructureDescription } from '../structure/describe.ts'
 import type { GroupQueries } from '../structure/follow.ts'
-import type { Importance, Reduction } from '../structure/importance.ts'
+import type { Criterion, Reduction } from '../structure/importance.ts'
 
 export interface ModelDescription {
   name: string
@@ -61,7 +61,9 @@ export interface PruneArgs {
 
 export interface ShrinkArgs {
   dir: string
-  importance: Importance
+  importance: Criterion
+  /** For random importance. */
+  seed: number
   reduction: Reduction
   /** Of the places of each structure, in (0, 1). */
   ratio: number

@@ -15,14 +15,14 @@ const BATCH_TOKENS = 640
 
 export async function shrink(
   decoder: Decoder,
-  { importance, reduction, ratio, groupQueries, uniform, blocks, windows, out, check }: Jobs['shrink']['args'],
+  { importance, seed, reduction, ratio, groupQueries, uniform, blocks, windows, out, check }: Jobs['shrink']['args'],
   { signal }: JobContext,
 ): Promise<Jobs['shrink']['result']> {
   const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / windows.length))
   if (uniform) assertNames(decoder)
   const followed = await followBlocks(decoder, groupQueries)
   const structures = followed.map((block) => block.structures)
-  const job = { importance, reduction, ratio, blocks, windows, perBatch, signal }
+  const job = { importance, seed, reduction, ratio, blocks, windows, perBatch, signal }
   const removals = await chooseRemoval(decoder, structures, job)
   if (uniform) assertUniform(decoder, removals)
   const byBlock = new Map(removals.map(({ block, removed }) => [block, removed]))

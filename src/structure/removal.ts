@@ -4,11 +4,14 @@ import type { Decoder } from '../model/decoder.ts'
 import { LossGradients, type WeightGradients } from '../model/gradients.ts'
 import type { Windows } from '../model/stream.ts'
 import { lowestOfGroups, perGroup, placesPerUnit } from './choose.ts'
-import { type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
+import { type Criterion, type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
+import { randomScores } from './random-scores.ts'
 import type { Structure } from './structures.ts'
 
 export interface RemovalJob {
-  importance: Importance
+  importance: Criterion
+  /** For random importance. */
+  seed: number
   reduction: Reduction
   /** Of the places of each structure, in (0, 1). */
   ratio: number
@@ -43,17 +46,24 @@ export async function chooseRemoval(
   structures: readonly Structure[][],
   job: RemovalJob,
 ): Promise<Removal[]> {
+  const { importance } = job
   const [from, to] = job.blocks
   const removals: Removal[] = []
   for (let block = from; block < to; block++) assertFree(structures[block], block)
   const choose = (block: number, gradients?: WeightGradients) => {
-    const removed = structures[block].map((structure) => chooseUnits(decoder, block, structure, job, gradients))
+    const removed = structures[block].map((structure, which) => {
+      const scores =
+        importance === 'random'
+          ? randomScores(structure.units, job.seed, block, which)
+          : unitScores(weigh(decoder, block, structure, importance, gradients), importance, job.reduction)
+      return chooseUnits(decoder, block, structure, scores, job.ratio)
+    })
     removals.push({ block, removed })
   }
-  if (job.importance === 'l2') for (let block = from; block < to; block++) choose(block)
+  if (importance === 'l2' || importance === 'random') for (let block = from; block < to; block++) choose(block)
   else {
     const { windows, signal } = job
-    const squared = job.importance === 'taylor2'
+    const squared = importance === 'taylor2'
     await new LossGradients(decoder).run({
       ...{ windows, signal, squared, of: 'layers', perBatch: squared ? 1 : job.perBatch },
       onPart(part, gradients) {
@@ -79,11 +89,9 @@ function chooseUnits(
   decoder: Decoder,
   block: number,
   structure: Structure,
-  { importance, reduction, ratio }: RemovalJob,
-  gradients: WeightGradients | undefined,
+  scores: Float64Array,
+  ratio: number,
 ): RemovedUnits {
-  const weighed = weigh(decoder, block, structure, importance, gradients)
-  const scores = unitScores(weighed, importance, reduction)
   const count = perGroup(structure, placesPerUnit(decoder, block, structure), ratio)
   return { structure, units: lowestOfGroups(scores, structure.groups, count) }
 }

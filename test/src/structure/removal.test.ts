@@ -14,6 +14,7 @@ const DIR = fixturePath('stories260k')
 
 const JOB: Omit<RemovalJob, 'windows'> = {
   importance: 'taylor1',
+  seed: 0,
   reduction: 'sum',
   ratio: 0.25,
   blocks: [1, 4],
@@ -70,6 +71,19 @@ describe('what is removed', () => {
           [1, 43],
         ],
       )
+  })
+
+  it('is by chance what the seed says, the same for a block whatever others are looked at', async () => {
+    const job = { ...JOB, windows, importance: 'random' } as const
+    const [some, all, other] = await Promise.all(
+      [job, { ...job, blocks: [0, 5] as const }, { ...job, seed: 1 }].map((each) =>
+        chooseRemoval(decoder, structures, each),
+      ),
+    )
+    const units = (removals: readonly Removal[]) => removals.map(({ removed }) => removed.map((each) => each.units))
+    assert.deepEqual(units(all).slice(1, 4), units(some))
+    assert.notDeepEqual(units(other), units(some))
+    for (const [one, many] of units(some)) assert.deepEqual([one.length, many.length], [1, 43])
   })
 
   it('is no head where the ratio is less than one', async () => {
