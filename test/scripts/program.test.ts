@@ -68,10 +68,10 @@ describe('the command line', () => {
       prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
       inspect: ['--model', '--contribution', '--certificate', '--json'],
-      structures: ['--model', '--json'],
+      structures: ['--model', '--group-queries', '--json'],
       shrink: [
         ...[...site, ...windows, '--capacity', '--ratio', '--blocks', '--importance', '--reduce', ...evaluation],
-        ...['--out', '--json'],
+        ...['--group-queries', '--uniform', '--seed', '--out', '--json'],
       ],
       verify: ['--model', '--json'],
     }
@@ -132,6 +132,12 @@ describe('the command line', () => {
     { argv: ['shrink', '--text', 'a', '--out', 'b'], exit: 2, says: /--ratio is missing/ },
     { argv: ['shrink', '--ratio', '1'], exit: 2, says: /--ratio "1": expected a decimal above 0 and below 1/ },
     { argv: ['shrink', '--ratio', '0.5', '--blocks', '3:3'], exit: 2, says: /--blocks "3:3": expected A:B/ },
+    {
+      argv: ['shrink', '--ratio', '0.5', '--importance', 'l2', '--seed', '1', '--out', 'b'],
+      exit: 2,
+      says: /--seed goes with --importance random/,
+    },
+    { argv: ['shrink', '--group-queries', 'all'], exit: 2, says: /--group-queries "all": expected one of kv, query/ },
     { argv: ['inspect'], exit: 2, says: /one of --model, --contribution and --certificate/ },
     { argv: ['inspect', '--model', 'a', '--certificate', 'b'], exit: 2, says: /exclude each other/ },
     { argv: ['verify'], exit: 2, says: /missing required argument 'dir'/ },

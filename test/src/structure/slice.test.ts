@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, readFileSync } from 'node:fs'
+import { copyFileSync, cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { create } from '@bufbuild/protobuf'
 import { Tensor } from 'onnxruntime-node'
 import { Decoder } from '../../../src/model/decoder.ts'
 import type { WeightsOf } from '../../../src/model/perplexity.ts'
 import { plainTensor, runPlain } from '../../../src/model/plain.ts'
 import { Stream } from '../../../src/model/stream.ts'
+import { AttributeProtoSchema, GraphProtoSchema, ValueInfoProtoSchema } from '../../../src/onnx/generated/onnx_pb.js'
+import { makeNode } from '../../../src/onnx/graph.ts'
+import { readOnnx } from '../../../src/onnx/read.ts'
+import { DATA_TYPE } from '../../../src/onnx/tensor.ts'
 import { serialiseOnnx, writeOnnx } from '../../../src/onnx/write.ts'
 import { type FollowedBlock, followBlocks } from '../../../src/structure/find.ts'
 import type { GroupQueries } from '../../../src/structure/follow.ts'
@@ -44,6 +49,32 @@ function someUnits(blocks: readonly FollowedBlock[]): (RemovedUnits[] | undefine
 function sharesKeys(dir: string): boolean {
   const config = JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8'))
   return config.num_key_value_heads < config.num_attention_heads
+}
+
+/** The model with an If behind its logits, of which a constant chooses one branch. */
+function withDeadBranch(from: string, dir: string): string {
+  cpSync(from, dir, { recursive: true })
+  const model = readOnnx(join(from, 'model.onnx'))
+  const { graph } = model
+  const [inner, last] = ['logits/inner', graph.node.find(({ output }) => output.includes('logits'))]
+  assert.ok(last)
+  last.output = [inner]
+  const branch = (name: string, opType: string) =>
+    create(GraphProtoSchema, {
+      name,
+      node: [makeNode(opType, [inner], [name], { name })],
+      output: [create(ValueInfoProtoSchema, { name })],
+    })
+  const [alive, dead] = [branch('alive', 'Identity'), branch('dead', 'Neg')]
+  const attribute = Object.entries({ then_branch: alive, else_branch: dead }).map(([name, g]) =>
+    create(AttributeProtoSchema, { name, g, type: 5 }),
+  )
+  graph.node.push(makeNode('If', ['always'], ['logits'], { name: 'If', attribute }))
+  const data = { kind: 'memory' as const, bytes: Uint8Array.of(1) }
+  model.initializers.set('always', { name: 'always', dims: [], dataType: DATA_TYPE.bool, data })
+  for (const each of [alive, dead]) model.subgraphs.set(each, new Map())
+  writeOnnx(model, join(dir, 'model.onnx'), null)
+  return dir
 }
 
 async function logits(decoder: Decoder, ids: Int32Array, weightsOf: WeightsOf): Promise<Float32Array> {
@@ -134,6 +165,30 @@ describe('a sliced model gives in a plain ONNX Runtime the logits of the same mo
       assert.ok(found < (HALF.test(name) ? HALF_TOLERANCE : TOLERANCE), `${found}`)
     })
   }
+
+  it('is refused where a branch is never taken: it would keep its sizes', async (context) => {
+    const dir = join(await temporaryDirectory(context), 'dead')
+    const decoder = Decoder.open(withDeadBranch(PAST, dir), { threads: 1 })
+    const blocks = await followBlocks(decoder)
+    assert.throws(() => slice(decoder, blocks, someUnits(blocks)), {
+      code: 'SLICE_UNKNOWN',
+      message: /"dead" is never/,
+    })
+  })
+
+  it('is refused where branches are not alike', async (context) => {
+    const decoder = Decoder.open(mergeDecoder(PAST, await temporaryDirectory(context), 'outer'), { threads: 1 })
+    const blocks = await followBlocks(decoder)
+    const other = blocks.map((block) => {
+      assert.ok(block.continued)
+      const structures = block.continued.structures.map((structure) => ({ ...structure, units: structure.units + 1 }))
+      return { ...block, continued: { ...block.continued, structures } }
+    })
+    assert.throws(() => slice(decoder, other, someUnits(blocks)), {
+      code: 'SLICE_UNKNOWN',
+      message: /heads of block 0/,
+    })
+  })
 
   it('leaves the decoder as it was', async () => {
     const decoder = Decoder.open(fixturePath('stories260k'), { threads: 1 })
