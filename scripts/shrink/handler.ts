@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Engine } from '../../src/engine/engine.ts'
 import type { RemovedFromBlock } from '../../src/engine/jobs.ts'
+import { UsageError } from '../../src/errors.ts'
 import { holdsTraining } from '../../src/recover/checkpoint.ts'
 import { assertBlocks } from '../options/blocks.ts'
 import type { RecoveryOptions } from '../options/recovery.ts'
@@ -23,7 +24,10 @@ export interface ShrinkReport {
   parameters: { before: number; after: number }
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
-  /** By block of the range; heads with the queries that share their keys and values. Of whole blocks, those that went. */
+  /**
+   * By block of the range: heads with the queries that share their keys and values; queries whose keys and
+   * values stay. Of whole blocks, those that went.
+   */
   removed: RemovedFromBlock[]
   perplexity: Array<{
     text: string
@@ -51,9 +55,10 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
   await using engine = new Engine()
   const work = { ...run, engine }
-  const { model, granularity, importance, reduction, ratio } = options
+  const { model, granularity, importance, seed, reduction, ratio, groupQueries, uniform } = options
   const { parameters, blocks: count, maxWindow } = await describe(work, model)
   const blocks = blockRange(options.blocks, count)
+  if (uniform && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
   const window = windowFor(options.window, maxWindow)
   const windows = await calibration(work, model, options, options.windows, window)
   const texts = await evaluationTexts(work, { ...options, window, longest: maxWindow })
@@ -63,7 +68,20 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const check = windows.ids.slice(0, window)
   const smaller = options.recovery === null ? output.staging : join(output.scratch, SMALLER)
   await rm(smaller, { recursive: true, force: true })
-  const job = { dir: model, granularity, importance, reduction, ratio, blocks, windows, out: smaller, check }
+  const job = {
+    dir: model,
+    granularity,
+    importance,
+    seed,
+    reduction,
+    ratio,
+    groupQueries,
+    uniform,
+    blocks,
+    windows,
+    out: smaller,
+    check,
+  }
   const shrunk = await engine.shrink(job, { signal: run.signal })
   const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
   const recovery = options.recovery && (await recovered(work, options, options.recovery, { output, smaller, texts }))
@@ -89,9 +107,13 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     out: options.out,
   }
   const words = recovery === null ? [] : recoveryInWords(recovery.trained)
-  run.terminal.say(summary(report, options, words, recovery?.difference ?? shrunk.difference))
+  const notes = uniform ? [...shrunk.notes, UNIFORM_NOTE] : shrunk.notes
+  const difference = recovery?.difference ?? shrunk.difference
+  run.terminal.say([summary(report, options, words, difference), ...notes].join('\n'))
   return report
 }
+
+const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for Hugging Face tools.'
 
 /** In the output's scratch: the model before its recovery. */
 const SMALLER = 'smaller'
@@ -125,6 +147,15 @@ function blockRange(wanted: [from: number, to: number] | undefined, count: numbe
   return [from, to]
 }
 
+/** @throws {UsageError} UNIFORM_BLOCKS, always */
+function refuseSome([from, to]: [from: number, to: number], count: number): never {
+  throw new UsageError({
+    code: 'UNIFORM_BLOCKS',
+    what: `--uniform with --blocks ${from}:${to}: the ${count} blocks of the model would differ in width`,
+    hint: 'Give --uniform without --blocks.',
+  })
+}
+
 function speedInWords({ prefillTokensPerSecond: speed }: ShrinkReport['speed']): string {
   if (speed === null) return ''
   const { before, after } = speed
@@ -139,11 +170,16 @@ function tokensPerSecond(prefill: number[] | null, tokens: number): { before: nu
 
 function removedInWords(removed: readonly RemovedFromBlock[], importance: ShrinkOptions['importance']): string[] {
   const some = removed.flatMap((own) => ('whole' in own ? [] : own))
-  const heads = some.reduce((sum, { kvHeads }) => sum + kvHeads, 0)
-  const channels = some.reduce((sum, { channels: own }) => sum + own, 0)
+  const [heads, queries, channels] = (['kvHeads', 'queryHeads', 'channels'] as const).map((kind) =>
+    some.reduce((sum, own) => sum + own[kind], 0),
+  )
+  const goneHeads =
+    queries === 0
+      ? `${integer(heads)} heads (each with the queries that share its keys)`
+      : `${integer(queries)} query heads (keys and values stay)`
   return [
-    `${integer(heads)} heads (each with the queries that share its keys) and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
-    ...(heads === 0 && importance !== 'flap-adaptive'
+    `${goneHeads} and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
+    ...(heads + queries === 0 && importance !== 'flap-adaptive'
       ? ['No head went: the ratio is less than one of them in every block.']
       : []),
   ]

@@ -4,7 +4,8 @@ import { type Command, Option } from 'commander'
 import { ppmToFraction } from '../../src/decimal.ts'
 import type { Granularity } from '../../src/engine/jobs.ts'
 import type { Fluctuation } from '../../src/structure/fluctuation.ts'
-import type { Importance, Reduction } from '../../src/structure/importance.ts'
+import type { GroupQueries } from '../../src/structure/follow.ts'
+import type { Criterion, Reduction } from '../../src/structure/importance.ts'
 import {
   addEvaluationOptions,
   type EvaluationOptions,
@@ -26,7 +27,8 @@ import {
   type WindowOptions,
   windowOptions,
 } from '../options/site.ts'
-import { oneOf, RATIO, range, refuseConflict, refuseMissing, share } from '../options/values.ts'
+import { GROUP_QUERIES, groupQueriesOption } from '../options/structure.ts'
+import { oneOf, RATIO, range, refuseConflict, refuseMissing, share, wholeNumber } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 import { shrink } from './handler.ts'
@@ -34,7 +36,7 @@ import { shrink } from './handler.ts'
 const GRANULARITIES = ['block', 'layer'] as const satisfies Granularity[]
 const FLUCTUATIONS = ['flap', 'flap-adaptive'] as const satisfies Fluctuation[]
 const IMPORTANCES = [
-  ...(['taylor1', 'taylor2', 'vector', 'l2'] as const satisfies Importance[]),
+  ...(['taylor1', 'taylor2', 'vector', 'l2', 'random'] as const satisfies Criterion[]),
   ...FLUCTUATIONS,
 ] as const
 const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
@@ -44,9 +46,14 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
   granularity: Granularity
   /** Of the places of each structure, or of the blocks of the range. */
   ratio: number
+  groupQueries: GroupQueries
+  /** Whether all blocks stay alike, and model.safetensors is written. */
+  uniform: boolean
   /** First block, and the one behind the last; undefined: all blocks. */
   blocks: [from: number, to: number] | undefined
-  importance: Importance | Fluctuation
+  importance: Criterion | Fluctuation
+  /** For random importance. */
+  seed: number
   reduction: Reduction
   /** null: what is smaller is not trained again. */
   recovery: RecoveryOptions | null
@@ -61,8 +68,11 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
   granularity?: Granularity
   /** In ppm. */
   ratio?: number
+  groupQueries?: GroupQueries
+  uniform?: boolean
   blocks?: [from: number, to: number]
-  importance?: Importance | Fluctuation
+  importance?: Criterion | Fluctuation
+  seed?: number
   reduce?: Reduction
   recover?: number
   recoverText?: string[]
@@ -89,6 +99,8 @@ export function defineShrink(program: Command, start: Start): void {
         'block: heads and channels of blocks; layer: whole blocks (default: block)',
       ).argParser(oneOf('--granularity', GRANULARITIES)),
     )
+    .addOption(groupQueriesOption())
+    .option('--uniform', 'all blocks alike, and model.safetensors beside the graph: Hugging Face tools load the result')
     .addOption(
       new Option('--blocks <a:b>', 'blocks from A up to B, which stays whole (default: all)').argParser(
         range('--blocks'),
@@ -109,6 +121,7 @@ export function defineShrink(program: Command, start: Start): void {
       stepsOption('--recover', 'steps of training afterwards at most, as coppice recover does (default: none)'),
     )
     .option('--recover-text <file...>', 'texts that are learnt then (default: those of --text)')
+    .addOption(new Option('--seed <n>', 'of --importance random (default: 0)').argParser(wholeNumber('--seed', 0)))
   addEvaluationOptions(command)
   addJsonOption(
     addOutOption(
@@ -129,6 +142,7 @@ export function defineShrink(program: Command, start: Start): void {
 
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
   const { ratio, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], recover, out } = raw
+  const { groupQueries = GROUP_QUERIES[0], uniform = false, seed } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
   const fluctuates = FLUCTUATIONS.some((name) => name === importance)
@@ -145,7 +159,24 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     )
   if (raw.recoverText !== undefined && recover === undefined)
     refuseConflict('--recover-text is given without --recover', 'Give --recover the number of steps as well.')
-  const site = textOptions(raw, 'shrink', importance !== 'l2')
+  if (seed !== undefined && importance !== 'random')
+    refuseConflict('--seed goes with --importance random alone', 'Leave --seed away: nothing else is drawn.')
+  if (granularity === 'layer' && (uniform || raw.groupQueries !== undefined))
+    refuseConflict(
+      '--granularity layer leaves the blocks that stay as they are',
+      'Leave --uniform and --group-queries away.',
+    )
+  if (fluctuates && uniform)
+    refuseConflict(
+      `--importance ${importance} leaves biases that Hugging Face tools do not look for`,
+      'Leave --uniform away.',
+    )
+  if (importance === 'flap-adaptive' && groupQueries === 'query')
+    refuseConflict(
+      '--importance flap-adaptive compares heads with each other that --group-queries query keeps apart',
+      'Take --importance flap.',
+    )
+  const site = textOptions(raw, 'shrink', importance !== 'l2' && importance !== 'random')
   const text = raw.recoverText ?? raw.text
   return {
     ...modelOptions(raw),
@@ -154,9 +185,12 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     recoveryText: recover === undefined ? site : textOptions({ ...raw, text }, 'shrink --recover', true),
     ...windowOptions(raw),
     ratio: ppmToFraction(ratio),
+    groupQueries,
+    uniform,
     blocks,
     granularity,
     importance,
+    seed: seed ?? 0,
     reduction: raw.reduce ?? REDUCTIONS[0],
     evaluation: evaluationOptions(raw),
     out: resolve(out),

@@ -6,6 +6,7 @@ import {
   type RatioDescription,
   type StructureDescription,
 } from '../../src/structure/describe.ts'
+import type { GroupQueries } from '../../src/structure/follow.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
 import { counted, integer, percent } from '../terminal/numbers.ts'
@@ -23,11 +24,11 @@ export interface StructuresReport {
   ratios: RatioDescription[]
 }
 
-export async function structures(dir: string, run: Run): Promise<StructuresReport> {
+export async function structures(dir: string, groupQueries: GroupQueries, run: Run): Promise<StructuresReport> {
   await using engine = new Engine()
   const work = { ...run, engine }
   const { name, parameters, blocks } = await describe(work, dir)
-  const found = await labelled(work, 'Following axes', 'structures', { dir })
+  const found = await labelled(work, 'Following axes', 'structures', { dir, groupQueries })
   const ratios = RATIOS.map((ratio) => describeRatio(found, ratio))
   const report: StructuresReport = { model: name, parameters, blocks, structures: found, ratios }
   run.terminal.say(inWords(report))
@@ -43,13 +44,14 @@ function inWords({ model, parameters, blocks, structures: found, ratios }: Struc
     percent((example.units * example.parameters * where.length) / parameters),
   ])
   const pulls = alike.flatMap(({ example }) => [
-    `${example.kind === 'heads' ? 'A head' : 'A channel'} of block ${example.block} is, together:`,
+    `${UNITS[example.kind]} of block ${example.block} is, together:`,
     ...example.members.map((member) => `  ${memberInWords(member)}`),
     ...(example.locked === null ? [] : [`  None can be removed: ${example.locked}.`]),
   ])
-  const outcomes = ratios.map(({ ratio, heads, channels, parameters: removed }) => [
+  const grouped = found.some(({ kind }) => kind === 'queries')
+  const outcomes = ratios.map(({ ratio, heads, queries, channels, parameters: removed }) => [
     String(ratio),
-    integer(heads),
+    integer(heads + queries),
     integer(channels),
     integer(parameters - removed),
     percent(1 - removed / parameters),
@@ -58,10 +60,17 @@ function inWords({ model, parameters, blocks, structures: found, ratios }: Struc
     `${model}: ${integer(parameters)} parameters, ${counted(blocks, 'block')}.`,
     table([['blocks and structure', 'units', 'parameters each', 'of the model'], ...rows]),
     pulls.join('\n'),
-    table([['ratio of every block', 'heads', 'channels', 'parameters left', 'of the model'], ...outcomes]),
-    'Heads go whole, keys and values with the queries that read them: a small ratio may remove none.',
+    table([
+      ['ratio of every block', grouped ? 'query heads' : 'heads', 'channels', 'parameters left', 'of the model'],
+      ...outcomes,
+    ]),
+    grouped
+      ? 'Of the queries that share keys and values as many go of each group; these stay: a small ratio may remove none.'
+      : 'Heads go whole, keys and values with the queries that read them: a small ratio may remove none.',
   ].join('\n\n')
 }
+
+const UNITS = { heads: 'A head', queries: 'A query head', channels: 'A channel' } as const
 
 function memberInWords({ name, along, places }: MemberDescription): string {
   const of = name ?? 'a constant'

@@ -1,7 +1,9 @@
 /** `coppice structures`: what in a model can be removed together, so that it stays a whole model of smaller tensors. */
 import type { Command } from 'commander'
+import type { GroupQueries } from '../../src/structure/follow.ts'
 import { addJsonOption } from '../options/output.ts'
 import { addModelOption, modelOptions, type RawSite } from '../options/site.ts'
+import { GROUP_QUERIES, groupQueriesOption } from '../options/structure.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 import { structures } from './handler.ts'
@@ -13,9 +15,10 @@ export function defineStructures(program: Command, start: Start): void {
     .description(
       'Finds from the graph which attention heads and channels can only be removed together, who pulls whom, and what a ratio would remove. Changes nothing.',
     )
-  addJsonOption(addModelOption(command))
+  addJsonOption(addModelOption(command).addOption(groupQueriesOption()))
   addHelp(command, ['coppice structures --model models/embedded'], ['input'])
-  command.action((raw: RawSite & { json?: boolean }) =>
-    start(raw.json === true, (run) => structures(modelOptions(raw).model, run)),
-  )
+  command.action((raw: RawSite & { json?: boolean; groupQueries?: GroupQueries }) => {
+    const { groupQueries = GROUP_QUERIES[0] } = raw
+    return start(raw.json === true, (run) => structures(modelOptions(raw).model, groupQueries, run))
+  })
 }

@@ -183,8 +183,8 @@ export function createHandlers(threads: number): Handlers {
       return using(dir, weights, async (decoder, weightsOf) => compareWritten(decoder, weightsOf, written))
     },
 
-    async structures({ dir }) {
-      return describeStructures(open(dir))
+    async structures({ dir, groupQueries }) {
+      return describeStructures(open(dir), groupQueries)
     },
 
     async shrink(args, context) {

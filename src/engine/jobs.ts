@@ -10,7 +10,8 @@ import type { PruneSeconds } from '../prune/sequential.ts'
 import type { Look, TrainSettings } from '../recover/train.ts'
 import type { StructureDescription } from '../structure/describe.ts'
 import type { Fluctuation } from '../structure/fluctuation.ts'
-import type { Importance, Reduction } from '../structure/importance.ts'
+import type { GroupQueries } from '../structure/follow.ts'
+import type { Criterion, Reduction } from '../structure/importance.ts'
 
 export interface ModelDescription {
   name: string
@@ -82,10 +83,15 @@ export interface ShrinkArgs {
   dir: string
   granularity: Granularity
   /** A fluctuation: of heads and channels alone. */
-  importance: Importance | Fluctuation
+  importance: Criterion | Fluctuation
+  /** For random importance. */
+  seed: number
   reduction: Reduction
   /** Of the places of each structure, or of the blocks of the range, in (0, 1). */
   ratio: number
+  groupQueries: GroupQueries
+  /** Whether Hugging Face tools are to load what is written. */
+  uniform: boolean
   /** First block, and the one behind the last. */
   blocks: [from: number, to: number]
   windows: TokenWindows
@@ -95,7 +101,9 @@ export interface ShrinkArgs {
 }
 
 /** What went of a block: some heads and channels, or all of it. */
-export type RemovedFromBlock = { block: number; kvHeads: number; channels: number } | { block: number; whole: true }
+export type RemovedFromBlock =
+  | { block: number; kvHeads: number; queryHeads: number; channels: number }
+  | { block: number; whole: true }
 
 export interface ShrunkModel {
   /** Trained numbers that are left. */
@@ -104,6 +112,8 @@ export interface ShrunkModel {
   macs: { before: number; after: number }
   /** Every block of the range; or, of whole blocks, those that went. */
   removed: RemovedFromBlock[]
+  /** What somebody who uses the written model should know, in sentences. */
+  notes: string[]
   /** Of graph and weights. */
   bytes: { before: number; after: number }
   /** What a plain run of the written model must give. */
@@ -208,7 +218,7 @@ export interface Jobs {
   /** Compares a written model directory with the base and these blocks, byte for byte; null or what differs. */
   compare: { args: { dir: string; weights: BlockFile[]; written: string }; result: string | null }
   /** What can be removed together, block by block. */
-  structures: { args: { dir: string }; result: StructureDescription[] }
+  structures: { args: { dir: string; groupQueries: GroupQueries }; result: StructureDescription[] }
   shrink: { args: ShrinkArgs; result: ShrunkModel }
   /** Rows of instructions, padded: see instructionRows. */
   instructions: { args: { dir: string; path: string; length: number }; result: { rows: TokenWindows; skipped: number } }

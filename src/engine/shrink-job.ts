@@ -5,10 +5,13 @@ import { chooseBlocks } from '../structure/choose-blocks.ts'
 import { compensate } from '../structure/compensate.ts'
 import { dropBlocks } from '../structure/drop-blocks.ts'
 import { followBlocks } from '../structure/find.ts'
+import { assertNames, writeHuggingFace } from '../structure/hugging-face.ts'
 import { BATCH_TOKENS } from '../structure/importances.ts'
 import { chooseRemoval } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
-import { expectedSliced, prefills, writeSliced } from '../structure/write.ts'
+import type { Structure } from '../structure/structures.ts'
+import { assertUniform } from '../structure/uniform.ts'
+import { expectedSliced, notesOf, prefills, writeSliced } from '../structure/write.ts'
 import { expectedShallow, writeShallow } from '../structure/write-shallow.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
@@ -22,18 +25,19 @@ export function shrink(decoder: Decoder, args: Args, context: JobContext): Promi
 /** Whole blocks go. */
 async function dropLayers(
   decoder: Decoder,
-  { importance, ratio, blocks, windows, out, check }: Args,
+  { importance, seed, ratio, blocks, windows, out, check }: Args,
   { signal }: JobContext,
 ): Promise<Result> {
   if (importance === 'flap' || importance === 'flap-adaptive')
     throw new RangeError('FLAP has no score for whole blocks')
   const perBatch = windowsTogether(windows)
-  const dropped = await chooseBlocks(decoder, { importance, ratio, blocks, windows, perBatch, signal })
+  const dropped = await chooseBlocks(decoder, { importance, seed, ratio, blocks, windows, perBatch, signal })
   const shallow = dropBlocks(decoder, dropped)
   writeShallow(decoder, shallow, dropped, out)
   return {
     ...written(decoder, out),
     removed: dropped.map((block) => ({ block, whole: true })),
+    notes: [],
     run: await expectedShallow(decoder, shallow, dropped, { dir: out, ids: check }),
     race: prefills(decoder, shallow, { dir: out, ids: check }),
   }
@@ -42,14 +46,16 @@ async function dropLayers(
 /** Heads and channels go, block by block. */
 async function shrinkBlocks(
   decoder: Decoder,
-  { importance, reduction, ratio, blocks, windows, out, check }: Args,
+  { importance, seed, reduction, ratio, groupQueries, uniform, blocks, windows, out, check }: Args,
   { signal }: JobContext,
 ): Promise<Result> {
   const perBatch = windowsTogether(windows)
-  const followed = await followBlocks(decoder)
+  if (uniform) assertNames(decoder)
+  const followed = await followBlocks(decoder, groupQueries)
   const structures = followed.map((block) => block.structures)
-  const job = { importance, reduction, ratio, blocks, windows, perBatch, signal }
+  const job = { importance, seed, reduction, ratio, blocks, windows, perBatch, signal }
   const removals = await chooseRemoval(decoder, structures, job)
+  if (uniform) assertUniform(decoder, removals)
   const byBlock = new Map(removals.map(({ block, removed }) => [block, removed]))
   const sliced = slice(
     decoder,
@@ -59,17 +65,20 @@ async function shrinkBlocks(
   for (const { shifts } of removals) if (shifts) compensate(sliced, shifts)
   writeSliced(decoder, sliced, removals, out)
   const run = await expectedSliced(decoder, sliced, removals, { dir: out, ids: check })
-  const count = (block: number, kind: 'heads' | 'channels') =>
+  const count = (block: number, kind: Structure['kind']) =>
     (byBlock.get(block) ?? [])
       .filter(({ structure }) => structure.kind === kind)
       .reduce((sum, { units }) => sum + units.length, 0)
+  if (uniform) writeHuggingFace(decoder, removals, Decoder.open(out))
   return {
     ...written(decoder, out),
     removed: removals.map(({ block }) => ({
       block,
       kvHeads: count(block, 'heads'),
+      queryHeads: count(block, 'queries'),
       channels: count(block, 'channels'),
     })),
+    notes: notesOf(decoder, removals, groupQueries),
     run,
     race: prefills(decoder, sliced, { dir: out, ids: check }),
   }

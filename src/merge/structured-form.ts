@@ -14,7 +14,6 @@ export interface StructuredMember {
 }
 
 export interface StructureForm {
-  kind: 'heads' | 'channels'
   units: number
   /** What a ratio counts of each unit: the fewest places that it takes of a layer. */
   places: number

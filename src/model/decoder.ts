@@ -85,14 +85,17 @@ export class Decoder {
   private readonly outer = new Map<string, ort.Tensor>()
 
   static open(dir: string, { threads = 2 }: DecoderOptions = {}): Decoder {
-    return new Decoder(openModelDirectory(dir), threads)
+    const directory = openModelDirectory(dir)
+    const model = readOnnx(directory.onnx)
+    assertNotQuantised(model)
+    return new Decoder(directory, threads, model, false)
   }
 
-  private constructor(directory: ModelDirectory, threads: number) {
+  /** @param continues - which branch is computed, where the model has two: the one that continues a text */
+  private constructor(directory: ModelDirectory, threads: number, model: OnnxModel, continues: boolean) {
     this.directory = directory
     this.threads = threads
-    this.model = readOnnx(directory.onnx)
-    assertNotQuantised(this.model)
+    this.model = model
     if (opsetVersion(this.model) < MIN_OPSET) {
       throw new InputError({
         code: 'OPSET_OLD',
@@ -100,7 +103,7 @@ export class Decoder {
         hint: `Export the model with --opset ${MIN_OPSET} or newer.`,
       })
     }
-    const first = lower(this.model)
+    const first = lower(this.model, continues)
     assertKnownOperators(first.model)
     const firstCut = cutDecoder(first.model)
     const changed = tellApart(
@@ -108,7 +111,7 @@ export class Decoder {
       first,
       firstCut.blocks.flatMap(({ layers }) => layers),
     )
-    this.lowered = changed ? lower(this.model) : first
+    this.lowered = changed ? lower(this.model, continues) : first
     this.cut = changed ? cutDecoder(this.lowered.model) : firstCut
     const layers = this.cut.blocks.flatMap((block) => block.layers)
     this.storedTensors = storedCopies(this.model, this.lowered, this.index, layers)
@@ -127,6 +130,12 @@ export class Decoder {
     this.assertFloat32()
     this.plainInputs(new BigInt64Array(1), 1, 1) // throws for what neither the engine nor the last check could feed
     this.graphInputs(new BigInt64Array(1), 1, 1)
+  }
+
+  /** The same file, computed by the branch that continues a text; undefined where it has no branches. Has to be closed. */
+  otherBranch(): Decoder | undefined {
+    if (this.model.subgraphs.size === 0) return undefined
+    return new Decoder(this.directory, this.threads, this.model, true)
   }
 
   get index(): GraphIndex {

@@ -10,11 +10,16 @@ const ROTARY_SLOTS: Record<string, readonly number[]> = {
   RotaryEmbedding: [1, 2],
 }
 
+export function countParameters(cut: DecoderCut): number {
+  return trainedTensors(cut).reduce((sum, { dims }) => sum + elementCount(dims), 0)
+}
+
 /**
- * Every float vector or matrix that meets the hidden state, and every table that tokens or positions are looked up in.
- * Rotary frequencies and masks are computed beside the hidden state; tables of cosines and sines are left out.
+ * Every float vector or matrix that meets the hidden state, and every table that tokens or positions are looked up in; a
+ * head that is a copy of one is not told again. Rotary frequencies and masks are computed beside the hidden state; tables
+ * of cosines and sines are left out.
  */
-export function countParameters({ index, hidden, embedding, blocks, head }: DecoderCut): number {
+export function trainedTensors({ index, hidden, embedding, blocks, head }: DecoderCut): TensorRef[] {
   const found = new Set<TensorRef>()
   const read = (at: number, into: Set<TensorRef>, skipped: readonly number[] = []): void => {
     const visit = (value: string): void => {
@@ -35,10 +40,9 @@ export function countParameters({ index, hidden, embedding, blocks, head }: Deco
   for (const at of head.nodes) read(at, inHead)
   const all = new Set([...found, ...lookedUp])
   const rotary = rotaryTables(all)
-  const counted = [...all].filter(
+  return [...all].filter(
     (tensor) => !rotary.has(tensor) && !(inHead.has(tensor) && [...lookedUp].some((other) => isCopy(tensor, other))),
   )
-  return counted.reduce((sum, { dims }) => sum + elementCount(dims), 0)
 }
 
 /** Cosines of position 0 are all 1, sines all 0: two tables of one shape whose first rows are so. */

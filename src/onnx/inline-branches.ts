@@ -1,6 +1,6 @@
 /**
- * If on use_cache_branch -> its branch without a past. Merged decoders hold the model twice: `then` continues a past,
- * `else` begins a text. Here every window begins a text, so the other branch is never taken.
+ * If on use_cache_branch -> one of its branches. Merged decoders hold the model twice: `then` continues a past, `else`
+ * begins a text. Here every window begins a text, so `then` is for them alone who change the graph.
  */
 import { InputError } from '../errors.ts'
 import type { GraphProto, NodeProto } from './generated/onnx_pb.js'
@@ -15,7 +15,7 @@ export const CACHE_SWITCH = 'use_cache_branch'
 const PASSING: ReadonlySet<string> = new Set(['Identity', 'Cast', 'Squeeze', 'Unsqueeze', 'Reshape'])
 
 /** @throws {InputError} MODEL_BRANCHES */
-export function inlineBranches(lowered: Lowered): void {
+export function inlineBranches(lowered: Lowered, continues: boolean): void {
   const { graph } = lowered.model
   const taken = new Set(lowered.model.initializers.keys())
   for (const { name } of graph.input) taken.add(name)
@@ -33,7 +33,7 @@ export function inlineBranches(lowered: Lowered): void {
 
   /** Whether a condition holds where a text begins. */
   function truth(condition: string, makers: ReadonlyMap<string, NodeProto>, model: OnnxModel): boolean {
-    if (condition === CACHE_SWITCH) return false
+    if (condition === CACHE_SWITCH) return continues
     const maker = makers.get(condition)
     const content = maker?.opType === 'Constant' ? attribute(maker, 'value')?.t : undefined
     const constant = content ? inlineTensor(content) : model.initializers.get(condition)

@@ -23,13 +23,16 @@ export interface Lowered {
   origin: Map<NodeProto, NodeProto>
 }
 
-/** @throws {InputError} MODEL_BRANCHES: an If that does not choose by use_cache_branch; MODEL_UNREADABLE: a circle */
-export function lower(file: OnnxModel): Lowered {
+/**
+ * @param continues - which branch of a merged decoder is taken: the one that continues a text
+ * @throws {InputError} MODEL_BRANCHES: an If that does not choose by use_cache_branch; MODEL_UNREADABLE: a circle
+ */
+export function lower(file: OnnxModel, continues = false): Lowered {
   const graph = like(file.graph, { node: [], input: [...file.graph.input], valueInfo: [] })
   const model: OnnxModel = { ...file, graph, initializers: new Map(file.initializers) }
   const lowered: Lowered = { model, stored: new Map(file.initializers), origin: new Map() }
   graph.node = file.graph.node.map((node) => copyNode(lowered, node))
-  inlineBranches(lowered)
+  inlineBranches(lowered, continues)
   sortNodes(lowered)
   widenFp16(lowered)
   splitSkipNorms(lowered)

@@ -6,6 +6,7 @@ import type { Decoder } from '../model/decoder.ts'
 import type { WeightGradients } from '../model/gradients.ts'
 import { lowestUnits, unitsToRemove } from './choose.ts'
 import { type Importance, placeScores, salience } from './importance.ts'
+import { randomScores } from './random-scores.ts'
 import { visitBlocks, type WeightJob } from './removal.ts'
 
 export type BlocksJob = Omit<WeightJob, 'reduction'>
@@ -23,12 +24,17 @@ export async function chooseBlocks(decoder: Decoder, job: BlocksJob): Promise<nu
   return lowestUnits(await blockScores(decoder, job), count).map((block) => from + block)
 }
 
+/** In place of a block's number, where blocks themselves are drawn. */
+const WHOLE_BLOCKS = -1
+
 /** By block of the range. */
 export async function blockScores(decoder: Decoder, job: Omit<BlocksJob, 'ratio'>): Promise<Float64Array> {
   const [from, to] = job.blocks
+  const { importance, seed = 0 } = job
+  if (importance === 'random') return randomScores(to - from, seed, WHOLE_BLOCKS, 0)
   const scores = new Float64Array(to - from)
   await visitBlocks(decoder, job, (block, gradients) => {
-    scores[block - from] = blockScore(decoder, block, job.importance, gradients)
+    scores[block - from] = blockScore(decoder, block, importance, gradients)
   })
   return scores
 }

@@ -22,6 +22,23 @@ export function unitsToRemove(units: number, placesEach: number, ratio: number):
   return Math.floor(placesToRemove(units * placesEach, ratio) / placesEach)
 }
 
+/** How many units of a structure go of each of its groups. */
+export function perGroup(
+  { units, groups }: Pick<Structure, 'units' | 'groups'>,
+  placesEach: number,
+  ratio: number,
+): number {
+  return unitsToRemove(units / groups, placesEach, ratio)
+}
+
+/** Of each of so many groups of units that lie one after the other the `count` with the lowest scores, ascending. */
+export function lowestOfGroups(scores: Float64Array, groups: number, count: number): number[] {
+  const size = scores.length / groups
+  return Array.from({ length: groups }, (_, group) => group * size).flatMap((from) =>
+    lowestUnits(scores.subarray(from, from + size), count).map((unit) => from + unit),
+  )
+}
+
 /** The units with the lowest scores, of equal ones the first, ascending. */
 export function lowestUnits(scores: ArrayLike<number>, count: number): number[] {
   return Array.from({ length: scores.length }, (_, unit) => unit)

@@ -1,8 +1,9 @@
 /** What a decoder's coupled structures are, and what a ratio would remove of them, in plain data. */
 import type { Decoder } from '../model/decoder.ts'
 import { elementCount, isFloating } from '../onnx/tensor.ts'
-import { placesPerUnit, unitsToRemove } from './choose.ts'
+import { perGroup, placesPerUnit } from './choose.ts'
 import { structuresOf } from './find.ts'
+import type { GroupQueries } from './follow.ts'
 import type { Member, Structure } from './structures.ts'
 
 export interface MemberDescription {
@@ -20,6 +21,8 @@ export interface StructureDescription {
   block: number
   kind: Structure['kind']
   units: number
+  /** As many go of each of so many groups. */
+  groups: number
   /** What a ratio counts, of each unit: the fewest places that it takes of a layer. */
   places: number
   /** Trained numbers of each unit. */
@@ -30,8 +33,11 @@ export interface StructureDescription {
 }
 
 /** Block by block, in the order of the graph. */
-export async function describeStructures(decoder: Decoder): Promise<StructureDescription[]> {
-  const structures = await structuresOf(decoder)
+export async function describeStructures(
+  decoder: Decoder,
+  groupQueries: GroupQueries = 'kv',
+): Promise<StructureDescription[]> {
+  const structures = await structuresOf(decoder, groupQueries)
   return structures.flatMap((own, block) => own.map((structure) => describeStructure(decoder, block, structure)))
 }
 
@@ -41,6 +47,7 @@ function describeStructure(decoder: Decoder, block: number, structure: Structure
     block,
     kind: structure.kind,
     units: structure.units,
+    groups: structure.groups,
     places: placesPerUnit(decoder, block, structure),
     parameters: members.reduce((sum, { parameters }) => sum + parameters, 0),
     members,
@@ -64,6 +71,7 @@ export interface RatioDescription {
   ratio: number
   /** Units of each kind that go, over all blocks. */
   heads: number
+  queries: number
   channels: number
   /** Trained numbers that go. */
   parameters: number
@@ -71,10 +79,10 @@ export interface RatioDescription {
 
 /** What a ratio would remove, by LLM-Pruner's count; of structures that are locked nothing. */
 export function describeRatio(structures: readonly StructureDescription[], ratio: number): RatioDescription {
-  const total = { ratio, heads: 0, channels: 0, parameters: 0 }
-  for (const { kind, units, places, parameters, locked } of structures) {
+  const total = { ratio, heads: 0, queries: 0, channels: 0, parameters: 0 }
+  for (const { kind, units, groups, places, parameters, locked } of structures) {
     if (locked !== null) continue
-    const removed = unitsToRemove(units, places, ratio)
+    const removed = groups * perGroup({ units, groups }, places, ratio)
     total[kind] += removed
     total.parameters += removed * parameters
   }

@@ -5,7 +5,7 @@ import { observeShapes } from '../model/shapes.ts'
 import type { GraphProto } from '../onnx/generated/onnx_pb.js'
 import type { Observed } from '../onnx/gradient/tape.ts'
 import { isFused, unfuse } from '../onnx/gradient/unfuse.ts'
-import { type Followed, followAxes } from './follow.ts'
+import { type Followed, followAxes, type GroupQueries } from './follow.ts'
 import { findStructures, type Structure } from './structures.ts'
 
 /**
@@ -22,21 +22,32 @@ export interface FollowedBlock {
   model: PartModel
   followed: Followed
   observed: Observed
-  /** Whether fused operators were taken apart for it: its graph is not the file's then. */
-  fused: boolean
+  /** Whose block it is: in models with branches another opening of the file for each of them. */
+  decoder: Decoder
+  /** The same block in the branch that continues a text, where the model has branches. */
+  continued: FollowedBlock | undefined
 }
 
 /** By block; a member's tensor is the name of an initializer of `decoder.lowered.model`, or of a constant of the block. */
-export async function structuresOf(decoder: Decoder): Promise<Structure[][]> {
-  return (await followBlocks(decoder)).map(({ structures }) => structures)
+export async function structuresOf(decoder: Decoder, groupQueries: GroupQueries = 'kv'): Promise<Structure[][]> {
+  return (await followBranch(decoder, groupQueries)).map(({ structures }) => structures)
 }
 
-export async function followBlocks(decoder: Decoder): Promise<FollowedBlock[]> {
+export async function followBlocks(decoder: Decoder, groupQueries: GroupQueries = 'kv'): Promise<FollowedBlock[]> {
+  const blocks = await followBranch(decoder, groupQueries)
+  const other = decoder.otherBranch()
+  if (other === undefined) return blocks
+  const continued = await followBranch(other, groupQueries)
+  await other.close()
+  return blocks.map((block, k) => ({ ...block, continued: continued[k] }))
+}
+
+async function followBranch(decoder: Decoder, groupQueries: GroupQueries): Promise<FollowedBlock[]> {
   const { embedding, blocks } = decoder.cut
   const ids = new BigInt64Array(WINDOWS * WINDOW)
   const values = decoder.graphInputs(ids, WINDOWS, WINDOW)
   for (const [name, tensor] of await decoder.runPart(embedding, values)) values.set(name, tensor)
-  const known = new Map<string, Omit<FollowedBlock, 'model'>>()
+  const known = new Map<string, Pick<FollowedBlock, 'structures' | 'followed' | 'observed'>>()
   const found: FollowedBlock[] = []
   for (const [block, part] of blocks.entries()) {
     const model = decoder.partModelOf(part, outputsOf(part), values)
@@ -45,11 +56,12 @@ export async function followBlocks(decoder: Decoder): Promise<FollowedBlock[]> {
     let alike = known.get(model.key)
     if (alike === undefined) {
       const { graph, observed } = await observe(decoder, block, model, values)
-      const followed = followAxes(graph, observed, stream)
-      alike = { structures: findStructures(graph, followed), followed, observed, fused: isFused(model.proto) }
+      const followed = followAxes(graph, observed, stream, groupQueries)
+      alike = { structures: findStructures(graph, followed), followed, observed }
       known.set(model.key, alike)
     }
-    found.push({ ...alike, model, structures: alike.structures.map((structure) => renamed(structure, model)) })
+    const structures = alike.structures.map((structure) => renamed(structure, model))
+    found.push({ ...alike, model, structures, decoder, continued: undefined })
     const made = await decoder.exclusive(() => decoder.runPart(part, values, decoder.blockTensors(block)))
     for (const [name, tensor] of made) values.set(name, tensor)
   }

@@ -13,7 +13,7 @@ import type { Shifts } from '../model/shift.ts'
 import { Stream } from '../model/stream.ts'
 import type { InputStatistics } from '../model/totals.ts'
 import { adaptiveUnits } from './adaptive.ts'
-import { lowestUnits, placesPerUnit, unitsToRemove } from './choose.ts'
+import { lowestOfGroups, perGroup, placesPerUnit } from './choose.ts'
 import type { Removal, RemovalJob, RemovedUnits } from './removal.ts'
 import type { Structure } from './structures.ts'
 import { readersOf } from './zeroed.ts'
@@ -108,7 +108,8 @@ function fluctuations(
 function ownUnits(decoder: Decoder, found: readonly Fluctuating[], ratio: number): number[][] {
   return found.map(({ block, structure, scores }) => {
     const sums = scores.map((own) => own.reduce((sum, score) => sum + score, 0))
-    return lowestUnits(sums, unitsToRemove(structure.units, placesPerUnit(decoder, block, structure), ratio))
+    const { groups } = structure
+    return lowestOfGroups(sums, groups, perGroup(structure, placesPerUnit(decoder, block, structure), ratio))
   })
 }
 

@@ -18,9 +18,20 @@ export interface Followed {
   axes: ReadonlyMap<string, Axes>
 }
 
+/**
+ * What goes of queries that share keys and values: `kv`, all of them with these; `query`, as many of each group, and keys
+ * and values stay.
+ */
+export type GroupQueries = 'kv' | 'query'
+
 /** @param stream - the residual stream, whose last axis is the model's width */
-export function followAxes(graph: GraphProto, observed: Observed, stream: string): Followed {
-  const walk = new Walk(graph, observed)
+export function followAxes(
+  graph: GraphProto,
+  observed: Observed,
+  stream: string,
+  groupQueries: GroupQueries = 'kv',
+): Followed {
+  const walk = new Walk(graph, observed, groupQueries)
   walk.start(stream)
   for (const node of graph.node) walk.step(node)
   return { labels: walk.labels, axes: walk.axes }
@@ -57,11 +68,13 @@ class Walk {
   readonly labels = new Labels()
   readonly axes = new Map<string, Axis[]>()
   private readonly observed: Observed
+  private readonly groupQueries: GroupQueries
   /** Weights and constants: they take the labels of what they meet, since they can be cut to fit. */
   private readonly fixed: ReadonlySet<string>
 
-  constructor(graph: GraphProto, observed: Observed) {
+  constructor(graph: GraphProto, observed: Observed, groupQueries: GroupQueries) {
     this.observed = observed
+    this.groupQueries = groupQueries
     const fixed = new Set(graph.initializer.map(({ name }) => name))
     for (const { name } of graph.input) if (isWeightName(name)) fixed.add(name)
     for (const node of graph.node) {
@@ -74,7 +87,7 @@ class Walk {
   start(stream: string): void {
     const shape = this.shape(stream)
     const width = this.labels.fresh(shape[shape.length - 1])
-    this.labels.markResidual(width)
+    this.labels.keep(width)
     this.axes.set(
       stream,
       shape.map((_, axis) => (axis === shape.length - 1 ? width : null)),
@@ -275,15 +288,18 @@ class Walk {
     this.axes.set(node.output[0], out)
   }
 
+  /** Keys and values are repeated for each query of their group. */
   private expand(node: NodeProto): void {
     const [input] = node.input
     const [before, behind] = [this.shape(input), this.shape(node.output[0])]
     const extra = behind.length - before.length
     const axes = this.axesOf(input)
-    this.axes.set(
-      node.output[0],
-      behind.map((size, axis) => (axis >= extra && before[axis - extra] === size ? axes[axis - extra] : null)),
-    )
+    const repeats = this.groupQueries === 'query' && axes.some((places) => places && !this.labels.isKept(places[0]))
+    const out = behind.map((size, axis): Axis => {
+      if (axis >= extra && before[axis - extra] === size) return axes[axis - extra]
+      return repeats ? this.labels.freshRepeats(size) : null
+    })
+    this.axes.set(node.output[0], out)
   }
 
   private gather(node: NodeProto): void {

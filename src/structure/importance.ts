@@ -8,6 +8,8 @@
 import type { Member } from './structures.ts'
 
 export type Importance = 'taylor1' | 'taylor2' | 'vector' | 'l2'
+/** What decides which units go. */
+export type Criterion = Importance | 'random'
 export type Reduction = 'sum' | 'max'
 
 /** A member with its matrix, both as the graph stores it. */

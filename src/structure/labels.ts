@@ -1,6 +1,7 @@
 /**
  * Labels for the places along an axis: what must be removed together has one class. A union-find (Tarjan 1975) that
- * remembers of a class whether it is the residual stream's, and why it cannot be removed if it cannot.
+ * remembers of a class whether it stays in any case, whether it is one of repeats, and why it cannot be removed if it
+ * cannot.
  */
 
 /** By place along an axis; null: nothing that is removed lies along it. */
@@ -11,7 +12,8 @@ export type Axes = readonly Axis[]
 
 export class Labels {
   private readonly parents: number[] = []
-  private readonly residual = new Set<number>()
+  private readonly kept = new Set<number>()
+  private readonly repeats = new Set<number>()
   private readonly locked = new Map<number, string>()
 
   /** A class of its own for each place. */
@@ -42,7 +44,7 @@ export class Labels {
     if (x === y) return
     const [low, high] = x < y ? [x, y] : [y, x]
     this.parents[high] = low
-    if (this.residual.delete(high)) this.residual.add(low)
+    for (const marked of [this.kept, this.repeats]) if (marked.delete(high)) marked.add(low)
     const why = this.locked.get(high)
     if (why !== undefined && !this.locked.has(low)) this.locked.set(low, why)
     this.locked.delete(high)
@@ -56,12 +58,24 @@ export class Labels {
     return a
   }
 
-  markResidual(axis: Int32Array): void {
-    for (const label of axis) this.residual.add(this.find(label))
+  /** Nothing is removed along this axis: the residual stream's, or of keys whose queries alone go. */
+  keep(axis: Axis): void {
+    for (const label of axis ?? []) this.kept.add(this.find(label))
   }
 
-  isResidual(label: number): boolean {
-    return this.residual.has(this.find(label))
+  isKept(label: number): boolean {
+    return this.kept.has(this.find(label))
+  }
+
+  /** A class of its own for each repeat of what lies along the other axes. */
+  freshRepeats(count: number): Int32Array {
+    const axis = this.fresh(count)
+    for (const label of axis) this.repeats.add(label)
+    return axis
+  }
+
+  isRepeat(label: number): boolean {
+    return this.repeats.has(this.find(label))
   }
 
   /** @param why - what would have to be understood to remove these */

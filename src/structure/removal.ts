@@ -4,13 +4,16 @@ import type { Decoder } from '../model/decoder.ts'
 import { LossGradients, type WeightGradients } from '../model/gradients.ts'
 import type { Shifts } from '../model/shift.ts'
 import type { Windows } from '../model/stream.ts'
-import { lowestUnits, placesPerUnit, unitsToRemove } from './choose.ts'
+import { lowestOfGroups, perGroup, placesPerUnit } from './choose.ts'
 import { type Fluctuation, removalsByFluctuation } from './fluctuation.ts'
-import { type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
+import { type Criterion, type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
+import { randomScores } from './random-scores.ts'
 import type { Structure } from './structures.ts'
 
 export interface RemovalJob {
-  importance: Importance | Fluctuation
+  importance: Criterion | Fluctuation
+  /** For random importance; default: 0. */
+  seed?: number
   /** Of coupled members; FLAP looks at what reads them alone. */
   reduction: Reduction
   /** Of the places of each structure, in (0, 1). */
@@ -25,7 +28,7 @@ export interface RemovalJob {
 }
 
 /** By an importance of single weights. */
-export type WeightJob = RemovalJob & { importance: Importance }
+export type WeightJob = RemovalJob & { importance: Criterion }
 
 /** Of one structure of a block. */
 export interface RemovedUnits {
@@ -58,9 +61,13 @@ export async function chooseRemoval(
   if (importance === 'flap' || importance === 'flap-adaptive')
     return removalsByFluctuation(decoder, structures, { ...job, importance })
   await visitBlocks(decoder, { ...job, importance }, (block, gradients) => {
-    const removed = structures[block].map((structure) =>
-      chooseUnits(decoder, block, structure, { ...job, importance }, gradients),
-    )
+    const removed = structures[block].map((structure, which) => {
+      const scores =
+        importance === 'random'
+          ? randomScores(structure.units, job.seed ?? 0, block, which)
+          : unitScores(weigh(decoder, block, structure, importance, gradients), importance, job.reduction)
+      return chooseUnits(decoder, block, structure, scores, job.ratio)
+    })
     removals.push({ block, removed })
   })
   return removals.sort((a, b) => a.block - b.block)
@@ -75,7 +82,7 @@ export async function visitBlocks(
   { importance, blocks: [from, to], windows, perBatch, signal }: Omit<WeightJob, 'reduction' | 'ratio'>,
   visit: (block: number, gradients?: WeightGradients) => void,
 ): Promise<void> {
-  if (importance === 'l2') {
+  if (importance === 'l2' || importance === 'random') {
     for (let block = from; block < to; block++) visit(block)
     return
   }
@@ -103,13 +110,11 @@ function chooseUnits(
   decoder: Decoder,
   block: number,
   structure: Structure,
-  { importance, reduction, ratio }: WeightJob,
-  gradients: WeightGradients | undefined,
+  scores: Float64Array,
+  ratio: number,
 ): RemovedUnits {
-  const weighed = weigh(decoder, block, structure, importance, gradients)
-  const scores = unitScores(weighed, importance, reduction)
-  const count = unitsToRemove(structure.units, placesPerUnit(decoder, block, structure), ratio)
-  return { structure, units: lowestUnits(scores, count) }
+  const count = perGroup(structure, placesPerUnit(decoder, block, structure), ratio)
+  return { structure, units: lowestOfGroups(scores, structure.groups, count) }
 }
 
 /** The layers among a structure's members; biases and constants are cut with them, and count for nothing. */

@@ -46,14 +46,21 @@ function runs(before: readonly number[], behind: readonly number[]): Run[] {
 function merge(labels: Labels, axes: Axes, sizes: readonly number[]): Axis {
   const labelled = axes.flatMap((axis, at) => (axis === null ? [] : [at]))
   if (labelled.length === 0) return null
-  if (labelled.length > 1) {
-    for (const at of labelled) labels.lock(axes[at], 'two axes that are removed from become one')
-    return null
-  }
-  const [at] = labelled
+  const [at] = labelled.length > 1 ? leftToRemove(labels, axes, labelled) : labelled
+  if (at === undefined) return null
   const inner = product(sizes.slice(at + 1))
   const own = axes[at] as Int32Array
   return Int32Array.from({ length: product(sizes) }, (_, place) => own[Math.floor(place / inner) % sizes[at]])
+}
+
+/** Of several axes that become one, the one that is removed from: of keys and their repeats, the repeats. */
+function leftToRemove(labels: Labels, axes: Axes, labelled: readonly number[]): number[] {
+  const repeats = labelled.filter((at) => axes[at]?.every((label) => labels.isRepeat(label)))
+  for (const at of labelled) {
+    if (repeats.length !== 1) labels.lock(axes[at], 'two axes that are removed from become one')
+    else if (at !== repeats[0]) labels.keep(axes[at])
+  }
+  return repeats.length === 1 ? repeats : []
 }
 
 /** Which factor the labels lie along, and its labels. */

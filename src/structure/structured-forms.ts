@@ -12,7 +12,6 @@ export function structuredForms(decoder: Decoder, followed: readonly FollowedBlo
   return followed.map(({ structures }, block) => ({
     layers: decoder.forms[block].layers,
     structures: free(structures).map((structure) => ({
-      kind: structure.kind,
       units: structure.units,
       places: placesPerUnit(decoder, block, structure),
       members: structure.members.flatMap(({ tensor, axis, places }) => {

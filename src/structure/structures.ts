@@ -13,9 +13,14 @@ export interface Member {
 }
 
 export interface Structure {
-  /** Units of one place, of a packed member two; or of several in every member: an attention head's, with the queries that share its keys. */
-  kind: 'channels' | 'heads'
+  /**
+   * Units of one place, of a packed member two; or of several in every member: an attention head's, with the queries that
+   * share its keys; or a query head's alone, where keys and values stay.
+   */
+  kind: 'channels' | 'heads' | 'queries'
   units: number
+  /** Units lie in so many groups, one after the other, of each of which as many go: queries, by the keys they share. */
+  groups: number
   members: Member[]
   /** Why its units cannot be removed; undefined: they can. */
   locked: string | undefined
@@ -34,25 +39,57 @@ export function findStructures(graph: GraphProto, followed: Followed): Structure
     for (const places of followed.axes.get(output[0]) ?? [])
       followed.labels.lock(places, `"${name}" holds a number for each`)
   }
-  const structures = new Map<string, { units: Share[][]; locked: string | undefined }>()
+  const structures = new Map<string, { units: Share[][]; locked: string | undefined; repeats: boolean }>()
   for (const [root, shares] of classes(graph, followed)) {
     const key = JSON.stringify(tally(shares))
-    const known = structures.get(key) ?? { units: [], locked: undefined }
+    const known = structures.get(key) ?? { units: [], locked: undefined, repeats: followed.labels.isRepeat(root) }
     known.units.push(shares)
     known.locked ??= followed.labels.whyLocked(root)
     structures.set(key, known)
   }
-  return [...structures.values()].map(({ units, locked }): Structure => {
+  return [...structures.values()].map(({ units, locked, repeats }): Structure => {
     const members = tally(units[0]).map(([tensor, axis]): Member => {
       const own = (share: Share) => share.tensor === tensor && share.axis === axis
       return { tensor, axis, places: units.map((shares) => shares.filter(own).map(({ place }) => place)) }
     })
     const kind = members.every(({ places: [first] }) => first.length > 1) ? 'heads' : 'channels'
-    return { kind, units: units.length, members, locked }
+    const structure: Structure = { kind, units: units.length, groups: 1, members, locked }
+    return repeats ? queriesApart(structure) : structure
   })
 }
 
-/** Shares by class, but for the residual stream's; in the order of places in the order of tensors. */
+/**
+ * Unit r of a structure of repeats is the r-th query head of every group. Which of a group goes is free as long as as many
+ * go of each, so each head is a unit: head g * repeats + r is the g-th run of places of repeat r.
+ */
+function queriesApart({ units: repeats, members, locked }: Structure): Structure {
+  const apart = members.map((member) => member.places.map(runs))
+  const [[{ length: groups }]] = apart
+  const unlike = apart.some((places) => places.some((own) => own.length !== groups))
+  return {
+    kind: 'queries',
+    units: groups * repeats,
+    groups,
+    members: members.map(({ tensor, axis }, m) => {
+      const head = (_: unknown, k: number) => apart[m][k % repeats][Math.floor(k / repeats)] ?? []
+      return { tensor, axis, places: Array.from({ length: groups * repeats }, head) }
+    }),
+    locked: unlike ? (locked ?? 'queries that share keys do not lie side by side') : locked,
+  }
+}
+
+/** Ascending numbers as runs without a gap. */
+function runs(places: readonly number[]): number[][] {
+  const found: number[][] = []
+  for (const place of places) {
+    const run = found.at(-1)
+    if (run?.at(-1) === place - 1) run?.push(place)
+    else found.push([place])
+  }
+  return found
+}
+
+/** Shares by class, but for those that stay; in the order of places in the order of tensors. */
 function classes(graph: GraphProto, { labels, axes }: Followed): Map<number, Share[]> {
   const found = new Map<number, Share[]>()
   const tensors = [...graph.input.map(({ name }) => name), ...graph.initializer.map(({ name }) => name)]
@@ -64,7 +101,7 @@ function classes(graph: GraphProto, { labels, axes }: Followed): Map<number, Sha
     for (const [axis, places] of (axes.get(tensor) ?? []).entries()) {
       for (const [place, label] of (places ?? []).entries()) {
         const root = labels.find(label)
-        if (labels.isResidual(root)) continue
+        if (labels.isKept(root)) continue
         const shares = found.get(root)
         if (shares) shares.push({ tensor, axis, place })
         else found.set(root, [{ tensor, axis, place }])

@@ -2,25 +2,31 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Decoder } from '../model/decoder.ts'
-import { companionFiles, headSize } from '../model/directory.ts'
+import { companionFiles, readJson } from '../model/directory.ts'
 import { graphInputs } from '../model/inputs.ts'
 import { type PlainRace, plainTensor } from '../model/plain.ts'
 import { Stream } from '../model/stream.ts'
 import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenPath } from '../model/write.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import { writeOnnx } from '../onnx/write.ts'
+import type { GroupQueries } from './follow.ts'
 import type { Removal } from './removal.ts'
+import { type CountsLeft, countsLeft, slicedConfig, slicedGenaiConfig } from './sliced-config.ts'
 import { zeroedWeights } from './zeroed.ts'
 
-/** Keys of config.json that say how many there are in every block, by what is counted. */
-const COUNTS = {
-  kvHeads: ['num_key_value_heads', 'num_kv_heads'],
-  heads: ['num_attention_heads', 'n_head', 'num_heads', 'n_heads'],
-  channels: ['intermediate_size', 'ffn_dim', 'n_inner', 'ffn_hidden_size'],
-} as const
+/** Configuration that changes, and how. */
+const CONFIGS: Readonly<Record<string, (base: Record<string, unknown>, left: CountsLeft) => Record<string, unknown>>> =
+  {
+    'config.json': slicedConfig,
+    'genai_config.json': slicedGenaiConfig,
+  }
 
 export function writeSliced(decoder: Decoder, sliced: OnnxModel, removals: readonly Removal[], out: string): void {
-  writeSmaller(decoder, sliced, { 'config.json': slicedConfig(decoder, removals) }, out)
+  const { dir } = decoder.directory
+  const left = countsLeft(removals, decoder.blocks)
+  const known = companionFiles(dir).filter((name) => Object.hasOwn(CONFIGS, name))
+  const changed = known.map((name) => [name, CONFIGS[name](readJson(join(dir, name)), left)])
+  writeSmaller(decoder, sliced, Object.fromEntries(changed), out)
 }
 
 /** @param changed - by name, what stands in files of the directory instead of what the base has */
@@ -40,28 +46,21 @@ export function writeSmaller(
   }
 }
 
-/**
- * The head size no longer follows from the others, so it is said. Numbers of heads and channels are one for all blocks:
- * they change where all blocks have the same left, and stay the base's elsewhere; the graph is what counts.
- */
-function slicedConfig(decoder: Decoder, removals: readonly Removal[]): Record<string, unknown> {
-  const config = { ...decoder.directory.config }
-  const size = headSize(config)
-  if (size !== undefined) config.head_dim = size
-  for (const kind of ['heads', 'channels'] as const) {
-    const left = new Set(removals.map(({ removed }) => shareLeft(removed, kind)))
-    const [share] = left
-    if (left.size !== 1 || removals.length !== decoder.blocks || share === 1) continue
-    const keys = kind === 'heads' ? [...COUNTS.kvHeads, ...COUNTS.heads] : COUNTS.channels
-    for (const key of keys) if (typeof config[key] === 'number') config[key] = Math.round(config[key] * share)
-  }
-  return config
+/** What somebody who uses the written directory should know. */
+export function notesOf(decoder: Decoder, removals: readonly Removal[], groupQueries: GroupQueries): string[] {
+  const { heads } = countsLeft(removals, decoder.blocks)
+  const genai = companionFiles(decoder.directory.dir).includes('genai_config.json')
+  const grouped = removals.some(({ removed }) => removed.some(({ structure }) => structure.kind === 'queries'))
+  return [
+    ...(heads === undefined && genai ? [GENAI_NOTE] : []),
+    ...(groupQueries === 'query' && !grouped ? [UNGROUPED_NOTE] : []),
+  ]
 }
 
-function shareLeft(removed: Removal['removed'], kind: 'heads' | 'channels'): number {
-  const own = removed.find(({ structure }) => structure.kind === kind)
-  return own === undefined ? 1 : 1 - own.units.length / own.structure.units
-}
+const GENAI_NOTE =
+  'genai_config.json has one number of heads for all blocks, which differ now: ONNX Runtime GenAI cannot run this model.'
+const UNGROUPED_NOTE =
+  'No queries share keys and values in this model: heads went whole, with --group-queries query as with kv.'
 
 /** What the engine computes on one window with zeros in place of what is removed, and with what stands in for it. */
 export async function expectedSliced(

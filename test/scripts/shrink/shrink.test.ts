@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
+import { readSafetensors } from '../../../src/model/safetensors.ts'
 import { temporaryDirectory } from '../../peers/support.ts'
-import { needsShared, sharedPath } from '../../shared.ts'
+import { fixturePath, needsShared, sharedPath } from '../../shared.ts'
 import { coppice } from '../command-line.ts'
 
 const count = z.int().nonnegative()
@@ -15,7 +16,7 @@ const schema = z.strictObject({
   macs: pair,
   removed: z.array(
     z.union([
-      z.strictObject({ block: count, kvHeads: count, channels: count }),
+      z.strictObject({ block: count, kvHeads: count, queryHeads: count, channels: count }),
       z.strictObject({ block: count, whole: z.literal(true) }),
     ]),
   ),
@@ -62,7 +63,7 @@ describe('coppice shrink', () => {
     assert.deepEqual(report.parameters, { before: 260_032, after: 226_048 })
     assert.deepEqual(
       report.removed,
-      [1, 2, 3].map((block) => ({ block, kvHeads: 1, channels: 43 })),
+      [1, 2, 3].map((block) => ({ block, kvHeads: 1, queryHeads: 0, channels: 43 })),
     )
     const [{ dense, pruned }] = report.perplexity
     assert.ok(Math.abs(dense / 4.973 - 1) < 5e-3 && Math.abs(pruned / 10.551 - 1) < 5e-3, `${dense} ${pruned}`)
@@ -127,6 +128,44 @@ describe('coppice shrink', () => {
       assert.equal(exit, 2, stderr)
       assert.match(stderr, what)
     }
+  })
+
+  it('removes queries whose keys and values stay, or says that no queries share any', async (context) => {
+    const directory = await temporaryDirectory(context)
+    const [grouped, single] = ['grouped', 'single'].map((name) => join(directory, name))
+    const how = [...text, '--ratio', '0.5', '--importance', 'l2', '--group-queries', 'query']
+    const first = await coppice('shrink', '--model', fixturePath('stories260k'), ...how, '--out', grouped)
+    assert.equal(first.exit, 0, first.stderr)
+    assert.match(first.stdout, /^20 query heads \(keys and values stay\)/m)
+    assert.match(first.stdout, /plain ONNX Runtime gives the same logits/)
+    const config = JSON.parse(readFileSync(join(grouped, 'config.json'), 'utf8'))
+    assert.deepEqual([config.num_attention_heads, config.num_key_value_heads, config.head_dim], [4, 4, 8])
+    const second = await coppice(
+      'shrink',
+      '--model',
+      fixturePath('decoders/gpt2/optimum-past'),
+      ...how,
+      '--out',
+      single,
+    )
+    assert.equal(second.exit, 0, second.stderr)
+    assert.match(second.stdout, /^No queries share keys and values/m)
+  })
+
+  it('writes what Hugging Face tools load, of all blocks alike', async (context) => {
+    const out = join(await temporaryDirectory(context), 'out')
+    const how = [...text, '--ratio', '0.5', '--importance', 'l2', '--uniform']
+    const { exit, stdout, stderr } = await coppice('shrink', ...how, '--out', out)
+    assert.equal(exit, 0, stderr)
+    assert.match(stdout, /model\.safetensors/)
+    const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))
+    assert.deepEqual([config.num_attention_heads, config.num_key_value_heads, config.head_dim], [3, 1, 32])
+    const tensors = readSafetensors(join(out, 'model.safetensors'))
+    assert.deepEqual(tensors.get('model.layers.5.self_attn.q_proj.weight')?.dims, [96, 192])
+    assert.deepEqual(tensors.get('model.layers.5.mlp.down_proj.weight')?.dims, [192, config.intermediate_size])
+    const some = await coppice('shrink', ...how, '--blocks', '1:4', '--out', `${out}-some`)
+    assert.equal(some.exit, 2, some.stderr)
+    assert.match(some.stderr, /--uniform with --blocks 1:4/)
   })
 
   it('refuses a range that the model has not, and leaves nothing', async (context) => {

@@ -16,7 +16,7 @@ describe('coppice structures', () => {
     assert.equal(exit, 0, stderr)
     const report = JSON.parse(stdout)
     assert.deepEqual(Object.keys(report), ['model', 'parameters', 'blocks', 'structures', 'ratios'])
-    assert.deepEqual(report.ratios[4], { ratio: 0.5, heads: 6, channels: 1536, parameters: 1_179_648 })
+    assert.deepEqual(report.ratios[4], { ratio: 0.5, heads: 6, queries: 0, channels: 1536, parameters: 1_179_648 })
     assert.equal(report.structures[1].members.length, 3)
   })
 })

@@ -37,7 +37,6 @@ const FORM: StructuredForm = {
   ],
   structures: [
     {
-      kind: 'heads',
       units: 2,
       places: 2,
       members: [
@@ -60,7 +59,6 @@ const FORM: StructuredForm = {
       ],
     },
     {
-      kind: 'channels',
       units: 5,
       places: 1,
       members: [

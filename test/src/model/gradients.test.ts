@@ -6,8 +6,10 @@ import { LossGradients, type WeightGradients } from '../../../src/model/gradient
 import { perplexity } from '../../../src/model/perplexity.ts'
 import type { Windows } from '../../../src/model/stream.ts'
 import { transpose } from '../../../src/onnx/tensor.ts'
+import { temporaryDirectory } from '../../peers/support.ts'
 import { fixturePath } from '../../shared.ts'
 import { Random } from '../prune/random.ts'
+import { groupQueryDecoder, multiHeadDecoder, standardAttentionDecoder } from './graphs.ts'
 
 interface Recorded {
   length: number
@@ -71,9 +73,18 @@ describe('gradients of the loss', () => {
     }
   })
 
-  for (const name of ['opt/optimum-past', 'gpt2/optimum-past', ...LLAMA]) {
-    it(`are the slope of the loss: ${name}`, async () => {
-      const decoder = open(`decoders/${name}`)
+  const fixtures = ['opt/optimum-past', 'gpt2/optimum-past', ...LLAMA].map(
+    (name) => [name, () => fixturePath(`decoders/${name}`)] as const,
+  )
+  const built: [string, (dir: string) => string][] = [
+    ['GroupQueryAttention with position ids', (dir) => groupQueryDecoder(dir, 'float')],
+    ['MultiHeadAttention, a bias in one piece', (dir) => multiHeadDecoder(dir, true)],
+    ['Attention and RotaryEmbedding of ONNX', (dir) => standardAttentionDecoder(dir, 'apart')],
+    ['Attention of ONNX, heads joined', (dir) => standardAttentionDecoder(dir, 'joined')],
+  ]
+  for (const [name, directory] of [...fixtures, ...built]) {
+    it(`are the slope of the loss: ${name}`, async (context) => {
+      const decoder = Decoder.open(directory(await temporaryDirectory(context)), { threads: 1 })
       const random = new Random(3)
       const ids = Int32Array.from({ length: 48 }, () => Math.floor(random.next() * 96))
       const some: Windows = { ids, count: 3, length: 16 }

@@ -21,7 +21,7 @@ import { Random } from '../prune/random.ts'
 export const SIZE = { vocabulary: 96, hidden: 64, heads: 4, headSize: 16, feedForward: 96, positions: 64, blocks: 2 }
 const OPSET = 21
 
-type Attributes = Record<string, number | bigint | GraphProto>
+type Attributes = Record<string, number | bigint | bigint[] | GraphProto>
 
 /** Collects nodes; every method gives the name of the value that it makes. */
 export class GraphBuilder {
@@ -87,14 +87,14 @@ export class GraphBuilder {
   }
 
   /** A model directory whose graph gives `logits`. */
-  save(dir: string, logits: string, config: Record<string, unknown> = {}): string {
+  save(dir: string, logits: string, config: Record<string, unknown> = {}, opset = OPSET): string {
     this.node.push(create(NodeProtoSchema, { opType: 'Identity', name: 'logits', input: [logits], output: ['logits'] }))
     const output = [valueInfo('logits', { dataType: DATA_TYPE.float, dims: [null, null, SIZE.vocabulary] })]
     const { node, initializer, input } = this
     const model = create(ModelProtoSchema, {
       irVersion: 10n,
       opsetImport: [
-        { domain: '', version: BigInt(OPSET) },
+        { domain: '', version: BigInt(opset) },
         { domain: 'com.microsoft', version: 1n },
       ],
       graph: { name: 'decoder', node, initializer, input, output },
@@ -111,6 +111,7 @@ function attributesOf(attributes: Attributes): AttributeProto[] {
   return Object.entries(attributes).map(([name, value]) => {
     if (typeof value === 'bigint') return create(AttributeProtoSchema, { name, i: value, type: 2 })
     if (typeof value === 'number') return create(AttributeProtoSchema, { name, f: value, type: 1 })
+    if (Array.isArray(value)) return create(AttributeProtoSchema, { name, ints: value, type: 7 })
     return create(AttributeProtoSchema, { name, g: value, type: 5 })
   })
 }
@@ -195,8 +196,9 @@ export function groupQueryDecoder(dir: string, stored: 'float' | 'float16', slid
 /**
  * As ONNX Runtime's optimizer leaves older models: MultiHeadAttention with a packed bias and an empty past,
  * RotaryEmbedding of its own, SkipLayerNormalization with the bias of the layer before it, fused Gelus.
+ * @param biased - whether attention adds a bias of queries, keys and values
  */
-export function multiHeadDecoder(dir: string): string {
+export function multiHeadDecoder(dir: string, biased = false): string {
   const graph = new GraphBuilder(11)
   const { hidden, headSize, heads, blocks, vocabulary, feedForward } = SIZE
   const ids = graph.feed('input_ids', DATA_TYPE.int64, [null, null])
@@ -217,9 +219,10 @@ export function multiHeadDecoder(dir: string): string {
       graph.op('MatMul', [input, graph.weight(name(part), [cols, rows])])
     const turned = (part: string) =>
       graph.op('com.microsoft:RotaryEmbedding', [project(normed, part, hidden, hidden), positions, cos, sin])
+    const bias = biased ? graph.weight(name('qkv.bias'), [3 * hidden]) : ''
     const attended = graph.op(
       'com.microsoft:MultiHeadAttention',
-      [turned('q'), turned('k'), project(normed, 'v', hidden, hidden), '', '', '', ...past[block]],
+      [turned('q'), turned('k'), project(normed, 'v', hidden, hidden), bias, '', '', ...past[block]],
       { num_heads: BigInt(heads), unidirectional: 1n },
       3,
     )
@@ -239,4 +242,56 @@ export function multiHeadDecoder(dir: string): string {
   }
   const logits = graph.op('MatMul', [normed, graph.weight('head', [hidden, vocabulary])])
   return graph.save(dir, logits)
+}
+
+/**
+ * As PyTorch exports from opset 23 on: Attention and RotaryEmbedding of ONNX itself, a mask of truth values, grouped
+ * queries.
+ * @param heads - whether they have an axis of their own, or are joined
+ */
+export function standardAttentionDecoder(dir: string, heads: 'apart' | 'joined'): string {
+  const graph = new GraphBuilder(13)
+  const { hidden, headSize, heads: count, blocks, vocabulary, feedForward } = SIZE
+  const pairs = 2
+  const ids = graph.feed('input_ids', DATA_TYPE.int64, [null, null])
+  const positions = graph.feed('position_ids', DATA_TYPE.int64, [null, null])
+  const [cos, sin] = rotaryCaches(graph)
+  const [rows, columns] = [graph.integers('rows', [1]), graph.integers('columns', [2])]
+  const seen = graph.op('GreaterOrEqual', [
+    graph.op('Unsqueeze', [positions, columns]),
+    graph.op('Unsqueeze', [positions, rows]),
+  ])
+  const mask = graph.op('Unsqueeze', [seen, rows]) // [batch, 1, tokens, tokens]
+  let stream = graph.op('Gather', [graph.weight('embed', [vocabulary, hidden]), ids])
+  const norm = (name: string) =>
+    graph.op('RMSNormalization', [stream, graph.weight(name, [hidden])], { axis: -1n, epsilon: 1e-6 })
+  for (let block = 0; block < blocks; block++) {
+    const name = (part: string) => `layers.${block}.${part}`
+    const project = (input: string, part: string, cols: number, width: number) =>
+      graph.op('MatMul', [input, graph.weight(name(part), [cols, width])])
+    const normed = norm(name('norm1'))
+    const part = (which: string, own: number) => {
+      const value = project(normed, which, hidden, own * headSize)
+      if (heads === 'joined') return value
+      const split = graph.op('Reshape', [value, graph.integers(name(`${which}.split`), [0, 0, own, headSize])])
+      return graph.op('Transpose', [split], { perm: [0n, 2n, 1n, 3n] })
+    }
+    const turned = (which: string, own: number) =>
+      graph.op('RotaryEmbedding', [part(which, own), cos, sin, positions], { num_heads: BigInt(own) })
+    const told: Attributes = heads === 'joined' ? { q_num_heads: BigInt(count), kv_num_heads: BigInt(pairs) } : {}
+    const attended = graph.op('Attention', [turned('q', count), turned('k', pairs), part('v', pairs), mask], told)
+    const joined =
+      heads === 'joined'
+        ? attended
+        : graph.op('Reshape', [
+            graph.op('Transpose', [attended], { perm: [0n, 2n, 1n, 3n] }),
+            graph.integers(name('join'), [0, 0, count * headSize]),
+          ])
+    stream = graph.op('Add', [stream, project(joined, 'o', count * headSize, hidden)])
+    const inner = norm(name('norm2'))
+    const up = graph.op('Gelu', [graph.op('MatMul', [inner, graph.weight(name('up'), [hidden, feedForward])])])
+    stream = graph.op('Add', [stream, project(up, 'down', feedForward, hidden)])
+  }
+  const logits = graph.op('MatMul', [norm('norm'), graph.weight('head', [hidden, vocabulary])])
+  return graph.save(dir, logits, {}, 23)
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { lowestUnits, placesToRemove, unitsToRemove } from '../../../src/structure/choose.ts'
+import { lowestOfGroups, lowestUnits, placesToRemove, unitsToRemove } from '../../../src/structure/choose.ts'
 
 describe('how much a ratio removes', () => {
   it('of channels, as LLM-Pruner counts', () => {
@@ -56,5 +56,12 @@ describe('the lowest units', () => {
         for (const unit of chosen) for (const other of others) assert.ok(scores[unit] <= other)
       }),
     )
+  })
+
+  it('takes as many of each group, the lowest there', () => {
+    const scores = Float64Array.of(5, 4, 9, 1, 1, 2)
+    assert.deepEqual(lowestOfGroups(scores, 2, 1), [1, 3])
+    assert.deepEqual(lowestOfGroups(scores, 2, 2), [0, 1, 3, 4])
+    assert.deepEqual(lowestOfGroups(scores, 1, 2), [3, 4])
   })
 })

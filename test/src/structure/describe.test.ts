@@ -15,7 +15,7 @@ describe('structures in plain data', () => {
   it('says who pulls whom by the names of layers, and what it costs', () => {
     const [heads, channels] = structures
     const { members, ...head } = heads
-    assert.deepEqual(head, { block: 0, kind: 'heads', units: 4, places: 8, parameters: 3072, locked: null })
+    assert.deepEqual(head, { block: 0, kind: 'heads', units: 4, groups: 1, places: 8, parameters: 3072, locked: null })
     assert.deepEqual(
       members.map(({ along, places }) => [along, places]),
       [
@@ -38,10 +38,22 @@ describe('structures in plain data', () => {
     assert.deepEqual([heads, channels, decoder.parameters - parameters], [3, 3 * 43, 226_048])
   })
 
+  it('counts as many queries of each group where keys and values stay', async () => {
+    const apart = await describeStructures(decoder, 'query')
+    const [queries] = apart
+    assert.deepEqual([queries.kind, queries.units, queries.groups, queries.places], ['queries', 8, 4, 8])
+    assert.equal(queries.parameters, 2 * 8 * 64)
+    // Of two in each group half of one is none.
+    assert.deepEqual(
+      [0.25, 0.5].map((ratio) => describeRatio(apart, ratio).queries),
+      [0, 4 * decoder.blocks],
+    )
+  })
+
   it('removes no head where the ratio is less than one, and nothing of what is locked', () => {
     const { heads, channels } = describeRatio(structures, 0.1)
     assert.deepEqual([heads, channels], [0, 18 * decoder.blocks])
     const locked = structures.map((structure) => ({ ...structure, locked: 'not understood' }))
-    assert.deepEqual(describeRatio(locked, 0.5), { ratio: 0.5, heads: 0, channels: 0, parameters: 0 })
+    assert.deepEqual(describeRatio(locked, 0.5), { ratio: 0.5, heads: 0, queries: 0, channels: 0, parameters: 0 })
   })
 })

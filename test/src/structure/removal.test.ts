@@ -14,6 +14,7 @@ const DIR = fixturePath('stories260k')
 
 const JOB: Omit<RemovalJob, 'windows'> = {
   importance: 'taylor1',
+  seed: 0,
   reduction: 'sum',
   ratio: 0.25,
   blocks: [1, 4],
@@ -72,12 +73,42 @@ describe('what is removed', () => {
       )
   })
 
+  it('is by chance what the seed says, the same for a block whatever others are looked at', async () => {
+    const job = { ...JOB, windows, importance: 'random' } as const
+    const [some, all, other] = await Promise.all(
+      [job, { ...job, blocks: [0, 5] as const }, { ...job, seed: 1 }].map((each) =>
+        chooseRemoval(decoder, structures, each),
+      ),
+    )
+    const units = (removals: readonly Removal[]) => removals.map(({ removed }) => removed.map((each) => each.units))
+    assert.deepEqual(units(all).slice(1, 4), units(some))
+    assert.notDeepEqual(units(other), units(some))
+    for (const [one, many] of units(some)) assert.deepEqual([one.length, many.length], [1, 43])
+  })
+
   it('is no head where the ratio is less than one', async () => {
     const [first] = await chooseRemoval(decoder, structures, { ...JOB, windows, importance: 'l2', ratio: 0.1 })
     assert.deepEqual(
       first.removed.map(({ units }) => units.length),
       [0, 18],
     )
+  })
+
+  it('is of each group the query head of least importance, where keys and values stay', async () => {
+    const apart = await structuresOf(decoder, 'query')
+    const job = { ...JOB, windows, importance: 'l2', ratio: 0.5 } as const
+    const size = 8
+    for (const { block, removed } of await chooseRemoval(decoder, apart, job)) {
+      const [q, , , o] = decoder.baseWeights(block) // [64, 64] each
+      const score = (head: number) => {
+        let sum = 0
+        for (let row = 0; row < 64; row++)
+          for (let c = head * size; c < (head + 1) * size; c++) sum += q[c * 64 + row] ** 2 + o[row * 64 + c] ** 2
+        return sum
+      }
+      const lowest = [0, 2, 4, 6].map((first) => (score(first) <= score(first + 1) ? first : first + 1))
+      assert.deepEqual(removed[0].units, lowest)
+    }
   })
 
   it('is refused where a structure is not understood', async () => {

@@ -104,6 +104,23 @@ describe('coupled structures of a block', () => {
     assert.deepEqual(heads.members[0].places[1], [...range(32, 64), ...range(80, 96), ...range(112, 128)])
   })
 
+  it('of queries that share keys: each on its own, group by group, where keys and values stay', async () => {
+    const blocks = await structuresOf(Decoder.open(fixturePath('stories260k'), { threads: 1 }), 'query')
+    for (const structures of blocks) {
+      assert.deepEqual(structures.map(form), [
+        ['queries', 8, [8, 8]],
+        ['channels', 172, [1, 1, 1]],
+      ])
+      assert.equal(structures[0].groups, 4)
+      for (const { places } of structures[0].members) assert.deepEqual(places[3], range(24, 32))
+    }
+    const packed = Decoder.open(fixturePath('decoders/llama-gqa-tied/genai'), { threads: 1 })
+    const [[queries]] = await structuresOf(packed, 'query')
+    assert.deepEqual([queries.groups, ...form(queries)], [2, 'queries', 4, [16, 16]])
+    const [[heads]] = await structuresOf(Decoder.open(fixturePath('decoders/gpt2/optimum-past')), 'query')
+    assert.equal(heads.kind, 'heads', 'no query shares keys')
+  })
+
   it('stay where a Constant node holds a number for each', () => {
     const shapes: Record<string, number[]> = {
       x0: [3, 2],

@@ -1,0 +1,15 @@
+/** What shrinking and looking at structures have in common. */
+import { Option } from 'commander'
+import type { GroupQueries } from '../../src/structure/follow.ts'
+import { oneOf } from './values.ts'
+
+/** The first one is the default. */
+export const GROUP_QUERIES = ['kv', 'query'] as const satisfies GroupQueries[]
+
+export function groupQueriesOption(): Option {
+  return new Option(
+    '--group-queries <what>',
+    `what a head is where queries share keys: ${GROUP_QUERIES[0]}, keys and values with all their queries; ` +
+      `${GROUP_QUERIES[1]}, a query, as many of each group (default: ${GROUP_QUERIES[0]})`,
+  ).argParser(oneOf('--group-queries', GROUP_QUERIES))
+}
