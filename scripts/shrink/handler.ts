@@ -19,6 +19,11 @@ import { calibration, readModel } from '../work/site.ts'
 import { stopwatch } from '../work/usage.ts'
 import type { ShrinkOptions } from './index.ts'
 
+interface Pair {
+  before: number
+  after: number
+}
+
 export interface ShrinkReport {
   model: string
   parameters: { before: number; after: number }
@@ -40,8 +45,11 @@ export interface ShrinkReport {
   }>
   /** Steps of training that were done, and those whose weights were taken. */
   recovery: { steps: number; taken: number } | null
-  /** In plain ONNX Runtime, on windows of calibration length; null where both did not fit into memory. */
-  speed: { prefillTokensPerSecond: { before: number; after: number } | null }
+  /**
+   * In plain ONNX Runtime: of a window of calibration length, and of one token behind it; null where both models did not
+   * fit into memory, and for the latter where the graph keeps no keys and values.
+   */
+  speed: { prefillTokensPerSecond: Pair | null; decodeTokensPerSecond: Pair | null }
   /** Of the model's graph and weights. */
   bytes: { before: number; after: number }
   seconds: number
@@ -100,7 +108,10 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
       recovered: recovery?.perplexities[i].perplexity ?? null,
     })),
     recovery: recovery && { steps: recovery.trained.steps, taken: recovery.trained.best.step },
-    speed: { prefillTokensPerSecond: tokensPerSecond(shrunk.prefill, check.length) },
+    speed: {
+      prefillTokensPerSecond: tokensPerSecond(shrunk.prefill, check.length),
+      decodeTokensPerSecond: tokensPerSecond(shrunk.decode, 1),
+    },
     bytes: shrunk.bytes,
     seconds: elapsed(),
     peakMemoryBytes: engine.peakMemoryBytes,
@@ -156,15 +167,16 @@ function refuseSome([from, to]: [from: number, to: number], count: number): neve
   })
 }
 
-function speedInWords({ prefillTokensPerSecond: speed }: ShrinkReport['speed']): string {
+function speedInWords({ prefillTokensPerSecond: speed, decodeTokensPerSecond: decode }: ShrinkReport['speed']): string {
   if (speed === null) return ''
   const { before, after } = speed
-  return `; ONNX Runtime reads ${integer(Math.round(after))} tokens a second, the base ${integer(Math.round(before))}`
+  const written = decode === null ? '' : `, and writes ${decode.after.toFixed(1)}, the base ${decode.before.toFixed(1)}`
+  return `; ONNX Runtime reads ${integer(Math.round(after))} tokens a second, the base ${integer(Math.round(before))}${written}`
 }
 
-function tokensPerSecond(prefill: number[] | null, tokens: number): { before: number; after: number } | null {
-  if (prefill === null) return null
-  const [before, after] = prefill.map((seconds) => tokens / seconds)
+function tokensPerSecond(medians: number[] | null, tokens: number): Pair | null {
+  if (medians === null) return null
+  const [before, after] = medians.map((seconds) => tokens / seconds)
   return { before, after }
 }
 

@@ -49,6 +49,7 @@ const RACE_RUNS = 5
 export interface CheckedModel extends Omit<ShrunkModel, 'run' | 'race'> {
   difference: number | null
   prefill: number[] | null
+  decode: number[] | null
 }
 
 export class Engine implements AsyncDisposable {
@@ -94,15 +95,17 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Shrinks a model, compares what was written in plain ONNX Runtime (see `write`), and times base and result there.
-   * `prefill`: seconds of each on the tokens of `check`; null where there is not enough memory for both.
+   * `prefill`: seconds of each on the tokens of `check`; null where there is not enough memory for both. `decode`: of one
+   * token behind them; null also where the graph keeps no keys and values.
    */
   async shrink(args: Jobs['shrink']['args'], options: JobOptions = {}): Promise<CheckedModel> {
     const { run, race, ...shrunk } = await this.run('shrink', args, options)
     await this.rest()
     const { threads } = this
     const difference = await runPlain({ ...run, threads }, options.signal)
-    const prefill = await racePlain({ models: race, runs: RACE_RUNS, threads }, options.signal)
-    return { ...shrunk, difference, prefill }
+    const seconds = await racePlain({ models: race, runs: RACE_RUNS, threads }, options.signal)
+    const of = (feeds: number) => seconds?.map((own) => own[feeds]) ?? null
+    return { ...shrunk, difference, prefill: of(0), decode: race[0].feeds.length > 1 ? of(1) : null }
   }
 
   /**

@@ -11,7 +11,7 @@ import { chooseRemoval } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
 import type { Structure } from '../structure/structures.ts'
 import { assertUniform } from '../structure/uniform.ts'
-import { expectedSliced, notesOf, prefills, writeSliced } from '../structure/write.ts'
+import { expectedSliced, notesOf, raceOf, writeSliced } from '../structure/write.ts'
 import { expectedShallow, writeShallow } from '../structure/write-shallow.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
@@ -39,7 +39,7 @@ async function dropLayers(
     removed: dropped.map((block) => ({ block, whole: true })),
     notes: [],
     run: await expectedShallow(decoder, shallow, dropped, { dir: out, ids: check }),
-    race: prefills(decoder, shallow, { dir: out, ids: check }),
+    race: raceOf(decoder, shallow, { dir: out, ids: check }),
   }
 }
 
@@ -80,7 +80,7 @@ async function shrinkBlocks(
     })),
     notes: notesOf(decoder, removals, groupQueries),
     run,
-    race: prefills(decoder, sliced, { dir: out, ids: check }),
+    race: raceOf(decoder, sliced, { dir: out, ids: check }),
   }
 }
 

@@ -17,9 +17,11 @@ export interface InputWindows {
   ids: BigInt64Array
   batch: number
   window: number
+  /** Positions before them, of which keys and values are fed as zeros; default: none. */
+  past?: number
 }
 
-interface Wanted extends InputWindows {
+interface Wanted extends Required<InputWindows> {
   name: string
   dataType: number
   /** The graph's dimensions: a number, or the name of one that differs from run to run; null: it does not say. */
@@ -30,20 +32,23 @@ interface Wanted extends InputWindows {
   path: string
 }
 
+/** Keys and values of earlier positions. */
+const PAST = /^past/
+
 /** One entry an input, or a family of inputs of one meaning. */
 const INPUTS: [RegExp, (wanted: Wanted) => ort.Tensor][] = [
   [/^input_ids$/, (wanted) => integers(wanted, [wanted.batch, wanted.window], (i) => wanted.ids[i])],
-  [/^attention_mask$/, (wanted) => grid(wanted, () => 1)],
-  [/^position_ids$/, (wanted) => grid(wanted, (column) => column)],
-  [/^cache_position$/, (wanted) => integers(wanted, [wanted.window], (i) => i)],
+  [/^attention_mask$/, (wanted) => grid({ ...wanted, window: wanted.past + wanted.window }, () => 1)],
+  [/^position_ids$/, (wanted) => grid(wanted, (column) => wanted.past + column)],
+  [/^cache_position$/, (wanted) => integers(wanted, [wanted.window], (i) => wanted.past + i)],
   // GroupQueryAttention's own: tokens of each window before the last one, and the longest window with its past.
-  [/^seqlens_k$/, (wanted) => each(wanted, wanted.window - 1)],
-  [/^total_sequence_length$/, (wanted) => each(wanted, wanted.window)],
-  [/^(past_sequence_length|past_seq_len)$/, (wanted) => each(wanted, 0)],
+  [/^seqlens_k$/, (wanted) => each(wanted, wanted.past + wanted.window - 1)],
+  [/^total_sequence_length$/, (wanted) => each(wanted, wanted.past + wanted.window)],
+  [/^(past_sequence_length|past_seq_len)$/, (wanted) => each(wanted, wanted.past)],
   // 0 keeps the logits of all tokens.
   [/^(num_logits_to_keep|logits_to_keep)$/, (wanted) => each(wanted, 0)],
-  [new RegExp(`^${CACHE_SWITCH}$`), () => new ort.Tensor('bool', [false], [1])],
-  [/^past/, emptyPast],
+  [new RegExp(`^${CACHE_SWITCH}$`), ({ past }) => new ort.Tensor('bool', [past > 0], [1])],
+  [PAST, zeroPast],
 ]
 
 /**
@@ -62,11 +67,25 @@ export function graphInputs(
     if (initializers.has(name)) continue
     const entry = INPUTS.find(([pattern]) => pattern.test(name))
     const dataType = type?.tensorType?.elemType ?? 0
-    const wanted = { ...windows, name, dataType, shape: shapeOf(info), room: rooms.get(name) ?? 0, config, path }
+    const wanted = {
+      past: 0,
+      ...windows,
+      name,
+      dataType,
+      shape: shapeOf(info),
+      room: rooms.get(name) ?? 0,
+      config,
+      path,
+    }
     if (entry === undefined) throw unknown(wanted)
     values.set(name, entry[1](wanted))
   }
   return values
+}
+
+/** Whether a graph takes keys and values of earlier positions. */
+export function takesPast({ graph }: OnnxModel): boolean {
+  return graph.input.some(({ name, type }) => PAST.test(name) && type?.tensorType?.shape?.dim.length === 4)
 }
 
 function shapeOf({ type }: ValueInfoProto): (number | string)[] | null {
@@ -120,11 +139,11 @@ function each(wanted: Wanted, value: number): ort.Tensor {
   )
 }
 
-/** A past of length zero: [batch, key/value heads, 0, head size], or with room for some positions. */
-function emptyPast(wanted: Wanted): ort.Tensor {
-  const { name, dataType, shape, batch, room, config, path } = wanted
+/** A past: [batch, key/value heads, positions, head size], which are none, or as many as it must have room for. */
+function zeroPast(wanted: Wanted): ort.Tensor {
+  const { name, dataType, shape, batch, past, room, config, path } = wanted
   const fixed = (shape ?? []).map((size) => (typeof size === 'number' ? size : undefined))
-  const dims = [batch, fixed[1] ?? keyValueHeads(config), room, fixed[3] ?? headSize(config)]
+  const dims = [batch, fixed[1] ?? keyValueHeads(config), Math.max(past, room), fixed[3] ?? headSize(config)]
   if (shape?.length !== 4 || dims.includes(undefined)) {
     throw new InputError({
       code: 'MODEL_PAST',

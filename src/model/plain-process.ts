@@ -31,13 +31,15 @@ async function compare({ model, feeds, output, expected, threads }: PlainRun): P
 async function race({ models, runs, threads }: PlainRace): Promise<PlainAnswer> {
   const options = { intraOpNumThreads: threads, logSeverityLevel: 3 } as const
   const sessions = await Promise.all(models.map(({ model }) => ort.InferenceSession.create(model, options)))
-  const feeds = models.map((each, k) => tensorsOf(sessions[k], each.feeds))
-  const seconds: number[][] = models.map(() => [])
-  for (let run = 0; run <= runs; run++) {
-    for (const [k, session] of sessions.entries()) {
-      const start = process.hrtime.bigint()
-      await session.run(feeds[k], [models[k].output])
-      if (run > 0) seconds[k].push(Number(process.hrtime.bigint() - start) / 1e9)
+  const feeds = models.map((each, k) => each.feeds.map((own) => tensorsOf(sessions[k], own)))
+  const seconds = feeds.map((own) => own.map((): number[] => []))
+  for (const which of feeds[0].keys()) {
+    for (let run = 0; run <= runs; run++) {
+      for (const [k, session] of sessions.entries()) {
+        const start = process.hrtime.bigint()
+        await session.run(feeds[k][which], [models[k].output])
+        if (run > 0) seconds[k][which].push(Number(process.hrtime.bigint() - start) / 1e9)
+      }
     }
   }
   return { seconds }

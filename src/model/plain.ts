@@ -33,8 +33,8 @@ export interface PlainRun {
 
 /** Models to be run on the same tokens, in turns. */
 export interface PlainRace {
-  models: Pick<PlainRun, 'model' | 'feeds' | 'output'>[]
-  /** Runs of each that count; one before them warms up. */
+  models: (Pick<PlainRun, 'model' | 'output'> & { feeds: PlainRun['feeds'][] })[]
+  /** Runs of each with each of its feeds that count; one before them warms up. */
   runs: number
   threads: number
 }
@@ -42,8 +42,8 @@ export interface PlainRace {
 /** What the process is sent. */
 export type PlainTask = { compare: PlainRun } | { race: PlainRace }
 
-/** The largest difference over the largest expected value; seconds by model and run; or ONNX Runtime's message. */
-export type PlainAnswer = { difference: number } | { seconds: number[][] } | { error: string }
+/** The largest difference over the largest expected value; seconds by model, feeds and run; or ONNX Runtime's message. */
+export type PlainAnswer = { difference: number } | { seconds: number[][][] } | { error: string }
 
 /** How ONNX Runtime and the C++ library say that there is no memory. */
 const NO_MEMORY = /bad_alloc|failed to allocate|out of memory|cannot allocate memory/i
@@ -59,13 +59,13 @@ export async function runPlain(run: PlainRun, signal?: AbortSignal): Promise<num
 }
 
 /**
- * Seconds of one run, by model: the median. null where there is not enough memory for all of them at once.
+ * Seconds of one run, by model and feeds: the median. null where there is not enough memory for all of them at once.
  * @throws {InputError} MODEL_REFUSED_BY_RUNTIME; or the signal's reason
  */
-export async function racePlain(race: PlainRace, signal?: AbortSignal): Promise<number[] | null> {
+export async function racePlain(race: PlainRace, signal?: AbortSignal): Promise<number[][] | null> {
   const answer = await ask(race.models[0].model, { race }, signal)
   if (answer === null || !('seconds' in answer)) return null
-  return answer.seconds.map((runs) => runs.toSorted((a, b) => a - b)[Math.floor(runs.length / 2)])
+  return answer.seconds.map((feeds) => feeds.map((runs) => runs.toSorted((a, b) => a - b)[Math.floor(runs.length / 2)]))
 }
 
 /** null: there was no memory. */

@@ -107,7 +107,7 @@ function fluctuations(
 /** Of each structure its own share. */
 function ownUnits(decoder: Decoder, found: readonly Fluctuating[], ratio: number): number[][] {
   return found.map(({ block, structure, scores }) => {
-    const sums = scores.map((own) => own.reduce((sum, score) => sum + score, 0))
+    const sums = Float64Array.from(scores, (own) => own.reduce((sum, score) => sum + score, 0))
     const { groups } = structure
     return lowestOfGroups(sums, groups, perGroup(structure, placesPerUnit(decoder, block, structure), ratio))
   })

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Decoder } from '../model/decoder.ts'
 import { companionFiles, readJson } from '../model/directory.ts'
-import { graphInputs } from '../model/inputs.ts'
+import { graphInputs, takesPast } from '../model/inputs.ts'
 import { type PlainRace, plainTensor } from '../model/plain.ts'
 import { Stream } from '../model/stream.ts'
 import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenPath } from '../model/write.ts'
@@ -82,15 +82,23 @@ export async function expectedSliced(
   return { ...plainWindow(decoder, sliced, windows.ids), model: writtenPath(decoder, dir), expected }
 }
 
-/** How a plain run of the base and of the smaller model on one window is asked for. */
-export function prefills(
+/**
+ * How plain runs of the base and of the smaller model are asked for: on one window, and where both keep keys and values
+ * on its last token behind as many positions.
+ */
+export function raceOf(
   decoder: Decoder,
   smaller: OnnxModel,
   { dir, ids }: { dir: string; ids: Int32Array },
 ): PlainRace['models'] {
+  const lengths = takesPast(decoder.model) ? [ids.length, 1] : [ids.length]
+  const runs = (model: OnnxModel) => ({
+    feeds: lengths.map((window) => plainFeeds(decoder, model, ids.subarray(ids.length - window), ids.length - window)),
+    output: decoder.cut.head.leaves,
+  })
   return [
-    { ...plainWindow(decoder, decoder.model, ids), model: decoder.directory.onnx },
-    { ...plainWindow(decoder, smaller, ids), model: writtenPath(decoder, dir) },
+    { ...runs(decoder.model), model: decoder.directory.onnx },
+    { ...runs(smaller), model: writtenPath(decoder, dir) },
   ]
 }
 
@@ -99,8 +107,11 @@ export function plainWindow(
   model: OnnxModel,
   ids: Int32Array,
 ): Pick<ExpectedRun, 'feeds' | 'output'> {
-  const inputs = { ids: BigInt64Array.from(ids, BigInt), batch: 1, window: ids.length }
+  return { feeds: plainFeeds(decoder, model, ids, 0), output: decoder.cut.head.leaves }
+}
+
+function plainFeeds(decoder: Decoder, model: OnnxModel, ids: Int32Array, past: number): ExpectedRun['feeds'] {
+  const inputs = { ids: BigInt64Array.from(ids, BigInt), batch: 1, window: ids.length, past }
   const values = graphInputs(model, decoder.directory.config, inputs)
-  const feeds = Object.fromEntries([...values].map(([name, tensor]) => [name, plainTensor(tensor)]))
-  return { feeds, output: decoder.cut.head.leaves }
+  return Object.fromEntries([...values].map(([name, tensor]) => [name, plainTensor(tensor)]))
 }

@@ -21,10 +21,15 @@ const schema = z.strictObject({
     ]),
   ),
   perplexity: z.array(
-    z.strictObject({ text: z.string(), tokens: count, window: count, dense: z.number(), pruned: z.number() }),
+    z.strictObject({
+      ...{ text: z.string(), tokens: count, window: count, dense: z.number(), pruned: z.number() },
+      recovered: z.number().nullable(),
+    }),
   ),
+  recovery: z.strictObject({ steps: count, taken: count }).nullable(),
   speed: z.strictObject({
     prefillTokensPerSecond: z.strictObject({ before: z.number().positive(), after: z.number().positive() }),
+    decodeTokensPerSecond: z.strictObject({ before: z.number().positive(), after: z.number().positive() }).nullable(),
   }),
   bytes: pair,
   seconds: z.number().positive(),
