@@ -43,37 +43,52 @@ const MODEL = 'models/stories260k'
 const text = ['--text', 'README.md', '--windows', '2', '--window', '64']
 
 describe('coppice shrink', () => {
-  it('is as an independent implementation: what is left, and its perplexity', {
-    skip: needsShared(MODEL),
-  }, async (context) => {
-    const out = join(await temporaryDirectory(context), 'out')
-    const [model, train, valid] = [MODEL, TRAIN, VALID].map((name) => sharedPath(name) ?? '')
-    const what = [
-      '--model',
-      model,
-      '--text',
-      train,
-      '--separator',
-      '<|endoftext|>',
-      '--windows',
-      '10',
-      '--window',
-      '64',
-    ]
-    const how = ['--ratio', '0.25', '--blocks', '1:4', '--importance', 'taylor1', '--reduce', 'sum']
-    const evaluation = ['--eval', valid, '--eval-tokens', '50000', '--eval-window', '128']
-    const { exit, stdout, stderr } = await coppice('shrink', ...what, ...how, ...evaluation, '--out', out, '--json')
-    assert.equal(exit, 0, stderr)
-    const report = schema.parse(JSON.parse(stdout))
-    assert.deepEqual(report.parameters, { before: 260_032, after: 226_048 })
-    assert.deepEqual(
-      report.removed,
-      [1, 2, 3].map((block) => ({ block, kvHeads: 1, queryHeads: 0, channels: 43 })),
-    )
-    const [{ dense, pruned }] = report.perplexity
-    assert.ok(Math.abs(dense / 4.973 - 1) < 5e-3 && Math.abs(pruned / 10.551 - 1) < 5e-3, `${dense} ${pruned}`)
-    assert.ok(report.bytes.after < report.bytes.before)
-  })
+  // Perplexities of programs in PyTorch; biases are new with flap, two of 64 numbers for each of three blocks.
+  for (const { how, parameters, perplexity } of [
+    { how: ['--importance', 'taylor1', '--reduce', 'sum'], parameters: 226_048, perplexity: 10.551 },
+    { how: ['--importance', 'flap'], parameters: 226_432, perplexity: 9.0656 },
+  ]) {
+    it(`is as an independent implementation: what is left, and its perplexity: ${how[1]}`, {
+      skip: needsShared(MODEL),
+    }, async (context) => {
+      const out = join(await temporaryDirectory(context), 'out')
+      const [model, train, valid] = [MODEL, TRAIN, VALID].map((name) => sharedPath(name) ?? '')
+      const what = [
+        '--model',
+        model,
+        '--text',
+        train,
+        '--separator',
+        '<|endoftext|>',
+        '--windows',
+        '10',
+        '--window',
+        '64',
+      ]
+      const share = ['--ratio', '0.25', '--blocks', '1:4']
+      const evaluation = ['--eval', valid, '--eval-tokens', '50000', '--eval-window', '128']
+      const { exit, stdout, stderr } = await coppice(
+        'shrink',
+        ...what,
+        ...share,
+        ...how,
+        ...evaluation,
+        '--out',
+        out,
+        '--json',
+      )
+      assert.equal(exit, 0, stderr)
+      const report = schema.parse(JSON.parse(stdout))
+      assert.deepEqual(report.parameters, { before: 260_032, after: parameters })
+      assert.deepEqual(
+        report.removed,
+        [1, 2, 3].map((block) => ({ block, kvHeads: 1, queryHeads: 0, channels: 43 })),
+      )
+      const [{ dense, pruned }] = report.perplexity
+      assert.ok(Math.abs(dense / 4.973 - 1) < 5e-3 && Math.abs(pruned / perplexity - 1) < 5e-3, `${dense} ${pruned}`)
+      assert.ok(report.bytes.after < report.bytes.before)
+    })
+  }
 
   it('writes a model that shrinks again, and says where no head went', async (context) => {
     const directory = await temporaryDirectory(context)
