@@ -132,7 +132,7 @@ const SMALLER = 'smaller'
 /** Trains the smaller model and writes what becomes of it. */
 async function recovered(
   work: Work,
-  { recoveryText, out }: ShrinkOptions,
+  { recoveryText, uniform, out }: ShrinkOptions,
   recovery: RecoveryOptions,
   { output, smaller, texts }: { output: OutputDirectory; smaller: string; texts: readonly EvaluatedText[] },
 ) {
@@ -146,7 +146,7 @@ async function recovered(
   terminal.progress('Writing')
   const { weights } = done
   const check = text.rows.ids.slice(0, length)
-  const difference = await engine.write({ dir: smaller, weights, out: output.staging, check }, { signal })
+  const difference = await engine.write({ dir: smaller, weights, out: output.staging, check, uniform }, { signal })
   const after = await perplexities(work, { dir: smaller, kind: 'recovered', texts, weights })
   return { trained: done, difference, perplexities: after }
 }

@@ -30,6 +30,7 @@ import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
 import { Solvers } from '../prune/solvers.ts'
 import { instructionRows } from '../recover/instructions.ts'
 import { describeStructures } from '../structure/describe.ts'
+import { rewriteHuggingFace } from '../structure/hugging-face.ts'
 import { StructuredModel } from '../structure/structured-model.ts'
 import { contribute } from './contribute-job.ts'
 import type { BlockFile, JobContext, JobName, Jobs } from './jobs.ts'
@@ -172,9 +173,10 @@ export function createHandlers(threads: number): Handlers {
       return { path: storeBlock(out, block, average).path }
     },
 
-    async write({ dir, weights, out, check }) {
+    async write({ dir, weights, out, check, uniform = false }) {
       return using(dir, weights, (decoder, weightsOf) => {
         writeModel(decoder, weightsOf, out)
+        if (uniform) rewriteHuggingFace(decoder, Decoder.open(out))
         return expectedRun(decoder, weightsOf, out, check)
       })
     },

@@ -211,7 +211,8 @@ export interface Jobs {
     result: { path: string }
   }
   write: {
-    args: { dir: string; weights: BlockFile[]; out: string; check: Int32Array }
+    /** `uniform`: `dir` holds a model.safetensors, and `out` is to hold the same of what is written. */
+    args: { dir: string; weights: BlockFile[]; out: string; check: Int32Array; uniform?: boolean }
     /** What a plain run of the written model on the tokens to check must give. */
     result: ExpectedRun
   }

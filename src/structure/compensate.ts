@@ -10,10 +10,11 @@ import { DATA_TYPE, readFloats, type TensorRef } from '../onnx/tensor.ts'
 /**
  * @param model - its graph, nodes and initializers are changed in place
  * @param shifts - by the output of a MatMul or Gemm of the graph
- * @throws {InputError} WEIGHTS_FP16_RANGE
+ * @throws {InputError} WEIGHTS_FP16_RANGE; SLICE_UNKNOWN: a graph with branches
  */
 export function compensate(model: OnnxModel, shifts: Shifts): void {
   const { graph, initializers } = model
+  if (model.subgraphs.size > 0) throw branched(model)
   const index = new GraphIndex({ graph: like(graph, { node: [...graph.node] }), initializers })
   const taken = new Set<string>()
   for (const [product, shift] of shifts) {
@@ -34,6 +35,14 @@ export function compensate(model: OnnxModel, shifts: Shifts): void {
     initializers.set(own, vector(own, sum, tensor.dataType))
     reader.input[slot] = own
   }
+}
+
+function branched({ path }: OnnxModel): InputError {
+  return new InputError({
+    code: 'SLICE_UNKNOWN',
+    what: `${path} has an If, and a bias would have to be added in both branches`,
+    hint: 'Take another --importance than flap, or export the model without branches.',
+  })
 }
 
 interface Bias {

@@ -27,6 +27,23 @@ export function writeHuggingFace(base: Decoder, removals: readonly Removal[], wr
   writeSafetensors(join(written.directory.dir, FILE), tensors)
 }
 
+/** Writes model.safetensors beside `changed`: that of `base`, with the layers as `changed` has them. */
+export function rewriteHuggingFace(base: Decoder, changed: Decoder): void {
+  const given = readSafetensors(join(base.directory.dir, FILE))
+  const others = new Map<string, WrittenTensor>()
+  for (const [block, { layers }] of base.cut.blocks.entries()) {
+    for (const [role, { weight }] of layers.entries()) {
+      const { tensor, orientation } = twinOf(base, block, weight, given, others)
+      const own = changed.cut.blocks[block].layers[role].weight
+      const stored = changed.lowered.stored.get(own.name) ?? own
+      const bytes = () => (orientation === 'same' ? tensorBytes(stored) : transposed(own, stored))
+      others.set(tensor.name, { name: tensor.name, dims: tensor.dims, dataType: stored.dataType, bytes })
+    }
+  }
+  const tensors = [...given.values()].map((tensor) => others.get(tensor.name) ?? asStored(tensor.name, tensor))
+  writeSafetensors(join(changed.directory.dir, FILE), tensors)
+}
+
 /** @throws {InputError} UNIFORM_NAMES, SAFETENSORS_UNREADABLE: what is known before anything is removed */
 export function assertNames(base: Decoder): void {
   const given = join(base.directory.dir, FILE)
@@ -68,7 +85,7 @@ function twinOf(
   block: number,
   tensor: TensorRef,
   given: ReadonlyMap<string, TensorRef>,
-  taken: ReadonlyMap<string, TensorRef>,
+  taken: ReadonlyMap<string, unknown>,
 ): { tensor: TensorRef; orientation: Orientation } {
   const values = floatValues(tensor)
   const equal = [...given.values()].flatMap((other) => {

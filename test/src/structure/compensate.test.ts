@@ -13,6 +13,7 @@ import { readersOf } from '../../../src/structure/zeroed.ts'
 import { temporaryDirectory } from '../../peers/support.ts'
 import { fixturePath, needsShared, sharedPath } from '../../shared.ts'
 import { SHARED, sharedDecoders } from '../model/fixtures.ts'
+import { mergeDecoder } from '../model/merged.ts'
 import { Random } from '../prune/random.ts'
 
 const TOLERANCE = 1e-4
@@ -21,8 +22,6 @@ const HALF = /fp16$/
 const HALF_TOLERANCE = 1e-2
 /** With biases, which change; elsewhere an Add is new. */
 const BIASED = /^(gpt|opt\/)/
-/** Operators with numbers of heads inside. */
-const FUSED = /genai/
 
 /** The first unit of every structure of all blocks gone, and something unlike in each place of a bias instead. */
 async function difference(
@@ -82,8 +81,16 @@ describe('a vector added to what layers give', () => {
     assert.ok(found < TOLERANCE && without > 100 * TOLERANCE, `${found} ${without}`)
   })
 
+  it('is refused where it would have to be added in both branches', async (context) => {
+    const dir = mergeDecoder(fixturePath('decoders/gpt2/optimum-past'), await temporaryDirectory(context), 'outer')
+    const decoder = Decoder.open(dir, { threads: 1 })
+    const [{ node, rows }] = decoder.cut.blocks[0].layers
+    const shifts = new Map([[decoder.index.nodes[node].output[0], new Float32Array(rows)]])
+    assert.throws(() => compensate(decoder.model, shifts), { code: 'SLICE_UNKNOWN', message: /both branches/ })
+  })
+
   const skip = needsShared(SHARED)
-  for (const name of sharedDecoders().filter((each) => !FUSED.test(each))) {
+  for (const name of sharedDecoders()) {
     it(`is what the engine adds: ${name}`, { skip }, async (context) => {
       const decoder = Decoder.open(sharedPath(`${SHARED}/${name}`) ?? '', { threads: 1 })
       const { found, without, added } = await difference(decoder, context)

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { Decoder } from '../../../src/model/decoder.ts'
 import { readSafetensors, writeSafetensors } from '../../../src/model/safetensors.ts'
+import { writeModel } from '../../../src/model/write.ts'
 import { readFloats, tensorBytes } from '../../../src/onnx/tensor.ts'
 import { writeOnnx } from '../../../src/onnx/write.ts'
 import { followBlocks } from '../../../src/structure/find.ts'
 import type { GroupQueries } from '../../../src/structure/follow.ts'
-import { assertNames, writeHuggingFace } from '../../../src/structure/hugging-face.ts'
+import { assertNames, rewriteHuggingFace, writeHuggingFace } from '../../../src/structure/hugging-face.ts'
 import type { Removal } from '../../../src/structure/removal.ts'
 import { slice } from '../../../src/structure/slice.ts'
 import { temporaryDirectory } from '../../peers/support.ts'
@@ -106,6 +107,20 @@ describe('a sliced model as Hugging Face keeps it', () => {
         (tensor) => tensor.dims[0] === 48 && Buffer.from(tensorBytes(tensor)).equals(Buffer.from(query.buffer)),
       ),
     )
+  })
+
+  it('has the layers that were trained again', async (context) => {
+    const smaller = await shrunk(STORIES, context)
+    const out = await temporaryDirectory(context)
+    writeModel(
+      smaller,
+      (block) => smaller.baseWeights(block).map((weight) => weight.map((value) => value / 2 + block)),
+      out,
+    )
+    const trained = Decoder.open(out, { threads: 1 })
+    rewriteHuggingFace(smaller, trained)
+    assertSame(trained)
+    assert.notDeepEqual(trained.baseWeights(1), smaller.baseWeights(1))
   })
 
   it('is refused where the file holds other weights than the graph', async (context) => {
