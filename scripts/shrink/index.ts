@@ -26,7 +26,6 @@ import {
 import { oneOf, range, refuseMissing, type ShareRange, share } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { shrink } from './handler.ts'
 
 const IMPORTANCES = ['taylor1', 'taylor2', 'vector', 'l2'] as const satisfies Importance[]
 const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
@@ -92,7 +91,7 @@ export function defineShrink(program: Command, start: Start): void {
   )
   command.action((raw: RawShrink) => {
     const options = shrinkOptions(raw)
-    return start(raw.json === true, (run) => shrink(options, run))
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).shrink(options, run))
   })
 }
 

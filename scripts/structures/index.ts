@@ -4,7 +4,6 @@ import { addJsonOption } from '../options/output.ts'
 import { addModelOption, modelOptions, type RawSite } from '../options/site.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { structures } from './handler.ts'
 
 export function defineStructures(program: Command, start: Start): void {
   const command = program
@@ -16,6 +15,6 @@ export function defineStructures(program: Command, start: Start): void {
   addJsonOption(addModelOption(command))
   addHelp(command, ['coppice structures --model models/embedded'], ['input'])
   command.action((raw: RawSite & { json?: boolean }) =>
-    start(raw.json === true, (run) => structures(modelOptions(raw).model, run)),
+    start(raw.json === true, async (run) => (await import('./handler.ts')).structures(modelOptions(raw).model, run)),
   )
 }
