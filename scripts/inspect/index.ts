@@ -5,9 +5,6 @@ import { addJsonOption } from '../options/output.ts'
 import { notEmpty, refuseConflict, refuseMissing } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { inspectCertificate } from './certificate.ts'
-import { inspectContribution } from './contribution.ts'
-import { inspectModel } from './model.ts'
 
 /** What is looked at; absolute path. */
 export interface InspectOptions {
@@ -22,7 +19,11 @@ interface RawInspect {
   json?: boolean
 }
 
-const HANDLERS = { model: inspectModel, contribution: inspectContribution, certificate: inspectCertificate }
+const HANDLERS = {
+  model: async () => (await import('./model.ts')).inspectModel,
+  contribution: async () => (await import('./contribution.ts')).inspectContribution,
+  certificate: async () => (await import('./certificate.ts')).inspectCertificate,
+}
 
 export function defineInspect(program: Command, start: Start): void {
   const command = program
@@ -48,7 +49,7 @@ export function defineInspect(program: Command, start: Start): void {
   )
   command.action((raw: RawInspect) => {
     const { kind, path } = inspectOptions(raw)
-    return start(raw.json === true, (run) => HANDLERS[kind](path, run))
+    return start(raw.json === true, async (run) => (await HANDLERS[kind]())(path, run))
   })
 }
 

@@ -31,7 +31,6 @@ import {
 import { refuseMissing } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { join } from './handler.ts'
 
 export interface JoinOptions extends ModelOptions, TextOptions, NetworkOptions, OutputOptions {
   invitation: Invitation
@@ -63,7 +62,7 @@ export function defineJoin(program: Command, start: Start): void {
   )
   command.action((address: string | undefined, raw: RawJoin) => {
     const options = joinOptions(address, raw)
-    return start(raw.json === true, (run) => join(options, run))
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).join(options, run))
   })
 }
 

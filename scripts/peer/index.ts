@@ -29,7 +29,6 @@ import {
 import { refuseMissing, wholeNumber } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { peer } from './handler.ts'
 
 export interface PeerOptions extends ModelOptions, TextOptions, WindowOptions, NetworkOptions, OutputOptions {
   members: number
@@ -65,7 +64,7 @@ export function definePeer(program: Command, start: Start): void {
   )
   command.action((raw: RawPeer) => {
     const options = peerOptions(raw)
-    return start(raw.json === true, (run) => peer(options, run))
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).peer(options, run))
   })
 }
 

@@ -26,7 +26,6 @@ import {
 import { refuseMissing } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { prune } from './handler.ts'
 
 export interface PruneOptions extends ModelOptions, TextOptions, WindowOptions {
   pruner: PrunerName
@@ -57,7 +56,7 @@ export function definePrune(program: Command, start: Start): void {
   )
   command.action((raw: RawPrune) => {
     const options = pruneOptions(raw)
-    return start(raw.json === true, (run) => prune(options, run))
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).prune(options, run))
   })
 }
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Engine } from '../../src/engine/engine.ts'
 import type { RecoverArgs, RecoveredModel } from '../../src/engine/jobs.ts'
-import { holdsTraining } from '../../src/recover/checkpoint.ts'
+import { holdsTraining } from '../../src/recover/record-file.ts'
 import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'

@@ -24,7 +24,6 @@ import {
 import { notEmpty, refuseConflict, refuseMissing } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { recover } from './handler.ts'
 
 export interface RecoverOptions extends ModelOptions, TextOptions {
   recovery: RecoveryOptions
@@ -77,7 +76,7 @@ export function defineRecover(program: Command, start: Start): void {
   )
   command.action((raw: RawRecover) => {
     const options = recoverOptions(raw)
-    return start(raw.json === true, (run) => recover(options, run))
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).recover(options, run))
   })
 }
 

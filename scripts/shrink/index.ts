@@ -31,7 +31,6 @@ import { GROUP_QUERIES, groupQueriesOption } from '../options/structure.ts'
 import { oneOf, RATIO, range, refuseConflict, refuseMissing, share, wholeNumber } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { shrink } from './handler.ts'
 
 const GRANULARITIES = ['block', 'layer'] as const satisfies Granularity[]
 const FLUCTUATIONS = ['flap', 'flap-adaptive'] as const satisfies Fluctuation[]
@@ -136,7 +135,7 @@ export function defineShrink(program: Command, start: Start): void {
   )
   command.action((raw: RawShrink) => {
     const options = shrinkOptions(raw)
-    return start(raw.json === true, (run) => shrink(options, run))
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).shrink(options, run))
   })
 }
 

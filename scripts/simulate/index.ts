@@ -26,7 +26,6 @@ import {
 import { oneOf, PROPER_SHARE, refuseConflict, shares, someOf, wholeNumber } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { simulate } from './handler.ts'
 
 const DEFAULT_PEERS = 4
 export const TOPOLOGIES = ['mesh', 'star', 'line'] as const
@@ -108,7 +107,7 @@ export function defineSimulate(program: Command, start: Start): void {
   )
   command.action((raw: RawSimulate) => {
     const options = simulateOptions(raw)
-    return start(raw.json === true, (run) => simulate(options, run))
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).simulate(options, run))
   })
 }
 

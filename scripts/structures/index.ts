@@ -6,7 +6,6 @@ import { addModelOption, modelOptions, type RawSite } from '../options/site.ts'
 import { GROUP_QUERIES, groupQueriesOption } from '../options/structure.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { structures } from './handler.ts'
 
 export function defineStructures(program: Command, start: Start): void {
   const command = program
@@ -19,6 +18,7 @@ export function defineStructures(program: Command, start: Start): void {
   addHelp(command, ['coppice structures --model models/embedded'], ['input'])
   command.action((raw: RawSite & { json?: boolean; groupQueries?: GroupQueries }) => {
     const { groupQueries = GROUP_QUERIES[0] } = raw
-    return start(raw.json === true, (run) => structures(modelOptions(raw).model, groupQueries, run))
+    const { model } = modelOptions(raw)
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).structures(model, groupQueries, run))
   })
 }

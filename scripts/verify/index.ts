@@ -5,7 +5,6 @@ import { addJsonOption } from '../options/output.ts'
 import { notEmpty } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
-import { verify } from './handler.ts'
 
 export interface VerifyOptions {
   /** OUT of a peer; absolute. */
@@ -35,7 +34,7 @@ export function defineVerify(program: Command, start: Start): void {
     ['input', 'diverged'],
   )
   command.action((directory: string, raw: RawVerify) =>
-    start(raw.json === true, (run) => verify(verifyOptions(directory, raw), run)),
+    start(raw.json === true, async (run) => (await import('./handler.ts')).verify(verifyOptions(directory, raw), run)),
   )
 }
 

@@ -5,7 +5,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Place } from '../../peers/directories.ts'
-import { holdsCheckpoint } from '../../src/prune/checkpoint.ts'
+import { holdsCheckpoint } from '../../src/prune/record-file.ts'
 import { TemporaryDirectory } from './temporary-directory.ts'
 
 /** In the data directory. */

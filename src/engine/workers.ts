@@ -26,6 +26,13 @@ export interface WorkerEvents {
  */
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) }
 
+/**
+ * For V8: garbage can be collected when we know that there is some (see model/memory.ts), and what has only just been made
+ * is collected after 2 MiB of it instead of 16, in each thread: beside it lie the buffers that nobody needs any more
+ * (measured on 135 M parameters, SparseGPT: 75 MB less, in the same time; 4 MiB save 10).
+ */
+const COLLECTOR = ['--expose-gc', '--max-semi-space-size=2']
+
 const PROGRAM = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
 export function startWorker(kind: WorkerKind, threads: number, events: WorkerEvents): RunningWorker {
@@ -49,7 +56,7 @@ function startThread(threads: number, { onMessage, onFailure }: WorkerEvents): R
 function startProcess(threads: number, { onMessage, onFailure }: WorkerEvents): RunningWorker {
   const child = fork(PROGRAM, [String(threads)], {
     serialization: 'advanced',
-    execArgv: [...process.execArgv, '--expose-gc'], // see collectGarbage
+    execArgv: [...process.execArgv, ...COLLECTOR],
     env: { ...process.env, ...ALLOCATOR },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })

@@ -2,7 +2,7 @@
  * What a prune can go on from: a directory with a file for each finished block, the stream in front of the next one, and
  * a record of both, which is replaced last. Whatever interrupts, the record names whole files of one moment.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { OutputError } from '../errors.ts'
 import { differencesInWords, type Fingerprint } from '../fingerprint.ts'
@@ -11,6 +11,7 @@ import { isIntact, type StoredFile, storeFile, syncNames } from '../model/stored
 import type { Stream } from '../model/stream.ts'
 import { sealJson, unsealJson } from '../sealed-json.ts'
 import { systemCode, unwritable } from '../system-errors.ts'
+import { RECORD_FILE } from './record-file.ts'
 import type { PruneSeconds } from './sequential.ts'
 
 export interface FinishedBlock {
@@ -27,7 +28,6 @@ export type OtherPrune = 'refuse' | 'replace'
 
 /** Of the record below; another number where an older record cannot be read. */
 const FORMAT = 1
-const RECORD_FILE = 'progress.json'
 
 interface ProgressRecord {
   format: typeof FORMAT
@@ -38,11 +38,6 @@ interface ProgressRecord {
   seconds: PruneSeconds
   /** In front of the block after the last finished one; null: nothing is to be pruned behind it, or without a text. */
   stream: SpilledStream | null
-}
-
-/** Whether a directory holds a checkpoint with at least one finished block, of whatever prune. */
-export function holdsCheckpoint(dir: string): boolean {
-  return existsSync(join(dir, RECORD_FILE))
 }
 
 /**

@@ -1,16 +1,16 @@
 /** What a recovery can go on from: the numbers that are trained, and a record of them, which is replaced last. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { OutputError } from '../errors.ts'
 import { differencesInWords, type Fingerprint } from '../fingerprint.ts'
 import { readStored, type StoredFile, storeFile, syncNames } from '../model/stored-file.ts'
 import { sealJson, unsealJson } from '../sealed-json.ts'
 import { systemCode, unwritable } from '../system-errors.ts'
+import { RECORD_FILE } from './record-file.ts'
 import type { Look, TrainState } from './train.ts'
 
 /** Of the record below; another number where an older record cannot be read. */
 const FORMAT = 1
-const RECORD_FILE = 'training.json'
 
 interface TrainingRecord {
   format: typeof FORMAT
@@ -20,11 +20,6 @@ interface TrainingRecord {
   looks: Look[]
   /** Values, first and second moments, best values, float32 each; `path` is a name. */
   numbers: StoredFile
-}
-
-/** Whether a directory holds a training, of whatever recovery. */
-export function holdsTraining(dir: string): boolean {
-  return existsSync(join(dir, RECORD_FILE))
 }
 
 /** Steps done of this very recovery; 0: none. @throws {OutputError} OUTPUT_OTHER_RECOVERY, OUTPUT_CHECKPOINT_DAMAGED */

@@ -1,0 +1,43 @@
+/** What a command's process loads: it only talks, and only a command that needs the network pays for it. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { test } from 'node:test'
+
+/** Addresses of the modules that a new process has loaded once it has imported these of scripts/. */
+function loadedBy(...modules: string[]): string[] {
+  const urls = modules.map((path) => import.meta.resolve(`../../scripts/${path}`))
+  const program = `
+    import { registerHooks } from 'node:module'
+    registerHooks({ load: (url, context, next) => (console.log(url), next(url, context)) })
+    for (const url of ${JSON.stringify(urls)}) await import(url)`
+  return execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }).split('\n')
+}
+
+const HANDLER = /scripts\/.*handler\.ts$/
+const NETWORK = /node_modules\/libp2p\//
+const RUNTIME = /node_modules\/onnxruntime-node\//
+
+test('what a command does is loaded when it is run', () => {
+  const loaded = loadedBy('program.ts')
+  assert.ok(loaded.some((url) => url.endsWith('scripts/prune/index.ts')))
+  for (const absent of [HANDLER, NETWORK, RUNTIME]) {
+    assert.deepEqual(
+      loaded.filter((url) => absent.test(url)),
+      [],
+    )
+  }
+})
+
+test('the process of a prune loads neither the network nor ONNX Runtime', () => {
+  const loaded = loadedBy('program.ts', 'prune/handler.ts')
+  for (const absent of [NETWORK, RUNTIME]) {
+    assert.deepEqual(
+      loaded.filter((url) => absent.test(url)),
+      [],
+    )
+  }
+})
+
+test('the process of a simulation loads the network', () => {
+  assert.ok(loadedBy('simulate/handler.ts').some((url) => NETWORK.test(url)))
+})
