@@ -70,7 +70,17 @@ describe('the command line', () => {
       inspect: ['--model', '--contribution', '--certificate', '--json'],
       structures: ['--model', '--json'],
       shrink: [
-        ...[...site, ...windows, '--capacity', '--ratio', '--blocks', '--importance', '--reduce', ...evaluation],
+        ...[
+          ...site,
+          ...windows,
+          '--capacity',
+          '--ratio',
+          '--granularity',
+          '--blocks',
+          '--importance',
+          '--reduce',
+          ...evaluation,
+        ],
         ...['--out', '--json'],
       ],
       verify: ['--model', '--json'],
