@@ -34,6 +34,8 @@ export interface ShrinkReport {
    * values stay. Of whole blocks, those that went.
    */
   removed: RemovedFromBlock[]
+  /** With --parameters: the ratio, the blocks, and whether heads went as well as channels. */
+  sought?: { ratio: number; blocks: readonly [from: number, to: number]; heads: boolean }
   perplexity: Array<{
     text: string
     tokens: number
@@ -63,10 +65,11 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
   await using engine = new Engine()
   const work = { ...run, engine }
-  const { model, granularity, importance, seed, reduction, ratio, steps, groupQueries, uniform } = options
+  const { model, granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform } = options
   const { parameters, blocks: count, maxWindow } = await describe(work, model)
-  const blocks = blockRange(options.blocks, count)
-  if (uniform && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
+  const blocks = options.blocks ?? null
+  if (blocks !== null) assertBlocks(...blocks, count)
+  if (uniform && blocks !== null && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
   const window = windowFor(options.window, maxWindow)
   const windows = await calibration(work, model, options, options.windows, window)
   const texts = await evaluationTexts(work, { ...options, window, longest: maxWindow })
@@ -82,7 +85,8 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     importance,
     seed,
     reduction,
-    ratio,
+    amount,
+    refit,
     steps,
     groupQueries,
     uniform,
@@ -91,7 +95,11 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     out: smaller,
     check,
   }
-  const shrunk = await engine.shrink(job, { signal: run.signal })
+  const shrunk = await engine.shrink(job, {
+    signal: run.signal,
+    onEvent: (event) =>
+      event.type === 'progress' && run.terminal.progress('Trying what harms least', event.done, event.total),
+  })
   const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
   const recovery = options.recovery && (await recovered(work, options, options.recovery, { output, smaller, texts }))
   await output.commit()
@@ -100,6 +108,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     parameters: { before: parameters, after: shrunk.parameters },
     macs: shrunk.macs,
     removed: shrunk.removed,
+    ...(shrunk.sought !== null && { sought: shrunk.sought }),
     perplexity: texts.map(({ name, windows: { length } }, i) => ({
       text: name,
       tokens: dense[i].tokens,
@@ -152,13 +161,6 @@ async function recovered(
   return { trained: done, difference, perplexities: after }
 }
 
-/** @throws {UsageError} BLOCKS_RANGE */
-function blockRange(wanted: [from: number, to: number] | undefined, count: number): [from: number, to: number] {
-  const [from, to] = wanted ?? [0, count]
-  assertBlocks(from, to, count)
-  return [from, to]
-}
-
 /** @throws {UsageError} UNIFORM_BLOCKS, always */
 function refuseSome([from, to]: [from: number, to: number], count: number): never {
   throw new UsageError({
@@ -181,7 +183,15 @@ function tokensPerSecond(medians: number[] | null, tokens: number): Pair | null 
   return { before, after }
 }
 
-function removedInWords(removed: readonly RemovedFromBlock[], importance: ShrinkOptions['importance']): string[] {
+function soughtInWords({ ratio, blocks: [from, to], heads }: NonNullable<ShrinkReport['sought']>): string {
+  const what = heads ? 'heads and channels' : 'channels'
+  return `Of what was tried ${percent(Number(ratio.toFixed(4)))} of the ${what} of blocks ${from} to ${to - 1} harms least.`
+}
+
+function removedInWords(
+  { removed, sought }: Pick<ShrinkReport, 'removed' | 'sought'>,
+  importance: ShrinkOptions['importance'],
+): string[] {
   const some = removed.flatMap((own) => ('whole' in own ? [] : own))
   const [heads, queries, channels] = (['kvHeads', 'queryHeads', 'channels'] as const).map((kind) =>
     some.reduce((sum, own) => sum + own[kind], 0),
@@ -192,7 +202,8 @@ function removedInWords(removed: readonly RemovedFromBlock[], importance: Shrink
       : `${integer(queries)} query heads (keys and values stay)`
   return [
     `${goneHeads} and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
-    ...(heads + queries === 0 && importance !== 'flap-adaptive'
+    ...(sought !== undefined ? [soughtInWords(sought)] : []),
+    ...(heads + queries === 0 && importance !== 'flap-adaptive' && sought === undefined
       ? ['No head went: the ratio is less than one of them in every block.']
       : []),
   ]
@@ -205,14 +216,14 @@ function droppedInWords(removed: readonly RemovedFromBlock[]): string[] {
 }
 
 function summary(
-  { parameters, macs, removed, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
+  { parameters, macs, removed, sought, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
   { granularity, importance }: Pick<ShrinkOptions, 'granularity' | 'importance'>,
   recoveryWords: readonly string[],
   difference: number | null,
 ): string {
   const { before, after } = parameters
   const lines = [
-    ...(granularity === 'layer' ? droppedInWords(removed) : removedInWords(removed, importance)),
+    ...(granularity === 'layer' ? droppedInWords(removed) : removedInWords({ removed, sought }, importance)),
     `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
     `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone${speedInWords(speed)}.`,
     ...recoveryWords,

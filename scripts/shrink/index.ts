@@ -45,8 +45,10 @@ const CAPACITY_HELP = 'as for peer and join; no effect here'
 
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
   granularity: Granularity
-  /** Of the places of each structure, or of the blocks of the range. */
-  ratio: number
+  /** Of the places of each structure, or of the blocks of the range; or the share of the parameters that is to be left. */
+  amount: { ratio: number } | { parameters: number }
+  /** Whether what reads removed places is fitted anew. */
+  refit: boolean
   /** In how many, each with importances of what is left. */
   steps: number
   groupQueries: GroupQueries
@@ -71,6 +73,9 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
   granularity?: Granularity
   /** In ppm. */
   ratio?: number
+  /** In ppm. */
+  parameters?: number
+  refit?: boolean
   steps?: number
   groupQueries?: GroupQueries
   uniform?: boolean
@@ -94,9 +99,16 @@ export function defineShrink(program: Command, start: Start): void {
     .addOption(
       new Option(
         '--ratio <r>',
-        'share that goes: of the heads and channels of each block, or of the blocks (required)',
+        'share that goes: of the heads and channels of each block, or of the blocks (required, or --parameters)',
       ).argParser(share('--ratio', RATIO)),
     )
+    .addOption(
+      new Option(
+        '--parameters <p>',
+        'instead: share of all parameters that is to be left; what goes is sought, and --refit',
+      ).argParser(share('--parameters', RATIO)),
+    )
+    .option('--refit', 'fit what reads removed heads and channels anew, by least squares on the text')
     .addOption(
       new Option(
         '--granularity <name>',
@@ -149,10 +161,23 @@ export function defineShrink(program: Command, start: Start): void {
   })
 }
 
+/** @throws {UsageError} USAGE_MISSING, USAGE_CONFLICT */
+function amountOf({ ratio, parameters }: RawShrink): ShrinkOptions['amount'] {
+  if (ratio !== undefined && parameters !== undefined)
+    refuseConflict('--ratio and --parameters exclude each other', 'Give one of the two.')
+  if (parameters !== undefined) return { parameters: ppmToFraction(parameters) }
+  if (ratio !== undefined) return { ratio: ppmToFraction(ratio) }
+  return refuseMissing(
+    '--ratio',
+    'shrink',
+    'Give --ratio what goes, such as 0.25, or --parameters what is left, such as 0.8.',
+  )
+}
+
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
-  const { ratio, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], recover, out } = raw
+  const { parameters, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], recover, out } = raw
   const { steps = 1, groupQueries = GROUP_QUERIES[0], uniform = false, seed } = raw
-  if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
+  const amount = amountOf(raw)
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
   const fluctuates = FLUCTUATIONS.some((name) => name === importance)
   if (raw.reduce !== undefined && (granularity === 'layer' || fluctuates)) {
@@ -171,6 +196,18 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     refuseConflict(
       '--steps asks for gradients anew, of which whole blocks, FLAP, l2 and random make no use',
       'Leave --steps away, or take --importance taylor1.',
+    )
+  const sought = parameters !== undefined
+  if (sought && (fluctuates || steps > 1))
+    refuseConflict(
+      '--parameters seeks by importances of single weights, in one step',
+      'Leave --steps away, and take --importance taylor1.',
+    )
+  const refit = granularity === 'block' && (raw.refit ?? sought)
+  if (raw.refit && (fluctuates || granularity === 'layer'))
+    refuseConflict(
+      '--refit fits what reads removed heads and channels, for which FLAP has its own way and whole blocks none',
+      'Leave --refit away.',
     )
   if (raw.recoverText !== undefined && recover === undefined)
     refuseConflict('--recover-text is given without --recover', 'Give --recover the number of steps as well.')
@@ -191,7 +228,7 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
       '--importance flap-adaptive compares heads with each other that --group-queries query keeps apart',
       'Take --importance flap.',
     )
-  const site = textOptions(raw, 'shrink', importance !== 'l2' && importance !== 'random')
+  const site = textOptions(raw, 'shrink', refit || (importance !== 'l2' && importance !== 'random'))
   const text = raw.recoverText ?? raw.text
   return {
     ...modelOptions(raw),
@@ -199,7 +236,8 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     recovery: recover === undefined ? null : recoveryOptions(recover),
     recoveryText: recover === undefined ? site : textOptions({ ...raw, text }, 'shrink --recover', true),
     ...windowOptions(raw),
-    ratio: ppmToFraction(ratio),
+    amount,
+    refit,
     steps,
     groupQueries,
     uniform,

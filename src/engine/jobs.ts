@@ -87,15 +87,20 @@ export interface ShrinkArgs {
   /** For random importance. */
   seed: number
   reduction: Reduction
-  /** Of the places of each structure, or of the blocks of the range, in (0, 1). */
-  ratio: number
+  /**
+   * Of the places of each structure, or of the blocks of the range, in (0, 1); or which share of the parameters is to be
+   * left, for which range and ratio are sought.
+   */
+  amount: { ratio: number } | { parameters: number }
+  /** Whether what reads removed places is fitted anew. */
+  refit: boolean
   /** Heads and channels go in so many steps. */
   steps: number
   groupQueries: GroupQueries
   /** Whether Hugging Face tools are to load what is written. */
   uniform: boolean
-  /** First block, and the one behind the last. */
-  blocks: [from: number, to: number]
+  /** First block, and the one behind the last; null: all, or what is sought. */
+  blocks: [from: number, to: number] | null
   windows: TokenWindows
   out: string
   /** Tokens on which the written model is compared and timed. */
@@ -114,6 +119,8 @@ export interface ShrunkModel {
   macs: { before: number; after: number }
   /** Every block of the range; or, of whole blocks, those that went. */
   removed: RemovedFromBlock[]
+  /** What was sought, if anything was: of which places went how many. */
+  sought: { ratio: number; blocks: readonly [from: number, to: number]; heads: boolean } | null
   /** What somebody who uses the written model should know, in sentences. */
   notes: string[]
   /** Of graph and weights. */

@@ -1,17 +1,21 @@
 /** How a model is shrunk: what goes is chosen, cut out and written. */
 import { statSync } from 'node:fs'
 import { Decoder } from '../model/decoder.ts'
+import { someWindows } from '../model/text.ts'
+import type { ExpectedRun } from '../model/write.ts'
 import { chooseBlocks } from '../structure/choose-blocks.ts'
 import { compensate } from '../structure/compensate.ts'
 import { dropBlocks } from '../structure/drop-blocks.ts'
-import { followBlocks } from '../structure/find.ts'
+import { type FollowedBlock, followBlocks } from '../structure/find.ts'
 import { assertNames, writeHuggingFace } from '../structure/hugging-face.ts'
 import { BATCH_TOKENS } from '../structure/importances.ts'
-import { chooseRemoval } from '../structure/removal.ts'
+import { reachParameters } from '../structure/reach.ts'
+import { chooseRemoval, type Removal, unitScoresOf } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
 import type { Structure } from '../structure/structures.ts'
 import { assertUniform } from '../structure/uniform.ts'
 import { expectedSliced, notesOf, raceOf, writeSliced } from '../structure/write.ts'
+import { writeRefitted } from '../structure/write-refitted.ts'
 import { expectedShallow, writeShallow } from '../structure/write-shallow.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
@@ -25,36 +29,41 @@ export function shrink(decoder: Decoder, args: Args, context: JobContext): Promi
 /** Whole blocks go. */
 async function dropLayers(
   decoder: Decoder,
-  { importance, seed, ratio, blocks, windows, out, check }: Args,
+  { importance, seed, amount, blocks: range, windows, out, check }: Args,
   { signal }: JobContext,
 ): Promise<Result> {
   if (importance === 'flap' || importance === 'flap-adaptive')
     throw new RangeError('FLAP has no score for whole blocks')
   const perBatch = windowsTogether(windows)
-  const dropped = await chooseBlocks(decoder, { importance, seed, ratio, blocks, windows, perBatch, signal })
+  const blocks = range ?? ([0, decoder.blocks] as const)
+  const job = { importance, seed, ratio: ratioOfBlocks(decoder, amount, blocks), blocks, windows, perBatch, signal }
+  const dropped = await chooseBlocks(decoder, job)
   const shallow = dropBlocks(decoder, dropped)
   writeShallow(decoder, shallow, dropped, out)
   return {
     ...written(decoder, out),
     removed: dropped.map((block) => ({ block, whole: true })),
+    sought: null,
     notes: [],
     run: await expectedShallow(decoder, shallow, dropped, { dir: out, ids: check }),
     race: raceOf(decoder, shallow, { dir: out, ids: check }),
   }
 }
 
+/** Whole blocks that leave no more than a share of the parameters, as a ratio of the range; blocks count alike. */
+function ratioOfBlocks(decoder: Decoder, amount: Args['amount'], [from, to]: readonly [number, number]): number {
+  if ('ratio' in amount) return amount.ratio
+  const inBlocks = decoder.cut.blocks.map(({ layers }) => layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0))
+  const each = inBlocks.slice(from, to).reduce((sum, size) => sum + size, 0) / (to - from)
+  return Math.ceil(((1 - amount.parameters) * decoder.parameters) / each) / (to - from)
+}
+
 /** Heads and channels go, block by block. */
-async function shrinkBlocks(
-  decoder: Decoder,
-  { importance, seed, reduction, ratio, steps, groupQueries, uniform, blocks, windows, out, check }: Args,
-  { signal }: JobContext,
-): Promise<Result> {
-  const perBatch = windowsTogether(windows)
+async function shrinkBlocks(decoder: Decoder, args: Args, context: JobContext): Promise<Result> {
+  const { groupQueries, uniform, refit, windows, out, check } = args
   if (uniform) assertNames(decoder)
   const followed = await followBlocks(decoder, groupQueries)
-  const structures = followed.map((block) => block.structures)
-  const job = { importance, seed, reduction, ratio, steps, blocks, windows, perBatch, signal }
-  const removals = await chooseRemoval(decoder, structures, job)
+  const { removals, sought } = await chosen(decoder, followed, args, context)
   if (uniform) assertUniform(decoder, removals)
   const byBlock = new Map(removals.map(({ block, removed }) => [block, removed]))
   const sliced = slice(
@@ -63,13 +72,19 @@ async function shrinkBlocks(
     followed.map((_, block) => byBlock.get(block)),
   )
   for (const { shifts } of removals) if (shifts) compensate(sliced, shifts)
-  writeSliced(decoder, sliced, removals, out)
-  const run = await expectedSliced(decoder, sliced, removals, { dir: out, ids: check })
+  let run: ExpectedRun
+  if (refit) {
+    const { signal } = context
+    run = await writeRefitted(decoder, { followed, sliced, removals, windows, uniform, out, check, signal })
+  } else {
+    writeSliced(decoder, sliced, removals, out)
+    if (uniform) writeHuggingFace(decoder, removals, Decoder.open(out))
+    run = await expectedSliced(decoder, sliced, removals, { dir: out, ids: check })
+  }
   const count = (block: number, kind: Structure['kind']) =>
     (byBlock.get(block) ?? [])
       .filter(({ structure }) => structure.kind === kind)
       .reduce((sum, { units }) => sum + units.length, 0)
-  if (uniform) writeHuggingFace(decoder, removals, Decoder.open(out))
   return {
     ...written(decoder, out),
     removed: removals.map(({ block }) => ({
@@ -78,10 +93,53 @@ async function shrinkBlocks(
       queryHeads: count(block, 'queries'),
       channels: count(block, 'channels'),
     })),
+    sought,
     notes: notesOf(decoder, removals, groupQueries),
     run,
     race: raceOf(decoder, sliced, { dir: out, ids: check }),
   }
+}
+
+/** Of so many windows one is kept out of the importances, to see what harms least. */
+const HELD_SHARE = 4
+
+/** What goes: by a ratio in a range of blocks, or so that a share of the parameters is left. */
+async function chosen(
+  decoder: Decoder,
+  followed: readonly FollowedBlock[],
+  { importance, seed, reduction, amount, steps, uniform, blocks, windows }: Args,
+  { signal, emit }: JobContext,
+): Promise<{ removals: Removal[]; sought: Result['sought'] }> {
+  const perBatch = windowsTogether(windows)
+  const structures = followed.map((block) => block.structures)
+  const all = [0, decoder.blocks] as const
+  const job = { seed, reduction, blocks: blocks ?? all, perBatch, signal }
+  if ('ratio' in amount) {
+    const { ratio } = amount
+    return {
+      removals: await chooseRemoval(decoder, structures, { ...job, importance, windows, ratio, steps }),
+      sought: null,
+    }
+  }
+  if (importance === 'flap' || importance === 'flap-adaptive') throw new RangeError('FLAP seeks nothing')
+  const kept = Math.floor(windows.count / HELD_SHARE)
+  const [learnt, held] =
+    kept === 0
+      ? [windows, windows]
+      : [someWindows(windows, 0, windows.count - kept), someWindows(windows, windows.count - kept, kept)]
+  const reached = await reachParameters(decoder, {
+    structures,
+    scores: await unitScoresOf(decoder, structures, { ...job, importance, windows: learnt }),
+    share: amount.parameters,
+    blocks: blocks ?? (uniform ? all : undefined),
+    held,
+    signal,
+    onTried: (done, total) => emit({ type: 'progress', done, total }),
+  })
+  const heads = reached.removals.some(({ removed }) =>
+    removed.some(({ structure, units }) => structure.kind !== 'channels' && units.length > 0),
+  )
+  return { removals: reached.removals, sought: { ratio: reached.ratio, blocks: reached.blocks, heads } }
 }
 
 function windowsTogether({ length }: Args['windows']): number {

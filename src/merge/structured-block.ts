@@ -92,6 +92,14 @@ export function applyStructured(
   })
 }
 
+/** The rows and columns that are left of a layer, row-major. */
+export function cutLayer(weight: LayerWeights, { rows, cols }: LeftPlaces, width: number): Float32Array {
+  const out = new Float32Array(rows.length * cols.length)
+  let at = 0
+  for (const row of rows) for (const col of cols) out[at++] = weight[row * width + col]
+  return out
+}
+
 /** An adapter of the base's layer, as one of the smaller layer. */
 export function gathered({ a, b }: Adapter, { rows, cols }: LeftPlaces): Adapter {
   const width = b.length / RANK

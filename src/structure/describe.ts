@@ -41,6 +41,11 @@ export async function describeStructures(
   return structures.flatMap((own, block) => own.map((structure) => describeStructure(decoder, block, structure)))
 }
 
+/** Trained numbers of one unit, in all its members. */
+export function parametersOfUnit(decoder: Decoder, block: number, { members }: Structure): number {
+  return members.reduce((sum, member) => sum + describeMember(decoder, block, member).parameters, 0)
+}
+
 function describeStructure(decoder: Decoder, block: number, structure: Structure): StructureDescription {
   const members = structure.members.map((member) => describeMember(decoder, block, member))
   return {

@@ -93,16 +93,46 @@ async function removeStep(
   const after = new Map<number, RemovedUnits[]>()
   await visitBlocks(decoder, { ...job, weightsOf }, (block, gradients) => {
     const removed = structures[block].map((structure, which) => {
-      const scores =
-        importance === 'random'
-          ? randomScores(structure.units, seed, block, which)
-          : unitScores(weigh(decoder, block, structure, importance, gradients), importance, reduction)
+      const scores = scoresOf(decoder, block, which, structure, { importance, reduction, seed }, gradients)
       for (const unit of before.get(block)?.[which].units ?? []) scores[unit] = Number.NEGATIVE_INFINITY
       return chooseUnits(decoder, block, structure, scores, ratio)
     })
     after.set(block, removed)
   })
   return after
+}
+
+/**
+ * Of every block of the range, by structure, one a unit.
+ * @returns by block of the model
+ * @throws {InputError} STRUCTURE_LOCKED, OPERATOR_NO_GRADIENT
+ */
+export async function unitScoresOf(
+  decoder: Decoder,
+  structures: readonly (readonly Structure[])[],
+  job: Omit<WeightJob, 'ratio' | 'steps'>,
+): Promise<Float64Array[][]> {
+  const [from, to] = job.blocks
+  for (let block = from; block < to; block++) assertFree(structures[block], block)
+  const found: Float64Array[][] = []
+  await visitBlocks(decoder, job, (block, gradients) => {
+    found[block] = structures[block].map((structure, which) =>
+      scoresOf(decoder, block, which, structure, job, gradients),
+    )
+  })
+  return found
+}
+
+function scoresOf(
+  decoder: Decoder,
+  block: number,
+  which: number,
+  structure: Structure,
+  { importance, reduction, seed = 0 }: Pick<WeightJob, 'importance' | 'reduction' | 'seed'>,
+  gradients: WeightGradients | undefined,
+): Float64Array {
+  if (importance === 'random') return randomScores(structure.units, seed, block, which)
+  return unitScores(weigh(decoder, block, structure, importance, gradients), importance, reduction)
 }
 
 /** @property weightsOf - where they are not the base's */

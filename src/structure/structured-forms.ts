@@ -1,10 +1,11 @@
 /** From structures as they were found to forms that the merge knows, and back to what is removed. */
-import { removedUnits, type StructuredBlock } from '../merge/structured-block.ts'
+import { dropKept, newMask } from '../merge/mask.ts'
+import { type LeftPlaces, leftPlaces, removedUnits, type StructuredBlock } from '../merge/structured-block.ts'
 import type { StructuredForm } from '../merge/structured-form.ts'
 import type { Decoder } from '../model/decoder.ts'
 import { placesPerUnit } from './choose.ts'
 import type { FollowedBlock } from './find.ts'
-import type { Removal } from './removal.ts'
+import type { Removal, RemovedUnits } from './removal.ts'
 import type { Structure } from './structures.ts'
 
 /** By block. */
@@ -27,6 +28,16 @@ export function structuredForms(decoder: Decoder, followed: readonly FollowedBlo
 /** Of what can be removed. */
 export function free(structures: readonly Structure[]): Structure[] {
   return structures.filter(({ locked }) => locked === undefined)
+}
+
+/** By role, what is left of the layers of a block. @param removed - in the order of the form's structures */
+export function leftOf(form: StructuredForm, removed: readonly RemovedUnits[]): LeftPlaces[] {
+  const kept = form.structures.map(({ units }, s) => {
+    const mask = newMask(units)
+    for (const unit of removed[s].units) dropKept(mask, unit)
+    return mask
+  })
+  return leftPlaces(form, { kept, adapters: null })
 }
 
 /** What merged blocks remove, in the terms of a slice: by block, all of them. */

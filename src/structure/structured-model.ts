@@ -1,8 +1,9 @@
 /** A base model as a federation sees it that removes structures: its forms, and what merged blocks make of it. */
 import { readFileSync, rmSync } from 'node:fs'
-import type { LayerForm, LayerWeights } from '../merge/form.ts'
+import type { LayerForm } from '../merge/form.ts'
 import {
   applyStructured,
+  cutLayer,
   decodeStructuredBlock,
   type LeftPlaces,
   leftPlaces,
@@ -73,7 +74,7 @@ export class StructuredModel {
     const left = this.leftPlaces(blocks)
     const weightsOf = this.weightsOf(blocks)
     return (block) =>
-      weightsOf(block)?.map((weight, role) => cut(weight, left[block][role], this.forms[block].layers[role]))
+      weightsOf(block)?.map((weight, role) => cutLayer(weight, left[block][role], this.forms[block].layers[role].cols))
   }
 
   /**
@@ -95,11 +96,4 @@ export class StructuredModel {
 
 function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, place) => place)
-}
-
-function cut(weight: LayerWeights, { rows, cols }: LeftPlaces, { cols: width }: LayerForm): Float32Array {
-  const out = new Float32Array(rows.length * cols.length)
-  let at = 0
-  for (const row of rows) for (const col of cols) out[at++] = weight[row * width + col]
-  return out
 }

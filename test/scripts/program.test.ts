@@ -74,6 +74,8 @@ describe('the command line', () => {
         ...[...site, ...windows, '--capacity', '--ratio', '--blocks', '--importance', '--reduce', ...evaluation],
         ...[
           '--granularity',
+          '--parameters',
+          '--refit',
           '--steps',
           '--group-queries',
           '--uniform',
