@@ -60,17 +60,13 @@ export interface LeftPlaces {
 
 /** By role. */
 export function leftPlaces(form: StructuredForm, block: StructuredBlock): LeftPlaces[] {
-  const gone = form.layers.map(() => ({ rows: new Set<number>(), cols: new Set<number>() }))
+  const gone = form.layers.map(({ rows, cols }) => ({ rows: new Uint8Array(rows), cols: new Uint8Array(cols) }))
   for (const [s, units] of removedUnits(form, block).entries()) {
     for (const { role, along, places } of form.structures[s].members)
-      for (const unit of units) for (const place of places[unit]) gone[role][along].add(place)
+      for (const unit of units) for (const place of places[unit]) gone[role][along][place] = 1
   }
-  const left = (count: number, without: ReadonlySet<number>) =>
-    Array.from({ length: count }, (_, place) => place).filter((place) => !without.has(place))
-  return form.layers.map(({ rows, cols }, role) => ({
-    rows: left(rows, gone[role].rows),
-    cols: left(cols, gone[role].cols),
-  }))
+  const left = (marks: Uint8Array) => [...marks.keys()].filter((place) => marks[place] === 0)
+  return gone.map(({ rows, cols }) => ({ rows: left(rows), cols: left(cols) }))
 }
 
 /** The weights by role, row-major [rows, cols] as in the base: changed by the adapters, and +0 where places are gone. */
