@@ -93,6 +93,7 @@ export function planText(offer: OfferTerms, capacity: number | null): string {
 
 /** Turns what a peer tells into lines and progress. */
 export function narrator(terminal: Terminal): (event: PeerEvent) => void {
+  let things = 'masks'
   return (event) => {
     switch (event.type) {
       case 'invitation':
@@ -100,6 +101,7 @@ export function narrator(terminal: Terminal): (event: PeerEvent) => void {
       case 'waiting':
         return terminal.say(`${event.joined} of ${event.members} members`)
       case 'founded':
+        if (isStructuredMethod(event.plan.offer.method)) things = 'heads and channels'
         return terminal.note(`All have signed. Federation ${event.planId}`)
       case 'prune':
         return terminal.progress(`Round ${event.round}: pruning`, event.done, event.total)
@@ -111,7 +113,7 @@ export function narrator(terminal: Terminal): (event: PeerEvent) => void {
       case 'round': {
         const { round, contributions, moved, bits, certificate } = event.round
         const change = ((100 * moved) / bits).toFixed(1)
-        const merged = `${counted(contributions, 'contribution')} merged, ${change} % of the masks moved`
+        const merged = `${counted(contributions, 'contribution')} merged, ${change} % of the ${things} moved`
         return terminal.note(`Round ${round}: ${merged}, certificate ${certificate.slice(0, 8)}`)
       }
       case 'writing':
