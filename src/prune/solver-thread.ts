@@ -3,16 +3,21 @@ import { parentPort } from 'node:worker_threads'
 import { LinearAlgebra } from '../engine/linear-algebra.ts'
 import { refusalToObject } from '../errors.ts'
 import { type LayerGroup, pruneGroup } from './group.ts'
-import { type SolverAnswer, wholeBuffers } from './solvers.ts'
+import { END, type SolverAnswer, wholeBuffers } from './solvers.ts'
 
 if (parentPort === null) throw new Error('this is a worker thread')
 const port = parentPort
 const algebra = LinearAlgebra.create({ threads: 1 })
 // One after the other: a group takes the memory that it takes.
 let tail: Promise<void> = Promise.resolve()
-port.on('message', (group: LayerGroup) => {
-  tail = tail.then(() => answer(group))
+port.on('message', (message: LayerGroup | typeof END) => {
+  tail = tail.then(() => (message === END ? end() : answer(message)))
 })
+
+async function end(): Promise<void> {
+  await (await algebra).dispose()
+  port.close()
+}
 
 async function answer(group: LayerGroup): Promise<void> {
   try {

@@ -2,6 +2,7 @@
  * Prunes the groups of a block side by side: what is not a product of matrices is JavaScript, which fills one core. The
  * calling thread takes its share; arrays move between threads and are not copied.
  */
+import { once } from 'node:events'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { LinearAlgebra } from '../engine/linear-algebra.ts'
@@ -10,6 +11,9 @@ import { groupCost, type LayerGroup, type PrunedLayer, pruneGroup } from './grou
 
 /** What a solver thread answers. */
 export type SolverAnswer = { layers: PrunedLayer[] } | { refusal: (Refusal & { exit: ExitCode }) | null; stack: string }
+
+/** Asks a thread to end once it has answered all groups. */
+export const END = 'end'
 
 const PROGRAM = new URL(`./solver-thread${extname(import.meta.url)}`, import.meta.url)
 
@@ -90,8 +94,12 @@ class SolverThread {
     return promise
   }
 
+  /** Not by terminate(): a thread in the middle of ONNX Runtime takes the process with it. */
   async end(): Promise<void> {
-    await this.worker.terminate()
+    this.worker.ref()
+    const gone = once(this.worker, 'exit')
+    this.worker.postMessage(END)
+    await gone
   }
 }
 
