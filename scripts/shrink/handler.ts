@@ -63,7 +63,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
   await using engine = new Engine()
   const work = { ...run, engine }
-  const { model, granularity, importance, seed, reduction, ratio, groupQueries, uniform } = options
+  const { model, granularity, importance, seed, reduction, ratio, steps, groupQueries, uniform } = options
   const { parameters, blocks: count, maxWindow } = await describe(work, model)
   const blocks = blockRange(options.blocks, count)
   if (uniform && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
@@ -83,6 +83,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     seed,
     reduction,
     ratio,
+    steps,
     groupQueries,
     uniform,
     blocks,

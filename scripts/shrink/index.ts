@@ -38,6 +38,8 @@ const IMPORTANCES = [
   ...(['taylor1', 'taylor2', 'vector', 'l2', 'random'] as const satisfies Criterion[]),
   ...FLUCTUATIONS,
 ] as const
+/** Each goes through the whole calibration text: beyond this a step removes less than a percent of what goes. */
+const MAX_REMOVAL_STEPS = 100
 const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 const CAPACITY_HELP = 'as for peer and join; no effect here'
 
@@ -45,6 +47,8 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
   granularity: Granularity
   /** Of the places of each structure, or of the blocks of the range. */
   ratio: number
+  /** In how many, each with importances of what is left. */
+  steps: number
   groupQueries: GroupQueries
   /** Whether all blocks stay alike, and model.safetensors is written. */
   uniform: boolean
@@ -67,6 +71,7 @@ interface RawShrink extends RawSite, RawEvaluation, RawOutput {
   granularity?: Granularity
   /** In ppm. */
   ratio?: number
+  steps?: number
   groupQueries?: GroupQueries
   uniform?: boolean
   blocks?: [from: number, to: number]
@@ -97,6 +102,11 @@ export function defineShrink(program: Command, start: Start): void {
         '--granularity <name>',
         'block: heads and channels of blocks; layer: whole blocks (default: block)',
       ).argParser(oneOf('--granularity', GRANULARITIES)),
+    )
+    .addOption(
+      new Option('--steps <n>', 'remove in so many steps, each by importances of what is left (default: 1)').argParser(
+        wholeNumber('--steps', 1, MAX_REMOVAL_STEPS),
+      ),
     )
     .addOption(groupQueriesOption())
     .option('--uniform', 'all blocks alike, and model.safetensors beside the graph: Hugging Face tools load the result')
@@ -141,7 +151,7 @@ export function defineShrink(program: Command, start: Start): void {
 
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
   const { ratio, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], recover, out } = raw
-  const { groupQueries = GROUP_QUERIES[0], uniform = false, seed } = raw
+  const { steps = 1, groupQueries = GROUP_QUERIES[0], uniform = false, seed } = raw
   if (ratio === undefined) refuseMissing('--ratio', 'shrink', 'Give --ratio a share above 0 and below 1, such as 0.25.')
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
   const fluctuates = FLUCTUATIONS.some((name) => name === importance)
@@ -155,6 +165,12 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     refuseConflict(
       `--importance ${importance} scores heads and channels, not whole blocks`,
       'Take another --importance.',
+    )
+  const isFree = fluctuates || importance === 'l2' || importance === 'random'
+  if (steps > 1 && (granularity === 'layer' || isFree))
+    refuseConflict(
+      '--steps asks for gradients anew, of which whole blocks, FLAP, l2 and random make no use',
+      'Leave --steps away, or take --importance taylor1.',
     )
   if (raw.recoverText !== undefined && recover === undefined)
     refuseConflict('--recover-text is given without --recover', 'Give --recover the number of steps as well.')
@@ -184,6 +200,7 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     recoveryText: recover === undefined ? site : textOptions({ ...raw, text }, 'shrink --recover', true),
     ...windowOptions(raw),
     ratio: ppmToFraction(ratio),
+    steps,
     groupQueries,
     uniform,
     blocks,

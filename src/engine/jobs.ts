@@ -89,6 +89,8 @@ export interface ShrinkArgs {
   reduction: Reduction
   /** Of the places of each structure, or of the blocks of the range, in (0, 1). */
   ratio: number
+  /** Heads and channels go in so many steps. */
+  steps: number
   groupQueries: GroupQueries
   /** Whether Hugging Face tools are to load what is written. */
   uniform: boolean

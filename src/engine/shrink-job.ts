@@ -46,14 +46,14 @@ async function dropLayers(
 /** Heads and channels go, block by block. */
 async function shrinkBlocks(
   decoder: Decoder,
-  { importance, seed, reduction, ratio, groupQueries, uniform, blocks, windows, out, check }: Args,
+  { importance, seed, reduction, ratio, steps, groupQueries, uniform, blocks, windows, out, check }: Args,
   { signal }: JobContext,
 ): Promise<Result> {
   const perBatch = windowsTogether(windows)
   if (uniform) assertNames(decoder)
   const followed = await followBlocks(decoder, groupQueries)
   const structures = followed.map((block) => block.structures)
-  const job = { importance, seed, reduction, ratio, blocks, windows, perBatch, signal }
+  const job = { importance, seed, reduction, ratio, steps, blocks, windows, perBatch, signal }
   const removals = await chooseRemoval(decoder, structures, job)
   if (uniform) assertUniform(decoder, removals)
   const byBlock = new Map(removals.map(({ block, removed }) => [block, removed]))

@@ -2,6 +2,7 @@
 import { InputError } from '../errors.ts'
 import type { Decoder } from '../model/decoder.ts'
 import { LossGradients, type WeightGradients } from '../model/gradients.ts'
+import type { WeightsOf } from '../model/perplexity.ts'
 import type { Shifts } from '../model/shift.ts'
 import type { Windows } from '../model/stream.ts'
 import { lowestOfGroups, perGroup, placesPerUnit } from './choose.ts'
@@ -9,6 +10,7 @@ import { type Fluctuation, removalsByFluctuation } from './fluctuation.ts'
 import { type Criterion, type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
 import { randomScores } from './random-scores.ts'
 import type { Structure } from './structures.ts'
+import { zeroedWeights } from './zeroed.ts'
 
 export interface RemovalJob {
   importance: Criterion | Fluctuation
@@ -18,6 +20,8 @@ export interface RemovalJob {
   reduction: Reduction
   /** Of the places of each structure, in (0, 1). */
   ratio: number
+  /** In so many steps, each with importances of what is left; default: 1. Of importances of single weights. */
+  steps?: number
   /** First block, and the one behind the last. */
   blocks: readonly [from: number, to: number]
   /** Calibration windows; what has no use for gradients looks at none. */
@@ -55,23 +59,54 @@ export async function chooseRemoval(
   job: RemovalJob,
 ): Promise<Removal[]> {
   const [from, to] = job.blocks
-  const removals: Removal[] = []
   for (let block = from; block < to; block++) assertFree(structures[block], block)
   const { importance } = job
   if (importance === 'flap' || importance === 'flap-adaptive')
     return removalsByFluctuation(decoder, structures, { ...job, importance })
-  await visitBlocks(decoder, { ...job, importance }, (block, gradients) => {
+  const { steps = 1 } = job
+  let removals: ReadonlyMap<number, RemovedUnits[]> = new Map()
+  for (let step = 1; step <= steps; step++)
+    removals = await removeStep(
+      decoder,
+      structures,
+      { ...job, importance, ratio: (job.ratio * step) / steps },
+      removals,
+    )
+  return [...removals].map(([block, removed]) => ({ block, removed })).sort((x, y) => x.block - y.block)
+}
+
+/**
+ * One of several steps: importances are those of the model without what is gone already, which stays gone; the ratio is
+ * of the base's places all the same.
+ */
+async function removeStep(
+  decoder: Decoder,
+  structures: readonly Structure[][],
+  job: WeightJob,
+  before: ReadonlyMap<number, RemovedUnits[]>,
+): Promise<Map<number, RemovedUnits[]>> {
+  const { importance, reduction, ratio, seed = 0 } = job
+  const weightsOf = (block: number) => {
+    const gone = before.get(block)
+    return gone && zeroedWeights(decoder, block, gone)
+  }
+  const after = new Map<number, RemovedUnits[]>()
+  await visitBlocks(decoder, { ...job, weightsOf }, (block, gradients) => {
     const removed = structures[block].map((structure, which) => {
       const scores =
         importance === 'random'
-          ? randomScores(structure.units, job.seed ?? 0, block, which)
-          : unitScores(weigh(decoder, block, structure, importance, gradients), importance, job.reduction)
-      return chooseUnits(decoder, block, structure, scores, job.ratio)
+          ? randomScores(structure.units, seed, block, which)
+          : unitScores(weigh(decoder, block, structure, importance, gradients), importance, reduction)
+      for (const unit of before.get(block)?.[which].units ?? []) scores[unit] = Number.NEGATIVE_INFINITY
+      return chooseUnits(decoder, block, structure, scores, ratio)
     })
-    removals.push({ block, removed })
+    after.set(block, removed)
   })
-  return removals.sort((a, b) => a.block - b.block)
+  return after
 }
+
+/** @property weightsOf - where they are not the base's */
+type Visit = Omit<WeightJob, 'reduction' | 'ratio' | 'steps'> & { weightsOf?: WeightsOf }
 
 /**
  * Visits every block of the range once, in any order, with the gradients that the importance needs.
@@ -79,7 +114,7 @@ export async function chooseRemoval(
  */
 export async function visitBlocks(
   decoder: Decoder,
-  { importance, blocks: [from, to], windows, perBatch, signal }: Omit<WeightJob, 'reduction' | 'ratio'>,
+  { importance, blocks: [from, to], windows, perBatch, weightsOf, signal }: Visit,
   visit: (block: number, gradients?: WeightGradients) => void,
 ): Promise<void> {
   if (importance === 'l2' || importance === 'random') {
@@ -88,7 +123,7 @@ export async function visitBlocks(
   }
   const squared = importance === 'taylor2'
   await new LossGradients(decoder).run({
-    ...{ windows, signal, squared, of: 'layers', perBatch: squared ? 1 : perBatch },
+    ...{ windows, signal, squared, weightsOf, of: 'layers', perBatch: squared ? 1 : perBatch },
     onPart(part, gradients) {
       if (typeof part === 'number' && part >= from && part < to) visit(part, gradients)
     },

@@ -74,6 +74,7 @@ describe('the command line', () => {
         ...[...site, ...windows, '--capacity', '--ratio', '--blocks', '--importance', '--reduce', ...evaluation],
         ...[
           '--granularity',
+          '--steps',
           '--group-queries',
           '--uniform',
           '--seed',

@@ -3,9 +3,12 @@ import { before, describe, it } from 'node:test'
 import { Decoder } from '../../../src/model/decoder.ts'
 import { readDocuments } from '../../../src/model/text.ts'
 import { openTokenizer } from '../../../src/model/tokenizer.ts'
+import { writeModel } from '../../../src/model/write.ts'
 import { structuresOf } from '../../../src/structure/find.ts'
 import { chooseRemoval, type Removal, type RemovalJob } from '../../../src/structure/removal.ts'
 import type { Structure } from '../../../src/structure/structures.ts'
+import { zeroedWeights } from '../../../src/structure/zeroed.ts'
+import { temporaryDirectory } from '../../peers/support.ts'
 import { fixturePath, needsShared, sharedPath } from '../../shared.ts'
 import { Random } from '../prune/random.ts'
 
@@ -71,6 +74,22 @@ describe('what is removed', () => {
           [1, 43],
         ],
       )
+  })
+
+  it('in two steps is what a model without the first step loses in one', async (context) => {
+    const job = { ...JOB, windows, ratio: 0.5 }
+    const first = await chooseRemoval(decoder, structures, { ...job, ratio: 0.25 })
+    const dir = await temporaryDirectory(context)
+    const gone = new Map(first.map(({ block, removed }) => [block, removed]))
+    writeModel(decoder, (block) => gone.get(block) && zeroedWeights(decoder, block, gone.get(block) ?? []), dir)
+    const halfway = Decoder.open(dir, { threads: 1 })
+    // What is zero already has no importance, so it goes first.
+    const expected = await chooseRemoval(halfway, await structuresOf(halfway), job)
+    const units = (removals: readonly Removal[]) => removals.map(({ removed }) => removed.map((each) => each.units))
+    const inSteps = units(await chooseRemoval(decoder, structures, { ...job, steps: 2 }))
+    assert.deepEqual(inSteps, units(expected))
+    assert.notDeepEqual(inSteps, units(await chooseRemoval(decoder, structures, job)))
+    for (const [heads, channels] of inSteps) assert.deepEqual([heads.length, channels.length], [2, 86])
   })
 
   it('is by chance what the seed says, the same for a block whatever others are looked at', async () => {
