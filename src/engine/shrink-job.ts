@@ -1,7 +1,9 @@
 /** How a model is shrunk: what goes is chosen, cut out and written. */
 import { statSync } from 'node:fs'
 import { Decoder } from '../model/decoder.ts'
+import { expectedRun } from '../model/write.ts'
 import { chooseBlocks } from '../structure/choose-blocks.ts'
+import { chooseChannels } from '../structure/choose-channels.ts'
 import { compensate } from '../structure/compensate.ts'
 import { dropBlocks } from '../structure/drop-blocks.ts'
 import { followBlocks } from '../structure/find.ts'
@@ -9,17 +11,49 @@ import { assertNames, writeHuggingFace } from '../structure/hugging-face.ts'
 import { BATCH_TOKENS } from '../structure/importances.ts'
 import { chooseRemoval } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
+import { sliceWidth } from '../structure/slice-width.ts'
 import type { Structure } from '../structure/structures.ts'
 import { assertUniform } from '../structure/uniform.ts'
+import { widthOf } from '../structure/width.ts'
 import { expectedSliced, notesOf, raceOf, writeSliced } from '../structure/write.ts'
 import { expectedShallow, writeShallow } from '../structure/write-shallow.ts'
+import { writeNarrow } from '../structure/write-width.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
 type Args = Jobs['shrink']['args']
 type Result = Jobs['shrink']['result']
 
 export function shrink(decoder: Decoder, args: Args, context: JobContext): Promise<Result> {
-  return args.granularity === 'layer' ? dropLayers(decoder, args, context) : shrinkBlocks(decoder, args, context)
+  return SHRINKING[args.granularity](decoder, args, context)
+}
+
+const SHRINKING: Readonly<Record<Args['granularity'], typeof shrink>> = {
+  block: shrinkBlocks,
+  layer: dropLayers,
+  channel: narrow,
+}
+
+/** Hidden channels go, the same of the whole model. */
+async function narrow(
+  decoder: Decoder,
+  { importance, seed, reduction, ratio, windows, out, check }: Args,
+  { signal }: JobContext,
+): Promise<Result> {
+  if (importance === 'taylor2' || importance === 'flap' || importance === 'flap-adaptive')
+    throw new RangeError(`${importance} has no score for hidden channels`)
+  const width = await widthOf(decoder)
+  const job = { importance, seed, reduction, ratio, windows, perBatch: windowsTogether(windows), signal }
+  const removed = await chooseChannels(decoder, width, job)
+  const narrower = sliceWidth(decoder, width, removed)
+  writeNarrow(decoder, narrower, width, width.channels - removed.length, out)
+  return {
+    ...written(decoder, out),
+    removed: decoder.forms.map((_, block) => ({ block, hiddenChannels: removed.length })),
+    notes: [],
+    // A norm over fewer channels is another one: zeros in the base would not show what is to be computed.
+    run: await expectedRun(Decoder.open(out), () => undefined, out, check),
+    race: raceOf(decoder, narrower, { dir: out, ids: check }),
+  }
 }
 
 /** Whole blocks go. */

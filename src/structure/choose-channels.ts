@@ -40,7 +40,8 @@ export async function channelScores(
   if (importance === 'random') return randomScores(channels, seed, WHOLE_MODEL, 0)
   const counted = members.filter((member) => isCounted(decoder.index, member))
   const scores = new Float64Array(channels)
-  const add = (member: WidthMember, gradient?: Float32Array) => addTo(scores, member, { importance, reduction, gradient })
+  const add = (member: WidthMember, gradient?: Float32Array) =>
+    addTo(scores, member, { importance, reduction, gradient })
   if (importance === 'l2') {
     for (const member of counted) add(member)
     return scores

@@ -46,7 +46,11 @@ export async function widthOf(decoder: Decoder): Promise<Width> {
   }
   for (const part of branches.flat()) assertEverywhere(part, members)
   const [[embedding]] = branches
-  return { channels: streamOf(embedding, embedding.part.leaves)?.length ?? 0, members: [...members.values()].flat(), branches }
+  return {
+    channels: streamOf(embedding, embedding.part.leaves)?.length ?? 0,
+    members: [...members.values()].flat(),
+    branches,
+  }
 }
 
 function streamOf({ model, followed }: FollowedPart, value: string): Axis | undefined {
@@ -60,7 +64,8 @@ function withChannels(followedPart: FollowedPart, position: number, parts: reado
   const stream = streamOf(followedPart, part.enters ?? part.leaves)
   if (!stream) throw refuse(decoder, `makes a residual stream that cannot be followed (to "${part.leaves}")`)
   const channels = new Map([...stream].map((label, channel) => [labels.find(label), channel]))
-  if (channels.size < stream.length) throw refuse(decoder, `couples channels of the residual stream (to "${part.leaves}")`)
+  if (channels.size < stream.length)
+    throw refuse(decoder, `couples channels of the residual stream (to "${part.leaves}")`)
   const why = [...stream].map((label) => labels.whyLocked(label)).find((each) => each !== undefined)
   if (why !== undefined) throw refuse(decoder, `reads the residual stream with something unknown: ${why}`)
   const leaves = position < parts.length - 1 ? streamOf(followedPart, part.leaves) : stream
@@ -83,12 +88,14 @@ function membersOf({ model, followed, channelOf, decoder }: WidthPart): Map<stri
     for (const [axis, places] of axes.entries()) {
       const channels = places?.map(channelOf)
       if (!channels?.some((channel) => channel >= 0)) continue
-      if (held.has(value)) throw refuse(decoder, `holds numbers for each hidden channel inside a node or an integer tensor`)
+      if (held.has(value))
+        throw refuse(decoder, `holds numbers for each hidden channel inside a node or an integer tensor`)
       const name = fed.get(value)
       if (name === undefined) continue
       const tensor = decoder.index.initializers.get(name)
       const stored = decoder.lowered.stored.get(name)
-      if (tensor === undefined || stored === undefined) throw refuse(decoder, `makes up "${name}", which would have to be cut`)
+      if (tensor === undefined || stored === undefined)
+        throw refuse(decoder, `makes up "${name}", which would have to be cut`)
       if (tensor.dims.length !== 2 && elementCount(tensor.dims) !== tensor.dims[axis])
         throw refuse(decoder, `holds hidden channels in "${name}" [${tensor.dims}], which is no vector or matrix`)
       found.get(name)?.push({ tensor, stored, axis, channels })
@@ -112,7 +119,9 @@ function assertEverywhere(part: WidthPart, members: ReadonlyMap<TensorRef, reado
     const known = stored && members.get(stored)
     if (known === undefined) continue
     if (!alike(known, own)) throw twoWays(decoder, name)
-    const others = decoder.index.uses(name).filter(({ node }) => !inParts.has(node) && !decoder.index.isConstantNode(node))
+    const others = decoder.index
+      .uses(name)
+      .filter(({ node }) => !inParts.has(node) && !decoder.index.isConstantNode(node))
     if (others.length > 0) throw refuse(decoder, `computes with "${name}" something beside the logits`)
   }
 }

@@ -9,7 +9,7 @@ import { writeSmaller } from './write.ts'
 type Json = Record<string, unknown>
 
 /** Keys that say the width, or what is as wide where it has the same number. */
-const WIDTHS = ['hidden_size', 'n_embd', 'd_model', 'hidden_dim', 'word_embed_proj_dim', 'embedding_size']
+const WIDTHS = ['hidden_size', 'n_embd', 'n_embed', 'd_model', 'word_embed_proj_dim']
 /** Keys that say the number of channels of a feed-forward part, null for four times the width. */
 const FEED_FORWARD = ['n_inner', 'intermediate_size']
 const WIDTHS_OF_NULL = 4
