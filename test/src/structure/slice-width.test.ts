@@ -163,19 +163,21 @@ describe('hidden channels are refused', () => {
     await assert.rejects(widthOf(decoder), { code: 'SLICE_UNKNOWN', message: /\(ReduceSum\) computes over them/ })
   })
 
-  it('where a tensor has them for one reader and not for another', async (context) => {
-    const decoder = await changed(fixturePath('decoders/opt/optimum-past'), context, ({ graph, initializers }) => {
-      const [queries, outputs] = ['q_proj', 'out_proj'].map((module) =>
-        [...initializers.keys()].find((name) => name.endsWith(`layers.0.self_attn.${module}.bias`)),
-      )
-      assert.ok(queries && outputs)
-      for (const node of graph.node) node.input = node.input.map((name) => (name === queries ? outputs : name))
+  for (const [where, layer, message] of [
+    ['of a block', 0, /couples channels of the residual stream/],
+    ['of another block', 1, /uses ".*bias" both with hidden channels and without/],
+  ] as const) {
+    it(`where a tensor has them for one reader and not for another ${where}`, async (context) => {
+      const decoder = await changed(fixturePath('decoders/opt/optimum-past'), context, ({ graph, initializers }) => {
+        const [queries, outputs] = ['0.self_attn.q_proj', `${layer}.self_attn.out_proj`].map((module) =>
+          [...initializers.keys()].find((name) => name.endsWith(`layers.${module}.bias`)),
+        )
+        assert.ok(queries && outputs)
+        for (const node of graph.node) node.input = node.input.map((name) => (name === queries ? outputs : name))
+      })
+      await assert.rejects(widthOf(decoder), { code: 'SLICE_UNKNOWN', message })
     })
-    await assert.rejects(widthOf(decoder), {
-      code: 'SLICE_UNKNOWN',
-      message: /couples channels of the residual stream/,
-    })
-  })
+  }
 
   it('where a branch is never taken', async (context) => {
     const decoder = open(mergeDecoder(PAST, await temporaryDirectory(context), 'outer'))
