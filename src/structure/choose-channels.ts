@@ -12,7 +12,7 @@ import { operatorName } from '../onnx/operators.ts'
 import { elementCount, readFloats } from '../onnx/tensor.ts'
 import { lowestUnits, placesToRemove } from './choose.ts'
 import { NORMS } from './follow.ts'
-import { type Criterion, placeScores, type Reduction, salience } from './importance.ts'
+import type { Criterion, Reduction } from './importance.ts'
 import { randomScores } from './random-scores.ts'
 import type { WeightJob } from './removal.ts'
 import type { Width, WidthMember } from './width.ts'
@@ -55,7 +55,7 @@ export async function channelScores(
         const { name } = member.tensor
         const gradient = gradients.get(name)
         if (gradient === undefined) continue
-        if (isShared(member)) shared.set(name, shared.get(name)?.map((g, i) => g + gradient[i]) ?? gradient)
+        if (isShared(member)) addGradient(shared, name, gradient)
         else add(member, gradient)
       }
     },
@@ -64,19 +64,30 @@ export async function channelScores(
   return scores
 }
 
+function addGradient(sums: WeightGradients, name: string, gradient: Float32Array): void {
+  const sum = sums.get(name)
+  if (sum === undefined) sums.set(name, gradient)
+  else for (const [i, g] of gradient.entries()) sum[i] += g
+}
+
+/** How a tensor counts: see importance.ts, whose formulas these are. */
 interface Scoring {
   importance: Exclude<ChannelCriterion, 'random'>
   reduction: Reduction
+  /** Of the mean loss; undefined: of L2, which needs none. */
   gradient: Float32Array | undefined
 }
 
 function addTo(scores: Float64Array, member: WidthMember, { importance, reduction, gradient }: Scoring): void {
   const { tensor, axis, channels } = member
-  const [dims, along] = isVector(member) ? [[channels.length, 1] as const, 0] : [tensor.dims as [number, number], axis]
-  const values = salience(importance, readFloats(tensor), gradient)
-  const places = placeScores({ member: { tensor: tensor.name, axis: along, places: [] }, dims, values }, importance)
-  for (const [place, score] of places.entries()) {
-    const channel = channels[place]
+  const places = new Float64Array(channels.length)
+  const inner = elementCount(tensor.dims.slice(axis + 1))
+  for (const [i, w] of readFloats(tensor).entries()) {
+    const salience = gradient === undefined ? w * w : w * gradient[i]
+    places[Math.floor(i / inner) % places.length] += importance === 'vector' ? salience : Math.abs(salience)
+  }
+  for (const [place, channel] of channels.entries()) {
+    const score = Math.abs(places[place])
     if (channel >= 0) scores[channel] = reduction === 'sum' ? scores[channel] + score : Math.max(scores[channel], score)
   }
 }
