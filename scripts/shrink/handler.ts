@@ -31,7 +31,7 @@ export interface ShrinkReport {
   macs: { before: number; after: number }
   /**
    * By block of the range: heads with the queries that share their keys and values; queries whose keys and
-   * values stay. Of whole blocks, those that went.
+   * values stay. Of whole blocks, those that went. Hidden channels: the same of every block.
    */
   removed: RemovedFromBlock[]
   /** With --parameters: the ratio, the blocks, and whether heads went as well as channels. */
@@ -70,6 +70,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const blocks = options.blocks ?? null
   if (blocks !== null) assertBlocks(...blocks, count)
   if (uniform && blocks !== null && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
+  if (granularity === 'channel' && blocks !== null && blocks[1] - blocks[0] < count) refuseHiddenOfSome(blocks, count)
   const window = windowFor(options.window, maxWindow)
   const windows = await calibration(work, model, options, options.windows, window)
   const texts = await evaluationTexts(work, { ...options, window, longest: maxWindow })
@@ -170,6 +171,15 @@ function refuseSome([from, to]: [from: number, to: number], count: number): neve
   })
 }
 
+/** @throws {UsageError} CHANNEL_BLOCKS, always */
+function refuseHiddenOfSome([from, to]: [from: number, to: number], count: number): never {
+  throw new UsageError({
+    code: 'CHANNEL_BLOCKS',
+    what: `--granularity channel with --blocks ${from}:${to}: hidden channels go through all ${count} blocks of the model`,
+    hint: 'Give --granularity channel without --blocks.',
+  })
+}
+
 function speedInWords({ prefillTokensPerSecond: speed, decodeTokensPerSecond: decode }: ShrinkReport['speed']): string {
   if (speed === null) return ''
   const { before, after } = speed
@@ -192,7 +202,7 @@ function removedInWords(
   { removed, sought }: Pick<ShrinkReport, 'removed' | 'sought'>,
   importance: ShrinkOptions['importance'],
 ): string[] {
-  const some = removed.flatMap((own) => ('whole' in own ? [] : own))
+  const some = removed.flatMap((own) => ('channels' in own ? own : []))
   const [heads, queries, channels] = (['kvHeads', 'queryHeads', 'channels'] as const).map((kind) =>
     some.reduce((sum, own) => sum + own[kind], 0),
   )
@@ -215,15 +225,29 @@ function droppedInWords(removed: readonly RemovedFromBlock[]): string[] {
   return [`${counted(removed.length, 'block')} (${which}) ${removed.length === 1 ? 'is' : 'are'} gone.`]
 }
 
+function narrowedInWords([first]: readonly RemovedFromBlock[]): string[] {
+  const gone = first !== undefined && 'hiddenChannels' in first ? first.hiddenChannels : 0
+  if (gone === 0) return ['No hidden channel went: the ratio would have left none.']
+  return [`${counted(gone, 'hidden channel')} of the whole model ${gone === 1 ? 'is' : 'are'} gone.`]
+}
+
+function whatWent(
+  { removed, sought }: Pick<ShrinkReport, 'removed' | 'sought'>,
+  { granularity, importance }: Pick<ShrinkOptions, 'granularity' | 'importance'>,
+): string[] {
+  if (granularity === 'layer') return droppedInWords(removed)
+  return granularity === 'channel' ? narrowedInWords(removed) : removedInWords({ removed, sought }, importance)
+}
+
 function summary(
   { parameters, macs, removed, sought, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
-  { granularity, importance }: Pick<ShrinkOptions, 'granularity' | 'importance'>,
+  options: Pick<ShrinkOptions, 'granularity' | 'importance'>,
   recoveryWords: readonly string[],
   difference: number | null,
 ): string {
   const { before, after } = parameters
   const lines = [
-    ...(granularity === 'layer' ? droppedInWords(removed) : removedInWords({ removed, sought }, importance)),
+    ...whatWent({ removed, sought }, options),
     `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
     `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone${speedInWords(speed)}.`,
     ...recoveryWords,

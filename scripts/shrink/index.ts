@@ -32,7 +32,7 @@ import { oneOf, RATIO, range, refuseConflict, refuseMissing, share, wholeNumber 
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 
-const GRANULARITIES = ['block', 'layer'] as const satisfies Granularity[]
+const GRANULARITIES = ['block', 'layer', 'channel'] as const satisfies Granularity[]
 const FLUCTUATIONS = ['flap', 'flap-adaptive'] as const satisfies Fluctuation[]
 const IMPORTANCES = [
   ...(['taylor1', 'taylor2', 'vector', 'l2', 'random'] as const satisfies Criterion[]),
@@ -45,7 +45,7 @@ const CAPACITY_HELP = 'as for peer and join; no effect here'
 
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
   granularity: Granularity
-  /** Of the places of each structure, or of the blocks of the range; or the share of the parameters that is to be left. */
+  /** Of the places of each structure, of the blocks of the range, or of the hidden channels; or the share of the parameters that is to be left. */
   amount: { ratio: number } | { parameters: number }
   /** Whether what reads removed places is fitted anew. */
   refit: boolean
@@ -92,14 +92,14 @@ export function defineShrink(program: Command, start: Start): void {
     .command('shrink')
     .summary('remove heads and channels, or whole blocks: a smaller, faster model')
     .description(
-      'Removes from each block the attention heads and channels that matter least to its loss on a text (LLM-Pruner), or whole blocks, and writes a smaller model.',
+      'Removes from each block the attention heads and channels that matter least to its loss on a text (LLM-Pruner), or whole blocks, or hidden channels of the whole model, and writes a smaller model.',
     )
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))), CAPACITY_HELP)
   command
     .addOption(
       new Option(
         '--ratio <r>',
-        'share that goes: of the heads and channels of each block, or of the blocks (required, or --parameters)',
+        'share that goes: of the heads and channels of each block, of the blocks, or of the hidden channels (required, or --parameters)',
       ).argParser(share('--ratio', RATIO)),
     )
     .addOption(
@@ -112,7 +112,7 @@ export function defineShrink(program: Command, start: Start): void {
     .addOption(
       new Option(
         '--granularity <name>',
-        'block: heads and channels of blocks; layer: whole blocks (default: block)',
+        'block: heads and channels of blocks; layer: whole blocks; channel: hidden channels of the whole model (default: block)',
       ).argParser(oneOf('--granularity', GRANULARITIES)),
     )
     .addOption(
@@ -204,9 +204,9 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
       'Leave --steps away, and take --importance taylor1.',
     )
   const refit = granularity === 'block' && (raw.refit ?? sought)
-  if (raw.refit && (fluctuates || granularity === 'layer'))
+  if (raw.refit && (fluctuates || granularity !== 'block'))
     refuseConflict(
-      '--refit fits what reads removed heads and channels, for which FLAP has its own way and whole blocks none',
+      '--refit fits what reads removed heads and channels, for which FLAP has its own way; whole blocks and hidden channels have none',
       'Leave --refit away.',
     )
   if (raw.recoverText !== undefined && recover === undefined)
@@ -228,6 +228,7 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
       '--importance flap-adaptive compares heads with each other that --group-queries query keeps apart',
       'Take --importance flap.',
     )
+  if (granularity === 'channel') refuseForHidden(raw)
   const site = textOptions(raw, 'shrink', refit || (importance !== 'l2' && importance !== 'random'))
   const text = raw.recoverText ?? raw.text
   return {
@@ -249,4 +250,17 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     evaluation: evaluationOptions(raw),
     out: resolve(out),
   }
+}
+
+/** What does not go with hidden channels, which are the same in the whole model. */
+function refuseForHidden({ importance, steps = 1, groupQueries, uniform }: RawShrink): void {
+  if (importance === 'taylor2' || FLUCTUATIONS.some((name) => name === importance))
+    refuseConflict(
+      `--importance ${importance} is computed of the layers of blocks alone, and hidden channels go through embedding and head too`,
+      'Take --importance taylor1.',
+    )
+  if (uniform || groupQueries !== undefined)
+    refuseConflict('--granularity channel leaves heads as they are', 'Leave --uniform and --group-queries away.')
+  if (steps > 1)
+    refuseConflict('--steps sets what is gone to zero, which hidden channels in norms are not', 'Leave --steps away.')
 }

@@ -76,8 +76,8 @@ export interface ContributeArgs {
   out: string
   modelHash: Uint8Array
 }
-/** What goes: heads and channels of blocks, or whole blocks. */
-export type Granularity = 'block' | 'layer'
+/** What goes: heads and channels of blocks, whole blocks, or hidden channels of the whole model. */
+export type Granularity = 'block' | 'layer' | 'channel'
 
 export interface ShrinkArgs {
   dir: string
@@ -88,7 +88,7 @@ export interface ShrinkArgs {
   seed: number
   reduction: Reduction
   /**
-   * Of the places of each structure, or of the blocks of the range, in (0, 1); or which share of the parameters is to be
+   * Of the places of each structure, of the blocks of the range, or of the hidden channels, in (0, 1); or which share of the parameters is to be
    * left, for which range and ratio are sought.
    */
   amount: { ratio: number } | { parameters: number }
@@ -107,10 +107,11 @@ export interface ShrinkArgs {
   check: Int32Array
 }
 
-/** What went of a block: some heads and channels, or all of it. */
+/** What went of a block: some heads and channels, all of it, or hidden channels, the same of every block. */
 export type RemovedFromBlock =
   | { block: number; kvHeads: number; queryHeads: number; channels: number }
   | { block: number; whole: true }
+  | { block: number; hiddenChannels: number }
 
 export interface ShrunkModel {
   /** Trained numbers that are left. */

@@ -2,8 +2,10 @@
 import { statSync } from 'node:fs'
 import { Decoder } from '../model/decoder.ts'
 import { someWindows } from '../model/text.ts'
-import type { ExpectedRun } from '../model/write.ts'
+import { type ExpectedRun, expectedRun } from '../model/write.ts'
+import { elementCount } from '../onnx/tensor.ts'
 import { chooseBlocks } from '../structure/choose-blocks.ts'
+import { chooseChannels } from '../structure/choose-channels.ts'
 import { compensate } from '../structure/compensate.ts'
 import { dropBlocks } from '../structure/drop-blocks.ts'
 import { type FollowedBlock, followBlocks } from '../structure/find.ts'
@@ -12,18 +14,58 @@ import { BATCH_TOKENS } from '../structure/importances.ts'
 import { reachParameters } from '../structure/reach.ts'
 import { chooseRemoval, type Removal, unitScoresOf } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
+import { sliceWidth } from '../structure/slice-width.ts'
 import type { Structure } from '../structure/structures.ts'
 import { assertUniform } from '../structure/uniform.ts'
+import { type Width, widthOf } from '../structure/width.ts'
 import { expectedSliced, notesOf, raceOf, writeSliced } from '../structure/write.ts'
 import { writeRefitted } from '../structure/write-refitted.ts'
 import { expectedShallow, writeShallow } from '../structure/write-shallow.ts'
+import { writeNarrow } from '../structure/write-width.ts'
 import type { JobContext, Jobs } from './jobs.ts'
 
 type Args = Jobs['shrink']['args']
 type Result = Jobs['shrink']['result']
 
 export function shrink(decoder: Decoder, args: Args, context: JobContext): Promise<Result> {
-  return args.granularity === 'layer' ? dropLayers(decoder, args, context) : shrinkBlocks(decoder, args, context)
+  return SHRINKING[args.granularity](decoder, args, context)
+}
+
+const SHRINKING: Readonly<Record<Args['granularity'], typeof shrink>> = {
+  block: shrinkBlocks,
+  layer: dropLayers,
+  channel: narrow,
+}
+
+/** Hidden channels go, the same of the whole model. */
+async function narrow(
+  decoder: Decoder,
+  { importance, seed, reduction, amount, windows, out, check }: Args,
+  { signal }: JobContext,
+): Promise<Result> {
+  if (importance === 'taylor2' || importance === 'flap' || importance === 'flap-adaptive')
+    throw new RangeError(`${importance} has no score for hidden channels`)
+  const width = await widthOf(decoder)
+  const ratio = 'ratio' in amount ? amount.ratio : ratioOfWidth(decoder, width, amount.parameters)
+  const job = { importance, seed, reduction, ratio, windows, perBatch: windowsTogether(windows), signal }
+  const removed = await chooseChannels(decoder, width, job)
+  const narrower = sliceWidth(decoder, width, removed)
+  writeNarrow(decoder, narrower, width, width.channels - removed.length, out)
+  return {
+    ...written(decoder, out),
+    removed: decoder.forms.map((_, block) => ({ block, hiddenChannels: removed.length })),
+    sought: null,
+    notes: [],
+    // A norm over fewer channels is another one: zeros in the base would not show what is to be computed.
+    run: await expectedRun(Decoder.open(out), () => undefined, out, check),
+    race: raceOf(decoder, narrower, { dir: out, ids: check }),
+  }
+}
+
+/** So many hidden channels that no more than a share of the parameters is left. */
+function ratioOfWidth({ parameters }: Decoder, { channels, members }: Width, share: number): number {
+  const each = members.reduce((sum, { tensor }) => sum + elementCount(tensor.dims), 0) / channels
+  return Math.min(channels - 1, Math.ceil(((1 - share) * parameters) / each)) / channels
 }
 
 /** Whole blocks go. */

@@ -33,8 +33,12 @@ export function followAxes(
 ): Followed {
   const walk = new Walk(graph, observed, groupQueries)
   walk.start(stream)
-  for (const node of graph.node) walk.step(node)
-  return { labels: walk.labels, axes: walk.axes }
+  return walk.through(graph)
+}
+
+/** Follows the axes of an embedding, which no stream enters: from the features of the tables that it looks up on. */
+export function followEmbedding(graph: GraphProto, observed: Observed): Followed {
+  return new Walk(graph, observed, 'kv', true).through(graph)
 }
 
 /** What passes places on one by one, its operands broadcast against each other. */
@@ -52,7 +56,11 @@ const PASSING: ReadonlySet<string> = new Set(['Cast', 'Identity'])
 /** Their outputs are sizes and places. */
 const SIZES: ReadonlySet<string> = new Set(['Constant', 'ConstantOfShape', 'NonZero', 'Range', 'Shape', 'Size'])
 const RESHAPING: ReadonlySet<string> = new Set(['Flatten', 'Reshape', 'Squeeze', 'Unsqueeze'])
-const NORMS: ReadonlySet<string> = new Set(['LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization'])
+export const NORMS: ReadonlySet<string> = new Set([
+  'LayerNormalization',
+  'RMSNormalization',
+  'SimplifiedLayerNormalization',
+])
 const OVER_AXES: ReadonlySet<string> = new Set([
   'ReduceL2',
   'ReduceMax',
@@ -69,12 +77,15 @@ class Walk {
   readonly axes = new Map<string, Axis[]>()
   private readonly observed: Observed
   private readonly groupQueries: GroupQueries
+  /** Whether this is an embedding: its tables begin the axes. */
+  private readonly embeds: boolean
   /** Weights and constants: they take the labels of what they meet, since they can be cut to fit. */
   private readonly fixed: ReadonlySet<string>
 
-  constructor(graph: GraphProto, observed: Observed, groupQueries: GroupQueries) {
+  constructor(graph: GraphProto, observed: Observed, groupQueries: GroupQueries, embeds = false) {
     this.observed = observed
     this.groupQueries = groupQueries
+    this.embeds = embeds
     const fixed = new Set(graph.initializer.map(({ name }) => name))
     for (const { name } of graph.input) if (isWeightName(name)) fixed.add(name)
     for (const node of graph.node) {
@@ -94,7 +105,13 @@ class Walk {
     )
   }
 
-  step(node: NodeProto): void {
+  through({ node: nodes }: GraphProto): Followed {
+    for (const node of nodes) this.step(node)
+    for (const node of nodes.toReversed()) if (this.fixed.has(node.output[0])) this.backToWeights(node)
+    return { labels: this.labels, axes: this.axes }
+  }
+
+  private step(node: NodeProto): void {
     const name = operatorName(node)
     if (SIZES.has(name)) return
     if (PLACEWISE.has(name)) this.placewise(node)
@@ -162,6 +179,29 @@ class Walk {
       return places
     })
     this.axes.set(output, out)
+  }
+
+  /** What is computed from weights alone gets its labels from what it meets: they belong to the weights behind it. */
+  private backToWeights(node: NodeProto): void {
+    const [output] = node.output
+    const name = operatorName(node)
+    const own = this.axes.get(output)
+    if (own === undefined || own.every((places) => places === null)) return
+    if (PASSING.has(name) || name === 'Transpose' || name === 'Constant') return // as one with their weight, or one themselves
+    if (PLACEWISE.has(name)) {
+      for (const input of node.input) {
+        if (input === '') continue
+        const shape = this.shape(input)
+        const axes = this.axesOf(input)
+        for (const [axis, places] of own.slice(own.length - shape.length).entries())
+          if (places !== null && shape[axis] === places.length) axes[axis] = this.labels.uniteAxes(axes[axis], places)
+      }
+    } else if (RESHAPING.has(name)) {
+      const [input] = node.input
+      const axes = this.axesOf(input)
+      const behind = reshapeAxes(this.labels, own, this.shape(output), this.shape(input))
+      for (const [axis, places] of behind.entries()) axes[axis] = this.labels.uniteAxes(axes[axis], places)
+    } else for (const places of own) this.labels.lock(places, `"${node.name}" (${name}) makes a constant of them`)
   }
 
   private reshape(node: NodeProto): void {
@@ -306,6 +346,8 @@ class Walk {
     const [data, ids] = node.input
     const axes = this.axesOf(data)
     const along = fromFront(intAttribute(node, 'axis', 0), axes.length)
+    if (this.embeds && this.fixed.has(data))
+      for (const [axis, size] of this.shape(data).entries()) if (axis !== along) axes[axis] ??= this.labels.fresh(size)
     this.labels.lock(axes[along], `"${node.name}" (Gather) picks some of them`)
     this.axes.set(node.output[0], [
       ...axes.slice(0, along),
@@ -314,11 +356,18 @@ class Walk {
     ])
   }
 
-  /** What is computed over an axis changes with each place that is removed from it. */
+  /**
+   * What is computed over an axis changes with each place that is removed from it. Of the stream's width that is what is
+   * meant, where it is a mean: of fewer places it is as large.
+   */
   private statistic(node: NodeProto, over: readonly number[]): void {
     const axes = this.axesOf(node.input[0])
+    const name = operatorName(node)
+    const isMean = NORMS.has(name) || name === 'ReduceMean'
     for (const axis of over) {
-      this.labels.lock(axes[fromFront(axis, axes.length)], `"${node.name}" (${operatorName(node)}) computes over them`)
+      const places = axes[fromFront(axis, axes.length)]
+      if (isMean && (this.embeds || places?.every((label) => this.labels.isKept(label)))) continue
+      this.labels.lock(places, `"${node.name}" (${name}) computes over them`)
     }
     this.axes.set(node.output[0], [...axes])
   }

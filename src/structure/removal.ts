@@ -5,6 +5,7 @@ import { LossGradients, type WeightGradients } from '../model/gradients.ts'
 import type { WeightsOf } from '../model/perplexity.ts'
 import type { Shifts } from '../model/shift.ts'
 import type { Windows } from '../model/stream.ts'
+import { readFloats } from '../onnx/tensor.ts'
 import { lowestOfGroups, perGroup, placesPerUnit } from './choose.ts'
 import { type Fluctuation, removalsByFluctuation } from './fluctuation.ts'
 import { type Criterion, type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
@@ -194,8 +195,10 @@ export function weigh(
   return members.flatMap((member): Weighed[] => {
     const role = layers.findIndex(({ weight }) => weight.name === member.tensor)
     if (role === -1) return []
-    const [rows, cols] = layers[role].weight.dims
-    const weight = decoder.storedLayout(layers[role], decoder.baseWeights(block)[role])
-    return [{ member, dims: [rows, cols], values: salience(importance, weight, gradients?.get(member.tensor)) }]
+    const { weight } = layers[role]
+    const [rows, cols] = weight.dims
+    return [
+      { member, dims: [rows, cols], values: salience(importance, readFloats(weight), gradients?.get(member.tensor)) },
+    ]
   })
 }

@@ -10,7 +10,7 @@ import { intAttribute, like, makeNode } from '../onnx/graph.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import { cutTensor, DATA_TYPE, type TensorRef } from '../onnx/tensor.ts'
 import { FileCopy } from './file-copy.ts'
-import { type FollowedBlock, WINDOWS } from './find.ts'
+import { type FollowedBlock, type FollowedPart, WINDOWS } from './find.ts'
 import type { Axes, Axis } from './labels.ts'
 import type { RemovedUnits } from './removal.ts'
 import { resizeFused } from './resize-fused.ts'
@@ -32,16 +32,28 @@ export function slice(
   for (const [block, followed] of blocks.entries()) {
     const units = removed[block]?.filter(({ units }) => units.length > 0) ?? []
     if (units.length === 0) continue
-    new Slicer(copy, block, followed, units).run()
+    sliceBlock(copy, block, followed, units)
     const { continued } = followed
-    if (continued) new Slicer(copy, block, continued, inOtherBranch(followed, continued, units, block)).run()
+    if (continued) sliceBlock(copy, block, continued, inOtherBranch(followed, continued, units, block))
   }
   return copy.model
 }
 
-/** A branch that is never taken would keep its sizes, among tensors that have others. */
+function sliceBlock(copy: FileCopy, block: number, followed: FollowedBlock, units: readonly RemovedUnits[]): void {
+  const slicer = new Slicer(copy, block, followed, removedLabels(followed, units))
+  slicer.cutTensors(units)
+  slicer.resizeNodes()
+}
+
 function assertAllFollowed(decoder: Decoder, blocks: readonly FollowedBlock[]): void {
-  const views = [decoder, ...blocks.flatMap(({ continued }) => continued?.decoder ?? [])]
+  assertBranches(decoder, [decoder, ...blocks.flatMap(({ continued }) => continued?.decoder ?? [])])
+}
+
+/**
+ * A branch that is never taken would keep its sizes, among tensors that have others.
+ * @param views - one a branch that was followed
+ */
+export function assertBranches(decoder: Decoder, views: readonly Decoder[]): void {
   const nodes = new Set([...new Set(views)].flatMap(({ lowered }) => [...lowered.origin.values()]))
   const unseen = [...decoder.model.subgraphs.keys()].find(({ node }) => node.some((each) => !nodes.has(each)))
   if (unseen) throw refuse(decoder, `has an If of which the branch "${unseen.name}" is never taken`)
@@ -64,26 +76,25 @@ function inOtherBranch(
   })
 }
 
-/** Cuts units out of one block, as one branch of the file computes it. */
-class Slicer {
+/** Cuts what is gone out of one part, as one branch of the file computes it. */
+export class Slicer {
   private readonly copy: FileCopy
   private readonly block: number
-  private readonly followed: FollowedBlock
-  private readonly removed: readonly RemovedUnits[]
+  private readonly followed: FollowedPart
   private readonly decoder: Decoder
   private readonly gone: Gone
 
-  constructor(copy: FileCopy, block: number, followed: FollowedBlock, removed: readonly RemovedUnits[]) {
+  /** @param block - any other number for a part that is none: its tensors are cut by whom it knows */
+  constructor(copy: FileCopy, block: number, followed: FollowedPart, gone: Gone) {
     this.copy = copy
     this.block = block
     this.followed = followed
-    this.removed = removed
     this.decoder = followed.decoder
-    this.gone = removedLabels(followed, removed)
+    this.gone = gone
   }
 
-  run(): void {
-    this.cutTensors()
+  /** Tells nodes, inputs and outputs of the graph the sizes that follow. */
+  resizeNodes(): void {
     const { model } = this.followed
     for (const node of this.decoder.index.nodes) {
       const output = node.output.find((name) => name !== '')
@@ -92,8 +103,9 @@ class Slicer {
     this.declareShapes()
   }
 
-  private cutTensors(): void {
-    for (const [name, axes] of placesByTensor(this.removed)) {
+  /** Of a block: cuts the members of structures. */
+  cutTensors(removed: readonly RemovedUnits[]): void {
+    for (const [name, axes] of placesByTensor(removed)) {
       const stored = this.decoder.lowered.stored.get(name)
       if (stored === undefined)
         throw refuse(this.decoder, `holds a constant inside block ${this.block} that would have to be cut`)
@@ -158,9 +170,14 @@ class Slicer {
   }
 
   private resizeFused(node: NodeProto): void {
-    const kept = (places: Int32Array) => keptOf(places, this.gone)
+    let loses = false
+    const kept = (places: Int32Array) => {
+      const left = keptOf(places, this.gone)
+      loses ||= left < places.length
+      return left
+    }
     const fused = resizeFused(node, { axesOf: (value) => this.axesOf(value), kept })
-    if (fused === undefined) return
+    if (fused === undefined || !loses) return
     const copy = this.copyOf(node)
     copy.attribute = copy.attribute.map((entry) => {
       const count = fused.counts[entry.name]
@@ -294,14 +311,14 @@ const PAST_RANK = 4
 const INFERRED = -1
 
 /** Whether windows were merged with the places of an axis, as [windows * heads, ...]: the places repeat for each window. */
-function holdsWindows({ followed: { labels } }: FollowedBlock, axis: Axis): boolean {
+function holdsWindows({ followed: { labels } }: FollowedPart, axis: Axis): boolean {
   if (axis === null || axis.length % WINDOWS !== 0) return false
   const each = axis.length / WINDOWS
   return axis.every((label, place) => labels.same(label, axis[place % each]))
 }
 
 /** Whether a label's class is removed. */
-type Gone = (label: number) => boolean
+export type Gone = (label: number) => boolean
 
 function removedLabels({ model, followed }: FollowedBlock, removed: readonly RemovedUnits[]): Gone {
   const roots = new Set<number>()
@@ -357,7 +374,7 @@ function resized(info: ValueInfoProto, changed: ReadonlyMap<number, number>): Va
   return like(info, { type: like(info.type, { tensorType: like(tensorType, { shape: like(shape, { dim }) }) }) })
 }
 
-function refuse({ directory }: Decoder, why: string): InputError {
+export function refuse({ directory }: Decoder, why: string): InputError {
   return new InputError({
     code: 'SLICE_UNKNOWN',
     what: `${directory.onnx} ${why}: it cannot be made smaller`,
