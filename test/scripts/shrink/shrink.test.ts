@@ -18,6 +18,7 @@ const schema = z.strictObject({
     z.union([
       z.strictObject({ block: count, kvHeads: count, queryHeads: count, channels: count }),
       z.strictObject({ block: count, whole: z.literal(true) }),
+      z.strictObject({ block: count, hiddenChannels: count }),
     ]),
   ),
   perplexity: z.array(
@@ -135,8 +136,83 @@ describe('coppice shrink', () => {
     assert.ok(Number.isInteger(each) && parameters.after > 4 * each)
   })
 
+  for (const { how, perplexity } of [
+    { how: ['--importance', 'taylor1', '--reduce', 'sum'], perplexity: 40.1803 },
+    { how: ['--importance', 'taylor1', '--reduce', 'max'], perplexity: 47.4082 },
+    { how: ['--importance', 'l2'], perplexity: 39.4246 },
+  ]) {
+    it(`without hidden channels is as a program in PyTorch: ${how.join(' ')}`, {
+      skip: needsShared(MODEL),
+    }, async (context) => {
+      const out = join(await temporaryDirectory(context), 'out')
+      const [model, train, valid] = [MODEL, TRAIN, VALID].map((name) => sharedPath(name) ?? '')
+      const what = [
+        '--model',
+        model,
+        '--text',
+        train,
+        '--separator',
+        '<|endoftext|>',
+        '--windows',
+        '10',
+        '--window',
+        '64',
+      ]
+      const evaluation = ['--eval', valid, '--eval-tokens', '50000', '--eval-window', '128']
+      const share = ['--granularity', 'channel', '--ratio', '0.25', ...how]
+      const { exit, stdout, stderr } = await coppice('shrink', ...what, ...share, ...evaluation, '--out', out, '--json')
+      assert.equal(exit, 0, stderr)
+      const report = schema.parse(JSON.parse(stdout))
+      assert.deepEqual(report.parameters, { before: 260_032, after: 195_024 })
+      assert.ok(Math.abs(report.perplexity[0].pruned / perplexity - 1) < 1e-3, `${report.perplexity[0].pruned}`)
+      assert.match(stderr, /plain ONNX Runtime gives the same logits/)
+    })
+  }
+
+  it('removes hidden channels, of a model that can be shrunk further and trained', async (context) => {
+    const directory = await temporaryDirectory(context)
+    const [first, second] = ['a', 'b'].map((name) => join(directory, name))
+    const narrow = [...text, '--granularity', 'channel', '--importance', 'l2', '--ratio', '0.25']
+    const once = await coppice('shrink', ...narrow, '--recover', '2', '--out', first, '--json')
+    assert.equal(once.exit, 0, once.stderr)
+    const { removed } = schema.parse(JSON.parse(once.stdout))
+    assert.deepEqual(
+      removed,
+      removed.map((_, block) => ({ block, hiddenChannels: 48 })),
+    )
+    const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
+    assert.deepEqual([config.hidden_size, config.num_attention_heads, config.head_dim], [144, 6, 32])
+    const twice = await coppice(
+      'shrink',
+      '--model',
+      first,
+      ...text,
+      '--importance',
+      'l2',
+      '--ratio',
+      '0.5',
+      '--out',
+      second,
+    )
+    assert.equal(twice.exit, 0, twice.stderr)
+    assert.match(twice.stdout, /plain ONNX Runtime gives the same logits/)
+    const left = JSON.parse(readFileSync(join(second, 'config.json'), 'utf8'))
+    assert.deepEqual([left.hidden_size, left.num_attention_heads, left.head_dim], [144, 3, 32])
+  })
+
+  it('refuses hidden channels of some blocks', async () => {
+    const narrow = ['--granularity', 'channel', '--ratio', '0.5', '--importance', 'l2']
+    const { exit, stderr } = await coppice('shrink', ...text, ...narrow, '--blocks', '1:4', '--out', 'out')
+    assert.equal(exit, 2, stderr)
+    assert.match(stderr, /--granularity channel with --blocks 1:4: hidden channels go through all 6 blocks/)
+  })
+
   it('refuses options that do not fit together', async () => {
     for (const [options, what] of [
+      [['--granularity', 'channel', '--importance', 'taylor2'], /taylor2 is computed of the layers of blocks alone/],
+      [['--granularity', 'channel', '--importance', 'flap'], /flap is computed of the layers of blocks alone/],
+      [['--granularity', 'channel', '--uniform'], /--granularity channel leaves heads as they are/],
+      [['--granularity', 'channel', '--steps', '2'], /--steps sets what is gone to zero/],
       [['--granularity', 'layer', '--reduce', 'max'], /--reduce .* neither whole blocks nor FLAP/],
       [['--importance', 'flap', '--reduce', 'sum'], /--reduce .* neither whole blocks nor FLAP/],
       [
