@@ -5,6 +5,8 @@ import type { JobEvent, JobName, Jobs } from './jobs.ts'
 export type ToWorker =
   | { [Name in JobName]: { type: 'run'; id: number; name: Name; args: Jobs[Name]['args'] } }[JobName]
   | { type: 'cancel'; id: number }
+  /** To a thread: what runs is called off, and the thread ends once that has stopped. */
+  | { type: 'end' }
 
 export type FromWorker =
   | { type: 'event'; id: number; event: JobEvent }

@@ -8,6 +8,7 @@ import type { FromWorker, ToWorker } from './messages.ts'
 const threads = parentPort ? (workerData as { threads: number }).threads : Number(process.argv[2])
 const handlers = createHandlers(threads)
 const running = new Map<number, AbortController>()
+let ending = false
 
 if (parentPort) parentPort.on('message', receive)
 else {
@@ -20,7 +21,17 @@ else {
 
 function receive(message: ToWorker): void {
   if (message.type === 'cancel') running.get(message.id)?.abort()
-  else void run(message)
+  else if (message.type === 'run') void run(message)
+  else {
+    ending = true
+    for (const controller of running.values()) controller.abort()
+    endIfIdle()
+  }
+}
+
+/** A thread ends by itself: one that is terminated inside ONNX Runtime takes the whole process with it. */
+function endIfIdle(): void {
+  if (ending && running.size === 0) parentPort?.close()
 }
 
 function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
@@ -55,6 +66,7 @@ async function run<Name extends JobName>({
     post({ type: 'error', id, aborted, refusal, stack })
   } finally {
     running.delete(id)
+    endIfIdle()
   }
 }
 

@@ -3,6 +3,7 @@
  * its memory back when it ends (what a thread frees stays with the process: measured, 250 MB after one prune).
  */
 import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { FromWorker, ToWorker } from './messages.ts'
@@ -39,6 +40,9 @@ export function startWorker(kind: WorkerKind, threads: number, events: WorkerEve
   return kind === 'thread' ? startThread(threads, events) : startProcess(threads, events)
 }
 
+/** The id of a thread that has ended. */
+const NONE = -1
+
 function startThread(threads: number, { onMessage, onFailure }: WorkerEvents): RunningWorker {
   const worker = new Worker(PROGRAM, { workerData: { threads } })
   worker.on('message', onMessage)
@@ -48,7 +52,10 @@ function startThread(threads: number, { onMessage, onFailure }: WorkerEvents): R
     post: (message) => worker.postMessage(message),
     async end() {
       worker.removeAllListeners()
-      await worker.terminate()
+      if (worker.threadId === NONE) return
+      const gone = once(worker, 'exit')
+      worker.postMessage({ type: 'end' } satisfies ToWorker)
+      await gone
     },
   }
 }
