@@ -3,35 +3,28 @@
  * made once a distinct part, never once a call; weights are read when a block is run, so memory is one block.
  */
 import { dirname, join } from 'node:path'
-import { clone, create, toBinary } from '@bufbuild/protobuf'
-import * as ort from 'onnxruntime-node'
+import { toBinary } from '@bufbuild/protobuf'
+import type * as ort from 'onnxruntime-node'
 import { InputError } from '../errors.ts'
 import type { BlockForm } from '../merge/form.ts'
-import { type ModelProto, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from '../onnx/generated/onnx_pb.js'
+import { type ModelProto, ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { type Lowered, lower } from '../onnx/lower.ts'
 import { assertKnownOperators, assertNotQuantised } from '../onnx/operators.ts'
 import { type OnnxModel, readOnnx } from '../onnx/read.ts'
-import {
-  byteLength,
-  DATA_TYPE,
-  readFloats,
-  readTransposed,
-  type TensorRef,
-  tensorBytes,
-  transpose,
-} from '../onnx/tensor.ts'
+import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose } from '../onnx/tensor.ts'
 import { storedCopies, tellApart } from './apart.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
+import { type BlockWeights, FedWeights } from './fed-weights.ts'
 import { graphInputs } from './inputs.ts'
 import { type Linear, layerName, linearAt } from './layers.ts'
-import { collectGarbage } from './memory.ts'
+import { withLogProbabilities } from './log-probabilities.ts'
 import { BATCHES, type Observation, observedModel, sumNames } from './observe.ts'
 import { countParameters } from './parameters.ts'
-import { type PartModel, partModel, type ValueType, valueInfo } from './part.ts'
+import { type PartModel, partModel, type ValueType } from './part.ts'
 import { refusing } from './refusing.ts'
-import { createSession, dataTypeOf, tensorOfBytes } from './session.ts'
+import { createSession, dataTypeOf } from './session.ts'
 import { type Shifts, shiftedModel, shiftTensors } from './shift.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
@@ -51,8 +44,7 @@ export interface LayerInfo {
   cols: number
 }
 
-/** Weights of one block that differ from the base's: by role, row-major [rows, cols]. */
-export type BlockWeights = readonly Float32Array[]
+export type { BlockWeights } from './fed-weights.ts'
 
 /** Values of one batch of windows, by their name in the whole graph. */
 export type Values = Map<string, ort.Tensor>
@@ -79,10 +71,7 @@ export class Decoder {
   private readonly sessions = new Map<string, Promise<ort.InferenceSession>>()
   private readonly parts = new Map<string, PartModel>()
   private tail: Promise<unknown> = Promise.resolve()
-  /** Where weights are fed from, by their length and how many of it a block has had. */
-  private readonly buffers = new Map<string, Uint8Array<ArrayBuffer>>()
-  /** Weights outside the blocks: embedding and head, read once (tied ones are one tensor). */
-  private readonly outer = new Map<string, ort.Tensor>()
+  private readonly fed: FedWeights
 
   static open(dir: string, { threads = 2 }: DecoderOptions = {}): Decoder {
     const directory = openModelDirectory(dir)
@@ -113,6 +102,7 @@ export class Decoder {
     )
     this.lowered = changed ? lower(this.model, continues) : first
     this.cut = changed ? cutDecoder(this.lowered.model) : firstCut
+    this.fed = new FedWeights(this.index)
     const layers = this.cut.blocks.flatMap((block) => block.layers)
     this.storedTensors = storedCopies(this.model, this.lowered, this.index, layers)
     this.forms = this.cut.blocks.map(({ layers }) => blockForm(layers))
@@ -301,61 +291,9 @@ export class Decoder {
     return turn
   }
 
-  /**
-   * Weights of a block as tensors to feed: the base's, layers replaced by `replaced` (row-major) where given. They lie
-   * in buffers that the next call fills again, so both belong inside `exclusive`.
-   */
+  /** Weights of a block as tensors to feed: see FedWeights. */
   blockTensors(block: number, replaced?: BlockWeights): Map<string, ort.Tensor> {
-    const { nodes, layers } = this.cut.blocks[block]
-    const tensors = new Map<string, ort.Tensor>()
-    const buffers = new Map<number, number>()
-    const bufferOf = (length: number): Uint8Array<ArrayBuffer> => {
-      const before = buffers.get(length) ?? 0
-      buffers.set(length, before + 1)
-      return this.buffer(`${length}:${before}`, length)
-    }
-    for (const [role, layer] of layers.entries()) {
-      if (replaced) this.feedReplaced(layer, replaced[role], tensors, bufferOf)
-    }
-    for (const node of nodes) this.feedBase(node, tensors, bufferOf)
-    return tensors
-  }
-
-  private feedReplaced(
-    layer: Linear,
-    weight: Float32Array,
-    tensors: Map<string, ort.Tensor>,
-    bufferOf: (length: number) => Uint8Array<ArrayBuffer>,
-  ): void {
-    const { name, dims } = layer.weight
-    const buffer = bufferOf(weight.byteLength)
-    const stored = new Float32Array(buffer.buffer)
-    if (layer.stored === 'out-in') stored.set(weight)
-    else transpose(weight, layer.rows, layer.cols, stored)
-    tensors.set(name, new ort.Tensor('float32', stored, dims))
-  }
-
-  private feedBase(
-    node: number,
-    tensors: Map<string, ort.Tensor>,
-    bufferOf: (length: number) => Uint8Array<ArrayBuffer>,
-  ): void {
-    for (const input of this.index.nodes[node].input) {
-      const maker = this.index.maker(input)
-      if (maker !== undefined && this.index.isConstantNode(maker)) this.feedBase(maker, tensors, bufferOf)
-      const tensor = this.index.initializers.get(input)
-      if (tensor === undefined || tensors.has(input)) continue
-      const bytes = tensorBytes(tensor, bufferOf(byteLength(tensor)))
-      tensors.set(input, tensorOfBytes(tensor.dataType, bytes, tensor.dims))
-    }
-  }
-
-  private buffer(key: string, length: number): Uint8Array<ArrayBuffer> {
-    const known = this.buffers.get(key)
-    if (known) return known
-    const made = new Uint8Array(length)
-    this.buffers.set(key, made)
-    return made
+    return this.fed.ofBlock(this.cut.blocks[block], replaced)
   }
 
   /** What a part's session is fed: values by their names in the whole graph, and weights. */
@@ -367,24 +305,13 @@ export class Decoder {
       feeds[name] = tensor
     }
     for (const [initializer, name] of model.weights)
-      feeds[name] = weights?.get(initializer) ?? this.outerWeight(initializer)
+      feeds[name] = weights?.get(initializer) ?? this.fed.outer(initializer)
     return feeds
-  }
-
-  private outerWeight(name: string): ort.Tensor {
-    const known = this.outer.get(name)
-    if (known) return known
-    const tensor = this.index.initializers.get(name)
-    if (tensor === undefined) throw new Error(`"${name}" is no initializer`)
-    const read = tensorOfBytes(tensor.dataType, tensorBytes(tensor), tensor.dims)
-    this.outer.set(name, read)
-    return read
   }
 
   /** Weights outside the blocks are large: who needs them again reads them again. */
   dropOuterWeights(): void {
-    this.outer.clear()
-    collectGarbage()
+    this.fed.dropOuter()
   }
 
   /** The model that computes the wanted values of a part. */
@@ -426,7 +353,7 @@ export class Decoder {
   async close(): Promise<void> {
     for (const session of this.sessions.values()) await (await session).release()
     this.sessions.clear()
-    this.outer.clear()
+    this.fed.dropOuter()
   }
 }
 
@@ -449,32 +376,4 @@ export function blockForm(layers: readonly Linear[]): BlockForm {
       input: inputs.findIndex((first) => first.input === input),
     })),
   }
-}
-
-/** The head with log softmax and a look-up of each target behind it: `log_probability` [batch, window, 1]. */
-export function withLogProbabilities(head: PartModel): ModelProto {
-  const proto = clone(ModelProtoSchema, head.proto)
-  const logits = [...head.outputs.values()][0]
-  const graph = proto.graph
-  if (graph === undefined) throw new Error('a part without a graph')
-  const axis = { name: 'axis', i: -1n, type: 2 }
-  graph.node.push(
-    create(NodeProtoSchema, {
-      opType: 'LogSoftmax',
-      name: 'log_softmax',
-      input: [logits],
-      output: ['log_softmax'],
-      attribute: [axis],
-    }),
-    create(NodeProtoSchema, {
-      opType: 'GatherElements',
-      name: 'pick',
-      input: ['log_softmax', 'targets'],
-      output: ['log_probability'],
-      attribute: [axis],
-    }),
-  )
-  graph.input.push(valueInfo('targets', { dataType: DATA_TYPE.int64, dims: [null, null, 1] }))
-  graph.output = [create(ValueInfoProtoSchema, { name: 'log_probability' })]
-  return proto
 }

@@ -1,0 +1,86 @@
+/** What a decoder's sessions are fed as weights: a block's in buffers that are filled again and again, others once. */
+import * as ort from 'onnxruntime-node'
+import type { GraphIndex } from '../onnx/graph.ts'
+import { byteLength, tensorBytes, transpose } from '../onnx/tensor.ts'
+import type { DecoderCut } from './cut.ts'
+import type { Linear } from './layers.ts'
+import { collectGarbage } from './memory.ts'
+import { tensorOfBytes } from './session.ts'
+
+/** Weights of one block that differ from the base's: by role, row-major [rows, cols]. */
+export type BlockWeights = readonly Float32Array[]
+
+/** Gives a buffer of so many bytes. */
+type BufferOf = (length: number) => Uint8Array<ArrayBuffer>
+
+export class FedWeights {
+  private readonly index: GraphIndex
+  /** By their length and how many of it a block has had. */
+  private readonly buffers = new Map<string, Uint8Array<ArrayBuffer>>()
+  /** Weights outside the blocks: embedding and head, read once (tied ones are one tensor). */
+  private readonly others = new Map<string, ort.Tensor>()
+
+  constructor(index: GraphIndex) {
+    this.index = index
+  }
+
+  /**
+   * By initializer: the base's, layers replaced by `replaced` (row-major) where given. They lie in buffers that the next
+   * call fills again, so both belong inside `Decoder.exclusive`.
+   */
+  ofBlock({ nodes, layers }: DecoderCut['blocks'][number], replaced?: BlockWeights): Map<string, ort.Tensor> {
+    const tensors = new Map<string, ort.Tensor>()
+    const buffers = new Map<number, number>()
+    const bufferOf: BufferOf = (length) => {
+      const before = buffers.get(length) ?? 0
+      buffers.set(length, before + 1)
+      return this.buffer(`${length}:${before}`, length)
+    }
+    for (const [role, layer] of layers.entries())
+      if (replaced) tensors.set(layer.weight.name, replacedTensor(layer, replaced[role], bufferOf))
+    for (const node of nodes) this.addBase(node, tensors, bufferOf)
+    return tensors
+  }
+
+  private addBase(node: number, tensors: Map<string, ort.Tensor>, bufferOf: BufferOf): void {
+    for (const input of this.index.nodes[node].input) {
+      const maker = this.index.maker(input)
+      if (maker !== undefined && this.index.isConstantNode(maker)) this.addBase(maker, tensors, bufferOf)
+      const tensor = this.index.initializers.get(input)
+      if (tensor === undefined || tensors.has(input)) continue
+      const bytes = tensorBytes(tensor, bufferOf(byteLength(tensor)))
+      tensors.set(input, tensorOfBytes(tensor.dataType, bytes, tensor.dims))
+    }
+  }
+
+  private buffer(key: string, length: number): Uint8Array<ArrayBuffer> {
+    const known = this.buffers.get(key)
+    if (known) return known
+    const made = new Uint8Array(length)
+    this.buffers.set(key, made)
+    return made
+  }
+
+  /** An initializer outside the blocks. */
+  outer(name: string): ort.Tensor {
+    const known = this.others.get(name)
+    if (known) return known
+    const tensor = this.index.initializers.get(name)
+    if (tensor === undefined) throw new Error(`"${name}" is no initializer`)
+    const read = tensorOfBytes(tensor.dataType, tensorBytes(tensor), tensor.dims)
+    this.others.set(name, read)
+    return read
+  }
+
+  dropOuter(): void {
+    this.others.clear()
+    collectGarbage()
+  }
+}
+
+function replacedTensor({ weight, stored, rows, cols }: Linear, values: Float32Array, bufferOf: BufferOf): ort.Tensor {
+  const elements = new Float32Array(bufferOf(values.byteLength).buffer)
+  if (stored === 'out-in') elements.set(values)
+  else transpose(values, rows, cols, elements)
+  return new ort.Tensor('float32', elements, weight.dims)
+}
