@@ -151,8 +151,13 @@ function methodOf(raw: RawPlan): Method {
       refuseConflict(`${stray[0]} is only for --pruner ${STRUCTURED}`, `Give it with that, or leave it out.`)
     return { pruner, target: targetOf(raw) ?? DEFAULT_TARGET }
   }
-  if (ratio === undefined)
-    refuseMissing('--ratio', `with --pruner ${STRUCTURED}`, 'Give --ratio a share above 0 and below 1, such as 0.25.')
+  if (ratio === undefined) {
+    throw new UsageError({
+      code: 'USAGE_MISSING',
+      what: `--ratio is missing, --pruner ${STRUCTURED} needs it`,
+      hint: 'Give --ratio a share above 0 and below 1, such as 0.25.',
+    })
+  }
   if (targetOf(raw) !== null)
     refuseConflict(`--pruner ${STRUCTURED} takes --ratio, not --sparsity or --pattern`, 'Give --ratio alone.')
   if (raw.untilChange !== undefined)

@@ -4,6 +4,7 @@ import type { RecoverArgs, RecoveredModel, TokenWindows } from '../../src/engine
 import { OutputError } from '../../src/errors.ts'
 import { cutWindows, someWindows } from '../../src/model/text.ts'
 import { holdsTraining } from '../../src/recover/record-file.ts'
+import { assertEnoughRows } from '../../src/recover/rows.ts'
 import type { RecoveryOptions } from '../options/recovery.ts'
 import type { TextOptions } from '../options/site.ts'
 import { InterruptedError } from '../terminal/interruption.ts'
@@ -19,7 +20,13 @@ export interface RecoveryText {
   skipped: number
 }
 
-/** The rows of a text: all of it, or so many from its beginning. @throws {InputError} TEXT_SHORT, by the engine */
+/** Before anything is evaluated. @throws {InputError} TEXT_SHORT */
+function enough(text: RecoveryText): RecoveryText {
+  assertEnoughRows(text.rows, text.name)
+  return text
+}
+
+/** The rows of a text: all of it, or so many from its beginning. @throws {InputError} TEXT_SHORT */
 export async function textRows(
   work: Work,
   dir: string,
@@ -30,9 +37,10 @@ export async function textRows(
   const source = { name, files: texts }
   const wanted = rows === undefined ? undefined : rows * length
   const tokens = await labelled(work, `Tokenising ${name}`, 'tokenise', { dir, source, separator, wanted })
-  return { name, rows: cutWindows(tokens, length), skipped: 0 }
+  return enough({ name, rows: cutWindows(tokens, length), skipped: 0 })
 }
 
+/** The same of instructions. @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TEXT_SHORT */
 export async function instructionRows(
   work: Work,
   dir: string,
@@ -41,7 +49,8 @@ export async function instructionRows(
 ): Promise<RecoveryText> {
   const name = basename(path)
   const { rows, skipped } = await labelled(work, `Tokenising ${name}`, 'instructions', { dir, path, length })
-  return { name, rows: most === undefined ? rows : someWindows(rows, 0, Math.min(most, rows.count)), skipped }
+  const some = most === undefined ? rows : someWindows(rows, 0, Math.min(most, rows.count))
+  return enough({ name, rows: some, skipped })
 }
 
 /** In an output's scratch: what a recovery can go on from. */

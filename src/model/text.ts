@@ -143,8 +143,9 @@ export function cutWindows(stream: Int32Array, length: number): Windows {
 }
 
 /** Windows from..from+count of these. */
-export function someWindows({ ids, length }: Windows, from: number, count: number): Windows {
-  return { ids: ids.slice(from * length, (from + count) * length), count, length }
+export function someWindows({ ids, length, targets }: Windows, from: number, count: number): Windows {
+  const [first, end] = [from * length, (from + count) * length]
+  return { ids: ids.slice(first, end), count, length, ...(targets && { targets: targets.slice(first, end) }) }
 }
 
 /** @throws {InputError} TEXT_SHORT: fewer windows than wanted */

@@ -118,7 +118,13 @@ describe('coppice recover', () => {
     const how = ['--steps', '2', '--batch', '2', '--length', '256', '--json']
     const { exit, stdout, stderr } = await coppice('recover', ...MODEL, '--instructions', path, ...how, '--out', out)
     assert.equal(exit, 0, stderr)
-    assert.deepEqual(schema.parse(JSON.parse(stdout)).rows, { learnt: 10, keptOut: 1, skipped: 1 })
+    const all = schema.parse(JSON.parse(stdout))
+    assert.deepEqual(all.rows, { learnt: 10, keptOut: 1, skipped: 1 })
+    // Of fewer rows answers alone are learnt as well: the first batch is the same.
+    const fewer = ['--windows', '8', '--out', `${out}-some`]
+    const some = await coppice('recover', ...MODEL, '--instructions', path, ...how, ...fewer)
+    assert.equal(some.exit, 0, some.stderr)
+    assert.equal(schema.parse(JSON.parse(some.stdout)).loss.first, all.loss.first)
   })
 
   it('refuses what it cannot do, and leaves nothing', async (context) => {
@@ -131,18 +137,7 @@ describe('coppice recover', () => {
       [2, /--text and --instructions are both given/, '--steps', '5', '--text', text, '--instructions', text],
       [2, /--rate "0": expected a number above 0/, '--steps', '5', '--text', text, '--rate', '0'],
       [2, /--length 4096 is longer than the 512 tokens/, '--steps', '5', '--text', text, '--length', '4096'],
-      [
-        3,
-        /makes 1 rows of 64 tokens; 2 are needed/,
-        '--steps',
-        '5',
-        '--text',
-        text,
-        '--length',
-        '64',
-        '--windows',
-        '1',
-      ],
+      [3, /makes 1 row of 64 tokens; 2 are needed/, '--steps', '5', '--text', text, '--length', '64', '--windows', '1'],
       [3, /line 1 of .+ is no JSON object/, '--steps', '5', '--instructions', text],
     ]
     for (const [code, message, ...argv] of refusals) {

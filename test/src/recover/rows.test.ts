@@ -30,6 +30,7 @@ describe('rows', () => {
       const { rows, held } = keepOut(rowsOf(count), 'text')
       assert.deepEqual([rows.count, held.count], [count - kept, kept])
       assert.deepEqual([...rows.ids, ...held.ids], [...rowsOf(count).ids])
+      assert.deepEqual([...(rows.targets ?? []), ...(held.targets ?? [])], [...(rowsOf(count).targets ?? [])])
     }
   })
 
