@@ -69,7 +69,14 @@ export async function verifyDirectory({ engine, dir, base, signal, onProgress }:
       onProgress,
       blocks: description.blocks,
     })
-    await checkModel(engine, base, join(dir, 'model'), merged, signal)
+    await checkModel({
+      engine,
+      base,
+      written: join(dir, 'model'),
+      weights: merged,
+      scratch: join(scratch, 'base'),
+      signal,
+    })
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
@@ -186,15 +193,18 @@ async function checkBlobs(folder: string, entries: readonly ManifestEntry[]): Pr
   if (stray !== undefined) throw differs(join(folder, stray), 'is named by no certificate')
 }
 
-async function checkModel(
-  engine: Engine,
-  base: string,
-  written: string,
-  weights: BlockFile[],
-  signal?: AbortSignal,
-): Promise<void> {
+interface CheckModel {
+  engine: Engine
+  base: string
+  written: string
+  weights: BlockFile[]
+  scratch: string
+  signal?: AbortSignal
+}
+
+async function checkModel({ engine, base, written, weights, scratch, signal }: CheckModel): Promise<void> {
   if (!existsSync(written)) throw missing(written)
-  const difference = await engine.run('compare', { dir: base, weights, written }, { signal })
+  const difference = await engine.run('compare', { dir: base, weights, written, scratch }, { signal })
   if (difference !== null) throw differs(written, `is not what the contributions merge to: ${difference}`)
 }
 

@@ -2,8 +2,7 @@
  * What a site contributes where structures are removed. Its importances are of the base model, so they are computed once
  * and kept. Once there is a merge, adapters are trained on the smaller model that it gives, from its own on.
  */
-import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { type Fingerprint, fingerprint } from '../fingerprint.ts'
@@ -17,14 +16,15 @@ import {
   validateStructured,
 } from '../merge/structured-contribution.ts'
 import { InvalidContributionError } from '../merge/validate.ts'
-import { readStored, type StoredFile, storeFile } from '../model/stored-file.ts'
+import { digestOf, readStored, type StoredFile, storeFile } from '../model/stored-file.ts'
 import { cutWindows } from '../model/text.ts'
 import { Adaptation } from '../recover/adaptation.ts'
 import { Adapters } from '../recover/adapters.ts'
 import { clearOtherTraining, restoreTraining, storeTraining } from '../recover/checkpoint.ts'
 import { keepOut } from '../recover/rows.ts'
 import { startState, type TrainSettings, train } from '../recover/train.ts'
-import { sealJson, unsealJson } from '../sealed-json.ts'
+import { sealJson } from '../sealed-json.ts'
+import { readSealed } from '../sealed-record.ts'
 import { unitImportances } from '../structure/importances.ts'
 import { free } from '../structure/structured-forms.ts'
 import type { StructuredModel } from '../structure/structured-model.ts'
@@ -91,7 +91,7 @@ async function keptImportances(
   const { windows, out } = args
   const { digests } = fingerprintOf(decoder.name, args, 'importances')
   const recordPath = join(out, IMPORTANCES_RECORD)
-  const record = unsealJson(readOr(recordPath, '')) as ImportanceRecord | null
+  const record = readSealed(recordPath) as ImportanceRecord | null | undefined
   const values = forms.map(({ structures }) => structures.map(({ units }) => new Float32Array(units)))
   const isOurs = record?.text === digests.text && record.model === digests.model
   if (isOurs && readStored({ ...record.file, path: join(out, IMPORTANCES_FILE) }, values.flat())) return values
@@ -114,7 +114,8 @@ async function trainedAdapters(
   const { out, target, weights, windows } = args
   const merged = model.read(weights)
   const left = model.leftPlaces(merged)
-  const smaller = model.cutTo(join(out, 'smaller'), merged)
+  const cut = join(out, 'smaller')
+  const smaller = model.cutTo(cut, merged)
   const settings: TrainSettings = { ...TRAINING, steps: target.steps }
   const fresh = Adapters.start(model.decoder.forms, RANK, settings.seed)
   const state = startState(smaller, settings)
@@ -151,6 +152,7 @@ async function trainedAdapters(
   } finally {
     if (state.step > 0) storeTraining(checkpoint, print, state)
     await smaller.close()
+    rmSync(cut, { recursive: true, force: true })
   }
   const best = new Adapters(smaller.forms, RANK, state.best)
   return model.forms.map(({ layers }, block) =>
@@ -160,16 +162,4 @@ async function trainedAdapters(
 
 function fingerprintOf(modelName: string, { modelHash, windows, target }: ContributeArgs, on: unknown): Fingerprint {
   return fingerprint({ domain: DOMAIN, modelName, modelHash, windows, settings: [target, on], words: 'a federation' })
-}
-
-function digestOf(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex')
-}
-
-function readOr(path: string, otherwise: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return otherwise
-  }
 }

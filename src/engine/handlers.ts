@@ -1,7 +1,6 @@
 /** How each job is done, inside a worker. Decoders stay open between jobs: sessions are made once. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BlockContribution, decodeContribution } from '../merge/contribution.ts'
 import { type BlockForm, isStructuredMethod, type PrunerName, payloadOf, type SparseMethod } from '../merge/form.ts'
@@ -63,17 +62,19 @@ export function createHandlers(threads: number): Handlers {
     const model = await structured(decoder.directory.dir)
     return model.weightsOf(model.read(files))
   }
-  /** The model in whose shapes these weights are written, which is a smaller one where structures were removed. */
+  /**
+   * The model in whose shapes these weights are written, which is a smaller one where structures were removed.
+   * @param scratch - for that one, which is as large as what is written: a directory that is not there, and goes again
+   */
   const using = async <T>(
-    dir: string,
-    files: readonly BlockFile[],
+    { dir, weights: files }: { dir: string; weights: readonly BlockFile[] },
+    scratch: string,
     work: (decoder: Decoder, weights: WeightsOf) => Promise<T>,
   ): Promise<T> => {
     const decoder = open(dir)
     if (!files.some(({ kind }) => kind === 'structured')) return work(decoder, weightsOfFiles(decoder, files))
     const model = await structured(dir)
     const blocks = model.read(files)
-    const scratch = mkdtempSync(join(tmpdir(), 'coppice-smaller-'))
     try {
       const smaller = model.cutTo(scratch, blocks)
       const result = await work(smaller, model.smallerWeights(blocks))
@@ -173,16 +174,16 @@ export function createHandlers(threads: number): Handlers {
       return { path: storeBlock(out, block, average).path }
     },
 
-    async write({ dir, weights, out, check, uniform = false }) {
-      return using(dir, weights, (decoder, weightsOf) => {
+    async write({ out, check, uniform = false, ...model }) {
+      return using(model, join(out, '.base'), (decoder, weightsOf) => {
         writeModel(decoder, weightsOf, out)
         if (uniform) rewriteHuggingFace(decoder, Decoder.open(out))
         return expectedRun(decoder, weightsOf, out, check)
       })
     },
 
-    async compare({ dir, weights, written }) {
-      return using(dir, weights, async (decoder, weightsOf) => compareWritten(decoder, weightsOf, written))
+    async compare({ written, scratch, ...model }) {
+      return using(model, scratch, async (decoder, weightsOf) => compareWritten(decoder, weightsOf, written))
     },
 
     async structures({ dir, groupQueries }) {

@@ -227,7 +227,11 @@ export interface Jobs {
     result: ExpectedRun
   }
   /** Compares a written model directory with the base and these blocks, byte for byte; null or what differs. */
-  compare: { args: { dir: string; weights: BlockFile[]; written: string }; result: string | null }
+  compare: {
+    /** `scratch`: a directory that is not there, for a smaller model. */
+    args: { dir: string; weights: BlockFile[]; written: string; scratch: string }
+    result: string | null
+  }
   /** What can be removed together, block by block. */
   structures: { args: { dir: string; groupQueries: GroupQueries }; result: StructureDescription[] }
   shrink: { args: ShrinkArgs; result: ShrunkModel }

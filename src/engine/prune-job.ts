@@ -1,6 +1,4 @@
 /** The job of pruning, inside a worker: blocks become files, and with a checkpoint those outlast the process. */
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import type { Fingerprint } from '../fingerprint.ts'
@@ -11,7 +9,7 @@ import { InvalidContributionError, validateContribution } from '../merge/validat
 import { storeBlock } from '../model/block-store.ts'
 import type { Decoder } from '../model/decoder.ts'
 import type { WeightsOf } from '../model/perplexity.ts'
-import { type StoredFile, storeFile } from '../model/stored-file.ts'
+import { digestOf, type StoredFile, storeFile } from '../model/stored-file.ts'
 import { Checkpoint, type FinishedBlock, peek } from '../prune/checkpoint.ts'
 import { fingerprintOf } from '../prune/fingerprint.ts'
 import { type PrunedBlock, type PruneSeconds, pruneSequential } from '../prune/sequential.ts'
@@ -62,10 +60,6 @@ export async function unfinished(decoder: Decoder, args: PruneArgs): Promise<Job
 function fingerprint(decoder: Decoder, args: PruneArgs, modelHash: Uint8Array): Fingerprint {
   const weights = args.weights.map(({ block, path }) => ({ block, digest: digestOf(path) }))
   return fingerprintOf({ ...args, modelName: decoder.name, modelHash, weights })
-}
-
-function digestOf(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex')
 }
 
 function toReport({ block, file: { path, bytes }, zeros, damping }: FinishedBlock): PrunedBlockReport {

@@ -61,6 +61,13 @@ export function isIntact({ path, bytes, digest }: StoredFile): boolean {
   return hashFile(path, hash) === bytes && hash.digest('hex') === digest
 }
 
+/** SHA-256 of a file, hexadecimal. */
+export function digestOf(path: string): string {
+  const hash = createHash('sha256')
+  hashFile(path, hash)
+  return hash.digest('hex')
+}
+
 /** Fills views with a stored file, in their order; returns whether they hold all of it, as it was stored. */
 export function readStored({ path, bytes, digest }: StoredFile, views: Iterable<ArrayBufferView>): boolean {
   const hash = createHash('sha256')

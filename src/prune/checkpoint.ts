@@ -2,15 +2,16 @@
  * What a prune can go on from: a directory with a file for each finished block, the stream in front of the next one, and
  * a record of both, which is replaced last. Whatever interrupts, the record names whole files of one moment.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { OutputError } from '../errors.ts'
 import { differencesInWords, type Fingerprint } from '../fingerprint.ts'
 import { type SpilledStream, spillStream, unspillStream } from '../model/spilled-stream.ts'
 import { isIntact, type StoredFile, storeFile, syncNames } from '../model/stored-file.ts'
 import type { Stream } from '../model/stream.ts'
-import { sealJson, unsealJson } from '../sealed-json.ts'
-import { systemCode, unwritable } from '../system-errors.ts'
+import { sealJson } from '../sealed-json.ts'
+import { readSealed } from '../sealed-record.ts'
+import { unwritable } from '../system-errors.ts'
 import { RECORD_FILE } from './record-file.ts'
 import type { PruneSeconds } from './sequential.ts'
 
@@ -149,15 +150,8 @@ export class Checkpoint {
 
 /** @throws {OutputError} OUTPUT_CHECKPOINT_DAMAGED */
 function readRecord(dir: string): ProgressRecord | null {
-  let text: string
-  try {
-    text = readFileSync(join(dir, RECORD_FILE), 'utf8')
-  } catch (error) {
-    const code = systemCode(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null
-    throw unwritable(dir, error)
-  }
-  const record = unsealJson(text) as ProgressRecord | null
+  const record = readSealed(join(dir, RECORD_FILE)) as ProgressRecord | null | undefined
+  if (record === undefined) return null
   if (record?.format !== FORMAT) throw damaged(dir, RECORD_FILE)
   return record
 }

@@ -1,11 +1,12 @@
 /** What a recovery can go on from: the numbers that are trained, and a record of them, which is replaced last. */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { OutputError } from '../errors.ts'
 import { differencesInWords, type Fingerprint } from '../fingerprint.ts'
 import { readStored, type StoredFile, storeFile, syncNames } from '../model/stored-file.ts'
-import { sealJson, unsealJson } from '../sealed-json.ts'
-import { systemCode, unwritable } from '../system-errors.ts'
+import { sealJson } from '../sealed-json.ts'
+import { readSealed } from '../sealed-record.ts'
+import { unwritable } from '../system-errors.ts'
 import { RECORD_FILE } from './record-file.ts'
 import type { Look, TrainState } from './train.ts'
 
@@ -62,15 +63,8 @@ function arraysOf({ values, moments, best }: TrainState): Float32Array[] {
 }
 
 function readRecord(dir: string, fingerprint: Fingerprint): TrainingRecord | null {
-  let text: string
-  try {
-    text = readFileSync(join(dir, RECORD_FILE), 'utf8')
-  } catch (error) {
-    const code = systemCode(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null
-    throw unwritable(dir, error)
-  }
-  const record = unsealJson(text) as TrainingRecord | null
+  const record = readSealed(join(dir, RECORD_FILE)) as TrainingRecord | null | undefined
+  if (record === undefined) return null
   if (record?.format !== FORMAT) throw damaged(dir, RECORD_FILE)
   const told = differencesInWords(record.fingerprint, fingerprint)
   if (told === null) return record

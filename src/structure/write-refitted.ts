@@ -1,6 +1,5 @@
 /** Writes a smaller model whose readers of removed places are fitted anew. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { LinearAlgebra } from '../engine/linear-algebra.ts'
 import { cutLayer } from '../merge/structured-block.ts'
@@ -33,7 +32,8 @@ export interface RefittedJob {
 /** Returns what a plain run of the written model must give: what the base gives with zeros and the fitted weights. */
 export async function writeRefitted(decoder: Decoder, job: RefittedJob): Promise<ExpectedRun> {
   const { followed, sliced, removals, windows, uniform, out, check, signal } = job
-  const scratch = mkdtempSync(join(tmpdir(), 'coppice-refit-'))
+  const scratch = join(out, '.refit') // as large as what is written, so not where memory may be
+  rmSync(scratch, { recursive: true, force: true })
   const linear = await LinearAlgebra.create({ threads: decoder.threads })
   try {
     const files = new Map<number, string>()
