@@ -54,7 +54,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
             windows: tokens,
             scratch: scratch.path,
             modelHash: scratch.outlasts ? model.hash : null,
-            onDrain: () => run.terminal.note(draining('block')),
+            onDrain: () => run.terminal.note(draining(structured === null ? 'block' : 'step')),
           }),
         }
       },

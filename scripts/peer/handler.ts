@@ -56,7 +56,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
       windows: tokens,
       scratch: scratch.path,
       modelHash: scratch.outlasts ? hash : null,
-      onDrain: () => terminal.note(draining('block')),
+      onDrain: () => terminal.note(draining(structured === null ? 'block' : 'step')),
     }),
   })
   scratch.done()

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryDirectory } from '../peers/support.ts'
+import { fixturePath } from '../shared.ts'
 import { coppice } from './command-line.ts'
 import { SiteProcess, siteText } from './sites.ts'
 
@@ -40,6 +41,28 @@ test('two sites in one working directory end with one root, and their results li
   const verified = await coppice('verify', outs[1], '--json')
   assert.equal(verified.exit, 0, verified.stderr)
   assert.equal(JSON.parse(verified.stdout).root, reports[0].root)
+})
+
+test('two sites that remove structures, of a model of their own, end with the same smaller model', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const [a, b] = [siteText(directory, 0), siteText(directory, 1)]
+  const model = ['--model', fixturePath('stories260k')]
+  const plan = '--pruner llm-pruner --ratio 0.25 --blocks 1:4 --rounds 2 --recover 2 --windows 4 --window 64'.split(' ')
+  const outs = ['a', 'b'].map((name) => join(directory, name))
+  const founding = ['peer', '--members', '2', ...model, '--text', a, ...plan, '--out', outs[0]]
+  const founder = new SiteProcess(context, directory, ...founding)
+  const joining = ['join', await founder.invitation(), ...model, '--text', b, '--out', outs[1]]
+  const joiner = new SiteProcess(context, directory, ...joining)
+  for (const { exit, stdout, stderr } of await Promise.all([founder.ended, joiner.ended])) {
+    assert.equal(exit, 0, stderr)
+    assert.match(stdout, /^ {2}For every block: how much each attention head and channel matters/m)
+    assert.match(stdout, /^ {2}After the first round also what training on your text has changed/m)
+    assert.match(stderr, /^Round 1: .* % of the heads and channels moved/m)
+  }
+  const [first, second] = outs.map((out) => readFileSync(join(out, 'model', 'model.onnx')))
+  assert.ok(first.equals(second))
+  const verified = await coppice('verify', outs[1], ...model, '--json')
+  assert.equal(verified.exit, 0, verified.stderr)
 })
 
 test('Ctrl-C stops a founder that waits, and leaves nothing', async (context) => {
