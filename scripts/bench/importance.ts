@@ -1,6 +1,7 @@
 /**
- * What importances cost: one backward pass of a text through all blocks, beside one plain forward pass of the same text
- * (no head), in the same process, warm; and the memory that the process has had resident at most by then.
+ * What importances cost, one backward pass of a text, beside two forward passes of the same text: plain ONNX Runtime that
+ * runs the model's file whole, logits included, in a process of its own; and the engine's pass through all blocks, as in
+ * the bench of prune. In turns, warm; and the memory that the process has had resident at most.
  *
  *   npm run bench -- importance [--model DIR] [--text FILE] [--windows 10] [--window 64]
  */
@@ -8,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { Decoder } from '../../src/model/decoder.ts'
 import { structuresOf } from '../../src/structure/find.ts'
 import { unitImportances } from '../../src/structure/importances.ts'
-import { benchWindows, forwardSeconds } from './support/windows.ts'
+import { benchWindows, forwardSeconds, plainSeconds } from './support/windows.ts'
 
 const THREADS = 2
 /** So many of each; the least of them is told, since others may use the machine. */
@@ -29,19 +30,21 @@ export async function run(args: string[]): Promise<void> {
   const windows = benchWindows(decoder, values.text, count, length)
   const structures = await structuresOf(decoder)
   console.log(`${decoder.name}, ${count} windows of ${length}, ${THREADS} threads`)
-  const seconds: { forward: number; importance: number }[] = []
+  const seconds: Record<'plain' | 'blocks' | 'importance', number>[] = []
   for (let turn = 0; turn <= TURNS; turn++) {
-    const forward = await forwardSeconds(decoder, windows)
+    const plain = await plainSeconds(decoder, windows)
+    const blocks = await forwardSeconds(decoder, windows)
     const start = performance.now()
     await unitImportances(decoder, structures, windows)
-    if (turn > 0) seconds.push({ forward, importance: (performance.now() - start) / 1e3 })
+    if (turn > 0) seconds.push({ plain, blocks, importance: (performance.now() - start) / 1e3 })
   }
-  const forward = Math.min(...seconds.map((each) => each.forward))
-  const importance = Math.min(...seconds.map((each) => each.importance))
+  const least = (of: keyof (typeof seconds)[number]) => Math.min(...seconds.map((each) => each[of]))
+  const importance = least('importance')
+  const times = (of: 'plain' | 'blocks') => `${(importance / least(of)).toFixed(1)} x ${least(of).toFixed(2)} s`
   const peak = process.resourceUsage().maxRSS / 1024 / 1024
-  console.log(
-    `  importances ${importance.toFixed(2)} s, ${(importance / forward).toFixed(1)} x a forward pass (${forward.toFixed(2)} s)`,
-  )
+  console.log(`  importances ${importance.toFixed(2)} s`)
+  console.log(`  ${times('plain')}, plain ONNX Runtime, whole model`)
+  console.log(`  ${times('blocks')}, all blocks one by one, no head`)
   console.log(`  peak memory of this process ${peak.toFixed(2)} GiB`)
   await decoder.close()
 }

@@ -15,7 +15,7 @@ import { observeShapes } from './shapes.ts'
 import type { Windows } from './stream.ts'
 
 /** Bytes of logits at once: LogSoftmax, its gradient and what is scattered into it are as large, each. */
-const LOGITS_BYTES = 32 * 2 ** 20
+const LOGITS_BYTES = 16 * 2 ** 20
 /** Output and input of the head with its loss. */
 const LOG_PROBABILITY = 'log_probability'
 const TARGETS = 'targets'
@@ -284,9 +284,10 @@ class BackwardRun {
     const key = `backward:${model.key}:${dims.join()}:${given}:${wanted}`
     let differentiated = this.known.get(key)
     if (differentiated === undefined) {
+      const kept = targets === undefined ? [] : [LOG_PROBABILITY]
       const fused = targets === undefined ? model.proto : withLogProbabilities(model)
       const proto = isFused(fused) ? unfuse(fused, await observeShapes(fused, feeds, decoder.threads)) : fused
-      differentiated = differentiate(proto, await observeShapes(proto, feeds, decoder.threads), given, wanted)
+      differentiated = differentiate(proto, await observeShapes(proto, feeds, decoder.threads), { given, wanted, kept })
       this.known.set(key, differentiated)
     }
     const { proto } = differentiated

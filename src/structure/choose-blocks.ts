@@ -5,7 +5,7 @@
 import type { Decoder } from '../model/decoder.ts'
 import type { WeightGradients } from '../model/gradients.ts'
 import { lowestUnits, unitsToRemove } from './choose.ts'
-import { type Importance, placeScores, salience } from './importance.ts'
+import { type Importance, placeScores } from './importance.ts'
 import { randomScores } from './random-scores.ts'
 import { visitBlocks, type WeightJob } from './removal.ts'
 
@@ -53,9 +53,9 @@ function blockScore(
   return decoder.cut.blocks[block].layers.reduce((sum, layer, role) => {
     const { name: tensor, dims } = layer.weight
     const stored = decoder.storedLayout(layer, weights[role])
-    const values = salience(importance, stored, gradients?.get(tensor))
     const member = { tensor, axis: layer.stored === 'out-in' ? 0 : 1, places: [] }
-    const scores = placeScores({ member, dims: [dims[0], dims[1]], values }, importance)
+    const gradient = gradients?.get(tensor)
+    const scores = placeScores({ member, dims: [dims[0], dims[1]], weight: stored, gradient }, importance)
     return scores.reduce((all, score) => all + score, sum)
   }, 0)
 }

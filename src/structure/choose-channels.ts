@@ -12,7 +12,7 @@ import { operatorName } from '../onnx/operators.ts'
 import { elementCount, readFloats } from '../onnx/tensor.ts'
 import { lowestUnits, placesToRemove } from './choose.ts'
 import { NORMS } from './follow.ts'
-import type { Criterion, Reduction } from './importance.ts'
+import { axisScores, type Criterion, type Reduction } from './importance.ts'
 import { randomScores } from './random-scores.ts'
 import type { WeightJob } from './removal.ts'
 import type { Width, WidthMember } from './width.ts'
@@ -80,14 +80,10 @@ interface Scoring {
 
 function addTo(scores: Float64Array, member: WidthMember, { importance, reduction, gradient }: Scoring): void {
   const { tensor, axis, channels } = member
-  const places = new Float64Array(channels.length)
-  const inner = elementCount(tensor.dims.slice(axis + 1))
-  for (const [i, w] of readFloats(tensor).entries()) {
-    const salience = gradient === undefined ? w * w : w * gradient[i]
-    places[Math.floor(i / inner) % places.length] += importance === 'vector' ? salience : Math.abs(salience)
-  }
+  const [before, behind] = [tensor.dims.slice(0, axis), tensor.dims.slice(axis + 1)].map(elementCount)
+  const places = axisScores({ weight: readFloats(tensor), gradient }, [before, channels.length, behind], importance)
   for (const [place, channel] of channels.entries()) {
-    const score = Math.abs(places[place])
+    const score = places[place]
     if (channel >= 0) scores[channel] = reduction === 'sum' ? scores[channel] + score : Math.max(scores[channel], score)
   }
 }

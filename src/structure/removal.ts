@@ -8,7 +8,7 @@ import type { Windows } from '../model/stream.ts'
 import { readFloats } from '../onnx/tensor.ts'
 import { lowestOfGroups, perGroup, placesPerUnit } from './choose.ts'
 import { type Fluctuation, removalsByFluctuation } from './fluctuation.ts'
-import { type Criterion, type Importance, type Reduction, salience, unitScores, type Weighed } from './importance.ts'
+import { type Criterion, type Reduction, unitScores, type Weighed } from './importance.ts'
 import { randomScores } from './random-scores.ts'
 import type { Structure } from './structures.ts'
 import { zeroedWeights } from './zeroed.ts'
@@ -133,7 +133,7 @@ function scoresOf(
   gradients: WeightGradients | undefined,
 ): Float64Array {
   if (importance === 'random') return randomScores(structure.units, seed, block, which)
-  return unitScores(weigh(decoder, block, structure, importance, gradients), importance, reduction)
+  return unitScores(weigh(decoder, block, structure, gradients), importance, reduction)
 }
 
 /** @property weightsOf - where they are not the base's */
@@ -188,7 +188,6 @@ export function weigh(
   decoder: Decoder,
   block: number,
   { members }: Structure,
-  importance: Importance,
   gradients: WeightGradients | undefined,
 ): Weighed[] {
   const { layers } = decoder.cut.blocks[block]
@@ -197,8 +196,6 @@ export function weigh(
     if (role === -1) return []
     const { weight } = layers[role]
     const [rows, cols] = weight.dims
-    return [
-      { member, dims: [rows, cols], values: salience(importance, readFloats(weight), gradients?.get(member.tensor)) },
-    ]
+    return [{ member, dims: [rows, cols], weight: readFloats(weight), gradient: gradients?.get(member.tensor) }]
   })
 }

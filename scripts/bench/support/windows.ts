@@ -1,5 +1,7 @@
 /** Windows for benchmarks, and the plainest thing that can be done with them. */
 import type { Decoder } from '../../../src/model/decoder.ts'
+import { graphInputs } from '../../../src/model/inputs.ts'
+import { plainTensor, racePlain } from '../../../src/model/plain.ts'
 import { Stream, type Windows } from '../../../src/model/stream.ts'
 import { assertEnoughWindows, cutWindows, fileSource, someWindows, tokenStream } from '../../../src/model/text.ts'
 import { openTokenizer } from '../../../src/model/tokenizer.ts'
@@ -14,6 +16,17 @@ export function benchWindows(decoder: Decoder, file: string | undefined, count: 
   const windows = cutWindows(stream, length)
   assertEnoughWindows(file, stream.length, windows.count, count, length)
   return someWindows(windows, 0, count)
+}
+
+/** Of one forward pass of the whole model by plain ONNX Runtime, all windows at once, logits included: the median of three. */
+export async function plainSeconds(decoder: Decoder, { ids, count, length }: Windows): Promise<number> {
+  const inputs = { ids: BigInt64Array.from(ids, BigInt), batch: count, window: length, past: 0 }
+  const values = graphInputs(decoder.model, decoder.directory.config, inputs)
+  const feeds = Object.fromEntries([...values].map(([name, tensor]) => [name, plainTensor(tensor)]))
+  const model = { model: decoder.directory.onnx, output: decoder.cut.head.leaves, feeds: [feeds] }
+  const seconds = await racePlain({ models: [model], runs: 3, threads: decoder.threads })
+  if (seconds === null) throw new Error('there is no memory to run the model whole')
+  return seconds[0][0]
 }
 
 /** Of one forward pass through all blocks, no head. */

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { lowestUnits } from '../../../src/structure/choose.ts'
 import {
+  axisScores,
   type Importance,
   placeScores,
   type Reduction,
-  salience,
   unitScores,
   type Weighed,
 } from '../../../src/structure/importance.ts'
@@ -38,7 +38,7 @@ const DOWN: Matrix = {
 const MEMBERS = [GATE, UP, DOWN]
 
 function weigh(matrix: Matrix, importance: Importance, perUnit = 1): Weighed {
-  const { rows, cols, axis, weight } = matrix
+  const { rows, cols, axis } = matrix
   // What is called the mean of squared gradients is, of one sample, the square.
   const gradient = importance === 'taylor2' ? matrix.gradient.map((g) => g * g) : matrix.gradient
   const count = (axis === 0 ? rows : cols) / perUnit
@@ -48,7 +48,8 @@ function weigh(matrix: Matrix, importance: Importance, perUnit = 1): Weighed {
   return {
     member: { tensor: '', axis, places },
     dims: [rows, cols],
-    values: salience(importance, Float32Array.from(weight), Float32Array.from(gradient)),
+    weight: Float32Array.from(matrix.weight),
+    gradient: Float32Array.from(gradient),
   }
 }
 
@@ -106,8 +107,9 @@ describe('importance, on an example by hand', () => {
   })
 
   it('needs gradients, but for the size of weights', () => {
-    assert.deepEqual([...salience('l2', Float32Array.of(-2, 3))], [4, 9])
-    assert.throws(() => salience('taylor1', Float32Array.of(1)), RangeError)
+    const weight = Float32Array.of(-2, 3)
+    assert.deepEqual([...axisScores({ weight }, [1, 2, 1], 'l2')], [4, 9])
+    assert.throws(() => axisScores({ weight }, [1, 2, 1], 'taylor1'), RangeError)
   })
 })
 

@@ -58,7 +58,8 @@ export class OneNode {
   /** Gradients of sum of c y over all outputs, by input. @param seeds - c, by output */
   async gradients(seeds: readonly ort.Tensor[]): Promise<Record<string, Float32Array>> {
     const observed = await observeShapes(this.proto, this.feeds, 1)
-    const { proto, cotangents, gradients } = differentiate(this.proto, observed, this.outputs, this.wanted)
+    const asked = { given: this.outputs, wanted: this.wanted, kept: [] }
+    const { proto, cotangents, gradients } = differentiate(this.proto, observed, asked)
     const session = await createSession(toBinary(ModelProtoSchema, proto), { threads: 1 })
     const given = this.outputs.map((name, k) => [cotangents.get(name) as string, seeds[k]])
     const out = await session.run({ ...this.feeds, ...Object.fromEntries(given) })
