@@ -34,7 +34,7 @@ async function race({ models, runs, threads }: PlainRace): Promise<PlainAnswer> 
   const feeds = models.map((each, k) => each.feeds.map((own) => tensorsOf(sessions[k], own)))
   const seconds = feeds.map((own) => own.map((): number[] => []))
   for (const which of feeds[0].keys()) {
-    for (let run = 0; run <= runs; run++) {
+    for (let run = 0; run <= runs[which]; run++) {
       for (const [k, session] of sessions.entries()) {
         const start = process.hrtime.bigint()
         await session.run(feeds[k][which], [models[k].output])

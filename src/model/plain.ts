@@ -34,8 +34,8 @@ export interface PlainRun {
 /** Models to be run on the same tokens, in turns. */
 export interface PlainRace {
   models: (Pick<PlainRun, 'model' | 'output'> & { feeds: PlainRun['feeds'][] })[]
-  /** Runs of each with each of its feeds that count; one before them warms up. */
-  runs: number
+  /** By feeds, how many runs of each model count; one before them warms up. */
+  runs: number[]
   threads: number
 }
 
