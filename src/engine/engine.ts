@@ -43,11 +43,10 @@ const LANES: Partial<Record<JobName, LaneName>> = {
   write: 'writing',
 }
 
-/**
- * Odd, so that the median is a run. On 135 M parameters the base takes half a second to read a window, and 20 ms to write
- * a token: whatever else the machine does weighs more there.
- */
-const RACE_RUNS = { read: 5, write: 41 }
+/** Of the base and of a smaller model: odd, so that the median is a run. */
+const RACE_TURNS = 5
+/** In a turn: on 135 M parameters it takes half a second to read a window, and 20 ms to write a token. */
+const RACE_RUNS = { read: 2, write: 9 }
 
 export interface CheckedModel extends Omit<ShrunkModel, 'run' | 'race'> {
   difference: number | null
@@ -106,7 +105,10 @@ export class Engine implements AsyncDisposable {
     await this.rest()
     const { threads } = this
     const difference = await runPlain({ ...run, threads }, options.signal)
-    const seconds = await racePlain({ models: race, runs: [RACE_RUNS.read, RACE_RUNS.write], threads }, options.signal)
+    const seconds = await racePlain(
+      { models: race, runs: [RACE_RUNS.read, RACE_RUNS.write], turns: RACE_TURNS, threads },
+      options.signal,
+    )
     const of = (feeds: number) => seconds?.map((own) => own[feeds]) ?? null
     return { ...shrunk, difference, prefill: of(0), decode: race[0].feeds.length > 1 ? of(1) : null }
   }

@@ -28,17 +28,21 @@ async function compare({ model, feeds, output, expected, threads }: PlainRun): P
 }
 
 /** In turns: what else the machine does meets all models alike. */
-async function race({ models, runs, threads }: PlainRace): Promise<PlainAnswer> {
-  const options = { intraOpNumThreads: threads, logSeverityLevel: 3 } as const
+async function race({ models, runs, turns, threads }: PlainRace): Promise<PlainAnswer> {
+  // A session's threads spin on for a while in the hope of more work, which would be at the cost of the other model.
+  const extra = { session: { force_spinning_stop: '1' } }
+  const options = { intraOpNumThreads: threads, logSeverityLevel: 3, extra } as const
   const sessions = await Promise.all(models.map(({ model }) => ort.InferenceSession.create(model, options)))
   const feeds = models.map((each, k) => each.feeds.map((own) => tensorsOf(sessions[k], own)))
   const seconds = feeds.map((own) => own.map((): number[] => []))
   for (const which of feeds[0].keys()) {
-    for (let run = 0; run <= runs[which]; run++) {
+    for (let turn = 0; turn <= turns; turn++) {
       for (const [k, session] of sessions.entries()) {
-        const start = process.hrtime.bigint()
-        await session.run(feeds[k][which], [models[k].output])
-        if (run > 0) seconds[k][which].push(Number(process.hrtime.bigint() - start) / 1e9)
+        for (let run = 0; run < runs[which]; run++) {
+          const start = process.hrtime.bigint()
+          await session.run(feeds[k][which], [models[k].output])
+          if (turn > 0) seconds[k][which].push(Number(process.hrtime.bigint() - start) / 1e9)
+        }
       }
     }
   }

@@ -34,8 +34,10 @@ export interface PlainRun {
 /** Models to be run on the same tokens, in turns. */
 export interface PlainRace {
   models: (Pick<PlainRun, 'model' | 'output'> & { feeds: PlainRun['feeds'][] })[]
-  /** By feeds, how many runs of each model count; one before them warms up. */
+  /** Of each model in a turn, by feeds. */
   runs: number[]
+  /** That count; one before them warms up. */
+  turns: number
   threads: number
 }
 

@@ -24,7 +24,7 @@ export async function plainSeconds(decoder: Decoder, { ids, count, length }: Win
   const values = graphInputs(decoder.model, decoder.directory.config, inputs)
   const feeds = Object.fromEntries([...values].map(([name, tensor]) => [name, plainTensor(tensor)]))
   const model = { model: decoder.directory.onnx, output: decoder.cut.head.leaves, feeds: [feeds] }
-  const seconds = await racePlain({ models: [model], runs: [3], threads: decoder.threads })
+  const seconds = await racePlain({ models: [model], runs: [1], turns: 3, threads: decoder.threads })
   if (seconds === null) throw new Error('there is no memory to run the model whole')
   return seconds[0][0]
 }
