@@ -43,6 +43,13 @@ const VALID = 'data/text/tinystories-valid-sample.txt'
 const MODEL = 'models/stories260k'
 const text = ['--text', 'README.md', '--windows', '2', '--window', '64']
 
+/** What the programs in PyTorch have calibrated and evaluated on. */
+function storiesSite(): string[] {
+  const [model, train, valid] = [MODEL, TRAIN, VALID].map((name) => sharedPath(name) ?? '')
+  const calibration = ['--text', train, '--separator', '<|endoftext|>', '--windows', '10', '--window', '64']
+  return ['--model', model, ...calibration, '--eval', valid, '--eval-tokens', '50000', '--eval-window', '128']
+}
+
 describe('coppice shrink', () => {
   // Perplexities of programs in PyTorch; biases are new with flap, two of 64 numbers for each of three blocks.
   for (const { how, parameters, perplexity } of [
@@ -53,31 +60,9 @@ describe('coppice shrink', () => {
       skip: needsShared(MODEL),
     }, async (context) => {
       const out = join(await temporaryDirectory(context), 'out')
-      const [model, train, valid] = [MODEL, TRAIN, VALID].map((name) => sharedPath(name) ?? '')
-      const what = [
-        '--model',
-        model,
-        '--text',
-        train,
-        '--separator',
-        '<|endoftext|>',
-        '--windows',
-        '10',
-        '--window',
-        '64',
-      ]
+      const what = storiesSite()
       const share = ['--ratio', '0.25', '--blocks', '1:4']
-      const evaluation = ['--eval', valid, '--eval-tokens', '50000', '--eval-window', '128']
-      const { exit, stdout, stderr } = await coppice(
-        'shrink',
-        ...what,
-        ...share,
-        ...how,
-        ...evaluation,
-        '--out',
-        out,
-        '--json',
-      )
+      const { exit, stdout, stderr } = await coppice('shrink', ...what, ...share, ...how, '--out', out, '--json')
       assert.equal(exit, 0, stderr)
       const report = schema.parse(JSON.parse(stdout))
       assert.deepEqual(report.parameters, { before: 260_032, after: parameters })
@@ -145,22 +130,9 @@ describe('coppice shrink', () => {
       skip: needsShared(MODEL),
     }, async (context) => {
       const out = join(await temporaryDirectory(context), 'out')
-      const [model, train, valid] = [MODEL, TRAIN, VALID].map((name) => sharedPath(name) ?? '')
-      const what = [
-        '--model',
-        model,
-        '--text',
-        train,
-        '--separator',
-        '<|endoftext|>',
-        '--windows',
-        '10',
-        '--window',
-        '64',
-      ]
-      const evaluation = ['--eval', valid, '--eval-tokens', '50000', '--eval-window', '128']
+      const what = storiesSite()
       const share = ['--granularity', 'channel', '--ratio', '0.25', ...how]
-      const { exit, stdout, stderr } = await coppice('shrink', ...what, ...share, ...evaluation, '--out', out, '--json')
+      const { exit, stdout, stderr } = await coppice('shrink', ...what, ...share, '--out', out, '--json')
       assert.equal(exit, 0, stderr)
       const report = schema.parse(JSON.parse(stdout))
       assert.deepEqual(report.parameters, { before: 260_032, after: 195_024 })
