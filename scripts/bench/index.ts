@@ -1,5 +1,7 @@
 /** `npm run bench -- NAME [...]`: benchmarks, a file each. */
 import { readdirSync } from 'node:fs'
+import { UsageError } from '../../src/errors.ts'
+import { endingOf } from '../terminal/refusal.ts'
 
 const [name, ...args] = process.argv.slice(2)
 const names = readdirSync(import.meta.dirname)
@@ -12,5 +14,17 @@ if (name === undefined || !names.includes(name)) {
   process.exitCode = 2
 } else {
   const bench = (await import(`./${name}.ts`)) as { run(args: string[]): Promise<void> }
-  await bench.run(args)
+  await bench.run(args).catch((error: unknown) => {
+    const { exit, text } = endingOf(isWrongOption(error) ? wrongOption(error.message) : error)
+    process.stderr.write(text)
+    process.exitCode = exit
+  })
+}
+
+function isWrongOption(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+}
+
+function wrongOption(what: string): UsageError {
+  return new UsageError({ code: 'USAGE', what, hint: `The head of scripts/bench/${name}.ts says what it takes.` })
 }

@@ -19,7 +19,7 @@ import { Decoder } from '../../src/model/decoder.ts'
 import type { Windows } from '../../src/model/stream.ts'
 import { type PruneSeconds, pruneSequential } from '../../src/prune/sequential.ts'
 import { Solvers } from '../../src/prune/solvers.ts'
-import { list, median, type Reference, reference } from './support/reference.ts'
+import { list, median, namedReference, type Reference, reference } from './support/reference.ts'
 import { benchWindows, forwardSeconds } from './support/windows.ts'
 
 const THREADS = 2
@@ -41,7 +41,7 @@ export async function run(args: string[]): Promise<void> {
       root: { type: 'string' },
     },
   })
-  const { reference: python, root } = values
+  const program = namedReference(values)
   const decoder = Decoder.open(values.model, { threads: THREADS })
   const length = Math.min(Number(values.window), decoder.maxWindow ?? Number.POSITIVE_INFINITY)
   const windows = benchWindows(decoder, values.text, Number(values.windows), length)
@@ -49,12 +49,11 @@ export async function run(args: string[]): Promise<void> {
   console.log(`${decoder.name}, ${windows.count} windows of ${length}, ${THREADS} threads`)
   await forwardSeconds(decoder, windows) // sessions made, files in the page cache
   for (const pruner of PRUNERS.filter((name) => values.pruner === undefined || name === values.pruner)) {
-    if (python === undefined || root === undefined || values.text === undefined) {
+    if (program === undefined) {
       await printMultiples(decoder, solvers, pruner, windows)
       continue
     }
-    const theirs = () =>
-      referenceSeconds({ python, root }, resolve(values.model), resolve(values.text ?? ''), pruner, windows)
+    const theirs = () => referenceSeconds(program, resolve(values.model), pruner, windows)
     const ours = async () => {
       const { total, seconds } = await prune(decoder, solvers, pruner, windows)
       return { total, solve: seconds.solve }
@@ -131,12 +130,11 @@ async function compare(pruner: PrunerName, ours: () => Promise<Timed>, theirs: (
 async function referenceSeconds(
   program: Reference,
   model: string,
-  file: string,
   pruner: PrunerName,
   { count, length }: Windows,
 ): Promise<Timed> {
-  const work = ['prune', '--model', model, '--text', file, '--method', pruner, '--sparsity', '0.5']
+  const work = ['prune', '--model', model, '--text', program.file, '--method', pruner, '--sparsity', '0.5']
   const size = ['--nsamples', String(count), '--seqlen', String(length), '--threads', String(THREADS)]
-  const least = ['--eval', file, '--max-tokens', String(length)] // it always evaluates, apart from what is timed
+  const least = ['--eval', program.file, '--max-tokens', String(length)] // it always evaluates, apart from what is timed
   return ((await reference(program, ...work, ...size, ...least)) as { seconds: Timed }).seconds
 }

@@ -13,7 +13,7 @@ import type { Windows } from '../../src/model/stream.ts'
 import { someWindows } from '../../src/model/text.ts'
 import { Adaptation } from '../../src/recover/adaptation.ts'
 import { startState, train } from '../../src/recover/train.ts'
-import { list, median, type Reference, reference } from './support/reference.ts'
+import { list, median, namedReference, type Reference, reference } from './support/reference.ts'
 import { benchWindows, forwardSeconds } from './support/windows.ts'
 
 const THREADS = 2
@@ -37,9 +37,9 @@ export async function run(args: string[]): Promise<void> {
     },
   })
   const [batch, length, steps] = [values.batch, values.length, values.steps].map(Number)
-  const { reference: python, root, text } = values
+  const program = namedReference(values)
   const decoder = Decoder.open(values.model, { threads: THREADS })
-  const windows = benchWindows(decoder, text, batch * steps, length)
+  const windows = benchWindows(decoder, values.text, batch * steps, length)
   console.log(`${decoder.name}, ${steps} steps of ${batch} rows of ${length}, ${THREADS} threads`)
   const one = someWindows(windows, 0, batch)
   await stepSeconds(decoder, windows, { batch, steps: 1 }) // sessions made, files in the page cache
@@ -49,12 +49,12 @@ export async function run(args: string[]): Promise<void> {
   console.log(
     `  a step ${ours.toFixed(2)} s, ${(ours / again).toFixed(1)} x one plain forward pass (${again.toFixed(2)} s)`,
   )
-  if (python !== undefined && root !== undefined && text !== undefined) {
+  if (program !== undefined) {
     const turns: [our: number, their: number][] = []
-    const theirs = { model: resolve(values.model), file: resolve(text), blocks: decoder.blocks, steps, length }
+    const theirs = { model: resolve(values.model), blocks: decoder.blocks, steps, length }
     for (let turn = 0; turn < TURNS; turn++) {
       const our = await stepSeconds(decoder, windows, { batch, steps })
-      turns.push([our, await referenceSeconds({ python, root }, theirs)])
+      turns.push([our, await referenceSeconds(program, theirs)])
     }
     const [our, their] = [turns.map(([first]) => first), turns.map(([, second]) => second)]
     const ratio = (median(our) / median(their)).toFixed(2)
@@ -87,14 +87,9 @@ async function stepSeconds(
 /** What the PyTorch program says that its recovery took, a step. */
 async function referenceSeconds(
   program: Reference,
-  {
-    model,
-    file,
-    blocks,
-    steps,
-    length,
-  }: { model: string; file: string; blocks: number; steps: number; length: number },
+  { model, blocks, steps, length }: { model: string; blocks: number; steps: number; length: number },
 ): Promise<number> {
+  const { file } = program
   const prune = ['llm-pruner', '--model', model, '--text', file, '--ratio', LEAST_RATIO, '--layers', `0:${blocks}`]
   const train = ['--lora-text', file, '--lora-steps', String(steps), '--lora-length', String(length)]
   const least = ['--eval', file, '--max-tokens', String(length), '--threads', String(THREADS)]

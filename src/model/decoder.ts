@@ -41,7 +41,7 @@ const POSITIONWISE: ReadonlySet<string> = new Set([
  * has its own width, the others ask for memory anew each time (measured, 22 widths of SmolLM2-135M in training: 1.3 times
  * as long, in 1.2 GB instead of 5.3).
  */
-const MAX_ARENAS = 12
+export const MAX_ARENAS = 12
 
 export interface LayerInfo {
   name: string

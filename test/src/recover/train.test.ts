@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Decoder } from '../../../src/model/decoder.ts'
+import { Decoder, MAX_ARENAS } from '../../../src/model/decoder.ts'
 import { perplexity } from '../../../src/model/perplexity.ts'
 import type { Windows } from '../../../src/model/stream.ts'
 import { someWindows } from '../../../src/model/text.ts'
@@ -9,7 +9,7 @@ import { Adaptation } from '../../../src/recover/adaptation.ts'
 import { bestLook, PATIENCE, STEPS_A_LOOK, startState, type TrainSettings, train } from '../../../src/recover/train.ts'
 import { fixturePath } from '../../shared.ts'
 
-const decoder = Decoder.open(fixturePath('stories260k'), { threads: 1 })
+const known = Decoder.open(fixturePath('stories260k'), { threads: 1 })
 const LENGTH = 16
 /** Something to learn: the same few tokens over and over. */
 const ids = Int32Array.from({ length: 12 * LENGTH }, (_, i) => 300 + (i % 5))
@@ -20,7 +20,7 @@ const STORY =
 const [rows, held] = [someWindows(all, 0, 10), someWindows(all, 10, 2)]
 const settings: TrainSettings = { steps: 25, rank: 4, alpha: 8, rate: 1e-3, batch: 2, seed: 3 }
 
-async function run(changes: Partial<TrainSettings>, stopAt?: number, keptOut = held) {
+async function run(changes: Partial<TrainSettings>, stopAt?: number, keptOut = held, decoder = known) {
   const own = { ...settings, ...changes }
   const adaptation = new Adaptation(decoder, own)
   const state = startState(decoder, own)
@@ -61,14 +61,26 @@ describe('training', () => {
     const state = await run({ steps: 200, rate: 1e-2 }, undefined, unlike)
     assert.equal(state.step, PATIENCE * STEPS_A_LOOK)
     assert.equal(bestLook(state.looks).step, 0)
-    assert.deepEqual(state.best, startState(decoder, settings).best)
+    assert.deepEqual(state.best, startState(known, settings).best)
+  })
+})
+
+describe('a model of more distinct parts than keep memory of their own', () => {
+  it('is trained and measured to the same bits', async () => {
+    const crowded = Decoder.open(fixturePath('stories260k'), { threads: 1 })
+    const { embedding } = crowded.cut
+    const unused = crowded.partModelOf(embedding, [embedding.leaves], crowded.graphInputs(new BigInt64Array(1), 1, 1))
+    for (let i = 0; i < MAX_ARENAS; i++) await crowded.session(`unused ${i}`, () => unused.proto)
+    assert.deepEqual(await run({}, undefined, held, crowded), await run({}))
+    assert.ok(crowded.sessionCount > MAX_ARENAS)
+    await crowded.close()
   })
 })
 
 describe('targets', () => {
   it('are what is predicted: the sums of two halves are the sum of all', async () => {
     const sumOf = async (targets?: Uint8Array) => {
-      const measured = await perplexity(decoder, { ...all, targets })
+      const measured = await perplexity(known, { ...all, targets })
       return { tokens: measured.tokens, sum: measured.tokens * Math.log(measured.perplexity) }
     }
     const first = new Uint8Array(ids.length).map((_, i) => Number((i * 7) % 3 === 0))
