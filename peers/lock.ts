@@ -91,10 +91,16 @@ async function ownerOf(path: string): Promise<number | null> {
   if (pid === process.pid) return held.has(path) ? pid : null
   try {
     process.kill(pid, 0)
-    return pid
   } catch (error) {
-    return systemCode(error) === 'EPERM' ? pid : null
+    if (systemCode(error) !== 'EPERM') return null
   }
+  return (await isZombie(pid)) ? null : pid
+}
+
+/** A process that has ended and whose parent has not heard of it: in a container without an init it stays that for good. */
+async function isZombie(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '') // of Linux; "PID (NAME) STATE ..."
+  return stat.charAt(stat.lastIndexOf(')') + 2) === 'Z'
 }
 
 function locked(directory: string, owner: number | null, hint: string): OutputError {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { PeerDirectories } from '../../peers/directories.ts'
 import { writeDurably } from '../../peers/files.ts'
@@ -63,6 +66,20 @@ test('a lock of a process that is gone, or of none, is taken over; one of a livi
   }
   await writeFile(join(directory, LOCK_FILE), `${process.ppid}\n`)
   await assert.rejects(lockDirectory(directory), { code: 'OUTPUT_LOCKED' })
+})
+
+test('a lock of a process that has ended unheard of is taken over', {
+  skip: process.platform !== 'linux' && 'only Linux tells such processes from others',
+}, async (context) => {
+  const directory = await temporaryDirectory(context)
+  // What the shell becomes asks after none of its children.
+  const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  context.after(() => parent.kill())
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+  while (!(await readFile(`/proc/${String(line).trim()}/stat`, 'utf8')).includes(') Z ')) await setTimeout(5)
+  await writeFile(join(directory, LOCK_FILE), line)
+  process.kill(Number(line), 0) // it is there
+  await (await lockDirectory(directory)).release()
 })
 
 test('a log gives back what was appended, in order', async (context) => {
