@@ -1,5 +1,4 @@
 /** What `coppice shrink` does: dense perplexity, choose, cut and write, check, perplexity again. */
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Engine } from '../../src/engine/engine.ts'
 import type { RemovedFromBlock } from '../../src/engine/jobs.ts'
@@ -18,6 +17,7 @@ import { recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.t
 import { calibration, readModel } from '../work/site.ts'
 import { stopwatch } from '../work/usage.ts'
 import type { ShrinkOptions } from './index.ts'
+import { keptOrMade, SMALLER, shrinkFingerprint } from './kept.ts'
 
 interface Pair {
   before: number
@@ -78,29 +78,22 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await engine.rest()
   run.terminal.progress('Choosing what to remove')
   const check = windows.ids.slice(0, window)
+  const how = { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks }
+  const job = { ...how, dir: model, windows, check }
+  const shrinkTo = (out: string) =>
+    engine.shrink(
+      { ...job, out },
+      {
+        signal: run.signal,
+        onEvent: (event) =>
+          event.type === 'progress' && run.terminal.progress('Trying what harms least', event.done, event.total),
+      },
+    )
   const smaller = options.recovery === null ? output.staging : join(output.scratch, SMALLER)
-  await rm(smaller, { recursive: true, force: true })
-  const job = {
-    dir: model,
-    granularity,
-    importance,
-    seed,
-    reduction,
-    amount,
-    refit,
-    steps,
-    groupQueries,
-    uniform,
-    blocks,
-    windows,
-    out: smaller,
-    check,
-  }
-  const shrunk = await engine.shrink(job, {
-    signal: run.signal,
-    onEvent: (event) =>
-      event.type === 'progress' && run.terminal.progress('Trying what harms least', event.done, event.total),
-  })
+  const shrunk =
+    options.recovery === null
+      ? await shrinkTo(smaller)
+      : await keptOrMade(work, output, shrinkFingerprint(await readModel(work, model), job), shrinkTo)
   const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
   const recovery = options.recovery && (await recovered(work, options, options.recovery, { output, smaller, texts }))
   await output.commit()
@@ -136,9 +129,6 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
 }
 
 const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for Hugging Face tools.'
-
-/** In the output's scratch: the model before its recovery. */
-const SMALLER = 'smaller'
 
 /** Trains the smaller model and writes what becomes of it. */
 async function recovered(
@@ -207,11 +197,13 @@ function removedInWords(
     some.reduce((sum, own) => sum + own[kind], 0),
   )
   const goneHeads =
-    queries === 0
-      ? `${integer(heads)} heads (each with the queries that share its keys)`
-      : `${integer(queries)} query heads (keys and values stay)`
+    queries > 0
+      ? [`${counted(queries, 'query head')} (keys and values stay)`]
+      : heads > 0
+        ? [`${counted(heads, 'head')} (each with the queries that share its keys)`]
+        : []
   return [
-    `${goneHeads} and ${integer(channels)} channels of ${removed.length} blocks are gone.`,
+    `${[...goneHeads, counted(channels, 'channel')].join(' and ')} of ${counted(removed.length, 'block')} are gone.`,
     ...(sought !== undefined ? [soughtInWords(sought)] : []),
     ...(heads + queries === 0 && importance !== 'flap-adaptive' && sought === undefined
       ? ['No head went: the ratio is less than one of them in every block.']

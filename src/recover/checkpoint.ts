@@ -67,7 +67,11 @@ function readRecord(dir: string, fingerprint: Fingerprint): TrainingRecord | nul
   if (record === undefined) return null
   if (record?.format !== FORMAT) throw damaged(dir, RECORD_FILE)
   const told = differencesInWords(record.fingerprint, fingerprint)
-  if (told === null) return record
+  return told === null ? record : refuseOtherRecovery(dir, told)
+}
+
+/** @param told - what differs, after "another". @throws {OutputError} OUTPUT_OTHER_RECOVERY, always */
+export function refuseOtherRecovery(dir: string, told: string): never {
   throw new OutputError({
     code: 'OUTPUT_OTHER_RECOVERY',
     what: `${dir} holds an unfinished recovery, but with another ${told}`,
