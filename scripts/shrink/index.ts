@@ -254,7 +254,7 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
 
 /** What does not go with hidden channels, which are the same in the whole model. */
 function refuseForHidden({ importance, steps = 1, groupQueries, uniform }: RawShrink): void {
-  if (importance === 'taylor2' || FLUCTUATIONS.some((name) => name === importance))
+  if (FLUCTUATIONS.some((name) => name === importance))
     refuseConflict(
       `--importance ${importance} is computed of the layers of blocks alone, and hidden channels go through embedding and head too`,
       'Take --importance taylor1.',

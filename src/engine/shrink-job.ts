@@ -43,8 +43,8 @@ async function narrow(
   { importance, seed, reduction, amount, windows, out, check }: Args,
   { signal }: JobContext,
 ): Promise<Result> {
-  if (importance === 'taylor2' || importance === 'flap' || importance === 'flap-adaptive')
-    throw new RangeError(`${importance} has no score for hidden channels`)
+  if (importance === 'flap' || importance === 'flap-adaptive')
+    throw new RangeError('FLAP has no score for hidden channels')
   const width = await widthOf(decoder)
   const ratio = 'ratio' in amount ? amount.ratio : ratioOfWidth(decoder, width, amount.parameters)
   const job = { importance, seed, reduction, ratio, windows, perBatch: windowsTogether(windows), signal }

@@ -6,21 +6,20 @@
  * Deviation from the authors' program: a tensor that embedding and head share counts once, with both gradients added.
  */
 import type { Decoder } from '../model/decoder.ts'
-import { LossGradients, type WeightGradients } from '../model/gradients.ts'
+import { type GradientJob, LossGradients, type WeightGradients } from '../model/gradients.ts'
+import type { Windows } from '../model/stream.ts'
+import { someWindows } from '../model/text.ts'
 import type { GraphIndex } from '../onnx/graph.ts'
 import { operatorName } from '../onnx/operators.ts'
 import { elementCount, readFloats } from '../onnx/tensor.ts'
 import { lowestUnits, placesToRemove } from './choose.ts'
 import { NORMS } from './follow.ts'
-import { axisScores, type Criterion, type Reduction } from './importance.ts'
+import { axisScores, type Importance, type Reduction } from './importance.ts'
 import { randomScores } from './random-scores.ts'
 import type { WeightJob } from './removal.ts'
 import type { Width, WidthMember } from './width.ts'
 
-/** Squares of gradients would have to be those of whole windows in the head as well, which goes by parts of one. */
-export type ChannelCriterion = Exclude<Criterion, 'taylor2'>
-
-export type ChannelsJob = Omit<WeightJob, 'importance' | 'blocks'> & { importance: ChannelCriterion }
+export type ChannelsJob = Omit<WeightJob, 'blocks'>
 
 /** In place of a block's number, where the channels of the whole model are drawn. */
 const WHOLE_MODEL = -2
@@ -38,30 +37,50 @@ export async function channelScores(
   { importance, seed = 0, reduction, windows, perBatch, signal }: Omit<ChannelsJob, 'ratio'>,
 ): Promise<Float64Array> {
   if (importance === 'random') return randomScores(channels, seed, WHOLE_MODEL, 0)
-  const counted = members.filter((member) => isCounted(decoder.index, member))
-  const scores = new Float64Array(channels)
-  const add = (member: WidthMember, gradient?: Float32Array) =>
-    addTo(scores, member, { importance, reduction, gradient })
-  if (importance === 'l2') {
-    for (const member of counted) add(member)
-    return scores
+  const counted = members
+    .filter((member) => isCounted(decoder.index, member))
+    .map((member): Scored => ({ member, scores: new Float64Array(member.channels.length) }))
+  const names = new Set(counted.map(({ member }) => member.tensor.name))
+  const add = (name: string, gradient?: Float32Array) => {
+    for (const { member, scores } of counted) {
+      if (member.tensor.name !== name) continue
+      for (const [place, score] of placesOf(member, importance, gradient).entries()) scores[place] += score
+    }
   }
-  const isShared = ({ tensor }: WidthMember) => parts.filter(({ model }) => model.weights.has(tensor.name)).length > 1
-  const shared: WeightGradients = new Map()
-  await new LossGradients(decoder).run({
-    ...{ windows, perBatch, signal, of: 'all' },
+  const severalParts = [...names].filter((name) => parts.filter(({ model }) => model.weights.has(name)).length > 1)
+  const losses = new LossGradients(decoder)
+  const visit = (some: Windows, visitor: (name: string, gradient: Float32Array) => void) =>
+    visitWhole(losses, new Set(severalParts), { windows: some, perBatch, signal }, visitor)
+  if (importance === 'l2') for (const name of names) add(name)
+  else if (importance !== 'taylor2') await visit(windows, add)
+  else
+    for (let sample = 0; sample < windows.count; sample++)
+      await visit(someWindows(windows, sample, 1), (name, gradient) =>
+        add(
+          name,
+          gradient.map((g) => (g * g) / windows.count),
+        ),
+      )
+  return reduced(counted, channels, reduction)
+}
+
+/** Visits the gradient of each tensor once, whole: one that several parts read has it from all of them. */
+async function visitWhole(
+  losses: LossGradients,
+  severalParts: ReadonlySet<string>,
+  job: Pick<GradientJob, 'windows' | 'perBatch' | 'signal'>,
+  visit: (name: string, gradient: Float32Array) => void,
+): Promise<void> {
+  const sums: WeightGradients = new Map()
+  await losses.run({
+    ...{ ...job, of: 'all' },
     onPart(_, gradients) {
-      for (const member of counted) {
-        const { name } = member.tensor
-        const gradient = gradients.get(name)
-        if (gradient === undefined) continue
-        if (isShared(member)) addGradient(shared, name, gradient)
-        else add(member, gradient)
-      }
+      for (const [name, gradient] of gradients)
+        if (severalParts.has(name)) addGradient(sums, name, gradient)
+        else visit(name, gradient)
     },
   })
-  for (const member of counted) if (shared.has(member.tensor.name)) add(member, shared.get(member.tensor.name))
-  return scores
+  for (const [name, gradient] of sums) visit(name, gradient)
 }
 
 function addGradient(sums: WeightGradients, name: string, gradient: Float32Array): void {
@@ -70,22 +89,31 @@ function addGradient(sums: WeightGradients, name: string, gradient: Float32Array
   else for (const [i, g] of gradient.entries()) sum[i] += g
 }
 
-/** How a tensor counts: see importance.ts, whose formulas these are. */
-interface Scoring {
-  importance: Exclude<ChannelCriterion, 'random'>
-  reduction: Reduction
-  /** Of the mean loss; undefined: of L2, which needs none. */
-  gradient: Float32Array | undefined
+/** @param gradient - see importance.ts */
+function placesOf(
+  { tensor, axis, channels }: WidthMember,
+  importance: Importance,
+  gradient: Float32Array | undefined,
+): Float64Array {
+  const [before, behind] = [tensor.dims.slice(0, axis), tensor.dims.slice(axis + 1)].map(elementCount)
+  return axisScores({ weight: readFloats(tensor), gradient }, [before, channels.length, behind], importance)
 }
 
-function addTo(scores: Float64Array, member: WidthMember, { importance, reduction, gradient }: Scoring): void {
-  const { tensor, axis, channels } = member
-  const [before, behind] = [tensor.dims.slice(0, axis), tensor.dims.slice(axis + 1)].map(elementCount)
-  const places = axisScores({ weight: readFloats(tensor), gradient }, [before, channels.length, behind], importance)
-  for (const [place, channel] of channels.entries()) {
-    const score = places[place]
-    if (channel >= 0) scores[channel] = reduction === 'sum' ? scores[channel] + score : Math.max(scores[channel], score)
-  }
+interface Scored {
+  member: WidthMember
+  /** By place along its axis. */
+  scores: Float64Array
+}
+
+/** Over members, by channel. */
+function reduced(members: readonly Scored[], channels: number, reduction: Reduction): Float64Array {
+  const all = new Float64Array(channels)
+  for (const { member, scores } of members)
+    for (const [place, channel] of member.channels.entries()) {
+      if (channel < 0) continue
+      all[channel] = reduction === 'sum' ? all[channel] + scores[place] : Math.max(all[channel], scores[place])
+    }
+  return all
 }
 
 function isVector({ tensor, channels }: WidthMember): boolean {

@@ -181,7 +181,6 @@ describe('coppice shrink', () => {
 
   it('refuses options that do not fit together', async () => {
     for (const [options, what] of [
-      [['--granularity', 'channel', '--importance', 'taylor2'], /taylor2 is computed of the layers of blocks alone/],
       [['--granularity', 'channel', '--importance', 'flap'], /flap is computed of the layers of blocks alone/],
       [['--granularity', 'channel', '--uniform'], /--granularity channel leaves heads as they are/],
       [['--granularity', 'channel', '--steps', '2'], /--steps sets what is gone to zero/],
