@@ -9,7 +9,7 @@ import { parseInvitation } from '../../protocols/invitation.ts'
 import { endingOf } from '../../scripts/terminal/refusal.ts'
 import { InputError } from '../../src/errors.ts'
 import { MatrixWork, TARGET } from './matrices.ts'
-import { LOOPBACK, temporaryDirectory } from './support.ts'
+import { LOOPBACK, silentPort, temporaryDirectory } from './support.ts'
 
 const BLOCKS = 2
 
@@ -186,10 +186,12 @@ test('one too many, a wrong secret and a data directory in use are refused', asy
 test('a founder that does not answer is a network error', async (context) => {
   const { found, join, line, stop } = await scene(context, 2)
   const founding = later(found())
-  await line
+  const silent = (await line).replace(/\/tcp\/\d+\//, `/tcp/${await silentPort(context)}/`)
+  assert.notEqual(silent, await line)
   stop.abort(new Error('gone'))
   await assert.rejects(founding, /gone/)
-  await assert.rejects(join(1, { signal: AbortSignal.timeout(15_000) }), { code: 'NETWORK_UNREACHABLE', exit: 5 })
+  const joining = join(1, { invitation: parseInvitation(silent), signal: AbortSignal.timeout(15_000) })
+  await assert.rejects(joining, { code: 'NETWORK_UNREACHABLE', exit: 5 })
 })
 
 test('an output directory that holds something is refused before anything is sent', async (context) => {

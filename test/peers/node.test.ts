@@ -4,7 +4,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { identityFromSeed } from '../../peers/identity.ts'
 import { startNode } from '../../peers/node.ts'
 import { CoppiceError } from '../../src/errors.ts'
-import { closeRosters, connect, Inbox, LOOPBACK, meshOf, testNode, testNodes, until } from './support.ts'
+import { closeRosters, connect, Inbox, LOOPBACK, meshOf, silentPort, testNode, testNodes, until } from './support.ts'
 
 const TOPIC = '/coppice/test'
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -109,8 +109,8 @@ test('an address where nobody answers, or somebody else, is a network error', as
   const signal = AbortSignal.timeout(10_000)
   const [at] = a.listenAddresses()
   const wrong = at.replace(a.peerId, stranger.peerId)
-  await a.stop()
-  await assert.rejects(b.dial(multiaddr(at), signal), { code: 'NETWORK_UNREACHABLE', exit: 5 })
+  const silent = at.replace(/\/tcp\/\d+\//, `/tcp/${await silentPort(context)}/`)
+  await assert.rejects(b.dial(multiaddr(silent), signal), { code: 'NETWORK_UNREACHABLE', exit: 5 })
   const elsewhere = stranger.listenAddresses()[0].replace(stranger.peerId, a.peerId)
   await assert.rejects(b.dial(multiaddr(elsewhere), signal), { code: 'NETWORK_OTHER_PEER', exit: 5 })
   await assert.rejects(b.dial(multiaddr(wrong), AbortSignal.abort(new Error('stopped'))), /stopped/)

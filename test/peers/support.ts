@@ -1,6 +1,8 @@
 /** Real nodes on loopback for tests; every test that starts one ends it. */
 
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -33,6 +35,23 @@ export async function testNodes(
   const nodes: PeerNode[] = []
   for (let i = 0; i < count; i++) nodes.push(await testNode(context, i, { members: count, ...init }))
   return nodes
+}
+
+/**
+ * A port of loopback where nobody listens, and nobody can until the test is over: a connection comes from it. One that was
+ * only closed is given to the next that asks, which may be a peer of another test.
+ */
+export async function silentPort(context: TestContext): Promise<number> {
+  const server = createServer((accepted) => accepted.resume()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const socket = createConnection(typeof address === 'object' && address !== null ? address.port : 0, '127.0.0.1')
+  await once(socket, 'connect')
+  context.after(() => {
+    socket.destroy()
+    server.close()
+  })
+  return socket.localPort ?? 0
 }
 
 /** Dials one from the other. */
