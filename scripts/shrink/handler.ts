@@ -66,7 +66,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using engine = new Engine()
   const work = { ...run, engine }
   const { model, granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform } = options
-  const { parameters, blocks: count, maxWindow } = await describe(work, model)
+  const { name, parameters, blocks: count, maxWindow } = await describe(work, model)
   const blocks = options.blocks ?? null
   if (blocks !== null) assertBlocks(...blocks, count)
   if (uniform && blocks !== null && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
@@ -93,7 +93,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const shrunk =
     options.recovery === null
       ? await shrinkTo(smaller)
-      : await keptOrMade(work, output, shrinkFingerprint(await readModel(work, model), job), shrinkTo)
+      : await keptOrMade(work, output, await shrinkFingerprint(work, name, job), shrinkTo)
   const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
   const recovery = options.recovery && (await recovered(work, options, options.recovery, { output, smaller, texts }))
   await output.commit()

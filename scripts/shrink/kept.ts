@@ -14,7 +14,6 @@ import type { OutputDirectory } from '../output-directory.ts'
 import { counted } from '../terminal/numbers.ts'
 import { labelled, type Work } from '../work/engine.ts'
 import { TRAINING } from '../work/recovery.ts'
-import type { SiteModel } from '../work/site.ts'
 
 /** In the output's scratch: the model. */
 export const SMALLER = 'smaller'
@@ -29,22 +28,20 @@ interface SmallerRecord {
   format: typeof FORMAT
   fingerprint: Fingerprint
   /** Of the model's files. */
-  hash: string | null
+  hash: string
   shrunk: CheckedModel
 }
 
-/** What decides which model comes out. */
-export function shrinkFingerprint(
-  { description: { name }, hash }: SiteModel,
-  args: Omit<ShrinkArgs, 'out'>,
-): Fingerprint {
+/** What decides which model comes out. @param name - of the base, for people */
+export async function shrinkFingerprint(work: Work, name: string, args: Omit<ShrinkArgs, 'out'>): Promise<Fingerprint> {
   const { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks } = args
   const share = 'ratio' in amount ? `ratio ${amount.ratio}` : `${amount.parameters} of the parameters`
   const flags = [...(refit ? ['refitted'] : []), ...(uniform ? ['uniform'] : [])]
   const range = blocks === null ? 'all blocks' : `blocks ${blocks.join(':')}`
   const how = [share, granularity, range, importance, reduction, `queries by ${groupQueries}`, `seed ${seed}`]
+  const modelHash = await labelled(work, 'Hashing the model', 'hash', { dir: args.dir })
   return fingerprint({
-    ...{ domain: DOMAIN, modelName: name, modelHash: hash, windows: args.windows },
+    ...{ domain: DOMAIN, modelName: name, modelHash, windows: args.windows },
     settings: [granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks],
     words: [...how, counted(steps, 'step'), ...flags].join(', '),
   })
@@ -79,17 +76,16 @@ async function keptModel(work: Work, scratch: string, own: Fingerprint): Promise
   const record = readSealed(join(scratch, RECORD_FILE)) as SmallerRecord | null | undefined
   if (record?.format !== FORMAT) return null
   const told = differencesInWords(record.fingerprint, own)
-  if (told === null) return (await hashOf(work, scratch)) === record.hash ? record.shrunk : null
-  return holdsTraining(join(scratch, TRAINING)) ? refuseOtherRecovery(scratch, told) : null
-}
-
-/** null: that is no model. */
-async function hashOf(work: Work, scratch: string): Promise<string | null> {
+  if (told !== null) return holdsTraining(join(scratch, TRAINING)) ? refuseOtherRecovery(scratch, told) : null
   try {
-    const hash = await labelled(work, 'Hashing the smaller model', 'hash', { dir: join(scratch, SMALLER) })
-    return Buffer.from(hash).toString('hex')
+    return (await hashOf(work, scratch)) === record.hash ? record.shrunk : null
   } catch (error) {
-    if (error instanceof InputError) return null
+    if (error instanceof InputError) return null // it is no model any more
     throw error
   }
+}
+
+async function hashOf(work: Work, scratch: string): Promise<string> {
+  const hash = await labelled(work, 'Hashing the smaller model', 'hash', { dir: join(scratch, SMALLER) })
+  return Buffer.from(hash).toString('hex')
 }

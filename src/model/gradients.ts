@@ -305,11 +305,14 @@ function meanSquares(gradients: WeightGradients, windows: number): WeightGradien
 }
 
 function addTo(sums: WeightGradients, terms: WeightGradients): void {
-  for (const [name, term] of terms) {
-    const sum = sums.get(name)
-    if (sum === undefined) sums.set(name, term)
-    else for (let i = 0; i < sum.length; i++) sum[i] += term[i]
-  }
+  for (const [name, term] of terms) addGradient(sums, name, term)
+}
+
+/** The first of a name is kept as it is, and written over by the next. */
+export function addGradient(sums: WeightGradients, name: string, term: Float32Array): void {
+  const sum = sums.get(name)
+  if (sum === undefined) sums.set(name, term)
+  else for (let i = 0; i < sum.length; i++) sum[i] += term[i]
 }
 
 /** Several parts may read a value: what comes back from each is added. */

@@ -6,7 +6,7 @@
  * Deviation from the authors' program: a tensor that embedding and head share counts once, with both gradients added.
  */
 import type { Decoder } from '../model/decoder.ts'
-import { type GradientJob, LossGradients, type WeightGradients } from '../model/gradients.ts'
+import { addGradient, type GradientJob, LossGradients, type WeightGradients } from '../model/gradients.ts'
 import type { Windows } from '../model/stream.ts'
 import { someWindows } from '../model/text.ts'
 import type { GraphIndex } from '../onnx/graph.ts'
@@ -47,46 +47,49 @@ export async function channelScores(
       for (const [place, score] of placesOf(member, importance, gradient).entries()) scores[place] += score
     }
   }
-  const severalParts = [...names].filter((name) => parts.filter(({ model }) => model.weights.has(name)).length > 1)
+  const isShared = (name: string) => parts.filter(({ model }) => model.weights.has(name)).length > 1
+  const shared = new Set([...names].filter(isShared))
   const losses = new LossGradients(decoder)
-  const visit = (some: Windows, visitor: (name: string, gradient: Float32Array) => void) =>
-    visitWhole(losses, new Set(severalParts), { windows: some, perBatch, signal }, visitor)
+  const visit = (some: Windows, visitor: Visitor) =>
+    visitWhole(losses, shared, { windows: some, perBatch, signal }, visitor)
   if (importance === 'l2') for (const name of names) add(name)
-  else if (importance !== 'taylor2') await visit(windows, add)
-  else
-    for (let sample = 0; sample < windows.count; sample++)
-      await visit(someWindows(windows, sample, 1), (name, gradient) =>
-        add(
-          name,
-          gradient.map((g) => (g * g) / windows.count),
-        ),
-      )
+  else if (importance === 'taylor2') await visitSquares(windows, visit, add)
+  else await visit(windows, add)
   return reduced(counted, channels, reduction)
+}
+
+type Visitor = (name: string, gradient: Float32Array) => void
+
+/** Visits, sample by sample, what adds up to the mean square of their gradients. */
+async function visitSquares(
+  windows: Windows,
+  visit: (sample: Windows, visitor: Visitor) => Promise<void>,
+  visitor: Visitor,
+): Promise<void> {
+  for (let sample = 0; sample < windows.count; sample++)
+    await visit(someWindows(windows, sample, 1), (name, gradient) => {
+      const square = gradient.map((g) => (g * g) / windows.count)
+      visitor(name, square)
+    })
 }
 
 /** Visits the gradient of each tensor once, whole: one that several parts read has it from all of them. */
 async function visitWhole(
   losses: LossGradients,
-  severalParts: ReadonlySet<string>,
+  shared: ReadonlySet<string>,
   job: Pick<GradientJob, 'windows' | 'perBatch' | 'signal'>,
-  visit: (name: string, gradient: Float32Array) => void,
+  visitor: Visitor,
 ): Promise<void> {
   const sums: WeightGradients = new Map()
   await losses.run({
     ...{ ...job, of: 'all' },
     onPart(_, gradients) {
       for (const [name, gradient] of gradients)
-        if (severalParts.has(name)) addGradient(sums, name, gradient)
-        else visit(name, gradient)
+        if (shared.has(name)) addGradient(sums, name, gradient)
+        else visitor(name, gradient)
     },
   })
-  for (const [name, gradient] of sums) visit(name, gradient)
-}
-
-function addGradient(sums: WeightGradients, name: string, gradient: Float32Array): void {
-  const sum = sums.get(name)
-  if (sum === undefined) sums.set(name, gradient)
-  else for (const [i, g] of gradient.entries()) sum[i] += g
+  for (const [name, gradient] of sums) visitor(name, gradient)
 }
 
 /** @param gradient - see importance.ts */
