@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { runCommand } from '../../../scripts/program.ts'
@@ -26,6 +26,14 @@ it('a recovery stopped by Ctrl-C goes on with the model that was chosen, to the 
   assert.equal(other.exit, 8, other.stderr)
   assert.match(other.stderr, /another choice of settings \(0\.9 of the parameters, .+, now 0\.8 of the parameters, /)
   assert.doesNotMatch(other.stderr, /Trying what harms least/)
+
+  // Without a step of training nothing is lost: another model takes its place.
+  const untrained = join(directory, 'untrained')
+  cpSync(out, untrained, { recursive: true })
+  rmSync(join(untrained, '.unfinished', 'training'), { recursive: true })
+  const anew = await coppice(...command(untrained, '0.8'))
+  assert.equal(anew.exit, 0, anew.stderr)
+  assert.doesNotMatch(anew.stderr, CHOSEN)
 
   const expected = await coppice(...command(whole))
   assert.equal(expected.exit, 0, expected.stderr)
