@@ -1,4 +1,5 @@
 /** The process that a person starts: one command line in, one exit code out. */
+import '../src/runtime/no-telemetry.ts'
 import { runCommand } from './program.ts'
 
 /** Longer than closing sockets takes. What still holds the process then was forgotten, and nothing waits for it. */

@@ -1,4 +1,5 @@
 /** `npm run bench -- NAME [...]`: benchmarks, a file each. */
+import '../../src/runtime/no-telemetry.ts'
 import { readdirSync } from 'node:fs'
 import { UsageError } from '../../src/errors.ts'
 import { endingOf } from '../terminal/refusal.ts'

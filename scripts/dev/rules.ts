@@ -41,6 +41,22 @@ const CALLS: Record<string, Ban[]> = {
   'protocols/': [CLOCK, CHANCE],
 }
 
+/** The one module that may name ONNX Runtime, and the one that turns its telemetry off before a thread can load it. */
+const RUNTIME = 'src/runtime/onnx-runtime.ts'
+const NO_TELEMETRY = 'src/runtime/no-telemetry.ts'
+
+/** Whether ONNX Runtime could be loaded with its telemetry on. Asked of sources and tests alike. */
+export function telemetryFaults(path: string, source: string): string[] {
+  const code = withoutComments(source)
+  const imports = importsOf(code)
+  const named = path !== RUNTIME && imports.some((specifier) => /^onnxruntime-node(\/|$)/.test(specifier))
+  const safe = imports.some((specifier) => [RUNTIME, NO_TELEMETRY].includes(join(dirname(path), specifier)))
+  return [
+    ...(named ? [`${path} imports onnxruntime-node: ${RUNTIME} has it, with its telemetry off`] : []),
+    ...(/\bnew Worker\(/.test(code) && !safe ? [`${path} starts a thread: import ${NO_TELEMETRY} first`] : []),
+  ]
+}
+
 /** What is wrong with one source file, a line each. @param path - relative to the repository, with slashes */
 export function violations(path: string, source: string): string[] {
   const code = withoutComments(source)
@@ -53,7 +69,7 @@ export function violations(path: string, source: string): string[] {
       const match = pattern.exec(code)
       return match ? [`${path}:${lineAt(code, match.index)} uses ${match[0]}: ${reason}`] : []
     })
-  return [...wrongImports, ...wrongCalls]
+  return [...wrongImports, ...wrongCalls, ...telemetryFaults(path, source)]
 }
 
 function importFault(path: string, layer: Layer, specifier: string): string[] {

@@ -2,6 +2,7 @@
  * Runs the tests with Node's own runner: test/**\/*.test.ts, or with --soak test/**\/*.soak.ts, which take long and
  * are therefore apart. Any other argument keeps only the files whose path contains it.
  */
+import '../../src/runtime/no-telemetry.ts'
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -4,11 +4,11 @@
  * On one machine the same call gives the same bits; on another CPU the last bits may differ.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
-import * as ort from 'onnxruntime-node'
 import { valueInfo } from '../model/part.ts'
 import { createSession } from '../model/session.ts'
 import { ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../onnx/tensor.ts'
+import * as ort from '../runtime/onnx-runtime.ts'
 
 /** Row-major [rows, cols]. `data` may be a view into a larger array; nothing is copied. */
 export interface Matrix {

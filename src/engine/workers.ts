@@ -2,6 +2,7 @@
  * Where jobs run: a thread, which is cheap and shares nothing but the process's memory, or a process, which gives all
  * its memory back when it ends (what a thread frees stays with the process: measured, 250 MB after one prune).
  */
+import '../runtime/no-telemetry.ts'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { extname } from 'node:path'

@@ -1,7 +1,8 @@
 /** What a decoder's sessions are fed as weights: a block's in buffers that are filled again and again, others once. */
-import * as ort from 'onnxruntime-node'
+
 import type { GraphIndex } from '../onnx/graph.ts'
 import { byteLength, tensorBytes, transpose } from '../onnx/tensor.ts'
+import * as ort from '../runtime/onnx-runtime.ts'
 import type { DecoderCut } from './cut.ts'
 import type { Linear } from './layers.ts'
 import { collectGarbage } from './memory.ts'

@@ -3,8 +3,9 @@
  * block is computed once more when its turn comes, from the last to the first. So memory is one block with its gradients
  * and one stream a block, whatever the model's depth. Source: Chen et al. 2016 (arXiv 1604.06174), section 4.
  */
-import * as ort from 'onnxruntime-node'
+
 import { isFused, unfuse } from '../onnx/gradient/unfuse.ts'
+import * as ort from '../runtime/onnx-runtime.ts'
 import type { Part } from './cut.ts'
 import { type BlockWeights, type Decoder, outputsOf, type Values } from './decoder.ts'
 import { type Differentiated, differentiate } from './differentiate.ts'

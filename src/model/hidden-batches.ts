@@ -2,7 +2,7 @@
  * The residual stream of all batches between two blocks: one array with a slot for each batch and one to spare. A pass
  * writes each batch into the slot that the batch before it has left, so the stream is in memory once.
  */
-import * as ort from 'onnxruntime-node'
+import * as ort from '../runtime/onnx-runtime.ts'
 
 export class HiddenBatches {
   private readonly data: Float32Array

@@ -2,13 +2,14 @@
  * What a decoder's graph wants to be fed for windows of equal length: no padding, nothing before them. Every input's
  * meaning follows from its name; one of an unknown name is refused, never guessed.
  */
-import * as ort from 'onnxruntime-node'
+
 import { InputError } from '../errors.ts'
 import type { ValueInfoProto } from '../onnx/generated/onnx_pb.js'
 import { CACHE_SWITCH } from '../onnx/inline-branches.ts'
 import { ringLengths } from '../onnx/plain-cache.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import { DATA_TYPE, elementBytes, elementCount } from '../onnx/tensor.ts'
+import * as ort from '../runtime/onnx-runtime.ts'
 import { headSize, keyValueHeads } from './directory.ts'
 import { tensorOfBytes } from './session.ts'
 

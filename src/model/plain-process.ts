@@ -1,5 +1,5 @@
 /** The process of runPlain and racePlain: one task, one answer. */
-import * as ort from 'onnxruntime-node'
+import * as ort from '../runtime/onnx-runtime.ts'
 import type { PlainAnswer, PlainRace, PlainRun, PlainTask } from './plain.ts'
 
 // Ctrl-C reaches every process of the terminal; the command itself decides what it means.

@@ -4,8 +4,8 @@
  */
 import { fork } from 'node:child_process'
 import { extname } from 'node:path'
-import type { Tensor } from 'onnxruntime-node'
 import { InputError } from '../errors.ts'
+import type { Tensor } from '../runtime/onnx-runtime.ts'
 
 export interface PlainTensor {
   type: Tensor.Type

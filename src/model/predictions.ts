@@ -1,5 +1,5 @@
 /** What the logits of a batch are asked for, and how many positions of it at once: the vocabulary is the widest thing in a model. */
-import * as ort from 'onnxruntime-node'
+import * as ort from '../runtime/onnx-runtime.ts'
 import type { Decoder } from './decoder.ts'
 import type { Windows } from './stream.ts'
 

@@ -1,6 +1,7 @@
 /** A session of a model's own graph: where ONNX Runtime cannot run it, that is a refusal and no bug. */
-import type { InferenceSession } from 'onnxruntime-node'
+
 import { InputError } from '../errors.ts'
+import type { InferenceSession } from '../runtime/onnx-runtime.ts'
 
 /**
  * The session, whose runs throw MODEL_REFUSED_BY_RUNTIME with ONNX Runtime's own words: some operators look at their

@@ -1,7 +1,8 @@
 /** ONNX Runtime sessions made from memory, with the settings that all of Coppice uses. */
-import * as ort from 'onnxruntime-node'
+
 import { InputError } from '../errors.ts'
 import { DATA_TYPE } from '../onnx/tensor.ts'
+import * as ort from '../runtime/onnx-runtime.ts'
 
 export interface SessionSettings {
   /** Threads of one operator. */

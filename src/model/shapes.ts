@@ -1,11 +1,11 @@
 /** What one run of a graph shows of its values: shapes, and the small contents that rules of gradients read. */
 import { clone, create, toBinary } from '@bufbuild/protobuf'
-import type * as ort from 'onnxruntime-node'
 import type { ModelProto } from '../onnx/generated/onnx_pb.js'
 import { type GraphProto, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { CONTENTS } from '../onnx/gradient/rules.ts'
 import type { Observed } from '../onnx/gradient/tape.ts'
 import { operatorName } from '../onnx/operators.ts'
+import type * as ort from '../runtime/onnx-runtime.ts'
 import { createSession } from './session.ts'
 
 /** Before the names of shapes among the outputs. */

@@ -1,6 +1,6 @@
 /** The stream in front of a block on disk, exact: the residual stream of all batches, then what blocks passed besides. */
 import { join } from 'node:path'
-import type { Tensor } from 'onnxruntime-node'
+import type { Tensor } from '../runtime/onnx-runtime.ts'
 import { dataTypeOf, tensorOfBytes } from './session.ts'
 import { readStored, storeFile } from './stored-file.ts'
 import type { Stream, StreamState } from './stream.ts'

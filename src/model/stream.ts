@@ -2,7 +2,7 @@
  * The streaming forward pass: all windows pass block by block, so that one block's weights are in memory at a time.
  * Between blocks a window is its row of the residual stream, [window, hidden].
  */
-import type * as ort from 'onnxruntime-node'
+import type * as ort from '../runtime/onnx-runtime.ts'
 import type { BlockWeights, Decoder, Values } from './decoder.ts'
 import { HiddenBatches } from './hidden-batches.ts'
 import { collectGarbage } from './memory.ts'

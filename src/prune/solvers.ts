@@ -2,6 +2,7 @@
  * Prunes the groups of a block side by side: what is not a product of matrices is JavaScript, which fills one core. The
  * calling thread takes its share; arrays move between threads and are not copied.
  */
+import '../runtime/no-telemetry.ts'
 import { once } from 'node:events'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import * as ort from 'onnxruntime-node'
 import { HiddenBatches } from '../../../src/model/hidden-batches.ts'
+import * as ort from '../../../src/runtime/onnx-runtime.ts'
 
 const batch = (rows: number, first: number) =>
   new ort.Tensor(

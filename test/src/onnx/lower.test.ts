@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { valueInfo } from '../../../src/model/part.ts'
 import {
   GraphProtoSchema,
@@ -17,6 +16,7 @@ import { lower } from '../../../src/onnx/lower.ts'
 import { type OnnxModel, readOnnx } from '../../../src/onnx/read.ts'
 import { DATA_TYPE, tensorBytes } from '../../../src/onnx/tensor.ts'
 import { writeOnnx } from '../../../src/onnx/write.ts'
+import { InferenceSession, Tensor } from '../../../src/runtime/onnx-runtime.ts'
 import { GraphBuilder } from '../model/graphs.ts'
 import { Random } from '../prune/random.ts'
 

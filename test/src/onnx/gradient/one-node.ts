@@ -1,6 +1,5 @@
 /** A model of one node, its values and gradients as ONNX Runtime computes them. */
 import { create, toBinary } from '@bufbuild/protobuf'
-import * as ort from 'onnxruntime-node'
 import { differentiate } from '../../../../src/model/differentiate.ts'
 import { valueInfo } from '../../../../src/model/part.ts'
 import { createSession } from '../../../../src/model/session.ts'
@@ -9,6 +8,7 @@ import { type ModelProto, ModelProtoSchema, ValueInfoProtoSchema } from '../../.
 import { toAttribute } from '../../../../src/onnx/gradient/tape.ts'
 import { makeNode } from '../../../../src/onnx/graph.ts'
 import { DATA_TYPE } from '../../../../src/onnx/tensor.ts'
+import * as ort from '../../../../src/runtime/onnx-runtime.ts'
 import type { Case, Operand } from './cases.ts'
 
 const OPSET = 16
