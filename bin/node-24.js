@@ -1,0 +1,38 @@
+// Plain JavaScript that any Node can parse. The sources need Node 24; an older one runs its command line again under it.
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+const NEEDED = 24
+const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
+
+/** Returns whether this process is too old: another one then has the command line, or the refusal was printed. */
+export function handedOn() {
+  const { node: version } = process.versions
+  if (Number(version.split('.')[0]) >= NEEDED) return false
+  const node = installedNode()
+  if (node === undefined) {
+    console.error(
+      `coppice: Node ${version} is too old, ${NEEDED} is needed\nInstall Node ${NEEDED}, or run npm ci in ${path('')}`,
+    )
+    process.exitCode = 2
+  } else runUnder(node)
+  return true
+}
+
+/** The Node among this repository's packages, of which npm installs the one for this platform. */
+function installedNode() {
+  const list = path('scripts/dev/node/package.json')
+  if (!existsSync(list)) return undefined
+  const file = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node'
+  return Object.keys(JSON.parse(readFileSync(list, 'utf8')).optionalDependencies)
+    .map((name) => path(`node_modules/${name}/${file}`))
+    .find((program) => existsSync(program))
+}
+
+function runUnder(node) {
+  const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
+}
