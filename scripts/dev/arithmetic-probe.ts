@@ -1,0 +1,33 @@
+/**
+ * Tells whether two machines compute with the same bits: processors of different kinds sum the same products in another
+ * order, and a prune then takes other ways at near ties.
+ */
+import { createHash } from 'node:crypto'
+import { LinearAlgebra } from '../../src/engine/linear-algebra.ts'
+
+/** As many rows as a calibration of the default run has in a batch, as many columns as its model is wide. */
+const [ROWS, COLS] = [512, 192]
+
+/** The beginning of SHA-256 of one Gram matrix, X^T X in float32, X [512, 192] the same everywhere. */
+export async function arithmeticProbe(): Promise<string> {
+  const x = { data: fixedNumbers(ROWS * COLS), rows: ROWS, cols: COLS }
+  const algebra = await LinearAlgebra.create()
+  try {
+    const { data } = await algebra.multiply(x, x, { transposeA: true })
+    return createHash('sha256')
+      .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+      .digest('hex')
+      .slice(0, 16)
+  } finally {
+    await algebra.dispose()
+  }
+}
+
+/** Multiples of 2^-16 between -1/2 and 1/2, by a linear congruential generator (Numerical Recipes, section 7.1). */
+function fixedNumbers(count: number): Float32Array {
+  let state = 1
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return (state >>> 16) / 65536 - 0.5
+  })
+}
