@@ -12,6 +12,7 @@ const LINES = [
   '',
   `One root at all 4 sites: ${ROOT}`,
   '1,415,598 of 2,359,296 weights of the layers are zero (60.001 %).',
+  'A site sent 2.2 MB of contributions, and 6.7 MB in all.',
   '2 rounds in 1 min 06 s, all comparisons included.',
   'Model: coppice-out/cdcdcdcd/model',
   `Federation ${FEDERATION}`,
@@ -38,8 +39,13 @@ describe('the block of README that shows the default run', () => {
 
 describe('a run beside the recorded one', () => {
   const same = [
-    { what: 'another duration', now: with_(7, '2 rounds in 9.3 s, all comparisons included.') },
+    { what: 'another duration', now: with_(8, '2 rounds in 9.3 s, all comparisons included.') },
     { what: 'a perplexity within a percent, and the table wider for it', now: with_(3, 'early        18.90    25.20') },
+    {
+      what: 'a byte in a hundred more at sockets',
+      now: with_(7, 'A site sent 2.2 MB of contributions, and 6.8 MB in all.'),
+    },
+    { what: 'a megabyte more in the head', now: with_(1, 'on                   14 MB') },
     { what: 'a wider rule', now: with_(2, '----------------------------') },
   ]
   for (const { what, now } of same) {
@@ -47,11 +53,12 @@ describe('a run beside the recorded one', () => {
   }
 
   const other = [
-    { what: 'other words', now: with_(7, '2 rounds in 1 min 06 s.') },
+    { what: 'other words', now: with_(8, '2 rounds in 1 min 06 s.') },
     { what: 'other zeros', now: with_(6, '1,415,599 of 2,359,296 weights of the layers are zero (60.001 %).') },
-    { what: 'other bytes', now: with_(1, 'on                   14 MB') },
+    { what: 'other bytes of contributions', now: with_(7, 'A site sent 2.3 MB of contributions, and 6.7 MB in all.') },
+    { what: 'twice the bytes', now: with_(1, 'on                   26 MB') },
     { what: 'a perplexity two percent off', now: with_(3, 'early       19.15    25.42') },
-    { what: 'another federation', now: with_(9, `Federation ${'ce'.repeat(32)}`) },
+    { what: 'another federation', now: with_(10, `Federation ${'ce'.repeat(32)}`) },
     { what: 'another root', now: with_(5, `One root at all 4 sites: ${'ac'.repeat(32)}`) },
     { what: 'a line more', now: [...LINES, ''] },
   ]
