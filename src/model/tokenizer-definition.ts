@@ -164,6 +164,7 @@ function checkOptions(place: string, fields: Fields, known: Readonly<Record<stri
 }
 
 function checkList(section: Section, place: string, list: unknown, depth: number): void {
+  if (list === undefined) throw new OptionError(place, 'is missing')
   if (!Array.isArray(list)) throw new OptionError(place, `is ${quoted(list)}, not a list`)
   for (const [k, component] of list.entries()) checkComponent(section, `${place}[${k}]`, component, depth + 1)
 }
