@@ -6,8 +6,10 @@
  */
 import { z } from 'zod'
 
-/** Decides no id: offsets, second texts, and what is switched off or only read when text is made of ids. */
+/** Decides no id: it is switched off, or only read when text is made of ids. */
 const WITHOUT_EFFECT = z.unknown()
+/** Decides where tokens begin and end in the text, and no id. */
+const OF_OFFSETS = z.boolean()
 
 /** The library counts in 32 bits, and token ids are held as int32. */
 const ID = z.custom<number>(isTokenId)
@@ -44,9 +46,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Tells two texts apart, and decides no id. */
+const TYPE_ID = z.custom<number>(isTokenId)
 const PIECE = z.union([
-  z.strictObject({ Sequence: z.strictObject({ id: z.literal(['A', 'B']), type_id: WITHOUT_EFFECT }) }),
-  z.strictObject({ SpecialToken: z.strictObject({ id: z.string(), type_id: WITHOUT_EFFECT }) }),
+  z.strictObject({ Sequence: z.strictObject({ id: z.literal(['A', 'B']), type_id: TYPE_ID }) }),
+  z.strictObject({ SpecialToken: z.strictObject({ id: z.string(), type_id: TYPE_ID }) }),
 ])
 const SPECIAL_TOKENS = z.record(
   z.string(),
@@ -86,7 +90,7 @@ const NORMALIZERS: Components = {
 
 const PRE_TOKENIZERS: Components = {
   BertPreTokenizer: {},
-  ByteLevel: { add_prefix_space: z.boolean(), trim_offsets: WITHOUT_EFFECT, use_regex: z.boolean().optional() },
+  ByteLevel: { add_prefix_space: z.boolean(), trim_offsets: OF_OFFSETS, use_regex: z.boolean().optional() },
   CharDelimiterSplit: { delimiter: CHARACTER },
   Digits: { individual_digits: z.boolean() },
   FixedLength: { length: z.int().min(1).optional() },
@@ -129,15 +133,20 @@ const MODELS: Components = {
 
 const POST_PROCESSORS: Components = {
   BertProcessing: { sep: TOKEN_AND_ID, cls: TOKEN_AND_ID },
-  ByteLevel: { add_prefix_space: WITHOUT_EFFECT, trim_offsets: WITHOUT_EFFECT, use_regex: WITHOUT_EFFECT },
+  ByteLevel: { add_prefix_space: OF_OFFSETS, trim_offsets: OF_OFFSETS, use_regex: OF_OFFSETS.optional() },
   RobertaProcessing: {
     sep: TOKEN_AND_ID,
     cls: TOKEN_AND_ID,
-    trim_offsets: WITHOUT_EFFECT,
-    add_prefix_space: WITHOUT_EFFECT,
+    trim_offsets: OF_OFFSETS,
+    add_prefix_space: OF_OFFSETS,
   },
   Sequence: { processors: { listOf: 'post_processor' } },
-  TemplateProcessing: { single: z.array(PIECE), pair: WITHOUT_EFFECT, special_tokens: SPECIAL_TOKENS },
+  TemplateProcessing: {
+    single: z.array(PIECE),
+    /** For two texts, which never are. */
+    pair: z.array(PIECE),
+    special_tokens: SPECIAL_TOKENS,
+  },
 }
 
 /** Decoders make text of ids, which Coppice does not: the library only has to know them. */

@@ -217,7 +217,7 @@ function endedWith(path: string, lastWords: string, end: string | number | null)
   const refusal: Refusal = {
     code: 'TOKENIZER_FAILED',
     what: `${path} makes Hugging Face's tokenizers library fail: ${PANIC.exec(lastWords)?.[1] ?? `it ended with ${end}`}`,
-    hint: 'Check the tokenizer with tokenizers for Python, or copy tokenizer.json of the model again.',
+    hint: 'Check the tokenizer with tokenizers for Python, and that there is memory for the text.',
   }
   return new InputError(refusal)
 }

@@ -23,6 +23,7 @@ function changed(sections: Fields, name = 'bytes'): Fields {
 
 const ADDED = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: false }
 const SPLIT = { type: 'Split', pattern: { String: ' ' }, behavior: 'Isolated', invert: false }
+const BYTE_LEVEL = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true }
 const SINGLE = { Sequence: { id: 'A', type_id: 0 } }
 const bytes = definitionOf('bytes').model as Fields
 const vocabulary = bytes.vocab as Record<string, number>
@@ -92,6 +93,14 @@ const REFUSED: [says: string, definition: unknown][] = [
     changed({
       post_processor: { type: 'TemplateProcessing', single: [SINGLE, SINGLE], pair: [], special_tokens: {} },
     }),
+  ],
+  [
+    'post_processor.pair = [null] is not a value',
+    changed({ post_processor: { type: 'TemplateProcessing', single: [SINGLE], pair: [null], special_tokens: {} } }),
+  ],
+  [
+    'pre_tokenizer.trim_offsets = "yes" is not a value',
+    changed({ pre_tokenizer: { ...BYTE_LEVEL, trim_offsets: 'yes' } }),
   ],
   ['decoder.type = "Vocoder" is not known', changed({ decoder: { type: 'Vocoder' } })],
   ['added_tokens is {}, not a list', changed({ added_tokens: {} })],
