@@ -21,7 +21,7 @@ const NETWORK: Ban = {
   reason: 'src computes and knows no network',
 }
 const FILES_AND_MODELS: Ban = {
-  pattern: /^(node:fs|onnxruntime-.*|@huggingface\/.*)(\/.*)?$/,
+  pattern: /^(node:fs|onnxruntime-.*|tokenizers)(\/.*)?$/,
   reason: 'protocols know neither files nor models',
 }
 const CLOCK: Ban = {

@@ -21,10 +21,11 @@ import { mergeStructured } from '../merge/structured-merge.ts'
 import { InvalidContributionError, validateContribution } from '../merge/validate.ts'
 import { loadBlock, storeBlock } from '../model/block-store.ts'
 import { Decoder } from '../model/decoder.ts'
+import { embeddingRows } from '../model/embedding-rows.ts'
 import { modelHash } from '../model/hash.ts'
 import { perplexity, type WeightsOf } from '../model/perplexity.ts'
 import { tokenStream } from '../model/text.ts'
-import { endOfText, openTokenizer } from '../model/tokenizer.ts'
+import { endOfText, TokenizerProcess } from '../model/tokenizer.ts'
 import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
 import { Solvers } from '../prune/solvers.ts'
 import { instructionRows } from '../recover/instructions.ts'
@@ -50,6 +51,8 @@ export function createHandlers(threads: number): Handlers {
     decoders.set(dir, decoder)
     return decoder
   }
+  const tokenizers = new TokenizerProcess()
+  const tokenizerOf = (dir: string) => tokenizers.open(dir, embeddingRows(open(dir).index))
   let solvers: Promise<Solvers> | undefined
   const models = new Map<string, Promise<StructuredModel>>()
   const structured = (dir: string): Promise<StructuredModel> => {
@@ -96,7 +99,10 @@ export function createHandlers(threads: number): Handlers {
     },
 
     async tokenise({ dir, source, separator, wanted }) {
-      return tokenStream(openTokenizer(dir), source, separator, wanted)
+      await using tokenizer = await tokenizerOf(dir)
+      const tokens = await tokenStream(tokenizer, source, separator, wanted)
+      tokenizer.assertInEmbedding(tokens, source.name)
+      return tokens
     },
 
     async prune(args, context) {
@@ -195,7 +201,9 @@ export function createHandlers(threads: number): Handlers {
     },
 
     async instructions({ dir, path, length }) {
-      return instructionRows(openTokenizer(dir), path, endOfText(dir), length)
+      await using tokenizer = await tokenizerOf(dir)
+      // Awaited: the tokenizer is closed behind it.
+      return await instructionRows(tokenizer, path, endOfText(dir), length)
     },
 
     async recover(args, context) {

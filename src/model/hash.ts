@@ -1,8 +1,8 @@
 /** The identity of a base model: its graph, its weights and its tokenizer, byte for byte. */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Decoder } from './decoder.ts'
+import { tokenizerFile } from './tokenizer-definition.ts'
 
 const DOMAIN = 'coppice/model/1\0'
 const READ_BYTES = 1 << 20
@@ -12,7 +12,7 @@ const READ_BYTES = 1 << 20
  * length (unsigned 64-bit little-endian) and SHA-256 of the file. Names and places of files do not count.
  */
 export function modelHash(decoder: Decoder): Uint8Array {
-  const files = [...decoder.files, join(decoder.directory.dir, 'tokenizer.json')]
+  const files = [...decoder.files, tokenizerFile(decoder.directory.dir)]
   const hash = createHash('sha256').update(DOMAIN)
   for (const path of files) {
     const length = Buffer.alloc(8)

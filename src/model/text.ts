@@ -84,12 +84,12 @@ export function fileSource(path: string): TextSource {
  * front if the tokenizer adds one; with a separator each document is tokenised with its own BOS.
  * @param wanted - tokens that are enough: of a longer text exactly so many from its beginning; undefined: all
  */
-export function tokenStream(
+export async function tokenStream(
   encoder: Encoder,
   { name, files = [], documents = [] }: TextSource,
   separator?: string,
   wanted = Number.POSITIVE_INFINITY,
-): Int32Array {
+): Promise<Int32Array> {
   const pieces = [...documents, ...files.flatMap((path) => readDocuments(path, separator))]
   if (pieces.every((piece) => piece.trim() === '')) {
     throw new InputError({
@@ -107,20 +107,20 @@ export function tokenStream(
  * Of a long text only a beginning is tokenised, up to a blank line (measured: 3.5 s for 2.8 MB, of which calibration may
  * want a thousand tokens). What stands behind a blank line decides no token far before it.
  */
-function joinedTokens(encoder: Encoder, text: string, wanted: number): Int32Array {
+async function joinedTokens(encoder: Encoder, text: string, wanted: number): Promise<Int32Array> {
   for (let size = (wanted + DISTANCE) * CHARACTERS; size < text.length; size *= 2) {
     const end = text.indexOf(JOINT, size)
     if (end === -1) break
-    const tokens = encoder.encode([text.slice(0, end)])
+    const tokens = await encoder.encode([text.slice(0, end)])
     if (tokens.length >= wanted + DISTANCE) return tokens.slice(0, wanted)
   }
-  return upTo(encoder.encode([text]), wanted)
+  return upTo(await encoder.encode([text]), wanted)
 }
 
-function separateTokens(encoder: Encoder, documents: readonly string[], wanted: number): Int32Array {
+async function separateTokens(encoder: Encoder, documents: readonly string[], wanted: number): Promise<Int32Array> {
   const encoded: Int32Array[] = []
   for (let total = 0, at = 0; at < documents.length && total < wanted; at++) {
-    encoded.push(encoder.encode([documents[at]]))
+    encoded.push(await encoder.encode([documents[at]]))
     total += encoded[at].length
   }
   const all = new Int32Array(encoded.reduce((sum, tokens) => sum + tokens.length, 0))

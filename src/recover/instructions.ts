@@ -7,7 +7,7 @@ import { basename } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../errors.ts'
 import type { Windows } from '../model/stream.ts'
-import type { Encoder } from '../model/tokenizer.ts'
+import type { OpenTokenizer } from '../model/tokenizer.ts'
 
 const Instruction = z.object({
   instruction: z.string().min(1),
@@ -30,11 +30,24 @@ export interface InstructionRows {
  * @param path - a .jsonl file: {"instruction", "input" (may be left out), "output"} a line
  * @param end - the token that ends a text; null: none does
  * @param length - tokens a row, [rows, length]; what is longer is cut off, what is shorter is padded behind
- * @throws {InputError} TEXT_MISSING, INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG
+ * @throws {InputError} TEXT_MISSING, INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TOKEN_BEYOND_EMBEDDING
  */
-export function instructionRows(encoder: Encoder, path: string, end: number | null, length: number): InstructionRows {
+export async function instructionRows(
+  tokenizer: OpenTokenizer,
+  path: string,
+  end: number | null,
+  length: number,
+): Promise<InstructionRows> {
   const all = readInstructions(path)
-  const rows = all.flatMap((instruction) => row(encoder, instruction, end, length) ?? [])
+  const rows: Row[] = []
+  for (let at = 0; at < all.length; at += TOGETHER) {
+    const some = await rowsOf(tokenizer, all.slice(at, at + TOGETHER), end)
+    for (const [k, { tokens, prompt }] of some.entries()) {
+      if (prompt >= length) continue
+      rows.push({ tokens: tokens.subarray(0, length), prompt })
+      tokenizer.assertInEmbedding(rows[rows.length - 1].tokens, `instruction ${at + k + 1} of ${basename(path)}`)
+    }
+  }
   if (rows.length === 0) {
     throw new InputError({
       code: 'INSTRUCTIONS_LONG',
@@ -51,14 +64,28 @@ export function instructionRows(encoder: Encoder, path: string, end: number | nu
   return { rows: { ids, count: rows.length, length, targets }, skipped: all.length - rows.length }
 }
 
-/** Tokens of prompt, answer and end, and how many of them are the prompt; undefined: none of the answer fits. */
-function row(encoder: Encoder, { instruction, input, output }: Instruction, end: number | null, length: number) {
-  const prompt = promptOf(instruction, input)
-  const before = encoder.encode([prompt]).length
-  if (before >= length) return undefined
-  const whole = encoder.encode([prompt + output])
-  const tokens = end === null ? [...whole] : [...whole, end]
-  return { tokens: tokens.slice(0, length), prompt: before }
+/** Tokens of prompt, answer and end, and how many of them are the prompt. */
+interface Row {
+  tokens: Int32Array
+  prompt: number
+}
+
+/** Instructions that are tokenised at once. */
+const TOGETHER = 256
+
+/** Whole ones. */
+async function rowsOf(
+  tokenizer: OpenTokenizer,
+  instructions: readonly Instruction[],
+  end: number | null,
+): Promise<Row[]> {
+  const prompts = instructions.map(({ instruction, input }) => promptOf(instruction, input))
+  const alone = await tokenizer.encodeEach(prompts)
+  const whole = await tokenizer.encodeEach(prompts.map((prompt, k) => prompt + instructions[k].output))
+  return whole.map((ids, k) => ({
+    tokens: end === null ? ids : Int32Array.from([...ids, end]),
+    prompt: alone[k].length,
+  }))
 }
 
 export function promptOf(instruction: string, input: string): string {

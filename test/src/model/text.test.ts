@@ -8,8 +8,8 @@ import { fixturePath } from '../../shared.ts'
 
 /** Byte pairs of words, and SentencePiece's, which know no words. */
 const TOKENIZERS = [
-  ['words', openTokenizer(EMBEDDED_MODEL)],
-  ['SentencePiece', openTokenizer(fixturePath('stories260k'))],
+  ['words', await openTokenizer(EMBEDDED_MODEL)],
+  ['SentencePiece', await openTokenizer(fixturePath('stories260k'))],
 ] as const
 
 const WORDS = [
@@ -46,12 +46,12 @@ function counting(encoder: Encoder): Encoder & { characters: number } {
 describe('the beginning of a text', () => {
   for (const [name, encoder] of TOKENIZERS) {
     for (const separator of [undefined, '\0']) {
-      it(`has the tokens of the whole text: ${name}, ${separator === undefined ? 'joined' : 'separate'}`, () => {
-        fc.assert(
-          fc.property(documents, fc.integer({ min: 1, max: 400 }), (texts, wanted) => {
+      it(`has the tokens of the whole text: ${name}, ${separator === undefined ? 'joined' : 'separate'}`, async () => {
+        await fc.assert(
+          fc.asyncProperty(documents, fc.integer({ min: 1, max: 400 }), async (texts, wanted) => {
             const source = { name: 'text', documents: texts }
-            const whole = tokenStream(encoder, source, separator)
-            const some = tokenStream(encoder, source, separator, wanted)
+            const whole = await tokenStream(encoder, source, separator)
+            const some = await tokenStream(encoder, source, separator, wanted)
             assert.deepEqual(some, whole.slice(0, wanted))
           }),
           { numRuns: 60 },
@@ -60,7 +60,7 @@ describe('the beginning of a text', () => {
     }
   }
 
-  it('is all that is tokenised of a long text', () => {
+  it('is all that is tokenised of a long text', async () => {
     const [, [, encoder]] = TOKENIZERS
     const long = 'To coppice a wood is to cut many trees back together.\n\n'.repeat(2000)
     for (const [source, separator] of [
@@ -68,7 +68,7 @@ describe('the beginning of a text', () => {
       [{ name: 'text', documents: long.split('\n\n').filter((text) => text !== '') }, '\0'],
     ] as const) {
       const counted = counting(encoder)
-      assert.equal(tokenStream(counted, source, separator, 100).length, 100)
+      assert.equal((await tokenStream(counted, source, separator, 100)).length, 100)
       assert.ok(counted.characters < 5000, `${counted.characters}`)
     }
   })

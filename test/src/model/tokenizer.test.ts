@@ -13,17 +13,19 @@ const TEXT = 'data/text/c4-sample.jsonl'
  * from the Rust library `tokenizers` 0.23.3; transformers 4.57.6 says the same. transformers 5.24.0 leaves the digits'
  * rule out for a tokenizer_class of GPT2Tokenizer, and gives two tokens of a line end each.
  */
-test('digits are split off before words', { skip: needsShared(MODEL) }, () => {
-  const encoder = openTokenizer(sharedPath(MODEL) ?? '')
-  const tokens = encoder.encode(['breaths.\t"\n\n5 Bedroom'])
+test('digits are split off before words', { skip: needsShared(MODEL) }, async () => {
+  const encoder = await openTokenizer(sharedPath(MODEL) ?? '')
+  const tokens = await encoder.encode(['breaths.\t"\n\n5 Bedroom'])
   assert.deepEqual([...tokens], [36994, 20238, 30, 197, 18, 1116, 37, 17192, 3066])
 })
 
 /** SHA-256 of 16,384 tokens as little-endian int32, from AutoTokenizer of transformers 4.57.6. */
 const FIRST_TOKENS = 'fb4c46f2eb77e29bee18075e7ea2e36b336e948bd50acc706acc86da69bb2334'
 
-test('a long text has the tokens that transformers gives it', { skip: needsShared(MODEL) || needsShared(TEXT) }, () => {
-  const encoder = openTokenizer(sharedPath(MODEL) ?? '')
-  const tokens = tokenStream(encoder, fileSource(sharedPath(TEXT) ?? ''), undefined, 32 * 512)
+test('a long text has the tokens that transformers gives it', {
+  skip: needsShared(MODEL) || needsShared(TEXT),
+}, async () => {
+  const encoder = await openTokenizer(sharedPath(MODEL) ?? '')
+  const tokens = await tokenStream(encoder, fileSource(sharedPath(TEXT) ?? ''), undefined, 32 * 512)
   assert.equal(createHash('sha256').update(new Uint8Array(tokens.buffer)).digest('hex'), FIRST_TOKENS)
 })

@@ -9,7 +9,7 @@ import { fixturePath } from '../../shared.ts'
 
 const END = 2
 const LENGTH = 256
-const encoder = openTokenizer(fixturePath('stories260k'))
+const encoder = await openTokenizer(fixturePath('stories260k'))
 
 const plain = { instruction: 'Name a tree.', output: 'A hazel.' }
 const withInput = { instruction: 'Say it shorter.', input: 'To cut a tree back to the ground.', output: 'Coppice.' }
@@ -23,11 +23,11 @@ async function fileOf(context: TestContext, ...lines: string[]): Promise<string>
 describe('instructions', () => {
   it('become rows in which the answer and the end are targets, and nothing else', async (context) => {
     const path = await fileOf(context, JSON.stringify(plain), '', JSON.stringify(withInput))
-    const { rows, skipped } = instructionRows(encoder, path, END, LENGTH)
+    const { rows, skipped } = await instructionRows(encoder, path, END, LENGTH)
     assert.deepEqual([rows.count, rows.length, skipped], [2, LENGTH, 0])
     for (const [k, { instruction, input, output }] of [{ input: '', ...plain }, withInput].entries()) {
-      const prompt = encoder.encode([promptOf(instruction, input)])
-      const whole = [...encoder.encode([promptOf(instruction, input) + output]), END]
+      const prompt = await encoder.encode([promptOf(instruction, input)])
+      const whole = [...(await encoder.encode([promptOf(instruction, input) + output])), END]
       const [ids, targets] = [rows.ids, rows.targets].map((values) => [
         ...values.subarray(k * LENGTH, (k + 1) * LENGTH),
       ])
@@ -51,12 +51,12 @@ describe('instructions', () => {
   })
 
   it('are cut off at the end of a row, and skipped where the prompt fills it', async (context) => {
-    const prompt = encoder.encode([promptOf(plain.instruction, '')]).length
+    const { length: prompt } = await encoder.encode([promptOf(plain.instruction, '')])
     const path = await fileOf(context, JSON.stringify(plain), JSON.stringify(withInput))
-    const { rows, skipped } = instructionRows(encoder, path, END, prompt + 1)
+    const { rows, skipped } = await instructionRows(encoder, path, END, prompt + 1)
     assert.deepEqual([rows.count, skipped], [1, 1])
     assert.deepEqual([...rows.targets], [...new Array(prompt).fill(0), 1])
-    assert.throws(() => instructionRows(encoder, path, END, prompt), { code: 'INSTRUCTIONS_LONG' })
+    await assert.rejects(() => instructionRows(encoder, path, END, prompt), { code: 'INSTRUCTIONS_LONG' })
   })
 
   it('are refused with the line that is none', async (context) => {
@@ -70,13 +70,13 @@ describe('instructions', () => {
       '{"instruction": "x", "output": 3}',
     ]) {
       const path = await fileOf(context, good, bad)
-      assert.throws(() => instructionRows(encoder, path, END, LENGTH), {
+      await assert.rejects(() => instructionRows(encoder, path, END, LENGTH), {
         code: 'INSTRUCTIONS_JSONL',
         message: /line 2/,
       })
     }
     const empty = await fileOf(context, '')
-    assert.throws(() => instructionRows(encoder, empty, END, LENGTH), { code: 'INSTRUCTIONS_JSONL' })
-    assert.throws(() => instructionRows(encoder, `${empty}.none`, END, LENGTH), { code: 'TEXT_MISSING' })
+    await assert.rejects(() => instructionRows(encoder, empty, END, LENGTH), { code: 'INSTRUCTIONS_JSONL' })
+    await assert.rejects(() => instructionRows(encoder, `${empty}.none`, END, LENGTH), { code: 'TEXT_MISSING' })
   })
 })

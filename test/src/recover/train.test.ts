@@ -56,7 +56,7 @@ describe('training', () => {
   })
 
   it('ends early where nothing gets better, with the weights as they were', async () => {
-    const story = openTokenizer(fixturePath('stories260k')).encode([STORY])
+    const story = await (await openTokenizer(fixturePath('stories260k'))).encode([STORY])
     const unlike = { ids: story.slice(0, 2 * LENGTH), count: 2, length: LENGTH }
     const state = await run({ steps: 200, rate: 1e-2 }, undefined, unlike)
     assert.equal(state.step, PATIENCE * STEPS_A_LOOK)

@@ -25,7 +25,7 @@ describe("FLAP's adaptive search", () => {
   it('takes what a program in PyTorch takes', { skip: needsShared(TEXT) }, async () => {
     const decoder = Decoder.open(DIR, { threads: 1 })
     const documents = readDocuments(sharedPath(TEXT) ?? '', '<|endoftext|>').slice(0, 20)
-    const windows = { ids: openTokenizer(DIR).encode(documents).slice(0, 640), count: 10, length: 64 }
+    const windows = { ids: (await (await openTokenizer(DIR)).encode(documents)).slice(0, 640), count: 10, length: 64 }
     const removals = await chooseRemoval(decoder, await structuresOf(decoder), {
       ...{ importance: 'flap-adaptive', reduction: 'sum', ratio: 0.25, blocks: [0, 5], windows, perBatch: 10 },
     })

@@ -21,10 +21,10 @@ const EXPECTED = {
 describe('how much a whole block matters', () => {
   const decoder = Decoder.open(DIR, { threads: 1 })
   let windows: { ids: Int32Array; count: number; length: number }
-  before(() => {
+  before(async () => {
     const text = sharedPath(TEXT)
     const documents = text === null ? [] : readDocuments(text, '<|endoftext|>').slice(0, 20)
-    windows = { ids: openTokenizer(DIR).encode(documents).slice(0, 640), count: 10, length: 64 }
+    windows = { ids: (await (await openTokenizer(DIR)).encode(documents)).slice(0, 640), count: 10, length: 64 }
   })
   const job = { perBatch: 10, blocks: [0, 5] } as const
 

@@ -17,11 +17,12 @@ const STORY =
 
 describe('a share of the parameters', () => {
   const decoder = Decoder.open(fixturePath('stories260k'), { threads: 1 })
-  const ids = openTokenizer(fixturePath('stories260k')).encode([STORY])
-  const windows: Windows = { ids: ids.slice(0, 64), count: 2, length: 32 }
+  let windows: Windows
   let structures: Structure[][]
   let scores: Float64Array[][]
   before(async () => {
+    const ids = await (await openTokenizer(fixturePath('stories260k'))).encode([STORY])
+    windows = { ids: ids.slice(0, 64), count: 2, length: 32 }
     structures = await structuresOf(decoder)
     const job = { importance: 'taylor1', reduction: 'sum', perBatch: 2, blocks: [0, 5], windows } as const
     scores = await unitScoresOf(decoder, structures, job)

@@ -38,7 +38,7 @@ describe('what is removed', () => {
 
   it('is what an independent implementation removes', { skip: needsShared(TEXT) }, async () => {
     const documents = readDocuments(sharedPath(TEXT) ?? '', '<|endoftext|>').slice(0, 20)
-    const ids = openTokenizer(DIR).encode(documents).slice(0, 640)
+    const ids = (await (await openTokenizer(DIR)).encode(documents)).slice(0, 640)
     const removals = await chooseRemoval(decoder, structures, { ...JOB, windows: { ids, count: 10, length: 64 } })
     assert.deepEqual(heads(removals), [
       [1, [0]],
