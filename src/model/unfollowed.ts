@@ -13,7 +13,7 @@ export interface Unfollowed {
   node: number
   /** The initializers that it is, or is made of. */
   weights: TensorRef[]
-  /** Why it is no layer: a part of a sentence whose subject is the matrix. */
+  /** Why it is no layer: what it is instead, as a noun phrase. */
   reason: string
 }
 
@@ -99,15 +99,17 @@ function reasonOf(index: GraphIndex, at: number, slot: number, weight: TensorRef
   const node = index.nodes[at]
   const name = operatorName(node)
   const value = node.input[slot]
-  if (LOOKUPS.has(name)) return `it is looked up in a stack of matrices [${weight.dims.join(', ')}]`
-  if (name === 'Gemm' && intAttribute(node, 'transA', 0) === 1) return 'its Gemm reads the other factor transposed'
-  if (name === 'Einsum') return `an Einsum reads it (${Buffer.from(attribute(node, 'equation')?.s ?? []).toString()})`
-  if (name === 'Mul' || name === 'Div') return `a ${name} reads it element by element`
-  if (!PRODUCTS.has(name)) return `${operatorName(node)} reads it`
-  if (slot === 0) return `it is the first factor of a ${name}`
+  if (LOOKUPS.has(name)) return `matrices [${weight.dims.join(', ')}] of which a ${name} takes some`
+  if (name === 'Gemm' && intAttribute(node, 'transA', 0) === 1)
+    return 'a factor of a Gemm that reads the other one transposed'
+  if (name === 'Einsum')
+    return `a factor of an Einsum (${Buffer.from(attribute(node, 'equation')?.s ?? []).toString()})`
+  if (name === 'Mul' || name === 'Div') return `a factor of a ${name}, element by element`
+  if (!PRODUCTS.has(name)) return `an input of ${name}`
+  if (slot === 0) return `the first factor of a ${name}`
   const odd = oddMaker(index, value)
   if (odd !== undefined) return odd
-  return `it has ${weight.dims.length} dimensions [${weight.dims.join(', ')}]`
+  return `a factor with ${weight.dims.length} dimensions [${weight.dims.join(', ')}]`
 }
 
 /** What stands between a factor and its initializers that is not computed beforehand. */
@@ -117,8 +119,8 @@ function oddMaker(index: GraphIndex, value: string): string | undefined {
     const maker = index.maker(name)
     if (maker === undefined) continue
     const operator = operatorName(index.nodes[maker])
-    if (!index.isConstantNode(maker)) return `it is made anew for every text, by ${operator}`
-    if (!EXACT.has(operator)) return `it is computed from others, by ${operator}`
+    if (!index.isConstantNode(maker)) return `made anew for every text, by ${operator}`
+    if (!EXACT.has(operator)) return `computed from other constants, by ${operator}`
     open.push(...index.nodes[maker].input)
   }
   return undefined
@@ -130,7 +132,7 @@ export interface UnprunedMatrix {
   block: number
   /** How many numbers it has. */
   weights: number
-  /** Why: a part of a sentence whose subject is the matrix. */
+  /** Why: what it is instead of a layer's weights, as a noun phrase. */
   reason: string
 }
 
