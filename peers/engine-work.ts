@@ -1,6 +1,6 @@
 /** What a site computes for its federation, done by the engine on the site's own model directory and text. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import type { Engine, JobOptions } from '../src/engine/engine.ts'
+import type { Engine, JobOptions, WrittenModel } from '../src/engine/engine.ts'
 import type { BlockFile, JobEvent, Jobs, ModelDescription, TokenWindows } from '../src/engine/jobs.ts'
 import { contributionBytes } from '../src/merge/contribution.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../src/merge/form.ts'
@@ -25,8 +25,6 @@ export interface EngineWorkInit {
   modelHash: Uint8Array | null
   /** This site is stopped, and finishes the block that it is at. */
   onDrain?: () => void
-  /** Told what writing the model measured, as Engine.write gives it. */
-  onWritten?: (difference: number | null) => void
 }
 
 /** Stands for the model's where nothing outlasts the process: scratch space is this federation's alone then. */
@@ -35,10 +33,16 @@ const NO_HASH = new Uint8Array(32)
 const CHECK_TOKENS = 64
 
 export class EngineWork implements Work {
+  readonly description: ModelDescription
+  readonly method: Method
+  /** What writing the model measured, once it is written. */
+  written: WrittenModel | undefined
   private readonly init: EngineWorkInit
 
   constructor(init: EngineWorkInit) {
     this.init = init
+    this.description = init.description
+    this.method = init.method
   }
 
   get blocks(): number {
@@ -115,11 +119,10 @@ export class EngineWork implements Work {
   }
 
   async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {
-    const { engine, model, method, windows, onWritten } = this.init
+    const { engine, model, method, windows } = this.init
     const check = windows.ids.slice(0, Math.min(windows.length, CHECK_TOKENS))
     const weights = mergedFiles(merged, method)
-    const difference = await engine.write({ dir: model, weights, out, check }, { signal })
-    onWritten?.(difference)
+    this.written = await engine.write({ dir: model, weights, out, check }, { signal })
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../src/merge/form.ts'
 import { blocksPerRound } from '../src/merge/sampling.ts'
 import { id8 } from './encoding.ts'
+import { type BlockMatrices, sparserInWords, unprunedInWords } from './model-words.ts'
 import { type Offer, quorumOf } from './offer.ts'
 
 export interface PlanInWords {
@@ -26,12 +27,13 @@ const PRUNER_NAMES: Record<PrunerName, string> = { sparsegpt: 'SparseGPT', wanda
 
 /**
  * @param capacity - share of the blocks that this site prunes a round, in ppm; default: the offer's sample
+ * @param matrices - of the base model, where it is at hand
  */
-export function planInWords(offer: Offer, capacity: number = offer.sample): PlanInWords {
+export function planInWords(offer: Offer, capacity: number = offer.sample, matrices?: BlockMatrices): PlanInWords {
   const { method } = offer
   const own = isStructuredMethod(method)
     ? structuredWords(offer, method, capacity)
-    : sparseWords(offer, method, capacity)
+    : sparseWords(offer, method, capacity, matrices)
   return {
     what: [
       `${offer.members} sites prune ${offer.model.name} together: ${count(offer.model.parameters)} parameters, ` +
@@ -43,12 +45,18 @@ export function planInWords(offer: Offer, capacity: number = offer.sample): Plan
   }
 }
 
-function sparseWords(offer: Offer, { pruner, target }: SparseMethod, capacity: number): PlanInWords {
+function sparseWords(
+  offer: Offer,
+  { pruner, target }: SparseMethod,
+  capacity: number,
+  matrices?: BlockMatrices,
+): PlanInWords {
   const payload = payloadOf(pruner)
   return {
     what: [
       `Method: ${PRUNER_NAMES[pruner]}. In every layer of the blocks ${shareOfZeros(target)}; ` +
         'embeddings, output head and biases stay as they are.',
+      ...(matrices === undefined ? [] : [...unprunedInWords(matrices, 'pruned'), ...sparserInWords(matrices, target)]),
       ...rounds(offer, capacity),
       mergeRule(payload),
     ],

@@ -10,6 +10,7 @@ import { windowFor } from '../options/site.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { draining } from '../terminal/interruption.ts'
+import { blockMatrices } from '../work/block-matrices.ts'
 import {
   calibration,
   conclude,
@@ -32,35 +33,34 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
   const { dir, description } = model
+  let own: EngineWork | undefined
   try {
     const result = await joinFederation({
       ...peerInit(options, run, narrator(run.terminal)),
       invitation: options.invitation,
       async prepare({ offer }) {
-        run.terminal.say(planText(offer, options.capacity))
+        run.terminal.say(planText(offer, options.capacity, await blockMatrices(work, model)))
         assertFits(options, offer, model)
         const { method, windows, window, sample } = offer
         const structured = await structuredOf(work, dir, method)
         const tokens = await calibration(work, dir, options, windows, window)
-        return {
-          site: siteName(),
-          capacity: options.capacity ?? sample,
-          work: new EngineWork({
-            engine,
-            model: dir,
-            description,
-            method,
-            structured,
-            windows: tokens,
-            scratch: scratch.path,
-            modelHash: scratch.outlasts ? model.hash : null,
-            onDrain: () => run.terminal.note(draining(structured === null ? 'block' : 'step')),
-          }),
-        }
+        own = new EngineWork({
+          engine,
+          model: dir,
+          description,
+          method,
+          structured,
+          windows: tokens,
+          scratch: scratch.path,
+          modelHash: scratch.outlasts ? model.hash : null,
+          onDrain: () => run.terminal.note(draining(structured === null ? 'block' : 'step')),
+        })
+        return { site: siteName(), capacity: options.capacity ?? sample, work: own }
       },
     })
     scratch.done()
-    return await conclude(run, result, options.embedded ? null : dir)
+    if (own === undefined) throw new Error('a site took part without work of its own')
+    return await conclude(run, result, options.embedded ? null : dir, own)
   } catch (error) {
     // Only the offer could have said that no text is needed.
     if (error instanceof NetworkError && options.texts.length === 0) throw textMissing(error)

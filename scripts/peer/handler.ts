@@ -9,6 +9,7 @@ import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { draining } from '../terminal/interruption.ts'
 import { Terminal } from '../terminal/terminal.ts'
+import { blockMatrices } from '../work/block-matrices.ts'
 import {
   calibration,
   conclude,
@@ -37,28 +38,30 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const tokens = await calibration(work, dir, options, windows, window)
   const method = methodFor(plan.method, blocks)
   const structured = await structuredOf(work, dir, method)
+  const matrices = await blockMatrices(work, { dir, description })
   const offer = { ...plan, method, model: { name, hash, parameters, blocks }, windows, window, members }
   const narrate = narrator(terminal)
+  const own = new EngineWork({
+    engine,
+    model: dir,
+    description,
+    method,
+    structured,
+    windows: tokens,
+    scratch: scratch.path,
+    modelHash: scratch.outlasts ? hash : null,
+    onDrain: () => terminal.note(draining(structured === null ? 'block' : 'step')),
+  })
   const result = await found({
     ...peerInit(options, run, (event) => {
       narrate(event)
-      if (event.type === 'invitation') terminal.say(planText(offer, capacity))
+      if (event.type === 'invitation') terminal.say(planText(offer, capacity, matrices))
     }),
     offer,
     site: siteName(),
     capacity: capacity ?? plan.sample,
-    work: new EngineWork({
-      engine,
-      model: dir,
-      description,
-      method,
-      structured,
-      windows: tokens,
-      scratch: scratch.path,
-      modelHash: scratch.outlasts ? hash : null,
-      onDrain: () => terminal.note(draining(structured === null ? 'block' : 'step')),
-    }),
+    work: own,
   })
   scratch.done()
-  return conclude(run, result, options.embedded ? null : dir)
+  return conclude(run, result, options.embedded ? null : dir, own)
 }

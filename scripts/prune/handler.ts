@@ -1,8 +1,10 @@
 /** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
 import { basename, join } from 'node:path'
+import { sparserInWords, unprunedInWords } from '../../protocols/model-words.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { BlockFile, ModelDescription, PruneArgs, TokenWindows } from '../../src/engine/jobs.ts'
 import { CoppiceError } from '../../src/errors.ts'
+import type { BlockZeros } from '../../src/model/zeros.ts'
 import { holdsCheckpoint } from '../../src/prune/record-file.ts'
 import type { PruneSeconds } from '../../src/prune/sequential.ts'
 import { windowFor } from '../options/site.ts'
@@ -11,6 +13,7 @@ import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
 import { InterruptedError } from '../terminal/interruption.ts'
 import { duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
+import { blockMatrices, sparsityOf } from '../work/block-matrices.ts'
 import { type BlockReport, drained, labelled, type Work } from '../work/engine.ts'
 import { type EvaluatedText, evaluationTexts, type Perplexity, perplexities } from '../work/perplexities.ts'
 import { readModel } from '../work/site.ts'
@@ -22,10 +25,12 @@ import type { PruneOptions } from './index.ts'
 export interface PruneReport {
   model: string
   pruner: string
-  /** Share of zeros in the masks. */
+  /** Over all weight matrices in the blocks of what was written. */
   sparsity: number
   zeros: number
   weights: number
+  /** Zeros that the base has there. */
+  baseZeros: number
   /** `damping`: SparseGPT's, as a share of the mean diagonal of the layer's Hessian; else null. */
   layers: Array<{
     name: string
@@ -34,6 +39,8 @@ export interface PruneReport {
     zeros: number
     damping: number | null
   }>
+  /** Weight matrices in the blocks that are no layers, and stay as they are. */
+  unpruned: Array<{ name: string; block: number; weights: number; zeros: number; reason: string }>
   perplexity: Array<{ text: string; tokens: number; window: number; dense: number; pruned: number }>
   seconds: { total: number; forward: number; statistics: number; solve: number; write: number }
   peakMemoryBytes: number
@@ -51,6 +58,8 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   const work = { ...run, engine }
   const { model, pruner, target } = options
   const { description, hash } = await readModel(work, model)
+  const base = await blockMatrices(work, { dir: model, description })
+  for (const line of [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]) run.terminal.note(line)
   const window = windowFor(options.window, description.maxWindow)
   const calibration = await calibrationWindows(work, options, window)
   const blocks = description.forms.map((_, block) => block)
@@ -76,21 +85,21 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
     const writing = stopwatch()
     const check = (calibration ?? (await anyWindow(work, model))).ids
     run.terminal.progress('Writing')
-    const difference = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
+    const { difference, zeros } = await engine.write(
+      { dir: model, weights, out: output.staging, check },
+      { signal: run.signal },
+    )
     const write = writing()
     const pruned = await perplexities(work, { dir: model, kind: 'pruned', texts: evaluated, weights })
     await output.commit()
 
-    const layers = layersOf(description, reports)
-    const zeros = layers.reduce((sum, layer) => sum + layer.zeros, 0)
-    const count = layers.reduce((sum, { shape: [rows, cols] }) => sum + rows * cols, 0)
     const report: PruneReport = {
       model,
       pruner,
-      sparsity: zeros / count,
-      zeros,
-      weights: count,
-      layers,
+      ...sparsityOf(description, zeros),
+      baseZeros: base.zeros,
+      layers: layersOf(description, zeros, reports),
+      unpruned: description.unpruned.map((matrix, i) => ({ ...matrix, zeros: zeros.unpruned[i] })),
       perplexity: evaluated.map(({ name, windows }, i) => ({
         text: name,
         tokens: dense[i].tokens,
@@ -147,12 +156,16 @@ async function densePerplexities(
   return results
 }
 
-function layersOf({ layers }: ModelDescription, reports: readonly BlockReport[]): PruneReport['layers'] {
+function layersOf(
+  { layers }: ModelDescription,
+  zeros: BlockZeros,
+  reports: readonly BlockReport[],
+): PruneReport['layers'] {
   const byBlock = new Map(reports.map((report) => [report.block, report]))
-  return layers.map(({ name, block, role, rows, cols }) => {
+  return layers.map(({ name, block, role, rows, cols }, i) => {
     const report = byBlock.get(block)
     if (report === undefined) throw new Error(`block ${block} was not pruned`)
-    return { name, block, shape: [rows, cols], zeros: report.zeros[role], damping: report.damping[role] }
+    return { name, block, shape: [rows, cols], zeros: zeros.layers[i], damping: report.damping[role] }
   })
 }
 

@@ -1,5 +1,6 @@
 /** What `coppice recover` does: perplexity before, train, write and check, perplexity again. */
 import { join } from 'node:path'
+import { unprunedInWords } from '../../protocols/model-words.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { RecoverArgs, RecoveredModel } from '../../src/engine/jobs.ts'
 import { holdsTraining } from '../../src/recover/record-file.ts'
@@ -8,6 +9,7 @@ import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
 import { duration, perplexity, sameLogits } from '../terminal/numbers.ts'
+import { weightsOf } from '../work/block-matrices.ts'
 import { evaluationTexts, perplexities } from '../work/perplexities.ts'
 import { instructionRows, recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.ts'
 import { readModel } from '../work/site.ts'
@@ -43,6 +45,7 @@ export async function recover(options: RecoverOptions, run: Run): Promise<Recove
   const work = { ...run, engine }
   const { description, hash } = await readModel(work, model)
   const { maxWindow } = description
+  for (const line of unprunedInWords(weightsOf(description), 'trained')) run.terminal.note(line)
   const length = windowFor(recovery.length, maxWindow, '--length')
   const cut = { length, rows: most }
   const text =
@@ -58,7 +61,7 @@ export async function recover(options: RecoverOptions, run: Run): Promise<Recove
   const { weights } = recovered
   run.terminal.progress('Writing')
   const check = text.rows.ids.slice(0, length)
-  const difference = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
+  const { difference } = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
   const after = await perplexities(work, { dir: model, kind: 'recovered', texts, weights })
   await output.commit()
   const report: RecoverReport = {

@@ -75,7 +75,10 @@ export interface FederationReport {
   plan: PlanReport
   peers: PeerReport[]
   rounds: RoundReport[]
-  /** `sparsity`, `zeros` and `weights` count masks, or structures that are removed and all of them; `model` is the directory that was written. */
+  /**
+   * `zeros` of the `weights` of all matrices in the blocks, as they were written; or structures that are gone, and of how
+   * many. `model` is the directory that was written.
+   */
   result: { root: string; sparsity: number; zeros: number; weights: number; model: string }
   perplexity: PerplexityReport[]
   seconds: number
@@ -89,6 +92,10 @@ export interface MemberReport {
   root: string
   /** Ids, by round. */
   certificates: string[]
+  /** As FederationReport has them in `result`. */
+  sparsity: number
+  zeros: number
+  weights: number
   out: string
 }
 

@@ -147,7 +147,7 @@ async function recovered(
   terminal.progress('Writing')
   const { weights } = done
   const check = text.rows.ids.slice(0, length)
-  const difference = await engine.write({ dir: smaller, weights, out: output.staging, check, uniform }, { signal })
+  const { difference } = await engine.write({ dir: smaller, weights, out: output.staging, check, uniform }, { signal })
   const after = await perplexities(work, { dir: smaller, kind: 'recovered', texts, weights })
   return { trained: done, difference, perplexities: after }
 }

@@ -10,9 +10,11 @@ import { formatInvitation, parseInvitation } from '../../protocols/invitation.ts
 import { NONCE_BYTES } from '../../protocols/offer.ts'
 import { decodePlan, type Plan } from '../../protocols/plan.ts'
 import { ppmToFraction } from '../../src/decimal.ts'
+import type { WrittenModel } from '../../src/engine/engine.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import type { PeerReport, RoundReport } from '../report/federation.ts'
+import { outcomeOf } from '../work/block-matrices.ts'
 import type { Work } from '../work/engine.ts'
 import { stopwatch } from '../work/usage.ts'
 import type { SimulateOptions } from './index.ts'
@@ -59,7 +61,8 @@ export interface FederationOutcome {
   peers: PeerReport[]
   rounds: RoundReport[]
   root: string
-  /** Of the masks. */
+  /** As in FederationReport. */
+  sparsity: number
   zeros: number
   weights: number
   /** What the last manifest names: block -> files. */
@@ -105,7 +108,7 @@ export class SimulatedFederation implements AsyncDisposable {
   private readonly founding = Promise.withResolvers<Plan>()
   private readonly onInterrupt: () => void
   private foundedPlan: Plan | undefined
-  private difference: number | null = null
+  private written: WrittenModel | undefined
   private events: RunEvents | undefined
   /** How many of the founder's rounds are followed. */
   private following = 0
@@ -220,7 +223,7 @@ export class SimulatedFederation implements AsyncDisposable {
     } else if (event.type === 'founded' && index === 0) {
       this.founding.resolve(decodePlan(event.plan, this.secret))
     } else if (event.type === 'written') {
-      this.difference = event.difference
+      this.written = event.written
     }
   }
 
@@ -262,10 +265,11 @@ export class SimulatedFederation implements AsyncDisposable {
   }
 
   private outcome(results: readonly SiteResult[]): FederationOutcome {
-    const { out, sites } = this.init
+    const { out, sites, description, method } = this.init
+    const { written } = this
     const [founder] = this.sites
     const last = founder.rounds.at(-1)
-    if (last === undefined) throw new Error('a federation ended without a round')
+    if (last === undefined || written === undefined) throw new Error('a federation ended without a round')
     const byBlock = Map.groupBy(last.entries, ({ block }) => block)
     const files = [...byBlock].map(
       ([block, entries]) => [block, entries.map(({ root }) => join(out, 'contributions', root))] as const,
@@ -278,10 +282,9 @@ export class SimulatedFederation implements AsyncDisposable {
       }),
       rounds: founder.rounds.map((round) => this.report(round)),
       root: results[0].root,
-      zeros: last.zeros,
-      weights: last.bits,
+      ...outcomeOf(description, method, { last, written: written.zeros }),
       contributions: new Map(files),
-      difference: this.difference,
+      difference: written.difference,
     }
   }
 

@@ -8,6 +8,7 @@ import { OutputDirectory, writeReport } from '../output-directory.ts'
 import { VERSION } from '../paths.ts'
 import type { Run } from '../program.ts'
 import { type FederationReport, planReport } from '../report/federation.ts'
+import { blockMatrices } from '../work/block-matrices.ts'
 import type { Work } from '../work/engine.ts'
 import { readModel, structuredOf } from '../work/site.ts'
 import { stopwatch } from '../work/usage.ts'
@@ -26,6 +27,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   const work: Work = { ...run, engine }
   const { description, hash } = await readModel(work, options.model)
   const { window, sites, evaluated } = await prepareSites(work, options, description.maxWindow)
+  const matrices = await blockMatrices(work, { dir: options.model, description })
   const method = methodFor(options.plan.method, description.blocks)
   const structured = await structuredOf(work, options.model, method)
   terminal.progress('Founding the federation')
@@ -44,7 +46,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   })
   const { plan } = federation
   if (options.out === null) await output.claim(id8(plan.id))
-  terminal.say(introduction(planInWords(plan.offer), method))
+  terminal.say(introduction(planInWords(plan.offer, undefined, matrices), method))
 
   const comparison = new Comparison({
     work,
@@ -62,13 +64,13 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
     onRound: (round) => comparison.add(round),
   })
   await comparison.finish(outcome)
-  const { peers, rounds, root, zeros, weights } = outcome
+  const { peers, rounds, root, sparsity, zeros, weights } = outcome
   const report: FederationReport = {
     coppice: VERSION,
     plan: planReport(toHex(plan.id), plan.offer, toHex),
     peers,
     rounds,
-    result: { root, sparsity: zeros / weights, zeros, weights, model: join(output.path, 'model') },
+    result: { root, sparsity, zeros, weights, model: join(output.path, 'model') },
     perplexity: comparison.perplexity(),
     seconds: elapsed(),
     peakMemoryBytes: engine.peakMemoryBytes,

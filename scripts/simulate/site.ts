@@ -10,7 +10,7 @@ import { found, join, type PeerResult } from '../../peers/peer.ts'
 import type { PruneJob } from '../../peers/work.ts'
 import { parseInvitation } from '../../protocols/invitation.ts'
 import type { Offer } from '../../protocols/offer.ts'
-import type { Engine } from '../../src/engine/engine.ts'
+import type { Engine, WrittenModel } from '../../src/engine/engine.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 
 export type OfferedPlan = Omit<Offer, 'version' | 'merge' | 'founder' | 'nonce'>
@@ -43,7 +43,7 @@ export type SiteEvent =
   | { type: 'prune'; round: number; done: number; total: number }
   | { type: 'round'; round: SiteRound }
   /** What writing the model measured. */
-  | { type: 'written'; difference: number | null }
+  | { type: 'written'; written: WrittenModel }
 
 /** A round at one site. */
 export interface SiteRound extends Omit<RoundReport, 'value' | 'traffic'> {
@@ -98,16 +98,17 @@ export async function runSite(job: SiteJob, context: SiteContext): Promise<SiteR
 class SimulatedWork extends EngineWork {
   private readonly gate: Promise<void>
   private readonly writes: boolean
+  private readonly onEvent: SiteContext['onEvent']
 
   constructor(
     { index, model, structured, windows, offer, data }: SiteJob,
     { engine, description, gate, onEvent }: SiteContext,
   ) {
     const { method } = offer
-    const onWritten = (difference: number | null) => onEvent({ type: 'written', difference })
     const scratch = `${data}-scratch`
-    super({ engine, model, description, method, structured, windows, scratch, modelHash: null, onWritten })
+    super({ engine, model, description, method, structured, windows, scratch, modelHash: null })
     this.gate = gate
+    this.onEvent = onEvent
     this.writes = index === 0
   }
 
@@ -118,8 +119,9 @@ class SimulatedWork extends EngineWork {
   }
 
   override async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {
-    if (this.writes) await super.writeModel(merged, out, signal)
-    else await mkdir(out)
+    if (!this.writes) return void (await mkdir(out))
+    await super.writeModel(merged, out, signal)
+    if (this.written !== undefined) this.onEvent({ type: 'written', written: this.written })
   }
 }
 

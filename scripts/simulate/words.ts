@@ -2,7 +2,8 @@
 import type { PlanInWords } from '../../protocols/words.ts'
 import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import type { FederationReport } from '../report/federation.ts'
-import { bytes, counted, duration, integer, percent, sameLogits } from '../terminal/numbers.ts'
+import { bytes, counted, duration, sameLogits } from '../terminal/numbers.ts'
+import { outcomeInWords } from '../work/block-matrices.ts'
 import type { SimulateOptions } from './index.ts'
 
 /** Said before anything runs, so that nobody waits for what it cannot give. */
@@ -34,9 +35,7 @@ export function closing(
   const { embedded, model } = options
   return [
     `One root at ${roots.size === 1 ? `all ${peers.length} sites` : `${roots.size} DIFFERENT sites`}: ${result.root}`,
-    plan.structures === undefined
-      ? `${integer(result.zeros)} of ${integer(result.weights)} weights of the layers are zero (${percent(result.sparsity)}).`
-      : `${integer(result.zeros)} of ${integer(result.weights)} heads and channels are gone (${percent(result.sparsity)}).`,
+    outcomeInWords(result, plan.structures !== undefined),
     `A site sent ${range(payload)} of contributions, and ${range(sent)} in all.`,
     `${counted(rounds.length, 'round')} in ${duration(seconds)}, all comparisons included.`,
     evaluatedOn(perplexity, options),

@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { basename, join, resolve } from 'node:path'
 import { DATA_NAME, type Place } from '../../peers/directories.ts'
-import type { EngineWorkInit } from '../../peers/engine-work.ts'
+import type { EngineWork, EngineWorkInit } from '../../peers/engine-work.ts'
 import type { PeerEvent } from '../../peers/events.ts'
 import type { PeerInit, PeerResult } from '../../peers/peer.ts'
+import type { BlockMatrices } from '../../protocols/model-words.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../protocols/offer.ts'
 import { planInWords } from '../../protocols/words.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
@@ -17,6 +18,7 @@ import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { counted } from '../terminal/numbers.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { outcomeInWords, outcomeOf } from './block-matrices.ts'
 import { describe, labelled, type Work } from './engine.ts'
 import { anyWindow, firstWindows, tokenise } from './texts.ts'
 
@@ -86,8 +88,8 @@ export type OfferTerms = Omit<Offer, keyof typeof UNSAID>
 const UNSAID = { version: PROTOCOL_VERSION, merge: 'l0', founder: new Uint8Array(), nonce: new Uint8Array() } as const
 
 /** The plan in words and what will leave this site. @param capacity - in ppm; null: the offer's sample */
-export function planText(offer: OfferTerms, capacity: number | null): string {
-  const { what, leaves } = planInWords({ ...UNSAID, ...offer }, capacity ?? offer.sample)
+export function planText(offer: OfferTerms, capacity: number | null, matrices?: BlockMatrices): string {
+  const { what, leaves } = planInWords({ ...UNSAID, ...offer }, capacity ?? offer.sample, matrices)
   return [...what, 'What will leave this site:', ...leaves.map((line) => `  ${line}`)].join('\n')
 }
 
@@ -125,11 +127,25 @@ export function narrator(terminal: Terminal): (event: PeerEvent) => void {
 }
 
 /** Writes report.json and says where everything is. */
-export async function conclude({ terminal }: Run, result: PeerResult, base: string | null): Promise<MemberReport> {
-  const { planId, peerId, root, certificates, out } = result
-  const report: MemberReport = { federation: planId, peer: peerId, root, certificates, out }
+export async function conclude(
+  { terminal }: Run,
+  outcome: PeerResult,
+  base: string | null,
+  { description, method, written }: EngineWork,
+): Promise<MemberReport> {
+  const { planId, peerId, root, certificates, rounds, out } = outcome
+  if (written === undefined) throw new Error('a federation ended without a model')
+  const result = outcomeOf(description, method, { last: rounds[rounds.length - 1], written: written.zeros })
+  const report: MemberReport = { federation: planId, peer: peerId, root, certificates, ...result, out }
   await writeReport(out, report)
   const verify = `npx coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
-  terminal.say([`root ${root}`, `Model: ${join(out, 'model')}`, `Verify: ${verify}`].join('\n'))
+  terminal.say(
+    [
+      `root ${root}`,
+      outcomeInWords(result, isStructuredMethod(method)),
+      `Model: ${join(out, 'model')}`,
+      `Verify: ${verify}`,
+    ].join('\n'),
+  )
   return report
 }

@@ -49,7 +49,7 @@ export async function contribute(model: StructuredModel, args: ContributeArgs, c
     assertValid(model, block, contribution)
     const bytes = encodeStructured(model.forms[block], contribution)
     const file = storeFile(join(out, `contribution-${block}`), [bytes])
-    context.emit({ type: 'block', report: { block, path: file.path, bytes: file.bytes, zeros: [], damping: [] } })
+    context.emit({ type: 'block', report: { block, path: file.path, bytes: file.bytes, damping: [] } })
   }
   return null
 }

@@ -5,6 +5,7 @@
  */
 import { refusalFromObject } from '../errors.ts'
 import { racePlain, runPlain } from '../model/plain.ts'
+import type { BlockZeros } from '../model/zeros.ts'
 import type { JobEvent, JobName, Jobs, ShrunkModel } from './jobs.ts'
 import type { FromWorker } from './messages.ts'
 import { type RunningWorker, startWorker, type WorkerKind } from './workers.ts'
@@ -51,6 +52,16 @@ const RACE_TURNS = 5
  */
 const RACE_RUNS = { read: 1, write: 9 }
 
+export interface WrittenModel {
+  /**
+   * The largest difference of logits in plain ONNX Runtime from the engine's own, over the largest logit; null where there is
+   * not enough memory to run the model whole.
+   */
+  difference: number | null
+  /** Of what was written. */
+  zeros: BlockZeros
+}
+
 export interface CheckedModel extends Omit<ShrunkModel, 'run' | 'race'> {
   difference: number | null
   prefill: number[] | null
@@ -88,14 +99,11 @@ export class Engine implements AsyncDisposable {
     return this.lanes[lane].run(name, args, options)
   }
 
-  /**
-   * Writes a model, and runs it in plain ONNX Runtime. Returns the largest difference of logits from the engine's own,
-   * over the largest logit; null where there is not enough memory to run the model whole.
-   */
-  async write(args: Jobs['write']['args'], options: JobOptions = {}): Promise<number | null> {
-    const run = await this.run('write', args, options)
+  /** Writes a model, counts its zeros, and runs it in plain ONNX Runtime. */
+  async write(args: Jobs['write']['args'], options: JobOptions = {}): Promise<WrittenModel> {
+    const { run, zeros } = await this.run('write', args, options)
     await this.lanes.writing.rest()
-    return runPlain({ ...run, threads: this.threads }, options.signal)
+    return { difference: await runPlain({ ...run, threads: this.threads }, options.signal), zeros }
   }
 
   /**

@@ -27,6 +27,7 @@ import { perplexity, type WeightsOf } from '../model/perplexity.ts'
 import { tokenStream } from '../model/text.ts'
 import { endOfText, TokenizerProcess } from '../model/tokenizer.ts'
 import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
+import { zerosOf } from '../model/zeros.ts'
 import { Solvers } from '../prune/solvers.ts'
 import { instructionRows } from '../recover/instructions.ts'
 import { describeStructures } from '../structure/describe.ts'
@@ -90,8 +91,9 @@ export function createHandlers(threads: number): Handlers {
 
   return {
     async describe({ dir }) {
-      const { name, parameters, blocks, forms, layers, maxWindow } = open(dir)
-      return { name, parameters, blocks, forms, layers, maxWindow }
+      const { name, parameters, blocks, forms, layers, unpruned, maxWindow } = open(dir)
+      const matrices = unpruned.map(({ tensors, ...matrix }) => matrix)
+      return { name, parameters, blocks, forms, layers, unpruned: matrices, maxWindow }
     },
 
     async hash({ dir }) {
@@ -181,10 +183,11 @@ export function createHandlers(threads: number): Handlers {
     },
 
     async write({ out, check, uniform = false, ...model }) {
-      return using(model, join(out, '.base'), (decoder, weightsOf) => {
+      return using(model, join(out, '.base'), async (decoder, weightsOf) => {
         writeModel(decoder, weightsOf, out)
         if (uniform) rewriteHuggingFace(decoder, Decoder.open(out))
-        return expectedRun(decoder, weightsOf, out, check)
+        const zeros = zerosOf(Decoder.open(out))
+        return { run: await expectedRun(decoder, weightsOf, out, check), zeros }
       })
     },
 
@@ -215,10 +218,7 @@ export function createHandlers(threads: number): Handlers {
     },
 
     async zeros({ dir }) {
-      const decoder = open(dir)
-      return decoder.forms.flatMap((_, block) =>
-        decoder.baseWeights(block).map((weight) => weight.reduce((sum, w) => sum + Number(w === 0), 0)),
-      )
+      return zerosOf(open(dir))
     },
   }
 }

@@ -4,7 +4,9 @@ import type { StructuredTarget } from '../merge/structured-form.ts'
 import type { LayerInfo } from '../model/decoder.ts'
 import type { PlainRace } from '../model/plain.ts'
 import type { TextSource } from '../model/text.ts'
+import type { UnprunedMatrix } from '../model/unfollowed.ts'
 import type { ExpectedRun } from '../model/write.ts'
+import type { BlockZeros } from '../model/zeros.ts'
 import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
 import type { Look, TrainSettings } from '../recover/train.ts'
@@ -20,6 +22,8 @@ export interface ModelDescription {
   /** By block. */
   forms: BlockForm[]
   layers: LayerInfo[]
+  /** Matrices of blocks that are no layers: nothing prunes them. */
+  unpruned: UnprunedMatrix[]
   /** The longest window that config.json allows. */
   maxWindow: number | undefined
 }
@@ -46,7 +50,6 @@ export interface PrunedBlockReport {
   path: string
   bytes: number
   /** By role. */
-  zeros: number[]
   damping: (number | null)[]
 }
 
@@ -223,8 +226,8 @@ export interface Jobs {
   write: {
     /** `uniform`: `dir` holds a model.safetensors, and `out` is to hold the same of what is written. */
     args: { dir: string; weights: BlockFile[]; out: string; check: Int32Array; uniform?: boolean }
-    /** What a plain run of the written model on the tokens to check must give. */
-    result: ExpectedRun
+    /** What a plain run of the written model on the tokens to check must give, and its zeros. */
+    result: { run: ExpectedRun; zeros: BlockZeros }
   }
   /** Compares a written model directory with the base and these blocks, byte for byte; null or what differs. */
   compare: {
@@ -244,8 +247,7 @@ export interface Jobs {
   recover: { args: RecoverArgs; result: RecoveredModel }
   /** Steps that a checkpoint holds of this very recovery. */
   unrecovered: { args: RecoverArgs; result: number }
-  /** Values equal to 0, by layer. */
-  zeros: { args: { dir: string }; result: number[] }
+  zeros: { args: { dir: string }; result: BlockZeros }
 }
 
 export type JobName = keyof Jobs

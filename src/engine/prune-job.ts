@@ -4,7 +4,6 @@ import { InputError } from '../errors.ts'
 import type { Fingerprint } from '../fingerprint.ts'
 import { encodeContribution, toContribution } from '../merge/contribution.ts'
 import { payloadOf } from '../merge/form.ts'
-import { countZeros } from '../merge/mask.ts'
 import { InvalidContributionError, validateContribution } from '../merge/validate.ts'
 import { storeBlock } from '../model/block-store.ts'
 import type { Decoder } from '../model/decoder.ts'
@@ -39,9 +38,8 @@ export async function prune(
     from: checkpoint ?? undefined,
     onProgress: (done, total) => emit({ type: 'progress', done, total }),
     onBlock(block) {
-      const zeros = block.layers.map(({ mask, weight }) => countZeros(mask, weight.length))
       const damping = block.layers.map((layer) => layer.damping)
-      pruned = { block: block.block, file: write(decoder, args, block), zeros, damping }
+      pruned = { block: block.block, file: write(decoder, args, block), damping }
     },
     onFinished(block, stream, seconds) {
       if (pruned?.block !== block) throw new Error(`block ${block} is finished without having been pruned`)
@@ -62,8 +60,8 @@ function fingerprint(decoder: Decoder, args: PruneArgs, modelHash: Uint8Array): 
   return fingerprintOf({ ...args, modelName: decoder.name, modelHash, weights })
 }
 
-function toReport({ block, file: { path, bytes }, zeros, damping }: FinishedBlock): PrunedBlockReport {
-  return { block, path, bytes, zeros, damping }
+function toReport({ block, file: { path, bytes }, damping }: FinishedBlock): PrunedBlockReport {
+  return { block, path, bytes, damping }
 }
 
 function write(decoder: Decoder, args: PruneArgs, pruned: PrunedBlock): StoredFile {

@@ -12,6 +12,7 @@ import { GraphIndex, type Use } from '../onnx/graph.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import { isFloating } from '../onnx/tensor.ts'
 import { type Linear, linearAt } from './layers.ts'
+import { type Unfollowed, unfollowedAt } from './unfollowed.ts'
 
 export interface Part {
   /** Node indices, ascending. Constant nodes are left out: a part takes along those that it needs. */
@@ -26,7 +27,8 @@ export interface Part {
 export interface DecoderCut {
   index: GraphIndex
   embedding: Part
-  blocks: (Part & { layers: Linear[] })[]
+  /** `unfollowed`: matrices that the hidden state meets there and that are no layers. */
+  blocks: (Part & { layers: Linear[]; unfollowed: Unfollowed[] })[]
   head: Part
   /** Nodes that descend from the token embedding, ascending. */
   hidden: number[]
@@ -45,9 +47,16 @@ export function cutDecoder(model: OnnxModel): DecoderCut {
   const needed = ancestors(index, logits)
   const hidden = hiddenNodes(index, needed, model.path)
   const waists = findWaists(index, hidden, logits, model.path)
-  const borders = blockBorders(index, hidden, waists, model.path)
+  const values = new Set(hidden.flatMap((node) => index.nodes[node].output))
+  const unfollowed = new Map(hidden.flatMap((node) => entryOf(node, unfollowedAt(index, values, node))))
+  const isProduct = (node: number) => linearAt(index, node) !== undefined || unfollowed.has(node)
+  const borders = blockBorders(index, hidden, waists, isProduct, model.path)
   const partOf = assignParts(index, needed, hidden, borders, logits)
-  return { ...assemble(index, partOf, borders, logits), hidden }
+  return { ...assemble(index, partOf, borders, logits, unfollowed), hidden }
+}
+
+function entryOf<K, V>(key: K, value: V | undefined): [K, V][] {
+  return value === undefined ? [] : [[key, value]]
 }
 
 function findLogits(model: OnnxModel): string {
@@ -149,13 +158,19 @@ interface Border {
 }
 
 /** borders[i] is where block i begins; the last one is where the head begins. */
-function blockBorders(index: GraphIndex, hidden: readonly number[], waists: readonly Waist[], path: string): Border[] {
+function blockBorders(
+  index: GraphIndex,
+  hidden: readonly number[],
+  waists: readonly Waist[],
+  isProduct: (node: number) => boolean,
+  path: string,
+): Border[] {
   const starts: Border[] = []
   let end: Border | undefined
   for (let k = 1; k < waists.length; k++) {
     const nodes = hidden.slice(waists[k - 1].after + 1, waists[k].after + 1)
     const branches = nodes.length > 1
-    if (!branches || !nodes.some((node) => linearAt(index, node))) continue
+    if (!branches || !nodes.some(isProduct)) continue
     const before = { value: waists[k - 1].value, count: waists[k - 1].after + 1 }
     if (nodes.some((node) => ATTENTION.has(index.nodes[node].opType))) starts.push(before)
     if (starts.length > 0) end = { value: waists[k].value, count: waists[k].after + 1 }
@@ -220,6 +235,7 @@ function assemble(
   partOf: Map<number, number>,
   borders: readonly Border[],
   logits: string,
+  unfollowed: ReadonlyMap<number, Unfollowed>,
 ): Omit<DecoderCut, 'hidden'> {
   const count = borders.length - 1
   const nodes: number[][] = Array.from({ length: count + 2 }, () => [])
@@ -236,6 +252,7 @@ function assemble(
   const blocks = parts.slice(1, -1).map((part) => ({
     ...part,
     layers: part.nodes.flatMap((node) => linearAt(index, node) ?? []),
+    unfollowed: part.nodes.flatMap((node) => unfollowed.get(node) ?? []),
   }))
   return { index, embedding: parts[0], blocks, head: parts[count + 1] }
 }

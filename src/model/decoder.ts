@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { toBinary } from '@bufbuild/protobuf'
 import { InputError } from '../errors.ts'
 import type { BlockForm } from '../merge/form.ts'
+import { foldConstants } from '../onnx/fold-constants.ts'
 import { type ModelProto, ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { type Lowered, lower } from '../onnx/lower.ts'
@@ -14,6 +15,7 @@ import { type OnnxModel, readOnnx } from '../onnx/read.ts'
 import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose } from '../onnx/tensor.ts'
 import type * as ort from '../runtime/onnx-runtime.ts'
 import { storedCopies, tellApart } from './apart.ts'
+import { ConstantSessions } from './constant-sessions.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
 import { type BlockWeights, FedWeights } from './fed-weights.ts'
@@ -26,6 +28,7 @@ import { type PartModel, partModel, type ValueType } from './part.ts'
 import { refusing } from './refusing.ts'
 import { createSession, dataTypeOf } from './session.ts'
 import { type Shifts, shiftedModel, shiftTensors } from './shift.ts'
+import { unprunedMatrices } from './unfollowed.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13
@@ -71,6 +74,8 @@ export class Decoder {
   /** By block. */
   readonly forms: BlockForm[]
   readonly layers: LayerInfo[]
+  /** Matrices of blocks that are no layers. */
+  readonly unpruned: ReturnType<typeof unprunedMatrices>
   /** The longest window the model takes, if config.json says. */
   readonly maxWindow: number | undefined
   readonly vocabulary: number
@@ -79,19 +84,29 @@ export class Decoder {
   private readonly parts = new Map<string, PartModel>()
   private tail: Promise<unknown> = Promise.resolve()
   private readonly fed: FedWeights
+  private readonly constants: ConstantSessions
 
   static open(dir: string, { threads = 2 }: DecoderOptions = {}): Decoder {
     const directory = openModelDirectory(dir)
     const model = readOnnx(directory.onnx)
     assertNotQuantised(model)
-    return new Decoder(directory, threads, model, false)
+    const constants = new ConstantSessions(directory.onnx)
+    foldConstants(model, constants)
+    return new Decoder(directory, threads, model, constants, false)
   }
 
   /** @param continues - which branch is computed, where the model has two: the one that continues a text */
-  private constructor(directory: ModelDirectory, threads: number, model: OnnxModel, continues: boolean) {
+  private constructor(
+    directory: ModelDirectory,
+    threads: number,
+    model: OnnxModel,
+    constants: ConstantSessions,
+    continues: boolean,
+  ) {
     this.directory = directory
     this.threads = threads
     this.model = model
+    this.constants = constants
     if (opsetVersion(this.model) < MIN_OPSET) {
       throw new InputError({
         code: 'OPSET_OLD',
@@ -122,6 +137,7 @@ export class Decoder {
         cols: layer.cols,
       })),
     )
+    this.unpruned = unprunedMatrices(this.index, this.cut.blocks)
     this.maxWindow = maxWindow(directory.config)
     this.vocabulary = configNumber(directory.config, 'vocab_size') ?? 0
     this.assertFloat32()
@@ -132,7 +148,7 @@ export class Decoder {
   /** The same file, computed by the branch that continues a text; undefined where it has no branches. Has to be closed. */
   otherBranch(): Decoder | undefined {
     if (this.model.subgraphs.size === 0) return undefined
-    return new Decoder(this.directory, this.threads, this.model, true)
+    return new Decoder(this.directory, this.threads, this.model, this.constants, true)
   }
 
   get index(): GraphIndex {
@@ -362,6 +378,7 @@ export class Decoder {
     for (const session of this.sessions.values()) await (await session).release()
     this.sessions.clear()
     this.fed.dropOuter()
+    this.constants.close()
   }
 }
 

@@ -63,7 +63,8 @@ function swapsTwoAxes(node: NodeProto): boolean {
 }
 
 /** A name for people: the path of the node without the operator, else the initializer's name. */
-export function layerName(index: GraphIndex, linear: Linear): string {
-  const path = index.nodes[linear.node].name.replace(/^\/+/, '').replace(/\/(MatMul|Gemm)(_\d+)?$/, '')
-  return path.includes('/') || path.includes('.') ? path.replaceAll('/', '.') : linear.weight.name
+export function layerName(index: GraphIndex, { node, weight }: Pick<Linear, 'node' | 'weight'>): string {
+  const { name, opType } = index.nodes[node]
+  const path = name.replace(/^\/+/, '').replace(new RegExp(`/${opType}(_\\d+)?$`), '')
+  return path.includes('/') || path.includes('.') ? path.replaceAll('/', '.') : weight.name
 }

@@ -1,6 +1,14 @@
 /** How many trained numbers a decoder has, as its trainer counts them: a tensor that is used twice counts once. */
 import { operatorName } from '../onnx/operators.ts'
-import { byteLength, elementCount, isFloating, readFloats, type TensorRef } from '../onnx/tensor.ts'
+import {
+  byteLength,
+  elementCount,
+  isFloating,
+  readable,
+  readFloats,
+  type TensorRef,
+  tensorBytes,
+} from '../onnx/tensor.ts'
 import { type DecoderCut, isTable } from './cut.ts'
 
 /** Inputs that hold rotary tables, by operator. */
@@ -86,9 +94,10 @@ function rows(tensor: TensorRef, count: number): Float32Array[] {
 /** The first columns of a matrix, each by one short read a row. */
 function columns(tensor: TensorRef, count: number): Float32Array[] {
   const [height, width] = tensor.dims
+  const source = readable(tensor)
   const out = Array.from({ length: count }, () => new Float32Array(height))
   for (let row = 0; row < height; row++) {
-    for (const [column, value] of readFloats(slice(tensor, row * width, count)).entries()) out[column][row] = value
+    for (const [column, value] of readFloats(slice(source, row * width, count)).entries()) out[column][row] = value
   }
   return out
 }
@@ -98,8 +107,8 @@ function slice({ name, dataType, dims, data }: TensorRef, from: number, count: n
   const whole = { name, dataType, dims: [count] }
   if (data.kind === 'widened') return { ...whole, data: { kind: 'widened', from: slice(data.from, from, count) } }
   const bytes = byteLength({ ...whole, data }) / elementCount(dims)
-  if (data.kind === 'cut') throw new Error('a tensor that was cut is written before it is counted')
-  if (data.kind === 'memory')
-    return { ...whole, data: { kind: 'memory', bytes: data.bytes.subarray(from * bytes, (from + count) * bytes) } }
-  return { ...whole, data: { ...data, offset: data.offset + from * bytes, length: count * bytes } }
+  if (data.kind === 'file')
+    return { ...whole, data: { ...data, offset: data.offset + from * bytes, length: count * bytes } }
+  const content = data.kind === 'memory' ? data.bytes : tensorBytes({ name, dataType, dims, data })
+  return { ...whole, data: { kind: 'memory', bytes: content.subarray(from * bytes, (from + count) * bytes) } }
 }

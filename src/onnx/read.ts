@@ -13,13 +13,18 @@ import {
   DATA_TYPE,
   elementBytes,
   elementCount,
+  isFloating,
+  isMatrix,
   readFully,
   type TensorBytes,
   type TensorRef,
 } from './tensor.ts'
 import { fieldHead } from './wire.ts'
 
-/** A model as a graph: the parsed file, and its initializers by reference. `initializer` of every graph is empty. */
+/**
+ * A model as a graph: the parsed file, and its initializers by reference. `initializer` of every graph is empty. A Constant
+ * node that holds a weight is an initializer too.
+ */
 export interface OnnxModel {
   path: string
   proto: ModelProto
@@ -41,8 +46,13 @@ const FIELD = {
   modelGraph: 7,
   graphNode: 1,
   graphInitializer: 5,
+  nodeOutput: 2,
+  nodeOpType: 4,
   nodeAttribute: 5,
+  attributeTensor: 5,
   attributeGraph: 6,
+  attributeSparseTensor: 22,
+  tensorDataType: 2,
   floatData: 4,
   rawData: 9,
 } as const
@@ -117,8 +127,11 @@ class Walk {
     const initializers = new Map<string, TensorRef>()
     for (const field of this.fields(payload, end)) {
       if (field.wire !== WIRE.bytes) rest.push(this.read(field.start, field.end))
-      else if (field.number === FIELD.graphNode) nodes.push(this.node(field))
-      else if (field.number === FIELD.graphInitializer) {
+      else if (field.number === FIELD.graphNode) {
+        const weight = this.constantWeight(field)
+        if (weight === undefined) nodes.push(this.node(field))
+        else initializers.set(weight.name, weight)
+      } else if (field.number === FIELD.graphInitializer) {
         const tensor = this.initializer(field)
         initializers.set(tensor.name, tensor)
       } else rest.push(this.read(field.start, field.end))
@@ -126,6 +139,36 @@ class Walk {
     const graph = fromBinary(GraphProtoSchema, Buffer.concat(rest))
     graph.node = nodes
     return { graph, initializers }
+  }
+
+  /** The weight that a Constant node holds, by reference like an initializer; undefined for any other node. */
+  private constantWeight({ payload, end }: Field): TensorRef | undefined {
+    const fields = [...this.fields(payload, end)]
+    const text = (number: number) => {
+      const field = fields.find((each) => each.number === number && each.wire === WIRE.bytes)
+      return field && Buffer.from(this.read(field.payload, field.end)).toString()
+    }
+    if (text(FIELD.nodeOpType) !== 'Constant') return undefined
+    const name = text(FIELD.nodeOutput) ?? ''
+    for (const attribute of fields.filter(
+      ({ number, wire }) => number === FIELD.nodeAttribute && wire === WIRE.bytes,
+    )) {
+      for (const content of this.fields(attribute.payload, attribute.end)) {
+        if (content.wire !== WIRE.bytes) continue
+        if (content.number === FIELD.attributeSparseTensor) throw sparse(this.path, name)
+        if (content.number !== FIELD.attributeTensor || !isFloating(this.dataType(content))) continue
+        const tensor = this.initializer(content)
+        if (isWeight(tensor)) return { ...tensor, name }
+      }
+    }
+    return undefined
+  }
+
+  /** The element type of a TensorProto. */
+  private dataType({ payload, end }: Field): number {
+    for (const { number, wire, payload: at } of this.fields(payload, end))
+      if (number === FIELD.tensorDataType && wire === WIRE.varint) return this.varint(at)[0]
+    return 0
   }
 
   /** A node; graphs in its attributes are walked like the model's own. */
@@ -249,6 +292,19 @@ class Walk {
     else readFully(this.fd, this.path, start, out)
     return out
   }
+}
+
+/** Vectors and matrices: what exporters keep as constants besides, such as rotary frequencies, is [1, n, 1] or a number. */
+function isWeight({ dims }: TensorRef): boolean {
+  return isMatrix(dims) || (dims.length === 1 && dims[0] > 1)
+}
+
+function sparse(path: string, name: string): InputError {
+  return new InputError({
+    code: 'TENSOR_SPARSE',
+    what: `${path} stores the constant "${name}" as a sparse tensor (sparse_value), which is not supported`,
+    hint: 'Store it as a dense tensor (attribute value) and export the model again.',
+  })
 }
 
 /** A tensor that stands in a node's attribute (Constant) or was read whole. */

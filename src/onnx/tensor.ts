@@ -41,13 +41,14 @@ const FLOATING: ReadonlySet<number> = new Set([
 /**
  * Where a tensor's bytes are, little-endian and row-major: in a file, or (small ones, new ones) in memory. `widened`:
  * the tensor is float32, and its bytes are made of those of an fp16 tensor whenever they are read. `cut`: these places of
- * an axis of another tensor, ascending.
+ * an axis of another tensor, ascending. `computed`: made by constants of the graph, whenever they are read.
  */
 export type TensorBytes =
   | { kind: 'file'; path: string; offset: number; length: number }
   | { kind: 'memory'; bytes: Uint8Array }
   | { kind: 'widened'; from: TensorRef }
   | { kind: 'cut'; from: TensorRef; axis: number; places: readonly number[] }
+  | { kind: 'computed'; length: number; compute: () => Uint8Array }
 
 export interface TensorRef {
   name: string
@@ -72,6 +73,11 @@ export function isFloating(dataType: number): boolean {
   return FLOATING.has(dataType)
 }
 
+/** Whether a tensor is more than a vector: at least two of its sizes are larger than 1. */
+export function isMatrix(dims: readonly number[]): boolean {
+  return dims.filter((size) => size > 1).length > 1
+}
+
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1)
 }
@@ -79,7 +85,7 @@ export function elementCount(dims: readonly number[]): number {
 export function byteLength({ data }: TensorRef): number {
   if (data.kind === 'widened') return 2 * byteLength(data.from)
   if (data.kind === 'cut') return (byteLength(data.from) / data.from.dims[data.axis]) * data.places.length
-  return data.kind === 'file' ? data.length : data.bytes.length
+  return data.kind === 'memory' ? data.bytes.length : data.length
 }
 
 /** Largest single read: Node refuses lengths of 2^31 and more. */
@@ -131,7 +137,16 @@ function readBytes({ data }: TensorRef, offset: number, out: Uint8Array<ArrayBuf
   if (data.kind === 'file') readRange(data.path, data.offset + offset, out)
   else if (data.kind === 'memory') out.set(data.bytes.subarray(offset, offset + out.length))
   else if (data.kind === 'cut') out.set(cutBytes(data).subarray(offset, offset + out.length))
+  else if (data.kind === 'computed') out.set(data.compute().subarray(offset, offset + out.length))
   else readWidened(data.from, offset / 4, new Float32Array(out.buffer, out.byteOffset, out.length / 4))
+}
+
+/** The same tensor for many reads of pieces: where its bytes are made whenever they are read, they are made once, now. */
+export function readable(tensor: TensorRef): TensorRef {
+  const { data } = tensor
+  if (data.kind === 'widened') return { ...tensor, data: { kind: 'widened', from: readable(data.from) } }
+  if (data.kind === 'file' || data.kind === 'memory') return tensor
+  return { ...tensor, data: { kind: 'memory', bytes: tensorBytes(tensor) } }
 }
 
 /** A tensor without some places of an axis; its bytes are made whenever they are read. */
@@ -156,7 +171,8 @@ function cutBytes({ from, axis, places }: Extract<TensorBytes, { kind: 'cut' }>)
 }
 
 /** Reads an fp16 tensor as float32 from element `first` on, a piece at a time: no second copy of a large one. */
-function readWidened(tensor: TensorRef, first: number, out: Float32Array): void {
+function readWidened(from: TensorRef, first: number, out: Float32Array): void {
+  const tensor = readable(from)
   const bits = new Uint16Array(Math.min(out.length, PIECE_ELEMENTS))
   for (let from = 0; from < out.length; from += bits.length) {
     const piece = bits.subarray(0, Math.min(bits.length, out.length - from))
@@ -178,15 +194,41 @@ export function readFloats(tensor: TensorRef): Float32Array<ArrayBuffer> {
 export function readTransposed(tensor: TensorRef): Float32Array<ArrayBuffer> {
   assertFloat(tensor)
   const [rows, cols] = tensor.dims
+  const source = readable(tensor)
   const out = new Float32Array(rows * cols)
   const most = Math.min(rows, Math.max(1, Math.floor(PIECE_ELEMENTS / cols)))
   const piece = new Float32Array(most * cols)
   for (let first = 0; first < rows; first += most) {
     const some = Math.min(most, rows - first)
-    readBytes(tensor, 4 * first * cols, new Uint8Array(piece.buffer, 0, 4 * some * cols))
+    readBytes(source, 4 * first * cols, new Uint8Array(piece.buffer, 0, 4 * some * cols))
     transposeInto(out, piece, some, cols, rows, first)
   }
   return out
+}
+
+/** How many values of a floating tensor are 0, or -0; a piece of it in memory at a time. */
+export function countZeroValues(tensor: TensorRef): number {
+  const source = readable(tensor)
+  const bytes = elementBytes(tensor.dataType, tensor.name)
+  const total = byteLength(tensor)
+  const piece = new Uint8Array(Math.min(total, PIECE_ELEMENTS * bytes))
+  let zeros = 0
+  for (let from = 0; from < total; from += piece.length) {
+    const some = piece.subarray(0, Math.min(piece.length, total - from))
+    readBytes(source, from, some)
+    zeros += zerosIn(tensor.dataType, some)
+  }
+  return zeros
+}
+
+function zerosIn(dataType: number, { buffer, byteLength: length }: Uint8Array<ArrayBuffer>): number {
+  let zeros = 0
+  if (dataType === DATA_TYPE.float)
+    for (const value of new Float32Array(buffer, 0, length / 4)) zeros += Number(value === 0)
+  else if (dataType === DATA_TYPE.double)
+    for (const value of new Float64Array(buffer, 0, length / 8)) zeros += Number(value === 0)
+  else for (const bits of new Uint16Array(buffer, 0, length / 2)) zeros += Number((bits & 0x7fff) === 0) // all but the sign
+  return zeros
 }
 
 function assertFloat(tensor: TensorRef): void {

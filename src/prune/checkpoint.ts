@@ -20,7 +20,6 @@ export interface FinishedBlock {
   /** In the checkpoint's directory. */
   file: StoredFile
   /** By role. */
-  zeros: number[]
   damping: (number | null)[]
 }
 

@@ -15,15 +15,19 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/)
 const measured = z.number().positive()
 const shape = z.tuple([count, count])
 
+const unpruned = z.strictObject({ name: z.string(), block: count, weights: count, zeros: count, reason: z.string() })
+
 const pruneSchema = z.strictObject({
   model: z.string(),
   pruner: z.enum(['sparsegpt', 'wanda', 'magnitude']),
   sparsity: share,
   zeros: count,
   weights: count,
+  baseZeros: count,
   layers: z.array(
     z.strictObject({ name: z.string(), block: count, shape, zeros: count, damping: z.number().nullable() }),
   ),
+  unpruned: z.array(unpruned),
   perplexity: z.array(
     z.strictObject({ text: z.string(), tokens: count, window: count, dense: measured, pruned: measured }),
   ),
@@ -49,6 +53,7 @@ const modelSchema = z.strictObject({
   parameters: count,
   blocks: count,
   layers: z.array(z.strictObject({ name: z.string(), block: count, shape, zeros: count })),
+  unpruned: z.array(unpruned),
 })
 
 const memberSchema = z.strictObject({
@@ -56,6 +61,9 @@ const memberSchema = z.strictObject({
   peer: z.string(),
   root: hash,
   certificates: z.array(hash),
+  sparsity: share,
+  zeros: count,
+  weights: count,
   out: z.string(),
 })
 
@@ -136,9 +144,10 @@ test('peer and join --json end with one object, verify with another', async (con
   const [a, b] = ended.map((one) => only(memberSchema, one))
   assert.ok(ended[0].stderr.startsWith(`${first}\n`), ended[0].stderr)
   assert.match(ended[0].stderr, /^1 of 2 members$/m)
-  assert.match(ended[1].stderr, /^2 sites prune embedded together/)
+  assert.match(ended[1].stderr, /^2 sites prune embedded together/m)
   assert.deepEqual([a.federation, a.root, a.certificates], [b.federation, b.root, b.certificates])
   assert.deepEqual([a.out, b.out], outs)
+  assert.deepEqual([a.zeros, a.weights, a.sparsity], [a.weights / 2, b.weights, 0.5])
   for (const [i, { out, ...report }] of [a, b].entries()) {
     const { digest, ...kept } = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))
     assert.deepEqual(kept, { ...report, out }, digest)

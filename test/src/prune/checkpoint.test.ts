@@ -37,7 +37,7 @@ async function half(context: TestContext): Promise<{ dir: string; stream: Stream
   assert.equal(checkpoint.next, 0)
   assert.ok(!holdsCheckpoint(dir))
   const file = storeBlock(dir, 0, decoder.baseWeights(0))
-  checkpoint.finish({ block: 0, file, zeros: [1, 2], damping: [null, 0.01] }, stream, SECONDS)
+  checkpoint.finish({ block: 0, file, damping: [null, 0.01] }, stream, SECONDS)
   return { dir, stream }
 }
 
@@ -51,8 +51,8 @@ test('a checkpoint gives back what was finished, and the stream behind it', asyn
   assert.ok(holdsCheckpoint(dir))
   assert.deepEqual(peek(dir, fingerprintOf(INPUTS)), { blocks: 1, seconds: SECONDS })
   const again = Checkpoint.open(dir, fingerprintOf(INPUTS), 'refuse')
-  const [{ block, file, zeros, damping }] = again.finished
-  assert.deepEqual([block, zeros, damping, again.next, again.seconds], [0, [1, 2], [null, 0.01], 1, SECONDS])
+  const [{ block, file, damping }] = again.finished
+  assert.deepEqual([block, damping, again.next, again.seconds], [0, [null, 0.01], 1, SECONDS])
   assert.equal(file.path, join(dir, 'block-0000.f32'))
   assert.deepEqual(readdirSync(dir).sort(), ['block-0000.f32', 'progress.json', 'stream-0001'])
   const other = await Stream.start(stream.decoder, WINDOWS)
@@ -60,7 +60,7 @@ test('a checkpoint gives back what was finished, and the stream behind it', asyn
   assert.deepEqual(other.state, stream.state)
 
   const last = storeBlock(dir, 1, stream.decoder.baseWeights(1))
-  again.finish({ block: 1, file: last, zeros: [], damping: [] }, null, SECONDS)
+  again.finish({ block: 1, file: last, damping: [] }, null, SECONDS)
   assert.deepEqual(readdirSync(dir).sort(), ['block-0000.f32', 'block-0001.f32', 'progress.json'])
   assert.equal(Checkpoint.open(dir, fingerprintOf(INPUTS), 'refuse').next, 2)
 })
@@ -73,7 +73,7 @@ const DAMAGE: Record<string, (dir: string) => void> = {
   'stream-0001 cut short': (dir) => truncateSync(join(dir, 'stream-0001'), 100),
   'stream-0001 gone': (dir) => rmSync(join(dir, 'stream-0001')),
   'progress.json': (dir) => flip(join(dir, 'progress.json')),
-  'progress.json edited': (dir) => edit(dir, (text) => text.replace('"zeros":[1,2]', '"zeros":[1,3]')),
+  'progress.json edited': (dir) => edit(dir, (text) => text.replace('"damping":[null,0.01]', '"damping":[null,0.02]')),
   'progress.json empty': (dir) => edit(dir, () => ''),
   'progress.json is null': (dir) => edit(dir, () => 'null'),
   'progress.json without a value': (dir) => edit(dir, () => '{"digest":"00"}'),

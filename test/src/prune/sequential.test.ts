@@ -57,7 +57,7 @@ for (const pruner of PRUNERS) {
         onFinished(block, stream, seconds) {
           const weights = pruned.at(-1)?.layers.map(({ weight }) => weight) ?? []
           const file = storeBlock(join(dir, 'blocks'), block, weights)
-          checkpoint.finish({ block, file, zeros: [], damping: [] }, stream, seconds)
+          checkpoint.finish({ block, file, damping: [] }, stream, seconds)
           stop.abort(new Error('a block a day'))
         },
       })
