@@ -1,5 +1,6 @@
 /** What a site computes for its federation, done by the engine on the site's own model directory and text. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
+import { doneInWords } from '../protocols/words.ts'
 import type { Engine, JobOptions } from '../src/engine/engine.ts'
 import type { BlockFile, JobEvent, Jobs, ModelDescription, TokenWindows } from '../src/engine/jobs.ts'
 import { contributionBytes } from '../src/merge/contribution.ts'
@@ -118,7 +119,8 @@ export class EngineWork implements Work {
     const { engine, model, method, windows, onWritten } = this.init
     const check = windows.ids.slice(0, Math.min(windows.length, CHECK_TOKENS))
     const weights = mergedFiles(merged, method)
-    const difference = await engine.write({ dir: model, weights, out, check }, { signal })
+    const done = `${doneInWords(method)} Several sites did so together, and each has a certificate of it.`
+    const difference = await engine.write({ dir: model, weights, out, check, done }, { signal })
     onWritten?.(difference)
   }
 }

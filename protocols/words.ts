@@ -4,6 +4,7 @@
  */
 import {
   isStructuredMethod,
+  type Method,
   type PayloadKind,
   type PrunerName,
   payloadOf,
@@ -84,6 +85,16 @@ function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: n
         : []),
     ],
   }
+}
+
+/** What a method has done to a model, a sentence for its card. */
+export function doneInWords(method: Method): string {
+  if (isStructuredMethod(method)) {
+    const { ppm, from, to } = method.target
+    return `${percent(ppm)} of the attention heads and channels of blocks ${from} to ${to - 1} were removed (LLM-Pruner).`
+  }
+  const share = shareOfZeros(method.target).replace(' become ', ' were made ')
+  return `In every layer of the blocks ${share} (${PRUNER_NAMES[method.pruner]}).`
 }
 
 /** A decimal share for people: 60 %, 12.5 %. */

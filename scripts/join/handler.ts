@@ -10,6 +10,7 @@ import { windowFor } from '../options/site.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { draining } from '../terminal/interruption.ts'
+import { apartFrom, notCopied } from '../work/companions.ts'
 import {
   calibration,
   conclude,
@@ -27,11 +28,12 @@ import type { JoinOptions } from './index.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
   await assertPlace(placeOf(options)) // before models are read
-  await using engine = new Engine()
+  await using engine = new Engine({ apart: apartFrom(options) })
   await using scratch = await SiteScratch.open(placeOf(options))
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
   const { dir, description } = model
+  const left = await notCopied(work, dir)
   try {
     const result = await joinFederation({
       ...peerInit(options, run, narrator(run.terminal)),
@@ -60,6 +62,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
       },
     })
     scratch.done()
+    if (left !== null) run.terminal.note(left)
     return await conclude(run, result, options.embedded ? null : dir)
   } catch (error) {
     // Only the offer could have said that no text is needed.

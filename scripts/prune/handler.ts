@@ -1,5 +1,6 @@
 /** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
 import { basename, join } from 'node:path'
+import { doneInWords } from '../../protocols/words.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { BlockFile, ModelDescription, PruneArgs, TokenWindows } from '../../src/engine/jobs.ts'
 import { CoppiceError } from '../../src/errors.ts'
@@ -11,6 +12,7 @@ import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
 import { InterruptedError } from '../terminal/interruption.ts'
 import { duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
+import { apartFrom, notCopied } from '../work/companions.ts'
 import { type BlockReport, drained, labelled, type Work } from '../work/engine.ts'
 import { type EvaluatedText, evaluationTexts, type Perplexity, perplexities } from '../work/perplexities.ts'
 import { readModel } from '../work/site.ts'
@@ -47,10 +49,11 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   const elapsed = stopwatch()
   const worthKeeping = (scratch: string) => holdsCheckpoint(join(scratch, CHECKPOINT_NAME))
   await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
-  await using engine = new Engine()
+  await using engine = new Engine({ apart: apartFrom(options) })
   const work = { ...run, engine }
   const { model, pruner, target } = options
   const { description, hash } = await readModel(work, model)
+  const left = await notCopied(work, model)
   const window = windowFor(options.window, description.maxWindow)
   const calibration = await calibrationWindows(work, options, window)
   const blocks = description.forms.map((_, block) => block)
@@ -76,7 +79,9 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
     const writing = stopwatch()
     const check = (calibration ?? (await anyWindow(work, model))).ids
     run.terminal.progress('Writing')
-    const difference = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
+    const done = doneInWords({ pruner, target })
+    const written = { dir: model, weights, out: output.staging, check, done }
+    const difference = await engine.write(written, { signal: run.signal })
     const write = writing()
     const pruned = await perplexities(work, { dir: model, kind: 'pruned', texts: evaluated, weights })
     await output.commit()
@@ -103,6 +108,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
       out: options.out,
     }
     run.terminal.say(summary(report, difference))
+    if (left !== null) run.terminal.note(left)
     return report
   } catch (error) {
     if (finished === 0) throw error

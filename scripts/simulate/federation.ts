@@ -13,6 +13,7 @@ import { ppmToFraction } from '../../src/decimal.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import type { PeerReport, RoundReport } from '../report/federation.ts'
+import { apartFrom } from '../work/companions.ts'
 import type { Work } from '../work/engine.ts'
 import { stopwatch } from '../work/usage.ts'
 import type { SimulateOptions } from './index.ts'
@@ -181,6 +182,7 @@ export class SimulatedFederation implements AsyncDisposable {
       ...sites[index],
       index,
       model,
+      apart: apartFrom(options),
       structured,
       seed,
       data: join(scratch, `data-${index}`),

@@ -2,11 +2,11 @@
  * A decoder language model, opened for streaming: embedding, blocks and head as ONNX Runtime sessions. Sessions are
  * made once a distinct part, never once a call; weights are read when a block is run, so memory is one block.
  */
-import { dirname, join } from 'node:path'
 import { toBinary } from '@bufbuild/protobuf'
 import type * as ort from 'onnxruntime-node'
 import { InputError } from '../errors.ts'
 import type { BlockForm } from '../merge/form.ts'
+import { externalPath } from '../onnx/external-data.ts'
 import { type ModelProto, ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { type Lowered, lower } from '../onnx/lower.ts'
@@ -146,7 +146,7 @@ export class Decoder {
   /** The graph's file, and those of weights beside it in the order in which it names them. */
   get files(): string[] {
     const { onnx } = this.directory
-    return [onnx, ...this.model.externalFiles.map((name) => join(dirname(onnx), name))]
+    return [onnx, ...this.model.externalFiles.map((name) => externalPath(onnx, name))]
   }
 
   /** Sessions made so far. */
