@@ -42,7 +42,7 @@ const WEIGHTS_INDEX = /\.(safetensors|bin|h5|msgpack)\.index(\.\w+)?\.json$|^ope
 const RESULTS = 'coppice-out'
 
 /** Entries of a directory that may be looked at: repositories of models have some tens. It also ends links that fan out. */
-export const MAX_ENTRIES = 10_000
+export const MAX_ENTRIES = 2000
 /**
  * Companions together: the largest tokenizers have 40 MB. What is larger is a data set, or weights in a form that is not
  * known, and would be copied with every result.
@@ -116,7 +116,7 @@ class Walk {
     const name = basename(path)
     if (name.startsWith('.')) return 'dot'
     if (stats === null) return isModelFile(name) ? 'model' : null
-    if (this.apart.has(realPath(path))) return 'apart'
+    if (this.apart.size > 0 && this.apart.has(realPath(path))) return 'apart'
     if (stats.isFile()) return null
     if (!stats.isDirectory()) return 'special'
     if (name === RESULTS) return 'results'
