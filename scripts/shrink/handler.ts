@@ -68,7 +68,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const work = { ...run, engine }
   const { model, granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform } = options
   const { name, parameters, blocks: count, maxWindow } = await describe(work, model)
-  const left = await notCopied(work, model)
+  const left = await notCopied(work, model, uniform ? ['model.safetensors'] : [])
   const blocks = options.blocks ?? null
   if (blocks !== null) assertBlocks(...blocks, count)
   if (uniform && blocks !== null && blocks[1] - blocks[0] < count) refuseSome(blocks, count)

@@ -25,10 +25,15 @@ const MOST_NAMES = 8
 
 /**
  * What does not come along, in a line; null: all does.
+ * @param anew - names of files that are written anew
  * @throws {InputError} MODEL_FILE_UNREADABLE, MODEL_FILES_MANY: what could not be copied, before anything is computed
  */
-export async function notCopied({ engine, signal }: Work, dir: string): Promise<string | null> {
-  const left = await engine.leftBehind(dir, { signal })
+export async function notCopied(
+  { engine, signal }: Work,
+  dir: string,
+  anew: readonly string[] = [],
+): Promise<string | null> {
+  const left = (await engine.leftBehind(dir, { signal })).filter(({ name }) => !anew.includes(name))
   return left.length === 0 ? null : leftInWords(left)
 }
 

@@ -4,11 +4,12 @@
  * A link counts as what it leads to, as in a Hugging Face cache, where every file of a snapshot is a link.
  */
 import { accessSync, constants, readdirSync, type Stats } from 'node:fs'
-import { basename, extname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { externalPath } from '../onnx/external-data.ts'
 import { readOnnx } from '../onnx/read.ts'
 import type { Decoder } from './decoder.ts'
+import { holdsGraph } from './directory.ts'
 import { danglingLink, realPath, statOf, unreadable } from './linked-file.ts'
 
 export interface Companions {
@@ -29,6 +30,7 @@ export const WHY_LEFT = {
   dot: 'dot files',
   apart: 'texts and output of this command',
   results: 'earlier results',
+  other: 'other models',
   special: 'no regular files',
   cycle: 'a link to a directory that holds it',
 } as const
@@ -63,7 +65,7 @@ export function companionsOf(
   { directory: { dir }, files: own }: Pick<Decoder, 'directory' | 'files'>,
   apart: readonly string[] = [],
 ): Companions {
-  const walk = new Walk(new Set(apart.map(realPath)))
+  const walk = new Walk(new Set(apart.map(realPath)), dirname(own[0]))
   walk.directory(dir, '', new Set())
   const written = new Set(own.map(realPath))
   const others = walk.files.filter(({ path }) => !written.has(realPath(path)))
@@ -87,10 +89,13 @@ class Walk {
   readonly files: Entry[] = []
   readonly left: LeftBehind[] = []
   private readonly apart: ReadonlySet<string>
+  private readonly graphFolder: string
   private seen = 0
 
-  constructor(apart: ReadonlySet<string>) {
+  /** @param graphFolder - where the model's own graph lies */
+  constructor(apart: ReadonlySet<string>, graphFolder: string) {
     this.apart = apart
+    this.graphFolder = graphFolder
   }
 
   /** @param above - real paths of the directories that hold this one, on the way here */
@@ -120,8 +125,14 @@ class Walk {
     if (stats.isFile()) return null
     if (!stats.isDirectory()) return 'special'
     if (name === RESULTS) return 'results'
-    return holders.has(realPath(path)) ? 'cycle' : null
+    if (holders.has(realPath(path))) return 'cycle'
+    return path !== this.graphFolder && isModel(path) ? 'other' : null
   }
+}
+
+/** Whether a directory holds a whole model, such as an earlier result. */
+function isModel(dir: string): boolean {
+  return holdsGraph(dir) && statOf(join(dir, 'config.json')) !== null
 }
 
 function entriesOf(folder: string): string[] {

@@ -26,12 +26,21 @@ export function openModelDirectory(dir: string): ModelDirectory {
 /** The path of the graph. @throws {InputError} MODEL_MISSING, MODEL_FILE_UNREADABLE */
 export function graphIn(dir: string): string {
   if (!statOf(dir)?.isDirectory()) throw danglingLink(dir) ?? missing(dir, 'is not a directory')
-  for (const path of GRAPHS.flatMap((name) => [join(dir, name), join(dir, 'onnx', name)])) {
+  for (const path of graphPaths(dir)) {
     if (statOf(path)?.isFile()) return path
     const dangling = danglingLink(path) // a graph that comes later in the list is another model
     if (dangling !== null) throw dangling
   }
   throw missing(dir, 'holds no model.onnx')
+}
+
+/** Whether there is a graph, wherever a model may have it. */
+export function holdsGraph(dir: string): boolean {
+  return graphPaths(dir).some((path) => statOf(path) !== null)
+}
+
+function graphPaths(dir: string): string[] {
+  return GRAPHS.flatMap((name) => [join(dir, name), join(dir, 'onnx', name)])
 }
 
 /** Where the tokenizer is. @throws {InputError} MODEL_MISSING, MODEL_FILE_UNREADABLE */

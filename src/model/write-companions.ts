@@ -1,5 +1,5 @@
 /** The files beside a written model's graph and weights: the base's, byte for byte, but for what describes the model. */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { companionsOf } from './companions.ts'
 import type { Decoder } from './decoder.ts'
@@ -32,10 +32,18 @@ export function writeCompanions(
         ? cardUnder(readFileSync(from), done)
         : configuration(from, name, graph, changed[name])
     mkdirSync(dirname(to), { recursive: true })
-    if (content === undefined) copyFileSync(from, to)
+    if (content === undefined) copy(from, to)
     else writeFileSync(to, content)
   }
 }
+
+/** What comes along can be changed by its owner, whatever the base's files are. */
+function copy(from: string, to: string): void {
+  copyFileSync(from, to)
+  chmodSync(to, statSync(to).mode | OWNER_WRITES)
+}
+
+const OWNER_WRITES = 0o200
 
 /** What a configuration file is to hold; undefined: what the base's holds. */
 function configuration(path: string, name: string, graph: WrittenGraph, changed: Json | undefined): string | undefined {

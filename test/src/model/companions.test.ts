@@ -129,8 +129,11 @@ describe('the files beside a model', () => {
       relative('.', join(dir, 'data', 'more.txt')),
       join(dir, 'out'),
     ]
+    cpSync(PLAIN, join(dir, 'pruned before'), { recursive: true })
+    cpSync(PLAIN, join(dir, 'onnx'), { recursive: true })
     const left = { 'coppice-out': 'results', 'data/more.txt': 'apart', 'mine.txt': 'apart', out: 'apart' }
-    assert.deepEqual(listed(dir, apart), { along: ['vocab.txt'], left })
+    const models = { onnx: 'other', 'pruned before': 'other' }
+    assert.deepEqual(listed(dir, apart), { along: ['vocab.txt'], left: { ...left, ...models } })
   })
 
   it('are refused where they are too many or too large, links that fan out included', async (context) => {
