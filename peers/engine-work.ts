@@ -1,10 +1,10 @@
 /** What a site computes for its federation, done by the engine on the site's own model directory and text. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import { doneInWords } from '../protocols/words.ts'
 import type { Engine, JobOptions } from '../src/engine/engine.ts'
 import type { BlockFile, JobEvent, Jobs, ModelDescription, TokenWindows } from '../src/engine/jobs.ts'
 import { contributionBytes } from '../src/merge/contribution.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../src/merge/form.ts'
+import { doneInWords } from '../src/merge/words.ts'
 import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'
 
 export interface EngineWorkInit {

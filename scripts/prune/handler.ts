@@ -1,9 +1,9 @@
 /** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
 import { basename, join } from 'node:path'
-import { doneInWords } from '../../protocols/words.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { BlockFile, ModelDescription, PruneArgs, TokenWindows } from '../../src/engine/jobs.ts'
 import { CoppiceError } from '../../src/errors.ts'
+import { doneInWords } from '../../src/merge/words.ts'
 import { holdsCheckpoint } from '../../src/prune/record-file.ts'
 import type { PruneSeconds } from '../../src/prune/sequential.ts'
 import { windowFor } from '../options/site.ts'

@@ -1,5 +1,5 @@
 /** The files of a model's directory besides graph and weights: which do not come along with what is written. */
-import { type LeftBehind, WHY_LEFT } from '../../src/model/companions.ts'
+import type { LeftBehind } from '../../src/model/companions.ts'
 import { DEFAULT_PARENT } from '../output-directory.ts'
 import { counted } from '../terminal/numbers.ts'
 import type { Work } from './engine.ts'
@@ -18,6 +18,16 @@ export interface OwnPaths {
 export function apartFrom({ texts, evaluation, instructions, recoveryText, out, data }: OwnPaths): string[] {
   const files = [...texts, ...(evaluation?.files ?? []), ...(recoveryText?.texts ?? [])]
   return [...files, ...[instructions, data].filter((path) => typeof path === 'string'), out ?? DEFAULT_PARENT]
+}
+
+const WHY_LEFT: Readonly<Record<LeftBehind['why'], string>> = {
+  model: 'weights and other graphs',
+  dot: 'dot files',
+  apart: 'texts and output of this command',
+  results: 'earlier results',
+  other: 'other models',
+  special: 'no regular files',
+  cycle: 'links to a directory that holds them',
 }
 
 /** Names of one reason that are said; a repository may hold a dozen quantised graphs. */

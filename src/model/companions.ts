@@ -21,19 +21,9 @@ export interface Companions {
 /** What stays behind, and why. A directory stands for all that is in it. */
 export interface LeftBehind {
   name: string
-  why: keyof typeof WHY_LEFT
+  /** Weights or a graph; what begins with a dot; what was to be kept apart; results; a whole model; a pipe; a link upwards. */
+  why: 'model' | 'dot' | 'apart' | 'results' | 'other' | 'special' | 'cycle'
 }
-
-/** In words for people. */
-export const WHY_LEFT = {
-  model: 'weights and other graphs',
-  dot: 'dot files',
-  apart: 'texts and output of this command',
-  results: 'earlier results',
-  other: 'other models',
-  special: 'no regular files',
-  cycle: 'a link to a directory that holds it',
-} as const
 
 /** Forms of weights and graphs, by the ends of their names. */
 const WEIGHTS =
