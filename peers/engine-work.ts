@@ -4,6 +4,7 @@ import type { Engine, JobOptions, WrittenModel } from '../src/engine/engine.ts'
 import type { BlockFile, JobEvent, Jobs, ModelDescription, TokenWindows } from '../src/engine/jobs.ts'
 import { contributionBytes } from '../src/merge/contribution.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../src/merge/form.ts'
+import { doneInWords } from '../src/merge/words.ts'
 import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'
 
 export interface EngineWorkInit {
@@ -122,7 +123,8 @@ export class EngineWork implements Work {
     const { engine, model, method, windows } = this.init
     const check = windows.ids.slice(0, Math.min(windows.length, CHECK_TOKENS))
     const weights = mergedFiles(merged, method)
-    this.written = await engine.write({ dir: model, weights, out, check }, { signal })
+    const done = `${doneInWords(method)} Several sites did so together, and each has a certificate of it.`
+    this.written = await engine.write({ dir: model, weights, out, check, done }, { signal })
   }
 }
 

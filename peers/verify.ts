@@ -25,6 +25,8 @@ export interface Verified {
   /** Signatures that were checked: acceptances, plan, certificates. */
   signatures: number
   root: string
+  /** Files of the model that are not as the base's are and decide nothing that is verified, a sentence each. */
+  notes: string[]
   ok: true
 }
 
@@ -56,6 +58,7 @@ export async function verifyDirectory({ engine, dir, base, signal, onProgress }:
   const description = await engine.run('describe', { dir: base }, { signal })
   const certificates = readCertificates(dir, plan)
   const { last, signed } = checkChain(dir, plan, description, certificates)
+  let notes: string[]
   const scratch = mkdtempSync(join(tmpdir(), 'coppice-verify-'))
   try {
     const merged = await mergeAgain({
@@ -69,7 +72,7 @@ export async function verifyDirectory({ engine, dir, base, signal, onProgress }:
       onProgress,
       blocks: description.blocks,
     })
-    await checkModel({
+    notes = await checkModel({
       engine,
       base,
       written: join(dir, 'model'),
@@ -85,6 +88,7 @@ export async function verifyDirectory({ engine, dir, base, signal, onProgress }:
     rounds: certificates.length,
     signatures: signatures + signed,
     root: last.value.merged,
+    notes,
     ok: true,
   }
 }
@@ -202,10 +206,11 @@ interface CheckModel {
   signal?: AbortSignal
 }
 
-async function checkModel({ engine, base, written, weights, scratch, signal }: CheckModel): Promise<void> {
+async function checkModel({ engine, base, written, weights, scratch, signal }: CheckModel): Promise<string[]> {
   if (!existsSync(written)) throw missing(written)
-  const difference = await engine.run('compare', { dir: base, weights, written, scratch }, { signal })
+  const { difference, notes } = await engine.run('compare', { dir: base, weights, written, scratch }, { signal })
   if (difference !== null) throw differs(written, `is not what the contributions merge to: ${difference}`)
+  return notes
 }
 
 function readKept(path: string): Uint8Array {

@@ -8,10 +8,10 @@ import {
   type PrunerName,
   payloadOf,
   type SparseMethod,
-  type SparsityTarget,
   type StructuredMethod,
 } from '../src/merge/form.ts'
 import { blocksPerRound } from '../src/merge/sampling.ts'
+import { PRUNER_NAMES, percent, shareOfZeros } from '../src/merge/words.ts'
 import { id8 } from './encoding.ts'
 import { type BlockMatrices, sparserInWords, unprunedInWords } from './model-words.ts'
 import { type Offer, quorumOf } from './offer.ts'
@@ -22,8 +22,6 @@ export interface PlanInWords {
   /** What will leave this site. */
   leaves: string[]
 }
-
-const PRUNER_NAMES: Record<PrunerName, string> = { sparsegpt: 'SparseGPT', wanda: 'Wanda', magnitude: 'magnitude' }
 
 /**
  * @param capacity - share of the blocks that this site prunes a round, in ppm; default: the offer's sample
@@ -54,7 +52,7 @@ function sparseWords(
   const payload = payloadOf(pruner)
   return {
     what: [
-      `Method: ${PRUNER_NAMES[pruner]}. In every layer of the blocks ${shareOfZeros(target)}; ` +
+      `Method: ${PRUNER_NAMES[pruner]}. In every layer of the blocks ${shareOfZeros(target)} become zero; ` +
         'embeddings, output head and biases stay as they are.',
       ...(matrices === undefined ? [] : [...unprunedInWords(matrices, 'pruned'), ...sparserInWords(matrices, target)]),
       ...rounds(offer, capacity),
@@ -94,21 +92,10 @@ function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: n
   }
 }
 
-/** A decimal share for people: 60 %, 12.5 %. */
-export function percent(ppm: number): string {
-  return `${ppm / 10_000} %`
-}
-
 function count(value: number): string {
   if (value >= 1e9) return `${(value / 1e9).toFixed(1)} billion`
   if (value >= 1e6) return `${(value / 1e6).toFixed(1)} million`
   return value.toLocaleString('en-US')
-}
-
-function shareOfZeros(target: SparsityTarget): string {
-  return target.kind === 'unstructured'
-    ? `${percent(target.ppm)} of the weights become zero`
-    : `${target.n} of every ${target.m} consecutive weights of a row become zero`
 }
 
 function rounds(offer: Offer, capacity: number): string[] {

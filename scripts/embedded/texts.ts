@@ -1,6 +1,6 @@
 /**
  * The texts that come with the default model: the State of the Union addresses in three periods, and Moby Dick. Four
- * sites have a kind each. Documents that the model never saw are held out for evaluation; models/embedded/held.json
+ * sites have a kind each. Documents that the model never saw are held out for evaluation; models/held.json
  * lists them. The packages are development dependencies, so an installation without them has no default texts.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -65,7 +65,7 @@ export function heldSource({ name, held }: EmbeddedText): TextSource {
 
 /** File names that training must never see. */
 export function heldDocuments(): ReadonlySet<string> {
-  const { held } = JSON.parse(readFileSync(join(EMBEDDED_MODEL, 'held.json'), 'utf8')) as { held: string[] }
+  const { held } = JSON.parse(readFileSync(join(EMBEDDED_MODEL, '..', 'held.json'), 'utf8')) as { held: string[] }
   return new Set(held)
 }
 

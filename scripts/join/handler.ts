@@ -11,6 +11,7 @@ import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { draining } from '../terminal/interruption.ts'
 import { blockMatrices } from '../work/block-matrices.ts'
+import { apartFrom, notCopied } from '../work/companions.ts'
 import {
   calibration,
   conclude,
@@ -28,12 +29,13 @@ import type { JoinOptions } from './index.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
   await assertPlace(placeOf(options)) // before models are read
-  await using engine = new Engine()
+  await using engine = new Engine({ apart: apartFrom(options) })
   await using scratch = await SiteScratch.open(placeOf(options))
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
   const { dir, description } = model
   let own: EngineWork | undefined
+  const left = await notCopied(work, dir)
   try {
     const result = await joinFederation({
       ...peerInit(options, run, narrator(run.terminal)),
@@ -60,6 +62,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
     })
     scratch.done()
     if (own === undefined) throw new Error('a site took part without work of its own')
+    if (left !== null) run.terminal.note(left)
     return await conclude(run, result, options.embedded ? null : dir, own)
   } catch (error) {
     // Only the offer could have said that no text is needed.

@@ -10,6 +10,7 @@ import type { MemberReport } from '../report/federation.ts'
 import { draining } from '../terminal/interruption.ts'
 import { Terminal } from '../terminal/terminal.ts'
 import { blockMatrices } from '../work/block-matrices.ts'
+import { apartFrom, notCopied } from '../work/companions.ts'
 import {
   calibration,
   conclude,
@@ -27,11 +28,12 @@ import type { PeerOptions } from './index.ts'
 export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
   const { terminal, signal } = run
   await assertPlace(placeOf(options)) // before models are read
-  await using engine = new Engine()
+  await using engine = new Engine({ apart: apartFrom(options) })
   await using scratch = await SiteScratch.open(placeOf(options))
   // With --json the line to paste is the first on stderr, so what comes before it is not said.
   const work = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
   const { dir, description, hash } = await readModel(work, options.model)
+  const left = await notCopied(work, dir)
   const { name, parameters, blocks, maxWindow } = description
   const { plan, members, windows, capacity } = options
   const window = windowFor(options.window, maxWindow)
@@ -63,5 +65,6 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     work: own,
   })
   scratch.done()
+  if (left !== null) terminal.note(left)
   return conclude(run, result, options.embedded ? null : dir, own)
 }

@@ -4,6 +4,7 @@ import { sparserInWords, unprunedInWords } from '../../protocols/model-words.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { BlockFile, ModelDescription, PruneArgs, TokenWindows } from '../../src/engine/jobs.ts'
 import { CoppiceError } from '../../src/errors.ts'
+import { doneInWords } from '../../src/merge/words.ts'
 import type { BlockZeros } from '../../src/model/zeros.ts'
 import { holdsCheckpoint } from '../../src/prune/record-file.ts'
 import type { PruneSeconds } from '../../src/prune/sequential.ts'
@@ -14,6 +15,7 @@ import { table } from '../report/table.ts'
 import { InterruptedError } from '../terminal/interruption.ts'
 import { duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
 import { blockMatrices, sparsityOf } from '../work/block-matrices.ts'
+import { apartFrom, notCopied } from '../work/companions.ts'
 import { type BlockReport, drained, labelled, type Work } from '../work/engine.ts'
 import { type EvaluatedText, evaluationTexts, type Perplexity, perplexities } from '../work/perplexities.ts'
 import { readModel } from '../work/site.ts'
@@ -54,12 +56,13 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   const elapsed = stopwatch()
   const worthKeeping = (scratch: string) => holdsCheckpoint(join(scratch, CHECKPOINT_NAME))
   await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
-  await using engine = new Engine()
+  await using engine = new Engine({ apart: apartFrom(options) })
   const work = { ...run, engine }
   const { model, pruner, target } = options
   const { description, hash } = await readModel(work, model)
   const base = await blockMatrices(work, { dir: model, description })
   for (const line of [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]) run.terminal.note(line)
+  const left = await notCopied(work, model)
   const window = windowFor(options.window, description.maxWindow)
   const calibration = await calibrationWindows(work, options, window)
   const blocks = description.forms.map((_, block) => block)
@@ -85,10 +88,9 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
     const writing = stopwatch()
     const check = (calibration ?? (await anyWindow(work, model))).ids
     run.terminal.progress('Writing')
-    const { difference, zeros } = await engine.write(
-      { dir: model, weights, out: output.staging, check },
-      { signal: run.signal },
-    )
+    const done = doneInWords({ pruner, target })
+    const written = { dir: model, weights, out: output.staging, check, done }
+    const { difference, zeros } = await engine.write(written, { signal: run.signal })
     const write = writing()
     const pruned = await perplexities(work, { dir: model, kind: 'pruned', texts: evaluated, weights })
     await output.commit()
@@ -112,6 +114,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
       out: options.out,
     }
     run.terminal.say(summary(report, difference))
+    if (left !== null) run.terminal.note(left)
     return report
   } catch (error) {
     if (finished === 0) throw error

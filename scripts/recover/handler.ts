@@ -10,8 +10,9 @@ import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
 import { duration, perplexity, sameLogits } from '../terminal/numbers.ts'
 import { weightsOf } from '../work/block-matrices.ts'
+import { apartFrom, notCopied } from '../work/companions.ts'
 import { evaluationTexts, perplexities } from '../work/perplexities.ts'
-import { instructionRows, recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.ts'
+import { instructionRows, RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.ts'
 import { readModel } from '../work/site.ts'
 import { stopwatch } from '../work/usage.ts'
 import type { RecoverOptions } from './index.ts'
@@ -41,9 +42,10 @@ export async function recover(options: RecoverOptions, run: Run): Promise<Recove
   const { model, recovery, instructions, rows: most } = options
   const worthKeeping = (scratch: string) => holdsTraining(join(scratch, TRAINING))
   await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
-  await using engine = new Engine()
+  await using engine = new Engine({ apart: apartFrom(options) })
   const work = { ...run, engine }
   const { description, hash } = await readModel(work, model)
+  const left = await notCopied(work, model)
   const { maxWindow } = description
   for (const line of unprunedInWords(weightsOf(description), 'trained')) run.terminal.note(line)
   const length = windowFor(recovery.length, maxWindow, '--length')
@@ -61,7 +63,8 @@ export async function recover(options: RecoverOptions, run: Run): Promise<Recove
   const { weights } = recovered
   run.terminal.progress('Writing')
   const check = text.rows.ids.slice(0, length)
-  const { difference } = await engine.write({ dir: model, weights, out: output.staging, check }, { signal: run.signal })
+  const written = { dir: model, weights, out: output.staging, check, done: RECOVERED }
+  const { difference } = await engine.write(written, { signal: run.signal })
   const after = await perplexities(work, { dir: model, kind: 'recovered', texts, weights })
   await output.commit()
   const report: RecoverReport = {
@@ -85,6 +88,7 @@ export async function recover(options: RecoverOptions, run: Run): Promise<Recove
     out: options.out,
   }
   run.terminal.say(summary(report, recoveryInWords(recovered), difference))
+  if (left !== null) run.terminal.note(left)
   return report
 }
 

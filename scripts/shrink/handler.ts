@@ -11,9 +11,10 @@ import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
 import { bytes, counted, duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
+import { apartFrom, notCopied } from '../work/companions.ts'
 import { describe, type Work } from '../work/engine.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../work/perplexities.ts'
-import { recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.ts'
+import { RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.ts'
 import { calibration, readModel } from '../work/site.ts'
 import { stopwatch } from '../work/usage.ts'
 import type { ShrinkOptions } from './index.ts'
@@ -63,10 +64,11 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const elapsed = stopwatch()
   const worthKeeping = (scratch: string) => holdsTraining(join(scratch, TRAINING))
   await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
-  await using engine = new Engine()
+  await using engine = new Engine({ apart: apartFrom(options) })
   const work = { ...run, engine }
   const { model, granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform } = options
   const { name, parameters, blocks: count, maxWindow } = await describe(work, model)
+  const left = await notCopied(work, model, uniform ? ['model.safetensors'] : [])
   const blocks = options.blocks ?? null
   if (blocks !== null) assertBlocks(...blocks, count)
   if (uniform && blocks !== null && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
@@ -79,7 +81,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   run.terminal.progress('Choosing what to remove')
   const check = windows.ids.slice(0, window)
   const how = { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks }
-  const job = { ...how, dir: model, windows, check }
+  const job = { ...how, dir: model, windows, check, done: DONE[granularity] }
   const shrinkTo = (out: string) =>
     engine.shrink(
       { ...job, out },
@@ -125,7 +127,15 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const notes = uniform ? [...shrunk.notes, UNIFORM_NOTE] : shrunk.notes
   const difference = recovery?.difference ?? shrunk.difference
   run.terminal.say([summary(report, options, words, difference), ...notes].join('\n'))
+  if (left !== null) run.terminal.note(left)
   return report
+}
+
+/** For the model's card. */
+const DONE: Readonly<Record<ShrinkOptions['granularity'], string>> = {
+  block: 'Attention heads and channels were removed, so that its tensors are smaller.',
+  layer: 'Whole blocks were removed.',
+  channel: 'Hidden channels of the whole model were removed, so that all its tensors are smaller.',
 }
 
 const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for Hugging Face tools.'
@@ -147,7 +157,8 @@ async function recovered(
   terminal.progress('Writing')
   const { weights } = done
   const check = text.rows.ids.slice(0, length)
-  const { difference } = await engine.write({ dir: smaller, weights, out: output.staging, check, uniform }, { signal })
+  const written = { dir: smaller, weights, out: output.staging, check, uniform, done: RECOVERED }
+  const { difference } = await engine.write(written, { signal })
   const after = await perplexities(work, { dir: smaller, kind: 'recovered', texts, weights })
   return { trained: done, difference, perplexities: after }
 }

@@ -15,6 +15,7 @@ import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import type { PeerReport, RoundReport } from '../report/federation.ts'
 import { outcomeOf } from '../work/block-matrices.ts'
+import { apartFrom } from '../work/companions.ts'
 import type { Work } from '../work/engine.ts'
 import { stopwatch } from '../work/usage.ts'
 import type { SimulateOptions } from './index.ts'
@@ -184,6 +185,7 @@ export class SimulatedFederation implements AsyncDisposable {
       ...sites[index],
       index,
       model,
+      apart: apartFrom(options),
       structured,
       seed,
       data: join(scratch, `data-${index}`),

@@ -9,6 +9,7 @@ import { VERSION } from '../paths.ts'
 import type { Run } from '../program.ts'
 import { type FederationReport, planReport } from '../report/federation.ts'
 import { blockMatrices } from '../work/block-matrices.ts'
+import { apartFrom, notCopied } from '../work/companions.ts'
 import type { Work } from '../work/engine.ts'
 import { readModel, structuredOf } from '../work/site.ts'
 import { stopwatch } from '../work/usage.ts'
@@ -23,9 +24,10 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   const { terminal } = run
   await using output =
     options.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(options.out)
-  await using engine = new Engine()
+  await using engine = new Engine({ apart: apartFrom(options) })
   const work: Work = { ...run, engine }
   const { description, hash } = await readModel(work, options.model)
+  const left = await notCopied(work, options.model)
   const { window, sites, evaluated } = await prepareSites(work, options, description.maxWindow)
   const matrices = await blockMatrices(work, { dir: options.model, description })
   const method = methodFor(options.plan.method, description.blocks)
@@ -78,5 +80,6 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   await writeReport(staging, report)
   await output.commit()
   terminal.say(closing(report, outcome.difference, output.path, options))
+  if (left !== null) terminal.note(left)
   return report
 }

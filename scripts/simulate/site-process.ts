@@ -25,7 +25,7 @@ process.on('disconnect', () => process.exit(1))
 
 async function run(job: SiteJob): Promise<void> {
   try {
-    await using engine = new Engine()
+    await using engine = new Engine({ apart: job.apart })
     const description = await engine.run('describe', { dir: job.model })
     const onEvent = (event: SiteEvent) => tell({ type: 'event', event })
     const context = { engine, description, gate: gate.promise, signal: stop.signal, onEvent }

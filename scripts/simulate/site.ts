@@ -23,6 +23,8 @@ export interface SiteJob {
   windows: TokenWindows
   /** Directory of the base model. */
   model: string
+  /** See EngineOptions. */
+  apart: readonly string[]
   /** See EngineWorkInit. */
   structured: EngineWorkInit['structured']
   /** Keys follow from it and the index. */

@@ -34,6 +34,7 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
     onProgress: (done, total) => run.terminal.progress('Merging again', done, total),
   })
   checkReport(join(directory, REPORT_FILE), verified)
+  for (const note of verified.notes) run.terminal.note(`note: model/${note}`)
   run.terminal.say(
     [
       `Verified: ${counted(verified.rounds, 'round')}, ${counted(verified.signatures, 'signature')}, ` +

@@ -11,6 +11,10 @@ import { InterruptedError } from '../terminal/interruption.ts'
 import { counted, integer, perplexity } from '../terminal/numbers.ts'
 import { drained, labelled, type Work } from './engine.ts'
 
+/** What was done to a model that was recovered, for its card. */
+export const RECOVERED =
+  'Adapters of low rank were trained for all layers and added to their weights; zeros of pruned layers stayed zeros.'
+
 /** What is learnt. */
 export interface RecoveryText {
   /** For people. */

@@ -21,6 +21,8 @@ export interface JobOptions {
 export interface EngineOptions {
   /** Threads of one operator in ONNX Runtime. */
   threads?: number
+  /** Paths that are never copied beside what is written, though they lie in a model's directory: texts, and output. */
+  apart?: readonly string[]
 }
 
 type LaneName = 'reading' | 'compute' | 'exact' | 'writing'
@@ -33,6 +35,7 @@ const LANES: Partial<Record<JobName, LaneName>> = {
   zeros: 'reading',
   unfinished: 'reading',
   unrecovered: 'reading',
+  leftBehind: 'reading',
   instructions: 'reading',
   prune: 'compute',
   evaluate: 'compute',
@@ -71,9 +74,11 @@ export interface CheckedModel extends Omit<ShrunkModel, 'run' | 'race'> {
 export class Engine implements AsyncDisposable {
   private readonly lanes: Record<LaneName, Lane>
   private readonly threads: number
+  private readonly apart: readonly string[]
 
-  constructor({ threads = 2 }: EngineOptions = {}) {
+  constructor({ threads = 2, apart = [] }: EngineOptions = {}) {
     this.threads = threads
+    this.apart = apart
     this.lanes = {
       reading: new Lane('process', threads),
       compute: new Lane('process', threads),
@@ -101,7 +106,7 @@ export class Engine implements AsyncDisposable {
 
   /** Writes a model, counts its zeros, and runs it in plain ONNX Runtime. */
   async write(args: Jobs['write']['args'], options: JobOptions = {}): Promise<WrittenModel> {
-    const { run, zeros } = await this.run('write', args, options)
+    const { run, zeros } = await this.run('write', { ...args, apart: this.apart }, options)
     await this.lanes.writing.rest()
     return { difference: await runPlain({ ...run, threads: this.threads }, options.signal), zeros }
   }
@@ -112,7 +117,7 @@ export class Engine implements AsyncDisposable {
    * token behind them; null also where the graph keeps no keys and values.
    */
   async shrink(args: Jobs['shrink']['args'], options: JobOptions = {}): Promise<CheckedModel> {
-    const { run, race, ...shrunk } = await this.run('shrink', args, options)
+    const { run, race, ...shrunk } = await this.run('shrink', { ...args, apart: this.apart }, options)
     await this.rest()
     const { threads } = this
     const difference = await runPlain({ ...run, threads }, options.signal)
@@ -122,6 +127,11 @@ export class Engine implements AsyncDisposable {
     )
     const of = (feeds: number) => seconds?.map((own) => own[feeds]) ?? null
     return { ...shrunk, difference, prefill: of(0), decode: race[0].feeds.length > 1 ? of(1) : null }
+  }
+
+  /** What would not come along with what is written of a model. @throws {InputError} as companionsOf does */
+  leftBehind(dir: string, options: JobOptions = {}): Promise<Jobs['leftBehind']['result']> {
+    return this.run('leftBehind', { dir, apart: this.apart }, options)
   }
 
   /**

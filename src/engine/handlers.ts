@@ -20,6 +20,7 @@ import type { StructuredTarget } from '../merge/structured-form.ts'
 import { mergeStructured } from '../merge/structured-merge.ts'
 import { InvalidContributionError, validateContribution } from '../merge/validate.ts'
 import { loadBlock, storeBlock } from '../model/block-store.ts'
+import { companionsOf } from '../model/companions.ts'
 import { Decoder } from '../model/decoder.ts'
 import { embeddingRows } from '../model/embedding-rows.ts'
 import { modelHash } from '../model/hash.ts'
@@ -71,7 +72,7 @@ export function createHandlers(threads: number): Handlers {
    * @param scratch - for that one, which is as large as what is written: a directory that is not there, and goes again
    */
   const using = async <T>(
-    { dir, weights: files }: { dir: string; weights: readonly BlockFile[] },
+    { dir, weights: files, apart }: { dir: string; weights: readonly BlockFile[]; apart?: readonly string[] },
     scratch: string,
     work: (decoder: Decoder, weights: WeightsOf) => Promise<T>,
   ): Promise<T> => {
@@ -80,7 +81,7 @@ export function createHandlers(threads: number): Handlers {
     const model = await structured(dir)
     const blocks = model.read(files)
     try {
-      const smaller = model.cutTo(scratch, blocks)
+      const smaller = model.cutTo(scratch, blocks, apart)
       const result = await work(smaller, model.smallerWeights(blocks))
       await smaller.close()
       return result
@@ -182,9 +183,13 @@ export function createHandlers(threads: number): Handlers {
       return { path: storeBlock(out, block, average).path }
     },
 
-    async write({ out, check, uniform = false, ...model }) {
+    async leftBehind({ dir, apart }) {
+      return companionsOf(open(dir), apart).left
+    },
+
+    async write({ out, check, uniform = false, done, ...model }) {
       return using(model, join(out, '.base'), async (decoder, weightsOf) => {
-        writeModel(decoder, weightsOf, out)
+        writeModel(decoder, weightsOf, out, { apart: model.apart, done })
         if (uniform) rewriteHuggingFace(decoder, Decoder.open(out))
         const zeros = zerosOf(Decoder.open(out))
         return { run: await expectedRun(decoder, weightsOf, out, check), zeros }

@@ -1,11 +1,13 @@
 /** What the engine can be asked to do: arguments and results, plain data that crosses threads. */
 import type { BlockForm, Method, PrunerName, SparsityTarget } from '../merge/form.ts'
 import type { StructuredTarget } from '../merge/structured-form.ts'
+import type { LeftBehind } from '../model/companions.ts'
 import type { LayerInfo } from '../model/decoder.ts'
 import type { PlainRace } from '../model/plain.ts'
 import type { TextSource } from '../model/text.ts'
 import type { UnprunedMatrix } from '../model/unfollowed.ts'
-import type { ExpectedRun } from '../model/write.ts'
+import type { ComparedModel, ExpectedRun } from '../model/write.ts'
+import type { Beside } from '../model/write-companions.ts'
 import type { BlockZeros } from '../model/zeros.ts'
 import type { OtherPrune } from '../prune/checkpoint.ts'
 import type { PruneSeconds } from '../prune/sequential.ts'
@@ -82,7 +84,7 @@ export interface ContributeArgs {
 /** What goes: heads and channels of blocks, whole blocks, or hidden channels of the whole model. */
 export type Granularity = 'block' | 'layer' | 'channel'
 
-export interface ShrinkArgs {
+export interface ShrinkArgs extends Pick<Beside, 'apart' | 'done'> {
   dir: string
   granularity: Granularity
   /** A fluctuation: of heads and channels alone. */
@@ -225,15 +227,20 @@ export interface Jobs {
   }
   write: {
     /** `uniform`: `dir` holds a model.safetensors, and `out` is to hold the same of what is written. */
-    args: { dir: string; weights: BlockFile[]; out: string; check: Int32Array; uniform?: boolean }
+    args: { dir: string; weights: BlockFile[]; out: string; check: Int32Array; uniform?: boolean } & Pick<
+      Beside,
+      'apart' | 'done'
+    >
     /** What a plain run of the written model on the tokens to check must give, and its zeros. */
     result: { run: ExpectedRun; zeros: BlockZeros }
   }
-  /** Compares a written model directory with the base and these blocks, byte for byte; null or what differs. */
+  /** Files of a model's directory that would not come along with what is written. @throws as companionsOf does */
+  leftBehind: { args: { dir: string; apart: readonly string[] }; result: LeftBehind[] }
+  /** Compares a written model directory with the base and these blocks, byte for byte. */
   compare: {
     /** `scratch`: a directory that is not there, for a smaller model. */
     args: { dir: string; weights: BlockFile[]; written: string; scratch: string }
-    result: string | null
+    result: ComparedModel
   }
   /** What can be removed together, block by block. */
   structures: { args: { dir: string; groupQueries: GroupQueries }; result: StructureDescription[] }

@@ -40,7 +40,7 @@ const SHRINKING: Readonly<Record<Args['granularity'], typeof shrink>> = {
 /** Hidden channels go, the same of the whole model. */
 async function narrow(
   decoder: Decoder,
-  { importance, seed, reduction, amount, windows, out, check }: Args,
+  { importance, seed, reduction, amount, windows, out, check, apart, done }: Args,
   { signal }: JobContext,
 ): Promise<Result> {
   if (importance === 'flap' || importance === 'flap-adaptive')
@@ -50,7 +50,7 @@ async function narrow(
   const job = { importance, seed, reduction, ratio, windows, perBatch: windowsTogether(windows), signal }
   const removed = await chooseChannels(decoder, width, job)
   const narrower = sliceWidth(decoder, width, removed)
-  writeNarrow(decoder, narrower, width, width.channels - removed.length, out)
+  writeNarrow(decoder, narrower, width, width.channels - removed.length, out, { apart, done })
   return {
     ...written(decoder, out),
     removed: decoder.forms.map((_, block) => ({ block, hiddenChannels: removed.length })),
@@ -71,7 +71,7 @@ function ratioOfWidth({ parameters }: Decoder, { channels, members }: Width, sha
 /** Whole blocks go. */
 async function dropLayers(
   decoder: Decoder,
-  { importance, seed, amount, blocks: range, windows, out, check }: Args,
+  { importance, seed, amount, blocks: range, windows, out, check, apart, done }: Args,
   { signal }: JobContext,
 ): Promise<Result> {
   if (importance === 'flap' || importance === 'flap-adaptive')
@@ -81,7 +81,7 @@ async function dropLayers(
   const job = { importance, seed, ratio: ratioOfBlocks(decoder, amount, blocks), blocks, windows, perBatch, signal }
   const dropped = await chooseBlocks(decoder, job)
   const shallow = dropBlocks(decoder, dropped)
-  writeShallow(decoder, shallow, dropped, out)
+  writeShallow(decoder, shallow, dropped, out, { apart, done })
   return {
     ...written(decoder, out),
     removed: dropped.map((block) => ({ block, whole: true })),
@@ -102,7 +102,8 @@ function ratioOfBlocks(decoder: Decoder, amount: Args['amount'], [from, to]: rea
 
 /** Heads and channels go, block by block. */
 async function shrinkBlocks(decoder: Decoder, args: Args, context: JobContext): Promise<Result> {
-  const { groupQueries, uniform, refit, windows, out, check } = args
+  const { groupQueries, uniform, refit, windows, out, check, apart, done } = args
+  const beside = { apart, done }
   if (uniform) assertNames(decoder)
   const followed = await followBlocks(decoder, groupQueries)
   const { removals, sought } = await chosen(decoder, followed, args, context)
@@ -117,9 +118,9 @@ async function shrinkBlocks(decoder: Decoder, args: Args, context: JobContext): 
   let run: ExpectedRun
   if (refit) {
     const { signal } = context
-    run = await writeRefitted(decoder, { followed, sliced, removals, windows, uniform, out, check, signal })
+    run = await writeRefitted(decoder, { followed, sliced, removals, windows, uniform, out, beside, check, signal })
   } else {
-    writeSliced(decoder, sliced, removals, out)
+    writeSliced(decoder, sliced, removals, out, beside)
     if (uniform) writeHuggingFace(decoder, removals, Decoder.open(out))
     run = await expectedSliced(decoder, sliced, removals, { dir: out, ids: check })
   }

@@ -2,6 +2,7 @@
  * Runs the constant parts of a graph in ONNX Runtime while the caller waits: tensors are read in the middle of what does
  * not wait for promises. A thread computes; the calling thread sleeps until it is done.
  */
+import '../runtime/no-telemetry.ts'
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { toBinary } from '@bufbuild/protobuf'

@@ -1,6 +1,6 @@
 /** A thread that computes constants for ConstantSessions: one task in, its answer out, and whoever waits is woken. null ends it. */
 import { parentPort, workerData } from 'node:worker_threads'
-import * as ort from 'onnxruntime-node'
+import * as ort from '../runtime/onnx-runtime.ts'
 import type { ConstantAnswer, ConstantTask, ConstantWorkerData } from './constant-sessions.ts'
 import { dataTypeOf, tensorOfBytes } from './session.ts'
 

@@ -2,10 +2,10 @@
  * A decoder language model, opened for streaming: embedding, blocks and head as ONNX Runtime sessions. Sessions are
  * made once a distinct part, never once a call; weights are read when a block is run, so memory is one block.
  */
-import { dirname, join } from 'node:path'
 import { toBinary } from '@bufbuild/protobuf'
 import { InputError } from '../errors.ts'
 import type { BlockForm } from '../merge/form.ts'
+import { externalPath } from '../onnx/external-data.ts'
 import { foldConstants } from '../onnx/fold-constants.ts'
 import { type ModelProto, ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
@@ -162,7 +162,7 @@ export class Decoder {
   /** The graph's file, and those of weights beside it in the order in which it names them. */
   get files(): string[] {
     const { onnx } = this.directory
-    return [onnx, ...this.model.externalFiles.map((name) => join(dirname(onnx), name))]
+    return [onnx, ...this.model.externalFiles.map((name) => externalPath(onnx, name))]
   }
 
   /** Sessions made so far. */

@@ -1,7 +1,8 @@
 /** A model directory as Optimum and the onnx-community repositories lay it out. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
+import { danglingLink, statOf } from './linked-file.ts'
 
 export interface ModelDirectory {
   dir: string
@@ -14,18 +15,37 @@ export interface ModelDirectory {
 /** Names of the graph, in the order in which they are looked for: as exporters write it, then merged, then in fp16. */
 const GRAPHS = ['model.onnx', 'decoder_model_merged.onnx', 'model_fp16.onnx', 'decoder_model_merged_fp16.onnx']
 
-/** @throws {InputError} MODEL_MISSING, MODEL_CONFIG */
+/** @throws {InputError} MODEL_MISSING, MODEL_CONFIG, MODEL_FILE_UNREADABLE */
 export function openModelDirectory(dir: string): ModelDirectory {
-  if (!existsSync(dir) || !statSync(dir).isDirectory()) throw missing(dir, 'is not a directory')
-  const onnx = GRAPHS.flatMap((name) => [join(dir, name), join(dir, 'onnx', name)]).find((path) => existsSync(path))
-  if (onnx === undefined) throw missing(dir, 'holds no model.onnx')
-  return { dir, name: basename(resolve(dir)), onnx, config: readConfig(dir) }
+  return { dir, name: basename(resolve(dir)), onnx: graphIn(dir), config: readConfig(dir) }
+}
+
+/** The path of the graph. @throws {InputError} MODEL_MISSING, MODEL_FILE_UNREADABLE */
+export function graphIn(dir: string): string {
+  if (!statOf(dir)?.isDirectory()) throw danglingLink(dir) ?? missing(dir, 'is not a directory')
+  for (const path of graphPaths(dir)) {
+    if (statOf(path)?.isFile()) return path
+    const dangling = danglingLink(path) // a graph that comes later in the list is another model
+    if (dangling !== null) throw dangling
+  }
+  throw missing(dir, 'holds no model.onnx')
+}
+
+/** Whether there is a graph, wherever a model may have it. */
+export function holdsGraph(dir: string): boolean {
+  return graphPaths(dir).some((path) => statOf(path) !== null)
+}
+
+function graphPaths(dir: string): string[] {
+  return GRAPHS.flatMap((name) => [join(dir, name), join(dir, 'onnx', name)])
 }
 
 export function readJson(path: string): Record<string, unknown> {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
   } catch (cause) {
+    const dangling = danglingLink(path)
+    if (dangling !== null) throw dangling
     throw new InputError({
       code: 'MODEL_CONFIG',
       what: `${path} is missing or no JSON`,
@@ -81,13 +101,4 @@ export function keyValueHeads(config: Record<string, unknown>): number | undefin
     'num_heads',
     'n_heads',
   )
-}
-
-/** What travels with a model besides its graph and weights: configuration, tokenizer, licence files. */
-export function companionFiles(dir: string): string[] {
-  const wanted = /^(.*\.json|.*\.(txt|model)|LICEN[CS]E.*|NOTICE.*|COPYING.*|README.*)$/i
-  return readdirSync(dir, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && wanted.test(entry.name) && !entry.name.endsWith('.index.json'))
-    .map((entry) => entry.name)
-    .sort()
 }

@@ -1,8 +1,15 @@
-/** The identity of a base model: its graph, its weights and its tokenizer, byte for byte. */
+/**
+ * The identity of a base model: its graph, its weights and its tokenizer, byte for byte. They decide ids and logits, and
+ * nothing else does. What is read of config.json decides whether something can be done, not what comes of it: the longest
+ * window (a longer one is refused), the size of a past that is empty (a wrong one is refused by ONNX Runtime, or has no
+ * elements either way), how many positions of the head are computed at once. The token that ends a text is used by
+ * `recover --instructions` alone, at one site, and is part of the rows that its checkpoint is known by. What exporters
+ * write into the other files is for other programs.
+ */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import type { Decoder } from './decoder.ts'
-import { tokenizerFile } from './tokenizer-definition.ts'
+import { tokenizerIn } from './tokenizer-file.ts'
 
 const DOMAIN = 'coppice/model/1\0'
 const READ_BYTES = 1 << 20
@@ -12,7 +19,7 @@ const READ_BYTES = 1 << 20
  * length (unsigned 64-bit little-endian) and SHA-256 of the file. Names and places of files do not count.
  */
 export function modelHash(decoder: Decoder): Uint8Array {
-  const files = [...decoder.files, tokenizerFile(decoder.directory.dir)]
+  const files = [...decoder.files, tokenizerIn(decoder.directory.dir)]
   const hash = createHash('sha256').update(DOMAIN)
   for (const path of files) {
     const length = Buffer.alloc(8)

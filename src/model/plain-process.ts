@@ -1,6 +1,7 @@
 /** The process of runPlain and racePlain: one task, one answer. */
 import * as ort from '../runtime/onnx-runtime.ts'
 import type { PlainAnswer, PlainRace, PlainRun, PlainTask } from './plain.ts'
+import { plainSource } from './plain-source.ts'
 
 // Ctrl-C reaches every process of the terminal; the command itself decides what it means.
 process.on('SIGINT', () => undefined)
@@ -17,12 +18,8 @@ const Half = Float16Array
 Reflect.deleteProperty(globalThis, 'Float16Array')
 
 async function compare({ model, feeds, output, expected, threads }: PlainRun): Promise<PlainAnswer> {
-  const session = await ort.InferenceSession.create(model, {
-    intraOpNumThreads: threads,
-    logSeverityLevel: 3,
-    // Weights are used once: packed copies of them would double the memory and gain nothing.
-    extra: { session: { disable_prepacking: '1' } },
-  })
+  // Weights are used once: packed copies of them would double the memory and gain nothing.
+  const session = await sessionOf(model, threads, { disable_prepacking: '1' })
   const results = await session.run(tensorsOf(session, feeds), [output])
   return { difference: largestDifference(floats(results[output]), expected) }
 }
@@ -30,9 +27,8 @@ async function compare({ model, feeds, output, expected, threads }: PlainRun): P
 /** In turns: what else the machine does meets all models alike. */
 async function race({ models, runs, turns, threads }: PlainRace): Promise<PlainAnswer> {
   // A session's threads spin on for a while in the hope of more work, which would be at the cost of the other model.
-  const extra = { session: { force_spinning_stop: '1' } }
-  const options = { intraOpNumThreads: threads, logSeverityLevel: 3, extra } as const
-  const sessions = await Promise.all(models.map(({ model }) => ort.InferenceSession.create(model, options)))
+  const settings = { force_spinning_stop: '1' }
+  const sessions = await Promise.all(models.map(({ model }) => sessionOf(model, threads, settings)))
   const feeds = models.map((each, k) => each.feeds.map((own) => tensorsOf(sessions[k], own)))
   const seconds = feeds.map((own) => own.map((): number[] => []))
   for (const which of feeds[0].keys()) {
@@ -47,6 +43,18 @@ async function race({ models, runs, turns, threads }: PlainRace): Promise<PlainA
     }
   }
   return { seconds }
+}
+
+function sessionOf(path: string, threads: number, settings: Record<string, string>): Promise<ort.InferenceSession> {
+  const { model, session } = plainSource(path)
+  const options = {
+    intraOpNumThreads: threads,
+    logSeverityLevel: 3,
+    extra: { session: { ...settings, ...session } },
+  } as const
+  return typeof model === 'string'
+    ? ort.InferenceSession.create(model, options)
+    : ort.InferenceSession.create(model, options)
 }
 
 function tensorsOf(session: ort.InferenceSession, feeds: PlainRun['feeds']): Record<string, ort.Tensor> {

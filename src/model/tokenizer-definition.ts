@@ -1,7 +1,7 @@
 /** Reads tokenizer.json and holds it against the list of options that are known (tokenizer-options.ts). */
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { InputError } from '../errors.ts'
+import { AS_PYTHON_DOES } from './tokenizer-file.ts'
 import { ADDED_TOKEN, isObject, type Option, SECTIONS, type Section, TOP_LEVEL } from './tokenizer-options.ts'
 
 export interface TokenizerDefinition {
@@ -44,23 +44,6 @@ export function unreadable(path: string, why: string, cause?: unknown): InputErr
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-const AS_PYTHON_DOES =
-  'With transformers for Python: AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR)'
-/** What a tokenizer without a tokenizer.json is kept in. */
-const OTHER_FORMS = [['vocab.json', 'merges.txt'], ['tokenizer.model'], ['spiece.model'], ['vocab.txt']]
-
-/** The path of tokenizer.json. @throws {InputError} TOKENIZER_MISSING */
-export function tokenizerFile(dir: string): string {
-  const path = join(dir, 'tokenizer.json')
-  if (existsSync(path) && statSync(path).isFile()) return path
-  const other = OTHER_FORMS.find((names) => names.every((name) => existsSync(join(dir, name))))
-  throw new InputError({
-    code: 'TOKENIZER_MISSING',
-    what: `${dir} holds no tokenizer.json${other ? `; ${other.join(' and ')} alone cannot be run` : ''}`,
-    hint: other ? `${AS_PYTHON_DOES}.` : `Copy tokenizer.json of the model, or make it. ${AS_PYTHON_DOES}.`,
-  })
 }
 
 function readText(path: string): string {

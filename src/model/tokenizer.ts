@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { extname, join } from 'node:path'
 import { InputError, type Refusal, refusalFromObject, type refusalToObject } from '../errors.ts'
 import { readJson } from './directory.ts'
-import { tokenizerFile } from './tokenizer-definition.ts'
+import { tokenizerIn } from './tokenizer-file.ts'
 import { isTokenId } from './tokenizer-options.ts'
 
 export interface Encoder {
@@ -53,7 +53,7 @@ export class TokenizerProcess {
    * @throws {InputError} TOKENIZER_MISSING, TOKENIZER_UNREADABLE
    */
   async open(dir: string, rows: number | null = null): Promise<OpenTokenizer> {
-    const path = tokenizerFile(dir)
+    const path = tokenizerIn(dir)
     const { started } = this
     const { opened } = (await started.ask({ open: { path, rows } }, path)) as { opened: OpenedTokenizer }
     return new OpenTokenizer(started, path, opened, rows)

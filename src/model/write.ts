@@ -1,50 +1,73 @@
 /** Writes a pruned model as a directory of the same form as its base, and says what it must compute. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { InputError } from '../errors.ts'
+import { externalPath } from '../onnx/external-data.ts'
 import { narrow } from '../onnx/half.ts'
+import { readOnnx } from '../onnx/read.ts'
 import { DATA_TYPE, type TensorRef } from '../onnx/tensor.ts'
 import { compareOnnx, type Replacement, writeOnnx } from '../onnx/write.ts'
 import type { Decoder, LayerInfo } from './decoder.ts'
-import { companionFiles } from './directory.ts'
+import { graphIn } from './directory.ts'
+import { statOf } from './linked-file.ts'
 import type { WeightsOf } from './perplexity.ts'
 import { type PlainRun, plainTensor } from './plain.ts'
 import { Stream, type Windows } from './stream.ts'
+import { type Beside, compareCompanions, writeCompanions } from './write-companions.ts'
+import type { WrittenGraph } from './written-config.ts'
 
 /** Tokens of the window on which a written model is compared with the engine. */
 export const CHECK_TOKENS = 64
 
 /**
  * Writes `decoder`'s model to `out` with the layers of each block that `weightsOf` gives; blocks without stay as they
- * are. Every other byte of weights is the base's; the element types too. The base's licence files come along.
+ * are. Every other byte of weights is the base's; the element types too. Its other files come along: see companionsOf.
  */
-export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string): void {
+export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string, beside: Beside = {}): void {
   const path = writtenPath(decoder, out)
   mkdirSync(dirname(path), { recursive: true })
   writeOnnx(decoder.model, path, externalFile(decoder), replacement(decoder, weightsOf))
-  const { dir } = decoder.directory
-  for (const name of companionFiles(dir)) copyFileSync(join(dir, name), join(out, name))
+  writeCompanions(decoder, out, writtenGraph(decoder, out, path), beside)
 }
 
-/** Compares a written directory with what writeModel would write: null, or what differs. */
-export function compareWritten(decoder: Decoder, weightsOf: WeightsOf, written: string): string | null {
-  const { dir } = decoder.directory
-  const path = writtenPath(decoder, written)
-  const weights = externalFile(decoder)
-  const expected = new Set([...companionFiles(dir), basename(path), ...(weights === null ? [] : [weights])])
-  for (const name of [...expected]) {
-    const at = existsSync(join(written, name)) ? join(written, name) : join(dirname(path), name)
-    if (!existsSync(at)) return `${at} is missing`
+export interface ComparedModel {
+  /** What of graph, weights and tokenizer is not as it would be written; null: nothing. */
+  difference: string | null
+  /** See ComparedCompanions. */
+  notes: string[]
+}
+
+/**
+ * Compares a written directory with what writeModel would write. Where graph and weights lie in it, and under which names,
+ * does not count: a base of the same hash may have another layout.
+ */
+export function compareWritten(decoder: Decoder, weightsOf: WeightsOf, written: string): ComparedModel {
+  const found = writtenFiles(decoder, written)
+  if (typeof found === 'string') return { difference: found, notes: [] }
+  const { path, weights, files } = found
+  const difference = compareOnnx(decoder.model, path, weights, replacement(decoder, weightsOf))
+  if (difference !== null) return { difference, notes: [] }
+  const directory = { ...decoder.directory, dir: written }
+  return compareCompanions(decoder, { directory, files }, writtenGraph(decoder, written, path))
+}
+
+/** Graph and weights of a written directory, or why they cannot be those of this model. */
+function writtenFiles(
+  { model }: Decoder,
+  written: string,
+): string | { path: string; weights: string | null; files: string[] } {
+  try {
+    const path = graphIn(written)
+    const { externalFiles: names } = readOnnx(path)
+    if (names.length !== Math.min(1, model.externalFiles.length))
+      return `${path} names ${names.length} files of weights beside it`
+    const files = [path, ...names.map((name) => externalPath(path, name))]
+    const absent = files.find((file) => !statOf(file)?.isFile())
+    return absent === undefined ? { path, weights: names[0] ?? null, files } : `${absent} is missing`
+  } catch (error) {
+    if (error instanceof InputError) return error.message
+    throw error
   }
-  for (const name of companionFiles(dir)) {
-    if (!readFileSync(join(dir, name)).equals(readFileSync(join(written, name))))
-      return `${join(written, name)} differs from the base model's`
-  }
-  for (const name of readdirSync(written)) {
-    if (!expected.has(name) && name !== basename(dirname(path)))
-      return `${join(written, name)} does not belong to the model`
-  }
-  return compareOnnx(decoder.model, path, weights, replacement(decoder, weightsOf))
 }
 
 /** Where a model of the same form has its graph. */
@@ -52,9 +75,21 @@ export function writtenPath(decoder: Decoder, out: string): string {
   return join(out, relative(decoder.directory.dir, decoder.directory.onnx))
 }
 
-/** Weights lie in one file beside the graph where the base has them outside. */
-export function externalFile({ model }: Decoder): string | null {
-  return model.externalFiles.length > 0 ? basename(model.externalFiles[0]) : null
+/** What configuration files are to say of a graph at `path` in `dir`. */
+export function writtenGraph(decoder: Decoder, dir: string, path: string): WrittenGraph {
+  return { graph: relative(dir, path).replaceAll(sep, '/'), external: externalFile(decoder) !== null }
+}
+
+/**
+ * Weights lie in one file beside the graph where the base has them outside. It is named after the graph, as Optimum and
+ * transformers.js have it, or as the base has it if that is how ONNX's own exporters do.
+ */
+export function externalFile({ model, directory }: Decoder): string | null {
+  const { externalFiles } = model
+  if (externalFiles.length === 0) return null
+  const graph = basename(directory.onnx)
+  const dotted = `${graph}.data`
+  return externalFiles.length === 1 && externalFiles[0] === dotted ? dotted : `${graph}_data`
 }
 
 function replacement(decoder: Decoder, weightsOf: WeightsOf): Replacement {

@@ -3,9 +3,10 @@
  * are skipped and remembered by offset, everything else is parsed. Format: onnx.proto and protobuf's wire encoding.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import { dirname, isAbsolute, join, normalize } from 'node:path'
+import { isAbsolute, normalize } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { InputError } from '../errors.ts'
+import { externalPath } from './external-data.ts'
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.js'
 import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from './generated/onnx_pb.js'
 import {
@@ -32,7 +33,7 @@ export interface OnnxModel {
   initializers: Map<string, TensorRef>
   /** The graphs inside attributes of nodes (branches of an If, at any depth) and their own initializers. */
   subgraphs: Map<GraphProto, Map<string, TensorRef>>
-  /** Files that hold weights beside the model file, in order of first mention. */
+  /** Files that hold weights beside the model file, in order of first mention, as it names them: see externalPath. */
   externalFiles: string[]
 }
 
@@ -232,7 +233,7 @@ class Walk {
     this.externalFiles.add(clean)
     const dims = tensor.dims.map(Number)
     const whole = elementCount(dims) * elementBytes(tensor.dataType, tensor.name)
-    const path = join(dirname(this.path), clean)
+    const path = externalPath(this.path, clean)
     return {
       kind: 'file',
       path,

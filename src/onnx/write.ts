@@ -62,6 +62,21 @@ export function* serialiseOnnx(
   }
 }
 
+/**
+ * The bytes of a graph that names its weights in other places.
+ * @param locationOf - where the graph is to say that a file of weights lies
+ */
+export function graphBytes(model: OnnxModel, locationOf: (path: string) => string): Uint8Array {
+  const graph = graphMessage(model, model.graph, model.initializers, (tensor) => {
+    const { data } = tensor
+    if (data.kind !== 'file' || data.path === model.path)
+      return new Message().add(tensorHead(tensor, null, undefined)).tensor(tensor)
+    return new Message().add(tensorHead(tensor, locationOf(data.path), data.offset))
+  })
+  const pieces = graph.pieces.map((piece) => (piece instanceof Uint8Array ? piece : tensorBytes(piece)))
+  return Buffer.concat([toBinary(ModelProtoSchema, model.proto), fieldHead(7, graph.length), ...pieces])
+}
+
 /** Every initializer of the model, those of subgraphs last. */
 function allTensors({ initializers, subgraphs }: OnnxModel): TensorRef[] {
   return [initializers, ...subgraphs.values()].flatMap((tensors) => [...tensors.values()])

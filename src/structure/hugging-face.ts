@@ -3,10 +3,11 @@
  * base has a model.safetensors, its tensors are cut at the places where the graph's are: which is which is told by their
  * content. Else names are those that the exporter left in the graph.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import type { Decoder } from '../model/decoder.ts'
+import { readJson } from '../model/directory.ts'
 import { floatValues, type Orientation, orientationOf } from '../model/equal-tensors.ts'
 import { type Linear, linearAt } from '../model/layers.ts'
 import { isGenaiName, isParameterName, moduleOf, possibleNames, readersOf } from '../model/parameter-names.ts'
@@ -19,12 +20,13 @@ import type { Removal } from './removal.ts'
 import { placesByTensor } from './slice.ts'
 
 const FILE = 'model.safetensors'
+const CONFIG = 'config.json'
 
 /** Writes model.safetensors beside `written`, the sliced model of `base`. @throws {InputError} UNIFORM_NAMES */
 export function writeHuggingFace(base: Decoder, removals: readonly Removal[], written: Decoder): void {
   const given = join(base.directory.dir, FILE)
   const tensors = existsSync(given) ? cutTensors(base, removals, readSafetensors(given)) : namedTensors(base, written)
-  writeSafetensors(join(written.directory.dir, FILE), tensors)
+  writeTensors(written.directory.dir, tensors)
 }
 
 /** Writes model.safetensors beside `changed`: that of `base`, with the layers as `changed` has them. */
@@ -41,7 +43,29 @@ export function rewriteHuggingFace(base: Decoder, changed: Decoder): void {
     }
   }
   const tensors = [...given.values()].map((tensor) => others.get(tensor.name) ?? asStored(tensor.name, tensor))
-  writeSafetensors(join(changed.directory.dir, FILE), tensors)
+  writeTensors(changed.directory.dir, tensors)
+}
+
+/** By ONNX's number, what config.json calls an element type. */
+const ELEMENT_TYPES: Readonly<Record<number, string>> = {
+  [DATA_TYPE.bfloat16]: 'bfloat16',
+  [DATA_TYPE.float16]: 'float16',
+  [DATA_TYPE.float]: 'float32',
+  [DATA_TYPE.double]: 'float64',
+}
+
+/** Writes the file, and into config.json the type in which transformers then loads it: one that holds all of its numbers. */
+function writeTensors(dir: string, tensors: readonly WrittenTensor[]): void {
+  writeSafetensors(join(dir, FILE), tensors)
+  const types = new Set(tensors.map(({ dataType }) => ELEMENT_TYPES[dataType]).filter((type) => type !== undefined))
+  const [only] = types
+  const type = types.size === 1 ? only : types.has('float64') ? 'float64' : 'float32'
+  const path = join(dir, CONFIG)
+  const config = readJson(path)
+  const wrong = ['torch_dtype', 'dtype'].filter((key) => typeof config[key] === 'string' && config[key] !== type)
+  if (wrong.length === 0) return
+  for (const key of wrong) config[key] = type
+  writeFileSync(path, `${JSON.stringify(config, null, 2)}\n`)
 }
 
 /** @throws {InputError} UNIFORM_NAMES, SAFETENSORS_UNREADABLE: what is known before anything is removed */

@@ -62,10 +62,10 @@ export class StructuredModel {
   }
 
   /** Writes the base with what is gone cut out of it, weights otherwise as they are, and opens that. */
-  cutTo(dir: string, blocks: StructuredBlocks): Decoder {
+  cutTo(dir: string, blocks: StructuredBlocks, apart: readonly string[] = []): Decoder {
     rmSync(dir, { recursive: true, force: true })
     const gone = removals(this.followed, this.forms, blocks)
-    writeSliced(this.decoder, this.sliced(gone.map(({ removed }) => removed)), gone, dir)
+    writeSliced(this.decoder, this.sliced(gone.map(({ removed }) => removed)), gone, dir, { apart })
     return Decoder.open(dir, { threads: this.decoder.threads })
   }
 

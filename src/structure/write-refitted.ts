@@ -8,6 +8,7 @@ import { Decoder } from '../model/decoder.ts'
 import type { WeightsOf } from '../model/perplexity.ts'
 import type { Windows } from '../model/stream.ts'
 import { CHECK_TOKENS, type ExpectedRun, expectedRun, writeModel } from '../model/write.ts'
+import type { Beside } from '../model/write-companions.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import type { FollowedBlock } from './find.ts'
 import { rewriteHuggingFace, writeHuggingFace } from './hugging-face.ts'
@@ -24,6 +25,7 @@ export interface RefittedJob {
   /** Whether Hugging Face tools are to load what is written. */
   uniform: boolean
   out: string
+  beside: Beside
   /** Tokens on which the written model is compared. */
   check: Int32Array
   signal?: AbortSignal
@@ -31,7 +33,7 @@ export interface RefittedJob {
 
 /** Returns what a plain run of the written model must give: what the base gives with zeros and the fitted weights. */
 export async function writeRefitted(decoder: Decoder, job: RefittedJob): Promise<ExpectedRun> {
-  const { followed, sliced, removals, windows, uniform, out, check, signal } = job
+  const { followed, sliced, removals, windows, uniform, out, beside, check, signal } = job
   const scratch = join(out, '.refit') // as large as what is written, so not where memory may be
   rmSync(scratch, { recursive: true, force: true })
   const linear = await LinearAlgebra.create({ threads: decoder.threads })
@@ -45,10 +47,10 @@ export async function writeRefitted(decoder: Decoder, job: RefittedJob): Promise
       return path === undefined ? undefined : loadBlock(path, decoder.forms[block])
     }
     const cut = join(scratch, 'cut')
-    writeSliced(decoder, sliced, removals, cut)
+    writeSliced(decoder, sliced, removals, cut, { ...beside, done: undefined })
     const smaller = Decoder.open(cut, { threads: decoder.threads })
     if (uniform) writeHuggingFace(decoder, removals, smaller)
-    writeModel(smaller, cutWeights(decoder, followed, removals, weightsOf), out)
+    writeModel(smaller, cutWeights(decoder, followed, removals, weightsOf), out, beside)
     if (uniform) rewriteHuggingFace(smaller, Decoder.open(out))
     const ids = check.subarray(0, CHECK_TOKENS)
     return { ...(await expectedRun(decoder, weightsOf, out, ids)), ...plainWindow(decoder, sliced, ids) }

@@ -1,12 +1,12 @@
 /** Writes a model without some blocks as a directory of the same form as its base, and says what it must compute. */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Decoder } from '../model/decoder.ts'
 import { readJson } from '../model/directory.ts'
 import { Stream } from '../model/stream.ts'
 import { CHECK_TOKENS, type ExpectedRun, writtenPath } from '../model/write.ts'
+import type { Beside } from '../model/write-companions.ts'
 import type { OnnxModel } from '../onnx/read.ts'
-import { plainWindow, writeSmaller } from './write.ts'
+import { holdsFile, plainWindow, writeSmaller } from './write.ts'
 
 /** Keys of config.json that say how many blocks there are. */
 const COUNTS = ['num_hidden_layers', 'n_layer', 'num_layers', 'n_layers']
@@ -16,12 +16,20 @@ const BY_BLOCK = ['layer_types', 'attention_layers', 'no_rope_layers', 'mlp_laye
 const GENAI_CONFIG = 'genai_config.json'
 
 /** @param dropped - ascending */
-export function writeShallow(decoder: Decoder, shallow: OnnxModel, dropped: readonly number[], out: string): void {
+export function writeShallow(
+  decoder: Decoder,
+  shallow: OnnxModel,
+  dropped: readonly number[],
+  out: string,
+  beside: Beside = {},
+): void {
   const { dir, config } = decoder.directory
   const left = decoder.blocks - dropped.length
-  const changed: Record<string, object> = { 'config.json': shallowConfig(config, decoder.blocks, dropped) }
-  if (existsSync(join(dir, GENAI_CONFIG))) changed[GENAI_CONFIG] = shallowGenai(readJson(join(dir, GENAI_CONFIG)), left)
-  writeSmaller(decoder, shallow, changed, out)
+  const changed: Record<string, Record<string, unknown>> = {
+    'config.json': shallowConfig(config, decoder.blocks, dropped),
+  }
+  if (holdsFile(dir, GENAI_CONFIG)) changed[GENAI_CONFIG] = shallowGenai(readJson(join(dir, GENAI_CONFIG)), left)
+  writeSmaller(decoder, shallow, out, { ...beside, changed })
 }
 
 /** config.json of `blocks` blocks without those dropped. */

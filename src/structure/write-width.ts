@@ -1,10 +1,11 @@
 /** Writes a model of fewer hidden channels as a directory of the same form as its base. */
 import { join } from 'node:path'
 import type { Decoder } from '../model/decoder.ts'
-import { companionFiles, headSize, readJson } from '../model/directory.ts'
+import { headSize, readJson } from '../model/directory.ts'
+import type { Beside } from '../model/write-companions.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import type { Width } from './width.ts'
-import { writeSmaller } from './write.ts'
+import { holdsFile, writeSmaller } from './write.ts'
 
 type Json = Record<string, unknown>
 
@@ -15,11 +16,18 @@ const FEED_FORWARD = ['n_inner', 'intermediate_size']
 const WIDTHS_OF_NULL = 4
 
 /** @param channels - that are left */
-export function writeNarrow(decoder: Decoder, narrow: OnnxModel, { channels }: Width, left: number, out: string): void {
+export function writeNarrow(
+  decoder: Decoder,
+  narrow: OnnxModel,
+  { channels }: Width,
+  left: number,
+  out: string,
+  beside: Beside = {},
+): void {
   const { dir, config } = decoder.directory
-  const changed: Record<string, object> = { 'config.json': narrowConfig(config, channels, left) }
-  if (companionFiles(dir).includes(GENAI)) changed[GENAI] = narrowGenai(readJson(join(dir, GENAI)), channels, left)
-  writeSmaller(decoder, narrow, changed, out)
+  const changed: Record<string, Json> = { 'config.json': narrowConfig(config, channels, left) }
+  if (holdsFile(dir, GENAI)) changed[GENAI] = narrowGenai(readJson(join(dir, GENAI)), channels, left)
+  writeSmaller(decoder, narrow, out, { ...beside, changed })
 }
 
 const GENAI = 'genai_config.json'

@@ -1,12 +1,14 @@
 /** Writes a sliced model as a directory of the same form as its base. */
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Decoder } from '../model/decoder.ts'
-import { companionFiles, readJson } from '../model/directory.ts'
+import { readJson } from '../model/directory.ts'
 import { graphInputs, takesPast } from '../model/inputs.ts'
+import { statOf } from '../model/linked-file.ts'
 import { type PlainRace, plainTensor } from '../model/plain.ts'
 import { Stream } from '../model/stream.ts'
-import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenPath } from '../model/write.ts'
+import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenGraph, writtenPath } from '../model/write.ts'
+import { type Beside, writeCompanions } from '../model/write-companions.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import { writeOnnx } from '../onnx/write.ts'
 import type { GroupQueries } from './follow.ts'
@@ -21,35 +23,36 @@ const CONFIGS: Readonly<Record<string, (base: Record<string, unknown>, left: Cou
     'genai_config.json': slicedGenaiConfig,
   }
 
-export function writeSliced(decoder: Decoder, sliced: OnnxModel, removals: readonly Removal[], out: string): void {
+export function writeSliced(
+  decoder: Decoder,
+  sliced: OnnxModel,
+  removals: readonly Removal[],
+  out: string,
+  beside: Beside = {},
+): void {
   const { dir } = decoder.directory
   const left = countsLeft(removals, decoder.blocks)
-  const known = companionFiles(dir).filter((name) => Object.hasOwn(CONFIGS, name))
+  const known = Object.keys(CONFIGS).filter((name) => holdsFile(dir, name))
   const changed = known.map((name) => [name, CONFIGS[name](readJson(join(dir, name)), left)])
-  writeSmaller(decoder, sliced, Object.fromEntries(changed), out)
+  writeSmaller(decoder, sliced, out, { ...beside, changed: Object.fromEntries(changed) })
 }
 
-/** @param changed - by name, what stands in files of the directory instead of what the base has */
-export function writeSmaller(
-  decoder: Decoder,
-  model: OnnxModel,
-  changed: Readonly<Record<string, object>>,
-  out: string,
-): void {
+export function writeSmaller(decoder: Decoder, model: OnnxModel, out: string, beside: Beside): void {
   const path = writtenPath(decoder, out)
   mkdirSync(dirname(path), { recursive: true })
   writeOnnx(model, path, externalFile(decoder))
-  const { dir } = decoder.directory
-  for (const name of companionFiles(dir)) {
-    if (changed[name] === undefined) copyFileSync(join(dir, name), join(out, name))
-    else writeFileSync(join(out, name), `${JSON.stringify(changed[name], null, 2)}\n`)
-  }
+  writeCompanions(decoder, out, writtenGraph(decoder, out, path), beside)
+}
+
+/** Whether a model's directory has a configuration file of this name. */
+export function holdsFile(dir: string, name: string): boolean {
+  return statOf(join(dir, name))?.isFile() === true
 }
 
 /** What somebody who uses the written directory should know. */
 export function notesOf(decoder: Decoder, removals: readonly Removal[], groupQueries: GroupQueries): string[] {
   const { heads } = countsLeft(removals, decoder.blocks)
-  const genai = companionFiles(decoder.directory.dir).includes('genai_config.json')
+  const genai = holdsFile(decoder.directory.dir, 'genai_config.json')
   const grouped = removals.some(({ removed }) => removed.some(({ structure }) => structure.kind === 'queries'))
   return [
     ...(heads === undefined && genai ? [GENAI_NOTE] : []),
