@@ -28,6 +28,19 @@ export interface Refusal {
   cause?: unknown
 }
 
+/** A line holds names out of files, which may be of any length; this is more than a path, a name and a sentence take. */
+const MAX_LINE_CHARS = 2000
+
+/** Control characters of C0 and C1, which would break the line or speak to the terminal, and the line ends of Unicode. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
+
+/** A text as one line that a terminal shows as it is: spaces for control characters, and an end to what is too long. */
+export function oneLine(text: string): string {
+  const line = text.replace(CONTROL, ' ').trim()
+  return line.length > MAX_LINE_CHARS ? `${line.slice(0, MAX_LINE_CHARS)} ...` : line
+}
+
 /** The base of all refusals; use a subclass, which says whose fault it is. */
 export class CoppiceError extends Error {
   readonly code: string
@@ -35,9 +48,9 @@ export class CoppiceError extends Error {
   readonly exit: ExitCode
 
   constructor(exit: ExitCode, { code, what, hint, cause }: Refusal) {
-    super(what, cause === undefined ? undefined : { cause })
+    super(oneLine(what), cause === undefined ? undefined : { cause })
     this.code = code
-    this.hint = hint
+    this.hint = oneLine(hint)
     this.exit = exit
     this.name = new.target.name
   }

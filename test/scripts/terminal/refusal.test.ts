@@ -11,6 +11,12 @@ describe('the end of a command', () => {
     assert.equal(endingOf(new OutputError(refusal)).exit, EXIT.output)
   })
 
+  it('is two lines whatever the names in a file are', () => {
+    const { text } = endingOf(new InputError({ ...refusal, what: 'tensor "a\nb\u001b[31m\r\u2028c" is odd\n' }))
+    assert.equal(text, 'coppice: tensor "a b [31m c" is odd\nWhat to do.\n')
+    assert.ok(endingOf(new InputError({ ...refusal, what: 'x'.repeat(1e6) })).text.length < 3000)
+  })
+
   it('is a stack trace for a bug, with what caused it', () => {
     const { exit, text } = endingOf(new TypeError('oops', { cause: new RangeError('deeper') }))
     assert.equal(exit, 1)
