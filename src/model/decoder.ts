@@ -12,7 +12,7 @@ import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { type Lowered, lower } from '../onnx/lower.ts'
 import { assertKnownOperators, assertNotQuantised } from '../onnx/operators.ts'
 import { type OnnxModel, readOnnx } from '../onnx/read.ts'
-import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose } from '../onnx/tensor.ts'
+import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose, typeName } from '../onnx/tensor.ts'
 import { storedCopies, tellApart } from './apart.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
@@ -187,7 +187,7 @@ export class Decoder {
         if (weight.dataType === DATA_TYPE.float) continue
         throw new InputError({
           code: 'WEIGHTS_NOT_FLOAT32',
-          what: `${this.directory.onnx} stores the weights of "${this.index.nodes[node].name}" in ONNX element type ${weight.dataType}, not float32`,
+          what: `${this.directory.onnx} stores the weights of "${this.index.nodes[node].name}" as ${typeName(weight.dataType)}, not float32`,
           hint: 'Export the model with float32 weights (--dtype fp32).',
         })
       }

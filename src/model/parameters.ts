@@ -1,6 +1,6 @@
 /** How many trained numbers a decoder has, as its trainer counts them: a tensor that is used twice counts once. */
 import { operatorName } from '../onnx/operators.ts'
-import { byteLength, elementCount, isFloating, readFloats, type TensorRef } from '../onnx/tensor.ts'
+import { elementCount, isFloating, readFloats, type TensorRef } from '../onnx/tensor.ts'
 import { type DecoderCut, isTable } from './cut.ts'
 
 /** Inputs that hold rotary tables, by operator. */
@@ -79,7 +79,7 @@ function equalRows(a: readonly Float32Array[], b: readonly Float32Array[]): bool
 /** The first rows of a matrix. */
 function rows(tensor: TensorRef, count: number): Float32Array[] {
   const width = tensor.dims[1]
-  const values = readFloats(slice(tensor, 0, count * width))
+  const values = readFloats(tensor, 0, count * width)
   return Array.from({ length: count }, (_, row) => values.subarray(row * width, (row + 1) * width))
 }
 
@@ -88,18 +88,7 @@ function columns(tensor: TensorRef, count: number): Float32Array[] {
   const [height, width] = tensor.dims
   const out = Array.from({ length: count }, () => new Float32Array(height))
   for (let row = 0; row < height; row++) {
-    for (const [column, value] of readFloats(slice(tensor, row * width, count)).entries()) out[column][row] = value
+    for (const [column, value] of readFloats(tensor, row * width, count).entries()) out[column][row] = value
   }
   return out
-}
-
-/** Some elements of a tensor, in its own order, as a vector. */
-function slice({ name, dataType, dims, data }: TensorRef, from: number, count: number): TensorRef {
-  const whole = { name, dataType, dims: [count] }
-  if (data.kind === 'widened') return { ...whole, data: { kind: 'widened', from: slice(data.from, from, count) } }
-  const bytes = byteLength({ ...whole, data }) / elementCount(dims)
-  if (data.kind === 'cut') throw new Error('a tensor that was cut is written before it is counted')
-  if (data.kind === 'memory')
-    return { ...whole, data: { kind: 'memory', bytes: data.bytes.subarray(from * bytes, (from + count) * bytes) } }
-  return { ...whole, data: { ...data, offset: data.offset + from * bytes, length: count * bytes } }
 }
