@@ -25,7 +25,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   await using engine = new Engine()
   const work: Work = { ...run, engine }
   const { description, hash } = await readModel(work, options.model)
-  const { window, sites, evaluated } = await prepareSites(work, options, description.maxWindow)
+  const { window, sites, evaluated } = await prepareSites(work, options, description)
   const method = methodFor(options.plan.method, description.blocks)
   const structured = await structuredOf(work, options.model, method)
   terminal.progress('Founding the federation')

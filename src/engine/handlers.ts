@@ -25,7 +25,7 @@ import { modelHash } from '../model/hash.ts'
 import { perplexity, type WeightsOf } from '../model/perplexity.ts'
 import { tokenStream } from '../model/text.ts'
 import { endOfText, openTokenizer } from '../model/tokenizer.ts'
-import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
+import { compareWritten, expectedRun, plainAttempt, writeModel } from '../model/write.ts'
 import { Solvers } from '../prune/solvers.ts'
 import { instructionRows } from '../recover/instructions.ts'
 import { describeStructures } from '../structure/describe.ts'
@@ -87,8 +87,12 @@ export function createHandlers(threads: number): Handlers {
 
   return {
     async describe({ dir }) {
-      const { name, parameters, blocks, forms, layers, maxWindow } = open(dir)
-      return { name, parameters, blocks, forms, layers, maxWindow }
+      const { name, parameters, blocks, forms, layers, maxWindow, fixed } = open(dir)
+      return { name, parameters, blocks, forms, layers, maxWindow, fixedWindow: fixed.window }
+    },
+
+    async attempt({ dir }) {
+      return plainAttempt(open(dir))
     },
 
     async hash({ dir }) {

@@ -2,7 +2,7 @@
 import type { BlockForm, Method, PrunerName, SparsityTarget } from '../merge/form.ts'
 import type { StructuredTarget } from '../merge/structured-form.ts'
 import type { LayerInfo } from '../model/decoder.ts'
-import type { PlainRace } from '../model/plain.ts'
+import type { PlainAttempt, PlainRace } from '../model/plain.ts'
 import type { TextSource } from '../model/text.ts'
 import type { ExpectedRun } from '../model/write.ts'
 import type { OtherPrune } from '../prune/checkpoint.ts'
@@ -22,7 +22,12 @@ export interface ModelDescription {
   layers: LayerInfo[]
   /** The longest window that config.json allows. */
   maxWindow: number | undefined
+  /** The only one that the graph takes. */
+  fixedWindow: number | undefined
 }
+
+/** Which windows a model takes. */
+export type WindowLimits = Pick<ModelDescription, 'maxWindow' | 'fixedWindow'>
 
 /** Weights of blocks that differ from the base: files of encoded MergedBlocks or StructuredBlocks, or of stored float32 blocks. */
 export interface BlockFile {
@@ -232,6 +237,8 @@ export interface Jobs {
     args: { dir: string; weights: BlockFile[]; written: string; scratch: string }
     result: string | null
   }
+  /** A plain run of the model on a few tokens. */
+  attempt: { args: { dir: string }; result: Omit<PlainAttempt, 'threads'> }
   /** What can be removed together, block by block. */
   structures: { args: { dir: string; groupQueries: GroupQueries }; result: StructureDescription[] }
   shrink: { args: ShrinkArgs; result: ShrunkModel }

@@ -17,6 +17,7 @@ import { storedCopies, tellApart } from './apart.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
 import { type BlockWeights, FedWeights } from './fed-weights.ts'
+import { type FixedSizes, fixedSizes } from './fixed-sizes.ts'
 import { graphInputs } from './inputs.ts'
 import { type Linear, layerName, linearAt } from './layers.ts'
 import { withLogProbabilities } from './log-probabilities.ts'
@@ -26,6 +27,7 @@ import { type PartModel, partModel, type ValueType } from './part.ts'
 import { refusing } from './refusing.ts'
 import { createSession, dataTypeOf } from './session.ts'
 import { type Shifts, shiftedModel, shiftTensors } from './shift.ts'
+import type { Windows } from './stream.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13
@@ -73,6 +75,8 @@ export class Decoder {
   readonly layers: LayerInfo[]
   /** The longest window the model takes, if config.json says. */
   readonly maxWindow: number | undefined
+  /** What the file's graph leaves no choice in. */
+  readonly fixed: FixedSizes
   readonly vocabulary: number
   readonly threads: number
   private readonly sessions = new Map<string, Promise<ort.InferenceSession>>()
@@ -125,8 +129,21 @@ export class Decoder {
     this.maxWindow = maxWindow(directory.config)
     this.vocabulary = configNumber(directory.config, 'vocab_size') ?? 0
     this.assertFloat32()
-    this.plainInputs(new BigInt64Array(1), 1, 1) // throws for what neither the engine nor the last check could feed
-    this.graphInputs(new BigInt64Array(1), 1, 1)
+    this.fixed = fixedSizes(model)
+    const { window = 1 } = this.fixed
+    this.plainInputs(new BigInt64Array(window), 1, window) // throws for what neither the engine nor the last check could feed
+    this.graphInputs(new BigInt64Array(window), 1, window)
+  }
+
+  /** How many windows of some length pass together, of about so many tokens; one if the graph takes no more. */
+  windowsTogether(tokens: number, length: number): number {
+    return this.fixed.batch ?? Math.max(1, Math.floor(tokens / length))
+  }
+
+  /** One window of these tokens, at most so many; where the graph is fixed at a length, of that length, by repetition. */
+  windowOf(ids: Int32Array, tokens: number): Windows {
+    const length = this.fixed.window ?? Math.min(ids.length, tokens)
+    return { ids: Int32Array.from({ length }, (_, i) => ids[i % ids.length]), count: 1, length }
   }
 
   /** The same file, computed by the branch that continues a text; undefined where it has no branches. Has to be closed. */

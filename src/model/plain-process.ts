@@ -1,28 +1,44 @@
-/** The process of runPlain and racePlain: one task, one answer. */
+/** The process of runPlain, racePlain and attemptPlain: one task, one answer. */
 import * as ort from 'onnxruntime-node'
-import type { PlainAnswer, PlainRace, PlainRun, PlainTask } from './plain.ts'
+import type { PlainAnswer, PlainAttempt, PlainRace, PlainRun, PlainTask } from './plain.ts'
 
 // Ctrl-C reaches every process of the terminal; the command itself decides what it means.
 process.on('SIGINT', () => undefined)
 process.once('disconnect', () => process.exit())
 process.once('message', (task: PlainTask) => {
-  const answer = 'compare' in task ? compare(task.compare) : race(task.race)
-  answer
+  answerTo(task)
     .catch((error: unknown): PlainAnswer => ({ error: error instanceof Error ? error.message : String(error) }))
     .then((result) => process.send?.(result, () => process.disconnect()))
 })
+
+// What ONNX Runtime has to say is in the errors that it throws.
+ort.env.logLevel = 'fatal'
 
 // ONNX Runtime's binding knows fp16 as Uint16Array only; its JavaScript takes Float16Array wherever there is one.
 const Half = Float16Array
 Reflect.deleteProperty(globalThis, 'Float16Array')
 
-async function compare({ model, feeds, output, expected, threads }: PlainRun): Promise<PlainAnswer> {
+/** Weights are used once: packed copies of them would double the memory and gain nothing. */
+const ONCE = { logSeverityLevel: 4, extra: { session: { disable_prepacking: '1' } } } as const
+
+function answerTo(task: PlainTask): Promise<PlainAnswer> {
+  if ('compare' in task) return compare(task.compare)
+  return 'race' in task ? race(task.race) : attempt(task.attempt)
+}
+
+/** Nothing is optimised, since nothing is run twice. */
+async function attempt({ model, feeds, output, threads }: PlainAttempt): Promise<PlainAnswer> {
   const session = await ort.InferenceSession.create(model, {
+    ...ONCE,
     intraOpNumThreads: threads,
-    logSeverityLevel: 3,
-    // Weights are used once: packed copies of them would double the memory and gain nothing.
-    extra: { session: { disable_prepacking: '1' } },
+    graphOptimizationLevel: 'disabled',
   })
+  await session.run(tensorsOf(session, feeds), [output])
+  return { runs: true }
+}
+
+async function compare({ model, feeds, output, expected, threads }: PlainRun): Promise<PlainAnswer> {
+  const session = await ort.InferenceSession.create(model, { ...ONCE, intraOpNumThreads: threads })
   const results = await session.run(tensorsOf(session, feeds), [output])
   return { difference: largestDifference(floats(results[output]), expected) }
 }
@@ -31,7 +47,7 @@ async function compare({ model, feeds, output, expected, threads }: PlainRun): P
 async function race({ models, runs, turns, threads }: PlainRace): Promise<PlainAnswer> {
   // A session's threads spin on for a while in the hope of more work, which would be at the cost of the other model.
   const extra = { session: { force_spinning_stop: '1' } }
-  const options = { intraOpNumThreads: threads, logSeverityLevel: 3, extra } as const
+  const options = { intraOpNumThreads: threads, logSeverityLevel: 4, extra } as const
   const sessions = await Promise.all(models.map(({ model }) => ort.InferenceSession.create(model, options)))
   const feeds = models.map((each, k) => each.feeds.map((own) => tensorsOf(sessions[k], own)))
   const seconds = feeds.map((own) => own.map((): number[] => []))

@@ -1,6 +1,6 @@
 /** A model of the fixtures as a whole message, to be changed by a test, and back as a file. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { GraphProto, ModelProto } from '../../../src/onnx/generated/onnx_pb.js'
 import { ModelProtoSchema } from '../../../src/onnx/generated/onnx_pb.js'
@@ -9,7 +9,7 @@ import { fixturePath } from '../../shared.ts'
 /** The smallest decoder of an exporter: 2 blocks, hidden 64, vocabulary 96. */
 export const SMALLEST = 'decoders/opt/optimum-past'
 
-/** A copy of a fixture's directory whose model.onnx `edit` has changed. */
+/** A copy of the directory of a fixture, or of another one by its absolute path, whose model.onnx `edit` has changed. */
 export function edited(
   dir: string,
   edit: (graph: GraphProto, model: ModelProto) => void,
@@ -17,7 +17,7 @@ export function edited(
 ): string {
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true })
-  cpSync(fixturePath(fixture), dir, { recursive: true })
+  cpSync(isAbsolute(fixture) ? fixture : fixturePath(fixture), dir, { recursive: true })
   const model = fromBinary(ModelProtoSchema, readFileSync(join(dir, 'model.onnx')))
   edit(model.graph as GraphProto, model)
   writeFileSync(join(dir, 'model.onnx'), toBinary(ModelProtoSchema, model))
