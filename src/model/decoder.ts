@@ -17,6 +17,7 @@ import { storedCopies, tellApart } from './apart.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
 import { type BlockWeights, FedWeights } from './fed-weights.ts'
+import { assertFiniteLayer } from './finite.ts'
 import { type FixedSizes, fixedSizes } from './fixed-sizes.ts'
 import { graphInputs } from './inputs.ts'
 import { type Linear, layerName, linearAt } from './layers.ts'
@@ -113,8 +114,8 @@ export class Decoder {
     )
     this.lowered = changed ? lower(this.model, continues) : first
     this.cut = changed ? cutDecoder(this.lowered.model) : firstCut
-    this.fed = new FedWeights(this.index)
     const layers = this.cut.blocks.flatMap((block) => block.layers)
+    this.fed = new FedWeights(this.index, layers)
     this.storedTensors = storedCopies(this.model, this.lowered, this.index, layers)
     this.forms = this.cut.blocks.map(({ layers }) => blockForm(layers))
     this.layers = this.cut.blocks.flatMap(({ layers }, block) =>
@@ -211,11 +212,14 @@ export class Decoder {
     }
   }
 
-  /** Base weights of one block by role, row-major [rows, cols]. */
+  /** Base weights of one block by role, row-major [rows, cols]. @throws {InputError} WEIGHTS_NOT_FINITE */
   baseWeights(block: number): Float32Array<ArrayBuffer>[] {
-    return this.cut.blocks[block].layers.map(({ stored, weight }) =>
-      stored === 'out-in' ? readFloats(weight) : readTransposed(weight),
-    )
+    return this.cut.blocks[block].layers.map((layer) => {
+      const { stored, weight } = layer
+      const values = stored === 'out-in' ? readFloats(weight) : readTransposed(weight)
+      assertFiniteLayer(layerName(this.index, layer), values)
+      return values
+    })
   }
 
   /** Row-major weights in the layout of the file. */

@@ -26,13 +26,9 @@ function answerTo(task: PlainTask): Promise<PlainAnswer> {
   return 'race' in task ? race(task.race) : attempt(task.attempt)
 }
 
-/** Nothing is optimised, since nothing is run twice. */
+/** As the written model will be, optimisations included: some of them infer shapes, and refuse what contradicts them. */
 async function attempt({ model, feeds, output, threads }: PlainAttempt): Promise<PlainAnswer> {
-  const session = await ort.InferenceSession.create(model, {
-    ...ONCE,
-    intraOpNumThreads: threads,
-    graphOptimizationLevel: 'disabled',
-  })
+  const session = await ort.InferenceSession.create(model, { ...ONCE, intraOpNumThreads: threads })
   await session.run(tensorsOf(session, feeds), [output])
   return { runs: true }
 }
