@@ -64,7 +64,7 @@ export function evaluateOptions(raw: RawEvaluate): EvaluateOptions {
 async function evaluate({ model, texts, separator, ...options }: EvaluateOptions, run: Run): Promise<EvaluateReport> {
   await using engine = new Engine()
   const work = { ...run, engine }
-  const window = windowFor(options.window, (await describe(work, model)).maxWindow)
+  const window = windowFor(options.window, await describe(work, model))
   const report: EvaluateReport = { model, texts: [] }
   const chosen = []
   for (const file of texts) {

@@ -86,7 +86,7 @@ function assertFits({ texts, model: dir }: JoinOptions, { model, method, window 
     })
   }
   if (texts.length === 0 && method.pruner !== 'magnitude') throw textMissing()
-  windowFor(window, own.description.maxWindow)
+  windowFor(window, own.description)
 }
 
 function textMissing(cause?: unknown): UsageError {

@@ -16,8 +16,8 @@ export interface RecoveryOptions {
   alpha: number
   rate: number
   batch: number
-  /** Tokens a row. */
-  length: number
+  /** Tokens a row; undefined: RECOVERY.length, or what the model takes, see windowFor. */
+  length: number | undefined
 }
 
 export interface RawRecovery {
@@ -53,6 +53,6 @@ export function addRecoveryOptions(command: Command, longest: number): Command {
 }
 
 export function recoveryOptions(steps: number, raw: RawRecovery = {}): RecoveryOptions {
-  const { rank, alpha, rate, batch, length } = { ...RECOVERY, ...raw }
-  return { steps, rank, alpha, rate, batch, length }
+  const { rank, alpha, rate, batch } = { ...RECOVERY, ...raw }
+  return { steps, rank, alpha, rate, batch, length: raw.length }
 }

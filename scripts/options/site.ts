@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { MAX_WINDOW, MAX_WINDOWS } from '../../protocols/offer.ts'
+import type { WindowLimits } from '../../src/engine/jobs.ts'
 import { UsageError } from '../../src/errors.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
 import { notEmpty, PROPER_SHARE, refuseMissing, share, wholeNumber } from './values.ts'
@@ -103,16 +104,29 @@ export function windowOptions({ windows = DEFAULT_WINDOWS, window }: RawSite): W
 
 /**
  * Tokens a window.
- * @param longest - what the model takes; undefined: unknown, then anything goes
- * @throws {UsageError} WINDOW_LONG: the model was not made for so many
+ * @param limits - what the model takes; where config.json does not say how many, anything goes
+ * @param otherwise - where none are asked for
+ * @throws {UsageError} WINDOW_FIXED, WINDOW_LONG: the model does not take so many
  */
-export function windowFor(wanted: number | undefined, longest: number | undefined, flag = '--window'): number {
-  if (longest === undefined) return wanted ?? DEFAULT_WINDOW
-  if (wanted === undefined) return Math.min(DEFAULT_WINDOW, longest)
-  if (wanted <= longest) return wanted
+export function windowFor(
+  wanted: number | undefined,
+  { fixedWindow, maxWindow = Number.POSITIVE_INFINITY }: WindowLimits,
+  flag = '--window',
+  otherwise = DEFAULT_WINDOW,
+): number {
+  if (fixedWindow !== undefined) {
+    if (wanted === undefined || wanted === fixedWindow) return fixedWindow
+    throw new UsageError({
+      code: 'WINDOW_FIXED',
+      what: `${flag} ${wanted} is not the ${fixedWindow} tokens that the model's graph is fixed at`,
+      hint: `Leave ${flag} out, or export the model with a free sequence length.`,
+    })
+  }
+  if (wanted === undefined) return Math.min(otherwise, maxWindow)
+  if (wanted <= maxWindow) return wanted
   throw new UsageError({
     code: 'WINDOW_LONG',
-    what: `${flag} ${wanted} is longer than the ${longest} tokens that the model takes`,
-    hint: `Give ${flag} at most ${longest}.`,
+    what: `${flag} ${wanted} is longer than the ${maxWindow} tokens that the model takes`,
+    hint: `Give ${flag} at most ${maxWindow}.`,
   })
 }

@@ -34,9 +34,9 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const work = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
   const { dir, description, hash } = await readModel(work, options.model)
   const left = await notCopied(work, dir)
-  const { name, parameters, blocks, maxWindow } = description
+  const { name, parameters, blocks } = description
   const { plan, members, windows, capacity } = options
-  const window = windowFor(options.window, maxWindow)
+  const window = windowFor(options.window, description)
   const tokens = await calibration(work, dir, options, windows, window)
   const method = methodFor(plan.method, blocks)
   const structured = await structuredOf(work, dir, method)

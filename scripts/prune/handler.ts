@@ -63,7 +63,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   const base = await blockMatrices(work, { dir: model, description })
   for (const line of [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]) run.terminal.note(line)
   const left = await notCopied(work, model)
-  const window = windowFor(options.window, description.maxWindow)
+  const window = windowFor(options.window, description)
   const calibration = await calibrationWindows(work, options, window)
   const blocks = description.forms.map((_, block) => block)
   const job: PruneArgs = {
@@ -75,7 +75,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   let finished = earlier?.blocks ?? 0
   if (finished > 0) run.terminal.note(`${finished} of ${blocks.length} blocks are pruned already: going on from there`)
   try {
-    const evaluated = await evaluationTexts(work, { ...options, window, longest: description.maxWindow })
+    const evaluated = await evaluationTexts(work, { ...options, window, limits: description })
     const dense = await densePerplexities(work, model, evaluated, await DensePerplexities.open(output.scratch, hash))
     await engine.rest()
     const reports: BlockReport[] = []

@@ -4,6 +4,7 @@ import { unprunedInWords } from '../../protocols/model-words.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { RecoverArgs, RecoveredModel } from '../../src/engine/jobs.ts'
 import { holdsTraining } from '../../src/recover/record-file.ts'
+import { RECOVERY } from '../options/recovery.ts'
 import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
@@ -46,16 +47,15 @@ export async function recover(options: RecoverOptions, run: Run): Promise<Recove
   const work = { ...run, engine }
   const { description, hash } = await readModel(work, model)
   const left = await notCopied(work, model)
-  const { maxWindow } = description
   for (const line of unprunedInWords(weightsOf(description), 'trained')) run.terminal.note(line)
-  const length = windowFor(recovery.length, maxWindow, '--length')
+  const length = windowFor(recovery.length, description, '--length', RECOVERY.length)
   const cut = { length, rows: most }
   const text =
     instructions === null
       ? await textRows(work, model, options, cut)
       : await instructionRows(work, model, instructions, cut)
-  const window = windowFor(options.window, maxWindow)
-  const texts = await evaluationTexts(work, { ...options, window, longest: maxWindow })
+  const window = windowFor(options.window, description)
+  const texts = await evaluationTexts(work, { ...options, window, limits: description })
   const before = await perplexities(work, { dir: model, kind: 'given', texts })
   await engine.rest()
   const scratch = join(output.scratch, TRAINING)

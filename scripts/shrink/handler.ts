@@ -5,17 +5,17 @@ import type { RemovedFromBlock } from '../../src/engine/jobs.ts'
 import { UsageError } from '../../src/errors.ts'
 import { holdsTraining } from '../../src/recover/record-file.ts'
 import { assertBlocks } from '../options/blocks.ts'
-import type { RecoveryOptions } from '../options/recovery.ts'
+import { RECOVERY, type RecoveryOptions } from '../options/recovery.ts'
 import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
 import { bytes, counted, duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
 import { apartFrom, notCopied } from '../work/companions.ts'
-import { describe, type Work } from '../work/engine.ts'
+import { assertRuns, describe, labelled, type Work } from '../work/engine.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../work/perplexities.ts'
 import { RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../work/recovery.ts'
-import { calibration, readModel } from '../work/site.ts'
+import { calibration } from '../work/site.ts'
 import { stopwatch } from '../work/usage.ts'
 import type { ShrinkOptions } from './index.ts'
 import { keptOrMade, SMALLER, shrinkFingerprint } from './kept.ts'
@@ -67,15 +67,17 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using engine = new Engine({ apart: apartFrom(options) })
   const work = { ...run, engine }
   const { model, granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform } = options
-  const { name, parameters, blocks: count, maxWindow } = await describe(work, model)
+  const description = await describe(work, model)
+  await assertRuns(work, model)
   const left = await notCopied(work, model, uniform ? ['model.safetensors'] : [])
+  const { name, parameters, blocks: count } = description
   const blocks = options.blocks ?? null
   if (blocks !== null) assertBlocks(...blocks, count)
   if (uniform && blocks !== null && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
   if (granularity === 'channel' && blocks !== null && blocks[1] - blocks[0] < count) refuseHiddenOfSome(blocks, count)
-  const window = windowFor(options.window, maxWindow)
+  const window = windowFor(options.window, description)
   const windows = await calibration(work, model, options, options.windows, window)
-  const texts = await evaluationTexts(work, { ...options, window, longest: maxWindow })
+  const texts = await evaluationTexts(work, { ...options, window, limits: description })
   const dense = await perplexities(work, { dir: model, kind: 'dense', texts })
   await engine.rest()
   run.terminal.progress('Choosing what to remove')
@@ -148,8 +150,9 @@ async function recovered(
   { output, smaller, texts }: { output: OutputDirectory; smaller: string; texts: readonly EvaluatedText[] },
 ) {
   const { engine, signal, terminal } = work
-  const { description, hash } = await readModel(work, smaller)
-  const length = windowFor(undefined, Math.min(recovery.length, description.maxWindow ?? recovery.length))
+  const description = await describe(work, smaller)
+  const hash = await labelled(work, 'Hashing the model', 'hash', { dir: smaller })
+  const length = windowFor(recovery.length, description, '--length', RECOVERY.length)
   const text = await textRows(work, smaller, recoveryText, { length })
   await engine.rest()
   const scratch = join(output.scratch, TRAINING)

@@ -28,7 +28,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   const work: Work = { ...run, engine }
   const { description, hash } = await readModel(work, options.model)
   const left = await notCopied(work, options.model)
-  const { window, sites, evaluated } = await prepareSites(work, options, description.maxWindow)
+  const { window, sites, evaluated } = await prepareSites(work, options, description)
   const matrices = await blockMatrices(work, { dir: options.model, description })
   const method = methodFor(options.plan.method, description.blocks)
   const structured = await structuredOf(work, options.model, method)

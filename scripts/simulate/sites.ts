@@ -1,6 +1,6 @@
 /** From the options of `simulate` to what each site calibrates on and what is evaluated. */
 import { basename, extname } from 'node:path'
-import type { TokenWindows } from '../../src/engine/jobs.ts'
+import type { TokenWindows, WindowLimits } from '../../src/engine/jobs.ts'
 import { fileSource, someWindows, type TextSource } from '../../src/model/text.ts'
 import { embeddedTexts, heldSource, trainingSource } from '../embedded/texts.ts'
 import { DEFAULT_EVAL_TOKENS } from '../options/evaluation.ts'
@@ -26,15 +26,10 @@ export interface Prepared {
   evaluated: EvaluatedText[]
 }
 
-/** @param longest - what the model takes; undefined: unknown */
-export async function prepareSites(
-  work: Work,
-  options: SimulateOptions,
-  longest: number | undefined,
-): Promise<Prepared> {
+export async function prepareSites(work: Work, options: SimulateOptions, limits: WindowLimits): Promise<Prepared> {
   const { model, separator, evaluation, peers, windows, plan, capacities } = options
-  const window = windowFor(options.window, longest)
-  const evalWindow = evaluation.window === undefined ? window : windowFor(evaluation.window, longest, '--eval-window')
+  const window = windowFor(options.window, limits)
+  const evalWindow = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
   const embedded = options.texts.length === 0 && options.embedded ? embeddedTexts() : null
   const sources = embedded?.map(trainingSource) ?? options.texts.map(namedSource)
   const evalSources = evaluation.files.length > 0 ? evaluation.files.map(fileSource) : embedded?.map(heldSource)

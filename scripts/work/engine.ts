@@ -60,3 +60,9 @@ export async function drained<Name extends JobName>(
 export function describe(work: Work, dir: string): Promise<ModelDescription> {
   return labelled(work, 'Reading the model', 'describe', { dir })
 }
+
+/** @throws {InputError} MODEL_REFUSED_BY_RUNTIME: plain ONNX Runtime does not load or not run the model */
+export function assertRuns({ engine, terminal, signal }: Work, dir: string): Promise<void> {
+  terminal.progress('Trying the model in ONNX Runtime')
+  return engine.attempt(dir, { signal })
+}

@@ -1,5 +1,5 @@
 /** Perplexity on the texts that --eval names. */
-import type { BlockFile, Jobs, TokenWindows } from '../../src/engine/jobs.ts'
+import type { BlockFile, Jobs, TokenWindows, WindowLimits } from '../../src/engine/jobs.ts'
 import { fileSource } from '../../src/model/text.ts'
 import { DEFAULT_EVAL_TOKENS, type EvaluationOptions } from '../options/evaluation.ts'
 import { windowFor } from '../options/site.ts'
@@ -19,16 +19,15 @@ export interface EvaluationTexts {
   evaluation: EvaluationOptions
   /** Of the calibration, for texts that are given none of their own. */
   window: number
-  /** What the model takes. */
-  longest: number | undefined
+  limits: WindowLimits
 }
 
-/** @throws {InputError} TEXT_SHORT; {UsageError} WINDOW_LONG */
+/** @throws {InputError} TEXT_SHORT; {UsageError} WINDOW_LONG, WINDOW_FIXED */
 export async function evaluationTexts(
   work: Work,
-  { model, separator, evaluation, window, longest }: EvaluationTexts,
+  { model, separator, evaluation, window, limits }: EvaluationTexts,
 ): Promise<EvaluatedText[]> {
-  const length = evaluation.window === undefined ? window : windowFor(evaluation.window, longest, '--eval-window')
+  const length = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
   const texts: EvaluatedText[] = []
   const tokens = evaluation.tokens ?? DEFAULT_EVAL_TOKENS
   for (const file of evaluation.files) {

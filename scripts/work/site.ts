@@ -19,7 +19,7 @@ import type { MemberReport } from '../report/federation.ts'
 import { counted } from '../terminal/numbers.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { outcomeInWords, outcomeOf } from './block-matrices.ts'
-import { describe, labelled, type Work } from './engine.ts'
+import { assertRuns, describe, labelled, type Work } from './engine.ts'
 import { anyWindow, firstWindows, tokenise } from './texts.ts'
 
 export interface SiteModel {
@@ -29,8 +29,10 @@ export interface SiteModel {
   hash: Uint8Array
 }
 
+/** A base model, before anything is made of it. @throws {InputError} MODEL_REFUSED_BY_RUNTIME, and as Decoder.open does */
 export async function readModel(work: Work, dir: string): Promise<SiteModel> {
   const description = await describe(work, dir)
+  await assertRuns(work, dir)
   const hash = await labelled(work, 'Hashing the model', 'hash', { dir })
   return { dir, description, hash }
 }

@@ -4,7 +4,7 @@
  * not wait behind a prune. What needs much memory runs in processes, which give all of it back.
  */
 import { refusalFromObject } from '../errors.ts'
-import { racePlain, runPlain } from '../model/plain.ts'
+import { attemptPlain, racePlain, runPlain } from '../model/plain.ts'
 import type { BlockZeros } from '../model/zeros.ts'
 import type { JobEvent, JobName, Jobs, ShrunkModel } from './jobs.ts'
 import type { FromWorker } from './messages.ts'
@@ -30,6 +30,7 @@ type LaneName = 'reading' | 'compute' | 'exact' | 'writing'
 /** The queue of each job; what is not named here is exact arithmetic and bytes. */
 const LANES: Partial<Record<JobName, LaneName>> = {
   describe: 'reading',
+  attempt: 'reading',
   hash: 'reading',
   tokenise: 'reading',
   zeros: 'reading',
@@ -102,6 +103,16 @@ export class Engine implements AsyncDisposable {
     if (lane === 'compute') void reading.rest()
     if (lane === 'writing') await compute.rest()
     return this.lanes[lane].run(name, args, options)
+  }
+
+  /**
+   * Loads a model in plain ONNX Runtime and runs it on a few tokens: what the check of a written model would refuse is
+   * refused before any work. Where there is not enough memory to run the model whole, neither check is made.
+   * @throws {InputError} MODEL_REFUSED_BY_RUNTIME
+   */
+  async attempt(dir: string, options: JobOptions = {}): Promise<void> {
+    const run = await this.run('attempt', { dir }, options)
+    await attemptPlain({ ...run, threads: this.threads }, options.signal)
   }
 
   /** Writes a model, counts its zeros, and runs it in plain ONNX Runtime. */

@@ -27,7 +27,7 @@ import { modelHash } from '../model/hash.ts'
 import { perplexity, type WeightsOf } from '../model/perplexity.ts'
 import { tokenStream } from '../model/text.ts'
 import { endOfText, TokenizerProcess } from '../model/tokenizer.ts'
-import { compareWritten, expectedRun, writeModel } from '../model/write.ts'
+import { compareWritten, expectedRun, plainAttempt, writeModel } from '../model/write.ts'
 import { zerosOf } from '../model/zeros.ts'
 import { Solvers } from '../prune/solvers.ts'
 import { instructionRows } from '../recover/instructions.ts'
@@ -92,9 +92,13 @@ export function createHandlers(threads: number): Handlers {
 
   return {
     async describe({ dir }) {
-      const { name, parameters, blocks, forms, layers, unpruned, maxWindow } = open(dir)
+      const { name, parameters, blocks, forms, layers, unpruned, maxWindow, fixed } = open(dir)
       const matrices = unpruned.map(({ tensors, ...matrix }) => matrix)
-      return { name, parameters, blocks, forms, layers, unpruned: matrices, maxWindow }
+      return { name, parameters, blocks, forms, layers, unpruned: matrices, maxWindow, fixedWindow: fixed.window }
+    },
+
+    async attempt({ dir }) {
+      return plainAttempt(open(dir))
     },
 
     async hash({ dir }) {

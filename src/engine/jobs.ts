@@ -3,7 +3,7 @@ import type { BlockForm, Method, PrunerName, SparsityTarget } from '../merge/for
 import type { StructuredTarget } from '../merge/structured-form.ts'
 import type { LeftBehind } from '../model/companions.ts'
 import type { LayerInfo } from '../model/decoder.ts'
-import type { PlainRace } from '../model/plain.ts'
+import type { PlainAttempt, PlainRace } from '../model/plain.ts'
 import type { TextSource } from '../model/text.ts'
 import type { UnprunedMatrix } from '../model/unfollowed.ts'
 import type { ComparedModel, ExpectedRun } from '../model/write.ts'
@@ -28,7 +28,12 @@ export interface ModelDescription {
   unpruned: UnprunedMatrix[]
   /** The longest window that config.json allows. */
   maxWindow: number | undefined
+  /** The only one that the graph takes. */
+  fixedWindow: number | undefined
 }
+
+/** Which windows a model takes. */
+export type WindowLimits = Pick<ModelDescription, 'maxWindow' | 'fixedWindow'>
 
 /** Weights of blocks that differ from the base: files of encoded MergedBlocks or StructuredBlocks, or of stored float32 blocks. */
 export interface BlockFile {
@@ -242,6 +247,8 @@ export interface Jobs {
     args: { dir: string; weights: BlockFile[]; written: string; scratch: string }
     result: ComparedModel
   }
+  /** A plain run of the model on a few tokens. */
+  attempt: { args: { dir: string }; result: Omit<PlainAttempt, 'threads'> }
   /** What can be removed together, block by block. */
   structures: { args: { dir: string; groupQueries: GroupQueries }; result: StructureDescription[] }
   shrink: { args: ShrinkArgs; result: ShrunkModel }

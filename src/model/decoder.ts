@@ -12,13 +12,15 @@ import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { type Lowered, lower } from '../onnx/lower.ts'
 import { assertKnownOperators, assertNotQuantised } from '../onnx/operators.ts'
 import { type OnnxModel, readOnnx } from '../onnx/read.ts'
-import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose } from '../onnx/tensor.ts'
+import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose, typeName } from '../onnx/tensor.ts'
 import type * as ort from '../runtime/onnx-runtime.ts'
 import { storedCopies, tellApart } from './apart.ts'
 import { ConstantSessions } from './constant-sessions.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
 import { type BlockWeights, FedWeights } from './fed-weights.ts'
+import { assertFiniteLayer } from './finite.ts'
+import { type FixedSizes, fixedSizes } from './fixed-sizes.ts'
 import { graphInputs } from './inputs.ts'
 import { type Linear, layerName, linearAt } from './layers.ts'
 import { withLogProbabilities } from './log-probabilities.ts'
@@ -28,6 +30,7 @@ import { type PartModel, partModel, type ValueType } from './part.ts'
 import { refusing } from './refusing.ts'
 import { createSession, dataTypeOf } from './session.ts'
 import { type Shifts, shiftedModel, shiftTensors } from './shift.ts'
+import type { Windows } from './stream.ts'
 import { unprunedMatrices } from './unfollowed.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
@@ -78,6 +81,8 @@ export class Decoder {
   readonly unpruned: ReturnType<typeof unprunedMatrices>
   /** The longest window the model takes, if config.json says. */
   readonly maxWindow: number | undefined
+  /** What the file's graph leaves no choice in. */
+  readonly fixed: FixedSizes
   readonly vocabulary: number
   readonly threads: number
   private readonly sessions = new Map<string, Promise<ort.InferenceSession>>()
@@ -124,8 +129,8 @@ export class Decoder {
     )
     this.lowered = changed ? lower(this.model, continues) : first
     this.cut = changed ? cutDecoder(this.lowered.model) : firstCut
-    this.fed = new FedWeights(this.index)
     const layers = this.cut.blocks.flatMap((block) => block.layers)
+    this.fed = new FedWeights(this.index, layers)
     this.storedTensors = storedCopies(this.model, this.lowered, this.index, layers)
     this.forms = this.cut.blocks.map(({ layers }) => blockForm(layers))
     this.layers = this.cut.blocks.flatMap(({ layers }, block) =>
@@ -141,8 +146,21 @@ export class Decoder {
     this.maxWindow = maxWindow(directory.config)
     this.vocabulary = configNumber(directory.config, 'vocab_size') ?? 0
     this.assertFloat32()
-    this.plainInputs(new BigInt64Array(1), 1, 1) // throws for what neither the engine nor the last check could feed
-    this.graphInputs(new BigInt64Array(1), 1, 1)
+    this.fixed = fixedSizes(model)
+    const { window = 1 } = this.fixed
+    this.plainInputs(new BigInt64Array(window), 1, window) // throws for what neither the engine nor the last check could feed
+    this.graphInputs(new BigInt64Array(window), 1, window)
+  }
+
+  /** How many windows of some length pass together, of about so many tokens; one if the graph takes no more. */
+  windowsTogether(tokens: number, length: number): number {
+    return this.fixed.batch ?? Math.max(1, Math.floor(tokens / length))
+  }
+
+  /** One window of these tokens, at most so many; where the graph is fixed at a length, of that length, by repetition. */
+  windowOf(ids: Int32Array, tokens: number): Windows {
+    const length = this.fixed.window ?? Math.min(ids.length, tokens)
+    return { ids: Int32Array.from({ length }, (_, i) => ids[i % ids.length]), count: 1, length }
   }
 
   /** The same file, computed by the branch that continues a text; undefined where it has no branches. Has to be closed. */
@@ -203,18 +221,21 @@ export class Decoder {
         if (weight.dataType === DATA_TYPE.float) continue
         throw new InputError({
           code: 'WEIGHTS_NOT_FLOAT32',
-          what: `${this.directory.onnx} stores the weights of "${this.index.nodes[node].name}" in ONNX element type ${weight.dataType}, not float32`,
+          what: `${this.directory.onnx} stores the weights of "${this.index.nodes[node].name}" as ${typeName(weight.dataType)}, not float32`,
           hint: 'Export the model with float32 weights (--dtype fp32).',
         })
       }
     }
   }
 
-  /** Base weights of one block by role, row-major [rows, cols]. */
+  /** Base weights of one block by role, row-major [rows, cols]. @throws {InputError} WEIGHTS_NOT_FINITE */
   baseWeights(block: number): Float32Array<ArrayBuffer>[] {
-    return this.cut.blocks[block].layers.map(({ stored, weight }) =>
-      stored === 'out-in' ? readFloats(weight) : readTransposed(weight),
-    )
+    return this.cut.blocks[block].layers.map((layer) => {
+      const { stored, weight } = layer
+      const values = stored === 'out-in' ? readFloats(weight) : readTransposed(weight)
+      assertFiniteLayer(layerName(this.index, layer), values)
+      return values
+    })
   }
 
   /** Row-major weights in the layout of the file. */

@@ -1,10 +1,11 @@
 /** What a decoder's sessions are fed as weights: a block's in buffers that are filled again and again, others once. */
 
 import type { GraphIndex } from '../onnx/graph.ts'
-import { byteLength, tensorBytes, transpose } from '../onnx/tensor.ts'
+import { byteLength, DATA_TYPE, type TensorRef, tensorBytes, transpose } from '../onnx/tensor.ts'
 import * as ort from '../runtime/onnx-runtime.ts'
 import type { DecoderCut } from './cut.ts'
-import type { Linear } from './layers.ts'
+import { assertFiniteLayer, assertNumbers } from './finite.ts'
+import { type Linear, layerName } from './layers.ts'
 import { collectGarbage } from './memory.ts'
 import { tensorOfBytes } from './session.ts'
 
@@ -20,9 +21,14 @@ export class FedWeights {
   private readonly buffers = new Map<string, Uint8Array<ArrayBuffer>>()
   /** Weights outside the blocks: embedding and head, read once (tied ones are one tensor). */
   private readonly others = new Map<string, ort.Tensor>()
+  /** Initializers that were seen to hold numbers. */
+  private readonly numbers = new Set<string>()
+  /** Names of layers, by their initializer. */
+  private readonly layerNames: ReadonlyMap<string, string>
 
-  constructor(index: GraphIndex) {
+  constructor(index: GraphIndex, layers: readonly Linear[]) {
     this.index = index
+    this.layerNames = new Map(layers.map((layer) => [layer.weight.name, layerName(index, layer)]))
   }
 
   /**
@@ -49,9 +55,20 @@ export class FedWeights {
       if (maker !== undefined && this.index.isConstantNode(maker)) this.addBase(maker, tensors, bufferOf)
       const tensor = this.index.initializers.get(input)
       if (tensor === undefined || tensors.has(input)) continue
-      const bytes = tensorBytes(tensor, bufferOf(byteLength(tensor)))
-      tensors.set(input, tensorOfBytes(tensor.dataType, bytes, tensor.dims))
+      tensors.set(input, this.read(tensor, bufferOf(byteLength(tensor))))
     }
+  }
+
+  /** @throws {InputError} WEIGHTS_NOT_FINITE */
+  private read(tensor: TensorRef, buffer?: Uint8Array<ArrayBuffer>): ort.Tensor {
+    const { name, dataType, dims } = tensor
+    const read = tensorOfBytes(dataType, tensorBytes(tensor, buffer), dims)
+    if (dataType !== DATA_TYPE.float || this.numbers.has(name)) return read
+    const layer = this.layerNames.get(name)
+    if (layer === undefined) assertNumbers(name, read.data as Float32Array)
+    else assertFiniteLayer(layer, read.data as Float32Array)
+    this.numbers.add(name)
+    return read
   }
 
   private buffer(key: string, length: number): Uint8Array<ArrayBuffer> {
@@ -68,7 +85,7 @@ export class FedWeights {
     if (known) return known
     const tensor = this.index.initializers.get(name)
     if (tensor === undefined) throw new Error(`"${name}" is no initializer`)
-    const read = tensorOfBytes(tensor.dataType, tensorBytes(tensor), tensor.dims)
+    const read = this.read(tensor)
     this.others.set(name, read)
     return read
   }

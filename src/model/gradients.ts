@@ -33,7 +33,7 @@ export interface Beside {
 
 export interface GradientJob {
   windows: Windows
-  /** Windows that pass together. */
+  /** Windows that pass together, at most. */
   perBatch: number
   /** Which weights: of the layers alone, or every float tensor that a part is fed. */
   of: 'layers' | 'all'
@@ -134,7 +134,8 @@ class BackwardRun {
   private async forward(): Promise<void> {
     const { decoder, job } = this
     const { embedding, blocks } = decoder.cut
-    const { windows, perBatch } = job
+    const { windows } = job
+    const perBatch = decoder.fixed.batch ?? job.perBatch
     for (let first = 0; first < windows.count; first += perBatch) {
       const count = Math.min(perBatch, windows.count - first)
       const ids = BigInt64Array.from(

@@ -4,13 +4,13 @@
  */
 
 import { InputError } from '../errors.ts'
-import type { ValueInfoProto } from '../onnx/generated/onnx_pb.js'
 import { CACHE_SWITCH } from '../onnx/inline-branches.ts'
-import { ringLengths } from '../onnx/plain-cache.ts'
+import { cacheLengths } from '../onnx/plain-cache.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import { DATA_TYPE, elementBytes, elementCount } from '../onnx/tensor.ts'
 import * as ort from '../runtime/onnx-runtime.ts'
 import { headSize, keyValueHeads } from './directory.ts'
+import { fixedShape, fixedSizes, unfit } from './fixed-sizes.ts'
 import { tensorOfBytes } from './session.ts'
 
 export interface InputWindows {
@@ -25,8 +25,8 @@ export interface InputWindows {
 interface Wanted extends Required<InputWindows> {
   name: string
   dataType: number
-  /** The graph's dimensions: a number, or the name of one that differs from run to run; null: it does not say. */
-  shape: (number | string)[] | null
+  /** The graph's dimensions, undefined where one differs from run to run; null: it does not say. */
+  shape: (number | undefined)[] | null
   /** Positions that a past must have room for, though nothing is in them. */
   room: number
   config: Record<string, unknown>
@@ -54,7 +54,7 @@ const INPUTS: [RegExp, (wanted: Wanted) => ort.Tensor][] = [
 
 /**
  * By name, every input of the graph that is no initializer.
- * @throws {InputError} MODEL_INPUT, MODEL_PAST
+ * @throws {InputError} MODEL_INPUT, MODEL_PAST, MODEL_FIXED
  */
 export function graphInputs(
   { graph, initializers, path }: OnnxModel,
@@ -62,7 +62,7 @@ export function graphInputs(
   windows: InputWindows,
 ): Map<string, ort.Tensor> {
   const values = new Map<string, ort.Tensor>()
-  const rooms = ringLengths(graph)
+  const rooms = cacheLengths(graph)
   for (const info of graph.input) {
     const { name, type } = info
     if (initializers.has(name)) continue
@@ -73,33 +73,41 @@ export function graphInputs(
       ...windows,
       name,
       dataType,
-      shape: shapeOf(info),
+      shape: fixedShape(info) ?? null,
       room: rooms.get(name) ?? 0,
       config,
       path,
     }
     if (entry === undefined) throw unknown(wanted)
-    values.set(name, entry[1](wanted))
+    const tensor = entry[1](wanted)
+    assertTakes(wanted, tensor.dims)
+    values.set(name, tensor)
   }
   return values
 }
 
-/** Whether a graph takes keys and values of earlier positions. */
-export function takesPast({ graph }: OnnxModel): boolean {
-  return graph.input.some(({ name, type }) => PAST.test(name) && type?.tensorType?.shape?.dim.length === 4)
+/** Whether a graph takes keys and values of as many earlier positions as one likes. */
+export function takesPast(model: OnnxModel): boolean {
+  const isFree = (shape: ReturnType<typeof fixedShape>) => shape?.length === 4 && shape[2] === undefined
+  const pasts = model.graph.input.filter(({ name }) => PAST.test(name) && !model.initializers.has(name)).map(fixedShape)
+  return (
+    pasts.some(({ length = 0 } = []) => length === 4) &&
+    pasts.every((shape) => shape?.length !== 4 || isFree(shape)) &&
+    fixedSizes(model).window === undefined
+  )
 }
 
-function shapeOf({ type }: ValueInfoProto): (number | string)[] | null {
-  const shape = type?.tensorType?.shape
-  return shape
-    ? shape.dim.map(({ value }) => (value.case === 'dimValue' ? Number(value.value) : (value.value ?? '')))
-    : null
+/** @throws {InputError} MODEL_FIXED: the graph has fixed another size */
+function assertTakes({ name, shape, path }: Wanted, dims: readonly number[]): void {
+  if (shape === null || dims.every((size, axis) => size === (shape[axis] ?? size))) return
+  const fixed = shape.map((size) => size ?? '?').join()
+  throw unfit(path, `"${name}" is fixed at [${fixed}], and windows of this length want [${dims}]`)
 }
 
 function unknown({ name, path, shape }: Wanted): InputError {
   return new InputError({
     code: 'MODEL_INPUT',
-    what: `${path} wants an input "${name}"${shape ? ` [${shape}]` : ''}, which is not known`,
+    what: `${path} wants an input "${name}"${shape ? ` [${shape.map((size) => size ?? '?')}]` : ''}, which is not known`,
     hint: 'Export the model for text generation (input_ids, attention_mask, position_ids, past_key_values.*).',
   })
 }
@@ -143,8 +151,7 @@ function each(wanted: Wanted, value: number): ort.Tensor {
 /** A past: [batch, key/value heads, positions, head size], which are none, or as many as it must have room for. */
 function zeroPast(wanted: Wanted): ort.Tensor {
   const { name, dataType, shape, batch, past, room, config, path } = wanted
-  const fixed = (shape ?? []).map((size) => (typeof size === 'number' ? size : undefined))
-  const dims = [batch, fixed[1] ?? keyValueHeads(config), Math.max(past, room), fixed[3] ?? headSize(config)]
+  const dims = [batch, shape?.[1] ?? keyValueHeads(config), Math.max(past, room), shape?.[3] ?? headSize(config)]
   if (shape?.length !== 4 || dims.includes(undefined)) {
     throw new InputError({
       code: 'MODEL_PAST',

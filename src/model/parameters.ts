@@ -1,14 +1,6 @@
 /** How many trained numbers a decoder has, as its trainer counts them: a tensor that is used twice counts once. */
 import { operatorName } from '../onnx/operators.ts'
-import {
-  byteLength,
-  elementCount,
-  isFloating,
-  readable,
-  readFloats,
-  type TensorRef,
-  tensorBytes,
-} from '../onnx/tensor.ts'
+import { elementCount, isFloating, readable, readFloats, type TensorRef } from '../onnx/tensor.ts'
 import { type DecoderCut, isTable } from './cut.ts'
 
 /** Inputs that hold rotary tables, by operator. */
@@ -87,7 +79,7 @@ function equalRows(a: readonly Float32Array[], b: readonly Float32Array[]): bool
 /** The first rows of a matrix. */
 function rows(tensor: TensorRef, count: number): Float32Array[] {
   const width = tensor.dims[1]
-  const values = readFloats(slice(tensor, 0, count * width))
+  const values = readFloats(tensor, 0, count * width)
   return Array.from({ length: count }, (_, row) => values.subarray(row * width, (row + 1) * width))
 }
 
@@ -97,18 +89,7 @@ function columns(tensor: TensorRef, count: number): Float32Array[] {
   const source = readable(tensor)
   const out = Array.from({ length: count }, () => new Float32Array(height))
   for (let row = 0; row < height; row++) {
-    for (const [column, value] of readFloats(slice(source, row * width, count)).entries()) out[column][row] = value
+    for (const [column, value] of readFloats(source, row * width, count).entries()) out[column][row] = value
   }
   return out
-}
-
-/** Some elements of a tensor, in its own order, as a vector. */
-function slice({ name, dataType, dims, data }: TensorRef, from: number, count: number): TensorRef {
-  const whole = { name, dataType, dims: [count] }
-  if (data.kind === 'widened') return { ...whole, data: { kind: 'widened', from: slice(data.from, from, count) } }
-  const bytes = byteLength({ ...whole, data }) / elementCount(dims)
-  if (data.kind === 'file')
-    return { ...whole, data: { ...data, offset: data.offset + from * bytes, length: count * bytes } }
-  const content = data.kind === 'memory' ? data.bytes : tensorBytes({ name, dataType, dims, data })
-  return { ...whole, data: { kind: 'memory', bytes: content.subarray(from * bytes, (from + count) * bytes) } }
 }

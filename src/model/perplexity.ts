@@ -1,4 +1,5 @@
 /** Perplexity: exp of the mean negative log-likelihood over all predictions, every window a context of its own. */
+import { InputError } from '../errors.ts'
 import type { BlockWeights, Decoder } from './decoder.ts'
 import { Stream, type Windows } from './stream.ts'
 
@@ -25,5 +26,14 @@ export async function perplexity(
   }
   const { sum, tokens } = await stream.negativeLogLikelihood(signal)
   onProgress?.(decoder.blocks + 1, decoder.blocks + 1)
+  if (Number.isNaN(sum)) throw noNumber(decoder.directory.onnx)
   return { perplexity: Math.exp(sum / tokens), tokens }
+}
+
+function noNumber(path: string): InputError {
+  return new InputError({
+    code: 'LOGITS_NOT_FINITE',
+    what: `${path} gives logits that are no numbers on this text, so there is no perplexity`,
+    hint: 'Its weights or what it computes overflow: check the model in ONNX Runtime, and export it again in float32.',
+  })
 }

@@ -1,14 +1,13 @@
-/** The process of runPlain and racePlain: one task, one answer. */
+/** The process of runPlain, racePlain and attemptPlain: one task, one answer. */
 import * as ort from '../runtime/onnx-runtime.ts'
-import type { PlainAnswer, PlainRace, PlainRun, PlainTask } from './plain.ts'
+import type { PlainAnswer, PlainAttempt, PlainRace, PlainRun, PlainTask } from './plain.ts'
 import { plainSource } from './plain-source.ts'
 
 // Ctrl-C reaches every process of the terminal; the command itself decides what it means.
 process.on('SIGINT', () => undefined)
 process.once('disconnect', () => process.exit())
 process.once('message', (task: PlainTask) => {
-  const answer = 'compare' in task ? compare(task.compare) : race(task.race)
-  answer
+  answerTo(task)
     .catch((error: unknown): PlainAnswer => ({ error: error instanceof Error ? error.message : String(error) }))
     .then((result) => process.send?.(result, () => process.disconnect()))
 })
@@ -17,9 +16,23 @@ process.once('message', (task: PlainTask) => {
 const Half = Float16Array
 Reflect.deleteProperty(globalThis, 'Float16Array')
 
+/** Weights are used once: packed copies of them would double the memory and gain nothing. */
+const ONCE = { disable_prepacking: '1' }
+
+function answerTo(task: PlainTask): Promise<PlainAnswer> {
+  if ('compare' in task) return compare(task.compare)
+  return 'race' in task ? race(task.race) : attempt(task.attempt)
+}
+
+/** As the written model will be, optimisations included: some of them infer shapes, and refuse what contradicts them. */
+async function attempt({ model, feeds, output, threads }: PlainAttempt): Promise<PlainAnswer> {
+  const session = await sessionOf(model, threads, ONCE)
+  await session.run(tensorsOf(session, feeds), [output])
+  return { runs: true }
+}
+
 async function compare({ model, feeds, output, expected, threads }: PlainRun): Promise<PlainAnswer> {
-  // Weights are used once: packed copies of them would double the memory and gain nothing.
-  const session = await sessionOf(model, threads, { disable_prepacking: '1' })
+  const session = await sessionOf(model, threads, ONCE)
   const results = await session.run(tensorsOf(session, feeds), [output])
   return { difference: largestDifference(floats(results[output]), expected) }
 }
@@ -49,7 +62,7 @@ function sessionOf(path: string, threads: number, settings: Record<string, strin
   const { model, session } = plainSource(path)
   const options = {
     intraOpNumThreads: threads,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     extra: { session: { ...settings, ...session } },
   } as const
   return typeof model === 'string'

@@ -4,8 +4,8 @@
  */
 import { fork } from 'node:child_process'
 import { extname } from 'node:path'
-import { InputError } from '../errors.ts'
 import type { Tensor } from '../runtime/onnx-runtime.ts'
+import { runtimeRefusal } from './runtime-refusal.ts'
 
 export interface PlainTensor {
   type: Tensor.Type
@@ -41,11 +41,14 @@ export interface PlainRace {
   threads: number
 }
 
+/** A model to be loaded and run once, whatever it gives. */
+export type PlainAttempt = Omit<PlainRun, 'expected'>
+
 /** What the process is sent. */
-export type PlainTask = { compare: PlainRun } | { race: PlainRace }
+export type PlainTask = { compare: PlainRun } | { race: PlainRace } | { attempt: PlainAttempt }
 
 /** The largest difference over the largest expected value; seconds by model, feeds and run; or ONNX Runtime's message. */
-export type PlainAnswer = { difference: number } | { seconds: number[][][] } | { error: string }
+export type PlainAnswer = { difference: number } | { seconds: number[][][] } | { runs: true } | { error: string }
 
 /** How ONNX Runtime and the C++ library say that there is no memory. */
 const NO_MEMORY = /bad_alloc|failed to allocate|out of memory|cannot allocate memory/i
@@ -58,6 +61,14 @@ const NO_MEMORY = /bad_alloc|failed to allocate|out of memory|cannot allocate me
 export async function runPlain(run: PlainRun, signal?: AbortSignal): Promise<number | null> {
   const answer = await ask(run.model, { compare: run }, signal)
   return answer !== null && 'difference' in answer ? answer.difference : null
+}
+
+/**
+ * Whether a model loads and runs; false where there is not enough memory to run it whole.
+ * @throws {InputError} MODEL_REFUSED_BY_RUNTIME; or the signal's reason
+ */
+export async function attemptPlain(attempt: PlainAttempt, signal?: AbortSignal): Promise<boolean> {
+  return (await ask(attempt.model, { attempt }, signal)) !== null
 }
 
 /**
@@ -82,23 +93,15 @@ async function ask(model: string, task: PlainTask, signal?: AbortSignal): Promis
       child.once('message', (answer: PlainAnswer) => {
         if (!('error' in answer)) resolve(answer)
         else if (NO_MEMORY.test(answer.error)) resolve(null)
-        else reject(refusal(model, answer.error))
+        else reject(runtimeRefusal(model, 'does not run', answer.error))
       })
       child.once('error', reject)
       child.once('exit', (code, end) =>
-        reject(signal?.reason ?? refusal(model, `its process ended with ${end ?? code}`)),
+        reject(signal?.reason ?? runtimeRefusal(model, 'does not run', `its process ended with ${end ?? code}`)),
       )
       child.send(task)
     })
   } finally {
     signal?.removeEventListener('abort', kill)
   }
-}
-
-function refusal(model: string, why: string): InputError {
-  return new InputError({
-    code: 'MODEL_REFUSED_BY_RUNTIME',
-    what: `ONNX Runtime does not run ${model}: ${why}`,
-    hint: 'Check that the base model itself runs in ONNX Runtime and that there is memory for the whole model.',
-  })
 }

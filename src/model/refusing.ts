@@ -1,7 +1,7 @@
 /** A session of a model's own graph: where ONNX Runtime cannot run it, that is a refusal and no bug. */
 
-import { InputError } from '../errors.ts'
 import type { InferenceSession } from '../runtime/onnx-runtime.ts'
+import { runtimeRefusal } from './runtime-refusal.ts'
 
 /**
  * The session, whose runs throw MODEL_REFUSED_BY_RUNTIME with ONNX Runtime's own words: some operators look at their
@@ -13,12 +13,7 @@ export function refusing(session: InferenceSession, path: string): InferenceSess
     try {
       return await run(...args)
     } catch (cause) {
-      throw new InputError({
-        code: 'MODEL_REFUSED_BY_RUNTIME',
-        what: `ONNX Runtime does not run ${path}: ${cause instanceof Error ? cause.message : cause}`,
-        hint: 'Check that the model runs in ONNX Runtime at all; export it again, or with plain operators, if it does not.',
-        cause,
-      })
+      throw runtimeRefusal(path, 'does not run', cause)
     }
   }
   return session

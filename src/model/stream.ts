@@ -71,7 +71,7 @@ export class Stream {
   /** Embeds all windows. */
   static async start(decoder: Decoder, windows: Windows): Promise<Stream> {
     const { embedding } = decoder.cut
-    const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / windows.length))
+    const perBatch = decoder.windowsTogether(BATCH_TOKENS, windows.length)
     const batches: Batch[] = []
     let hidden: HiddenBatches | undefined
     for (let first = 0; first < windows.count; first += perBatch) {

@@ -11,7 +11,7 @@ import type { Decoder, LayerInfo } from './decoder.ts'
 import { graphIn } from './directory.ts'
 import { statOf } from './linked-file.ts'
 import type { WeightsOf } from './perplexity.ts'
-import { type PlainRun, plainTensor } from './plain.ts'
+import { type PlainAttempt, type PlainRun, plainTensor } from './plain.ts'
 import { Stream, type Windows } from './stream.ts'
 import { type Beside, compareCompanions, writeCompanions } from './write-companions.ts'
 import type { WrittenGraph } from './written-config.ts'
@@ -154,12 +154,23 @@ export async function expectedRun(
   dir: string,
   ids: Int32Array,
 ): Promise<ExpectedRun> {
-  const length = Math.min(ids.length, CHECK_TOKENS)
-  const windows: Windows = { ids: ids.slice(0, length), count: 1, length }
+  const windows = decoder.windowOf(ids, CHECK_TOKENS)
   const stream = await Stream.start(decoder, windows)
   for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, weightsOf(block))
   const expected = await stream.logits(0)
-  const values = decoder.plainInputs(BigInt64Array.from(windows.ids, BigInt), 1, length)
+  return { ...plainRun(decoder, windows), model: writtenPath(decoder, dir), expected }
+}
+
+/** Tokens on which a base model is tried: some operators look at their shapes when they run, whatever the length. */
+const ATTEMPT_TOKENS = 8
+
+/** A plain run of a decoder's own file on a few tokens of number 0, which every vocabulary has. */
+export function plainAttempt(decoder: Decoder): Omit<PlainAttempt, 'threads'> {
+  return plainRun(decoder, decoder.windowOf(new Int32Array(ATTEMPT_TOKENS), ATTEMPT_TOKENS))
+}
+
+function plainRun(decoder: Decoder, { ids, length }: Windows): Omit<PlainAttempt, 'threads'> {
+  const values = decoder.plainInputs(BigInt64Array.from(ids, BigInt), 1, length)
   const feeds = Object.fromEntries([...values].map(([name, tensor]) => [name, plainTensor(tensor)]))
-  return { model: writtenPath(decoder, dir), feeds, output: decoder.cut.head.leaves, expected }
+  return { model: decoder.directory.onnx, feeds, output: decoder.cut.head.leaves }
 }

@@ -2,16 +2,24 @@
  * Reads an ONNX file without reading its weights: the protobuf is walked by range, the bytes of large initializers
  * are skipped and remembered by offset, everything else is parsed. Format: onnx.proto and protobuf's wire encoding.
  */
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
 import { isAbsolute, normalize } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { InputError } from '../errors.ts'
 import { externalPath } from './external-data.ts'
+import { assertFieldsKnown, assertGraphFields, assertModelFields, assertTensorFields, EXTERNAL } from './fields.ts'
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.js'
-import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from './generated/onnx_pb.js'
+import {
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  SparseTensorProtoSchema,
+  TensorProtoSchema,
+} from './generated/onnx_pb.js'
 import {
   byteLength,
   DATA_TYPE,
+  dataMissing,
   elementBytes,
   elementCount,
   isFloating,
@@ -19,12 +27,14 @@ import {
   readFully,
   type TensorBytes,
   type TensorRef,
+  truncated,
 } from './tensor.ts'
+import { assertWellFormed, malformed } from './well-formed.ts'
 import { fieldHead } from './wire.ts'
 
 /**
- * A model as a graph: the parsed file, and its initializers by reference. `initializer` of every graph is empty. A Constant
- * node that holds a weight is an initializer too.
+ * A model as a graph: the parsed file, and its initializers by reference, the sparse ones among them. `initializer` and
+ * `sparseInitializer` of every graph are empty. A Constant node that holds a weight is an initializer too.
  */
 export interface OnnxModel {
   path: string
@@ -47,6 +57,9 @@ const FIELD = {
   modelGraph: 7,
   graphNode: 1,
   graphInitializer: 5,
+  graphSparseInitializer: 15,
+  sparseValues: 1,
+  sparseIndices: 2,
   nodeOutput: 2,
   nodeOpType: 4,
   nodeAttribute: 5,
@@ -59,6 +72,10 @@ const FIELD = {
 } as const
 const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
+/**
+ * @throws {InputError} MODEL_MISSING, MODEL_UNREADABLE, MODEL_FIELD, MODEL_FUNCTIONS, MODEL_GRAPH, MODEL_TENSOR_SIZE,
+ * MODEL_DATA_PATH, MODEL_DATA_MISSING, MODEL_TRUNCATED, TENSOR_TYPE
+ */
 export function readOnnx(path: string): OnnxModel {
   let fd: number
   try {
@@ -101,7 +118,8 @@ class Walk {
   private readonly size: number
   private window = new Uint8Array(0)
   private windowStart = 0
-  private readonly externalFiles = new Set<string>()
+  /** Files beside the model, and how many bytes of each are read. */
+  private readonly externalFiles = new Map<string, number>()
   private readonly subgraphs = new Map<GraphProto, Map<string, TensorRef>>()
 
   constructor(fd: number, path: string) {
@@ -114,12 +132,18 @@ class Walk {
     const rest: Uint8Array[] = []
     let found: { graph: GraphProto; initializers: Map<string, TensorRef> } | undefined
     for (const field of this.fields(0, this.size)) {
-      if (field.number === FIELD.modelGraph) found = this.graph(field)
-      else rest.push(this.read(field.start, field.end))
+      if (field.number !== FIELD.modelGraph) rest.push(this.read(field.start, field.end))
+      else if (found === undefined) found = this.graph(field)
+      else throw new Error('it holds two graphs')
     }
     if (found === undefined) throw new Error('it holds no graph')
     const proto = fromBinary(ModelProtoSchema, Buffer.concat(rest))
-    return { path: this.path, proto, ...found, subgraphs: this.subgraphs, externalFiles: [...this.externalFiles] }
+    assertModelFields(proto, this.path)
+    const { path, subgraphs } = this
+    const model = { path, proto, ...found, subgraphs, externalFiles: [...this.externalFiles.keys()] }
+    assertWellFormed(model)
+    for (const [name, end] of this.externalFiles) assertHolds(externalPath(path, name), end)
+    return model
   }
 
   private graph({ payload, end }: Field): { graph: GraphProto; initializers: Map<string, TensorRef> } {
@@ -131,14 +155,14 @@ class Walk {
       else if (field.number === FIELD.graphNode) {
         const weight = this.constantWeight(field)
         if (weight === undefined) nodes.push(this.node(field))
-        else initializers.set(weight.name, weight)
-      } else if (field.number === FIELD.graphInitializer) {
-        const tensor = this.initializer(field)
-        initializers.set(tensor.name, tensor)
-      } else rest.push(this.read(field.start, field.end))
+        else this.add(initializers, weight)
+      } else if (field.number === FIELD.graphInitializer) this.add(initializers, this.initializer(field))
+      else if (field.number === FIELD.graphSparseInitializer) this.add(initializers, this.sparse(field))
+      else rest.push(this.read(field.start, field.end))
     }
     const graph = fromBinary(GraphProtoSchema, Buffer.concat(rest))
     graph.node = nodes
+    assertGraphFields(graph, this.path)
     return { graph, initializers }
   }
 
@@ -172,6 +196,12 @@ class Walk {
     return 0
   }
 
+  private add(initializers: Map<string, TensorRef>, tensor: TensorRef): void {
+    if (tensor.name === '') throw malformed(this.path, `an initializer [${tensor.dims}] has no name`)
+    if (initializers.has(tensor.name)) throw malformed(this.path, `there are two initializers "${tensor.name}"`)
+    initializers.set(tensor.name, tensor)
+  }
+
   /** A node; graphs in its attributes are walked like the model's own. */
   private node({ payload, end }: Field): NodeProto {
     const rest: Uint8Array[] = []
@@ -196,8 +226,9 @@ class Walk {
   /** The graph of an attribute and the attribute's other fields, or undefined if it holds none. */
   private attribute({ payload, end }: Field): { graph: GraphProto; rest: Uint8Array[] } | undefined {
     const fields = [...this.fields(payload, end)]
-    const holder = fields.find(({ number, wire }) => number === FIELD.attributeGraph && wire === WIRE.bytes)
+    const [holder, second] = fields.filter(({ number, wire }) => number === FIELD.attributeGraph && wire === WIRE.bytes)
     if (holder === undefined) return undefined
+    if (second) throw new Error(`an attribute with two graphs at byte ${second.start}`)
     const { graph, initializers } = this.graph(holder)
     this.subgraphs.set(graph, initializers)
     return { graph, rest: fields.filter((field) => field !== holder).map(({ start, end }) => this.read(start, end)) }
@@ -211,15 +242,40 @@ class Walk {
       const bulky = inner.number === FIELD.rawData || inner.number === FIELD.floatData
       const length = inner.end - inner.payload
       if (bulky && inner.wire === WIRE.bytes && length > SMALL_TENSOR_BYTES) {
+        if (bytes) throw new Error(`a tensor with two stretches of data at byte ${inner.start}`)
         bytes = { kind: 'file', path: this.path, offset: inner.payload, length }
       } else rest.push(this.read(inner.start, inner.end))
     }
     const tensor = fromBinary(TensorProtoSchema, Buffer.concat(rest))
-    return toTensorRef(tensor, bytes ?? this.external(tensor) ?? { kind: 'memory', bytes: inlineBytes(tensor) })
+    assertTensorFields(tensor, this.path)
+    const where = [bytes, this.external(tensor), inlineData(tensor)].filter((place) => place !== undefined)
+    if (where.length > 1) throw malformed(this.path, `the tensor "${tensor.name}" has its data twice`)
+    return toTensorRef(tensor, where[0] ?? { kind: 'memory', bytes: new Uint8Array() })
+  }
+
+  /** A sparse initializer: a dense tensor whose bytes are made of values and places. */
+  private sparse({ payload, end }: Field): TensorRef {
+    const rest: Uint8Array[] = []
+    let [values, indices]: (TensorRef | undefined)[] = []
+    for (const field of this.fields(payload, end)) {
+      if (field.number === FIELD.sparseValues) values = this.initializer(field)
+      else if (field.number === FIELD.sparseIndices) indices = this.initializer(field)
+      else rest.push(this.read(field.start, field.end))
+    }
+    const message = fromBinary(SparseTensorProtoSchema, Buffer.concat(rest))
+    if (values === undefined || indices === undefined) throw new Error('a sparse tensor without values or places')
+    const { name, dataType } = values
+    assertFieldsKnown('SparseTensorProto', message, this.path, `the sparse tensor "${name}"`)
+    const dims = sizes(message.dims, name)
+    const [count, rank = 1] = indices.dims
+    const isPlaced = indices.dims.length === 1 || (indices.dims.length === 2 && rank === dims.length)
+    if (indices.dataType !== DATA_TYPE.int64 || !isPlaced || values.dims.length !== 1 || count !== values.dims[0])
+      throw malformed(this.path, `the sparse tensor "${name}" has ${values.dims} values and places [${indices.dims}]`)
+    return { name, dims, dataType, data: { kind: 'sparse', values, indices } }
   }
 
   private external(tensor: TensorProto): TensorBytes | undefined {
-    if (tensor.dataLocation !== 1) return undefined
+    if (tensor.dataLocation !== EXTERNAL) return undefined
     const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]))
     const location = entries.get('location') ?? ''
     const clean = normalize(location)
@@ -230,16 +286,12 @@ class Walk {
         hint: 'Export the model so that its weights lie beside model.onnx.',
       })
     }
-    this.externalFiles.add(clean)
-    const dims = tensor.dims.map(Number)
-    const whole = elementCount(dims) * elementBytes(tensor.dataType, tensor.name)
-    const path = externalPath(this.path, clean)
-    return {
-      kind: 'file',
-      path,
-      offset: Number(entries.get('offset') ?? 0),
-      length: Number(entries.get('length') ?? whole),
-    }
+    const whole = elementCount(sizes(tensor.dims, tensor.name)) * elementBytes(tensor.dataType, tensor.name)
+    const [offset, length] = [Number(entries.get('offset') ?? 0), Number(entries.get('length') ?? whole)]
+    if (![offset, length, offset + length].every((bytes) => Number.isSafeInteger(bytes) && bytes >= 0))
+      throw malformed(this.path, `tensor "${tensor.name}" lies at byte ${entries.get('offset')} of ${location}`)
+    this.externalFiles.set(clean, Math.max(this.externalFiles.get(clean) ?? 0, offset + length))
+    return { kind: 'file', path: externalPath(this.path, clean), offset, length }
   }
 
   private *fields(start: number, end: number): Generator<Field> {
@@ -310,40 +362,62 @@ function sparse(path: string, name: string): InputError {
 
 /** A tensor that stands in a node's attribute (Constant) or was read whole. */
 export function inlineTensor(tensor: TensorProto): TensorRef {
-  return toTensorRef(tensor, { kind: 'memory', bytes: inlineBytes(tensor) })
+  return toTensorRef(tensor, inlineData(tensor) ?? { kind: 'memory', bytes: new Uint8Array() })
 }
 
-function toTensorRef(tensor: TensorProto, data: TensorBytes): TensorRef {
-  const dims = tensor.dims.map(Number)
-  const wanted = elementCount(dims) * elementBytes(tensor.dataType, tensor.name)
-  const length = byteLength({ name: tensor.name, dims, dataType: tensor.dataType, data })
-  if (length !== wanted) {
-    throw new InputError({
-      code: 'MODEL_TENSOR_SIZE',
-      what: `tensor "${tensor.name}" [${dims}] wants ${wanted} bytes and has ${length}`,
-      hint: 'Export or copy the model again.',
-    })
-  }
-  return { name: tensor.name, dims, dataType: tensor.dataType, data }
+function toTensorRef({ name, dims: given, dataType }: TensorProto, data: TensorBytes): TensorRef {
+  const dims = sizes(given, name)
+  const tensor = { name, dims, dataType, data }
+  const wanted = elementCount(dims) * elementBytes(dataType, name)
+  const length = byteLength(tensor)
+  if (length === wanted) return tensor
+  throw new InputError({
+    code: 'MODEL_TENSOR_SIZE',
+    what: `tensor "${name}" [${dims}] wants ${wanted} bytes and has ${length}`,
+    hint: 'Export or copy the model again.',
+  })
 }
 
-/** Raw little-endian bytes of a tensor, whichever of ONNX's typed fields carries them. */
-function inlineBytes(tensor: TensorProto): Uint8Array {
-  if (tensor.rawData.length > 0) return tensor.rawData
-  const of = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+function sizes(dims: readonly bigint[], name: string): number[] {
+  const numbers = dims.map(Number)
+  if (numbers.every((size) => size >= 0) && Number.isSafeInteger(elementCount(numbers))) return numbers
+  throw new InputError({
+    code: 'MODEL_TENSOR_SIZE',
+    what: `tensor "${name}" has the dimensions [${dims}]`,
+    hint: 'Export or copy the model again.',
+  })
+}
+
+/** Whether a weights file has so many bytes. @throws {InputError} MODEL_DATA_MISSING, MODEL_TRUNCATED */
+function assertHolds(path: string, bytes: number): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (!found?.isFile()) throw dataMissing(path)
+  if (found.size < bytes) throw truncated(path, found.size)
+}
+
+/** Raw little-endian bytes of a tensor, whichever of ONNX's typed fields carries them; undefined if none does. */
+function inlineData(tensor: TensorProto): TensorBytes | undefined {
+  const { rawData, floatData, doubleData, int64Data, int32Data, uint64Data, stringData } = tensor
+  if (rawData.length > 0) return { kind: 'memory', bytes: rawData }
+  const of = (array: ArrayBufferView): TensorBytes => ({
+    kind: 'memory',
+    bytes: new Uint8Array(array.buffer, array.byteOffset, array.byteLength),
+  })
+  if ([floatData, doubleData, int64Data, int32Data, uint64Data, stringData].every(({ length }) => length === 0))
+    return undefined
   switch (tensor.dataType) {
     case DATA_TYPE.float:
-      return of(Float32Array.from(tensor.floatData))
+      return of(Float32Array.from(floatData))
     case DATA_TYPE.double:
-      return of(Float64Array.from(tensor.doubleData))
+      return of(Float64Array.from(doubleData))
     case DATA_TYPE.int64:
-      return of(BigInt64Array.from(tensor.int64Data))
+      return of(BigInt64Array.from(int64Data))
     case DATA_TYPE.int32:
-      return of(Int32Array.from(tensor.int32Data))
+      return of(Int32Array.from(int32Data))
     case DATA_TYPE.float16:
     case DATA_TYPE.bfloat16:
-      return of(Uint16Array.from(tensor.int32Data))
+      return of(Uint16Array.from(int32Data))
     default:
-      return of(Uint8Array.from(tensor.int32Data))
+      return of(Uint8Array.from(int32Data))
   }
 }

@@ -19,6 +19,17 @@ export const DATA_TYPE = {
   bfloat16: 16,
 } as const
 
+/** What people call the element types, by number: onnx.proto, TensorProto.DataType. */
+const NAMES = [
+  ...['undefined', 'float32', 'uint8', 'int8', 'uint16', 'int16', 'int32', 'int64', 'string', 'bool', 'float16'],
+  ...['float64', 'uint32', 'uint64', 'complex64', 'complex128', 'bfloat16', 'float8e4m3fn', 'float8e4m3fnuz'],
+  ...['float8e5m2', 'float8e5m2fnuz', 'uint4', 'int4', 'float4e2m1', 'float8e8m0', 'uint2', 'int2'],
+]
+
+export function typeName(dataType: number): string {
+  return NAMES[dataType] ?? `of the unknown number ${dataType}`
+}
+
 const BYTES: Record<number, number> = {
   [DATA_TYPE.float]: 4,
   [DATA_TYPE.uint8]: 1,
@@ -41,7 +52,8 @@ const FLOATING: ReadonlySet<number> = new Set([
 /**
  * Where a tensor's bytes are, little-endian and row-major: in a file, or (small ones, new ones) in memory. `widened`:
  * the tensor is float32, and its bytes are made of those of an fp16 tensor whenever they are read. `cut`: these places of
- * an axis of another tensor, ascending. `computed`: made by constants of the graph, whenever they are read.
+ * an axis of another tensor, ascending. `computed`: made by constants of the graph, whenever they are read. `sparse`: these
+ * values at these places ([NNZ] row-major, or [NNZ, rank]), zeros else.
  */
 export type TensorBytes =
   | { kind: 'file'; path: string; offset: number; length: number }
@@ -49,6 +61,7 @@ export type TensorBytes =
   | { kind: 'widened'; from: TensorRef }
   | { kind: 'cut'; from: TensorRef; axis: number; places: readonly number[] }
   | { kind: 'computed'; length: number; compute: () => Uint8Array }
+  | { kind: 'sparse'; values: TensorRef; indices: TensorRef }
 
 export interface TensorRef {
   name: string
@@ -62,7 +75,7 @@ export function elementBytes(dataType: number, name: string): number {
   if (bytes === undefined) {
     throw new InputError({
       code: 'TENSOR_TYPE',
-      what: `tensor "${name}" has ONNX element type ${dataType}, which is not supported`,
+      what: `tensor "${name}" has the element type ${typeName(dataType)}, which is not supported`,
       hint: 'Export the model with float32 weights.',
     })
   }
@@ -82,9 +95,10 @@ export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1)
 }
 
-export function byteLength({ data }: TensorRef): number {
+export function byteLength({ data, dims, dataType, name }: TensorRef): number {
   if (data.kind === 'widened') return 2 * byteLength(data.from)
   if (data.kind === 'cut') return (byteLength(data.from) / data.from.dims[data.axis]) * data.places.length
+  if (data.kind === 'sparse') return elementCount(dims) * elementBytes(dataType, name)
   return data.kind === 'memory' ? data.bytes.length : data.length
 }
 
@@ -97,12 +111,7 @@ export function readRange(path: string, offset: number, target: Uint8Array): voi
   try {
     fd = openSync(path, 'r')
   } catch (cause) {
-    throw new InputError({
-      code: 'MODEL_DATA_MISSING',
-      what: `${path} cannot be read`,
-      hint: 'Put the weights file that model.onnx names beside it.',
-      cause,
-    })
+    throw dataMissing(path, cause)
   }
   try {
     readFully(fd, path, offset, target)
@@ -115,15 +124,26 @@ export function readFully(fd: number, path: string, offset: number, target: Uint
   let done = 0
   while (done < target.length) {
     const read = readSync(fd, target, done, Math.min(MAX_READ_BYTES, target.length - done), offset + done)
-    if (read === 0) {
-      throw new InputError({
-        code: 'MODEL_TRUNCATED',
-        what: `${path} ends at byte ${offset + done}, before the tensor that should lie there`,
-        hint: 'Copy the model again: a file of it is cut short.',
-      })
-    }
+    if (read === 0) throw truncated(path, offset + done)
     done += read
   }
+}
+
+export function dataMissing(path: string, cause?: unknown): InputError {
+  return new InputError({
+    code: 'MODEL_DATA_MISSING',
+    what: `${path} cannot be read`,
+    hint: 'Put the weights file that model.onnx names beside it.',
+    cause,
+  })
+}
+
+export function truncated(path: string, end: number): InputError {
+  return new InputError({
+    code: 'MODEL_TRUNCATED',
+    what: `${path} ends at byte ${end}, before the tensor that should lie there`,
+    hint: 'Copy the model again: a file of it is cut short.',
+  })
 }
 
 /** The raw bytes of a tensor, aligned for any element type: in `out`, of that very length, or freshly allocated. */
@@ -133,12 +153,46 @@ export function tensorBytes(tensor: TensorRef, out = new Uint8Array(byteLength(t
 }
 
 /** Fills `out` with a tensor's bytes from `offset` on. */
-function readBytes({ data }: TensorRef, offset: number, out: Uint8Array<ArrayBuffer>): void {
+function readBytes(tensor: TensorRef, offset: number, out: Uint8Array<ArrayBuffer>): void {
+  const { data } = tensor
   if (data.kind === 'file') readRange(data.path, data.offset + offset, out)
   else if (data.kind === 'memory') out.set(data.bytes.subarray(offset, offset + out.length))
   else if (data.kind === 'cut') out.set(cutBytes(data).subarray(offset, offset + out.length))
   else if (data.kind === 'computed') out.set(data.compute().subarray(offset, offset + out.length))
+  else if (data.kind === 'sparse') readSparse(tensor, data, offset, out)
   else readWidened(data.from, offset / 4, new Float32Array(out.buffer, out.byteOffset, out.length / 4))
+}
+
+/** @throws {InputError} MODEL_TENSOR_SIZE: a value lies outside the tensor */
+function readSparse(
+  { name, dims, dataType }: TensorRef,
+  { values, indices }: Extract<TensorBytes, { kind: 'sparse' }>,
+  offset: number,
+  out: Uint8Array,
+): void {
+  const bytes = tensorBytes(values)
+  const places = new BigInt64Array(tensorBytes(indices).buffer)
+  const width = elementBytes(dataType, name)
+  const axes = indices.dims.length === 1 ? [elementCount(dims)] : dims
+  out.fill(0)
+  for (let k = 0; k < values.dims[0]; k++) {
+    let place = 0
+    for (const [axis, size] of axes.entries()) {
+      const at = Number(places[k * axes.length + axis])
+      if (at < 0 || at >= size) throw outside(name, dims)
+      place = place * size + at
+    }
+    const at = place * width - offset
+    if (at >= 0 && at < out.length) out.set(bytes.subarray(k * width, (k + 1) * width), at)
+  }
+}
+
+function outside(name: string, dims: readonly number[]): InputError {
+  return new InputError({
+    code: 'MODEL_TENSOR_SIZE',
+    what: `sparse tensor "${name}" has a value outside its dimensions [${dims}]`,
+    hint: 'Export or copy the model again.',
+  })
 }
 
 /** The same tensor for many reads of pieces: where its bytes are made whenever they are read, they are made once, now. */
@@ -184,10 +238,12 @@ function readWidened(from: TensorRef, first: number, out: Float32Array): void {
 /** Elements in memory at once while a tensor is widened or transposed: 2 or 4 MiB. */
 const PIECE_ELEMENTS = 1 << 20
 
-/** A float32 tensor's values in the file's own order. */
-export function readFloats(tensor: TensorRef): Float32Array<ArrayBuffer> {
+/** Some values of a float32 tensor in the file's own order; by default all. */
+export function readFloats(tensor: TensorRef, from = 0, count = elementCount(tensor.dims)): Float32Array<ArrayBuffer> {
   assertFloat(tensor)
-  return new Float32Array(tensorBytes(tensor).buffer)
+  const values = new Float32Array(count)
+  readBytes(tensor, 4 * from, new Uint8Array(values.buffer))
+  return values
 }
 
 /** The values of a float32 matrix, transposed, without a second copy of it. */
@@ -235,7 +291,7 @@ function assertFloat(tensor: TensorRef): void {
   if (tensor.dataType !== DATA_TYPE.float) {
     throw new InputError({
       code: 'TENSOR_TYPE',
-      what: `tensor "${tensor.name}" has ONNX element type ${tensor.dataType}, where float32 is wanted`,
+      what: `tensor "${tensor.name}" has the element type ${typeName(tensor.dataType)}, where float32 is wanted`,
       hint: 'Export the model with float32 weights.',
     })
   }

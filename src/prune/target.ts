@@ -1,6 +1,7 @@
 /** How many zeros a target asks of a layer, and the checks that every pruner makes before it starts. */
 import { InputError } from '../errors.ts'
 import type { SparsityTarget } from '../merge/form.ts'
+import { allFinite } from '../model/finite.ts'
 
 /** SparseGPT chooses a mask for this many columns at a time (the paper's block size, section 3.3). */
 const BLOCK_COLUMNS = 128
@@ -53,21 +54,4 @@ export function assertFinite(name: string, values: Float32Array, rows: number, c
     what: `layer of ${rows} x ${cols}: ${name} ${at} is ${values[at]}`,
     hint: 'The model or its activations overflow; check the model file and the text.',
   })
-}
-
-/** x - x is 0, or NaN where x is not finite. Four sums, so that an addition need not wait for the one before it. */
-export function allFinite(values: Float32Array): boolean {
-  let a = 0
-  let b = 0
-  let c = 0
-  let d = 0
-  const whole = values.length - (values.length % 4)
-  for (let i = 0; i < whole; i += 4) {
-    a += values[i] - values[i]
-    b += values[i + 1] - values[i + 1]
-    c += values[i + 2] - values[i + 2]
-    d += values[i + 3] - values[i + 3]
-  }
-  for (let i = whole; i < values.length; i++) a += values[i] - values[i]
-  return a + b + c + d === 0
 }

@@ -13,8 +13,13 @@ import { findStructures, type Structure } from './structures.ts'
  * Sizes of the run that shows what is what: unlike each other and unlike sizes of models, so that no axis is taken for
  * another.
  */
-export const WINDOWS = 5
+const WINDOWS = 5
 const WINDOW = 7
+
+/** How many windows are in that run. */
+export function tracedWindows({ fixed }: Decoder): number {
+  return fixed.batch ?? WINDOWS
+}
 
 /** A part with its axes followed. */
 export interface FollowedPart {
@@ -77,8 +82,8 @@ async function followBranch(
   groupQueries: GroupQueries,
 ): Promise<{ blocks: FollowedBlock[]; values: Values }> {
   const { embedding, blocks } = decoder.cut
-  const ids = new BigInt64Array(WINDOWS * WINDOW)
-  const values = decoder.graphInputs(ids, WINDOWS, WINDOW)
+  const [windows, window] = [tracedWindows(decoder), decoder.fixed.window ?? WINDOW]
+  const values = decoder.graphInputs(new BigInt64Array(windows * window), windows, window)
   for (const [name, tensor] of await decoder.runPart(embedding, values)) values.set(name, tensor)
   const known = new Map<string, Pick<FollowedBlock, 'structures' | 'followed' | 'observed'>>()
   const found: FollowedBlock[] = []

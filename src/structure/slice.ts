@@ -10,7 +10,7 @@ import { intAttribute, like, makeNode } from '../onnx/graph.ts'
 import type { OnnxModel } from '../onnx/read.ts'
 import { cutTensor, DATA_TYPE, type TensorRef } from '../onnx/tensor.ts'
 import { FileCopy } from './file-copy.ts'
-import { type FollowedBlock, type FollowedPart, WINDOWS } from './find.ts'
+import { type FollowedBlock, type FollowedPart, tracedWindows } from './find.ts'
 import type { Axes, Axis } from './labels.ts'
 import type { RemovedUnits } from './removal.ts'
 import { resizeFused } from './resize-fused.ts'
@@ -311,9 +311,10 @@ const PAST_RANK = 4
 const INFERRED = -1
 
 /** Whether windows were merged with the places of an axis, as [windows * heads, ...]: the places repeat for each window. */
-function holdsWindows({ followed: { labels } }: FollowedPart, axis: Axis): boolean {
-  if (axis === null || axis.length % WINDOWS !== 0) return false
-  const each = axis.length / WINDOWS
+function holdsWindows({ followed: { labels }, decoder }: FollowedPart, axis: Axis): boolean {
+  const windows = tracedWindows(decoder)
+  if (axis === null || windows === 1 || axis.length % windows !== 0) return false
+  const each = axis.length / windows
   return axis.every((label, place) => labels.same(label, axis[place % each]))
 }
 

@@ -52,7 +52,7 @@ export async function writeRefitted(decoder: Decoder, job: RefittedJob): Promise
     if (uniform) writeHuggingFace(decoder, removals, smaller)
     writeModel(smaller, cutWeights(decoder, followed, removals, weightsOf), out, beside)
     if (uniform) rewriteHuggingFace(smaller, Decoder.open(out))
-    const ids = check.subarray(0, CHECK_TOKENS)
+    const { ids } = decoder.windowOf(check, CHECK_TOKENS)
     return { ...(await expectedRun(decoder, weightsOf, out, ids)), ...plainWindow(decoder, sliced, ids) }
   } finally {
     await linear.dispose()

@@ -60,8 +60,7 @@ export async function expectedShallow(
   dropped: readonly number[],
   { dir, ids }: { dir: string; ids: Int32Array },
 ): Promise<ExpectedRun> {
-  const length = Math.min(ids.length, CHECK_TOKENS)
-  const windows = { ids: ids.slice(0, length), count: 1, length }
+  const windows = decoder.windowOf(ids, CHECK_TOKENS)
   const stream = await Stream.start(decoder, windows)
   for (let block = 0; block < decoder.blocks; block++) {
     if (dropped.includes(block)) await stream.skip(block)

@@ -72,8 +72,7 @@ export async function expectedSliced(
   removals: readonly Removal[],
   { dir, ids }: { dir: string; ids: Int32Array },
 ): Promise<ExpectedRun> {
-  const length = Math.min(ids.length, CHECK_TOKENS)
-  const windows = { ids: ids.slice(0, length), count: 1, length }
+  const windows = decoder.windowOf(ids, CHECK_TOKENS)
   const stream = await Stream.start(decoder, windows)
   const removalOf = new Map(removals.map((removal) => [removal.block, removal]))
   for (let block = 0; block < decoder.blocks; block++) {
@@ -92,8 +91,9 @@ export async function expectedSliced(
 export function raceOf(
   decoder: Decoder,
   smaller: OnnxModel,
-  { dir, ids }: { dir: string; ids: Int32Array },
+  { dir, ids: check }: { dir: string; ids: Int32Array },
 ): PlainRace['models'] {
+  const { ids } = decoder.windowOf(check, check.length)
   const lengths = takesPast(decoder.model) ? [ids.length, 1] : [ids.length]
   const runs = (model: OnnxModel) => ({
     feeds: lengths.map((window) => plainFeeds(decoder, model, ids.subarray(ids.length - window), ids.length - window)),

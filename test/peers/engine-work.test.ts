@@ -15,7 +15,7 @@ const ROUND = [0, 2, 4]
 const NO_MERGES = new Map<number, string>()
 
 const { name, parameters, blocks, forms, layers, maxWindow } = Decoder.open(MODEL)
-const description = { name, parameters, blocks, forms, layers, unpruned: [], maxWindow }
+const description = { name, parameters, blocks, forms, layers, unpruned: [], maxWindow, fixedWindow: undefined }
 
 interface Site {
   work: EngineWork

@@ -1,5 +1,6 @@
 // The part of ONNX's file format (IR version 3 and later) that Coppice reads or writes. Fields left out
-// here survive a read and a write as unknown fields. Enumerations are int32, which is the same on the wire.
+// here survive a read and a write as unknown fields, those that fields.ts knows to be without effect; a file with
+// any other is refused. Enumerations are int32, which is the same on the wire.
 // Field numbers: the ONNX specification, onnx.proto.
 // Regenerate with `npm run generate`.
 
@@ -246,6 +247,71 @@ export declare type TensorProto = Message<"onnx.TensorProto"> & {
 export declare const TensorProtoSchema: GenMessage<TensorProto>;
 
 /**
+ * A matrix by its nonzero values: [NNZ], and where they lie: [NNZ] (row-major) or [NNZ, rank], int64.
+ *
+ * @generated from message onnx.SparseTensorProto
+ */
+export declare type SparseTensorProto = Message<"onnx.SparseTensorProto"> & {
+  /**
+   * @generated from field: optional onnx.TensorProto values = 1;
+   */
+  values?: TensorProto | undefined;
+
+  /**
+   * @generated from field: optional onnx.TensorProto indices = 2;
+   */
+  indices?: TensorProto | undefined;
+
+  /**
+   * @generated from field: repeated int64 dims = 3;
+   */
+  dims: bigint[];
+};
+
+/**
+ * Describes the message onnx.SparseTensorProto.
+ * Use `create(SparseTensorProtoSchema)` to create a new message.
+ */
+export declare const SparseTensorProtoSchema: GenMessage<SparseTensorProto>;
+
+/**
+ * @generated from message onnx.TensorAnnotation
+ */
+export declare type TensorAnnotation = Message<"onnx.TensorAnnotation"> & {
+  /**
+   * @generated from field: optional string tensor_name = 1;
+   */
+  tensorName: string;
+};
+
+/**
+ * Describes the message onnx.TensorAnnotation.
+ * Use `create(TensorAnnotationSchema)` to create a new message.
+ */
+export declare const TensorAnnotationSchema: GenMessage<TensorAnnotation>;
+
+/**
+ * @generated from message onnx.FunctionProto
+ */
+export declare type FunctionProto = Message<"onnx.FunctionProto"> & {
+  /**
+   * @generated from field: optional string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: optional string domain = 10;
+   */
+  domain: string;
+};
+
+/**
+ * Describes the message onnx.FunctionProto.
+ * Use `create(FunctionProtoSchema)` to create a new message.
+ */
+export declare const FunctionProtoSchema: GenMessage<FunctionProto>;
+
+/**
  * @generated from message onnx.TensorShapeProto
  */
 export declare type TensorShapeProto = Message<"onnx.TensorShapeProto"> & {
@@ -380,6 +446,16 @@ export declare type GraphProto = Message<"onnx.GraphProto"> & {
    * @generated from field: repeated onnx.ValueInfoProto value_info = 13;
    */
   valueInfo: ValueInfoProto[];
+
+  /**
+   * @generated from field: repeated onnx.TensorAnnotation quantization_annotation = 14;
+   */
+  quantizationAnnotation: TensorAnnotation[];
+
+  /**
+   * @generated from field: repeated onnx.SparseTensorProto sparse_initializer = 15;
+   */
+  sparseInitializer: SparseTensorProto[];
 };
 
 /**
@@ -416,6 +492,11 @@ export declare type ModelProto = Message<"onnx.ModelProto"> & {
    * @generated from field: repeated onnx.OperatorSetIdProto opset_import = 8;
    */
   opsetImport: OperatorSetIdProto[];
+
+  /**
+   * @generated from field: repeated onnx.FunctionProto functions = 25;
+   */
+  functions: FunctionProto[];
 };
 
 /**

@@ -74,6 +74,8 @@ describe('PLAN with structures', () => {
   })
 })
 
+const upTo = (maxWindow: number | undefined) => ({ maxWindow, fixedWindow: undefined })
+
 describe('SITE', () => {
   it('takes several texts', () => {
     assert.deepEqual(read<RawSite>(addTextOptions, '--text', 'a', 'b', '--separator', '<|endoftext|>'), {
@@ -83,16 +85,26 @@ describe('SITE', () => {
   })
 
   it('takes the window that the model takes, where none is given', () => {
-    assert.equal(windowFor(undefined, 256), 256)
-    assert.equal(windowFor(undefined, 2048), 512)
-    assert.equal(windowFor(undefined, undefined), 512)
-    assert.equal(windowFor(256, 256), 256)
-    assert.equal(windowFor(4096, undefined), 4096)
+    assert.equal(windowFor(undefined, upTo(256)), 256)
+    assert.equal(windowFor(undefined, upTo(2048)), 512)
+    assert.equal(windowFor(undefined, upTo(undefined)), 512)
+    assert.equal(windowFor(undefined, upTo(2048), '--length', 128), 128)
+    assert.equal(windowFor(256, upTo(256)), 256)
+    assert.equal(windowFor(4096, upTo(undefined)), 4096)
+  })
+
+  it('takes the window that the graph is fixed at, and refuses another by that number', () => {
+    const fixed = { maxWindow: 2048, fixedWindow: 128 }
+    assert.equal(windowFor(undefined, fixed), 128)
+    assert.equal(windowFor(undefined, fixed, '--length', 64), 128)
+    assert.equal(windowFor(128, fixed), 128)
+    assert.throws(() => windowFor(64, fixed), refuses('WINDOW_FIXED'))
+    assert.throws(() => windowFor(64, fixed), /--window 64 is not the 128 tokens/)
   })
 
   it('refuses a window longer than the model takes, naming the option', () => {
-    assert.throws(() => windowFor(257, 256), refuses('WINDOW_LONG'))
-    assert.throws(() => windowFor(257, 256, '--eval-window'), /--eval-window 257/)
+    assert.throws(() => windowFor(257, upTo(256)), refuses('WINDOW_LONG'))
+    assert.throws(() => windowFor(257, upTo(256), '--eval-window'), /--eval-window 257/)
   })
 })
 
