@@ -163,6 +163,24 @@ export const FOLLOWED: Record<string, Way> = {
   },
 }
 
+/** The product of a Gemm is multiplied by `alpha`; x is flattened for it. */
+export const scaledGemm: Way = (m) => {
+  const flat = m.op('Reshape', 'flat', [m.product.input[0], m.integers('two', [-1, m.cols])])
+  const half = m.floats(
+    'w',
+    m.values.map((w) => w / 2),
+    m.weight.dims,
+  )
+  const alpha = create(AttributeProtoSchema, { name: 'alpha', f: 2, type: 1 })
+  const y = m.op('Gemm', 'y', [flat, half], [alpha])
+  const lead = m.op('Slice', 'l', [
+    m.op('Shape', 's', [m.product.input[0]]),
+    m.integers('from', [0]),
+    m.integers('to', [2]),
+  ])
+  m.becomes('Reshape', [y, m.op('Concat', 'c', [lead, m.integers('rows', [m.rows])], [int('axis', 0)])])
+}
+
 /** The product is none that layers are found by: named, with this reason. */
 export const NAMED: Record<string, { way: Way; reason: RegExp; weights?: number }> = {
   'the first factor': {
