@@ -6,7 +6,7 @@ export interface BlockMatrices {
   /** Those that are pruned; zeros of the base. */
   layers: readonly { weights: number; zeros: number }[]
   /** Those that are not. `reason`: what they are instead of a layer's weights, as a noun phrase. */
-  unpruned: readonly { name: string; weights: number; reason: string }[]
+  unpruned: readonly { name: string; block: number; weights: number; reason: string }[]
 }
 
 /** Nothing where every matrix is a layer. @param done - what is not done to the others */
@@ -20,7 +20,7 @@ export function unprunedInWords(
   return [
     `Not ${done}: ${count}, ${left.toLocaleString('en-US')} of ${(left + weightsOf(layers)).toLocaleString('en-US')} ` +
       'weights. They stay as they are:',
-    ...unpruned.map(({ name, reason }) => `  ${name}: ${reason}`),
+    ...unpruned.map(({ name, block, reason }) => `  block ${block}, ${name}: ${reason}`),
   ]
 }
 

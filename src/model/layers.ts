@@ -20,6 +20,8 @@ export interface Linear {
   stored: 'in-out' | 'out-in'
   /** Nodes between initializer and product, from the initializer on. */
   chain: number[]
+  /** By what the product is multiplied: Gemm's alpha, else 1. */
+  alpha: number
 }
 
 /** What may stand between an initializer and the product that reads it. */
@@ -54,6 +56,7 @@ export function linearAt(index: GraphIndex, node: number): Linear | undefined {
     cols: transposed ? second : first,
     stored: transposed ? 'out-in' : 'in-out',
     chain,
+    alpha: (opType === 'Gemm' ? attribute(index.nodes[node], 'alpha')?.f : undefined) ?? 1,
   }
 }
 
@@ -65,6 +68,6 @@ function swapsTwoAxes(node: NodeProto): boolean {
 /** A name for people: the path of the node without the operator, else the initializer's name. */
 export function layerName(index: GraphIndex, { node, weight }: Pick<Linear, 'node' | 'weight'>): string {
   const { name, opType } = index.nodes[node]
-  const path = name.replace(/^\/+/, '').replace(new RegExp(`/${opType}(_\\d+)?$`), '')
+  const path = name.replace(/^\/+/, '').replace(new RegExp(`/(MatMul|Gemm|${opType})(_\\d+)?$`), '')
   return path.includes('/') || path.includes('.') ? path.replaceAll('/', '.') : weight.name
 }

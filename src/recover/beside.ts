@@ -38,7 +38,11 @@ export function withAdapters(decoder: Decoder, block: number, model: PartModel, 
       graph.input.push(valueInfo(name, { dataType: DATA_TYPE.float, dims }))
     }
     if (held[role]) changeWeight(graph, layer, model.weights.get(layer.weight.name) ?? '', role)
-    else addBeside(graph, model.inside(decoder.index.nodes[layer.node].output[0]), role)
+    else {
+      const scaled = layer.alpha === 1 ? SCALE : named(role, 'scale')
+      if (layer.alpha !== 1) graph.initializer.push(scalar(scaled, scale * layer.alpha))
+      addBeside(graph, model.inside(decoder.index.nodes[layer.node].output[0]), role, scaled)
+    }
   }
   const key = `${model.key}:adapters:${rank}:${scale}:${held.map(Number).join('')}`
   return { ...model, proto, weights, key }
@@ -52,8 +56,8 @@ function scalar(name: string, value: number) {
   return create(TensorProtoSchema, { name, dataType: DATA_TYPE.float, rawData })
 }
 
-/** y = W x + B (scale A x) */
-function addBeside(graph: GraphProto, product: string, role: number): void {
+/** y = alpha W x + B (alpha scale A x). @param scale - the value that is alpha scale */
+function addBeside(graph: GraphProto, product: string, role: number, scale: string): void {
   const at = graph.node.findIndex(({ output }) => output[0] === product)
   const node = graph.node[at]
   const [x] = node.input
@@ -62,7 +66,7 @@ function addBeside(graph: GraphProto, product: string, role: number): void {
     at + 1,
     0,
     makes(named(role, 'down'), 'MatMul', x, adapterName(role, 'a')),
-    makes(named(role, 'scaled'), 'Mul', named(role, 'down'), SCALE),
+    makes(named(role, 'scaled'), 'Mul', named(role, 'down'), scale),
     makes(named(role, 'up'), 'MatMul', named(role, 'scaled'), adapterName(role, 'b')),
     makes(product, 'Add', named(role, 'base'), named(role, 'up')),
   )

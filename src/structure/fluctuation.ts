@@ -121,10 +121,11 @@ function means(decoder: Decoder, block: number, removed: readonly RemovedUnits[]
   for (const { structure, units } of removed) {
     if (units.length === 0) continue
     for (const { role, member } of readersOf(decoder, block, structure)) {
-      const { node, rows, cols } = cut.blocks[block].layers[role]
+      const { node, rows, cols, alpha } = cut.blocks[block].layers[role]
       const columns = units.flatMap((unit) => member.places[unit])
-      const shift = Float32Array.from({ length: rows }, (_, row) =>
-        columns.reduce((sum, j) => sum + weights[role][row * cols + j] * moments[role].mean[j], 0),
+      const shift = Float32Array.from(
+        { length: rows },
+        (_, row) => alpha * columns.reduce((sum, j) => sum + weights[role][row * cols + j] * moments[role].mean[j], 0),
       )
       const [product] = index.nodes[node].output
       const other = shifts.get(product)

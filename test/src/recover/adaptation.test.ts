@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { type BlockWeights, Decoder } from '../../../src/model/decoder.ts'
 import { LossGradients } from '../../../src/model/gradients.ts'
@@ -10,6 +11,7 @@ import { Adaptation } from '../../../src/recover/adaptation.ts'
 import { Adapters } from '../../../src/recover/adapters.ts'
 import { temporaryDirectory } from '../../peers/support.ts'
 import { fixturePath } from '../../shared.ts'
+import { hiding, scaledGemm } from '../model/hidden-matrices.ts'
 import { Random } from '../prune/random.ts'
 
 const RANK = 3
@@ -45,6 +47,13 @@ describe('adapters beside the layers of a block', () => {
       await assertGradients(Decoder.open(dir, { threads: 1 }), decoder.layers.length)
     })
   }
+})
+
+it('adapters beside a Gemm with a factor are multiplied by it', async (context) => {
+  const dir = hiding(join(await temporaryDirectory(context), 'gemm'), { 'layers.1/mlp/down_proj': scaledGemm })
+  const decoder = Decoder.open(dir, { threads: 1 })
+  assert.deepEqual([decoder.layers.length, decoder.cut.blocks[1].layers[6].alpha], [35, 2])
+  await assertGradients(decoder, 0)
 })
 
 /** What stands in for the rewritten graph: weights with the adapters added, whose gradients are tested elsewhere. */
