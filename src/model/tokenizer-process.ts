@@ -1,7 +1,13 @@
 /** The process of TokenizerProcess: tokenizers stay open until they are closed. */
 import { Tokenizer } from 'tokenizers'
 import { InputError, refusalToObject } from '../errors.ts'
-import type { EncodedDocuments, TokenizerAnswer, TokenizerReply, TokenizerRequest } from './tokenizer.ts'
+import type {
+  EncodedDocuments,
+  OpenedTokenizer,
+  TokenizerAnswer,
+  TokenizerReply,
+  TokenizerRequest,
+} from './tokenizer-child.ts'
 import { messageOf, readTokenizerDefinition, type TokenizerDefinition, unreadable } from './tokenizer-definition.ts'
 
 // Ctrl-C reaches every process of the terminal; the command itself decides what it means.
@@ -35,7 +41,7 @@ async function answer(request: TokenizerRequest): Promise<TokenizerAnswer> {
   return { closed: true }
 }
 
-function load(path: string, rows: number | null): { tokenizer: number; beyond: [number, string][] } {
+function load(path: string, rows: number | null): OpenedTokenizer {
   const definition = readTokenizerDefinition(path)
   let library: Tokenizer
   try {

@@ -2,10 +2,10 @@
  * The tokenizer of a model directory (tokenizer.json, alone), run by Hugging Face's own library. It ends its process on
  * input that it did not expect, so it has one of its own.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { extname, join } from 'node:path'
-import { InputError, type Refusal, refusalFromObject, type refusalToObject } from '../errors.ts'
+import { join } from 'node:path'
+import { InputError } from '../errors.ts'
 import { readJson } from './directory.ts'
+import { type EncodedDocuments, type OpenedTokenizer, TokenizerChild } from './tokenizer-child.ts'
 import { tokenizerIn } from './tokenizer-file.ts'
 import { isTokenId } from './tokenizer-options.ts'
 
@@ -17,34 +17,12 @@ export interface Encoder {
   encode(documents: readonly string[]): Promise<Int32Array>
 }
 
-/** What the process is asked, and what it answers. */
-export type TokenizerTask =
-  | { open: { path: string; rows: number | null } }
-  | { encode: { tokenizer: number; documents: readonly string[] } }
-  | { close: { tokenizer: number } }
-export type TokenizerAnswer =
-  | { opened: { tokenizer: number; beyond: [id: number, token: string][] } }
-  | EncodedDocuments
-  | { closed: true }
-  | { refusal: NonNullable<ReturnType<typeof refusalToObject>> }
-/** Ids of documents one after the other, and how many each has. */
-export interface EncodedDocuments {
-  ids: Int32Array<ArrayBuffer>
-  counts: Uint32Array<ArrayBuffer>
-}
-export type TokenizerRequest = { id: number } & TokenizerTask
-export type TokenizerReply = { id: number } & (TokenizerAnswer | { stack: string })
-
-/** Of what the process says before it ends: enough for the line with the reason. */
-const MAX_LAST_WORDS = 2000
-
 /** The process in which tokenizers run: started when it is needed, and again if it has ended. */
 export class TokenizerProcess {
-  private running: Running | undefined
+  private running: TokenizerChild | undefined
 
-  /** Holds no process back from ending. */
-  get started(): Running {
-    if (this.running === undefined || this.running.ended) this.running = new Running()
+  private get started(): TokenizerChild {
+    if (this.running === undefined || this.running.ended) this.running = new TokenizerChild()
     return this.running
   }
 
@@ -64,17 +42,15 @@ export class TokenizerProcess {
   }
 }
 
-type OpenedTokenizer = Extract<TokenizerAnswer, { opened: unknown }>['opened']
-
 export class OpenTokenizer implements Encoder, AsyncDisposable {
-  private readonly running: Running
+  private readonly running: TokenizerChild
   private readonly path: string
   private readonly tokenizer: number
   private readonly rows: number
   /** Tokens that the embedding has no row for, by id. */
   private readonly beyond: ReadonlyMap<number, string>
 
-  constructor(running: Running, path: string, { tokenizer, beyond }: OpenedTokenizer, rows: number | null) {
+  constructor(running: TokenizerChild, path: string, { tokenizer, beyond }: OpenedTokenizer, rows: number | null) {
     this.running = running
     this.path = path
     this.tokenizer = tokenizer
@@ -135,91 +111,6 @@ function assertWellFormed(document: string): void {
     what: `a text has half of a surrogate pair, U+${code}, behind ${JSON.stringify(before)}`,
     hint: 'Write the whole character, or leave it out.',
   })
-}
-
-interface Pending {
-  resolve(answer: TokenizerAnswer): void
-  reject(error: unknown): void
-  path: string
-}
-
-class Running {
-  ended = false
-  private readonly child: ChildProcess
-  private readonly pending = new Map<number, Pending>()
-  private lastWords = ''
-  private nextId = 0
-
-  constructor() {
-    const program = new URL(`./tokenizer-process${extname(import.meta.url)}`, import.meta.url)
-    this.child = fork(program, {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, RUST_BACKTRACE: '0' },
-    })
-    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.lastWords = (this.lastWords + text).slice(0, MAX_LAST_WORDS)
-    })
-    this.child.on('message', (reply: TokenizerReply) => this.receive(reply))
-    this.child.once('error', (error) => this.fail(() => error))
-    // Not at its exit: its last words may still be on the way.
-    this.child.once('close', (code, signal) => this.fail(({ path }) => endedWith(path, this.lastWords, signal ?? code)))
-    this.hold(false)
-  }
-
-  /** @param path - of the tokenizer, for people */
-  ask(task: TokenizerTask, path: string): Promise<TokenizerAnswer> {
-    const { promise, resolve, reject } = Promise.withResolvers<TokenizerAnswer>()
-    const id = this.nextId++
-    this.pending.set(id, { resolve, reject, path })
-    if (this.ended) this.fail(() => endedWith(path, this.lastWords, 'an earlier text'))
-    else {
-      this.hold(true)
-      this.child.send({ id, ...task } satisfies TokenizerRequest, (error) => {
-        if (error) this.fail(() => endedWith(path, this.lastWords, error.message))
-      })
-    }
-    return promise
-  }
-
-  kill(): void {
-    this.ended = true
-    this.child.kill('SIGKILL')
-  }
-
-  private receive({ id, ...answer }: TokenizerReply): void {
-    const job = this.pending.get(id)
-    this.pending.delete(id)
-    if (this.pending.size === 0) this.hold(false)
-    if ('refusal' in answer) job?.reject(refusalFromObject(answer.refusal))
-    else if ('stack' in answer) job?.reject(Object.assign(new Error('the tokenizer failed'), { stack: answer.stack }))
-    else job?.resolve(answer)
-  }
-
-  private fail(error: (job: Pending) => unknown): void {
-    this.ended = true
-    for (const job of this.pending.values()) job.reject(error(job))
-    this.pending.clear()
-  }
-
-  /** Whether this process waits for that one before it ends. */
-  private hold(on: boolean): void {
-    const { stderr, channel } = this.child
-    for (const each of [this.child, channel, stderr as unknown as { ref(): void; unref(): void }])
-      on ? each?.ref() : each?.unref()
-  }
-}
-
-/** How Rust says why it ends: a line with the place, and one with the reason. */
-const PANIC = /panicked at [^\n]*\n([^\n]+)/
-
-function endedWith(path: string, lastWords: string, end: string | number | null): InputError {
-  const refusal: Refusal = {
-    code: 'TOKENIZER_FAILED',
-    what: `${path} makes Hugging Face's tokenizers library fail: ${PANIC.exec(lastWords)?.[1] ?? `it ended with ${end}`}`,
-    hint: 'Check the tokenizer with tokenizers for Python, and that there is memory for the text.',
-  }
-  return new InputError(refusal)
 }
 
 /** The tokenizer of a model directory, in a process of its own. @throws {InputError} TOKENIZER_MISSING, TOKENIZER_UNREADABLE */

@@ -63,9 +63,9 @@ const FIELD = {
   nodeOutput: 2,
   nodeOpType: 4,
   nodeAttribute: 5,
+  attributeName: 1,
   attributeTensor: 5,
   attributeGraph: 6,
-  attributeSparseTensor: 22,
   tensorDataType: 2,
   floatData: 4,
   rawData: 9,
@@ -171,22 +171,24 @@ class Walk {
     const fields = [...this.fields(payload, end)]
     const text = (number: number) => {
       const field = fields.find((each) => each.number === number && each.wire === WIRE.bytes)
-      return field && Buffer.from(this.read(field.payload, field.end)).toString()
+      return field && this.text(field)
     }
     if (text(FIELD.nodeOpType) !== 'Constant') return undefined
     const name = text(FIELD.nodeOutput) ?? ''
-    for (const attribute of fields.filter(
-      ({ number, wire }) => number === FIELD.nodeAttribute && wire === WIRE.bytes,
-    )) {
-      for (const content of this.fields(attribute.payload, attribute.end)) {
-        if (content.wire !== WIRE.bytes) continue
-        if (content.number === FIELD.attributeSparseTensor) throw sparse(this.path, name)
-        if (content.number !== FIELD.attributeTensor || !isFloating(this.dataType(content))) continue
-        const tensor = this.initializer(content)
-        if (isWeight(tensor)) return { ...tensor, name }
-      }
+    for (const attribute of fields.filter((each) => each.number === FIELD.nodeAttribute && each.wire === WIRE.bytes)) {
+      const contents = [...this.fields(attribute.payload, attribute.end)].filter(({ wire }) => wire === WIRE.bytes)
+      const called = contents.find((each) => each.number === FIELD.attributeName)
+      const content = contents.find((each) => each.number === FIELD.attributeTensor)
+      if (called === undefined || content === undefined || this.text(called) !== 'value') continue
+      if (!isFloating(this.dataType(content))) continue
+      const tensor = this.initializer(content)
+      if (isWeight(tensor)) return { ...tensor, name }
     }
     return undefined
+  }
+
+  private text({ payload, end }: Field): string {
+    return Buffer.from(this.read(payload, end)).toString()
   }
 
   /** The element type of a TensorProto. */
@@ -350,14 +352,6 @@ class Walk {
 /** Vectors and matrices: what exporters keep as constants besides, such as rotary frequencies, is [1, n, 1] or a number. */
 function isWeight({ dims }: TensorRef): boolean {
   return isMatrix(dims) || (dims.length === 1 && dims[0] > 1)
-}
-
-function sparse(path: string, name: string): InputError {
-  return new InputError({
-    code: 'TENSOR_SPARSE',
-    what: `${path} stores the constant "${name}" as a sparse tensor (sparse_value), which is not supported`,
-    hint: 'Store it as a dense tensor (attribute value) and export the model again.',
-  })
 }
 
 /** A tensor that stands in a node's attribute (Constant) or was read whole. */
