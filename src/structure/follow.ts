@@ -225,7 +225,10 @@ class Walk {
       const places = [i >= 0 && this.shape(a)[i] > 1 ? left[i] : null, j >= 0 && this.shape(b)[j] > 1 ? right[j] : null]
       out.push(this.labels.uniteAxes(places[0], places[1]))
     }
-    this.labels.uniteAxes(left[left.length - 1], right[right.length - 2])
+    const [inner, other] = [left[left.length - 1], right[right.length - 2]]
+    if ((inner === null) !== (other === null))
+      this.labels.lock(inner ?? other, `"${node.name}" (MatMul) multiplies them by something that is no layer`)
+    this.labels.uniteAxes(inner, other)
     this.axes.set(node.output[0], [...out, left[left.length - 2], right[right.length - 1]])
   }
 

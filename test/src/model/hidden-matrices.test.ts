@@ -13,6 +13,7 @@ import { makeNode } from '../../../src/onnx/graph.ts'
 import { readOnnx } from '../../../src/onnx/read.ts'
 import { DATA_TYPE, readFloats, type TensorRef, tensorBytes } from '../../../src/onnx/tensor.ts'
 import { writeOnnx } from '../../../src/onnx/write.ts'
+import { describeStructures } from '../../../src/structure/describe.ts'
 import { fixturePath } from '../../shared.ts'
 import { FOLLOWED, hiding, NAMED, outside, tensorValue, type Way, withoutInitializers } from './hidden-matrices.ts'
 import { MERGED, mergeDecoder } from './merged.ts'
@@ -170,6 +171,8 @@ describe('a matrix that is no layer is named with its reason, and counted', () =
         (WEIGHTS - 172 * 64) / 2,
       )
       assert.deepEqual(zeros.unpruned, zerosOf(decoder).unpruned)
+      const structures = (await describeStructures(decoder, 'kv')).filter(({ block }) => block === BLOCK)
+      assert.ok(structures.some(({ locked }) => locked !== null))
       await Promise.all([decoder.close(), pruned.close()])
     })
   }
@@ -182,7 +185,7 @@ describe('a matrix that is no layer is named with its reason, and counted', () =
     assert.deepEqual([decoder.layers.length, countOf(decoder)], [MATRICES - 3, WEIGHTS])
     assert.deepEqual(
       decoder.unpruned.map(({ name, block }) => [name, block]),
-      ['gate', 'up', 'down'].map((part) => [`model.layers.4.mlp.${part}_proj.MatMul`, 4]),
+      ['gate', 'up', 'down'].map((part) => [`model.layers.4.mlp.${part}_proj`, 4]),
     )
     await decoder.close()
   })
