@@ -21,7 +21,7 @@ export interface Companions {
 /** What stays behind, and why. A directory stands for all that is in it. */
 export interface LeftBehind {
   name: string
-  /** Weights or a graph; what begins with a dot; what was to be kept apart; results; a whole model; a pipe; a link upwards. */
+  /** Weights or a graph; what begins with a dot; what was to be kept apart; results and data of a peer; a whole model; a pipe; a link upwards. */
   why: 'model' | 'dot' | 'apart' | 'results' | 'other' | 'special' | 'cycle'
 }
 
@@ -32,6 +32,8 @@ const WEIGHTS =
 const WEIGHTS_INDEX = /\.(safetensors|bin|h5|msgpack)\.index(\.\w+)?\.json$|^openvino_\w+\.xml$/i
 /** Where commands put results that no --out names: with --model . they would lie in the model's directory. */
 const RESULTS = 'coppice-out'
+/** What results of a federation, and the data of a peer, hold: its key must not be copied. */
+const MARKS = ['plan.cbor', 'peer.key']
 
 /** Entries of a directory that may be looked at: repositories of models have some tens. It also ends links that fan out. */
 export const MAX_ENTRIES = 2000
@@ -135,7 +137,7 @@ class Walk {
     if (this.apart.size > 0 && this.apart.has(realPath(path))) return 'apart'
     if (stats.isFile()) return null
     if (!stats.isDirectory()) return 'special'
-    if (name === RESULTS) return 'results'
+    if (name === RESULTS || MARKS.some((mark) => statOf(join(path, mark)) !== null)) return 'results'
     if (holders.has(realPath(path))) return 'cycle'
     return path !== this.graphFolder && isModel(path) ? 'other' : null
   }

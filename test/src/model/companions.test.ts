@@ -129,9 +129,20 @@ describe('the files beside a model', () => {
       relative('.', join(dir, 'data', 'more.txt')),
       join(dir, 'out'),
     ]
+    for (const name of ['north/peer.key', 'result/plan.cbor']) {
+      mkdirSync(dirname(join(dir, name)))
+      writeFileSync(join(dir, name), '')
+    }
     cpSync(PLAIN, join(dir, 'pruned before'), { recursive: true })
     cpSync(PLAIN, join(dir, 'onnx'), { recursive: true })
-    const left = { 'coppice-out': 'results', 'data/more.txt': 'apart', 'mine.txt': 'apart', out: 'apart' }
+    const left = {
+      'coppice-out': 'results',
+      north: 'results',
+      result: 'results',
+      'data/more.txt': 'apart',
+      'mine.txt': 'apart',
+      out: 'apart',
+    }
     const models = { onnx: 'other', 'pruned before': 'other' }
     assert.deepEqual(listed(dir, apart), { along: ['vocab.txt'], left: { ...left, ...models } })
   })
