@@ -12,13 +12,14 @@ import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { type Lowered, lower } from '../onnx/lower.ts'
 import { assertKnownOperators, assertNotQuantised } from '../onnx/operators.ts'
 import { type OnnxModel, readOnnx } from '../onnx/read.ts'
-import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose } from '../onnx/tensor.ts'
+import { DATA_TYPE, dataMissing, readFloats, readTransposed, type TensorRef, transpose } from '../onnx/tensor.ts'
 import { storedCopies, tellApart } from './apart.ts'
 import { cutDecoder, type DecoderCut, type Part } from './cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from './directory.ts'
 import { type BlockWeights, FedWeights } from './fed-weights.ts'
 import { graphInputs } from './inputs.ts'
 import { type Linear, layerName, linearAt } from './layers.ts'
+import { danglingLink, statOf } from './linked-file.ts'
 import { withLogProbabilities } from './log-probabilities.ts'
 import { BATCHES, type Observation, observedModel, sumNames } from './observe.ts'
 import { countParameters } from './parameters.ts'
@@ -84,7 +85,9 @@ export class Decoder {
     const directory = openModelDirectory(dir)
     const model = readOnnx(directory.onnx)
     assertNotQuantised(model)
-    return new Decoder(directory, threads, model, false)
+    const decoder = new Decoder(directory, threads, model, false)
+    for (const path of decoder.files) if (!statOf(path)?.isFile()) throw danglingLink(path) ?? dataMissing(path)
+    return decoder
   }
 
   /** @param continues - which branch is computed, where the model has two: the one that continues a text */

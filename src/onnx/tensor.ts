@@ -91,18 +91,22 @@ export function readRange(path: string, offset: number, target: Uint8Array): voi
   try {
     fd = openSync(path, 'r')
   } catch (cause) {
-    throw new InputError({
-      code: 'MODEL_DATA_MISSING',
-      what: `${path} cannot be read`,
-      hint: 'Put the weights file that model.onnx names beside it.',
-      cause,
-    })
+    throw dataMissing(path, cause)
   }
   try {
     readFully(fd, path, offset, target)
   } finally {
     closeSync(fd)
   }
+}
+
+export function dataMissing(path: string, cause?: unknown): InputError {
+  return new InputError({
+    code: 'MODEL_DATA_MISSING',
+    what: `${path} cannot be read`,
+    hint: 'Put the weights file that model.onnx names beside it.',
+    cause,
+  })
 }
 
 export function readFully(fd: number, path: string, offset: number, target: Uint8Array): void {
