@@ -24,7 +24,7 @@ const WHY_LEFT: Readonly<Record<LeftBehind['why'], string>> = {
   model: 'weights and other graphs',
   dot: 'dot files',
   apart: 'texts and output of this command',
-  results: 'earlier results',
+  results: 'results and data of Coppice',
   other: 'other models',
   special: 'no regular files',
   cycle: 'links to a directory that holds them',

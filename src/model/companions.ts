@@ -6,11 +6,11 @@
 import { accessSync, constants, readdirSync, type Stats } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { danglingLink, realPath, statOf, unreadable } from '../files/linked-file.ts'
 import { externalPath } from '../onnx/external-data.ts'
 import { readOnnx } from '../onnx/read.ts'
 import type { Decoder } from './decoder.ts'
 import { holdsGraph } from './directory.ts'
-import { danglingLink, realPath, statOf, unreadable } from './linked-file.ts'
 
 export interface Companions {
   /** Relative to the model's directory, with '/'; sorted. */
@@ -21,7 +21,7 @@ export interface Companions {
 /** What stays behind, and why. A directory stands for all that is in it. */
 export interface LeftBehind {
   name: string
-  /** Weights or a graph; what begins with a dot; what was to be kept apart; results; a whole model; a pipe; a link upwards. */
+  /** Weights or a graph; what begins with a dot; what was to be kept apart; results and data of a peer; a whole model; a pipe; a link upwards. */
   why: 'model' | 'dot' | 'apart' | 'results' | 'other' | 'special' | 'cycle'
 }
 
@@ -32,6 +32,8 @@ const WEIGHTS =
 const WEIGHTS_INDEX = /\.(safetensors|bin|h5|msgpack)\.index(\.\w+)?\.json$|^openvino_\w+\.xml$/i
 /** Where commands put results that no --out names: with --model . they would lie in the model's directory. */
 const RESULTS = 'coppice-out'
+/** What results of a federation, and the data of a peer, hold: its key must not be copied. */
+const MARKS = ['plan.cbor', 'peer.key']
 
 /** Entries of a directory that may be looked at: repositories of models have some tens. It also ends links that fan out. */
 export const MAX_ENTRIES = 2000
@@ -41,20 +43,32 @@ export const MAX_ENTRIES = 2000
  */
 export const MAX_COMPANION_BYTES = 2 ** 30
 
+type Model = Pick<Decoder, 'directory' | 'files'>
+
 interface Entry {
   name: string
   path: string
-  stats: Stats
 }
 
 /**
  * @param apart - paths of files and directories that do not come along though they lie there: texts, what is written
  * @throws {InputError} MODEL_FILE_UNREADABLE, MODEL_FILES_MANY: before anything is written
  */
-export function companionsOf(
-  { directory: { dir }, files: own }: Pick<Decoder, 'directory' | 'files'>,
+export function companionsOf(decoder: Model, apart: readonly string[] = []): Companions {
+  const { dir } = decoder.directory
+  const { files, left, faults } = listCompanions(decoder, apart)
+  for (const fault of faults) throw fault
+  const entries = files.map((name) => ({ name, path: join(dir, name) }))
+  assertSmall(dir, entries)
+  for (const { path } of entries) assertReadable(path)
+  return { files, left }
+}
+
+/** The same where nothing is to be copied: files that cannot be read are faults, none of which ends the walk. */
+export function listCompanions(
+  { directory: { dir }, files: own }: Model,
   apart: readonly string[] = [],
-): Companions {
+): Companions & { faults: InputError[] } {
   const walk = new Walk(new Set(apart.map(realPath)), dirname(own[0]))
   walk.directory(dir, '', new Set())
   const written = new Set(own.map(realPath))
@@ -65,9 +79,8 @@ export function companionsOf(
     walk.left.push({ name, why: 'model' })
     return false
   })
-  assertSmall(dir, files)
-  for (const { path } of files) assertReadable(path)
-  return { files: files.map(({ name }) => name).sort(), left: walk.left.sort((a, b) => (a.name < b.name ? -1 : 1)) }
+  const left = walk.left.sort((a, b) => (a.name < b.name ? -1 : 1))
+  return { files: files.map(({ name }) => name).sort(), left, faults: walk.faults }
 }
 
 /** Whether a file is a graph or weights, by its name. */
@@ -78,6 +91,7 @@ export function isModelFile(name: string): boolean {
 class Walk {
   readonly files: Entry[] = []
   readonly left: LeftBehind[] = []
+  readonly faults: InputError[] = []
   private readonly apart: ReadonlySet<string>
   private readonly graphFolder: string
   private seen = 0
@@ -91,7 +105,7 @@ class Walk {
   /** @param above - real paths of the directories that hold this one, on the way here */
   directory(folder: string, prefix: string, above: ReadonlySet<string>): void {
     const holders = new Set([...above, realPath(folder)])
-    for (const entry of entriesOf(folder)) {
+    for (const entry of this.entriesOf(folder)) {
       if (++this.seen > MAX_ENTRIES) throw many(folder, `more than ${MAX_ENTRIES} files`)
       this.entry({ name: `${prefix}${entry}`, path: join(folder, entry) }, holders)
     }
@@ -101,9 +115,18 @@ class Walk {
     const stats = statOf(path)
     const why = this.reason(path, stats, holders)
     if (why !== null) this.left.push({ name, why })
-    else if (stats === null) throw danglingLink(path) ?? unreadable(path, 'its name is no UTF-8')
+    else if (stats === null) this.faults.push(danglingLink(path) ?? unreadable(path, 'its name is no UTF-8'))
     else if (stats.isDirectory()) this.directory(path, `${name}/`, holders)
-    else this.files.push({ name, path, stats })
+    else this.files.push({ name, path })
+  }
+
+  private entriesOf(folder: string): string[] {
+    try {
+      return readdirSync(folder).sort()
+    } catch (error) {
+      this.faults.push(unreadable(folder, error))
+      return []
+    }
   }
 
   /** Why an entry stays behind; null: it does not, as far as its name and kind say. */
@@ -114,7 +137,7 @@ class Walk {
     if (this.apart.size > 0 && this.apart.has(realPath(path))) return 'apart'
     if (stats.isFile()) return null
     if (!stats.isDirectory()) return 'special'
-    if (name === RESULTS) return 'results'
+    if (name === RESULTS || MARKS.some((mark) => statOf(join(path, mark)) !== null)) return 'results'
     if (holders.has(realPath(path))) return 'cycle'
     return path !== this.graphFolder && isModel(path) ? 'other' : null
   }
@@ -123,14 +146,6 @@ class Walk {
 /** Whether a directory holds a whole model, such as an earlier result. */
 function isModel(dir: string): boolean {
   return holdsGraph(dir) && statOf(join(dir, 'config.json')) !== null
-}
-
-function entriesOf(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort()
-  } catch (error) {
-    throw unreadable(folder, error)
-  }
 }
 
 /** Real paths of the files that another graph names; none where it is not understood. */
@@ -144,9 +159,10 @@ function weightsNamedBy(path: string): string[] {
 }
 
 function assertSmall(dir: string, files: readonly Entry[]): void {
-  const bytes = files.reduce((sum, { stats }) => sum + stats.size, 0)
+  const sizes = files.map(({ name, path }) => ({ name, size: statOf(path)?.size ?? 0 }))
+  const bytes = sizes.reduce((sum, { size }) => sum + size, 0)
   if (bytes <= MAX_COMPANION_BYTES) return
-  const [largest] = files.toSorted((a, b) => b.stats.size - a.stats.size)
+  const [largest] = sizes.sort((a, b) => b.size - a.size)
   throw many(dir, `${(bytes / 2 ** 30).toFixed(1)} GiB beside its weights, the most in ${largest.name}`)
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
-import { danglingLink, statOf } from './linked-file.ts'
+import { danglingLink, statOf } from '../files/linked-file.ts'
 
 export interface ModelDirectory {
   dir: string

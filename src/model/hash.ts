@@ -8,6 +8,7 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { unreadable } from '../files/linked-file.ts'
 import type { Decoder } from './decoder.ts'
 import { tokenizerIn } from './tokenizer-file.ts'
 
@@ -29,8 +30,16 @@ export function modelHash(decoder: Decoder): Uint8Array {
   return new Uint8Array(hash.digest())
 }
 
+function opened(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
 function hashFile(path: string, hash: Hash): Hash {
-  const fd = openSync(path, 'r')
+  const fd = opened(path)
   try {
     const buffer = new Uint8Array(READ_BYTES)
     for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) hash.update(buffer.subarray(0, read))

@@ -5,10 +5,10 @@
  * another disk, it is given the graph from memory, with the places of the weights in it and otherwise as it is.
  */
 import { dirname, join, parse, relative, sep } from 'node:path'
+import { realPath } from '../files/linked-file.ts'
 import { externalPath } from '../onnx/external-data.ts'
 import { readOnnx } from '../onnx/read.ts'
 import { graphBytes } from '../onnx/write.ts'
-import { realPath } from './linked-file.ts'
 
 export interface PlainSource {
   model: string | Uint8Array

@@ -1,7 +1,7 @@
 /** Where a model directory has its tokenizer, and what to do where it has none that can be run. */
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
-import { danglingLink, statOf } from './linked-file.ts'
+import { danglingLink, statOf } from '../files/linked-file.ts'
 
 /** The file whose bytes, and no other's, decide which ids a text has. */
 export const TOKENIZER = 'tokenizer.json'

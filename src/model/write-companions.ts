@@ -1,10 +1,11 @@
 /** The files beside a written model's graph and weights: the base's, byte for byte, but for what describes the model. */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { companionsOf } from './companions.ts'
+import { statOf } from '../files/linked-file.ts'
+import { companionsOf, listCompanions } from './companions.ts'
 import type { Decoder } from './decoder.ts'
-import { statOf } from './linked-file.ts'
 import { cardUnder, holdsCard, isCard } from './model-card.ts'
+import { digestOf } from './stored-file.ts'
 import { TOKENIZER, tokenizerIn } from './tokenizer-file.ts'
 import { isCorrected, type Json, type WrittenGraph, writtenConfig } from './written-config.ts'
 
@@ -80,8 +81,8 @@ export function compareCompanions(
 ): ComparedCompanions {
   const { dir } = written.directory
   const notes: string[] = []
-  const base = companionsOf(decoder)
-  const found = companionsOf(written)
+  const base = listCompanions(decoder)
+  const found = listCompanions(written)
   const stray = found.left.find(({ why }) => why === 'model')
   const difference = tokenizerFault(decoder.directory.dir, dir) ?? (stray ? strayFault(join(dir, stray.name)) : null)
   for (const name of base.files) {
@@ -90,6 +91,7 @@ export function compareCompanions(
     else if (!isAsWritten(join(decoder.directory.dir, name), join(dir, name), name, graph))
       notes.push(`${name} differs from the base's`)
   }
+  for (const { message } of [...base.faults, ...found.faults]) notes.push(message)
   for (const name of found.files) if (!base.files.includes(name)) notes.push(`${name} is not the base's`)
   return { difference, notes }
 }
@@ -97,7 +99,7 @@ export function compareCompanions(
 function tokenizerFault(base: string, written: string): string | null {
   const path = join(written, TOKENIZER)
   if (!statOf(path)?.isFile()) return `${path} is missing`
-  return readFileSync(path).equals(readFileSync(tokenizerIn(base))) ? null : `${path} differs from the base model's`
+  return isSame(tokenizerIn(base), path) ? null : `${path} differs from the base model's, or cannot be read`
 }
 
 function strayFault(path: string): string {
@@ -105,7 +107,26 @@ function strayFault(path: string): string {
 }
 
 function isAsWritten(base: string, written: string, name: string, graph: WrittenGraph): boolean {
-  const found = readFileSync(written)
-  if (isCard(name)) return holdsCard(readFileSync(base), found)
-  return found.equals(Buffer.from(configuration(base, name, graph, undefined) ?? readFileSync(base)))
+  const content = configuration(base, name, graph, undefined)
+  if (content === undefined && !isCard(name)) return isSame(base, written)
+  if ((statOf(written)?.size ?? 0) > MAX_TEXT_BYTES) return false
+  try {
+    const found = readFileSync(written)
+    return content === undefined ? holdsCard(readFileSync(base), found) : found.equals(Buffer.from(content))
+  } catch {
+    return false
+  }
+}
+
+/** Of a card or a configuration, which are read whole: some hundred times what they are. */
+const MAX_TEXT_BYTES = 2 ** 24
+
+/** Whether both can be read and hold the same. */
+function isSame(base: string, written: string): boolean {
+  if (statOf(base)?.size !== statOf(written)?.size) return false
+  try {
+    return digestOf(base) === digestOf(written)
+  } catch {
+    return false
+  }
 }

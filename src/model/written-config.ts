@@ -50,12 +50,27 @@ function modelConfig(config: Json, written: WrittenGraph): Json {
  * utils/model-loader.js, DEFAULT_DTYPE_SUFFIX_MAPPING in its utils/dtypes.js.
  */
 function transformersJs(config: Json, { graph, external }: WrittenGraph): Json {
-  const { use_external_data_format, device_config, dtype, ...rest } = config
+  const { [FORMAT]: _, ...inside } = config
+  const said = external ? { ...config, [FORMAT]: { [basename(graph)]: 1 } } : inside
+  const { dtype, device_config: devices } = config
   return {
-    ...rest,
-    dtype: /_fp16\.onnx$/.test(graph) ? 'fp16' : 'fp32',
-    ...(external && { use_external_data_format: { [basename(graph)]: 1 } }),
+    ...said,
+    ...(dtype !== undefined && { dtype: /_fp16\.onnx$/.test(graph) ? 'fp16' : 'fp32' }),
+    ...(isObject(devices) && { device_config: mapped(devices, asForAll) }),
   }
+}
+
+const FORMAT = 'use_external_data_format'
+
+/** What is said of one device, without what is the same for all. */
+function asForAll(device: unknown): unknown {
+  if (!isObject(device)) return device
+  const { [FORMAT]: _, dtype, ...rest } = device
+  return rest
+}
+
+function mapped(object: Json, change: (value: unknown) => unknown): Json {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
 }
 
 /** Of ONNX Runtime GenAI, whose decoder names the graph's file, relative to this one. */

@@ -2,10 +2,11 @@
  * Reads an ONNX file without reading its weights: the protobuf is walked by range, the bytes of large initializers
  * are skipped and remembered by offset, everything else is parsed. Format: onnx.proto and protobuf's wire encoding.
  */
-import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { isAbsolute, normalize } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { InputError } from '../errors.ts'
+import { danglingLink, statOf } from '../files/linked-file.ts'
 import { externalPath } from './external-data.ts'
 import { assertFieldsKnown, assertGraphFields, assertModelFields, assertTensorFields, EXTERNAL } from './fields.ts'
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.js'
@@ -382,10 +383,10 @@ function sizes(dims: readonly bigint[], name: string): number[] {
   })
 }
 
-/** Whether a weights file has so many bytes. @throws {InputError} MODEL_DATA_MISSING, MODEL_TRUNCATED */
+/** @throws {InputError} MODEL_DATA_MISSING, MODEL_FILE_UNREADABLE, MODEL_TRUNCATED: a weights file lacks these bytes */
 function assertHolds(path: string, bytes: number): void {
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (!found?.isFile()) throw dataMissing(path)
+  const found = statOf(path)
+  if (!found?.isFile()) throw danglingLink(path) ?? dataMissing(path)
   if (found.size < bytes) throw truncated(path, found.size)
 }
 

@@ -120,15 +120,6 @@ export function readRange(path: string, offset: number, target: Uint8Array): voi
   }
 }
 
-export function readFully(fd: number, path: string, offset: number, target: Uint8Array): void {
-  let done = 0
-  while (done < target.length) {
-    const read = readSync(fd, target, done, Math.min(MAX_READ_BYTES, target.length - done), offset + done)
-    if (read === 0) throw truncated(path, offset + done)
-    done += read
-  }
-}
-
 export function dataMissing(path: string, cause?: unknown): InputError {
   return new InputError({
     code: 'MODEL_DATA_MISSING',
@@ -138,6 +129,14 @@ export function dataMissing(path: string, cause?: unknown): InputError {
   })
 }
 
+export function readFully(fd: number, path: string, offset: number, target: Uint8Array): void {
+  let done = 0
+  while (done < target.length) {
+    const read = readSync(fd, target, done, Math.min(MAX_READ_BYTES, target.length - done), offset + done)
+    if (read === 0) throw truncated(path, offset + done)
+    done += read
+  }
+}
 export function truncated(path: string, end: number): InputError {
   return new InputError({
     code: 'MODEL_TRUNCATED',

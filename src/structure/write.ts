@@ -1,10 +1,10 @@
 /** Writes a sliced model as a directory of the same form as its base. */
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { statOf } from '../files/linked-file.ts'
 import type { Decoder } from '../model/decoder.ts'
 import { readJson } from '../model/directory.ts'
 import { graphInputs, takesPast } from '../model/inputs.ts'
-import { statOf } from '../model/linked-file.ts'
 import { type PlainRace, plainTensor } from '../model/plain.ts'
 import { Stream } from '../model/stream.ts'
 import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenGraph, writtenPath } from '../model/write.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, cpSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { companionsOf, MAX_COMPANION_BYTES, MAX_ENTRIES } from '../../../src/model/companions.ts'
@@ -129,9 +129,20 @@ describe('the files beside a model', () => {
       relative('.', join(dir, 'data', 'more.txt')),
       join(dir, 'out'),
     ]
+    for (const name of ['north/peer.key', 'result/plan.cbor']) {
+      mkdirSync(dirname(join(dir, name)))
+      writeFileSync(join(dir, name), '')
+    }
     cpSync(PLAIN, join(dir, 'pruned before'), { recursive: true })
     cpSync(PLAIN, join(dir, 'onnx'), { recursive: true })
-    const left = { 'coppice-out': 'results', 'data/more.txt': 'apart', 'mine.txt': 'apart', out: 'apart' }
+    const left = {
+      'coppice-out': 'results',
+      north: 'results',
+      result: 'results',
+      'data/more.txt': 'apart',
+      'mine.txt': 'apart',
+      out: 'apart',
+    }
     const models = { onnx: 'other', 'pruned before': 'other' }
     assert.deepEqual(listed(dir, apart), { along: ['vocab.txt'], left: { ...left, ...models } })
   })
@@ -183,7 +194,7 @@ describe('a model directory of links', () => {
   })
 
   it('is refused by the name of a link that leads nowhere, and no other graph is taken instead', async (context) => {
-    for (const link of ['model.onnx', 'config.json', 'tokenizer.json']) {
+    for (const link of ['model.onnx', 'model.onnx_data', 'config.json', 'tokenizer.json']) {
       const dir = await modelWith(context, { 'model_fp16.onnx': 'another' })
       const moved = join(dirname(dir), 'moved')
       cpSync(dir, moved, { recursive: true, filter: (path) => basename(path) !== link })
@@ -191,6 +202,9 @@ describe('a model directory of links', () => {
       const refusal = { code: 'MODEL_FILE_UNREADABLE', message: new RegExp(`${link} is a link to ../blobs/abc, `) }
       assert.throws(() => modelHash(Decoder.open(moved)), refusal)
     }
+    const dir = await modelWith(context)
+    rmSync(join(dir, 'model.onnx_data'))
+    assert.throws(() => Decoder.open(dir), { code: 'MODEL_DATA_MISSING', message: /model\.onnx_data cannot be read/ })
     assert.throws(() => openModelDirectory('/nowhere'), { code: 'MODEL_MISSING' })
   })
 

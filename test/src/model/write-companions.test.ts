@@ -80,12 +80,16 @@ describe('what is written beside a model', () => {
     rmSync(join(out, 'legal'), { recursive: true })
     writeFileSync(join(out, 'results.md'), '')
     writeFileSync(join(out, '.DS_Store'), '')
+    symlinkSync('nowhere', join(out, 'NOTICE'))
+    symlinkSync('nowhere', join(dir, 'AUTHORS'))
     assert.deepEqual(compareWritten(Decoder.open(dir), base, out), {
       difference: null,
       notes: [
         "LICENSE differs from the base's",
         "config.json differs from the base's",
         'legal/NOTICE is missing',
+        `${join(dir, 'AUTHORS')} is a link to nowhere, where nothing can be read`,
+        `${join(out, 'NOTICE')} is a link to nowhere, where nothing can be read`,
         "results.md is not the base's",
       ],
     })
@@ -154,16 +158,19 @@ describe('weights beside a written graph', () => {
   it('lie where config.json says: transformers.js, ONNX Runtime GenAI, Optimum', async (context) => {
     const js = (config: unknown) =>
       JSON.stringify({ ...json(join(PLAIN, 'config.json')), 'transformers.js_config': config })
-    const outside = { dtype: 'fp32', use_external_data_format: { 'model.onnx': 1 } }
-    for (const said of [
-      { use_external_data_format: { 'model.onnx': 2, 'model_fp16.onnx': true } },
-      { use_external_data_format: true, dtype: 'q4' },
-      { use_external_data_format: 3, device_config: { webgpu: { dtype: 'q4f16' } } },
-      {},
+    const outside = { use_external_data_format: { 'model.onnx': 1 } }
+    for (const [said, also] of [
+      [{ use_external_data_format: { 'model.onnx': 2, 'model_fp16.onnx': true } }, {}],
+      [{ use_external_data_format: true, dtype: 'q4' }, { dtype: 'fp32' }],
+      [
+        { use_external_data_format: 3, device_config: { wasm: { dtype: 'q8', x: 1 } } },
+        { device_config: { wasm: { x: 1 } } },
+      ],
+      [{}, {}],
     ]) {
       const dir = await modelWith(context, { 'config.json': js({ ...said, kv_cache_dtype: { fp16: 'float16' } }) })
       const { 'transformers.js_config': config, ...rest } = json(join(written(dir), 'config.json'))
-      assert.deepEqual(config, { ...outside, kv_cache_dtype: { fp16: 'float16' } }, JSON.stringify(said))
+      assert.deepEqual(config, { ...outside, ...also, kv_cache_dtype: { fp16: 'float16' } }, JSON.stringify(said))
       assert.deepEqual(rest, json(join(PLAIN, 'config.json')))
       assert.deepEqual(compareWritten(Decoder.open(dir), base, written(dir)), SAME)
     }
@@ -177,7 +184,7 @@ describe('weights beside a written graph', () => {
     writeFileSync(join(inside, 'config.json'), JSON.stringify(wrong))
     assert.deepEqual(json(join(written(inside), 'config.json')), {
       ...config,
-      'transformers.js_config': { dtype: 'fp32' },
+      'transformers.js_config': {},
     })
 
     const genai = (filename: string) => ({ model: { type: 'llama', decoder: { filename, head_size: 16 } } })

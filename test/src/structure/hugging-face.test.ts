@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, cpSync } from 'node:fs'
+import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { Decoder } from '../../../src/model/decoder.ts'
@@ -89,6 +89,22 @@ describe('a sliced model as Hugging Face keeps it', () => {
   const given = 'models/stories260k'
   it("is cut from PyTorch's own file", { skip: needsShared(`${given}/model.safetensors`) }, async (context) => {
     assertSame(await shrunk(sharedPath(given) ?? '', context))
+  })
+
+  it('says its element type in config.json, where that says one', async (context) => {
+    const dir = await temporaryDirectory(context)
+    cpSync(STORIES, dir, { recursive: true })
+    const path = join(dir, 'config.json')
+    const { dtype: _, torch_dtype: __, ...config } = JSON.parse(readFileSync(path, 'utf8'))
+    for (const said of [{ torch_dtype: 'bfloat16' }, { dtype: 'float16' }, { dtype: 'float32' }, {}]) {
+      writeFileSync(path, JSON.stringify({ ...config, ...said }))
+      const written = await shrunk(dir, context)
+      const { dtype, torch_dtype } = JSON.parse(readFileSync(join(written.directory.dir, 'config.json'), 'utf8'))
+      assert.deepEqual(
+        [dtype, torch_dtype],
+        ['dtype', 'torch_dtype'].map((key) => (key in said ? 'float32' : undefined)),
+      )
+    }
   })
 
   it('tells tensors apart by their content, whatever they are called', async (context) => {
