@@ -1,5 +1,4 @@
 /** What `coppice join` does: fetches the offer, shows it, checks model and text against it, takes part. */
-import { assertPlace } from '../../peers/directories.ts'
 import { EngineWork } from '../../peers/engine-work.ts'
 import { join as joinFederation } from '../../peers/peer.ts'
 import { toHex } from '../../protocols/encoding.ts'
@@ -7,55 +6,59 @@ import type { Offer } from '../../protocols/offer.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { NetworkError, RefusedError, UsageError } from '../../src/errors.ts'
 import { windowFor } from '../options/site.ts'
+import { assertCanAsk } from '../options/yes.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { draining } from '../terminal/interruption.ts'
+import { FoundingTalk, hereText } from '../work/founding.ts'
 import {
   calibration,
   conclude,
-  narrator,
+  openSite,
   peerInit,
-  placeOf,
   planText,
   readModel,
   type SiteModel,
-  siteName,
   structuredOf,
 } from '../work/site.ts'
 import { SiteScratch } from '../work/site-scratch.ts'
 import type { JoinOptions } from './index.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
-  await assertPlace(placeOf(options)) // before models are read
+  assertCanAsk(options, run.terminal)
+  await using site = await openSite(options, run)
   await using engine = new Engine()
-  await using scratch = await SiteScratch.open(placeOf(options))
+  await using scratch = new SiteScratch()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
-  const { dir, description } = model
+  const { dir, description, hash } = model
+  const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, yes: options.yes })
   try {
     const result = await joinFederation({
-      ...peerInit(options, run, narrator(run.terminal)),
+      ...peerInit(options, site, { run, talk }),
       invitation: options.invitation,
-      async prepare({ offer }) {
-        run.terminal.say(planText(offer, options.capacity))
+      async prepare({ offer }, sites) {
         assertFits(options, offer, model)
         const { method, windows, window, sample } = offer
         const structured = await structuredOf(work, dir, method)
         const tokens = await calibration(work, dir, options, windows, window)
+        talk.show(`${planText(offer, options.capacity)}\n${hereText(sites, offer.members)}`)
+        await talk.accept()
         return {
-          site: siteName(),
+          site: site.own.site,
           capacity: options.capacity ?? sample,
-          work: new EngineWork({
-            engine,
-            model: dir,
-            description,
-            method,
-            structured,
-            windows: tokens,
-            scratch: scratch.path,
-            modelHash: scratch.outlasts ? model.hash : null,
-            onDrain: () => run.terminal.note(draining(structured === null ? 'block' : 'step')),
-          }),
+          work: async (directory) =>
+            new EngineWork({
+              engine,
+              model: dir,
+              description,
+              method,
+              structured,
+              windows: tokens,
+              scratch: await scratch.in(directory, { modelHash: hash, method, windows: tokens }),
+              modelHash: hash,
+              onDrain: () => run.terminal.note(draining(structured === null ? 'block' : 'step')),
+            }),
         }
       },
     })
@@ -64,7 +67,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   } catch (error) {
     // Only the offer could have said that no text is needed.
     if (error instanceof NetworkError && options.texts.length === 0) throw textMissing(error)
-    throw error
+    throw talk.ended(error)
   }
 }
 

@@ -130,13 +130,13 @@ test('peer and join --json end with one object, verify with another', async (con
   const plan = ['--pruner', 'magnitude', '--windows', '2', '--window', '64', '--listen', '/ip4/127.0.0.1/tcp/0']
   const outs = ['a', 'b'].map((name) => join(directory, name))
   const founder = new SiteProcess(context, directory, 'peer', '--members', '2', ...plan, '--out', outs[0], '--json')
-  const [first, address] = await founder.said('stderr', /^npx coppice join (\S+)$/m)
+  const [first, address] = await founder.said('stderr', /^npx --no-install coppice join (\S+)$/m)
   const joiner = new SiteProcess(context, directory, 'join', address, '--no-listen', '--out', outs[1], '--json')
   const ended = await Promise.all([founder.ended, joiner.ended])
   const [a, b] = ended.map((one) => only(memberSchema, one))
   assert.ok(ended[0].stderr.startsWith(`${first}\n`), ended[0].stderr)
-  assert.match(ended[0].stderr, /^1 of 2 members$/m)
-  assert.match(ended[1].stderr, /^2 sites prune embedded together/)
+  assert.match(ended[0].stderr, /^Waiting for 1 more site \(1 of 2 are here\)\.$/m)
+  assert.match(ended[1].stderr, /^2 sites prune embedded together/m)
   assert.deepEqual([a.federation, a.root, a.certificates], [b.federation, b.root, b.certificates])
   assert.deepEqual([a.out, b.out], outs)
   for (const [i, { out, ...report }] of [a, b].entries()) {

@@ -18,11 +18,13 @@ import {
   foundingServer,
   joinFounding,
   MAX_FOUNDING_STREAMS,
+  type PlanSigner,
 } from '../../../protocols/founding/index.ts'
 import { encodeFounding } from '../../../protocols/founding/messages.ts'
 import { makeOffer, type Offer, type SealedOffer } from '../../../protocols/offer.ts'
 import { decodeSignedPlan, encodeSignedPlan, signPlan } from '../../../protocols/plan.ts'
 import { type Signer, signerOf } from '../../../protocols/signing.ts'
+import type { SiteLabel } from '../../../protocols/site-name.ts'
 import { FrameStream } from '../../../protocols/stream/frames.ts'
 import { writeMessage } from '../../../protocols/stream/messages.ts'
 import type { Clock } from '../../../protocols/stream/time.ts'
@@ -57,7 +59,7 @@ interface Scene {
   sites: Site[]
   offer: SealedOffer
   server: FoundingServer
-  joined: Array<[number, number]>
+  joined: string[][]
   signal: AbortSignal
 }
 
@@ -67,12 +69,15 @@ interface SceneOptions {
   joiners?: number
   clock?: Clock
   signs?: boolean
+  /** Whether a person is asked at the founder. */
+  asks?: boolean
+  sign?: PlanSigner
 }
 
 /** A founder and joiners that know its address; nobody has joined yet. */
 async function scene(
   context: TestContext,
-  { members = 3, joiners, clock = systemClock, signs = true }: SceneOptions = {},
+  { members = 3, joiners, clock = systemClock, signs = true, asks = false, sign }: SceneOptions = {},
 ): Promise<Scene> {
   const nodes = await testNodes(context, 1 + (joiners ?? members - 1))
   const sites = await Promise.all(
@@ -83,16 +88,17 @@ async function scene(
   )
   const { node, signer, name } = sites[0]
   const offer = offerOf(signer, { members })
-  const joined: Array<[number, number]> = []
+  const joined: string[][] = []
   const own = makeAcceptance(signer, { offer: offer.hash, secret: SECRET, site: name, capacity: 1_000_000 })
   const server = foundingServer({
     offer,
     secret: SECRET,
     own,
     addresses: node.listenAddresses(),
-    sign: signs ? async (plan) => signPlan(signer, plan) : () => new Promise(() => {}),
+    asks,
+    sign: sign ?? (signs ? async (plan) => signPlan(signer, plan) : () => new Promise(() => {})),
     clock,
-    onJoined: (count, of) => void joined.push([count, of]),
+    onWaiting: (sites) => void joined.push(sites.map(({ site }) => site)),
   })
   await node.handle(FOUNDING_PROTOCOL, server.handle, MAX_FOUNDING_STREAMS)
   return { sites, offer, server, joined, signal: AbortSignal.timeout(20_000) }
@@ -107,19 +113,23 @@ async function componentsOf({ node }: Site, via: Site, signal: AbortSignal): Pro
 interface JoinOptions {
   via?: Site
   secret?: Uint8Array
-  onWaiting?(joined: number, members: number): void
+  onWaiting?(sites: SiteLabel[], members: number): void
+  onSigning?(plan: Founded['plan'], signed: number[]): void
+  asks?: boolean
+  sign?: PlanSigner
   signal?: AbortSignal
 }
 
 async function join(scene: Scene, index: number, options: JoinOptions = {}): Promise<Founded> {
-  const { via = scene.sites[0], secret = SECRET, onWaiting } = options
+  const { via = scene.sites[0], secret = SECRET, asks = false, onWaiting, onSigning } = options
   const site = scene.sites[index]
   const components = await componentsOf(site, via, options.signal ?? scene.signal)
-  const offer = await fetchOffer(scene.offer.hash, components)
+  const { offer } = await fetchOffer(scene.offer.hash, components)
   const acceptance = makeAcceptance(site.signer, { offer: offer.hash, secret, site: site.name, capacity: 500_000 })
-  const sign = async (plan: Founded['plan']) => signPlan(site.signer, plan)
+  const sign = options.sign ?? (async (plan) => signPlan(site.signer, plan))
   const addresses = site.node.listenAddresses()
-  return joinFounding({ offer, secret: SECRET, acceptance, addresses, sign, onWaiting }, components)
+  const init = { offer, secret: SECRET, acceptance, addresses, asks, sign, onWaiting, onSigning }
+  return joinFounding(init, components)
 }
 
 test('all members end with one plan and all signatures over it', async (context) => {
@@ -133,7 +143,7 @@ test('all members end with one plan and all signatures over it', async (context)
     assert.equal(addresses.length, 3)
     assert.ok(addresses.every(({ addresses: own }) => own.length > 0))
   }
-  assert.deepEqual(all.joined.at(-1), [3, 3])
+  assert.deepEqual(all.joined.at(-1)?.toSorted(), ['site 0', 'site 1', 'site 2'])
 })
 
 test('who waits hears how many have joined, and one that leaves frees its seat', async (context) => {
@@ -142,10 +152,10 @@ test('who waits hears how many have joined, and one that leaves frees its seat',
   const heard: number[] = []
   const grown = Promise.withResolvers<void>()
   const shrunk = Promise.withResolvers<void>()
-  const onWaiting = (joined: number) => {
-    heard.push(joined)
-    if (joined === 3) grown.resolve()
-    if (joined === 2 && heard.includes(3)) shrunk.resolve()
+  const onWaiting = ({ length }: SiteLabel[]) => {
+    heard.push(length)
+    if (length === 3) grown.resolve()
+    if (length === 2 && heard.includes(3)) shrunk.resolve()
   }
   const staying = join(all, 1, { onWaiting })
   const leave = new AbortController()
@@ -188,7 +198,7 @@ test('an offer that was edited on the way is refused by the joiner', async (cont
     async (stream) => {
       const conversation = new Conversation(stream, all.signal)
       await conversation.fromJoiner()
-      await conversation.send({ type: 'offer', offer: edited.bytes })
+      await conversation.send({ type: 'offer', offer: edited.bytes, sites: [] })
     },
     { force: true },
   )
@@ -223,7 +233,10 @@ test('a founder without all signatures in time gives up, and so do the members',
     queueMicrotask(() => late.abort())
     return signPlan(site.signer, plan)
   }
-  const joined = joinFounding({ offer: all.offer, secret: SECRET, acceptance, addresses: [], sign }, components)
+  const joined = joinFounding(
+    { offer: all.offer, secret: SECRET, acceptance, addresses: [], asks: false, sign },
+    components,
+  )
   await Promise.all([
     assert.rejects(founded, { code: 'NO_AGREEMENT_SIGNATURES', exit: 6 }),
     assert.rejects(joined, { code: 'NO_AGREEMENT_SIGNATURES', exit: 6 }),
@@ -255,7 +268,7 @@ test('a refusal comes through those who pass it on', async (context) => {
 test('hostile first messages are reset and others can still join', async (context) => {
   const all = await scene(context, { members: 2, joiners: 1 })
   const { open } = await componentsOf(all.sites[1], all.sites[0], all.signal)
-  const accept = encodeFounding({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [] })
+  const accept = encodeFounding({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [], asks: false })
   const cases = [
     { id: 'not CBOR', bytes: Uint8Array.of(0xff) },
     { id: 'empty', bytes: new Uint8Array() },
@@ -268,7 +281,7 @@ test('hostile first messages are reset and others can still join', async (contex
     await assert.rejects(frames.expect('an answer'), id)
   }
   const conversation = new Conversation(await open(all.signal), all.signal)
-  await conversation.send({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [] })
+  await conversation.send({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [], asks: false })
   assert.deepEqual(await conversation.fromFounder(), { type: 'refused', reason: 'acceptance', version: 1 })
   await Promise.all([all.server.founded(all.signal), join(all, 1)])
 })
