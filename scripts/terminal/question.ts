@@ -2,11 +2,10 @@
 
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ReadStream } from 'node:tty'
 import { InterruptedError } from './interruption.ts'
 
 /** The keyboard: what a question needs of process.stdin. */
-export type Keyboard = Readable & Partial<Pick<ReadStream, 'isTTY' | 'setRawMode'>>
+export type Keyboard = Readable & { isTTY?: boolean; setRawMode?(on: boolean): unknown }
 
 export interface Question {
   /** In one line. */

@@ -101,7 +101,7 @@ export class Terminal {
       this.stderr.write(total > 0 ? `${label}: ${done} of ${total}\n` : `${label}\n`)
       return
     }
-    const columns = this.stderr.columns ?? DEFAULT_COLUMNS
+    const columns = this.stderr.columns || DEFAULT_COLUMNS // 0: a terminal without a size
     this.clear()
     this.stderr.write(clipped(`${label}${total > 0 ? ` ${bar(done, total)}` : ' ...'}`, columns - 1))
     this.drawn = true
