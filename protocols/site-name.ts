@@ -39,6 +39,17 @@ export function siteNameFault(name: string): string | null {
   return null
 }
 
+/** Any text as a name: what may not stand in one becomes "_", and what is too long is cut between letters. */
+export function asSiteName(text: string, most = MAX_SITE_NAME): string {
+  const safe = [...text.normalize('NFC')].map((character) => (isShown(character) ? character : '_')).join('')
+  let name = ''
+  for (const { segment } of new Intl.Segmenter().segment(safe.trim().replace(/ {2,}/g, ' '))) {
+    if (name.length + segment.length > most) break
+    name += segment
+  }
+  return siteNameFault(name.trim()) === null ? name.trim() : 'site'
+}
+
 export const siteNameSchema: z.ZodType<string> = z
   .string()
   .max(MAX_SITE_NAME)

@@ -14,6 +14,7 @@ import {
 import { blocksPerRound } from '../src/merge/sampling.ts'
 import { id8 } from './encoding.ts'
 import { type Offer, quorumOf } from './offer.ts'
+import { shown } from './site-name.ts'
 
 export interface PlanInWords {
   /** What will be done, one sentence or two an entry. */
@@ -34,7 +35,7 @@ export function planInWords(offer: Offer, capacity: number = offer.sample): Plan
     : sparseWords(offer, method, capacity)
   return {
     what: [
-      `${offer.members} sites prune ${offer.model.name} together: ${count(offer.model.parameters)} parameters, ` +
+      `${offer.members} sites prune ${shown(offer.model.name)} together: ${count(offer.model.parameters)} parameters, ` +
         `${offer.model.blocks} blocks, hash ${id8(offer.model.hash)}.`,
       ...own.what,
       ...voting(offer),

@@ -3,6 +3,7 @@ import { EngineWork } from '../../peers/engine-work.ts'
 import { join as joinFederation } from '../../peers/peer.ts'
 import { toHex } from '../../protocols/encoding.ts'
 import type { Offer } from '../../protocols/offer.ts'
+import { shown } from '../../protocols/site-name.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { NetworkError, RefusedError, UsageError } from '../../src/errors.ts'
 import { windowFor } from '../options/site.ts'
@@ -82,7 +83,7 @@ function assertFits({ texts, model: dir }: JoinOptions, { model, method, window 
     throw new RefusedError({
       code: 'REFUSED_MODEL',
       what: `${dir} is not the model of the plan: hash ${found.slice(0, 8)}, the plan names ${wanted.slice(0, 8)}`,
-      hint: `Give --model the very files of ${model.name} that the founder has; its hash is ${wanted}.`,
+      hint: `Give --model the very files of ${shown(model.name)} that the founder has; its hash is ${wanted}.`,
     })
   }
   if (texts.length === 0 && method.pruner !== 'magnitude') throw textMissing()

@@ -1,6 +1,7 @@
 /** What `coppice peer` does: makes an offer of the options, founds, takes part. */
 import { EngineWork } from '../../peers/engine-work.ts'
 import { found } from '../../peers/peer.ts'
+import { asModelName } from '../../protocols/offer.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { methodFor } from '../options/plan.ts'
 import { windowFor } from '../options/site.ts'
@@ -29,7 +30,14 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const tokens = await calibration(reading, dir, options, windows, window)
   const method = methodFor(plan.method, blocks)
   const structured = await structuredOf(reading, dir, method)
-  const offer = { ...plan, method, model: { name, hash, parameters, blocks }, windows, window, members }
+  const offer = {
+    ...plan,
+    method,
+    model: { name: asModelName(name), hash, parameters, blocks },
+    windows,
+    window,
+    members,
+  }
   const talk = new FoundingTalk({ run, role: 'founder', own: site.own, yes: options.yes })
   const { onEvent, ...init } = peerInit(options, site, { run, talk })
   const work = async (directory: string) =>

@@ -143,6 +143,18 @@ describe('the command line', () => {
     { argv: ['join', invitation, '--yes'], exit: 2, says: /--text is missing/ },
     { argv: ['join', invitation, '--text', text, '--yes'], exit: 5, says: /cannot be reached/ },
     { argv: ['join', invitation, '--text', text], exit: 2, says: /no terminal .*\n.*--yes/ },
+    {
+      argv: ['peer', '--members', '2', '--text', text, '--yes', '--out', full, '--data', join(full, 'data')],
+      exit: 8,
+      says: /lies in .*\n.*--data/,
+    },
+    {
+      argv: ['join', invitation, '--text', text, '--yes', '--data', join(directory, 'coppice-out')],
+      exit: 8,
+      says: /both data and output directory\n.*--data/,
+    },
+    { argv: ['peer', '--members', '2', '--text', text, '--yes', '--data', directory], exit: 8, says: /lies in/ },
+    { argv: ['peer', '--members', '2', '--text', text, '--name', 'a\u202eb'], exit: 2, says: /U\+202E/ },
     { argv: ['plan'], exit: 2, says: /the address is missing/ },
     { argv: ['plan', 'nonsense'], exit: 2, says: /the invitation cannot be read/ },
     { argv: ['plan', invitation], exit: 5, says: /cannot be reached/ },
