@@ -1,8 +1,8 @@
 /** What a peer tells whoever runs it: enough for a progress display, a log and a report. */
-import type { SealedOffer } from '../protocols/offer.ts'
 import type { Plan } from '../protocols/plan.ts'
 import type { Step } from '../protocols/round/messages.ts'
 import type { Value } from '../protocols/round/value.ts'
+import type { SiteLabel } from '../protocols/site-name.ts'
 import type { Traffic } from './counted-tcp.ts'
 
 export type FoundingEvent =
@@ -10,9 +10,10 @@ export type FoundingEvent =
   | { type: 'listening'; addresses: string[] }
   /** The founder's line to paste. */
   | { type: 'invitation'; line: string }
-  /** The joiner has the offer that the invitation names. */
-  | { type: 'offer'; offer: SealedOffer }
-  | { type: 'waiting'; joined: number; members: number }
+  /** Who has joined so far, the founder first. */
+  | { type: 'waiting'; sites: SiteLabel[]; members: number }
+  /** Who has signed so far, as indices in the roster. */
+  | { type: 'signing'; plan: Plan; signed: number[] }
   | { type: 'founded'; plan: Plan; planId: string; out: string }
 
 export type RoundProgressEvent =

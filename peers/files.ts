@@ -7,14 +7,15 @@ import { systemCode, unwritable } from '../src/system-errors.ts'
 /**
  * Makes a directory and its parents; returns the outermost that was not there. Not by mkdir's own `recursive`: where
  * nothing can be made (/proc) that tries again for ever.
+ * @param mode - of the directory itself, where it is made
  * @throws {OutputError} it cannot be made
  */
-export async function makeDirectory(path: string): Promise<string | undefined> {
+export async function makeDirectory(path: string, mode = 0o777): Promise<string | undefined> {
   try {
     const missing: string[] = []
     for (let at = path; !(await isDirectory(at)); at = dirname(at)) missing.unshift(at)
     for (const directory of missing) {
-      await mkdir(directory).catch((error) => {
+      await mkdir(directory, directory === path ? mode : 0o777).catch((error) => {
         if (systemCode(error) !== 'EEXIST') throw error // another process was faster
       })
     }

@@ -20,14 +20,11 @@ export interface DirectoryLock {
   release(): Promise<void>
 }
 
-/** What the user can do where a peer's data directory is locked. */
-const PEER_HINT = 'One peer runs in a data directory: end that process, or choose another directory with --data.'
-
 /**
  * @param hint - what the user can do where the directory is locked
  * @throws {OutputError} another running process holds the directory, or it cannot be written to
  */
-export async function lockDirectory(directory: string, hint = PEER_HINT): Promise<DirectoryLock> {
+export async function lockDirectory(directory: string, hint: string): Promise<DirectoryLock> {
   const path = join(directory, LOCK_FILE)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (await create(path)) return hold(path)

@@ -2,51 +2,52 @@
  * A running peer, from its key to the written model.
  *
  * @example
- * const founder = await found({ place, offer, secret, site: 'north', capacity, work, signal, onEvent })
- * const member = await join({ place, invitation, prepare: async (offer) => ({ site, capacity, work }), signal, onEvent })
+ * await using data = await DataDirectory.open('/home/north/.local/state/coppice')
+ * const founder = await found({ data, place, offer, site: 'north', capacity, work, agree: null, signal, onEvent })
+ * const member = await join({ data, place, invitation, prepare: async (offer) => site, agree: null, signal, onEvent })
  * // both: { planId, peerId, root, certificates, rounds, traffic, payloadBytes, out }
  */
 import { randomBytes } from 'node:crypto'
 import { join as joinPath } from 'node:path'
-import type { Connection, Ed25519PrivateKey, PeerId } from '@libp2p/interface'
-import { peerIdFromMultihash } from '@libp2p/peer-id'
+import type { Connection, PeerId } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import * as Digest from 'multiformats/hashes/digest'
 import { type Acceptance, makeAcceptance, SECRET_BYTES } from '../protocols/acceptance.ts'
 import { BLOB_PROTOCOL, blobClient, blobServer, MAX_STREAMS_PER_PEER } from '../protocols/blob/index.ts'
 import { toHex } from '../protocols/encoding.ts'
 import {
   FOUNDING_PROTOCOL,
   type Founded,
+  type FoundingWatcher,
   fetchOffer,
   foundingRelay,
   foundingServer,
   joinFounding,
   MAX_ADDRESSES,
   MAX_FOUNDING_STREAMS,
+  type PlanSigner,
 } from '../protocols/founding/index.ts'
 import { type Greeting, HELLO_PROTOCOL, helloServer, MAX_HELLO_STREAMS } from '../protocols/hello/index.ts'
 import { formatInvitation, type Invitation } from '../protocols/invitation.ts'
 import { makeOffer, NONCE_BYTES, type Offer, PROTOCOL_VERSION, type SealedOffer } from '../protocols/offer.ts'
 import { encodeSignedPlan, memberOf, type Plan } from '../protocols/plan.ts'
 import { bytesOf } from '../protocols/round/messages.ts'
-import { type Signer, signerOf } from '../protocols/signing.ts'
+import type { Signer } from '../protocols/signing.ts'
+import { peerIdText, type SiteLabel } from '../protocols/site-name.ts'
 import type { Clock } from '../protocols/stream/time.ts'
 import { MAX_SYNC_STREAMS, SYNC_PROTOCOL, type SyncComponents, syncServer } from '../protocols/sync/index.ts'
 import { CertificateChain } from './certificates.ts'
 import { systemClock } from './clock.ts'
 import type { Traffic } from './counted-tcp.ts'
-import { type Directories, PeerDirectories, type Place } from './directories.ts'
+import type { DataDirectory } from './data-directory.ts'
 import { Driver } from './driver.ts'
 import type { PeerEvent, RoundReport } from './events.ts'
 import { federationOf } from './federation.ts'
 import { writeDurably } from './files.ts'
-import { identityOf } from './identity.ts'
 import { Journal } from './journal.ts'
-import { type DirectoryLock, lockDirectory } from './lock.ts'
 import { Merges } from './merges.ts'
 import { dialable, Neighbours } from './neighbours.ts'
 import { type PeerNode, startNode } from './node.ts'
+import { OutDirectory, type OutPlace } from './out-directory.ts'
 import { outcomeError } from './outcome.ts'
 import { PLAN_FILE, writeOutput } from './output.ts'
 import { Post } from './post.ts'
@@ -54,9 +55,13 @@ import { BlobStore } from './store.ts'
 import type { Work } from './work.ts'
 
 export interface PeerInit {
-  place: Place
-  /** Default: the key in the data directory, made where there is none. */
-  privateKey?: Ed25519PrivateKey
+  data: DataDirectory
+  place: OutPlace
+  /**
+   * Asks whether to sign the plan of all members; null: signs unasked. The signal: the answer is not needed any more.
+   * What it throws ends the peer.
+   */
+  agree: ((plan: Plan, signal: AbortSignal) => Promise<boolean>) | null
   /** Multiaddr; default: any port on every interface; null: this site only dials out. */
   listen?: string | null
   announce?: string
@@ -79,7 +84,8 @@ export interface PeerInit {
 export interface Site {
   site: string
   capacity: number
-  work: Work
+  /** @param directory - of the federation, in the data directory */
+  work(directory: string): Work | Promise<Work>
 }
 
 export interface FoundInit extends PeerInit, Site {
@@ -93,7 +99,7 @@ export interface FoundInit extends PeerInit, Site {
 export interface JoinInit extends PeerInit {
   invitation: Invitation
   /** Checks the offer against this site's model and text; what it throws ends the peer before anything is sent. */
-  prepare(offer: SealedOffer): Promise<Site>
+  prepare(offer: SealedOffer, sites: SiteLabel[]): Promise<Site>
 }
 
 export interface PeerResult {
@@ -124,9 +130,8 @@ export function found(init: FoundInit): Promise<PeerResult> {
       secret,
       own,
       addresses,
-      sign: (plan) => peer.journal.signPlan(signer, plan),
+      ...signing(init, peer),
       clock,
-      onJoined: (joined, members) => peer.tell({ type: 'waiting', joined, members }),
     })
     await node.handle(FOUNDING_PROTOCOL, server.handle, MAX_FOUNDING_STREAMS)
     peer.tell({ type: 'listening', addresses })
@@ -134,7 +139,7 @@ export function found(init: FoundInit): Promise<PeerResult> {
     if (address !== undefined) {
       peer.tell({ type: 'invitation', line: formatInvitation({ address, offer: offer.hash, secret }) })
     }
-    peer.tell({ type: 'waiting', joined: 1, members: offer.offer.members })
+    peer.tell({ type: 'waiting', sites: [{ peer: own.peer, site: own.site }], members: offer.offer.members })
     return { founded: await server.founded(init.signal), site: init, upstream: null }
   })
 }
@@ -149,9 +154,8 @@ export function join(init: JoinInit): Promise<PeerResult> {
     const open = (stop: AbortSignal) => upstream.open(stop)
     const components = { open, clock, signal }
     await upstream.connect(signal)
-    const offer = await fetchOffer(invitation.offer, components)
-    peer.tell({ type: 'offer', offer })
-    const site = await init.prepare(offer)
+    const { offer, sites } = await fetchOffer(invitation.offer, components)
+    const site = await init.prepare(offer, sites)
     signal.throwIfAborted()
     await node.handle(FOUNDING_PROTOCOL, foundingRelay({ open, clock, signal }), MAX_FOUNDING_STREAMS)
     const addresses = node.printableAddresses().slice(0, MAX_ADDRESSES)
@@ -162,13 +166,30 @@ export function join(init: JoinInit): Promise<PeerResult> {
         secret: invitation.secret,
         acceptance: acceptanceOf(signer, offer, invitation.secret, site),
         addresses,
-        sign: (plan) => peer.journal.signPlan(signer, plan),
-        onWaiting: (joined, members) => peer.tell({ type: 'waiting', joined, members }),
+        ...signing(init, peer),
       },
       components,
     )
     return { founded, site, upstream: upstream.peerId }
   })
+}
+
+/** How this peer signs a plan, and what it tells while the others do. */
+function signing({ agree, data }: PeerInit, { signer, tell }: Starting): Signing {
+  return {
+    asks: agree !== null,
+    async sign(plan, signal) {
+      const isAgreed = agree === null || data.signedPlans.has(plan) || (await agree(plan, signal))
+      return isAgreed ? data.signedPlans.sign(signer, plan) : null
+    },
+    onWaiting: (sites, members) => tell({ type: 'waiting', sites, members }),
+    onSigning: (plan, signed) => tell({ type: 'signing', plan, signed }),
+  }
+}
+
+interface Signing extends FoundingWatcher {
+  asks: boolean
+  sign: PlanSigner
 }
 
 function acceptanceOf(signer: Signer, offer: SealedOffer, secret: Uint8Array, { site, capacity }: Site): Acceptance {
@@ -203,7 +224,6 @@ interface Starting {
   clock: Clock
   node: PeerNode
   signer: Signer
-  journal: Journal
   tell(event: PeerEvent): void
 }
 
@@ -217,45 +237,46 @@ interface Ready {
 async function live(init: PeerInit, members: number, begin: (peer: Starting) => Promise<Ready>): Promise<PeerResult> {
   init.signal.throwIfAborted()
   await using closing = new AsyncDisposableStack()
-  const directories = closing.use(await PeerDirectories.open(init.place))
-  const { data } = directories
-  let lock: DirectoryLock | null = await lockDirectory(data)
-  closing.defer(async () => lock?.release())
-  const privateKey = init.privateKey ?? (await identityOf(data))
-  let journal: Journal | null = await Journal.open(data)
-  closing.defer(async () => journal?.close())
+  const { data } = init
+  const { privateKey, signer } = data
+  const place = closing.use(await OutDirectory.open(init.place))
   const node = await startNode({ privateKey, members, listen: init.listen, announce: init.announce })
   closing.defer(() => node.stop())
   init.onNode?.(node)
   const tell = (event: PeerEvent) => init.onEvent?.(event)
-  const signer = signerOf(privateKey.raw)
   const clock = init.clock ?? systemClock
-  const ready = await begin({ clock, node, signer, journal, tell })
-  // The data directory may get its name only now: nothing in it may be open while it moves.
-  await journal.close()
-  await lock.release()
-  journal = null
-  lock = null
-  const settled = await directories.settle(ready.founded.plan.id)
-  lock = await lockDirectory(settled.data)
-  journal = await Journal.open(settled.data)
-  return await take(init, settled, { clock, node, signer, journal, tell }, ready)
+  const starting = { clock, node, signer, tell }
+  const ready = await begin(starting)
+  const { plan } = ready.founded
+  const directory = await data.federation(plan)
+  const journal = await Journal.open(directory)
+  closing.defer(() => journal.close())
+  const out = await place.settle(plan.id)
+  const work = await ready.site.work(directory)
+  return await take(init, { ...starting, ...ready, directory, out, journal, work })
+}
+
+/** A peer of a federation. */
+interface Taking extends Starting, Ready {
+  /** Of the federation, in the data directory. */
+  directory: string
+  out: string
+  journal: Journal
+  work: Work
 }
 
 /** Takes part in the rounds of a federation that is founded. */
-async function take(init: PeerInit, directories: Directories, peer: Starting, ready: Ready): Promise<PeerResult> {
-  const { data, out } = directories
-  const { clock, journal, node, signer, tell } = peer
-  const { plan, signatures } = ready.founded
-  const { work } = ready.site
+async function take(init: PeerInit, peer: Taking): Promise<PeerResult> {
+  const { clock, directory, founded, journal, node, out, signer, tell, upstream, work } = peer
+  const { plan, signatures } = founded
   const planId = toHex(plan.id)
   tell({ type: 'founded', plan, planId, out })
-  await writeDurably(joinPath(data, PLAN_FILE), encodeSignedPlan({ plan, signatures }))
+  await writeDurably(joinPath(directory, PLAN_FILE), encodeSignedPlan({ plan, signatures }))
   const federation = federationOf(plan)
-  const store = await BlobStore.open(joinPath(data, 'blobs'))
-  const chain = await CertificateChain.open(joinPath(data, 'certificates'), plan, federation)
-  const merges = new Merges(joinPath(data, 'merges'), work, (root) => store.path(root))
-  const peerIds = plan.members.map(({ peer: bytes }) => peerIdOf(bytes).toString())
+  const store = await BlobStore.open(joinPath(directory, 'blobs'))
+  const chain = await CertificateChain.open(joinPath(directory, 'certificates'), plan, federation)
+  const merges = new Merges(joinPath(directory, 'merges'), work, (root) => store.path(root))
+  const peerIds = plan.members.map(({ peer: bytes }) => peerIdText(bytes))
   node.closeRoster(peerIds)
 
   const blobs = blobClient({
@@ -300,8 +321,8 @@ async function take(init: PeerInit, directories: Directories, peer: Starting, re
     random: Math.random,
     greeting: () => greetingOf(plan, chain),
     sync,
-    addresses: addressesOf(ready, init.connect ?? 'all'),
-    upstream: ready.upstream,
+    addresses: addressesOf(peer, init.connect ?? 'all'),
+    upstream,
     onNeighbour: () => {
       blobs.wake()
       tell({ type: 'neighbours', connected: node.neighbours().size, members: plan.members.length })
@@ -313,7 +334,7 @@ async function take(init: PeerInit, directories: Directories, peer: Starting, re
   neighbours.start()
   try {
     const { detail, reason } = await driver.run(post, init.signal)
-    if (reason !== 'done') throw outcomeError(reason, detail, data)
+    if (reason !== 'done') throw outcomeError(reason, detail, directory)
     if (!init.keepMerges) await merges.retain(new Set())
     const root = driver.reports.at(-1)?.value.merged ?? chain.last?.value.merged ?? ''
     return {
@@ -372,14 +393,8 @@ function greetingOf(plan: Plan, chain: CertificateChain): Greeting {
 /** Whom this peer may dial, by peer id. */
 function addressesOf({ founded, upstream }: Ready, connect: 'all' | 'upstream'): Map<string, Multiaddr[]> {
   const known = founded.addresses.map(({ peer, addresses }) => {
-    const id = peerIdOf(peer).toString()
+    const id = peerIdText(peer)
     return [id, dialable(id, addresses)] as const
   })
   return new Map(known.filter(([id, addresses]) => addresses.length > 0 && (connect === 'all' || id === upstream)))
-}
-
-function peerIdOf(bytes: Uint8Array): PeerId {
-  const digest = Digest.decode(bytes)
-  if (digest.code !== 0) throw new RangeError('not the peer id of an Ed25519 key')
-  return peerIdFromMultihash(digest)
 }

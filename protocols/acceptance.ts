@@ -4,13 +4,11 @@
  */
 import { z } from 'zod'
 import { decode, encode, fixedBytes, HASH_BYTES, hashSchema, integer, signatureSchema } from './encoding.ts'
-import { printable } from './offer.ts'
 import { equalMacs, mac, peerIdSchema, type Signer, signedBytes, u32, verifierOf } from './signing.ts'
+import { siteNameSchema } from './site-name.ts'
 
 /** Eight times what the longest acceptance has. */
 export const MAX_ACCEPTANCE_BYTES = 2 * 1024
-/** A site's name is a label in a table. In UTF-16 units. */
-export const MAX_SITE_NAME = 40
 /** Random, in the invitation alone: whoever has it may join. 128 bits cannot be guessed. */
 export const SECRET_BYTES = 16
 
@@ -29,12 +27,10 @@ export interface Acceptance {
   signature: Uint8Array
 }
 
-export const siteSchema = printable(MAX_SITE_NAME)
-
 export const acceptanceSchema: z.ZodType<Acceptance> = z.strictObject({
   offer: hashSchema,
   peer: peerIdSchema,
-  site: siteSchema,
+  site: siteNameSchema,
   capacity: integer(1, 1_000_000),
   mac: fixedBytes(HASH_BYTES),
   signature: signatureSchema,

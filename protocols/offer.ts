@@ -34,13 +34,16 @@ export const MAX_STEPS = 100_000
 export const NONCE_BYTES = 16
 const MAX_MODEL_NAME = 200
 
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
 /** Letters, marks, digits, punctuation and spaces on one line: what may be shown in another site's terminal. */
 export const printable = (max: number): z.ZodType<string> =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u, 'must be printable')
+  z.string().min(1).max(max).regex(PRINTABLE, 'must be printable')
+
+/** What a model is called, as an offer may say it: a directory may have any name. */
+export function asModelName(name: string): string {
+  const printed = [...name].map((character) => (PRINTABLE.test(character) ? character : '_')).join('')
+  return printed.slice(0, MAX_MODEL_NAME).toWellFormed()
+}
 
 export interface Offer {
   version: typeof PROTOCOL_VERSION

@@ -15,6 +15,7 @@ import { PRUNER_NAMES, percent, shareOfZeros } from '../src/merge/words.ts'
 import { id8 } from './encoding.ts'
 import { type BlockMatrices, sparserInWords, unprunedInWords } from './model-words.ts'
 import { type Offer, quorumOf } from './offer.ts'
+import { shown } from './site-name.ts'
 
 export interface PlanInWords {
   /** What will be done, one sentence or two an entry. */
@@ -34,7 +35,7 @@ export function planInWords(offer: Offer, capacity: number = offer.sample, matri
     : sparseWords(offer, method, capacity, matrices)
   return {
     what: [
-      `${offer.members} sites prune ${offer.model.name} together: ${count(offer.model.parameters)} parameters, ` +
+      `${offer.members} sites prune ${shown(offer.model.name)} together: ${count(offer.model.parameters)} parameters, ` +
         `${offer.model.blocks} blocks, hash ${id8(offer.model.hash)}.`,
       ...own.what,
       ...voting(offer),

@@ -6,12 +6,14 @@ import { defineInspect } from './inspect/index.ts'
 import { defineJoin } from './join/index.ts'
 import { VERSION } from './paths.ts'
 import { definePeer } from './peer/index.ts'
+import { definePlan } from './plan/index.ts'
 import { definePrune } from './prune/index.ts'
 import { defineRecover } from './recover/index.ts'
 import { defineShrink } from './shrink/index.ts'
 import { defineSimulate } from './simulate/index.ts'
 import { defineStructures } from './structures/index.ts'
 import { InterruptedError, Interruption } from './terminal/interruption.ts'
+import type { Keyboard } from './terminal/question.ts'
 import { endingOf } from './terminal/refusal.ts'
 import { type Output, Terminal } from './terminal/terminal.ts'
 import { defineVerify } from './verify/index.ts'
@@ -27,6 +29,7 @@ export interface Run {
 export type Start = (json: boolean, work: (run: Run) => Promise<object>) => Promise<void>
 
 export interface Streams {
+  stdin?: Keyboard
   stdout: Output
   stderr: Output
 }
@@ -36,7 +39,9 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
   using interruption = new Interruption((exit) => process.exit(exit))
   const { signal } = interruption
   const start: Start = async (json, work) => {
-    const terminal = new Terminal({ ...streams, json })
+    const { stdout, stderr } = streams
+    const interrupt = () => interruption.receive('SIGINT', performance.now())
+    const terminal = new Terminal({ stdout, stderr, stdin: () => streams.stdin, json, interrupt })
     try {
       terminal.result(await work({ terminal, signal }))
     } finally {
@@ -71,6 +76,7 @@ export function createProgram(start: Start, { stdout }: Streams): Command {
     defineSimulate,
     definePeer,
     defineJoin,
+    definePlan,
     definePrune,
     defineEvaluate,
     defineInspect,

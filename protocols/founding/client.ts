@@ -12,26 +12,32 @@ import {
   type Plan,
   planSignatureFault,
 } from '../plan.ts'
+import { type SiteLabel, siteInWords } from '../site-name.ts'
 import { composed } from '../stream/composed.ts'
-import type { Deadline } from '../stream/time.ts'
-import { ANSWER_TIMEOUT_MS, MEMBER_SIGNING_TIMEOUT_MS, WAITING_TIMEOUT_MS } from './constants.ts'
+import { ANSWER_TIMEOUT_MS, MEMBER_PATIENCE_MS, signingTimeoutMs, WAITING_TIMEOUT_MS } from './constants.ts'
 import { Conversation } from './conversation.ts'
 import * as refusals from './errors.ts'
-import type { Founded, FoundingComponents, PlanSigner } from './index.ts'
+import type { Founded, FoundingComponents, FoundingWatcher, PlanSigner } from './index.ts'
 import type { FounderMessage, MemberAddresses } from './messages.ts'
+
+export interface FetchedOffer {
+  offer: SealedOffer
+  /** Who has joined so far, the founder first: as the founder says. */
+  sites: SiteLabel[]
+}
 
 /**
  * Fetches the offer with this hash.
  * @throws {RefusedError} the founder does not know it, speaks another version, or what came is another offer
  * @throws {NetworkError} the stream broke
  */
-export async function fetchOffer(hash: Uint8Array, components: FoundingComponents): Promise<SealedOffer> {
+export async function fetchOffer(hash: Uint8Array, components: FoundingComponents): Promise<FetchedOffer> {
   using deadline = components.clock.deadline(ANSWER_TIMEOUT_MS, components.signal)
   return await converse(components, deadline.signal, async (conversation) => {
     await conversation.send({ type: 'ask', version: PROTOCOL_VERSION, offer: hash })
     const answer = await conversation.fromFounder()
     if (answer.type !== 'offer') throw unexpected(answer)
-    return openOffer(answer.offer, hash)
+    return { offer: openOffer(answer.offer, hash), sites: answer.sites }
   })
 }
 
@@ -43,48 +49,85 @@ function openOffer(bytes: Uint8Array, hash: Uint8Array): SealedOffer {
   return decodeOffer(bytes)
 }
 
-export interface JoinInit {
+export interface JoinInit extends FoundingWatcher {
   offer: SealedOffer
   secret: Uint8Array
   acceptance: Acceptance
   /** Where this peer can be reached; empty where it only dials out. */
   addresses: string[]
+  /** Whether a person is asked before this member signs. */
+  asks: boolean
   sign: PlanSigner
-  onWaiting?(joined: number, members: number): void
 }
 
 /**
  * Sends the acceptance and stays until all members have signed the plan.
- * @throws {RefusedError} by the founder, or the plan is not what was offered
+ * @throws {RefusedError} by the founder; the plan is not what was offered; this member or another says no
  * @throws {NoAgreementError} the signatures did not come together
  * @throws {NetworkError} the stream broke
  */
 export async function joinFounding(init: JoinInit, components: FoundingComponents): Promise<Founded> {
-  using waiting = components.clock.deadline(WAITING_TIMEOUT_MS)
-  using signal = composed(waiting.signal, components.signal)
+  using silence = components.clock.deadline(WAITING_TIMEOUT_MS)
+  using signal = composed(silence.signal, components.signal)
   return await converse(components, signal.signal, async (conversation) => {
+    const hear = async () => {
+      const message = await conversation.fromFounder()
+      silence.restart()
+      return message
+    }
     const acceptance = encodeAcceptance(init.acceptance)
-    await conversation.send({ type: 'accept', acceptance, addresses: init.addresses })
-    const { plan, addresses } = await awaitPlan(conversation, init, waiting)
-    waiting.clear()
-    const signature = encodePlanSignature(await init.sign(plan))
-    await conversation.send({ type: 'signature', signature })
-    const signatures = await awaitSignatures(conversation, plan, components)
+    await conversation.send({ type: 'accept', acceptance, addresses: init.addresses, asks: init.asks })
+    const { plan, addresses, asks } = await awaitPlan(hear, init)
+    const deadlineMs = signingTimeoutMs(asks) + MEMBER_PATIENCE_MS
+    using deadline = components.clock.deadline(deadlineMs)
+    const onLate = () => conversation.abort(refusals.foundingEnded('late', []))
+    deadline.signal.addEventListener('abort', onLate)
+    const signatures = await agree(conversation, plan, init, awaitSignatures(hear, plan, init))
     return { plan, signatures, addresses }
   })
 }
 
-async function awaitPlan(
-  conversation: Conversation,
-  init: JoinInit,
-  waiting: Deadline,
-): Promise<{ plan: Plan; addresses: MemberAddresses[] }> {
+type Hear = () => Promise<FounderMessage>
+
+interface OpenedPlan {
+  plan: Plan
+  addresses: MemberAddresses[]
+  asks: boolean
+}
+
+async function awaitPlan(hear: Hear, init: JoinInit): Promise<OpenedPlan> {
   for (;;) {
-    const message = await conversation.fromFounder()
-    waiting.restart()
-    if (message.type === 'plan') return { plan: openPlan(message.plan, init), addresses: message.addresses }
+    const message = await hear()
+    if (message.type === 'plan') return { ...message, plan: openPlan(message.plan, init) }
     if (message.type !== 'waiting') throw unexpected(message)
-    init.onWaiting?.(message.joined, message.members)
+    init.onWaiting?.(message.sites, message.members)
+  }
+}
+
+/**
+ * Signs, or says no, while it listens: a founding may end before this member has answered.
+ * @param heard - the signatures of all, once they are here
+ */
+async function agree(
+  conversation: Conversation,
+  plan: Plan,
+  init: JoinInit,
+  heard: Promise<Uint8Array[]>,
+): Promise<Uint8Array[]> {
+  const over = new AbortController()
+  heard.catch((error) => over.abort(error))
+  let declined = false
+  const answer = async () => {
+    const signature = await init.sign(plan, over.signal)
+    declined = signature === null
+    const message = signature && encodePlanSignature(signature)
+    await conversation.send(message === null ? { type: 'declined' } : { type: 'signature', signature: message })
+    return heard // after a no the founder ends the stream
+  }
+  try {
+    return await Promise.race([answer(), heard])
+  } catch (error) {
+    throw declined ? refusals.declinedHere(true) : error
   }
 }
 
@@ -108,21 +151,28 @@ function openPlan(bytes: Uint8Array, init: JoinInit): Plan {
   return plan
 }
 
-async function awaitSignatures(
-  conversation: Conversation,
-  plan: Plan,
-  { clock }: FoundingComponents,
-): Promise<Uint8Array[]> {
-  using deadline = clock.deadline(MEMBER_SIGNING_TIMEOUT_MS)
-  const onLate = () => conversation.abort(refusals.signaturesMissing())
-  deadline.signal.addEventListener('abort', onLate)
+async function awaitSignatures(hear: Hear, plan: Plan, init: JoinInit): Promise<Uint8Array[]> {
   for (;;) {
-    const message = await conversation.fromFounder()
-    // The plan may come twice where our stream was taken up again.
-    if (message.type === 'waiting' || message.type === 'plan') continue
-    if (message.type !== 'signatures') throw unexpected(message)
-    return checkSignatures(plan, message.signatures)
+    const message = await hear()
+    switch (message.type) {
+      case 'signatures':
+        return checkSignatures(plan, message.signatures)
+      case 'signing':
+        init.onSigning?.(plan, message.signed)
+        break
+      case 'ended':
+        throw refusals.foundingEnded(message.ending, namesOf(plan, message.members))
+      case 'waiting':
+        break
+      default:
+        throw unexpected(message)
+    }
   }
+}
+
+/** Members that there are. */
+function namesOf(plan: Plan, members: readonly number[]): SiteLabel[] {
+  return plan.members.filter(({ index }) => members.includes(index))
 }
 
 function checkSignatures(plan: Plan, encoded: Uint8Array[]): Uint8Array[] {
@@ -130,7 +180,7 @@ function checkSignatures(plan: Plan, encoded: Uint8Array[]): Uint8Array[] {
   if (signatures.length !== plan.members.length) throw refusals.badPlan('signatures are missing')
   return signatures.map((signature, index) => {
     if (signature.member !== index || planSignatureFault(plan, signature) !== null) {
-      throw refusals.badPlan(`the signature of ${plan.members[index].site} is wrong`)
+      throw refusals.badPlan(`the signature of ${siteInWords(plan.members[index])} is wrong`)
     }
     return signature.signature
   })
@@ -157,6 +207,7 @@ async function converse<T>(
     conversation?.abort(error)
     stop.throwIfAborted()
     if (error instanceof CoppiceError) throw error
+    if (error instanceof Error && error.name === 'UnsupportedProtocolError') throw refusals.otherFounding(error)
     throw refusals.founderGone(error)
   }
 }

@@ -7,13 +7,18 @@ import { decodeFounder, decodeJoiner, encodeFounding, type FounderMessage, type 
 
 export class Conversation {
   readonly frames: FrameStream
+  private sent: Promise<void> = Promise.resolve()
 
   constructor(stream: Stream, signal: AbortSignal) {
     this.frames = new FrameStream(stream, { signal })
   }
 
+  /** A message is several frames: one that is sent meanwhile waits until it is whole. */
   send(message: JoinerMessage | FounderMessage): Promise<void> {
-    return writeMessage(this.frames, encodeFounding(message))
+    const bytes = encodeFounding(message)
+    const sending = this.sent.then(() => writeMessage(this.frames, bytes))
+    this.sent = sending.catch(() => {})
+    return sending
   }
 
   /** Null where the joiner has ended the stream. */

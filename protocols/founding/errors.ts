@@ -2,13 +2,15 @@
 import { NetworkError, NoAgreementError, RefusedError } from '../../src/errors.ts'
 import { id8 } from '../encoding.ts'
 import { PROTOCOL_VERSION } from '../offer.ts'
-import type { FoundingRefusal } from './messages.ts'
+import { type SiteLabel, siteInWords } from '../site-name.ts'
+import { FOUNDING_PROTOCOL } from './constants.ts'
+import type { FoundingEnding, FoundingRefusal } from './messages.ts'
 
 const ASK_FOR_A_LINE = 'Ask the founder for the line that its peer printed, and paste all of it.'
 
 /** What the founder answered. The joiner or its invitation is at fault, except for `full` and `failed`. */
 export function refusedBy(reason: FoundingRefusal, version: number): RefusedError | NoAgreementError {
-  if (reason === 'failed') return signaturesMissing()
+  if (reason === 'failed') return signaturesMissing('late', [])
   const [what, hint] = {
     version: [
       `the founder speaks protocol version ${version}, this peer ${PROTOCOL_VERSION}`,
@@ -19,7 +21,7 @@ export function refusedBy(reason: FoundingRefusal, version: number): RefusedErro
     acceptance: ['the founder does not take the acceptance', 'Check --capacity, and that both run the same version.'],
     member: [
       'this peer has joined already',
-      'Each site joins once and with its own --data directory: another process runs with this one.',
+      'Each site joins once and with a --data directory of its own: another process has joined with the key of this one.',
     ],
     full: ['the federation is full', 'All seats are taken: ask the founder for a new offer with more members.'],
   }[reason]
@@ -53,13 +55,51 @@ export function badPlan(what: string, cause?: unknown): RefusedError {
   })
 }
 
-/** @param missing - sites that have not signed, where known */
-export function signaturesMissing(missing: string[] = []): NoAgreementError {
-  const who = missing.length > 0 ? `: ${missing.join(', ')}` : ''
+/** Why a founding has ended, to those who did not end it. @param sites - who ended it, where known */
+export function foundingEnded(ending: FoundingEnding, sites: readonly SiteLabel[]): RefusedError | NoAgreementError {
+  return ending === 'declined' ? declinedBy(sites) : signaturesMissing(ending, sites)
+}
+
+function declinedBy(sites: readonly SiteLabel[]): RefusedError {
+  return new RefusedError({
+    code: 'REFUSED_DECLINED',
+    what: `${named(sites)} does not sign the plan`,
+    hint: 'There is no federation, and nothing but names and addresses has left. The founder may make another offer.',
+  })
+}
+
+function signaturesMissing(ending: 'gone' | 'late', sites: readonly SiteLabel[]): NoAgreementError {
+  const gone = `${named(sites)} has gone before it signed the plan`
+  const late = `not all members have signed the plan in time${sites.length === 0 ? '' : `: ${named(sites)}`}`
   return new NoAgreementError({
     code: 'NO_AGREEMENT_SIGNATURES',
-    what: `not all members have signed the plan in time${who}`,
-    hint: 'A member has gone between joining and signing. Found again: a member signs one plan an offer.',
+    what: ending === 'gone' ? gone : late,
+    hint: 'There is no federation, and nothing but names and addresses has left. The founder may make another offer.',
+  })
+}
+
+/** This site's own no. @param sent - whether its acceptance was at the founder by then */
+export function declinedHere(sent: boolean): RefusedError {
+  return new RefusedError({
+    code: 'REFUSED_DECLINED',
+    what: sent ? 'you do not sign the plan' : 'you do not take part',
+    hint: sent
+      ? 'The founding ends for all, and they are told that it was this site. Nothing but names and addresses has left.'
+      : 'Nothing of this site was sent. Paste the line again to be asked again.',
+  })
+}
+
+function named(sites: readonly SiteLabel[]): string {
+  return sites.length === 0 ? 'a member' : sites.map(siteInWords).join(', ')
+}
+
+/** The peer there answers, but not to this protocol. */
+export function otherFounding(cause: unknown): RefusedError {
+  return new RefusedError({
+    code: 'REFUSED_VERSION',
+    what: `the founder does not speak ${FOUNDING_PROTOCOL}`,
+    hint: 'Install the version of coppice that the founder runs.',
+    cause,
   })
 }
 

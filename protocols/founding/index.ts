@@ -5,16 +5,17 @@
  * that passes its stream on (founding/relay.ts).
  *
  * @example
- * const founding = foundingServer({ offer, secret, own, addresses, sign, clock, onJoined })
+ * const founding = foundingServer({ offer, secret, own, addresses, asks, sign, clock, onWaiting })
  * await node.handle(FOUNDING_PROTOCOL, founding.handle, MAX_FOUNDING_STREAMS)
  * const { plan, signatures, addresses } = await founding.founded(signal)
  *
  * // elsewhere
- * const offer = await fetchOffer(invitation, components)
- * const { plan, signatures, addresses } = await joinFounding(offer, acceptance, components)
+ * const { offer } = await fetchOffer(invitation.offer, components)
+ * const { plan, signatures, addresses } = await joinFounding({ offer, secret, acceptance, ... }, components)
  */
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Plan, PlanSignature } from '../plan.ts'
+import type { SiteLabel } from '../site-name.ts'
 import type { Clock } from '../stream/time.ts'
 import type { MemberAddresses } from './messages.ts'
 
@@ -26,8 +27,19 @@ export interface Founded {
   addresses: MemberAddresses[]
 }
 
-/** Signs a plan, durably at most one an offer. */
-export type PlanSigner = (plan: Plan) => Promise<PlanSignature>
+/**
+ * Signs a plan, durably at most one an offer; null: this site does not want to. The signal: the founding has ended
+ * otherwise, so that nobody needs to answer any more.
+ */
+export type PlanSigner = (plan: Plan, signal: AbortSignal) => Promise<PlanSignature | null>
+
+/** What a site hears of the others while it waits for all to sign. */
+export interface FoundingWatcher {
+  /** Somebody has joined or left. The founder comes first. */
+  onWaiting?(sites: SiteLabel[], members: number): void
+  /** Indices in the roster of those who have signed. */
+  onSigning?(plan: Plan, signed: number[]): void
+}
 
 export type StreamHandler = (stream: Stream, connection: Connection) => Promise<void>
 
@@ -38,8 +50,9 @@ export interface FoundingComponents {
   signal: AbortSignal
 }
 
-export { fetchOffer, joinFounding } from './client.ts'
+export { type FetchedOffer, fetchOffer, joinFounding } from './client.ts'
 export { FOUNDING_PROTOCOL, MAX_ADDRESSES, MAX_FOUNDING_STREAMS } from './constants.ts'
+export { declinedHere } from './errors.ts'
 export type { MemberAddresses } from './messages.ts'
 export { foundingRelay } from './relay.ts'
 export { type FoundingServer, foundingServer } from './server.ts'

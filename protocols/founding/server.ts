@@ -2,16 +2,17 @@ import type { Connection, Stream } from '@libp2p/interface'
 import { type Acceptance, acceptanceFault, decodeAcceptance } from '../acceptance.ts'
 import { equalBytes, MalformedMessageError, toHex } from '../encoding.ts'
 import { PROTOCOL_VERSION, type SealedOffer } from '../offer.ts'
-import { decodePlanSignature, encodePlanSignature, makePlan, type Plan, planSignatureFault } from '../plan.ts'
+import { decodePlanSignature, encodePlanSignature, makePlan, memberOf, type Plan, planSignatureFault } from '../plan.ts'
+import type { SiteLabel } from '../site-name.ts'
 import { composed } from '../stream/composed.ts'
 import type { Clock } from '../stream/time.ts'
-import { ANSWER_TIMEOUT_MS, SIGNING_TIMEOUT_MS, WAITING_INTERVAL_MS } from './constants.ts'
+import { ANSWER_TIMEOUT_MS, signingTimeoutMs, WAITING_INTERVAL_MS } from './constants.ts'
 import { Conversation } from './conversation.ts'
-import { signaturesMissing } from './errors.ts'
-import type { Founded, PlanSigner, StreamHandler } from './index.ts'
-import type { FoundingRefusal, JoinerMessage, MemberAddresses } from './messages.ts'
+import { declinedHere, foundingEnded } from './errors.ts'
+import type { Founded, FoundingWatcher, PlanSigner, StreamHandler } from './index.ts'
+import type { FounderMessage, FoundingEnding, FoundingRefusal, JoinerMessage, MemberAddresses } from './messages.ts'
 
-export interface FoundingServerInit {
+export interface FoundingServerInit extends FoundingWatcher {
   offer: SealedOffer
   /** What admits: stands in the invitation. */
   secret: Uint8Array
@@ -19,17 +20,18 @@ export interface FoundingServerInit {
   own: Acceptance
   /** Where the founder can be reached. */
   addresses: string[]
+  /** Whether a person is asked before the founder signs. */
+  asks: boolean
   sign: PlanSigner
   clock: Clock
-  /** Somebody has joined or left. */
-  onJoined?(joined: number, members: number): void
 }
 
 export interface FoundingServer {
   handle: StreamHandler
   /**
    * Resolves when all members have signed. Members that lost their stream are still answered afterwards.
-   * @throws {NoAgreementError} signatures are missing 60 s after the plan was sent
+   * @throws {NoAgreementError} signatures are missing at the deadline, or a member went before it signed
+   * @throws {RefusedError} a member, this one or another, says no
    * @throws the signal's reason
    */
   founded(signal: AbortSignal): Promise<Founded>
@@ -43,6 +45,7 @@ export function foundingServer(init: FoundingServerInit): FoundingServer {
 interface Seat {
   acceptance: Acceptance
   addresses: string[]
+  asks: boolean
   conversation: Conversation | null
 }
 
@@ -57,11 +60,13 @@ class Mailbox implements FoundingServer {
   private plan: Plan | null = null
   private readonly outcome = Promise.withResolvers<Founded>()
   private readonly over = new AbortController()
+  /** Resolves when a founding has failed and all who were here have heard why. */
+  private readonly emptied = Promise.withResolvers<void>()
 
   constructor(init: FoundingServerInit) {
     this.init = init
-    const { own, addresses } = init
-    this.seats.set(toHex(own.peer), { acceptance: own, addresses, conversation: null })
+    const { own, addresses, asks } = init
+    this.seats.set(toHex(own.peer), { acceptance: own, addresses, asks, conversation: null })
     this.outcome.promise.catch(() => {})
   }
 
@@ -104,7 +109,7 @@ class Mailbox implements FoundingServer {
     if (!equalBytes(ask.offer, offer.hash)) return refuse(conversation, 'offer')
     // Whoever has no seat may as well hear it before its text is read.
     if (this.stage === 'failed') return refuse(conversation, 'failed')
-    await conversation.send({ type: 'offer', offer: offer.bytes })
+    await conversation.send({ type: 'offer', offer: offer.bytes, sites: this.sites() })
   }
 
   private async answerAccept(accept: JoinerMessage & { type: 'accept' }, conversation: Conversation): Promise<void> {
@@ -115,14 +120,14 @@ class Mailbox implements FoundingServer {
       if (this.stage === 'open') await this.tellAll()
       if (this.stage === 'open' && this.seats.size === this.init.offer.offer.members) this.seal()
       else if (this.stage !== 'open') await this.sendPlan(conversation)
-      await this.listen(conversation)
+      await this.listen(seat, conversation)
     } finally {
       if (seat.conversation === conversation) this.lapse(seat)
     }
   }
 
   /** The seat that this acceptance gets or has, or why none. */
-  private seatFor({ acceptance: bytes, addresses }: JoinerMessage & { type: 'accept' }): Seat | FoundingRefusal {
+  private seatFor({ acceptance: bytes, addresses, asks }: JoinerMessage & { type: 'accept' }): Seat | FoundingRefusal {
     let acceptance: Acceptance
     try {
       acceptance = decodeAcceptance(bytes)
@@ -137,7 +142,7 @@ class Mailbox implements FoundingServer {
     if (held !== undefined) return this.reclaim(held, acceptance)
     if (this.stage === 'failed') return 'failed'
     if (this.stage !== 'open' || this.seats.size >= this.init.offer.offer.members) return 'full'
-    const seat = { acceptance, addresses, conversation: null }
+    const seat = { acceptance, addresses, asks, conversation: null }
     this.seats.set(key, seat)
     return seat
   }
@@ -148,9 +153,12 @@ class Mailbox implements FoundingServer {
     return seat.conversation === null && same && seat.acceptance !== this.init.own ? seat : 'member'
   }
 
-  /** The joiner's stream has ended. Before the plan is sent that frees its seat. */
+  /** The joiner's stream has ended. That frees its seat, or ends the founding where its signature is still missing. */
   private lapse(seat: Seat): void {
     seat.conversation = null
+    if (this.stage === 'failed' && this.open().length === 0) this.emptied.resolve()
+    const member = this.memberAt(seat)
+    if (member !== null && !this.signatures.has(member)) this.end('gone', [member])
     if (this.stage !== 'open') return
     this.seats.delete(toHex(seat.acceptance.peer))
     this.tellAll().catch((error) => this.fail(error))
@@ -158,9 +166,18 @@ class Mailbox implements FoundingServer {
 
   private async tellAll(): Promise<void> {
     const { members } = this.init.offer.offer
-    const joined = this.seats.size
-    this.init.onJoined?.(joined, members)
-    await this.broadcast((conversation) => conversation.send({ type: 'waiting', joined, members }))
+    const sites = this.sites()
+    this.init.onWaiting?.(sites, members)
+    await this.broadcast((conversation) => conversation.send({ type: 'waiting', sites, members }))
+  }
+
+  private sites(): SiteLabel[] {
+    return [...this.seats.values()].map(({ acceptance: { peer, site } }) => ({ peer, site }))
+  }
+
+  /** The index in the plan; null: there is none yet. */
+  private memberAt({ acceptance }: Seat): number | null {
+    return this.plan && (memberOf(this.plan, acceptance.peer)?.index ?? null)
   }
 
   /** All seats are taken: from here on the plan is what it is. */
@@ -173,16 +190,16 @@ class Mailbox implements FoundingServer {
 
   private async collect(plan: Plan): Promise<void> {
     const { clock, sign } = this.init
-    using deadline = clock.deadline(SIGNING_TIMEOUT_MS, this.over.signal)
-    const onLate = () => {
-      this.fail(signaturesMissing(this.unsigned(plan)))
-      void this.broadcast((conversation) => refuse(conversation, 'failed'))
-    }
+    using deadline = clock.deadline(signingTimeoutMs(this.asks()), this.over.signal)
+    const over = new AbortController()
+    this.outcome.promise.catch((error) => over.abort(error))
+    const onLate = () => this.end('late', this.unsigned(plan))
     deadline.signal.addEventListener('abort', onLate)
     try {
       await this.broadcast((conversation) => this.sendPlan(conversation))
-      const own = await sign(plan)
-      await this.takeSignature(plan, own.member, own.signature)
+      const own = await sign(plan, over.signal)
+      if (own === null) this.end('declined', [memberOf(plan, this.init.own.peer)?.index ?? -1])
+      else await this.takeSignature(plan, own.member, own.signature)
       await this.outcome.promise
     } catch (error) {
       this.fail(error)
@@ -191,17 +208,45 @@ class Mailbox implements FoundingServer {
     }
   }
 
-  private unsigned(plan: Plan): string[] {
-    return plan.members.filter(({ index }) => !this.signatures.has(index)).map(({ site }) => site)
+  private asks(): boolean {
+    return [...this.seats.values()].some(({ asks }) => asks)
   }
 
-  private async listen(conversation: Conversation): Promise<void> {
+  private unsigned(plan: Plan): number[] {
+    return plan.members.map(({ index }) => index).filter((index) => !this.signatures.has(index))
+  }
+
+  /** The plan has no federation. All who are here hear why before the founder does: its process ends with that. */
+  private end(ending: FoundingEnding, members: number[]): void {
+    const { plan } = this
+    if (this.stage !== 'signing' || plan === null) return
+    this.stage = 'failed'
+    const sites = members.map((index) => plan.members[index])
+    const isOwn = sites.some(({ peer }) => equalBytes(peer, this.init.own.peer))
+    const reason = ending === 'declined' && isOwn ? declinedHere(true) : foundingEnded(ending, sites)
+    void this.tellEnding({ type: 'ended', ending, members }).finally(() => this.outcome.reject(reason))
+  }
+
+  private async tellEnding(message: FounderMessage & { type: 'ended' }): Promise<void> {
+    using deadline = this.init.clock.deadline(ANSWER_TIMEOUT_MS, this.over.signal)
+    deadline.signal.addEventListener('abort', () => this.emptied.resolve())
+    if (this.open().length === 0) return
+    await this.broadcast((conversation) => conversation.send(message))
+    await this.emptied.promise
+  }
+
+  private async listen(seat: Seat, conversation: Conversation): Promise<void> {
     const beat = new AbortController()
     void this.keepTelling(conversation, beat.signal)
     try {
       for (;;) {
         const message = await conversation.fromJoiner()
         if (message === null) return
+        const member = this.memberAt(seat)
+        if (message.type === 'declined' && member !== null && !this.signatures.has(member)) {
+          this.end('declined', [member])
+          continue
+        }
         if (message.type !== 'signature' || this.plan === null) throw new Error(`${message.type} out of turn`)
         const signature = decodePlanSignature(message.signature)
         const fault = planSignatureFault(this.plan, signature)
@@ -213,13 +258,14 @@ class Mailbox implements FoundingServer {
     }
   }
 
-  /** While all wait for others, a word now and then shows that the link lives. */
+  /** While all wait for others, or for a person, a word now and then shows that the link lives. */
   private async keepTelling(conversation: Conversation, signal: AbortSignal): Promise<void> {
     try {
       for (;;) {
         await this.init.clock.pause(WAITING_INTERVAL_MS, signal)
-        if (this.stage !== 'open') return
-        await conversation.send({ type: 'waiting', joined: this.seats.size, members: this.init.offer.offer.members })
+        if (this.stage === 'signing') await conversation.send({ type: 'signing', signed: this.signed() })
+        if (this.stage !== 'open') continue
+        await conversation.send({ type: 'waiting', sites: this.sites(), members: this.init.offer.offer.members })
       }
     } catch {
       // the stream has ended, and with it the waiting
@@ -230,6 +276,7 @@ class Mailbox implements FoundingServer {
     this.signatures.set(member, signature)
     if (this.stage !== 'signing' || this.signatures.size < plan.members.length) {
       if (this.stage === 'founded') await this.broadcast((conversation) => this.sendSignatures(conversation))
+      if (this.stage === 'signing') await this.tellSigning(plan)
       return
     }
     this.stage = 'founded'
@@ -237,9 +284,20 @@ class Mailbox implements FoundingServer {
     this.outcome.resolve({ plan, signatures: this.inOrder(plan), addresses: this.addresses() })
   }
 
+  private async tellSigning(plan: Plan): Promise<void> {
+    const signed = this.signed()
+    this.init.onSigning?.(plan, signed)
+    await this.broadcast((conversation) => conversation.send({ type: 'signing', signed }))
+  }
+
+  private signed(): number[] {
+    return [...this.signatures.keys()].sort((a, b) => a - b)
+  }
+
   private async sendPlan(conversation: Conversation): Promise<void> {
     if (this.plan === null) return
-    await conversation.send({ type: 'plan', plan: this.plan.bytes, addresses: this.addresses() })
+    const { bytes: plan } = this.plan
+    await conversation.send({ type: 'plan', plan, addresses: this.addresses(), asks: this.asks() })
     if (this.stage === 'founded') await this.sendSignatures(conversation)
   }
 
@@ -266,8 +324,11 @@ class Mailbox implements FoundingServer {
 
   /** To every open stream; one that fails has ended and lapses by itself. */
   private async broadcast(tell: (conversation: Conversation) => Promise<void>): Promise<void> {
-    const open = [...this.seats.values()].flatMap(({ conversation }) => conversation ?? [])
-    await Promise.all(open.map((conversation) => tell(conversation).catch(() => {})))
+    await Promise.all(this.open().map((conversation) => tell(conversation).catch(() => {})))
+  }
+
+  private open(): Conversation[] {
+    return [...this.seats.values()].flatMap(({ conversation }) => conversation ?? [])
   }
 
   private fail(error: unknown): void {

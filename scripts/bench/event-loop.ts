@@ -56,7 +56,7 @@ async function invitation(founder: ChildProcess): Promise<string> {
   let text = ''
   founder.stdout?.on('data', (chunk) => {
     text += chunk
-    const line = /^npx coppice join (\S+)$/m.exec(text)
+    const line = /^npx --no-install coppice join (\S+)$/m.exec(text)
     if (line !== null) found.resolve(line[1])
   })
   founder.once('close', () => found.reject(new Error('the founder ended before its invitation')))

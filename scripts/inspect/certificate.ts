@@ -8,6 +8,7 @@ import {
   decodeCertificate,
 } from '../../protocols/round/certificate.ts'
 import { uncoveredBlocks } from '../../protocols/round/value.ts'
+import { siteInWords } from '../../protocols/site-name.ts'
 import type { Run } from '../program.ts'
 import { counted, percent } from '../terminal/numbers.ts'
 import { malformed, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
@@ -36,7 +37,7 @@ export async function inspectCertificate(path: string, { terminal }: Run): Promi
   const certificate = read(path)
   const plan = neighbourPlan(outputOf(path))
   const report = reportOf(certificate, plan)
-  terminal.say(inWords(report, plan === null ? null : certificateFault(plan, certificate)))
+  terminal.say(inWords(report, plan, plan === null ? null : certificateFault(plan, certificate)))
   return report
 }
 
@@ -68,9 +69,12 @@ function reportOf(certificate: Certificate, plan: Plan | null): CertificateRepor
   }
 }
 
-function inWords(report: CertificateReport, fault: string | null): string {
+function inWords(report: CertificateReport, plan: Plan | null, fault: string | null): string {
   const { contributions, signatures, uncovered, excluded, valid } = report
-  const name = ({ member, site }: { member: number; site: string | null }) => site ?? `member ${member}`
+  const name = ({ member }: { member: number }) => {
+    const known = plan?.members[member]
+    return known === undefined ? `member ${member}` : siteInWords(known)
+  }
   const lines = [
     `Certificate ${report.id}`,
     `of round ${report.round} of federation ${report.federation.slice(0, 8)}, ${follows(report.previous)}.`,

@@ -6,6 +6,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { blobId } from '../../protocols/blob/hash.ts'
 import { toHex } from '../../protocols/encoding.ts'
+import type { Plan } from '../../protocols/plan.ts'
+import { siteInWords } from '../../protocols/site-name.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { ModelDescription } from '../../src/engine/jobs.ts'
 import { type BlockContribution, decodeContribution, payloadKindOf } from '../../src/merge/contribution.ts'
@@ -67,7 +69,7 @@ export async function inspectContribution(path: string, run: Run): Promise<Contr
       contents(path, bytes, payloadOf(method.pruner), entry.block, await describe({ ...run, engine }, model)),
     )
   }
-  run.terminal.say(inWords(report))
+  run.terminal.say(inWords(report, authorOf(plan, report.member)))
   return report
 }
 
@@ -112,9 +114,14 @@ const CARRIES: Record<ContributionReport['payload'], string> = {
     'It carries how much each head and channel matters to the loss, and adapters in fp16 if any were trained.',
 }
 
-function inWords(report: ContributionReport): string {
-  const { member, site, block, round, federation, layers, inputs } = report
-  const author = member === null ? 'of an unknown author' : `of ${site ?? `member ${member}`}`
+function authorOf(plan: Plan | null, member: number | null): string {
+  if (member === null) return 'of an unknown author'
+  const known = plan?.members[member]
+  return known === undefined ? `of member ${member}` : `of ${siteInWords(known)}`
+}
+
+function inWords(report: ContributionReport, author: string): string {
+  const { block, round, federation, layers, inputs } = report
   const lines = [
     `Contribution ${report.root}`,
     `${author}${block === null ? '' : ` for block ${block} in round ${round}`}${federation === null ? '' : ` of federation ${federation.slice(0, 8)}`}, ${inBytes(report.bytes)}.`,

@@ -1,73 +1,64 @@
-/** What `coppice join` does: fetches the offer, shows it, checks model and text against it, takes part. */
-import { assertPlace } from '../../peers/directories.ts'
-import { EngineWork } from '../../peers/engine-work.ts'
 import { join as joinFederation } from '../../peers/peer.ts'
 import { toHex } from '../../protocols/encoding.ts'
 import type { Offer } from '../../protocols/offer.ts'
+import { shown } from '../../protocols/site-name.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { NetworkError, RefusedError, UsageError } from '../../src/errors.ts'
 import { windowFor } from '../options/site.ts'
+import { assertCanAsk } from '../options/yes.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
-import { draining } from '../terminal/interruption.ts'
 import { blockMatrices } from '../work/block-matrices.ts'
 import { apartFrom, notCopied } from '../work/companions.ts'
+import { FoundingTalk, hereText } from '../work/founding.ts'
 import {
   calibration,
   conclude,
-  narrator,
+  openSite,
   peerInit,
-  placeOf,
   planText,
   readModel,
   type SiteModel,
-  siteName,
   structuredOf,
 } from '../work/site.ts'
-import { SiteScratch } from '../work/site-scratch.ts'
+import { SiteWork } from '../work/site-work.ts'
 import type { JoinOptions } from './index.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
-  await assertPlace(placeOf(options)) // before models are read
+  assertCanAsk(options, run.terminal)
+  await using site = await openSite(options, run)
   await using engine = new Engine({ apart: apartFrom(options) })
-  await using scratch = await SiteScratch.open(placeOf(options))
+  await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
-  const { dir, description } = model
-  let own: EngineWork | undefined
+  const { dir } = model
   const left = await notCopied(work, dir)
+  const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, yes: options.yes })
   try {
     const result = await joinFederation({
-      ...peerInit(options, run, narrator(run.terminal)),
+      ...peerInit(options, site, { run, talk }),
       invitation: options.invitation,
-      async prepare({ offer }) {
-        run.terminal.say(planText(offer, options.capacity, await blockMatrices(work, model)))
+      async prepare({ offer }, sites) {
         assertFits(options, offer, model)
         const { method, windows, window, sample } = offer
         const structured = await structuredOf(work, dir, method)
         const tokens = await calibration(work, dir, options, windows, window)
-        own = new EngineWork({
-          engine,
-          model: dir,
-          description,
-          method,
-          structured,
-          windows: tokens,
-          scratch: scratch.path,
-          modelHash: scratch.outlasts ? model.hash : null,
-          onDrain: () => run.terminal.note(draining(structured === null ? 'block' : 'step')),
-        })
-        return { site: siteName(), capacity: options.capacity ?? sample, work: own }
+        const matrices = await blockMatrices(work, model)
+        talk.show(`${planText(offer, options.capacity, matrices)}\n${hereText(sites, offer.members)}`)
+        await talk.accept()
+        return {
+          site: site.own.site,
+          capacity: options.capacity ?? sample,
+          work: own.maker({ engine, model, terminal: run.terminal, method, structured, windows: tokens }),
+        }
       },
     })
-    scratch.done()
-    if (own === undefined) throw new Error('a site took part without work of its own')
     if (left !== null) run.terminal.note(left)
-    return await conclude(run, result, options.embedded ? null : dir, own)
+    return await conclude(run, result, options.embedded ? null : dir, own.done())
   } catch (error) {
     // Only the offer could have said that no text is needed.
     if (error instanceof NetworkError && options.texts.length === 0) throw textMissing(error)
-    throw error
+    throw talk.ended(error)
   }
 }
 
@@ -82,7 +73,7 @@ function assertFits({ texts, model: dir }: JoinOptions, { model, method, window 
     throw new RefusedError({
       code: 'REFUSED_MODEL',
       what: `${dir} is not the model of the plan: hash ${found.slice(0, 8)}, the plan names ${wanted.slice(0, 8)}`,
-      hint: `Give --model the very files of ${model.name} that the founder has; its hash is ${wanted}.`,
+      hint: `Give --model the very files of ${shown(model.name)} that the founder has; its hash is ${wanted}.`,
     })
   }
   if (texts.length === 0 && method.pruner !== 'magnitude') throw textMissing()

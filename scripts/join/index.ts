@@ -1,6 +1,7 @@
 /** `coppice join`: takes part in a federation that another site has founded. */
 import type { Command } from 'commander'
 import { type Invitation, parseInvitation } from '../../protocols/invitation.ts'
+import { addSiteOptions, type RawSiteOptions, type SiteOptions, siteOptions } from '../options/data.ts'
 import {
   addNetworkOptions,
   addNoListenOption,
@@ -8,15 +9,7 @@ import {
   networkOptions,
   type RawNetwork,
 } from '../options/network.ts'
-import {
-  addDataOption,
-  addJsonOption,
-  addOutOption,
-  dataOption,
-  type OutputOptions,
-  outputOptions,
-  type RawOutput,
-} from '../options/output.ts'
+import { addJsonOption, addOutOption, type OutputOptions, outputOptions, type RawOutput } from '../options/output.ts'
 import { refusePlanOptions } from '../options/plan.ts'
 import {
   addCapacityOption,
@@ -29,18 +22,17 @@ import {
   textOptions,
 } from '../options/site.ts'
 import { refuseMissing } from '../options/values.ts'
+import { addYesOption, type RawYes, type YesOptions, yesOption } from '../options/yes.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 
-export interface JoinOptions extends ModelOptions, TextOptions, NetworkOptions, OutputOptions {
+export interface JoinOptions extends ModelOptions, TextOptions, NetworkOptions, OutputOptions, SiteOptions, YesOptions {
   invitation: Invitation
   /** In ppm; null: the plan's sample. */
   capacity: number | null
-  /** Absolute; null: OUT/data. */
-  data: string | null
 }
 
-interface RawJoin extends RawSite, RawNetwork, RawOutput {
+interface RawJoin extends RawSite, RawNetwork, RawOutput, RawSiteOptions, RawYes {
   capacity?: number
 }
 
@@ -49,12 +41,14 @@ export function defineJoin(program: Command, start: Start): void {
     .command('join')
     .summary('take part in a federation')
     .description(
-      'Joins the federation of an invitation. Shows the plan and what will leave this site, then takes part.',
+      'Joins the federation of an invitation. Shows the plan and what will leave this site, asks, and takes part.',
     )
     .argument('[address]', 'the invitation, ADDRESS#OFFER.SECRET, as the founder printed it')
   addCapacityOption(addTextOptions(addModelOption(refusePlanOptions(command))))
   addNoListenOption(addNetworkOptions(command))
-  addJsonOption(addOutOption(addDataOption(command), 'where results go; empty or absent (default: coppice-out/ID)'))
+  addJsonOption(
+    addOutOption(addYesOption(addSiteOptions(command)), 'where results go; empty or absent (default: coppice-out/ID)'),
+  )
   addHelp(
     command,
     ['coppice join /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo...#OFFER.SECRET --model base --text mine.txt'],
@@ -78,6 +72,7 @@ export function joinOptions(address: string | undefined, raw: RawJoin): JoinOpti
     ...networkOptions(raw),
     ...outputOptions(raw),
     capacity: raw.capacity ?? null,
-    data: dataOption(raw),
+    ...siteOptions(raw),
+    ...yesOption(raw),
   }
 }

@@ -10,20 +10,11 @@ export interface OutputOptions {
 
 export interface RawOutput {
   out?: string
-  data?: string
   json?: boolean
 }
 
 export function addOutOption(command: Command, description: string): Command {
   return command.addOption(new Option('--out <dir>', description).argParser(notEmpty('--out', 'a directory')))
-}
-
-export function addDataOption(command: Command): Command {
-  return command.addOption(
-    new Option('--data <dir>', 'where the peer keeps its key, log and store (default: OUT/data)').argParser(
-      notEmpty('--data', 'a directory'),
-    ),
-  )
 }
 
 export function addJsonOption(command: Command): Command {
@@ -32,8 +23,4 @@ export function addJsonOption(command: Command): Command {
 
 export function outputOptions({ out }: RawOutput): OutputOptions {
   return { out: out === undefined ? null : resolve(out) }
-}
-
-export function dataOption({ data }: RawOutput): string | null {
-  return data === undefined ? null : resolve(data)
 }

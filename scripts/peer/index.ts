@@ -2,16 +2,9 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../protocols/offer.ts'
+import { addSiteOptions, type RawSiteOptions, type SiteOptions, siteOptions } from '../options/data.ts'
 import { addNetworkOptions, type NetworkOptions, networkOptions, type RawNetwork } from '../options/network.ts'
-import {
-  addDataOption,
-  addJsonOption,
-  addOutOption,
-  dataOption,
-  type OutputOptions,
-  outputOptions,
-  type RawOutput,
-} from '../options/output.ts'
+import { addJsonOption, addOutOption, type OutputOptions, outputOptions, type RawOutput } from '../options/output.ts'
 import { addPlanOptions, type PlanOptions, planOptions, type RawPlan } from '../options/plan.ts'
 import {
   addCapacityOption,
@@ -27,19 +20,25 @@ import {
   windowOptions,
 } from '../options/site.ts'
 import { refuseMissing, wholeNumber } from '../options/values.ts'
+import { addYesOption, type RawYes, type YesOptions, yesOption } from '../options/yes.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
 
-export interface PeerOptions extends ModelOptions, TextOptions, WindowOptions, NetworkOptions, OutputOptions {
+export interface PeerOptions
+  extends ModelOptions,
+    TextOptions,
+    WindowOptions,
+    NetworkOptions,
+    OutputOptions,
+    SiteOptions,
+    YesOptions {
   members: number
   plan: PlanOptions
   /** In ppm; null: the plan's sample. */
   capacity: number | null
-  /** Absolute; null: OUT/data. */
-  data: string | null
 }
 
-interface RawPeer extends RawSite, RawPlan, RawNetwork, RawOutput {
+interface RawPeer extends RawSite, RawPlan, RawNetwork, RawOutput, RawSiteOptions, RawYes {
   members?: number
   capacity?: number
 }
@@ -56,7 +55,9 @@ export function definePeer(program: Command, start: Start): void {
     )
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))))
   addNetworkOptions(addPlanOptions(command))
-  addJsonOption(addOutOption(addDataOption(command), 'where results go; empty or absent (default: coppice-out/ID)'))
+  addJsonOption(
+    addOutOption(addYesOption(addSiteOptions(command)), 'where results go; empty or absent (default: coppice-out/ID)'),
+  )
   addHelp(
     command,
     ['coppice peer --members 4 --model base --text mine.txt --sparsity 0.5'],
@@ -81,6 +82,7 @@ export function peerOptions(raw: RawPeer): PeerOptions {
     members: raw.members,
     plan,
     capacity: raw.capacity ?? null,
-    data: dataOption(raw),
+    ...siteOptions(raw),
+    ...yesOption(raw),
   }
 }

@@ -1,5 +1,7 @@
 /** A table for a terminal: the first column flush left, numbers flush right. */
 
+import { columns, padEnd, padStart } from '../terminal/width.ts'
+
 const GAP = '  '
 
 /**
@@ -7,10 +9,10 @@ const GAP = '  '
  * @param headings - how many of them are above the rule
  */
 export function table(rows: readonly (readonly string[])[], headings = 1): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => columns(row[column]))))
   const line = (row: readonly string[]) =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .map((cell, column) => (column === 0 ? padEnd(cell, widths[column]) : padStart(cell, widths[column])))
       .join(GAP)
       .trimEnd()
   const rule = '-'.repeat(widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length))

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { EngineWorkInit } from '../../peers/engine-work.ts'
 import { SECRET_BYTES } from '../../protocols/acceptance.ts'
 import { formatInvitation, parseInvitation } from '../../protocols/invitation.ts'
-import { NONCE_BYTES } from '../../protocols/offer.ts'
+import { asModelName, NONCE_BYTES } from '../../protocols/offer.ts'
 import { decodePlan, type Plan } from '../../protocols/plan.ts'
 import { ppmToFraction } from '../../src/decimal.ts'
 import type { WrittenModel } from '../../src/engine/engine.ts'
@@ -123,7 +123,7 @@ export class SimulatedFederation implements AsyncDisposable {
     this.offer = {
       ...options.plan,
       method,
-      model: { name, hash, parameters, blocks },
+      model: { name: asModelName(name), hash, parameters, blocks },
       windows: options.windows,
       window,
       members: options.peers,

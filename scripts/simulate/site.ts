@@ -3,6 +3,7 @@
  * and what it tells is plain data, so that it runs in this process or in one of its own.
  */
 import { mkdir } from 'node:fs/promises'
+import { DataDirectory } from '../../peers/data-directory.ts'
 import { EngineWork, type EngineWorkInit } from '../../peers/engine-work.ts'
 import type { PeerEvent, RoundReport } from '../../peers/events.ts'
 import { identityFromSeed } from '../../peers/identity.ts'
@@ -76,9 +77,11 @@ export interface SiteContext {
 export async function runSite(job: SiteJob, context: SiteContext): Promise<SiteResult> {
   const { index, name: site, capacity, offer, role, data, out, listen, connect } = job
   const { onEvent, signal } = context
+  await using opened = await DataDirectory.open(data, { privateKey: await identityFromSeed(String(job.seed), index) })
   const init = {
-    place: { data, out },
-    privateKey: await identityFromSeed(String(job.seed), index),
+    data: opened,
+    place: { out },
+    agree: null,
     listen,
     connect,
     keepMerges: index === 0, // the founder's are evaluated
@@ -88,7 +91,7 @@ export async function runSite(job: SiteJob, context: SiteContext): Promise<SiteR
       if (plain !== null) onEvent(plain)
     },
   }
-  const brought = { site, capacity, work: new SimulatedWork(job, context) }
+  const brought = { site, capacity, work: () => new SimulatedWork(job, context) }
   const result =
     role.type === 'founder'
       ? await found({ ...init, ...brought, offer, nonce: role.nonce, secret: role.secret })

@@ -2,6 +2,7 @@
  * Which windows of which text each simulated site calibrates on, and which are kept out for evaluation. Peer i takes
  * text i mod F; peers that share a text take windows one after the other; what is kept out lies at its end.
  */
+import { asSiteName, MAX_SITE_NAME } from '../../protocols/site-name.ts'
 import { InputError } from '../../src/errors.ts'
 
 /** One of the texts, in whole windows. */
@@ -63,10 +64,13 @@ export function allocate(peers: number, texts: readonly TextLength[], windows: n
   }
 }
 
-/** A name for each site: its text's, numbered where several share it. */
+/** Room for the number behind a name: "-", and two digits of at most 64 sites. */
+const NUMBER_CHARS = 3
+
+/** A name for each site: its text's, as far as a site may be called so, numbered where several share it. */
 export function siteNames(peers: number, texts: readonly string[]): string[] {
   return Array.from({ length: peers }, (_, peer) => {
-    const name = texts[peer % texts.length]
+    const name = asSiteName(texts[peer % texts.length], MAX_SITE_NAME - NUMBER_CHARS)
     const turn = Math.floor(peer / texts.length) + 1
     return peers > texts.length ? `${name}-${turn}` : name
   })

@@ -40,7 +40,7 @@ export function closing(
     `${counted(rounds.length, 'round')} in ${duration(seconds)}, all comparisons included.`,
     evaluatedOn(perplexity, options),
     `Model: ${result.model}; ${sameLogits(difference)}.`,
-    `Verify: npx coppice verify ${path}${embedded ? '' : ` --model ${model}`}`,
+    `Verify: npx --no-install coppice verify ${path}${embedded ? '' : ` --model ${model}`}`,
     `Federation ${plan.id}`,
   ].join('\n')
 }

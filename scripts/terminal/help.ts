@@ -7,7 +7,7 @@ const MEANINGS: Record<keyof typeof EXIT, string> = {
   bug: 'a bug',
   usage: 'usage: an option is unknown, missing or wrong',
   input: 'input: a file is missing, unreadable, unsupported, or a text is too short',
-  refused: 'refused by the federation: model, plan, version, invitation, or it is full',
+  refused: 'refused by the federation (model, plan, version, invitation, it is full), or a site says no',
   network: 'the network: nobody there, or the port is in use',
   noAgreement: 'no agreement in time',
   diverged: 'diverged or not verified',

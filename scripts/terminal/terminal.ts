@@ -1,8 +1,13 @@
 /**
  * What a command says. Results go to stdout; with --json one object does and everything else goes to stderr.
- * Progress always goes to stderr: a line that redraws itself on a terminal, now and then a plain line elsewhere.
+ * Progress always goes to stderr: a line that redraws itself on a terminal, now and then a plain line elsewhere. So do
+ * questions, and what they are about.
  */
+import { Writable } from 'node:stream'
+import { InterruptedError } from './interruption.ts'
 import { percent } from './numbers.ts'
+import { ask, type Keyboard, type Question } from './question.ts'
+import { clipped } from './width.ts'
 
 /** What a terminal needs of process.stdout and process.stderr. */
 export interface Output {
@@ -14,6 +19,10 @@ export interface Output {
 export interface TerminalInit {
   stdout: Output
   stderr: Output
+  /** Where answers come from; undefined: from nowhere. Opened by who asks alone. */
+  stdin?: () => Keyboard | undefined
+  /** Ctrl-C as the answer to a question, of which a terminal makes no signal. */
+  interrupt?: () => void
   /** Only one object on stdout, at the end. */
   json: boolean
   /** Milliseconds, monotonic. */
@@ -31,6 +40,10 @@ export class Terminal {
   readonly json: boolean
   private readonly stdout: Output
   private readonly stderr: Output
+  private readonly stdin: () => Keyboard | undefined
+  private readonly interrupt: () => void
+  /** What is said while a question stands there; null: none does. */
+  private held: Array<() => void> | null = null
   private readonly now: () => number
   private readonly live: boolean
   private drawn = false
@@ -39,9 +52,11 @@ export class Terminal {
   /** When each label was last written; several peers take turns. */
   private readonly written = new Map<string, number>()
 
-  constructor({ stdout, stderr, json, now = () => performance.now() }: TerminalInit) {
+  constructor({ stdout, stderr, stdin, json, interrupt, now = () => performance.now() }: TerminalInit) {
     this.stdout = stdout
     this.stderr = stderr
+    this.stdin = stdin ?? (() => undefined)
+    this.interrupt = interrupt ?? (() => undefined)
     this.json = json
     this.now = now
     this.live = stderr.isTTY === true
@@ -56,6 +71,7 @@ export class Terminal {
 
   /** Lines for a person, as part of the result: stdout, or stderr with --json. */
   say(text: string): void {
+    if (this.held !== null) return void this.held.push(() => this.say(text))
     this.clear()
     const output = this.json ? this.stderr : this.stdout
     output.write(`${text}\n`)
@@ -63,6 +79,7 @@ export class Terminal {
 
   /** A line about what is going on. */
   note(text: string): void {
+    if (this.held !== null) return void this.held.push(() => this.note(text))
     this.clear()
     this.stderr.write(`${text}\n`)
   }
@@ -73,6 +90,7 @@ export class Terminal {
    * @param total - 0: unknown
    */
   progress(label: string, done = 0, total = 0): void {
+    if (this.held !== null) return
     const at = this.now()
     const last = this.written.get(label) ?? (this.live || total > 0 ? undefined : this.spoke)
     const complete = total > 0 && done >= total
@@ -83,10 +101,38 @@ export class Terminal {
       this.stderr.write(total > 0 ? `${label}: ${done} of ${total}\n` : `${label}\n`)
       return
     }
-    const columns = this.stderr.columns ?? DEFAULT_COLUMNS
+    const columns = this.stderr.columns || DEFAULT_COLUMNS // 0: a terminal without a size
     this.clear()
-    this.stderr.write(`${label}${total > 0 ? ` ${bar(done, total)}` : ' ...'}`.slice(0, columns - 1))
+    this.stderr.write(clipped(`${label}${total > 0 ? ` ${bar(done, total)}` : ' ...'}`, columns - 1))
     this.drawn = true
+  }
+
+  /** Whether a person can be asked: both the keyboard and stderr are a terminal. */
+  get canAsk(): boolean {
+    return this.stdin()?.isTTY === true && this.stderr.isTTY === true
+  }
+
+  /**
+   * Asks the person; other words wait until there is an answer.
+   * @throws {InterruptedError} Ctrl-C
+   * @throws the signal's reason
+   */
+  async ask(question: Question, signal: AbortSignal): Promise<boolean> {
+    const { stderr: output } = this
+    const input = this.stdin()
+    if (input === undefined || !(output instanceof Writable)) throw new Error('there is no terminal to ask at')
+    this.clear()
+    const held: Array<() => void> = []
+    this.held = held
+    try {
+      return await ask({ ...question, input, output, signal })
+    } catch (error) {
+      if (error instanceof InterruptedError) this.interrupt()
+      throw error
+    } finally {
+      this.held = null
+      for (const write of held) write()
+    }
   }
 
   /** The one object of --json; without it nothing. */

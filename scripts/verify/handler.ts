@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSignedPlan, type Verified, verifyDirectory } from '../../peers/verify.ts'
 import { toHex } from '../../protocols/encoding.ts'
+import { shown } from '../../protocols/site-name.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { DivergedError, UsageError } from '../../src/errors.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
@@ -23,7 +24,7 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
     throw new UsageError({
       code: 'VERIFY_BASE',
       what: `${base === null ? 'the embedded model' : model} is not the base model: hash ${found}, the plan names ${wanted}`,
-      hint: `Give --model the directory of ${name} with the hash ${wanted}.`,
+      hint: `Give --model the directory of ${shown(name)} with the hash ${wanted}.`,
     })
   }
   const verified = await verifyDirectory({

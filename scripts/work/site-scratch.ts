@@ -1,31 +1,43 @@
 /**
- * Where a site's engine puts what it prunes in a round. In the data directory, so that a later run goes on with it; or,
- * where that has no name beforehand and no later run could name it, in a temporary directory.
+ * Where a site's engine puts what it prunes in a round: in the directory of the federation, so that a later run goes on
+ * with it. That run may be of another federation: a checkpoint of the same inputs is taken over from there.
  */
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Place } from '../../peers/directories.ts'
+import { existsSync } from 'node:fs'
+import { readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { TokenWindows } from '../../src/engine/jobs.ts'
+import { digest } from '../../src/fingerprint.ts'
+import type { Method } from '../../src/merge/form.ts'
 import { holdsCheckpoint } from '../../src/prune/record-file.ts'
-import { TemporaryDirectory } from './temporary-directory.ts'
 
-/** In the data directory. */
-const SCRATCH_NAME = 'scratch'
+export interface ScratchInputs {
+  /** Of the base model. */
+  modelHash: Uint8Array
+  method: Method
+  windows: TokenWindows
+}
+
+/** Of the digest of the inputs, in the name of the directory: 64 bits tell those of one site apart. */
+const NAME_DIGITS = 16
 
 export class SiteScratch implements AsyncDisposable {
-  readonly path: string
-  /** Whether a later run finds it. */
-  readonly outlasts: boolean
-  private over = false
+  private path: string | null = null
+  private over = false;
 
-  private constructor(path: string, outlasts: boolean) {
+  /**
+   * The scratch space in the directory of a federation, with what an earlier federation of this site has left of the same
+   * inputs. It is made only by whoever writes to it.
+   */
+  async in(federation: string, { modelHash, method, windows }: ScratchInputs): Promise<string> {
+    const { ids, count, length } = windows
+    const inputs = digest('coppice/checkpoint/1', [modelHash, JSON.stringify([method, count, length]), ids])
+    const name = `checkpoint-${inputs.slice(0, NAME_DIGITS)}`
+    const path = join(federation, name)
+    const siblings = (await readdir(dirname(federation))).map((id) => join(dirname(federation), id, name))
+    const earlier = siblings.find(holdsCheckpoint)
+    if (!existsSync(path) && earlier !== undefined) await rename(earlier, path)
     this.path = path
-    this.outlasts = outlasts
-  }
-
-  /** In a data directory it is made only by whoever writes to it. */
-  static async open({ data }: Place): Promise<SiteScratch> {
-    if (data !== undefined) return new SiteScratch(join(data, SCRATCH_NAME), true)
-    return new SiteScratch((await TemporaryDirectory.make()).path, false)
+    return path
   }
 
   /** The last round is over. */
@@ -34,7 +46,7 @@ export class SiteScratch implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.over || !this.outlasts || !holdsCheckpoint(this.path))
-      await rm(this.path, { recursive: true, force: true })
+    if (this.path === null || (!this.over && holdsCheckpoint(this.path))) return
+    await rm(this.path, { recursive: true, force: true })
   }
 }

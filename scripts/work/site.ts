@@ -1,15 +1,18 @@
 /** What `peer` and `join` have in common: reading model and text, telling what goes on, and the end. */
-import { randomBytes } from 'node:crypto'
 import { basename, join, resolve } from 'node:path'
-import { DATA_NAME, type Place } from '../../peers/directories.ts'
+import { assertApart } from '../../peers/apart.ts'
+import { DataDirectory } from '../../peers/data-directory.ts'
 import type { EngineWork, EngineWorkInit } from '../../peers/engine-work.ts'
 import type { PeerEvent } from '../../peers/events.ts'
+import { assertOutFree, type OutPlace } from '../../peers/out-directory.ts'
 import type { PeerInit, PeerResult } from '../../peers/peer.ts'
 import type { BlockMatrices } from '../../protocols/model-words.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../protocols/offer.ts'
+import type { SiteLabel } from '../../protocols/site-name.ts'
 import { planInWords } from '../../protocols/words.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
+import type { SiteOptions } from '../options/data.ts'
 import type { NetworkOptions } from '../options/network.ts'
 import type { OutputOptions } from '../options/output.ts'
 import type { TextOptions } from '../options/site.ts'
@@ -20,6 +23,7 @@ import { counted } from '../terminal/numbers.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { outcomeInWords, outcomeOf } from './block-matrices.ts'
 import { assertRuns, describe, labelled, type Work } from './engine.ts'
+import type { FoundingTalk } from './founding.ts'
 import { anyWindow, firstWindows, tokenise } from './texts.ts'
 
 export interface SiteModel {
@@ -57,30 +61,40 @@ export async function calibration(
   return firstWindows(await tokenise(work, { dir, source, separator, window, wanted: windows * window }), windows)
 }
 
-/** For tables of others. Neither the machine's name nor the file's: those say more than a site may want to. */
-export function siteName(): string {
-  return `site-${randomBytes(2).toString('hex')}`
+/** The directories of a site, and its name. */
+export interface OpenSite extends AsyncDisposable {
+  data: DataDirectory
+  place: OutPlace
+  own: SiteLabel
 }
 
-export interface PlaceOptions extends OutputOptions {
-  /** Absolute; null: OUT/data. */
-  data: string | null
-}
-
-/** Without --out results get a directory of the federation's name, wherever --data is. */
-export function placeOf({ out, data }: PlaceOptions): Place {
-  if (out === null) return { parent: resolve(DEFAULT_PARENT), data: data ?? undefined }
-  return { out, data: data ?? join(out, DATA_NAME) }
+/** Before any work. @throws {OutputError} what stands in the way of results or of the data directory */
+export async function openSite({ out, data: path, name }: SiteOptions & OutputOptions, run: Run): Promise<OpenSite> {
+  // Without --out results get a directory of the federation's name.
+  const place = out === null ? { parent: resolve(DEFAULT_PARENT) } : { out }
+  await assertApart(path, place)
+  await assertOutFree(place)
+  await using opened = new AsyncDisposableStack()
+  const data = opened.use(await DataDirectory.open(path))
+  if (data.tightened) run.terminal.note(`${path} was open to other accounts. It is closed to them now.`)
+  const own = { peer: data.signer.peerId, site: await data.siteName(name) }
+  const resources = opened.move()
+  return { data, place, own, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
 /** What a peer is started with, whoever founds. */
 export function peerInit(
-  options: PlaceOptions & NetworkOptions,
-  { signal }: Run,
-  onEvent: (event: PeerEvent) => void,
+  { listen, announce }: NetworkOptions,
+  { data, place }: OpenSite,
+  { run, talk }: { run: Run; talk: FoundingTalk },
 ): PeerInit {
-  const { listen, announce } = options
-  return { place: placeOf(options), listen, announce: announce ?? undefined, signal, onEvent }
+  const narrate = narrator(run.terminal)
+  const onEvent = (event: PeerEvent) => {
+    talk.onEvent(event)
+    narrate(event)
+  }
+  const { agree } = talk
+  return { data, place, listen, announce: announce ?? undefined, signal: run.signal, agree, onEvent }
 }
 
 /** What of an offer decides what is computed. */
@@ -95,18 +109,14 @@ export function planText(offer: OfferTerms, capacity: number | null, matrices?: 
   return [...what, 'What will leave this site:', ...leaves.map((line) => `  ${line}`)].join('\n')
 }
 
-/** Turns what a peer tells into lines and progress. */
+/** Turns what a peer tells of its rounds into lines and progress; of its founding work/founding.ts tells. */
 export function narrator(terminal: Terminal): (event: PeerEvent) => void {
   let things = 'masks'
   return (event) => {
     switch (event.type) {
-      case 'invitation':
-        return terminal.say(`npx coppice join ${event.line}`)
-      case 'waiting':
-        return terminal.say(`${event.joined} of ${event.members} members`)
       case 'founded':
         if (isStructuredMethod(event.plan.offer.method)) things = 'heads and channels'
-        return terminal.note(`All have signed. Federation ${event.planId}`)
+        return
       case 'prune':
         return terminal.progress(`Round ${event.round}: pruning`, event.done, event.total)
       case 'contributions':
@@ -140,7 +150,7 @@ export async function conclude(
   const result = outcomeOf(description, method, { last: rounds[rounds.length - 1], written: written.zeros })
   const report: MemberReport = { federation: planId, peer: peerId, root, certificates, ...result, out }
   await writeReport(out, report)
-  const verify = `npx coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
+  const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
   terminal.say(
     [
       `root ${root}`,

@@ -7,7 +7,7 @@ import { createProgram } from '../../scripts/program.ts'
 import { Recorder } from '../scripts/command-line.ts'
 
 /** Command lines of documents, and of the help texts, which users copy first. */
-const README = examples(readFileSync(join(PACKAGE_ROOT, 'README.md'), 'utf8'), /^npx coppice (.+)$/gm)
+const README = examples(readFileSync(join(PACKAGE_ROOT, 'README.md'), 'utf8'), /^npx --no-install coppice (.+)$/gm)
 
 describe('the command lines of README', () => {
   for (const line of README) it(`are understood: ${line.slice(0, 70)}`, () => parses(line))

@@ -11,6 +11,7 @@ import type { Clock } from '../../protocols/stream/time.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
 import { assertOneRoot, BLOCKS, federation, startFederation } from './federations.ts'
 import { MatrixWork } from './matrices.ts'
+import { onlyFederation } from './support.ts'
 
 /** Its arithmetic is another one: one block merges to another root. */
 class Deviant extends MatrixWork {
@@ -33,7 +34,7 @@ for (const deviant of [0, 2]) {
     const refusals = ended.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))
     assert.equal(others.length, 3, String(refusals))
     assertOneRoot({ results: others, works, events: [] })
-    const data = join(root, String(deviant), 'data')
+    const data = await onlyFederation(join(root, String(deviant), 'data'))
     const [refusal] = refusals
     assert.equal(refusal.code, 'DIVERGED')
     assert.equal(refusal.exit, 7)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { DataDirectory } from '../../peers/data-directory.ts'
 import type { PeerEvent } from '../../peers/events.ts'
 import { type FoundInit, found, type JoinInit, join } from '../../peers/peer.ts'
 import type { PruneJob } from '../../peers/work.ts'
@@ -9,7 +10,7 @@ import { parseInvitation } from '../../protocols/invitation.ts'
 import { endingOf } from '../../scripts/terminal/refusal.ts'
 import { InputError } from '../../src/errors.ts'
 import { MatrixWork, TARGET } from './matrices.ts'
-import { LOOPBACK, silentPort, temporaryDirectory } from './support.ts'
+import { LOOPBACK, onlyFederation, silentPort, temporaryDirectory } from './support.ts'
 
 const BLOCKS = 2
 
@@ -27,8 +28,9 @@ async function scene(context: TestContext, members: number): Promise<Scene> {
   const root = await temporaryDirectory(context)
   const stop = new AbortController()
   const lines = Promise.withResolvers<string>()
-  const placeOf = (i: number) => ({ data: joinPath(root, `${i}`, 'data'), out: joinPath(root, `${i}`) })
-  const siteOf = (i: number) => ({ site: `site ${i}`, capacity: 1_000_000, work: new MatrixWork(BLOCKS, i) })
+  const dataOf = (i: number) => DataDirectory.open(joinPath(root, `${i}`, 'data'))
+  const placeOf = (i: number) => ({ out: joinPath(root, `${i}`, 'out') })
+  const siteOf = (i: number) => ({ site: `site ${i}`, capacity: 1_000_000, work: () => new MatrixWork(BLOCKS, i) })
   const offer = {
     model: { name: 'matrices', hash: new Uint8Array(32).fill(3), parameters: 1536, blocks: BLOCKS },
     method: { pruner: 'wanda' as const, target: TARGET },
@@ -43,15 +45,19 @@ async function scene(context: TestContext, members: number): Promise<Scene> {
   const onEvent = (event: PeerEvent) => {
     if (event.type === 'invitation') lines.resolve(event.line)
   }
-  const common = { listen: LOOPBACK, signal: stop.signal }
+  const common = { listen: LOOPBACK, signal: stop.signal, agree: null }
   return {
     root,
     stop,
     line: lines.promise,
-    found: (fields) => found({ ...common, ...siteOf(0), place: placeOf(0), offer, onEvent, ...fields }),
+    found: async (fields) => {
+      await using data = await dataOf(0)
+      return await found({ ...common, data, ...siteOf(0), place: placeOf(0), offer, onEvent, ...fields })
+    },
     join: async (i, fields) => {
       const invitation = fields?.invitation ?? parseInvitation(await lines.promise)
-      return join({ ...common, place: placeOf(i), prepare: async () => siteOf(i), ...fields, invitation })
+      await using data = await dataOf(i)
+      return await join({ ...common, data, place: placeOf(i), prepare: async () => siteOf(i), ...fields, invitation })
     },
   }
 }
@@ -68,7 +74,7 @@ test('a founder that is stopped while it waits ends at once and leaves no lock',
   await line
   stop.abort(new Error('Ctrl-C'))
   await assert.rejects(founding, /Ctrl-C/)
-  assert.deepEqual((await readdir(joinPath(root, '0', 'data'))).sort(), ['journal.wal', 'peer.key'])
+  assert.deepEqual((await readdir(joinPath(root, '0', 'data'))).sort(), ['peer.key', 'plans.wal'])
 })
 
 test('peers that are stopped in the middle of pruning end at once and write nothing', async (context) => {
@@ -80,7 +86,7 @@ test('peers that are stopped in the middle of pruning end at once and write noth
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
     }
   }
-  const prepare = async () => ({ site: 'slow', capacity: 1_000_000, work: new Endless(BLOCKS, 1) })
+  const prepare = async () => ({ site: 'slow', capacity: 1_000_000, work: () => new Endless(BLOCKS, 1) })
   const peers = [later(found()), later(join(1, { prepare }))]
   await pruning.promise
   stop.abort(new Error('Ctrl-C'))
@@ -92,10 +98,9 @@ test('without a federation nothing is left where nobody has asked for it', async
   const { found, line, root, stop } = await scene(context, 2)
   const founding = later(found({ place: { parent: joinPath(root, 'coppice-out') } }))
   await line
-  assert.equal((await readdir(joinPath(root, 'coppice-out'))).length, 1)
   stop.abort(new Error('Ctrl-C'))
   await assert.rejects(founding, /Ctrl-C/)
-  assert.deepEqual(await readdir(root), [])
+  assert.deepEqual(await readdir(root), ['0'], 'the key of the site, in its data directory')
 })
 
 for (const job of ['prune', 'validate', 'merge', 'writeModel'] as const) {
@@ -106,7 +111,7 @@ for (const job of ['prune', 'validate', 'merge', 'writeModel'] as const) {
       throw new InputError({ code: 'BROKEN', what: 'the text is on fire', hint: 'Call for help.' })
     }
     const founding = later(found())
-    const prepare = async () => ({ site: 'broken', capacity: 1_000_000, work })
+    const prepare = async () => ({ site: 'broken', capacity: 1_000_000, work: () => work })
     const refusal = await join(1, { prepare }).catch((error: unknown) => error)
     assert.deepEqual(endingOf(refusal), { exit: 3, text: 'coppice: the text is on fire\nCall for help.\n' })
     stop.abort(new Error('over'))
@@ -118,7 +123,7 @@ test('a disk that takes nothing more ends its peer with a refusal, not with a bu
   const { found, join, root, stop } = await scene(context, 2)
   class Lost extends MatrixWork {
     override async prune({ signal }: PruneJob): Promise<void> {
-      await rm(joinPath(root, '1', 'data', 'blobs'), { recursive: true })
+      await rm(joinPath(await onlyFederation(joinPath(root, '1', 'data')), 'blobs'), { recursive: true })
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
     }
   }
@@ -129,8 +134,8 @@ test('a disk that takes nothing more ends its peer with a refusal, not with a bu
       await super.prune(job)
     }
   }
-  const founding = later(found({ work: new Waiting(BLOCKS, 0) }))
-  const prepare = async () => ({ site: 'full', capacity: 1_000_000, work: new Lost(BLOCKS, 1) })
+  const founding = later(found({ work: () => new Waiting(BLOCKS, 0) }))
+  const prepare = async () => ({ site: 'full', capacity: 1_000_000, work: () => new Lost(BLOCKS, 1) })
   const onEvent = ({ type }: PeerEvent) => {
     if (type === 'neighbours') gate.resolve()
   }
@@ -147,7 +152,7 @@ test('a joiner whose model or text does not fit ends before its acceptance is se
     found({
       onEvent: (event) => {
         if (event.type === 'invitation') lines.resolve(event.line)
-        if (event.type === 'waiting') waiting.push(event.joined)
+        if (event.type === 'waiting') waiting.push(event.sites.length)
       },
     }),
   )
@@ -175,7 +180,7 @@ test('one too many, a wrong secret and a data directory in use are refused', asy
     }
   }
   const work = new Endless(BLOCKS, 2)
-  const second = later(join(2, { prepare: async () => ({ site: 'second', capacity: 1_000_000, work }) }))
+  const second = later(join(2, { prepare: async () => ({ site: 'second', capacity: 1_000_000, work: () => work }) }))
   await pruning.promise
   await assert.rejects(join(3), { code: 'REFUSED_FULL', exit: 4 })
   await assert.rejects(join(2), { code: 'OUTPUT_LOCKED', exit: 8 })
@@ -197,9 +202,8 @@ test('a founder that does not answer is a network error', async (context) => {
 test('an output directory that holds something is refused before anything is sent', async (context) => {
   const { found, root } = await scene(context, 2)
   await writeFile(joinPath(root, 'precious'), 'x')
-  const place = { data: joinPath(root, 'data'), out: root }
-  await assert.rejects(found({ place }), { code: 'OUTPUT_NOT_EMPTY', exit: 8 })
-  assert.deepEqual(await readdir(root), ['precious'])
+  await assert.rejects(found({ place: { out: root } }), { code: 'OUTPUT_NOT_EMPTY', exit: 8 })
+  assert.deepEqual((await readdir(root)).sort(), ['0', 'precious'])
 })
 
 test('a link that breaks in the middle of a round is taken up again', async (context) => {
@@ -211,7 +215,7 @@ test('a link that breaks in the middle of a round is taken up again', async (con
       await super.prune(job)
     }
   }
-  const prepare = async () => ({ site: 'cut off', capacity: 1_000_000, work: new Cutting(BLOCKS, 1) })
+  const prepare = async () => ({ site: 'cut off', capacity: 1_000_000, work: () => new Cutting(BLOCKS, 1) })
   const founding = found()
   const joining = join(1, {
     prepare,

@@ -40,7 +40,7 @@ test('what a peer keeps is enough to check every signature and to merge again', 
   })
   for (const { certificates, out, root } of results) {
     const names = (await readdir(out)).sort()
-    assert.deepEqual(names, ['certificates', 'contributions', 'data', 'model', 'plan.cbor'])
+    assert.deepEqual(names, ['certificates', 'contributions', 'model', 'plan.cbor'])
     const { plan } = decodeSignedPlan(await readFile(joinPath(out, 'plan.cbor')))
     const chain = await Promise.all(
       certificates.map(async (_, i) =>
@@ -99,7 +99,7 @@ test('bytes are counted at the sockets, and merges of every round are kept where
     assert.equal(rounds[1].moved, 0, 'the second round has the same contributions')
   }
   const types = new Set(events[1].map(({ type }) => type))
-  for (const type of ['offer', 'waiting', 'founded', 'prune', 'step', 'round', 'writing', 'serving']) {
+  for (const type of ['waiting', 'signing', 'founded', 'prune', 'step', 'round', 'writing', 'serving']) {
     assert.ok(types.has(type as PeerEvent['type']), type)
   }
 })

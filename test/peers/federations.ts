@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { join as joinPath } from 'node:path'
 import type { TestContext } from 'node:test'
+import { DataDirectory } from '../../peers/data-directory.ts'
 import type { PeerEvent } from '../../peers/events.ts'
 import { identityFromSeed } from '../../peers/identity.ts'
 import type { PeerNode } from '../../peers/node.ts'
@@ -39,7 +40,7 @@ export interface Outcome {
 export interface Running extends Omit<Outcome, 'results'> {
   /** By member; each may fail by itself. */
   peers: Array<Promise<PeerResult>>
-  /** Peer i has OUT at ROOT/i, DATA at ROOT/i/data. */
+  /** Peer i has OUT at ROOT/i/out, DATA at ROOT/i/data. */
   root: string
 }
 
@@ -74,9 +75,11 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
   /** By peer: the line by which others join through it. */
   const lines = works.map(() => Promise.withResolvers<string>())
   let suffix = ''
-  const initOf = async (i: number) => ({
-    place: { data: joinPath(root, `${i}`, 'data'), out: joinPath(root, `${i}`) },
-    privateKey: await identityFromSeed('federation', i),
+  const dataOf = async (i: number) =>
+    DataDirectory.open(joinPath(root, `${i}`, 'data'), { privateKey: await identityFromSeed('federation', i) })
+  const initOf = (i: number) => ({
+    place: { out: joinPath(root, `${i}`, 'out') },
+    agree: null,
     listen: topology === 'star' && i > 0 ? null : LOOPBACK,
     connect: topology === 'mesh' ? ('all' as const) : ('upstream' as const),
     keepMerges: scene.keepMerges,
@@ -91,15 +94,19 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
       } else if (event.type === 'listening' && i > 0) lines[i].resolve(`${event.addresses[0]}${suffix}`)
     },
   })
-  const siteOf = (i: number) => ({ site: `site ${i}`, capacity: capacities[i] ?? 1_000_000, work: works[i] })
+  const siteOf = (i: number) => ({ site: `site ${i}`, capacity: capacities[i] ?? 1_000_000, work: () => works[i] })
   const fixed = { nonce: new Uint8Array(16).fill(5), secret: new Uint8Array(16).fill(6) }
-  const founding = found({ ...(await initOf(0)), ...siteOf(0), ...fixed, offer: offerOf(members, scene.offer) })
+  const founding = async () => {
+    await using data = await dataOf(0)
+    return await found({ ...initOf(0), data, ...siteOf(0), ...fixed, offer: offerOf(members, scene.offer) })
+  }
   const joining = works.slice(1).map(async (_, k) => {
     const i = k + 1
     const line = await lines[topology === 'line' ? i - 1 : 0].promise
-    return join({ ...(await initOf(i)), invitation: parseInvitation(line), prepare: async () => siteOf(i) })
+    await using data = await dataOf(i)
+    return await join({ ...initOf(i), data, invitation: parseInvitation(line), prepare: async () => siteOf(i) })
   })
-  return { peers: [founding, ...joining], works, events, root }
+  return { peers: [founding(), ...joining], works, events, root }
 }
 
 export function assertOneRoot({ results }: Outcome): void {

@@ -2,21 +2,23 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
-import { PeerDirectories } from '../../peers/directories.ts'
+import { DataDirectory } from '../../peers/data-directory.ts'
 import { writeDurably } from '../../peers/files.ts'
 import { identityFromSeed, identityOf, KEY_FILE } from '../../peers/identity.ts'
 import { LOCK_FILE, lockDirectory } from '../../peers/lock.ts'
+import { OutDirectory } from '../../peers/out-directory.ts'
 import { BlobStore } from '../../peers/store.ts'
 import { frameRecord, MAX_RECORD_BYTES, openWriteAheadLog, parseRecords } from '../../peers/write-ahead-log.ts'
 import { blobId, CHUNK_BYTES } from '../../protocols/blob/hash.ts'
 import { toHex } from '../../protocols/encoding.ts'
 import { temporaryDirectory } from './support.ts'
 
+const HINT = 'Wait.'
 /** A process id that no process has: beyond what any kernel gives. */
 const DEAD_PID = 2 ** 30
 
@@ -51,10 +53,10 @@ test('a seed gives each index its own key, and always the same', async () => {
 
 test('a directory is locked once, and again after its release', async (context) => {
   const directory = await temporaryDirectory(context)
-  const lock = await lockDirectory(directory)
-  await assert.rejects(lockDirectory(directory), { code: 'OUTPUT_LOCKED', exit: 8 })
+  const lock = await lockDirectory(directory, HINT)
+  await assert.rejects(lockDirectory(directory, HINT), { code: 'OUTPUT_LOCKED', exit: 8 })
   await lock.release()
-  await (await lockDirectory(directory)).release()
+  await (await lockDirectory(directory, HINT)).release()
   assert.deepEqual(await readdir(directory), [])
 })
 
@@ -62,10 +64,10 @@ test('a lock of a process that is gone, or of none, is taken over; one of a livi
   const directory = await temporaryDirectory(context)
   for (const text of [`${DEAD_PID}\n`, '', 'no number']) {
     await writeFile(join(directory, LOCK_FILE), text)
-    await (await lockDirectory(directory)).release()
+    await (await lockDirectory(directory, HINT)).release()
   }
   await writeFile(join(directory, LOCK_FILE), `${process.ppid}\n`)
-  await assert.rejects(lockDirectory(directory), { code: 'OUTPUT_LOCKED' })
+  await assert.rejects(lockDirectory(directory, HINT), { code: 'OUTPUT_LOCKED' })
 })
 
 test('a lock of a process that has ended unheard of is taken over', {
@@ -79,7 +81,7 @@ test('a lock of a process that has ended unheard of is taken over', {
   while (!(await readFile(`/proc/${String(line).trim()}/stat`, 'utf8')).includes(') Z ')) await setTimeout(5)
   await writeFile(join(directory, LOCK_FILE), line)
   process.kill(Number(line), 0) // it is there
-  await (await lockDirectory(directory)).release()
+  await (await lockDirectory(directory, HINT)).release()
 })
 
 test('a log gives back what was appended, in order', async (context) => {
@@ -184,64 +186,34 @@ test('a write that fails leaves neither half a file nor a temporary one', async 
 
 const PLAN_ID = Uint8Array.of(0xab, 0xcd, 0xef, 0x01, 0x23)
 
-test('an output directory may hold the data directory and nothing else', async (context) => {
+test('an output directory holds nothing before', async (context) => {
   const root = await temporaryDirectory(context)
-  const place = { out: join(root, 'out'), data: join(root, 'out', 'data') }
-  await PeerDirectories.open(place)
-  await PeerDirectories.open(place)
+  const place = { out: join(root, 'out') }
+  await OutDirectory.open(place)
+  await OutDirectory.open(place)
   await writeFile(join(place.out, 'precious'), 'x')
-  await assert.rejects(PeerDirectories.open(place), { code: 'OUTPUT_NOT_EMPTY', exit: 8 })
-  await rm(join(place.out, 'precious'))
-  await assert.rejects(PeerDirectories.open({ ...place, data: join(root, 'elsewhere') }), { code: 'OUTPUT_NOT_EMPTY' })
-  await writeFile(join(root, 'file'), 'x')
-  await assert.rejects(PeerDirectories.open({ out: join(root, 'file'), data: root }), { exit: 8 })
+  await assert.rejects(OutDirectory.open(place), { code: 'OUTPUT_NOT_EMPTY', exit: 8 })
+  await assert.rejects(OutDirectory.open({ out: join(place.out, 'precious') }), { exit: 8 })
 })
 
 const LINUX = process.platform === 'linux'
 
 test('where nothing can be made is a refusal', { skip: !LINUX && 'needs /proc' }, async () => {
-  await assert.rejects(PeerDirectories.open({ parent: '/proc/coppice/out' }), { code: 'OUTPUT_UNWRITABLE', exit: 8 })
+  await assert.rejects(OutDirectory.open({ out: '/proc/coppice/out' }), { code: 'OUTPUT_UNWRITABLE', exit: 8 })
+  const refusal = { code: 'OUTPUT_UNWRITABLE', exit: 8, hint: /^Give --data / }
+  await assert.rejects(DataDirectory.open('/proc/coppice/data'), refusal)
 })
 
-test('directories take the name of the federation once it has one', async (context) => {
-  const parent = join(await temporaryDirectory(context), 'coppice-out')
-  const peers = await Promise.all([1, 2, 3].map(() => PeerDirectories.open({ parent })))
-  for (const [i, peer] of peers.entries()) await writeFile(join(peer.data, 'key'), String(i))
+test('results take the name of the federation once it has one', async (context) => {
+  const parent = join(await temporaryDirectory(context), 'deep', 'coppice-out')
+  const peers = await Promise.all([1, 2, 3].map(() => OutDirectory.open({ parent })))
   const settled = await Promise.all(peers.map((peer) => peer.settle(PLAN_ID)))
   const names = ['abcdef01', 'abcdef01-2', 'abcdef01-3']
-  assert.deepEqual((await readdir(parent)).sort(), names)
   assert.deepEqual(
-    settled.map(({ out }) => out).sort(),
+    settled.sort(),
     names.map((name) => join(parent, name)),
   )
-  for (const [i, { data, out }] of settled.entries()) {
-    assert.equal(data, join(out, 'data'))
-    assert.equal(await readFile(join(data, 'key'), 'utf8'), String(i))
-  }
+  await writeFile(join(settled[0], 'model'), 'x')
   for (const peer of peers) await peer[Symbol.asyncDispose]()
-  assert.deepEqual((await readdir(parent)).sort(), names)
-})
-
-test('a data directory that was asked for stays where it is', async (context) => {
-  const root = await temporaryDirectory(context)
-  const [parent, data] = [join(root, 'coppice-out'), join(root, 'mine')]
-  const peer = await PeerDirectories.open({ parent, data })
-  await writeFile(join(data, 'key'), 'x')
-  assert.deepEqual(await peer.settle(PLAN_ID), { out: join(parent, 'abcdef01'), data })
-  await peer[Symbol.asyncDispose]()
-  assert.deepEqual(await readdir(root), ['mine'], 'the results, of which there are none, leave no trace')
-})
-
-test('a peer without a federation leaves nothing that it was not told to make', async (context) => {
-  const root = await temporaryDirectory(context)
-  const place = { parent: join(root, 'deep', 'coppice-out') }
-  const alone = await PeerDirectories.open(place)
-  await writeFile(join(alone.data, 'key'), 'x')
-  await alone[Symbol.asyncDispose]()
-  assert.deepEqual(await readdir(root), [])
-  const [first, second] = [await PeerDirectories.open(place), await PeerDirectories.open(place)]
-  await first[Symbol.asyncDispose]()
-  assert.equal((await readdir(place.parent)).length, 1, 'what another peer is about to use stays')
-  await second[Symbol.asyncDispose]()
-  assert.deepEqual(await readdir(place.parent), [])
+  assert.deepEqual(await readdir(parent), ['abcdef01'], 'results that did not come leave no trace')
 })

@@ -1,12 +1,14 @@
 /** Real nodes on loopback for tests; every test that starts one ends it. */
 
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { multiaddr } from '@multiformats/multiaddr'
+import { FEDERATIONS_NAME } from '../../peers/data-directory.ts'
 import { identityFromSeed } from '../../peers/identity.ts'
 import { type NodeInit, type PeerNode, startNode } from '../../peers/node.ts'
 
@@ -102,4 +104,11 @@ export class Inbox<T> {
     if (this.items.length > 0) return this.items.splice(0, 1)[0]
     return new Promise((resolve) => this.readers.push(resolve))
   }
+}
+
+/** The directory of the only federation that a data directory has. */
+export async function onlyFederation(data: string): Promise<string> {
+  const [id, ...more] = await readdir(join(data, FEDERATIONS_NAME))
+  assert.deepEqual([id.length, more], [64, []])
+  return join(data, FEDERATIONS_NAME, id)
 }

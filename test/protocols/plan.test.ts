@@ -5,7 +5,6 @@ import {
   acceptanceFault,
   decodeAcceptance,
   encodeAcceptance,
-  MAX_SITE_NAME,
   makeAcceptance,
 } from '../../protocols/acceptance.ts'
 import { encode, equalBytes, MalformedMessageError } from '../../protocols/encoding.ts'
@@ -35,6 +34,7 @@ import {
   planSignatureFault,
   signPlan,
 } from '../../protocols/plan.ts'
+import { MAX_SITE_NAME } from '../../protocols/site-name.ts'
 import type { Method, SparsityTarget } from '../../src/merge/form.ts'
 import type { StructuredTarget } from '../../src/merge/structured-form.ts'
 import { anOffer, aPlan, flipped, person, SECRET } from './people.ts'

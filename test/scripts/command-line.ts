@@ -1,6 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { createProgram, runCommand } from '../../scripts/program.ts'
 import type { Output } from '../../scripts/terminal/terminal.ts'
+
+/** Where the command lines of a test file have their data directory, instead of in the account of whoever tests. */
+export const STATE_HOME = mkdtempSync(join(tmpdir(), 'coppice-state-'))
+process.env['XDG_STATE_HOME'] = STATE_HOME
+process.on('exit', () => rmSync(STATE_HOME, { recursive: true, force: true }))
 
 /** Keeps what is written to it. */
 export class Recorder implements Output {

@@ -18,7 +18,7 @@ interface Refused {
 }
 
 async function assertRefused(directory: string, { argv, exit, says }: Refused): Promise<void> {
-  const ended = await inside(directory, 'join', ...argv, '--no-listen')
+  const ended = await inside(directory, 'join', ...argv, '--no-listen', '--yes')
   assert.equal(ended.exit, exit, ended.stderr)
   assert.match(ended.stderr, /^coppice: .+\n.+\n$/)
   assert.match(ended.stderr, says)
@@ -89,7 +89,7 @@ test('a port in use is exit 5, and leaves nothing', async (context) => {
   const port = await portInUse(context)
   const text = siteText(directory, 0)
   const listen = ['--listen', `/ip4/127.0.0.1/tcp/${port}`]
-  const argv = ['peer', '--members', '2', '--text', text, '--windows', '2', '--window', '64', ...listen]
+  const argv = ['peer', '--members', '2', '--text', text, '--windows', '2', '--window', '64', ...listen, '--yes']
   const { exit, stderr } = await inside(directory, ...argv)
   assert.equal(exit, 5, stderr)
   assert.match(stderr, /^coppice: .+\n.+\n$/)

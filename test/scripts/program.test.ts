@@ -59,13 +59,15 @@ describe('the command line', () => {
     const plan = [...pruner, ...structures, '--rounds', '--sample', '--until-change', '--round-timeout']
     const evaluation = ['--eval', '--eval-tokens', '--eval-window']
     const network = ['--listen', '--announce']
+    const own = ['--data', '--name', '--yes']
     const expected: Record<string, string[]> = {
       simulate: [
         ...['--peers', '--seed', ...site, ...windows, '--capacity', ...plan, ...evaluation],
         ...['--topology', '--baselines', '--processes', '--out', '--json'],
       ],
-      peer: ['--members', ...site, ...windows, '--capacity', ...plan, ...network, '--data', '--out', '--json'],
-      join: [...site, '--capacity', ...network, '--no-listen', '--data', '--out', '--json'],
+      peer: ['--members', ...site, ...windows, '--capacity', ...plan, ...network, ...own, '--out', '--json'],
+      join: [...site, '--capacity', ...network, '--no-listen', ...own, '--out', '--json'],
+      plan: ['--json'],
       prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
       inspect: ['--model', '--contribution', '--certificate', '--json'],
@@ -138,8 +140,24 @@ describe('the command line', () => {
     { argv: ['join', 'nonsense', '--text', text], exit: 2, says: /the invitation cannot be read/ },
     { argv: ['join', invitation, '--text', text, '--windows', '4'], exit: 2, says: /--windows stands in the plan/ },
     { argv: ['join', invitation, '--text', text, '--window', '64'], exit: 2, says: /--window stands in the plan/ },
-    { argv: ['join', invitation], exit: 2, says: /--text is missing/ },
-    { argv: ['join', invitation, '--text', text], exit: 5, says: /cannot be reached/ },
+    { argv: ['join', invitation, '--yes'], exit: 2, says: /--text is missing/ },
+    { argv: ['join', invitation, '--text', text, '--yes'], exit: 5, says: /cannot be reached/ },
+    { argv: ['join', invitation, '--text', text], exit: 2, says: /no terminal .*\n.*--yes/ },
+    {
+      argv: ['peer', '--members', '2', '--text', text, '--yes', '--out', full, '--data', join(full, 'data')],
+      exit: 8,
+      says: /lies in .*\n.*--data/,
+    },
+    {
+      argv: ['join', invitation, '--text', text, '--yes', '--data', join(directory, 'coppice-out')],
+      exit: 8,
+      says: /both data and output directory\n.*--data/,
+    },
+    { argv: ['peer', '--members', '2', '--text', text, '--yes', '--data', directory], exit: 8, says: /lies in/ },
+    { argv: ['peer', '--members', '2', '--text', text, '--name', 'a\u202eb'], exit: 2, says: /U\+202E/ },
+    { argv: ['plan'], exit: 2, says: /the address is missing/ },
+    { argv: ['plan', 'nonsense'], exit: 2, says: /the invitation cannot be read/ },
+    { argv: ['plan', invitation], exit: 5, says: /cannot be reached/ },
     { argv: ['prune', '--text', text, '--pruner', 'wanda', '--capacity', '0'], exit: 2, says: /--capacity "0"/ },
     { argv: ['prune', '--text', text, '--sparsity', '0.5', '--out', full], exit: 2, says: /--pruner is missing/ },
     { argv: ['prune', '--text', text, '--pruner', 'wanda', '--out', full], exit: 2, says: /--sparsity is missing/ },
@@ -173,15 +191,19 @@ describe('the command line', () => {
       { argv: ['inspect', '--model', model], exit: 3, says: /is not a readable ONNX file/ },
     ]),
     { argv: ['evaluate', '--model', foreign, '--text', text], exit: 3, says: /has the operator Celu .*not supported/ },
-    { argv: ['peer', '--members', '2', '--model', foreign, '--text', text], exit: 3, says: /has the operator Celu/ },
+    {
+      argv: ['peer', '--members', '2', '--model', foreign, '--text', text, '--yes'],
+      exit: 3,
+      says: /has the operator Celu/,
+    },
     { argv: ['simulate', '--text', empty, '--out', full], exit: 3, says: /the text empty is empty/ },
-    { argv: ['peer', '--members', '2', '--text', short], exit: 3, says: /short\.txt has \d+ tokens/ },
+    { argv: ['peer', '--members', '2', '--text', short, '--yes'], exit: 3, says: /short\.txt has \d+ tokens/ },
     { argv: ['inspect', '--certificate', join(directory, 'no.cbor')], exit: 3, says: /cannot be read/ },
     { argv: ['inspect', '--certificate', text], exit: 3, says: /is no certificate/ },
     { argv: ['inspect', '--contribution', text], exit: 3, says: /is no contribution/ },
     { argv: ['verify', directory], exit: 3, says: /plan\.cbor is missing/ },
     { argv: ['simulate', '--out', directory], exit: 8, says: /is not empty/ },
-    { argv: ['peer', '--members', '2', '--text', text, '--out', directory], exit: 8, says: /is not empty/ },
+    { argv: ['peer', '--members', '2', '--text', text, '--yes', '--out', directory], exit: 8, says: /is not empty/ },
     { argv: ['simulate', '--out', text], exit: 8, says: /cannot be written \(ENOTDIR\)/ },
     {
       // mkdir's own `recursive` never ends there

@@ -25,14 +25,7 @@ test('two sites in one working directory end with one root, and their results li
   assert.deepEqual(names, [names[0], `${names[0]}-2`])
   const outs = names.map((name) => join(directory, 'coppice-out', name))
   for (const out of outs) {
-    assert.deepEqual(readdirSync(out).sort(), [
-      'certificates',
-      'contributions',
-      'data',
-      'model',
-      'plan.cbor',
-      'report.json',
-    ])
+    assert.deepEqual(readdirSync(out).sort(), ['certificates', 'contributions', 'model', 'plan.cbor', 'report.json'])
   }
   const reports = outs.map((out) => JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
   assert.equal(reports[0].root, reports[1].root)
@@ -71,7 +64,7 @@ test('Ctrl-C stops a founder that waits, and leaves nothing', async (context) =>
   await founder.invitation()
   const { exit, stderr } = await founder.stop('SIGINT')
   assert.equal(exit, 130, stderr)
-  assert.match(stderr, /coppice: stopped by SIGINT\n$/)
+  assert.match(stderr, /coppice: stopped by SIGINT\nNothing is lost but the line, .*\n$/)
   assert.deepEqual(readdirSync(directory), [])
 })
 
@@ -87,7 +80,8 @@ test('signals stop sites in the middle of a round, and no model is half-written'
     [130, 143],
     ended.map(({ stderr }) => stderr).join('\n'),
   )
-  for (const name of readdirSync(join(directory, 'coppice-out'))) {
-    assert.deepEqual(readdirSync(join(directory, 'coppice-out', name)), ['data'])
+  assert.deepEqual(readdirSync(directory).sort(), ['site-0.txt', 'site-1.txt'], 'no results, nor half of them')
+  for (const { state } of [founder, joiner]) {
+    assert.deepEqual(readdirSync(join(state, 'coppice')).sort(), ['federations', 'peer.key', 'plans.wal'])
   }
 })

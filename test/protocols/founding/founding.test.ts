@@ -6,7 +6,12 @@ import { identityFromSeed } from '../../../peers/identity.ts'
 import type { PeerNode } from '../../../peers/node.ts'
 import { makeAcceptance } from '../../../protocols/acceptance.ts'
 import { equalBytes } from '../../../protocols/encoding.ts'
-import { SIGNING_TIMEOUT_MS } from '../../../protocols/founding/constants.ts'
+import {
+  ASKED_SIGNING_TIMEOUT_MS,
+  MEMBER_PATIENCE_MS,
+  SIGNING_TIMEOUT_MS,
+  WAITING_TIMEOUT_MS,
+} from '../../../protocols/founding/constants.ts'
 import { Conversation } from '../../../protocols/founding/conversation.ts'
 import {
   FOUNDING_PROTOCOL,
@@ -18,11 +23,13 @@ import {
   foundingServer,
   joinFounding,
   MAX_FOUNDING_STREAMS,
+  type PlanSigner,
 } from '../../../protocols/founding/index.ts'
 import { encodeFounding } from '../../../protocols/founding/messages.ts'
 import { makeOffer, type Offer, type SealedOffer } from '../../../protocols/offer.ts'
-import { decodeSignedPlan, encodeSignedPlan, signPlan } from '../../../protocols/plan.ts'
+import { decodeSignedPlan, encodeSignedPlan, makePlan, signPlan } from '../../../protocols/plan.ts'
 import { type Signer, signerOf } from '../../../protocols/signing.ts'
+import type { SiteLabel } from '../../../protocols/site-name.ts'
 import { FrameStream } from '../../../protocols/stream/frames.ts'
 import { writeMessage } from '../../../protocols/stream/messages.ts'
 import type { Clock } from '../../../protocols/stream/time.ts'
@@ -57,7 +64,7 @@ interface Scene {
   sites: Site[]
   offer: SealedOffer
   server: FoundingServer
-  joined: Array<[number, number]>
+  joined: string[][]
   signal: AbortSignal
 }
 
@@ -67,12 +74,15 @@ interface SceneOptions {
   joiners?: number
   clock?: Clock
   signs?: boolean
+  /** Whether a person is asked at the founder. */
+  asks?: boolean
+  sign?: PlanSigner
 }
 
 /** A founder and joiners that know its address; nobody has joined yet. */
 async function scene(
   context: TestContext,
-  { members = 3, joiners, clock = systemClock, signs = true }: SceneOptions = {},
+  { members = 3, joiners, clock = systemClock, signs = true, asks = false, sign }: SceneOptions = {},
 ): Promise<Scene> {
   const nodes = await testNodes(context, 1 + (joiners ?? members - 1))
   const sites = await Promise.all(
@@ -83,16 +93,17 @@ async function scene(
   )
   const { node, signer, name } = sites[0]
   const offer = offerOf(signer, { members })
-  const joined: Array<[number, number]> = []
+  const joined: string[][] = []
   const own = makeAcceptance(signer, { offer: offer.hash, secret: SECRET, site: name, capacity: 1_000_000 })
   const server = foundingServer({
     offer,
     secret: SECRET,
     own,
     addresses: node.listenAddresses(),
-    sign: signs ? async (plan) => signPlan(signer, plan) : () => new Promise(() => {}),
+    asks,
+    sign: sign ?? (signs ? async (plan) => signPlan(signer, plan) : () => new Promise(() => {})),
     clock,
-    onJoined: (count, of) => void joined.push([count, of]),
+    onWaiting: (sites) => void joined.push(sites.map(({ site }) => site)),
   })
   await node.handle(FOUNDING_PROTOCOL, server.handle, MAX_FOUNDING_STREAMS)
   return { sites, offer, server, joined, signal: AbortSignal.timeout(20_000) }
@@ -107,19 +118,25 @@ async function componentsOf({ node }: Site, via: Site, signal: AbortSignal): Pro
 interface JoinOptions {
   via?: Site
   secret?: Uint8Array
-  onWaiting?(joined: number, members: number): void
+  onWaiting?(sites: SiteLabel[], members: number): void
+  onSigning?(plan: Founded['plan'], signed: number[]): void
+  asks?: boolean
+  sign?: PlanSigner
   signal?: AbortSignal
+  clock?: Clock
 }
 
 async function join(scene: Scene, index: number, options: JoinOptions = {}): Promise<Founded> {
-  const { via = scene.sites[0], secret = SECRET, onWaiting } = options
+  const { via = scene.sites[0], secret = SECRET, asks = false, onWaiting, onSigning } = options
   const site = scene.sites[index]
-  const components = await componentsOf(site, via, options.signal ?? scene.signal)
-  const offer = await fetchOffer(scene.offer.hash, components)
+  const { clock = systemClock, signal = scene.signal } = options
+  const components = { ...(await componentsOf(site, via, signal)), clock }
+  const { offer } = await fetchOffer(scene.offer.hash, components)
   const acceptance = makeAcceptance(site.signer, { offer: offer.hash, secret, site: site.name, capacity: 500_000 })
-  const sign = async (plan: Founded['plan']) => signPlan(site.signer, plan)
+  const sign = options.sign ?? (async (plan) => signPlan(site.signer, plan))
   const addresses = site.node.listenAddresses()
-  return joinFounding({ offer, secret: SECRET, acceptance, addresses, sign, onWaiting }, components)
+  const init = { offer, secret: SECRET, acceptance, addresses, asks, sign, onWaiting, onSigning }
+  return joinFounding(init, components)
 }
 
 test('all members end with one plan and all signatures over it', async (context) => {
@@ -133,7 +150,7 @@ test('all members end with one plan and all signatures over it', async (context)
     assert.equal(addresses.length, 3)
     assert.ok(addresses.every(({ addresses: own }) => own.length > 0))
   }
-  assert.deepEqual(all.joined.at(-1), [3, 3])
+  assert.deepEqual(all.joined.at(-1)?.toSorted(), ['site 0', 'site 1', 'site 2'])
 })
 
 test('who waits hears how many have joined, and one that leaves frees its seat', async (context) => {
@@ -142,10 +159,10 @@ test('who waits hears how many have joined, and one that leaves frees its seat',
   const heard: number[] = []
   const grown = Promise.withResolvers<void>()
   const shrunk = Promise.withResolvers<void>()
-  const onWaiting = (joined: number) => {
-    heard.push(joined)
-    if (joined === 3) grown.resolve()
-    if (joined === 2 && heard.includes(3)) shrunk.resolve()
+  const onWaiting = ({ length }: SiteLabel[]) => {
+    heard.push(length)
+    if (length === 3) grown.resolve()
+    if (length === 2 && heard.includes(3)) shrunk.resolve()
   }
   const staying = join(all, 1, { onWaiting })
   const leave = new AbortController()
@@ -188,7 +205,7 @@ test('an offer that was edited on the way is refused by the joiner', async (cont
     async (stream) => {
       const conversation = new Conversation(stream, all.signal)
       await conversation.fromJoiner()
-      await conversation.send({ type: 'offer', offer: edited.bytes })
+      await conversation.send({ type: 'offer', offer: edited.bytes, sites: [] })
     },
     { force: true },
   )
@@ -202,6 +219,134 @@ test('a founder that is gone is a network error', async (context) => {
   await waiting.promise
   await all.sites[0].node.stop()
   await assert.rejects(joining, { code: 'NETWORK_FOUNDER_GONE', exit: 5 })
+})
+
+for (const decliner of ['founder', 'joiner'] as const) {
+  test(`the no of a ${decliner} ends the founding by name for all, who need not answer any more`, async (context) => {
+    const withdrawn: unknown[] = []
+    /** Has not answered yet. */
+    const asked: PlanSigner = (_, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          withdrawn.push(signal.reason)
+          reject(signal.reason)
+        })
+      })
+    const declines: PlanSigner = async () => null
+    const isFounder = decliner === 'founder'
+    const all = await scene(context, { asks: true, sign: isFounder ? declines : asked })
+    const founded = all.server.founded(all.signal)
+    const first = join(all, 1, { asks: true, sign: isFounder ? asked : declines })
+    const second = join(all, 2, { asks: true, sign: asked })
+    const own = { code: 'REFUSED_DECLINED', exit: 4, message: /^you do not sign/ }
+    const name = isFounder ? 'site 0' : 'site 1'
+    const others = {
+      code: 'REFUSED_DECLINED',
+      exit: 4,
+      message: new RegExp(`^${name} \\(12D3KooW\\w{8}\\.\\.\\.\\) does not sign`),
+    }
+    await Promise.all([
+      assert.rejects(founded, isFounder ? own : others),
+      assert.rejects(first, isFounder ? others : own),
+      assert.rejects(second, others),
+    ])
+    assert.equal(withdrawn.length, 2)
+    await assert.rejects(join(all, 1), { code: 'NO_AGREEMENT_SIGNATURES', exit: 6 }, 'the offer is void')
+  })
+}
+
+test('a member that goes while others decide ends the founding by name', async (context) => {
+  const all = await scene(context, { asks: true, sign: async (plan) => signPlan(all.sites[0].signer, plan) })
+  const founded = all.server.founded(all.signal)
+  const leave = new AbortController()
+  const asked = Promise.withResolvers<void>()
+  const sign: PlanSigner = (_, signal) =>
+    new Promise((_resolve, reject) => {
+      asked.resolve()
+      signal.addEventListener('abort', () => reject(signal.reason))
+    })
+  const staying = join(all, 1)
+  const leaving = join(all, 2, { asks: true, sign, signal: leave.signal })
+  await asked.promise
+  leave.abort(new Error('Ctrl-C'))
+  await assert.rejects(leaving, /Ctrl-C/)
+  const refusal = {
+    code: 'NO_AGREEMENT_SIGNATURES',
+    exit: 6,
+    message: /^site 2 \(12D3KooW.*\) has gone before it signed/,
+  }
+  await Promise.all([assert.rejects(founded, refusal), assert.rejects(staying, refusal)])
+})
+
+test('who has signed hears of whom the others still wait', async (context) => {
+  const gate = Promise.withResolvers<void>()
+  const all = await scene(context, {
+    asks: true,
+    sign: async (plan) => {
+      await gate.promise
+      return signPlan(all.sites[0].signer, plan)
+    },
+  })
+  const heard: string[][] = []
+  const onSigning = (plan: Founded['plan'], signed: number[]) => {
+    heard.push(signed.map((index) => plan.members[index].site).sort())
+    if (signed.length === 2) gate.resolve()
+  }
+  await Promise.all([all.server.founded(all.signal), join(all, 1, { onSigning }), join(all, 2)])
+  assert.deepEqual(heard.at(-1), ['site 1', 'site 2'])
+})
+
+for (const [asking, ms] of [
+  ['nobody', SIGNING_TIMEOUT_MS],
+  ['founder', ASKED_SIGNING_TIMEOUT_MS],
+  ['joiner', ASKED_SIGNING_TIMEOUT_MS],
+] as const) {
+  test(`signatures may take ${ms / 1000} s where ${asking} is asked, and a little more at the members`, async (context) => {
+    const deadlines: number[] = []
+    const clock: Clock = {
+      ...systemClock,
+      deadline: (ms, parent) => {
+        deadlines.push(ms)
+        return systemClock.deadline(ms, parent)
+      },
+    }
+    const all = await scene(context, { members: 2, clock, asks: asking === 'founder' })
+    await Promise.all([all.server.founded(all.signal), join(all, 1, { clock, asks: asking === 'joiner' })])
+    const long = deadlines.filter((each) => each > WAITING_TIMEOUT_MS || each === ms)
+    const [most, next] = long.toSorted((a, b) => b - a)
+    assert.deepEqual([most, next], [ms + MEMBER_PATIENCE_MS, ms])
+  })
+}
+
+test('a founder of an older protocol of founding is told apart from one that is gone', async (context) => {
+  const all = await scene(context)
+  await all.sites[0].node.libp2p.unhandle(FOUNDING_PROTOCOL)
+  await assert.rejects(join(all, 1), { code: 'REFUSED_VERSION', exit: 4 })
+})
+
+test('a hostile founder cannot keep a member waiting, nor name members that there are not', async (context) => {
+  const all = await scene(context, { members: 2 })
+  const { open } = await componentsOf(all.sites[1], all.sites[0], all.signal)
+  const site = all.sites[1]
+  const own = makeAcceptance(site.signer, { offer: all.offer.hash, secret: SECRET, site: 'a', capacity: 1 })
+  const founder = makeAcceptance(all.sites[0].signer, { offer: all.offer.hash, secret: SECRET, site: 'f', capacity: 1 })
+  const { bytes: plan } = makePlan(all.offer, [own, founder], SECRET)
+  await all.sites[0].node.libp2p.handle(
+    FOUNDING_PROTOCOL,
+    async (stream) => {
+      const conversation = new Conversation(stream, all.signal)
+      await conversation.fromJoiner()
+      await conversation.send({ type: 'plan', plan, addresses: [], asks: true })
+      await conversation.send({ type: 'signing', signed: [5] })
+      await conversation.send({ type: 'ended', ending: 'declined', members: [7] })
+    },
+    { force: true },
+  )
+  const sign: PlanSigner = (_, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  const init = { offer: all.offer, secret: SECRET, acceptance: own, addresses: [], asks: true, sign }
+  const joined = joinFounding(init, { open, clock: systemClock, signal: all.signal })
+  await assert.rejects(joined, { code: 'REFUSED_DECLINED', message: 'a member does not sign the plan' })
 })
 
 test('a founder without all signatures in time gives up, and so do the members', async (context) => {
@@ -223,7 +368,10 @@ test('a founder without all signatures in time gives up, and so do the members',
     queueMicrotask(() => late.abort())
     return signPlan(site.signer, plan)
   }
-  const joined = joinFounding({ offer: all.offer, secret: SECRET, acceptance, addresses: [], sign }, components)
+  const joined = joinFounding(
+    { offer: all.offer, secret: SECRET, acceptance, addresses: [], asks: false, sign },
+    components,
+  )
   await Promise.all([
     assert.rejects(founded, { code: 'NO_AGREEMENT_SIGNATURES', exit: 6 }),
     assert.rejects(joined, { code: 'NO_AGREEMENT_SIGNATURES', exit: 6 }),
@@ -255,7 +403,7 @@ test('a refusal comes through those who pass it on', async (context) => {
 test('hostile first messages are reset and others can still join', async (context) => {
   const all = await scene(context, { members: 2, joiners: 1 })
   const { open } = await componentsOf(all.sites[1], all.sites[0], all.signal)
-  const accept = encodeFounding({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [] })
+  const accept = encodeFounding({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [], asks: false })
   const cases = [
     { id: 'not CBOR', bytes: Uint8Array.of(0xff) },
     { id: 'empty', bytes: new Uint8Array() },
@@ -268,7 +416,7 @@ test('hostile first messages are reset and others can still join', async (contex
     await assert.rejects(frames.expect('an answer'), id)
   }
   const conversation = new Conversation(await open(all.signal), all.signal)
-  await conversation.send({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [] })
+  await conversation.send({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [], asks: false })
   assert.deepEqual(await conversation.fromFounder(), { type: 'refused', reason: 'acceptance', version: 1 })
   await Promise.all([all.server.founded(all.signal), join(all, 1)])
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { siteNameFault } from '../../../protocols/site-name.ts'
 import { allocate, keptOut, siteNames } from '../../../scripts/simulate/windows.ts'
 import { InputError } from '../../../src/errors.ts'
 
@@ -82,5 +83,11 @@ describe('the windows of simulated sites', () => {
   it('name sites after their text, numbered where several share it', () => {
     assert.deepEqual(siteNames(3, ['a', 'b', 'c']), ['a', 'b', 'c'])
     assert.deepEqual(siteNames(3, ['a', 'b']), ['a-1', 'b-1', 'a-2'])
+  })
+
+  it('have names that a site may have, whatever their texts are called', () => {
+    const texts = ['a\tb', 'x'.repeat(60), '  ', 'e\u0301', '...', 'a  b']
+    assert.deepEqual(siteNames(6, texts), ['a_b', 'x'.repeat(37), 'site', '\u00e9', 'site', 'a b'])
+    for (const name of siteNames(64, texts)) assert.equal(siteNameFault(name), null, name)
   })
 })

@@ -1,0 +1,84 @@
+/** Where a site keeps its key and what belongs to its federations, and what it calls itself. */
+import { homedir } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import { MAX_SITE_NAME, shown, siteNameFault } from '../../protocols/site-name.ts'
+import { UsageError } from '../../src/errors.ts'
+import { notEmpty } from './values.ts'
+
+export interface SiteOptions {
+  /** Absolute. */
+  data: string
+  /** null: the one that the data directory holds, or one derived from the key. */
+  name: string | null
+}
+
+export interface RawSiteOptions {
+  data?: string
+  name?: string
+}
+
+const DEFAULT_DATA = '$XDG_STATE_HOME/coppice, or ~/.local/state/coppice'
+
+export function addSiteOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--data <dir>', `where this site keeps its key and store (default: ${DEFAULT_DATA})`).argParser(
+        notEmpty('--data', 'a directory'),
+      ),
+    )
+    .addOption(
+      new Option(
+        '--name <text>',
+        'what the others see this site called, kept in --data (default: derived from its key)',
+      ).argParser(siteName),
+    )
+}
+
+/** @throws {UsageError} USAGE_MISSING: no data directory, and none follows from the account */
+export function siteOptions({ data, name }: RawSiteOptions): SiteOptions {
+  return {
+    data: data === undefined ? defaultDataDirectory(process.env, process.platform) : resolve(data),
+    name: name ?? null,
+  }
+}
+
+/**
+ * $XDG_STATE_HOME/coppice; without that %LOCALAPPDATA%\coppice on Windows, elsewhere ~/.local/state/coppice. Relative
+ * paths count as none, as XDG says.
+ * @throws {UsageError} USAGE_MISSING
+ */
+export function defaultDataDirectory(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
+  const { XDG_STATE_HOME: state, LOCALAPPDATA: local, HOME: home } = env
+  if (isPath(state)) return join(state, 'coppice')
+  if (platform === 'win32') return join(isPath(local) ? local : join(homedir(), 'AppData', 'Local'), 'coppice')
+  if (isPath(home)) return join(home, '.local', 'state', 'coppice')
+  throw new UsageError({
+    code: 'USAGE_MISSING',
+    what: '--data is missing, and this account has no home directory (HOME is not set) where it would be',
+    hint: 'Give --data a directory that is of this site alone, and the same one every time: its key will lie there.',
+  })
+}
+
+function isPath(path: string | undefined): path is string {
+  return path !== undefined && isAbsolute(path)
+}
+
+/**
+ * A name in its normal form. What chooses between the coloured and the plain form of an emoji is dropped: keyboards add it
+ * unasked.
+ * @throws {UsageError} USAGE_VALUE
+ */
+function siteName(text: string): string {
+  const name = text
+    .normalize('NFC')
+    .replace(/[\ufe0e\ufe0f]/gu, '')
+    .trim()
+  const fault = siteNameFault(name)
+  if (fault === null) return name
+  throw new UsageError({
+    code: 'USAGE_VALUE',
+    what: `--name "${shown(name)}" ${fault}`,
+    hint: `Give --name 1 to ${MAX_SITE_NAME} letters, digits, signs and spaces, of any script.`,
+  })
+}

@@ -1,0 +1,30 @@
+/** Columns of a terminal: letters of Chinese take two, marks on a letter none. */
+import stringWidth from 'fast-string-width'
+
+/** Isolates keep texts that run from right to left apart, and are not seen. */
+const UNSEEN = /[\u2066-\u2069]/gu
+const segmenter = new Intl.Segmenter()
+
+export function columns(text: string): number {
+  return stringWidth(text.replace(UNSEEN, ''))
+}
+
+/** As much of a text, from its beginning, as has room. */
+export function clipped(text: string, room: number): string {
+  if (columns(text) <= room) return text
+  let [end, used] = [0, 0]
+  for (const { segment } of segmenter.segment(text)) {
+    used += columns(segment)
+    if (used > room) break
+    end += segment.length
+  }
+  return text.slice(0, end)
+}
+
+export function padEnd(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - columns(text)))
+}
+
+export function padStart(text: string, width: number): string {
+  return ' '.repeat(Math.max(0, width - columns(text))) + text
+}
