@@ -95,7 +95,7 @@ async function encode(loaded: Loaded | undefined, documents: readonly string[]):
   const pieces: number[][] = []
   try {
     for (const document of documents)
-      pieces.push((await library.encode(document, null, { addSpecialTokens: false })).getIds())
+      pieces.push((await library.encode(document.toWellFormed(), null, { addSpecialTokens: false })).getIds())
   } catch (cause) {
     throw new InputError({
       code: 'TOKENIZER_FAILED',

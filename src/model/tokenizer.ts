@@ -11,8 +11,9 @@ import { isTokenId } from './tokenizer-options.ts'
 
 export interface Encoder {
   /**
-   * Token ids of the documents, one after the other, each with the leading BOS if the tokenizer adds one, no EOS.
-   * @throws {InputError} TOKENIZER_FAILED, TEXT_ENCODING
+   * Token ids of the documents, one after the other, each with the leading BOS if the tokenizer adds one, no EOS. Half of
+   * a surrogate pair counts as U+FFFD.
+   * @throws {InputError} TOKENIZER_FAILED
    */
   encode(documents: readonly string[]): Promise<Int32Array>
 }
@@ -73,7 +74,6 @@ export class OpenTokenizer implements Encoder, AsyncDisposable {
   }
 
   private async encoded(documents: readonly string[]): Promise<EncodedDocuments> {
-    for (const document of documents) assertWellFormed(document)
     const task = { encode: { tokenizer: this.tokenizer, documents } }
     return (await this.running.ask(task, this.path)) as EncodedDocuments
   }
@@ -98,19 +98,6 @@ export class OpenTokenizer implements Encoder, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.running.ended) await this.running.ask({ close: { tokenizer: this.tokenizer } }, this.path)
   }
-}
-
-/** Half a surrogate pair is no Unicode: it would be replaced in silence. */
-function assertWellFormed(document: string): void {
-  if (document.isWellFormed()) return
-  const half = /\p{Surrogate}/u.exec(document) as RegExpExecArray
-  const before = document.slice(Math.max(0, half.index - 20), half.index)
-  const code = half[0].charCodeAt(0).toString(16).toUpperCase()
-  throw new InputError({
-    code: 'TEXT_ENCODING',
-    what: `a text has half of a surrogate pair, U+${code}, behind ${JSON.stringify(before)}`,
-    hint: 'Write the whole character, or leave it out.',
-  })
 }
 
 /** The tokenizer of a model directory, in a process of its own. @throws {InputError} TOKENIZER_MISSING, TOKENIZER_UNREADABLE */
