@@ -1,6 +1,7 @@
 /** The files beside a written model's graph and weights: the base's, byte for byte, but for what describes the model. */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { unwritable } from '../system-errors.ts'
 import { companionsOf, listCompanions } from './companions.ts'
 import type { Decoder } from './decoder.ts'
 import { TOKENIZER, tokenizerIn } from './directory.ts'
@@ -18,7 +19,10 @@ export interface Beside {
   changed?: Readonly<Record<string, Json>>
 }
 
-/** @param graph - the one that was written to `out` */
+/**
+ * @param graph - the one that was written to `out`
+ * @throws {InputError} as companionsOf does; {OutputError} OUTPUT_UNWRITABLE
+ */
 export function writeCompanions(
   decoder: Decoder,
   out: string,
@@ -32,9 +36,13 @@ export function writeCompanions(
       done !== undefined && isCard(name)
         ? cardUnder(readFileSync(from), done)
         : configuration(from, name, graph, changed[name])
-    mkdirSync(dirname(to), { recursive: true })
-    if (content === undefined) copy(from, to)
-    else writeFileSync(to, content)
+    try {
+      mkdirSync(dirname(to), { recursive: true })
+      if (content === undefined) copy(from, to)
+      else writeFileSync(to, content)
+    } catch (error) {
+      throw unwritable(to, error)
+    }
   }
 }
 
