@@ -2,6 +2,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { statOf } from '../files/linked-file.ts'
+import { unwritable } from '../system-errors.ts'
 import { companionsOf, listCompanions } from './companions.ts'
 import type { Decoder } from './decoder.ts'
 import { cardUnder, holdsCard, isCard } from './model-card.ts'
@@ -18,7 +19,10 @@ export interface Beside {
   changed?: Readonly<Record<string, Json>>
 }
 
-/** @param graph - the one that was written to `out` */
+/**
+ * @param graph - the one that was written to `out`
+ * @throws {InputError} as companionsOf does; {OutputError} OUTPUT_UNWRITABLE
+ */
 export function writeCompanions(
   decoder: Decoder,
   out: string,
@@ -32,9 +36,13 @@ export function writeCompanions(
       done !== undefined && isCard(name)
         ? cardUnder(readFileSync(from), done)
         : configuration(from, name, graph, changed[name])
-    mkdirSync(dirname(to), { recursive: true })
-    if (content === undefined) copy(from, to)
-    else writeFileSync(to, content)
+    try {
+      mkdirSync(dirname(to), { recursive: true })
+      if (content === undefined) copy(from, to)
+      else writeFileSync(to, content)
+    } catch (error) {
+      throw unwritable(to, error)
+    }
   }
 }
 
