@@ -4,8 +4,9 @@
  */
 import { z } from 'zod'
 import { decode, encode, fixedBytes, HASH_BYTES, hashSchema, integer, signatureSchema } from './encoding.ts'
+import { printable } from './offer.ts'
 import { equalMacs, mac, peerIdSchema, type Signer, signedBytes, u32, verifierOf } from './signing.ts'
-import { siteNameSchema } from './site-name.ts'
+import { MAX_SITE_NAME, siteNameFault } from './site-name.ts'
 
 /** Eight times what the longest acceptance has. */
 export const MAX_ACCEPTANCE_BYTES = 2 * 1024
@@ -30,16 +31,19 @@ export interface Acceptance {
 export const acceptanceSchema: z.ZodType<Acceptance> = z.strictObject({
   offer: hashSchema,
   peer: peerIdSchema,
-  site: siteNameSchema,
+  site: printable(MAX_SITE_NAME),
   capacity: integer(1, 1_000_000),
   mac: fixedBytes(HASH_BYTES),
   signature: signatureSchema,
 })
 
-/** Why an acceptance does not count: `offer` another offer, `invitation` a wrong secret, `signature` not its peer's. */
-export type AcceptanceFault = 'offer' | 'invitation' | 'signature'
+/**
+ * Why an acceptance does not count: `offer` another offer, `invitation` a wrong secret, `signature` not its peer's, `name` not
+ * one that a site may have.
+ */
+export type AcceptanceFault = 'offer' | 'invitation' | 'signature' | 'name'
 
-/** @throws {MalformedMessageError} a site name or capacity out of range: our own mistake */
+/** @throws {MalformedMessageError} a capacity out of range, or a text that is no name: our own mistake */
 export function makeAcceptance(
   signer: Signer,
   fields: { offer: Uint8Array; secret: Uint8Array; site: string; capacity: number },
@@ -61,7 +65,8 @@ export function decodeAcceptance(bytes: Uint8Array): Acceptance {
 
 /**
  * Null if good.
- * @param secret - null where it is not known, as to someone who verifies a plan offline: the MAC is then not checked
+ * @param secret - null where it is not known, as to someone who verifies a plan offline: then neither the MAC is checked nor
+ *   the name, since plans that were signed before names had rules still hold
  */
 export function acceptanceFault(
   acceptance: Acceptance,
@@ -70,6 +75,7 @@ export function acceptanceFault(
 ): AcceptanceFault | null {
   if (!equalMacs(acceptance.offer, offer)) return 'offer'
   if (secret !== null && !equalMacs(acceptance.mac, mac(secret, macBytes(acceptance)))) return 'invitation'
+  if (secret !== null && siteNameFault(acceptance.site) !== null) return 'name'
   const signed = acceptanceBytes(acceptance)
   return verifierOf(acceptance.peer).verify(signed, acceptance.signature) ? null : 'signature'
 }

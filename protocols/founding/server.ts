@@ -136,7 +136,7 @@ class Mailbox implements FoundingServer {
       throw error
     }
     const fault = acceptanceFault(acceptance, this.init.offer.hash, this.init.secret)
-    if (fault !== null) return fault === 'signature' ? 'acceptance' : fault
+    if (fault !== null) return fault === 'signature' || fault === 'name' ? 'acceptance' : fault
     const key = toHex(acceptance.peer)
     const held = this.seats.get(key)
     if (held !== undefined) return this.reclaim(held, acceptance)

@@ -171,6 +171,9 @@ describe('an acceptance', () => {
     for (const site of ['x'.repeat(MAX_SITE_NAME + 1), '', 'a\tb', '\u001b[1m']) {
       assert.throws(() => accept({ site }), MalformedMessageError, JSON.stringify(site))
     }
+    const hidden = accept({ site: 'North\u3164' })
+    assert.equal(acceptanceFault(hidden, hash, SECRET), 'name')
+    assert.equal(acceptanceFault(hidden, hash, null), null, 'a plan that was signed before names had rules holds')
     for (const capacity of [0, 1_000_001]) assert.throws(() => accept({ capacity }), MalformedMessageError)
   })
 })

@@ -165,7 +165,10 @@ describe('a simulation of four sites', () => {
     const [root] = readdirSync(join(out, 'contributions'))
     const contribution = await coppice('inspect', '--contribution', join(out, 'contributions', root))
     assert.equal(contribution.exit, 0, contribution.stderr)
-    assert.match(contribution.stdout, new RegExp(`^Contribution ${root}\nof (early|middle|late|novel) for block \\d`))
+    assert.match(
+      contribution.stdout,
+      new RegExp(`^Contribution ${root}\nof (early|middle|late|novel) \\(12D3KooW.*\\) for block \\d`),
+    )
     assert.match(contribution.stdout, /^q_proj, k_proj, v_proj +192 /m)
     assert.match(contribution.stdout, /masks are not sent/)
   })
