@@ -27,7 +27,7 @@ export async function run(args: string[]): Promise<void> {
   })
   const [count, length] = [values.windows, values.window].map(Number)
   const decoder = Decoder.open(values.model, { threads: THREADS })
-  const windows = benchWindows(decoder, values.text, count, length)
+  const windows = await benchWindows(decoder, values.text, count, length)
   const structures = await structuresOf(decoder)
   console.log(`${decoder.name}, ${count} windows of ${length}, ${THREADS} threads`)
   const seconds: Record<'plain' | 'blocks' | 'importance', number>[] = []

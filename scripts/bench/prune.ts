@@ -44,7 +44,7 @@ export async function run(args: string[]): Promise<void> {
   const program = namedReference(values)
   const decoder = Decoder.open(values.model, { threads: THREADS })
   const length = Math.min(Number(values.window), decoder.maxWindow ?? Number.POSITIVE_INFINITY)
-  const windows = benchWindows(decoder, values.text, Number(values.windows), length)
+  const windows = await benchWindows(decoder, values.text, Number(values.windows), length)
   await using solvers = await Solvers.create(THREADS)
   console.log(`${decoder.name}, ${windows.count} windows of ${length}, ${THREADS} threads`)
   await forwardSeconds(decoder, windows) // sessions made, files in the page cache

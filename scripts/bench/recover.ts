@@ -39,7 +39,7 @@ export async function run(args: string[]): Promise<void> {
   const [batch, length, steps] = [values.batch, values.length, values.steps].map(Number)
   const program = namedReference(values)
   const decoder = Decoder.open(values.model, { threads: THREADS })
-  const windows = benchWindows(decoder, values.text, batch * steps, length)
+  const windows = await benchWindows(decoder, values.text, batch * steps, length)
   console.log(`${decoder.name}, ${steps} steps of ${batch} rows of ${length}, ${THREADS} threads`)
   const one = someWindows(windows, 0, batch)
   await stepSeconds(decoder, windows, { batch, steps: 1 }) // sessions made, files in the page cache

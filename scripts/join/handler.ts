@@ -37,11 +37,11 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
       ...peerInit(options, run, narrator(run.terminal)),
       invitation: options.invitation,
       async prepare({ offer }) {
-        run.terminal.say(planText(offer, options.capacity))
         assertFits(options, offer, model)
         const { method, windows, window, sample } = offer
         const structured = await structuredOf(work, dir, method)
         const tokens = await calibration(work, dir, options, windows, window)
+        run.terminal.say(planText(offer, options.capacity)) // a text that is too short is refused before
         return {
           site: siteName(),
           capacity: options.capacity ?? sample,

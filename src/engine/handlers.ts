@@ -95,8 +95,8 @@ export function createHandlers(threads: number): Handlers {
       return modelHash(open(dir))
     },
 
-    async tokenise({ dir, source, separator, wanted }) {
-      return tokenStream(openTokenizer(dir), source, separator, wanted)
+    async tokenise({ dir, source, separator, wanted }, { signal }) {
+      return tokenStream(openTokenizer(dir), source, separator, { wanted, signal })
     },
 
     async prune(args, context) {

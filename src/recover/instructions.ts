@@ -2,12 +2,14 @@
  * Instructions and answers as rows of tokens: the model learns the answers, the prompts are only context. Source: Stanford
  * Alpaca's form of a prompt, as LLM-Pruner (Ma, Fang, Wang 2023) recovers with it.
  */
-import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../errors.ts'
 import type { Windows } from '../model/stream.ts'
 import type { Encoder } from '../model/tokenizer.ts'
+import { jsonEntries } from '../text/documents.ts'
+import { type JsonRefusal, wrong } from '../text/json.ts'
+import { firstTokens } from '../text/parts.ts'
+import { shown, type TextFile, textFile } from '../text/refusals.ts'
 
 const Instruction = z.object({
   instruction: z.string().min(1),
@@ -27,18 +29,28 @@ export interface InstructionRows {
 }
 
 /**
- * @param path - a .jsonl file: {"instruction", "input" (may be left out), "output"} a line
+ * @param path - a file of JSON lines, or of one array: {"instruction", "input" (may be left out), "output"} each
  * @param end - the token that ends a text; null: none does
  * @param length - tokens a row, [rows, length]; what is longer is cut off, what is shorter is padded behind
- * @throws {InputError} TEXT_MISSING, INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG
+ * @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, and the refusals of a text that cannot be read
  */
-export function instructionRows(encoder: Encoder, path: string, end: number | null, length: number): InstructionRows {
-  const all = readInstructions(path)
-  const rows = all.flatMap((instruction) => row(encoder, instruction, end, length) ?? [])
+export async function instructionRows(
+  encoder: Encoder,
+  path: string,
+  end: number | null,
+  length: number,
+): Promise<InstructionRows> {
+  const file = textFile(path, 'instructions')
+  const all = await readInstructions(file)
+  const rows: Row[] = []
+  for (const instruction of all) {
+    const row = await rowOf(encoder, instruction, end, length)
+    if (row !== null) rows.push(row)
+  }
   if (rows.length === 0) {
     throw new InputError({
       code: 'INSTRUCTIONS_LONG',
-      what: `no instruction of ${path} leaves room for an answer in ${length} tokens`,
+      what: `no instruction of ${shown(path)} leaves room for an answer in ${length} tokens`,
       hint: 'Give a larger --length, or shorter instructions.',
     })
   }
@@ -51,14 +63,27 @@ export function instructionRows(encoder: Encoder, path: string, end: number | nu
   return { rows: { ids, count: rows.length, length, targets }, skipped: all.length - rows.length }
 }
 
-/** Tokens of prompt, answer and end, and how many of them are the prompt; undefined: none of the answer fits. */
-function row(encoder: Encoder, { instruction, input, output }: Instruction, end: number | null, length: number) {
+interface Row {
+  /** Of prompt, answer and end, cut off at the end of a row. */
+  tokens: Int32Array
+  /** How many of them are the prompt. */
+  prompt: number
+}
+
+/** Null: none of the answer fits. */
+async function rowOf(
+  encoder: Encoder,
+  { instruction, input, output }: Instruction,
+  end: number | null,
+  length: number,
+): Promise<Row | null> {
   const prompt = promptOf(instruction, input)
-  const before = encoder.encode([prompt]).length
-  if (before >= length) return undefined
-  const whole = encoder.encode([prompt + output])
-  const tokens = end === null ? [...whole] : [...whole, end]
-  return { tokens: tokens.slice(0, length), prompt: before }
+  const name = 'an instruction'
+  const before = await firstTokens(encoder, [prompt], length, { name })
+  if (before.length >= length) return null
+  const whole = await firstTokens(encoder, [prompt + output], length, { name })
+  const tokens = end === null || whole.length === length ? whole : Int32Array.of(...whole, end)
+  return { tokens, prompt: before.length }
 }
 
 export function promptOf(instruction: string, input: string): string {
@@ -68,43 +93,22 @@ export function promptOf(instruction: string, input: string): string {
   return `${request}\n\n### Instruction:\n${instruction}\n\n${given}### Response:\n`
 }
 
-function readInstructions(path: string): Instruction[] {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new InputError({
-      code: 'TEXT_MISSING',
-      what: `the instructions ${path} cannot be read`,
-      hint: 'Give --instructions the path of a .jsonl file.',
-      cause,
-    })
+async function readInstructions(file: TextFile): Promise<Instruction[]> {
+  const all: Instruction[] = []
+  for await (const { value, place } of jsonEntries(file, REFUSAL)) {
+    const { success, data, error } = Instruction.safeParse(value)
+    if (!success) throw wrong(file, place, faultOf(error.issues[0]), REFUSAL)
+    all.push(data)
   }
-  const lines = text.split('\n')
-  const all = lines.flatMap((line, at) => (line.trim() === '' ? [] : [readInstruction(line, path, at)]))
   if (all.length > 0) return all
-  throw new InputError({
-    code: 'INSTRUCTIONS_JSONL',
-    what: `${basename(path)} holds no instruction`,
-    hint: HINT,
-  })
+  throw new InputError({ ...REFUSAL, what: `${file.subject} hold no instruction` })
 }
 
-const HINT =
-  'A .jsonl file of instructions holds one object a line: {"instruction": "...", "input": "...", "output": "..."}.'
+const REFUSAL: JsonRefusal = {
+  code: 'INSTRUCTIONS_JSONL',
+  hint: 'Give one object a line, or an array of them: {"instruction": "...", "input": "...", "output": "..."}.',
+}
 
-function readInstruction(line: string, path: string, at: number): Instruction {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(line)
-  } catch {
-    parsed = undefined
-  }
-  const { success, data } = Instruction.safeParse(parsed)
-  if (success) return data
-  throw new InputError({
-    code: 'INSTRUCTIONS_JSONL',
-    what: `line ${at + 1} of ${path} is no JSON object with "instruction" and "output"`,
-    hint: HINT,
-  })
+function faultOf({ path: [key] }: z.core.$ZodIssue): string {
+  return key === undefined ? 'is no JSON object' : `has no proper ${JSON.stringify(key)}, which is a string`
 }

@@ -7,12 +7,18 @@ import { assertEnoughWindows, cutWindows, fileSource, someWindows, tokenStream }
 import { openTokenizer } from '../../../src/model/tokenizer.ts'
 
 /** Of a text, or of tokens that are spread over the vocabulary. */
-export function benchWindows(decoder: Decoder, file: string | undefined, count: number, length: number): Windows {
+export async function benchWindows(
+  decoder: Decoder,
+  file: string | undefined,
+  count: number,
+  length: number,
+): Promise<Windows> {
   if (file === undefined) {
     const ids = Int32Array.from({ length: count * length }, (_, i) => (i * 7919) % Math.max(2, decoder.vocabulary))
     return { ids, count, length }
   }
-  const stream = tokenStream(openTokenizer(decoder.directory.dir), fileSource(file))
+  const encoder = openTokenizer(decoder.directory.dir)
+  const stream = await tokenStream(encoder, fileSource(file), undefined, { wanted: count * length })
   const windows = cutWindows(stream, length)
   assertEnoughWindows(file, stream.length, windows.count, count, length)
   return someWindows(windows, 0, count)

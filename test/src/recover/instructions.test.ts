@@ -23,7 +23,7 @@ async function fileOf(context: TestContext, ...lines: string[]): Promise<string>
 describe('instructions', () => {
   it('become rows in which the answer and the end are targets, and nothing else', async (context) => {
     const path = await fileOf(context, JSON.stringify(plain), '', JSON.stringify(withInput))
-    const { rows, skipped } = instructionRows(encoder, path, END, LENGTH)
+    const { rows, skipped } = await instructionRows(encoder, path, END, LENGTH)
     assert.deepEqual([rows.count, rows.length, skipped], [2, LENGTH, 0])
     for (const [k, { instruction, input, output }] of [{ input: '', ...plain }, withInput].entries()) {
       const prompt = encoder.encode([promptOf(instruction, input)])
@@ -53,10 +53,10 @@ describe('instructions', () => {
   it('are cut off at the end of a row, and skipped where the prompt fills it', async (context) => {
     const prompt = encoder.encode([promptOf(plain.instruction, '')]).length
     const path = await fileOf(context, JSON.stringify(plain), JSON.stringify(withInput))
-    const { rows, skipped } = instructionRows(encoder, path, END, prompt + 1)
+    const { rows, skipped } = await instructionRows(encoder, path, END, prompt + 1)
     assert.deepEqual([rows.count, skipped], [1, 1])
     assert.deepEqual([...rows.targets], [...new Array(prompt).fill(0), 1])
-    assert.throws(() => instructionRows(encoder, path, END, prompt), { code: 'INSTRUCTIONS_LONG' })
+    await assert.rejects(instructionRows(encoder, path, END, prompt), { code: 'INSTRUCTIONS_LONG' })
   })
 
   it('are refused with the line that is none', async (context) => {
@@ -70,13 +70,13 @@ describe('instructions', () => {
       '{"instruction": "x", "output": 3}',
     ]) {
       const path = await fileOf(context, good, bad)
-      assert.throws(() => instructionRows(encoder, path, END, LENGTH), {
+      await assert.rejects(instructionRows(encoder, path, END, LENGTH), {
         code: 'INSTRUCTIONS_JSONL',
         message: /line 2/,
       })
     }
     const empty = await fileOf(context, '')
-    assert.throws(() => instructionRows(encoder, empty, END, LENGTH), { code: 'INSTRUCTIONS_JSONL' })
-    assert.throws(() => instructionRows(encoder, `${empty}.none`, END, LENGTH), { code: 'TEXT_MISSING' })
+    await assert.rejects(instructionRows(encoder, empty, END, LENGTH), { code: 'INSTRUCTIONS_JSONL' })
+    await assert.rejects(instructionRows(encoder, `${empty}.none`, END, LENGTH), { code: 'TEXT_MISSING' })
   })
 })
