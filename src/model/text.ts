@@ -3,6 +3,7 @@
  * windows. Bytes are UTF-8, line ends stay as they are.
  */
 import { InputError } from '../errors.ts'
+import { again } from '../text/bytes.ts'
 import { documentPieces, type Piece, type Pieces } from '../text/documents.ts'
 import { type Chunks, concatenated, firstTokens } from '../text/parts.ts'
 import { textName } from '../text/refusals.ts'
@@ -37,14 +38,8 @@ export async function tokenStream(
   separator?: string,
   { wanted = Number.POSITIVE_INFINITY, signal }: { wanted?: number; signal?: AbortSignal } = {},
 ): Promise<Int32Array> {
-  let blank = true
-  async function* watched(): Pieces {
-    for await (const piece of piecesOf(source, separator)) {
-      blank &&= !/\S/.test(piece.text)
-      yield piece
-    }
-  }
-  await using pieces = watched()
+  await using unread = piecesOf(source, separator)
+  const pieces = again(await upToWords(unread, source.name), unread)
   const parts: Int32Array[] = []
   let left = wanted
   for await (const text of separator === undefined ? [joined(pieces)] : documentsOf(pieces)) {
@@ -53,11 +48,19 @@ export async function tokenStream(
     left -= tokens.length
     if (left <= 0) break
   }
-  while (blank && !(await pieces.next()).done);
-  if (!blank) return concatenated(parts)
+  return concatenated(parts)
+}
+
+/** Pieces of a text as far as the first that is not blank. @throws {InputError} TEXT_EMPTY */
+async function upToWords(pieces: Pieces, name: string): Promise<Piece[]> {
+  const read: Piece[] = []
+  for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+    read.push(next.value)
+    if (/\S/.test(next.value.text)) return read
+  }
   throw new InputError({
     code: 'TEXT_EMPTY',
-    what: `the text ${source.name} is empty`,
+    what: `the text ${name} is empty`,
     hint: 'Give a text with words in it.',
   })
 }
