@@ -57,7 +57,7 @@ const MARKS: ReadonlyArray<[at: number, hex: string, form: Form]> = [
   [0, '28b52ffd', packed('zstd', 'zstd -d')],
   [0, 'fd377a585a00', packed('xz', 'xz -d')],
   [0, '5d00008000', packed('lzma', 'xz -d')],
-  [0, '425a68', packed('bzip2', 'bunzip2')], // "BZh" and a digit: see isBzip2
+  [0, '425a68', packed('bzip2', 'bunzip2')],
   [0, '04224d18', packed('lz4', 'lz4 -d')],
   [0, '377abcaf271c', packed('7-Zip', '7z x')],
   [0, '526172211a07', packed('RAR', 'unrar x')],
@@ -69,7 +69,7 @@ const MARKS: ReadonlyArray<[at: number, hex: string, form: Form]> = [
   ],
   [257, '7573746172', packed('tar', 'tar -xf')],
   [0, '50415231', columns('Parquet')],
-  [0, '4152524f5731', columns('Arrow')],
+  [0, '4152524f57310000', columns('Arrow')],
   [0, 'ffffffff', columns('Arrow (a stream)')],
   [0, '46454131', columns('Feather')],
   [0, '4f626a01', columns('Avro')],
@@ -99,7 +99,7 @@ const NAMES: Readonly<Record<string, Form>> = {
 export function assertReadable(file: TextFile, head: Buffer): void {
   if (isGzip(head)) throw otherForm(file, 'packed with gzip twice', 'Unpack it once (gunzip FILE).')
   const marked = MARKS.find(
-    ([at, hex, form]) => startsWith(head.subarray(at), hex) && (!form.form.endsWith('bzip2') || isBzip2(head)),
+    ([at, hex]) => startsWith(head.subarray(at), hex) && (!isShortWord(hex) || hasControls(head)),
   )
   if (marked) throw otherForm(file, marked[2].form, marked[2].hint)
   const wide = wideEncoding(head)
@@ -116,9 +116,16 @@ function startsWith(bytes: Buffer, hex: string): boolean {
   return bytes.subarray(0, hex.length / 2).toString('hex') === hex
 }
 
-/** The mark of a packed block follows: a text may begin with "BZh", too. */
-function isBzip2(head: Buffer): boolean {
-  return startsWith(head.subarray(4), '314159265359') || startsWith(head.subarray(4), '177245385090')
+/** Marks of so many letters are also words with which a text may begin: "PAR1 is a gene". */
+const WORD_BYTES = 4
+
+function isShortWord(hex: string): boolean {
+  return hex.length <= 2 * WORD_BYTES && /^[ -~]*$/.test(Buffer.from(hex, 'hex').toString('latin1'))
+}
+
+/** Whether there are control characters that texts do not have. */
+function hasControls(head: Buffer): boolean {
+  return head.some((byte) => byte < 0x20 && !(byte >= 0x08 && byte <= 0x0d) && byte !== 0x1b)
 }
 
 function startsAsHtml(head: Buffer): boolean {

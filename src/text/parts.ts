@@ -2,14 +2,14 @@
  * The tokens of a text of any length, part by part, in memory and time that follow from the tokens which are asked for.
  *
  * An encoder turns a whole string into ids and says nothing of where they stand. So a text is cut, and a cut is taken only
- * where the encoder itself shows that it makes no difference. Of a text T, and a place x in it that is far from both ends:
+ * where the encoder itself shows that it makes no difference. A place x in a text T is such a cut if two tests hold:
  *
- * 1. The tokens before x do not hang on what follows: those of T[..x] are the first of T[..x + AHEAD]. For byte pairs a
- *    bounded view ahead is enough (Berglund and van der Merwe, "Formalizing BPE Tokenization", 2023, section 5); in a
- *    lattice of Unigram best paths meet after a few words; words, and the patterns that split them, look ahead by less.
- * 2. The tokens behind x do not hang on what came before some place c < x: tokenised from c on, the last tokens before x are
- *    those of T[..x]. Two runs that agree on a boundary agree on everything behind it: no merge of byte pairs and no path
- *    crosses a boundary, so both sides of it are tokenised as if alone; words and splitting patterns go from left to right.
+ * 1. The tokens before x do not depend on what follows: the tokens of T[..x] are the first of T[..x + AHEAD]. Byte pairs
+ *    need a bounded view ahead (Berglund and van der Merwe, "Formalizing BPE Tokenization", 2023); the best paths of
+ *    Unigram meet after a few words; words, and the patterns that split them, look ahead by less.
+ * 2. The tokens behind x do not depend on what stands before some place c < x: tokenised from c on, the last tokens before
+ *    x are those of T[..x]. Two runs that agree on a boundary agree on everything behind it: no merge of byte pairs and no
+ *    path crosses a boundary, so both sides of it are tokenised as if alone; words and patterns go from left to right.
  *
  * So the tokens of T are those of T[..x], and then those of T[c..] without the first, which are those of T[c..x]. What an
  * encoder puts in front of any string (a beginning-of-text token, the mark of a word) is among the latter and falls away.
@@ -17,6 +17,7 @@
  *
  * Line ends play no part, so a text without any is cut like others.
  */
+import { setImmediate } from 'node:timers/promises'
 import { InputError } from '../errors.ts'
 import type { Encoder } from '../model/tokenizer.ts'
 
@@ -32,11 +33,11 @@ export const PART = 21 * CONTEXT
 /** Places that are tried for one cut: ends of words, of which one in two will do, then any, of which one in four will. */
 const WORD_ENDS = 16
 const ANY_PLACES = 32
-/** Of these so many may fail the second test, which costs a part, before ends of tokens are sought. */
+/** Places that may fail the second test, which tokenises a part each time, before ends of tokens are sought. */
 const FAILURES = 2
-/** Ends of tokens that are sought. Each costs ten parts, */
+/** Ends of tokens that are sought. Each tokenises ten parts. */
 const SOUGHT = 3
-/** so in a longer string, which has withstood that, none is. */
+/** The longest string in which ends of tokens are sought. In a longer one the search has failed already, and costs more. */
 const MAX_SOUGHT = PART * 2
 /** Characters that are tokenised at once where there is no cut: half a minute and a gigabyte for byte pairs. */
 const MAX_UNCUT = 1024 * 1024
@@ -44,7 +45,6 @@ const MAX_UNCUT = 1024 * 1024
 const GROWTH = 4
 /** Tokens before the end of an uncut string that do not count: what follows may have a share in them. */
 const MARGIN = 64
-
 /** Characters before a wanted cut in which ends of words are looked for. */
 const SPAN = 4096
 /** In front of a context, so that what an encoder does at the beginning of a string happens here. A word, and its end. */
@@ -63,6 +63,7 @@ export async function firstTokens(
   const parts: Int32Array[] = []
   let left = wanted
   for await (const part of tokenParts(encoder, chunks, wanted, name)) {
+    await setImmediate() // a signal arrives between two turns of the event loop only
     signal?.throwIfAborted()
     parts.push(part.subarray(0, left))
     left -= part.length
@@ -123,7 +124,7 @@ async function* tokenParts(
 type Encode = (text: string) => Int32Array
 
 interface Cut {
-  /** Of the text before the cut. */
+  /** The tokens of the text before the cut. */
   tokens: Int32Array
   /** What comes next, behind a context, the place of the cut in that, and the tokens of the context. */
   rest: string
