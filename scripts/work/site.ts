@@ -1,6 +1,6 @@
 /** What `peer` and `join` have in common: reading model and text, telling what goes on, and the end. */
 import { randomBytes } from 'node:crypto'
-import { basename, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { DATA_NAME, type Place } from '../../peers/directories.ts'
 import type { EngineWorkInit } from '../../peers/engine-work.ts'
 import type { PeerEvent } from '../../peers/events.ts'
@@ -9,6 +9,7 @@ import { type Offer, PROTOCOL_VERSION } from '../../protocols/offer.ts'
 import { planInWords } from '../../protocols/words.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
+import { filesSource } from '../../src/model/text.ts'
 import type { NetworkOptions } from '../options/network.ts'
 import type { OutputOptions } from '../options/output.ts'
 import type { TextOptions } from '../options/site.ts'
@@ -49,7 +50,7 @@ export async function calibration(
   window: number,
 ): Promise<TokenWindows> {
   if (texts.length === 0) return anyWindow(work, dir)
-  const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
+  const source = filesSource(texts)
   return firstWindows(await tokenise(work, { dir, source, separator, window, wanted: windows * window }), windows)
 }
 

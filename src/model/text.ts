@@ -22,7 +22,12 @@ export interface TextSource {
 }
 
 export function fileSource(path: string): TextSource {
-  return { name: textName(path), files: [path] }
+  return filesSource([path])
+}
+
+/** Files that are one text. */
+export function filesSource(files: readonly string[]): TextSource {
+  return { name: files.map(textName).join(', '), files }
 }
 
 /**
