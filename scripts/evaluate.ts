@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { Engine } from '../src/engine/engine.ts'
 import { fileSource } from '../src/model/text.ts'
+import { shown } from '../src/text/refusals.ts'
 import { DEFAULT_EVAL_TOKENS, evalTokensOption } from './options/evaluation.ts'
 import { addJsonOption } from './options/output.ts'
 import { addTextOptions, type RawSite, textOptions, windowFor, windowOption } from './options/site.ts'
@@ -73,14 +74,14 @@ async function evaluate({ model, texts, separator, ...options }: EvaluateOptions
     chosen.push({ file, windows: evaluatedWindows(text, options.tokens) })
   }
   for (const { file, windows } of chosen) {
-    const { perplexity, tokens } = await labelled(work, `Evaluating ${file}`, 'evaluate', {
+    const { perplexity, tokens } = await labelled(work, `Evaluating ${shown(file)}`, 'evaluate', {
       dir: model,
       windows,
       weights: [],
     })
     report.texts.push({ file, perplexity, tokens, windows: windows.count, window })
   }
-  const rows = report.texts.map((text) => [text.file, perplexity(text.perplexity), integer(text.tokens)])
+  const rows = report.texts.map((text) => [shown(text.file), perplexity(text.perplexity), integer(text.tokens)])
   run.terminal.say(table([['text', 'perplexity', 'tokens'], ...rows]))
   return report
 }

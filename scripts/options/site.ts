@@ -48,7 +48,7 @@ export function addModelOption(command: Command): Command {
   )
 }
 
-const TEXTS = 'UTF-8: .txt files, or .jsonl files with the key "text"'
+const TEXTS = 'texts in UTF-8: plain, or JSON lines or one array with the key "text"; gzip is unpacked'
 
 /** @param otherwise - what is taken where no text is given */
 export function addTextOptions(command: Command, otherwise?: string): Command {
@@ -56,7 +56,7 @@ export function addTextOptions(command: Command, otherwise?: string): Command {
     .option('--text <file...>', otherwise === undefined ? TEXTS : `${TEXTS} (default: ${otherwise})`)
     .option(
       '--separator <string>',
-      'what stands between documents of a text (default: a .txt file is one document)',
+      'what stands between documents of a plain text (default: each file is one document)',
       notEmpty('--separator', 'a string'),
     )
 }

@@ -1,10 +1,11 @@
 /** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { sparserInWords, unprunedInWords } from '../../protocols/model-words.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { BlockFile, ModelDescription, PruneArgs, TokenWindows } from '../../src/engine/jobs.ts'
 import { CoppiceError } from '../../src/errors.ts'
 import { doneInWords } from '../../src/merge/words.ts'
+import { filesSource } from '../../src/model/text.ts'
 import type { BlockZeros } from '../../src/model/zeros.ts'
 import { holdsCheckpoint } from '../../src/prune/record-file.ts'
 import type { PruneSeconds } from '../../src/prune/sequential.ts'
@@ -137,7 +138,7 @@ async function calibrationWindows(
   window: number,
 ): Promise<TokenWindows | undefined> {
   if (pruner === 'magnitude') return undefined
-  const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
+  const source = filesSource(texts)
   return firstWindows(
     await tokenise(work, { dir: model, source, separator, window, wanted: windows * window }),
     windows,

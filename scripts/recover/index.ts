@@ -27,7 +27,7 @@ import { addHelp } from '../terminal/help.ts'
 
 export interface RecoverOptions extends ModelOptions, TextOptions {
   recovery: RecoveryOptions
-  /** Absolute path of a .jsonl file, which then stands in for the text; null: none. */
+  /** Absolute path of JSON lines or an array, which then stands in for the text; null: none. */
   instructions: string | null
   /** Rows that are taken from the text's beginning at most; undefined: all. */
   rows: number | undefined
@@ -53,7 +53,7 @@ export function defineRecover(program: Command, start: Start): void {
     )
   addTextOptions(addModelOption(command)).option(
     '--instructions <file>',
-    'instead of a text: a .jsonl file of {"instruction", "input", "output"}; answers alone are learnt',
+    'instead of a text: JSON lines, or one array, of {"instruction", "input", "output"}; answers alone are learnt',
     notEmpty('--instructions', 'a file'),
   )
   addRecoveryOptions(command, MAX_WINDOW)

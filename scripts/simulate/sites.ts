@@ -2,6 +2,7 @@
 import { basename, extname } from 'node:path'
 import type { TokenWindows, WindowLimits } from '../../src/engine/jobs.ts'
 import { fileSource, someWindows, type TextSource } from '../../src/model/text.ts'
+import { shown } from '../../src/text/refusals.ts'
 import { embeddedTexts, heldSource, trainingSource } from '../embedded/texts.ts'
 import { DEFAULT_EVAL_TOKENS } from '../options/evaluation.ts'
 import { windowFor } from '../options/site.ts'
@@ -66,7 +67,7 @@ export async function prepareSites(work: Work, options: SimulateOptions, limits:
 
 /** A text under its file's name without the ending: columns are narrow. */
 function namedSource(path: string): TextSource {
-  return { ...fileSource(path), name: basename(path, extname(path)) }
+  return { ...fileSource(path), name: shown(basename(path, extname(path))) }
 }
 
 /** Windows that were kept out, in the length that is evaluated; at least one, unless that is longer than all of them. */

@@ -1,10 +1,10 @@
 /** Recovering a model and writing it, as `recover` and `shrink` do. */
-import { basename } from 'node:path'
 import type { RecoverArgs, RecoveredModel, TokenWindows } from '../../src/engine/jobs.ts'
 import { OutputError } from '../../src/errors.ts'
-import { cutWindows, someWindows } from '../../src/model/text.ts'
+import { cutWindows, filesSource, someWindows } from '../../src/model/text.ts'
 import { holdsTraining } from '../../src/recover/record-file.ts'
 import { assertEnoughRows } from '../../src/recover/rows.ts'
+import { textName } from '../../src/text/refusals.ts'
 import type { RecoveryOptions } from '../options/recovery.ts'
 import type { TextOptions } from '../options/site.ts'
 import { InterruptedError } from '../terminal/interruption.ts'
@@ -37,8 +37,8 @@ export async function textRows(
   { texts, separator }: TextOptions,
   { length, rows }: { length: number; rows?: number },
 ): Promise<RecoveryText> {
-  const name = texts.map((path) => basename(path)).join(', ')
-  const source = { name, files: texts }
+  const source = filesSource(texts)
+  const { name } = source
   const wanted = rows === undefined ? undefined : rows * length
   const tokens = await labelled(work, `Tokenising ${name}`, 'tokenise', { dir, source, separator, wanted })
   return enough({ name, rows: cutWindows(tokens, length), skipped: 0 })
@@ -51,7 +51,7 @@ export async function instructionRows(
   path: string,
   { length, rows: most }: { length: number; rows?: number },
 ): Promise<RecoveryText> {
-  const name = basename(path)
+  const name = textName(path)
   const { rows, skipped } = await labelled(work, `Tokenising ${name}`, 'instructions', { dir, path, length })
   const some = most === undefined ? rows : someWindows(rows, 0, Math.min(most, rows.count))
   return enough({ name, rows: some, skipped })

@@ -1,5 +1,4 @@
-/** What `peer` and `join` have in common: reading model and text, telling what goes on, and the end. */
-import { basename, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { assertApart } from '../../peers/apart.ts'
 import { DataDirectory } from '../../peers/data-directory.ts'
 import type { EngineWork, EngineWorkInit } from '../../peers/engine-work.ts'
@@ -12,6 +11,7 @@ import type { SiteLabel } from '../../protocols/site-name.ts'
 import { planInWords } from '../../protocols/words.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
+import { filesSource } from '../../src/model/text.ts'
 import type { SiteOptions } from '../options/data.ts'
 import type { NetworkOptions } from '../options/network.ts'
 import type { OutputOptions } from '../options/output.ts'
@@ -57,7 +57,7 @@ export async function calibration(
   window: number,
 ): Promise<TokenWindows> {
   if (texts.length === 0) return anyWindow(work, dir)
-  const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
+  const source = filesSource(texts)
   return firstWindows(await tokenise(work, { dir, source, separator, window, wanted: windows * window }), windows)
 }
 

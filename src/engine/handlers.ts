@@ -105,9 +105,9 @@ export function createHandlers(threads: number): Handlers {
       return modelHash(open(dir))
     },
 
-    async tokenise({ dir, source, separator, wanted }) {
+    async tokenise({ dir, source, separator, wanted }, { signal }) {
       await using tokenizer = await tokenizerOf(dir)
-      const tokens = await tokenStream(tokenizer, source, separator, wanted)
+      const tokens = await tokenStream(tokenizer, source, separator, { wanted, signal })
       tokenizer.assertInEmbedding(tokens, source.name)
       return tokens
     },

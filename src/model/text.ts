@@ -2,70 +2,16 @@
  * Texts as documents, and documents as token windows. Nothing is drawn at random: the same files always give the same
  * windows. Bytes are UTF-8, line ends stay as they are.
  */
-import { readFileSync } from 'node:fs'
-import { basename, extname } from 'node:path'
 import { InputError } from '../errors.ts'
+import { again } from '../text/bytes.ts'
+import { documentPieces, type Piece, type Pieces } from '../text/documents.ts'
+import { type Chunks, concatenated, firstTokens } from '../text/parts.ts'
+import { textName } from '../text/refusals.ts'
 import type { Windows } from './stream.ts'
 import type { Encoder } from './tokenizer.ts'
 
 /** Stands between documents that are tokenised together. */
 const JOINT = '\n\n'
-
-/** Of a token, first guess: more than tokenizers have for English, so that one try is mostly enough. */
-const CHARACTERS = 5
-/** Tokens before the end of what is tokenised that do not count: the end may have decided them. */
-const DISTANCE = 64
-
-/** The documents of a file: lines of a .jsonl by their key "text", pieces between separators, or the whole file. */
-export function readDocuments(path: string, separator?: string): string[] {
-  const content = readText(path)
-  if (extname(path) === '.jsonl')
-    return content.split('\n').flatMap((line, at) => (line.trim() === '' ? [] : [lineText(line, path, at)]))
-  if (separator === undefined) return [content]
-  return content
-    .split(separator)
-    .map((piece) => piece.trim())
-    .filter((piece) => piece !== '')
-}
-
-function readText(path: string): string {
-  let bytes: Buffer
-  try {
-    bytes = readFileSync(path)
-  } catch (cause) {
-    throw new InputError({
-      code: 'TEXT_MISSING',
-      what: `the text ${path} cannot be read`,
-      hint: 'Give --text the path of a .txt or .jsonl file.',
-      cause,
-    })
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch (cause) {
-    throw new InputError({
-      code: 'TEXT_ENCODING',
-      what: `the text ${path} is not UTF-8`,
-      hint: 'Convert it to UTF-8.',
-      cause,
-    })
-  }
-}
-
-function lineText(line: string, path: string, at: number): string {
-  let text: unknown
-  try {
-    text = (JSON.parse(line) as { text?: unknown }).text
-  } catch {
-    text = undefined
-  }
-  if (typeof text === 'string') return text
-  throw new InputError({
-    code: 'TEXT_JSONL',
-    what: `line ${at + 1} of ${path} is no JSON object with the key "text"`,
-    hint: 'A .jsonl text holds one object a line, for example {"text": "..."}.',
-  })
-}
 
 export interface TextSource {
   /** For people: the file's name, or what the text is called. */
@@ -76,64 +22,80 @@ export interface TextSource {
 }
 
 export function fileSource(path: string): TextSource {
-  return { name: basename(path), files: [path] }
+  return filesSource([path])
+}
+
+/** Files that are one text. */
+export function filesSource(files: readonly string[]): TextSource {
+  return { name: files.map(textName).join(', '), files }
 }
 
 /**
- * The tokens of a text. Without a separator documents are joined by a blank line and tokenised once, with one BOS in
- * front if the tokenizer adds one; with a separator each document is tokenised with its own BOS.
+ * The tokens of a text. Without a separator documents are joined by a blank line and tokenised as one, with one BOS in
+ * front if the tokenizer adds one; with a separator each document is tokenised with its own BOS. Files are read, and
+ * tokens made, no further than is wanted.
  * @param wanted - tokens that are enough: of a longer text exactly so many from its beginning; undefined: all
+ * @throws {InputError} TEXT_EMPTY, TEXT_UNCUT, and what documentPieces throws
  */
 export async function tokenStream(
   encoder: Encoder,
-  { name, files = [], documents = [] }: TextSource,
+  source: TextSource,
   separator?: string,
-  wanted = Number.POSITIVE_INFINITY,
+  { wanted = Number.POSITIVE_INFINITY, signal }: { wanted?: number; signal?: AbortSignal } = {},
 ): Promise<Int32Array> {
-  const pieces = [...documents, ...files.flatMap((path) => readDocuments(path, separator))]
-  if (pieces.every((piece) => piece.trim() === '')) {
-    throw new InputError({
-      code: 'TEXT_EMPTY',
-      what: `the text ${name} is empty`,
-      hint: 'Give a text with words in it.',
-    })
+  await using unread = piecesOf(source, separator)
+  const pieces = again(await upToWords(unread, source.name), unread)
+  const parts: Int32Array[] = []
+  let left = wanted
+  for await (const text of separator === undefined ? [joined(pieces)] : documentsOf(pieces)) {
+    const tokens = await firstTokens(encoder, text, left, { name: source.name, signal })
+    parts.push(tokens)
+    left -= tokens.length
+    if (left <= 0) break
   }
-  return separator === undefined
-    ? joinedTokens(encoder, pieces.join(JOINT), wanted)
-    : separateTokens(encoder, pieces, wanted)
+  return concatenated(parts)
 }
 
-/**
- * Of a long text only a beginning is tokenised, up to a blank line (measured: 3.5 s for 2.8 MB, of which calibration may
- * want a thousand tokens). What stands behind a blank line decides no token far before it.
- */
-async function joinedTokens(encoder: Encoder, text: string, wanted: number): Promise<Int32Array> {
-  for (let size = (wanted + DISTANCE) * CHARACTERS; size < text.length; size *= 2) {
-    const end = text.indexOf(JOINT, size)
-    if (end === -1) break
-    const tokens = await encoder.encode([text.slice(0, end)])
-    if (tokens.length >= wanted + DISTANCE) return tokens.slice(0, wanted)
+/** Pieces of a text as far as the first that is not blank. @throws {InputError} TEXT_EMPTY */
+async function upToWords(pieces: Pieces, name: string): Promise<Piece[]> {
+  const read: Piece[] = []
+  for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+    read.push(next.value)
+    if (/\S/.test(next.value.text)) return read
   }
-  return upTo(await encoder.encode([text]), wanted)
+  throw new InputError({
+    code: 'TEXT_EMPTY',
+    what: `the text ${name} is empty`,
+    hint: 'Give a text with words in it.',
+  })
 }
 
-async function separateTokens(encoder: Encoder, documents: readonly string[], wanted: number): Promise<Int32Array> {
-  const encoded: Int32Array[] = []
-  for (let total = 0, at = 0; at < documents.length && total < wanted; at++) {
-    encoded.push(await encoder.encode([documents[at]]))
-    total += encoded[at].length
+async function* piecesOf({ files = [], documents = [] }: TextSource, separator: string | undefined): Pieces {
+  for (const text of documents) yield { text, last: true }
+  for (const path of files) yield* documentPieces(path, separator)
+}
+/** All documents as one. */
+async function* joined(pieces: Pieces): AsyncGenerator<string, void> {
+  let joint = ''
+  for await (const { text, last } of pieces) {
+    yield joint + text
+    joint = last ? JOINT : ''
   }
-  const all = new Int32Array(encoded.reduce((sum, tokens) => sum + tokens.length, 0))
-  let to = 0
-  for (const tokens of encoded) {
-    all.set(tokens, to)
-    to += tokens.length
-  }
-  return upTo(all, wanted)
 }
 
-function upTo(tokens: Int32Array, wanted: number): Int32Array {
-  return tokens.length > wanted ? tokens.slice(0, wanted) : tokens
+/** One document after the other, each of which must be read before the next. */
+async function* documentsOf(pieces: Pieces): AsyncGenerator<Chunks, void> {
+  for (let first = await pieces.next(); !first.done; first = await pieces.next()) yield document(first.value, pieces)
+}
+
+async function* document(first: Piece, pieces: Pieces): AsyncGenerator<string, void> {
+  yield first.text
+  for (let { last } = first; !last; ) {
+    const next = await pieces.next()
+    if (next.done) return
+    yield next.value.text
+    last = next.value.last
+  }
 }
 
 /** Consecutive windows, not overlapping; the incomplete tail is dropped. */

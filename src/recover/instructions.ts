@@ -2,12 +2,13 @@
  * Instructions and answers as rows of tokens: the model learns the answers, the prompts are only context. Source: Stanford
  * Alpaca's form of a prompt, as LLM-Pruner (Ma, Fang, Wang 2023) recovers with it.
  */
-import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../errors.ts'
 import type { Windows } from '../model/stream.ts'
 import type { OpenTokenizer } from '../model/tokenizer.ts'
+import { jsonEntries } from '../text/documents.ts'
+import { type JsonRefusal, wrong } from '../text/json.ts'
+import { shown, type TextFile, textFile } from '../text/refusals.ts'
 
 const Instruction = z.object({
   instruction: z.string().min(1),
@@ -27,10 +28,11 @@ export interface InstructionRows {
 }
 
 /**
- * @param path - a .jsonl file: {"instruction", "input" (may be left out), "output"} a line
+ * @param path - a file of JSON lines, or of one array: {"instruction", "input" (may be left out), "output"} each
  * @param end - the token that ends a text; null: none does
  * @param length - tokens a row, [rows, length]; what is longer is cut off, what is shorter is padded behind
- * @throws {InputError} TEXT_MISSING, INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TOKEN_BEYOND_EMBEDDING
+ * @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TOKEN_BEYOND_EMBEDDING, and the refusals of a text that cannot
+ * be read
  */
 export async function instructionRows(
   tokenizer: OpenTokenizer,
@@ -38,20 +40,20 @@ export async function instructionRows(
   end: number | null,
   length: number,
 ): Promise<InstructionRows> {
-  const all = readInstructions(path)
+  const all = await readInstructions(textFile(path, 'instructions'))
   const rows: Row[] = []
   for (let at = 0; at < all.length; at += TOGETHER) {
     const some = await rowsOf(tokenizer, all.slice(at, at + TOGETHER), end)
     for (const [k, { tokens, prompt }] of some.entries()) {
       if (prompt >= length) continue
       rows.push({ tokens: tokens.subarray(0, length), prompt })
-      tokenizer.assertInEmbedding(rows[rows.length - 1].tokens, `instruction ${at + k + 1} of ${basename(path)}`)
+      tokenizer.assertInEmbedding(rows[rows.length - 1].tokens, `instruction ${at + k + 1} of ${shown(path)}`)
     }
   }
   if (rows.length === 0) {
     throw new InputError({
       code: 'INSTRUCTIONS_LONG',
-      what: `no instruction of ${path} leaves room for an answer in ${length} tokens`,
+      what: `no instruction of ${shown(path)} leaves room for an answer in ${length} tokens`,
       hint: 'Give a larger --length, or shorter instructions.',
     })
   }
@@ -95,43 +97,22 @@ export function promptOf(instruction: string, input: string): string {
   return `${request}\n\n### Instruction:\n${instruction}\n\n${given}### Response:\n`
 }
 
-function readInstructions(path: string): Instruction[] {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new InputError({
-      code: 'TEXT_MISSING',
-      what: `the instructions ${path} cannot be read`,
-      hint: 'Give --instructions the path of a .jsonl file.',
-      cause,
-    })
+async function readInstructions(file: TextFile): Promise<Instruction[]> {
+  const all: Instruction[] = []
+  for await (const { value, place } of jsonEntries(file, REFUSAL)) {
+    const { success, data, error } = Instruction.safeParse(value)
+    if (!success) throw wrong(file, place, faultOf(error.issues[0]), REFUSAL)
+    all.push(data)
   }
-  const lines = text.split('\n')
-  const all = lines.flatMap((line, at) => (line.trim() === '' ? [] : [readInstruction(line, path, at)]))
   if (all.length > 0) return all
-  throw new InputError({
-    code: 'INSTRUCTIONS_JSONL',
-    what: `${basename(path)} holds no instruction`,
-    hint: HINT,
-  })
+  throw new InputError({ ...REFUSAL, what: `${file.subject} hold no instruction` })
 }
 
-const HINT =
-  'A .jsonl file of instructions holds one object a line: {"instruction": "...", "input": "...", "output": "..."}.'
+const REFUSAL: JsonRefusal = {
+  code: 'INSTRUCTIONS_JSONL',
+  hint: 'Give one object a line, or an array of them: {"instruction": "...", "input": "...", "output": "..."}.',
+}
 
-function readInstruction(line: string, path: string, at: number): Instruction {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(line)
-  } catch {
-    parsed = undefined
-  }
-  const { success, data } = Instruction.safeParse(parsed)
-  if (success) return data
-  throw new InputError({
-    code: 'INSTRUCTIONS_JSONL',
-    what: `line ${at + 1} of ${path} is no JSON object with "instruction" and "output"`,
-    hint: HINT,
-  })
+function faultOf({ path: [key] }: z.core.$ZodIssue): string {
+  return key === undefined ? 'is no JSON object' : `has no proper ${JSON.stringify(key)}, which is a string`
 }

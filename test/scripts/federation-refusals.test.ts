@@ -22,6 +22,7 @@ async function assertRefused(directory: string, { argv, exit, says }: Refused): 
   assert.equal(ended.exit, exit, ended.stderr)
   assert.match(ended.stderr, /^coppice: .+\n.+\n$/)
   assert.match(ended.stderr, says)
+  assert.equal(ended.stdout, '', 'nothing is refused once the plan is shown')
 }
 
 /** In an empty working directory, which must be empty afterwards as well. */

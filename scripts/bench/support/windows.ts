@@ -17,7 +17,8 @@ export async function benchWindows(
     const ids = Int32Array.from({ length: count * length }, (_, i) => (i * 7919) % Math.max(2, decoder.vocabulary))
     return { ids, count, length }
   }
-  const stream = await tokenStream(await openTokenizer(decoder.directory.dir), fileSource(file))
+  const encoder = await openTokenizer(decoder.directory.dir)
+  const stream = await tokenStream(encoder, fileSource(file), undefined, { wanted: count * length })
   const windows = cutWindows(stream, length)
   assertEnoughWindows(file, stream.length, windows.count, count, length)
   return someWindows(windows, 0, count)

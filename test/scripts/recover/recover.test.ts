@@ -138,7 +138,7 @@ describe('coppice recover', () => {
       [2, /--rate "0": expected a number above 0/, '--steps', '5', '--text', text, '--rate', '0'],
       [2, /--length 4096 is longer than the 512 tokens/, '--steps', '5', '--text', text, '--length', '4096'],
       [3, /makes 1 row of 64 tokens; 2 are needed/, '--steps', '5', '--text', text, '--length', '64', '--windows', '1'],
-      [3, /line 1 of .+ is no JSON object/, '--steps', '5', '--instructions', text],
+      [3, /: line 1 is no valid JSON/, '--steps', '5', '--instructions', text],
     ]
     for (const [code, message, ...argv] of refusals) {
       const { exit, stderr } = await coppice('recover', ...MODEL, ...argv, '--out', out)

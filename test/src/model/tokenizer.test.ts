@@ -26,6 +26,6 @@ test('a long text has the tokens that transformers gives it', {
   skip: needsShared(MODEL) || needsShared(TEXT),
 }, async () => {
   const encoder = await openTokenizer(sharedPath(MODEL) ?? '')
-  const tokens = await tokenStream(encoder, fileSource(sharedPath(TEXT) ?? ''), undefined, 32 * 512)
+  const tokens = await tokenStream(encoder, fileSource(sharedPath(TEXT) ?? ''), undefined, { wanted: 32 * 512 })
   assert.equal(createHash('sha256').update(new Uint8Array(tokens.buffer)).digest('hex'), FIRST_TOKENS)
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { openTokenizer } from '../../../src/model/tokenizer.ts'
 import { instructionRows, promptOf } from '../../../src/recover/instructions.ts'
 import { temporaryDirectory } from '../../peers/support.ts'
@@ -56,7 +57,44 @@ describe('instructions', () => {
     const { rows, skipped } = await instructionRows(encoder, path, END, prompt + 1)
     assert.deepEqual([rows.count, skipped], [1, 1])
     assert.deepEqual([...rows.targets], [...new Array(prompt).fill(0), 1])
-    await assert.rejects(() => instructionRows(encoder, path, END, prompt), { code: 'INSTRUCTIONS_LONG' })
+    await assert.rejects(instructionRows(encoder, path, END, prompt), { code: 'INSTRUCTIONS_LONG' })
+  })
+
+  it('are lines or one array, under any name, packed or not, with or without a byte-order mark', async (context) => {
+    const all = [plain, withInput]
+    const expected = await instructionRows(
+      encoder,
+      await fileOf(context, ...all.map((each) => JSON.stringify(each))),
+      END,
+      LENGTH,
+    )
+    for (const text of [
+      JSON.stringify(all),
+      JSON.stringify(all, null, 2).replaceAll('\n', '\r\n'),
+      `\ufeff${JSON.stringify(all)}`,
+      ` \n${JSON.stringify(plain)}\r\n\r\n${JSON.stringify(withInput)}\r\n`,
+    ]) {
+      const path = await fileOf(context, text)
+      assert.deepEqual(await instructionRows(encoder, path, END, LENGTH), expected)
+      await writeFile(`${path}.txt`, gzipSync(text))
+      assert.deepEqual(await instructionRows(encoder, `${path}.txt`, END, LENGTH), expected)
+    }
+  })
+
+  it('are refused with the element that is none', async (context) => {
+    const path = await fileOf(context, JSON.stringify([plain, { ...plain, output: '' }]))
+    await assert.rejects(instructionRows(encoder, path, END, LENGTH), {
+      code: 'INSTRUCTIONS_JSONL',
+      message: /^the instructions .*: element 2 has no proper "output"/,
+    })
+    await assert.rejects(instructionRows(encoder, await fileOf(context, '[]'), END, LENGTH), {
+      code: 'INSTRUCTIONS_JSONL',
+      message: /hold no instruction/,
+    })
+    await assert.rejects(instructionRows(encoder, await fileOf(context, '[{"instruction"'), END, LENGTH), {
+      code: 'INSTRUCTIONS_JSONL',
+      message: /the array is no valid JSON/,
+    })
   })
 
   it('are refused with the line that is none', async (context) => {
@@ -70,13 +108,13 @@ describe('instructions', () => {
       '{"instruction": "x", "output": 3}',
     ]) {
       const path = await fileOf(context, good, bad)
-      await assert.rejects(() => instructionRows(encoder, path, END, LENGTH), {
+      await assert.rejects(instructionRows(encoder, path, END, LENGTH), {
         code: 'INSTRUCTIONS_JSONL',
         message: /line 2/,
       })
     }
     const empty = await fileOf(context, '')
-    await assert.rejects(() => instructionRows(encoder, empty, END, LENGTH), { code: 'INSTRUCTIONS_JSONL' })
-    await assert.rejects(() => instructionRows(encoder, `${empty}.none`, END, LENGTH), { code: 'TEXT_MISSING' })
+    await assert.rejects(instructionRows(encoder, empty, END, LENGTH), { code: 'INSTRUCTIONS_JSONL' })
+    await assert.rejects(instructionRows(encoder, `${empty}.none`, END, LENGTH), { code: 'TEXT_MISSING' })
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Decoder } from '../../../src/model/decoder.ts'
-import { readDocuments } from '../../../src/model/text.ts'
+import { fileSource, tokenStream } from '../../../src/model/text.ts'
 import { openTokenizer } from '../../../src/model/tokenizer.ts'
 import { adaptiveUnits, unitScores } from '../../../src/structure/adaptive.ts'
 import { structuresOf } from '../../../src/structure/find.ts'
@@ -24,8 +24,10 @@ describe("FLAP's adaptive search", () => {
 
   it('takes what a program in PyTorch takes', { skip: needsShared(TEXT) }, async () => {
     const decoder = Decoder.open(DIR, { threads: 1 })
-    const documents = readDocuments(sharedPath(TEXT) ?? '', '<|endoftext|>').slice(0, 20)
-    const windows = { ids: (await (await openTokenizer(DIR)).encode(documents)).slice(0, 640), count: 10, length: 64 }
+    const ids = await tokenStream(await openTokenizer(DIR), fileSource(sharedPath(TEXT) ?? ''), '<|endoftext|>', {
+      wanted: 640,
+    })
+    const windows = { ids, count: 10, length: 64 }
     const removals = await chooseRemoval(decoder, await structuresOf(decoder), {
       ...{ importance: 'flap-adaptive', reduction: 'sum', ratio: 0.25, blocks: [0, 5], windows, perBatch: 10 },
     })

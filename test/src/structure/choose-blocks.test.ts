@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { Decoder } from '../../../src/model/decoder.ts'
-import { readDocuments } from '../../../src/model/text.ts'
+import { fileSource, tokenStream } from '../../../src/model/text.ts'
 import { openTokenizer } from '../../../src/model/tokenizer.ts'
 import { blockScores, chooseBlocks } from '../../../src/structure/choose-blocks.ts'
 import { fixturePath, needsShared, sharedPath } from '../../shared.ts'
@@ -23,8 +23,9 @@ describe('how much a whole block matters', () => {
   let windows: { ids: Int32Array; count: number; length: number }
   before(async () => {
     const text = sharedPath(TEXT)
-    const documents = text === null ? [] : readDocuments(text, '<|endoftext|>').slice(0, 20)
-    windows = { ids: (await (await openTokenizer(DIR)).encode(documents)).slice(0, 640), count: 10, length: 64 }
+    if (text === null) return
+    const ids = await tokenStream(await openTokenizer(DIR), fileSource(text), '<|endoftext|>', { wanted: 640 })
+    windows = { ids, count: 10, length: 64 }
   })
   const job = { perBatch: 10, blocks: [0, 5] } as const
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Decoder } from '../../../src/model/decoder.ts'
-import { readDocuments } from '../../../src/model/text.ts'
+import { fileSource, tokenStream } from '../../../src/model/text.ts'
 import { openTokenizer } from '../../../src/model/tokenizer.ts'
 import { structuresOf } from '../../../src/structure/find.ts'
 import { momentsOf } from '../../../src/structure/fluctuation.ts'
@@ -33,8 +33,10 @@ describe('what fluctuates least', () => {
 
   it('goes, and leaves its mean, as PyTorch says', { skip: needsShared(TEXT) }, async () => {
     const decoder = Decoder.open(DIR, { threads: 1 })
-    const documents = readDocuments(sharedPath(TEXT) ?? '', '<|endoftext|>').slice(0, 20)
-    const windows = { ids: (await (await openTokenizer(DIR)).encode(documents)).slice(0, 640), count: 10, length: 64 }
+    const ids = await tokenStream(await openTokenizer(DIR), fileSource(sharedPath(TEXT) ?? ''), '<|endoftext|>', {
+      wanted: 640,
+    })
+    const windows = { ids, count: 10, length: 64 }
     const removals = await chooseRemoval(decoder, await structuresOf(decoder), {
       ...{ importance: 'flap', reduction: 'sum', ratio: 0.25, blocks: [1, 4], windows, perBatch: 10 },
     })

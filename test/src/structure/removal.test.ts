@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { Decoder } from '../../../src/model/decoder.ts'
-import { readDocuments } from '../../../src/model/text.ts'
+import { fileSource, tokenStream } from '../../../src/model/text.ts'
 import { openTokenizer } from '../../../src/model/tokenizer.ts'
 import { writeModel } from '../../../src/model/write.ts'
 import { structuresOf } from '../../../src/structure/find.ts'
@@ -37,8 +37,9 @@ describe('what is removed', () => {
   })
 
   it('is what an independent implementation removes', { skip: needsShared(TEXT) }, async () => {
-    const documents = readDocuments(sharedPath(TEXT) ?? '', '<|endoftext|>').slice(0, 20)
-    const ids = (await (await openTokenizer(DIR)).encode(documents)).slice(0, 640)
+    const ids = await tokenStream(await openTokenizer(DIR), fileSource(sharedPath(TEXT) ?? ''), '<|endoftext|>', {
+      wanted: 640,
+    })
     const removals = await chooseRemoval(decoder, structures, { ...JOB, windows: { ids, count: 10, length: 64 } })
     assert.deepEqual(heads(removals), [
       [1, [0]],
