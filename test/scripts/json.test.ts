@@ -72,6 +72,7 @@ const verifySchema = z.strictObject({
   rounds: count,
   signatures: count,
   root: hash,
+  notes: z.array(z.string()),
   ok: z.literal(true),
 })
 
