@@ -49,12 +49,20 @@ const bert = {
     strip_accents: null,
   },
   pre_tokenizer: { type: 'BertPreTokenizer' },
-  model: { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', vocab: wordPieces },
+  model: {
+    type: 'WordPiece',
+    unk_token: '[UNK]',
+    continuing_subword_prefix: '##',
+    max_input_chars_per_word: 100,
+    vocab: wordPieces,
+  },
 }
 
-const added = (content: string, lstrip: boolean, rstrip: boolean) => ({
-  ...{ id: 3 + content.length, content, single_word: false, lstrip, rstrip, normalized: false, special: true },
+/** @param id - behind the vocabulary, or that of the vocabulary's own token */
+const added = (id: number, content: string, lstrip: boolean, rstrip: boolean) => ({
+  ...{ id, content, single_word: false, lstrip, rstrip, normalized: false, special: true },
 })
+const SIZE = Object.keys(words.model.vocab).length
 
 export const KINDS: Readonly<Record<string, () => Promise<Encoder>>> = {
   'byte pairs of words (GPT-2)': () => opened(words),
@@ -70,7 +78,11 @@ export const KINDS: Readonly<Record<string, () => Promise<Encoder>>> = {
   'byte pairs with added tokens': () =>
     opened({
       ...words,
-      added_tokens: [added('<cut>', true, true), added('tree', false, true), added('\n\n', false, false)],
+      added_tokens: [
+        added(SIZE, '<cut>', true, true),
+        added(SIZE + 1, 'a tree', false, true),
+        added(SIZE + 2, '\n\n', false, false),
+      ],
     }),
   'byte pairs that know the end of a word': () =>
     opened({
