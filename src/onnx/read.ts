@@ -7,7 +7,13 @@ import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { InputError } from '../errors.ts'
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.js'
-import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from './generated/onnx_pb.js'
+import {
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  TensorProtoSchema,
+} from './generated/onnx_pb.js'
 import {
   byteLength,
   DATA_TYPE,
@@ -51,6 +57,7 @@ const FIELD = {
   nodeAttribute: 5,
   attributeTensor: 5,
   attributeGraph: 6,
+  attributeFloats: 7,
   attributeSparseTensor: 22,
   tensorDataType: 2,
   floatData: 4,
@@ -156,6 +163,18 @@ class Walk {
       for (const content of this.fields(attribute.payload, attribute.end)) {
         if (content.wire !== WIRE.bytes) continue
         if (content.number === FIELD.attributeSparseTensor) throw sparse(this.path, name)
+        if (content.number === FIELD.attributeFloats) {
+          const { floats } = fromBinary(AttributeProtoSchema, this.read(attribute.payload, attribute.end))
+          const bytes = new Uint8Array(Float32Array.from(floats).buffer)
+          const tensor: TensorRef = {
+            name,
+            dims: [floats.length],
+            dataType: DATA_TYPE.float,
+            data: { kind: 'memory', bytes },
+          }
+          if (isWeight(tensor)) return tensor
+          break // the numbers of a list may be fields of their own
+        }
         if (content.number !== FIELD.attributeTensor || !isFloating(this.dataType(content))) continue
         const tensor = this.initializer(content)
         if (isWeight(tensor)) return { ...tensor, name }
