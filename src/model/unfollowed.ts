@@ -47,7 +47,7 @@ export function unfollowedAt(index: GraphIndex, hidden: ReadonlySet<string>, nod
     const value = input[slot] ?? ''
     if (value === '' || hidden.has(value)) continue
     if (!index.isConstant(value) && !PRODUCTS.has(index.nodes[node].opType)) continue
-    const weights = matricesBehind(index, hidden, value)
+    const weights = matricesBehind(index, hidden, value, PRODUCTS.has(index.nodes[node].opType))
     if (weights.length > 0) return { node, weights, reason: reasonOf(index, node, slot, weights[0]) }
   }
   return undefined
@@ -62,7 +62,7 @@ function slotsOf(index: GraphIndex, at: number): number[] {
   if (ATTENTION.has(name)) return [0, 1, 2]
   if (ROTARY.has(name)) return [0]
   if (LOOKUPS.has(name)) return isTableOfVectors(index, node.input[0]) ? [] : [0]
-  if ((name === 'Mul' || name === 'Div') && node.input.some((value) => isRotaryTable(index, value))) return []
+  if ((name === 'Mul' || name === 'Div') && node.input.some((value) => isTableOrMask(index, value))) return []
   return [...node.input.keys()]
 }
 
@@ -71,16 +71,23 @@ function isTableOfVectors(index: GraphIndex, value: string): boolean {
   return (index.initializers.get(value)?.dims.filter((size) => size > 1).length ?? 0) <= 2
 }
 
-/** Cosines of position 0 are all 1, its sines all 0. */
-function isRotaryTable(index: GraphIndex, value: string): boolean {
+/** Rotary tables: cosines of position 0 are all 1, its sines all 0. Masks have no other values than 1 and 0. */
+function isTableOrMask(index: GraphIndex, value: string): boolean {
   const tensor = index.initializers.get(value)
   if (tensor === undefined || !isMatrix(tensor.dims) || tensor.dataType !== DATA_TYPE.float) return false
-  const first = readFloats(tensor).subarray(0, tensor.dims[tensor.dims.length - 1])
-  return first.every((x) => x === first[0]) && (first[0] === 0 || first[0] === 1)
+  const values = readFloats(tensor)
+  const first = values.subarray(0, tensor.dims[tensor.dims.length - 1])
+  const isTable = first.every((x) => x === first[0]) && (first[0] === 0 || first[0] === 1)
+  return isTable || values.every((x) => x === 0 || x === 1)
 }
 
-/** The float matrices among the initializers from which a value is made, without the hidden state. */
-function matricesBehind(index: GraphIndex, hidden: ReadonlySet<string>, value: string): TensorRef[] {
+/**
+ * The matrices among the initializers from which a value is made, without the hidden state.
+ * @param product - whether it is a product's factor: then those of one row or column, and of integers, count too
+ */
+function matricesBehind(index: GraphIndex, hidden: ReadonlySet<string>, value: string, product: boolean): TensorRef[] {
+  const counts = ({ dims, dataType }: TensorRef) =>
+    product ? dims.length > 1 && elementCount(dims) > 1 : isMatrix(dims) && isFloating(dataType)
   const found = new Set<TensorRef>()
   const visited = new Set<string>()
   const open = [value]
@@ -88,7 +95,7 @@ function matricesBehind(index: GraphIndex, hidden: ReadonlySet<string>, value: s
     if (name === '' || visited.has(name) || hidden.has(name)) continue
     visited.add(name)
     const tensor = index.initializers.get(name)
-    if (tensor && isFloating(tensor.dataType) && isMatrix(tensor.dims)) found.add(tensor)
+    if (tensor && counts(tensor)) found.add(tensor)
     const maker = index.maker(name)
     if (maker !== undefined) open.push(...index.nodes[maker].input)
   }

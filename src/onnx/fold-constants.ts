@@ -169,7 +169,10 @@ function isIds(scope: Scope, value: string): boolean {
 /** Whether a matrix is reached from a value as it is, or turned. */
 function isFollowed(scope: Scope, value: string): boolean {
   const maker = scope.maker(value)
-  if (maker === undefined) return scope.tensor(value)?.dims.length === 2
+  if (maker === undefined) {
+    const tensor = scope.tensor(value)
+    return tensor?.dims.length === 2 && isFloating(tensor.dataType)
+  }
   if (!PASSING.has(maker.opType)) return false
   const turn = attribute(maker, 'perm')?.ints.map(Number)
   return (turn === undefined || turn.join() === '1,0') && isFollowed(scope, maker.input[0])

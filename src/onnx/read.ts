@@ -11,6 +11,7 @@ import { externalPath } from './external-data.ts'
 import { assertFieldsKnown, assertGraphFields, assertModelFields, assertTensorFields, EXTERNAL } from './fields.ts'
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.js'
 import {
+  AttributeProtoSchema,
   GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
@@ -177,15 +178,25 @@ class Walk {
     if (text(FIELD.nodeOpType) !== 'Constant') return undefined
     const name = text(FIELD.nodeOutput) ?? ''
     for (const attribute of fields.filter((each) => each.number === FIELD.nodeAttribute && each.wire === WIRE.bytes)) {
-      const contents = [...this.fields(attribute.payload, attribute.end)].filter(({ wire }) => wire === WIRE.bytes)
-      const called = contents.find((each) => each.number === FIELD.attributeName)
-      const content = contents.find((each) => each.number === FIELD.attributeTensor)
-      if (called === undefined || content === undefined || this.text(called) !== 'value') continue
-      if (!isFloating(this.dataType(content))) continue
-      const tensor = this.initializer(content)
-      if (isWeight(tensor)) return { ...tensor, name }
+      const tensor = this.constantTensor(attribute)
+      if (tensor !== undefined && isWeight(tensor)) return { ...tensor, name }
     }
     return undefined
+  }
+
+  /** What an attribute of a Constant node holds, if it is floating numbers; a sparse one is refused with the node. */
+  private constantTensor({ payload, end }: Field): TensorRef | undefined {
+    const contents = [...this.fields(payload, end)].filter(({ wire }) => wire === WIRE.bytes)
+    const called = contents.find(({ number }) => number === FIELD.attributeName)
+    const kind = called && this.text(called)
+    if (kind === 'value_floats') {
+      const { floats } = fromBinary(AttributeProtoSchema, this.read(payload, end))
+      const bytes = new Uint8Array(Float32Array.from(floats).buffer)
+      return { name: '', dims: [floats.length], dataType: DATA_TYPE.float, data: { kind: 'memory', bytes } }
+    }
+    const content = contents.find(({ number }) => number === FIELD.attributeTensor)
+    if (kind !== 'value' || content === undefined || !isFloating(this.dataType(content))) return undefined
+    return this.initializer(content)
   }
 
   private text({ payload, end }: Field): string {

@@ -261,7 +261,7 @@ export function readTransposed(tensor: TensorRef): Float32Array<ArrayBuffer> {
   return out
 }
 
-/** How many values of a floating tensor are 0, or -0; a piece of it in memory at a time. */
+/** How many values of a tensor are 0, or -0; a piece of it in memory at a time. */
 export function countZeroValues(tensor: TensorRef): number {
   const source = readable(tensor)
   const bytes = elementBytes(tensor.dataType, tensor.name)
@@ -276,14 +276,18 @@ export function countZeroValues(tensor: TensorRef): number {
   return zeros
 }
 
-function zerosIn(dataType: number, { buffer, byteLength: length }: Uint8Array<ArrayBuffer>): number {
-  let zeros = 0
-  if (dataType === DATA_TYPE.float)
-    for (const value of new Float32Array(buffer, 0, length / 4)) zeros += Number(value === 0)
-  else if (dataType === DATA_TYPE.double)
-    for (const value of new Float64Array(buffer, 0, length / 8)) zeros += Number(value === 0)
-  else for (const bits of new Uint16Array(buffer, 0, length / 2)) zeros += Number((bits & 0x7fff) === 0) // all but the sign
-  return zeros
+function zerosIn(dataType: number, bytes: Uint8Array<ArrayBuffer>): number {
+  const zeros = (values: ArrayLike<number | bigint>) => {
+    let count = 0
+    for (let i = 0; i < values.length; i++) count += Number(Number(values[i]) === 0)
+    return count
+  }
+  const { buffer, byteLength: length } = bytes
+  if (dataType === DATA_TYPE.float) return zeros(new Float32Array(buffer, 0, length / 4))
+  if (dataType === DATA_TYPE.double) return zeros(new Float64Array(buffer, 0, length / 8))
+  if (isFloating(dataType)) return zeros(new Uint16Array(buffer, 0, length / 2).map((bits) => bits & 0x7fff)) // no sign
+  if (dataType === DATA_TYPE.int64) return zeros(new BigInt64Array(buffer, 0, length / 8))
+  return zeros(dataType === DATA_TYPE.int32 ? new Int32Array(buffer, 0, length / 4) : bytes)
 }
 
 function assertFloat(tensor: TensorRef): void {

@@ -48,6 +48,10 @@ export class HiddenMatrix {
     return this.initializer(what, DATA_TYPE.float, dims, Float32Array.from(values))
   }
 
+  whole(what: string, values: Int32Array<ArrayBuffer>, dims: number[]): string {
+    return this.initializer(what, DATA_TYPE.int32, dims, values)
+  }
+
   integers(what: string, values: number[]): string {
     return this.initializer(what, DATA_TYPE.int64, [values.length], BigInt64Array.from(values, BigInt))
   }
@@ -154,6 +158,12 @@ export const FOLLOWED: Record<string, Way> = {
       ...['from', 'to', 'axis'].map((what, k) => m.integers(what, [k === 1 ? 1 : 0])),
     ])
     m.reads(m.op('Transpose', 't', [m.op('Squeeze', 'q', [one, m.integers('ax', [0])])], [ints('perm', [1, 0])]))
+  },
+  'Cast of whole numbers, times a scale': (m) => {
+    const scale = Math.max(...m.values.map(Math.abs)) / 127
+    const whole = Int32Array.from(m.values, (w) => Math.round(w / scale))
+    const cast = m.op('Cast', 'f', [m.whole('w', whole, m.weight.dims)], [int('to', 1)])
+    m.reads(m.op('Mul', 's', [cast, m.floats('scale', [scale], [])]))
   },
   'Where of itself and zeros': (m) => {
     const kept = m.op('Not', 'n', [
