@@ -7,6 +7,8 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { InputError } from '../errors.ts'
+import { runtimeRefusal } from '../model/runtime-refusal.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 
 export type WorkerKind = 'thread' | 'process'
@@ -66,11 +68,15 @@ function startProcess(threads: number, { onMessage, onFailure }: WorkerEvents): 
     serialization: 'advanced',
     execArgv: [...process.execArgv, ...COLLECTOR],
     env: { ...process.env, ...ALLOCATOR },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  let words = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    words = (words + text).slice(-MAX_WORDS_CHARS)
   })
   child.on('message', onMessage)
   child.on('error', onFailure)
-  child.on('exit', (code, signal) => onFailure(new Error(`an engine process ended with ${signal ?? `code ${code}`}`)))
+  child.on('exit', (code, signal) => onFailure(endOf(code, signal, words)))
   return {
     post: (message) => void child.send(message),
     async end() {
@@ -83,4 +89,21 @@ function startProcess(threads: number, { onMessage, onFailure }: WorkerEvents): 
       await promise
     },
   }
+}
+
+/** Of what a process writes to stderr the end is kept: a crash is a few lines there, and a stack trace fits. */
+const MAX_WORDS_CHARS = 8192
+
+/** Why a process is gone that nobody has ended. ONNX Runtime aborts on some models instead of refusing them. */
+export function endOf(code: number | null, signal: NodeJS.Signals | null, words: string): Error {
+  if (signal === 'SIGKILL') {
+    return new InputError({
+      code: 'MEMORY_SHORT',
+      what: 'the system has ended the process that ran the model (SIGKILL), most often because memory ran out',
+      hint: 'Close other programs, or use fewer windows or shorter ones.',
+    })
+  }
+  if (signal !== null)
+    return runtimeRefusal('the model', 'does not run', `it ended its process with ${signal}. ${words}`)
+  return new Error(`an engine process ended with code ${code}\n${words}`)
 }

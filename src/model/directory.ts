@@ -42,13 +42,15 @@ function graphPaths(dir: string): string[] {
 
 export function readJson(path: string): Record<string, unknown> {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+    const content: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (typeof content !== 'object' || content === null || Array.isArray(content)) throw new TypeError('no object')
+    return content as Record<string, unknown>
   } catch (cause) {
     const dangling = danglingLink(path)
     if (dangling !== null) throw dangling
     throw new InputError({
       code: 'MODEL_CONFIG',
-      what: `${path} is missing or no JSON`,
+      what: `${path} is missing or no JSON object`,
       hint: 'Copy the whole model directory: config.json and tokenizer.json belong to it.',
       cause,
     })
@@ -76,9 +78,10 @@ export function configNumber(config: Record<string, unknown>, ...names: string[]
   return undefined
 }
 
-/** The longest window the model was made for. */
+/** The longest window the model was made for; a length at which nothing is predicted says nothing. */
 export function maxWindow(config: Record<string, unknown>): number | undefined {
-  return configNumber(config, 'max_position_embeddings', 'n_positions', 'n_ctx', 'seq_length', 'max_seq_len')
+  const longest = configNumber(config, 'max_position_embeddings', 'n_positions', 'n_ctx', 'seq_length', 'max_seq_len')
+  return longest === 1 ? undefined : longest
 }
 
 /** Width of one attention head, for past inputs whose shape the graph leaves open. */
@@ -87,7 +90,7 @@ export function headSize(config: Record<string, unknown>): number | undefined {
   if (given !== undefined) return given
   const hidden = configNumber(config, 'hidden_size', 'n_embd', 'd_model')
   const heads = configNumber(config, 'num_attention_heads', 'n_head', 'num_heads', 'n_heads')
-  return hidden !== undefined && heads !== undefined ? hidden / heads : undefined
+  return hidden !== undefined && heads !== undefined && hidden % heads === 0 ? hidden / heads : undefined
 }
 
 /** Number of key/value heads, for past inputs whose shape the graph leaves open. */

@@ -14,6 +14,9 @@ export interface FixedSizes {
   window: number | undefined
 }
 
+/** More than any model takes at once. */
+const MAX_WINDOW = 2 ** 20
+
 /** Which axis of an input counts windows, and which tokens of a window (nothing stands before it), by the input's name. */
 const AXES: [RegExp, { batch?: number; window?: number }][] = [
   [/^(input_ids|attention_mask)$/, { batch: 0, window: 1 }],
@@ -46,8 +49,8 @@ export function fixedSizes({ graph, initializers, path }: OnnxModel): FixedSizes
   const { batch, window } = found
   if (batch !== undefined && batch.size !== 1)
     throw unfit(path, `"${batch.name}" is fixed at ${batch.size} windows at once; 1 would do, or any number`)
-  if (window !== undefined && window.size < 2)
-    throw unfit(path, `"${window.name}" is fixed at ${window.size} tokens, and a window needs 2`)
+  if (window !== undefined && (window.size < 2 || window.size > MAX_WINDOW))
+    throw unfit(path, `"${window.name}" is fixed at ${window.size} tokens, and a window has 2 to ${MAX_WINDOW}`)
   return { batch: batch && 1, window: window?.size }
 }
 

@@ -33,6 +33,9 @@ interface Wanted extends Required<InputWindows> {
   path: string
 }
 
+/** Of one past: 131,072 positions of 32 heads of 128 numbers in fp16 are less. There are two for each block. */
+const MAX_PAST_BYTES = 2 ** 31
+
 /** Keys and values of earlier positions. */
 const PAST = /^past/
 
@@ -160,5 +163,6 @@ function zeroPast(wanted: Wanted): ort.Tensor {
     })
   }
   const bytes = elementCount(dims as number[]) * elementBytes(dataType, name)
+  if (bytes > MAX_PAST_BYTES) throw unfit(path, `"${name}" is fixed at [${dims}], which is ${bytes} bytes`)
   return tensorOfBytes(dataType, new Uint8Array(bytes), dims as number[])
 }

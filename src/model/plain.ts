@@ -85,7 +85,7 @@ export async function racePlain(race: PlainRace, signal?: AbortSignal): Promise<
 async function ask(model: string, task: PlainTask, signal?: AbortSignal): Promise<PlainAnswer | null> {
   signal?.throwIfAborted()
   const program = new URL(`./plain-process${extname(import.meta.url)}`, import.meta.url)
-  const child = fork(program, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(program, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   const kill = () => child.kill('SIGKILL')
   signal?.addEventListener('abort', kill, { once: true })
   try {

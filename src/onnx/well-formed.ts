@@ -7,10 +7,13 @@ import { nodeName } from './fields.ts'
 import type { GraphProto } from './generated/onnx_pb.js'
 import type { OnnxModel } from './read.ts'
 
-type Graphs = Pick<OnnxModel, 'path' | 'graph' | 'initializers' | 'subgraphs'>
+type Graphs = Pick<OnnxModel, 'path' | 'proto' | 'graph' | 'initializers' | 'subgraphs'>
 
 /** The model's graph and those inside its nodes, at any depth. @throws {InputError} MODEL_GRAPH */
-export function assertWellFormed({ path, graph, initializers, subgraphs }: Graphs): void {
+export function assertWellFormed({ path, proto, graph, initializers, subgraphs }: Graphs): void {
+  const domains = proto.opsetImport.map(({ domain }) => (domain === 'ai.onnx' ? '' : domain))
+  const again = domains.find((domain, k) => domains.indexOf(domain) !== k)
+  if (again !== undefined) throw malformed(path, `there are two opsets of ${again === '' ? 'ai.onnx' : `"${again}"`}`)
   const check = (each: GraphProto, outer: ReadonlySet<string>): void => {
     const own = each === graph ? initializers : (subgraphs.get(each) ?? new Map())
     const names = new Set([...outer, ...assertOneMaker(each, own, path)])

@@ -6,7 +6,7 @@ import { endingOf } from '../../scripts/terminal/refusal.ts'
 import { EXIT } from '../../src/errors.ts'
 import { Random } from '../src/prune/random.ts'
 
-/** One attempt may compute so long: a person waits for a refusal no longer. Processor time, since other tests run as well. */
+/** One attempt may take so much processor time, which other work on the machine does not change: nobody waits longer. */
 export const LONGEST_MS = 2000
 /** Resident memory may grow by so much over all attempts after the first tenth: V8's own swings are smaller. */
 const GROWTH_BYTES = 192 * 2 ** 20
@@ -35,6 +35,9 @@ export interface Fuzz {
   count: number
   /** The first one, to make a failure again; default: 0. */
   from?: number
+  /** Memory, and processor time so far in milliseconds, of what tries; default: of this process. */
+  residentBytes?: () => number
+  processorMs?: () => number
   /** Mutates and tries one input: the promise's rejection, or its success, is what is judged. */
   attempt(chance: Chance, tell: (what: string) => void): unknown
 }
@@ -48,13 +51,20 @@ export interface FuzzCounts {
 }
 
 /** @throws {Error} an attempt that ends otherwise than with success or a refusal of exit 3, takes too long, or keeps memory */
-export async function fuzz({ seed, count, from = 0, attempt }: Fuzz): Promise<FuzzCounts> {
+export async function fuzz({
+  seed,
+  count,
+  from = 0,
+  residentBytes = ownBytes,
+  processorMs = ownMs,
+  attempt,
+}: Fuzz): Promise<FuzzCounts> {
   const counts: FuzzCounts = { accepted: 0, refused: new Map(), longestMs: 0, grownBytes: 0 }
   let settled = 0
   for (let number = from; number < from + count; number++) {
     let what = 'nothing told'
     const place = () => `seed ${seed}, mutation ${number}: ${what}`
-    const start = process.cpuUsage()
+    const start = processorMs()
     let slow = ''
     try {
       await attempt(new Chance(seed * 1_000_003 + number * 7919), (told) => (what = told))
@@ -66,8 +76,7 @@ export async function fuzz({ seed, count, from = 0, attempt }: Fuzz): Promise<Fu
       counts.refused.set(code, (counts.refused.get(code) ?? 0) + 1)
       slow = ` (${code})`
     }
-    const { user, system } = process.cpuUsage(start)
-    const ms = (user + system) / 1000
+    const ms = processorMs() - start
     if (ms > LONGEST_MS) throw new Error(`${place()}\nit took ${Math.round(ms)} ms${slow}`)
     counts.longestMs = Math.max(counts.longestMs, ms)
     if (number === from + Math.floor(count / 10)) settled = residentBytes()
@@ -92,7 +101,12 @@ export function faultOf(error: unknown): string | null {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
-function residentBytes(): number {
+function ownMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+function ownBytes(): number {
   globalThis.gc?.()
   return process.memoryUsage().rss
 }

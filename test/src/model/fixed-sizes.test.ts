@@ -119,7 +119,8 @@ describe('fixed sizes of a graph', () => {
   const REFUSED: [string, [RegExp, number, number][], RegExp][] = [
     ['several windows at once', [[/^input_ids$/, 0, 4]], /"input_ids" is fixed at 4 windows at once/],
     ['earlier positions', [[/^past_key_values.0.key$/, 2, 127]], /"past_key_values.0.key" is fixed at \[\?,4,127,16\]/],
-    ['one token', [[/^input_ids$/, 1, 1]], /"input_ids" is fixed at 1 tokens, and a window needs 2/],
+    ['one token', [[/^input_ids$/, 1, 1]], /"input_ids" is fixed at 1 tokens, and a window has 2 to/],
+    ['more tokens than memory', [[/^input_ids$/, 1, 2 ** 40]], /"input_ids" is fixed at 1099511627776 tokens/],
     [
       'lengths that differ',
       [

@@ -7,6 +7,7 @@ import { clone, create } from '@bufbuild/protobuf'
 import { Decoder } from '../../../src/model/decoder.ts'
 import {
   type GraphProto,
+  type ModelProto,
   NodeProtoSchema,
   TensorProtoSchema,
   ValueInfoProtoSchema,
@@ -16,7 +17,7 @@ import { edited } from './edited.ts'
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-well-formed-'))
 after(() => rmSync(scratch, { recursive: true }))
 
-type Case = [title: string, edit: (graph: GraphProto) => void, message: RegExp]
+type Case = [title: string, edit: (graph: GraphProto, model: ModelProto) => void, message: RegExp]
 
 const CASES: Case[] = [
   [
@@ -81,6 +82,13 @@ const CASES: Case[] = [
       graph.output.push(graph.output[0])
     },
     /gives the output "logits" twice/,
+  ],
+  [
+    'two opsets of one domain',
+    (_, model) => {
+      model.opsetImport.push({ ...model.opsetImport[0], domain: 'ai.onnx', version: 13n })
+    },
+    /there are two opsets of ai\.onnx/,
   ],
   [
     'a node without an operator',

@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { fuzz } from './frame.ts'
+import { basesIn, configAttempt, modelAttempt, Runner } from './model.ts'
+
+/** A slice of what model.soak.ts does. */
+const MODELS = { open: 200, compare: 20 } as const
+const CONFIGS = 100
+
+const scratch = mkdtempSync(join(tmpdir(), 'coppice-fuzz-'))
+const runner = new Runner()
+after(() => {
+  runner[Symbol.dispose]()
+  rmSync(scratch, { recursive: true })
+})
+const bases = basesIn(scratch)
+const measured = { residentBytes: () => runner.bytes, processorMs: () => runner.ms }
+
+describe('mutated models', () => {
+  it('are taken, or refused in two lines', async () => {
+    await fuzz({ ...measured, seed: 1, count: MODELS.open, attempt: modelAttempt(runner, bases, 'open') })
+  })
+
+  it('give the logits of plain ONNX Runtime where it runs them', async () => {
+    await fuzz({ ...measured, seed: 2, count: MODELS.compare, attempt: modelAttempt(runner, bases, 'compare') })
+  })
+})
+
+describe('mutated configurations', () => {
+  it('are taken, or refused in two lines', async () => {
+    const [base] = basesIn(join(scratch, 'configured'))
+    await fuzz({ ...measured, seed: 3, count: CONFIGS, attempt: configAttempt(runner, base) })
+  })
+})
