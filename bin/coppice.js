@@ -14,8 +14,9 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 } else {
-  console.error(
-    `coppice: Node ${process.versions.node} is too old, 24 is needed\nInstall Node 24, or run npm ci in ${path('')}`,
-  )
+  const what = `Node ${process.versions.node} is too old, 24 is needed`
+  const refusal = { code: 'USAGE_NODE', exit: 2, what, hint: `Install Node 24, or run npm ci in ${path('')}` }
+  console.error(`coppice: ${what} (${refusal.code})\n${refusal.hint}`)
+  if (process.argv.includes('--json')) console.log(JSON.stringify({ error: refusal }))
   process.exitCode = 2
 }

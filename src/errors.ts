@@ -35,17 +35,17 @@ export class CoppiceError extends Error {
   readonly exit: ExitCode
 
   constructor(exit: ExitCode, { code, what, hint, cause }: Refusal) {
-    super(what, cause === undefined ? undefined : { cause })
+    super(oneLine(what), cause === undefined ? undefined : { cause })
     this.code = code
-    this.hint = hint
+    this.hint = oneLine(hint)
     this.exit = exit
     this.name = new.target.name
   }
+}
 
-  /** The two lines that a refusal is on stderr. */
-  get lines(): string {
-    return `coppice: ${this.message}\n${this.hint}`
-  }
+/** Text of others (a file's name, what ONNX Runtime says) may have line ends, and a refusal is two lines. */
+export function oneLine(text: string): string {
+  return text.replace(/\s*[\n\r]\s*/g, ' ').trim()
 }
 
 /** The command line cannot be understood: exit 2. */

@@ -150,5 +150,8 @@ test('peer and join --json end with one object, verify with another', async (con
   cpSync(join(outs[0], 'model'), other, { recursive: true })
   const { exit, stderr } = await coppice('verify', outs[0], '--model', other)
   assert.equal(exit, 2, stderr)
-  assert.match(stderr, /^coppice: .* is not the base model: hash [0-9a-f]{64}, the plan names [0-9a-f]{64}\n.+\n$/)
+  assert.match(
+    stderr,
+    /^coppice: .* is not the base model: hash [0-9a-f]{64}, the plan names [0-9a-f]{64} \(VERIFY_BASE\)\n.+\n$/,
+  )
 })

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { z } from 'zod'
 import { EMBEDDED_MODEL, VERSION } from '../../scripts/paths.ts'
 import { ModelProtoSchema } from '../../src/onnx/generated/onnx_pb.js'
-import { commandTable, coppice } from './command-line.ts'
+import { commandTable, coppice, type Ended } from './command-line.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
 const home = process.cwd()
@@ -49,6 +50,23 @@ function withUnknownOperator(bytes: Buffer): Uint8Array {
 }
 
 const results = () => readdirSync(directory)
+
+const errorSchema = z.strictObject({
+  error: z.strictObject({
+    code: z.string().regex(/^[A-Z][A-Z0-9_]+$/),
+    exit: z.int(),
+    what: z.string().min(1),
+    hint: z.string().min(1),
+  }),
+})
+
+/** One line on stdout, which says what the two lines on stderr say. */
+function assertSame({ exit, stdout, stderr }: Ended): void {
+  assert.equal(stdout.indexOf('\n'), stdout.length - 1, stdout)
+  const { error } = errorSchema.parse(JSON.parse(stdout))
+  assert.equal(error.exit, exit)
+  assert.equal(stderr, `coppice: ${error.what} (${error.code})\n${error.hint}\n`)
+}
 
 describe('the command line', () => {
   it('has the commands and options of the contract', () => {
@@ -112,8 +130,8 @@ describe('the command line', () => {
 
   const refused: Array<{ argv: string[]; exit: number; says: RegExp }> = [
     { argv: [], exit: 2, says: /no command given/ },
-    { argv: ['prunne'], exit: 2, says: /unknown command 'prunne'\nDid you mean prune\?/ },
-    { argv: ['simulate', '--sparsty', '0.5'], exit: 2, says: /'--sparsty'\nDid you mean --sparsity\?/ },
+    { argv: ['prunne'], exit: 2, says: /unknown command 'prunne' \(USAGE\)\nDid you mean prune\?/ },
+    { argv: ['simulate', '--sparsty', '0.5'], exit: 2, says: /'--sparsty' \(USAGE\)\nDid you mean --sparsity\?/ },
     { argv: ['simulate', 'extra'], exit: 2, says: /too many arguments/ },
     { argv: ['simulate', '--peers'], exit: 2, says: /'--peers <n>' argument missing/ },
     { argv: ['simulate', '--sparsity', '1.5'], exit: 2, says: /--sparsity "1.5"/ },
@@ -209,14 +227,30 @@ describe('the command line', () => {
     const line = argv.join(' ').replaceAll(directory, '').slice(0, 90)
     it(`refuses "${line}" with ${exit}, in two lines, and writes nothing`, async () => {
       const before = results()
-      const ended = await coppice(...argv)
+      const [command, ...rest] = argv
+      const ended = await coppice(...(command === undefined ? [] : [command, '--json', ...rest]))
       const lines = ended.stderr.split('\n')
       assert.equal(ended.exit, exit, ended.stderr)
       assert.equal(lines.length, 3, ended.stderr) // the last is empty: a line end
       assert.match(ended.stderr, says)
       assert.doesNotMatch(ended.stderr, /^ {4}at /m)
-      assert.equal(ended.stdout, '')
+      if (command === undefined) assert.equal(ended.stdout, '')
+      else assertSame(ended)
       assert.deepEqual(results(), before)
     })
   }
+
+  it('writes a refusal to stderr alone where --json is not given, or stands behind --', async () => {
+    for (const argv of [['evaluate'], ['evaluate', '--model', 'x', '--text', 'y'], ['simulate', '--', '--json']]) {
+      const { stdout, stderr } = await coppice(...argv)
+      assert.equal(stdout, '', argv.join(' '))
+      assert.match(stderr, /^coppice: .+ \([A-Z_]+\)\n.+\n$/, argv.join(' '))
+    }
+  })
+
+  it('gives help with --json as without', async () => {
+    const { exit, stdout } = await coppice('evaluate', '--json', '--help')
+    assert.equal(exit, 0)
+    assert.match(stdout, /^Usage: coppice evaluate/)
+  })
 })

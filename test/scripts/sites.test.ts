@@ -71,7 +71,7 @@ test('Ctrl-C stops a founder that waits, and leaves nothing', async (context) =>
   await founder.invitation()
   const { exit, stderr } = await founder.stop('SIGINT')
   assert.equal(exit, 130, stderr)
-  assert.match(stderr, /coppice: stopped by SIGINT\n$/)
+  assert.match(stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nThe same command begins anew\.\n$/)
   assert.deepEqual(readdirSync(directory), [])
 })
 

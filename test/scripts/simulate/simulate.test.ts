@@ -144,7 +144,7 @@ describe('a simulation of four sites', () => {
         writeFileSync(join(copy, name), bytes)
         const { exit, stderr } = await coppice('verify', copy)
         assert.equal(exit, 7, `${name}: ${stderr}`)
-        assert.match(stderr, /coppice: not verified: .*\n.*\n$/, name)
+        assert.match(stderr, /coppice: not verified: .* \(VERIFY_FAILED\)\n.*\n$/, name)
         rmSync(join(copy, name))
         copyFileSync(join(out, name), join(copy, name))
       }
