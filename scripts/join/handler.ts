@@ -11,8 +11,6 @@ import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { draining } from '../terminal/interruption.ts'
 import {
-  calibration,
-  conclude,
   narrator,
   peerInit,
   placeOf,
@@ -22,7 +20,9 @@ import {
   siteName,
   structuredOf,
 } from '../work/site.ts'
+import { SiteEnd } from '../work/site-end.ts'
 import { SiteScratch } from '../work/site-scratch.ts'
+import { siteText } from '../work/site-text.ts'
 import type { JoinOptions } from './index.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
@@ -32,16 +32,22 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
   const { dir, description } = model
+  const end = new SiteEnd({ work, model, options, scratch: scratch.path })
+  const narrate = narrator(run.terminal)
   try {
-    const result = await joinFederation({
-      ...peerInit(options, run, narrator(run.terminal)),
+    const joined = joinFederation({
+      ...peerInit(options, run, (event) => {
+        narrate(event)
+        end.hear(event)
+      }),
       invitation: options.invitation,
       async prepare({ offer }) {
-        run.terminal.say(planText(offer, options.capacity))
         assertFits(options, offer, model)
         const { method, windows, window, sample } = offer
         const structured = await structuredOf(work, dir, method)
-        const tokens = await calibration(work, dir, options, windows, window)
+        const text = await siteText(work, options, { windows, window, longest: description.maxWindow })
+        end.brings(text)
+        run.terminal.say(planText(offer, options.capacity))
         return {
           site: siteName(),
           capacity: options.capacity ?? sample,
@@ -51,7 +57,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
             description,
             method,
             structured,
-            windows: tokens,
+            windows: text.calibration,
             scratch: scratch.path,
             modelHash: scratch.outlasts ? model.hash : null,
             onDrain: () => run.terminal.note(draining(structured === null ? 'block' : 'step')),
@@ -59,8 +65,9 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
         }
       },
     })
+    const report = await end.after(joined)
     scratch.done()
-    return await conclude(run, result, options.embedded ? null : dir)
+    return report
   } catch (error) {
     // Only the offer could have said that no text is needed.
     if (error instanceof NetworkError && options.texts.length === 0) throw textMissing(error)

@@ -28,6 +28,12 @@ import {
   type TextOptions,
   textOptions,
 } from '../options/site.ts'
+import {
+  addSiteEvaluationOptions,
+  type RawSiteEvaluation,
+  type SiteEvaluationOptions,
+  siteEvaluationOptions,
+} from '../options/site-evaluation.ts'
 import { refuseMissing } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
@@ -38,9 +44,11 @@ export interface JoinOptions extends ModelOptions, TextOptions, NetworkOptions, 
   capacity: number | null
   /** Absolute; null: OUT/data. */
   data: string | null
+  /** null: nothing is measured at the end. */
+  evaluation: SiteEvaluationOptions | null
 }
 
-interface RawJoin extends RawSite, RawNetwork, RawOutput {
+interface RawJoin extends RawSite, RawSiteEvaluation, RawNetwork, RawOutput {
   capacity?: number
 }
 
@@ -54,6 +62,7 @@ export function defineJoin(program: Command, start: Start): void {
     .argument('[address]', 'the invitation, ADDRESS#OFFER.SECRET, as the founder printed it')
   addCapacityOption(addTextOptions(addModelOption(refusePlanOptions(command))))
   addNoListenOption(addNetworkOptions(command))
+  addSiteEvaluationOptions(command)
   addJsonOption(addOutOption(addDataOption(command), 'where results go; empty or absent (default: coppice-out/ID)'))
   addHelp(
     command,
@@ -79,5 +88,6 @@ export function joinOptions(address: string | undefined, raw: RawJoin): JoinOpti
     ...outputOptions(raw),
     capacity: raw.capacity ?? null,
     data: dataOption(raw),
+    evaluation: siteEvaluationOptions(raw),
   }
 }

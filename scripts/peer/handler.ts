@@ -9,18 +9,10 @@ import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
 import { draining } from '../terminal/interruption.ts'
 import { Terminal } from '../terminal/terminal.ts'
-import {
-  calibration,
-  conclude,
-  narrator,
-  peerInit,
-  placeOf,
-  planText,
-  readModel,
-  siteName,
-  structuredOf,
-} from '../work/site.ts'
+import { narrator, peerInit, placeOf, planText, readModel, siteName, structuredOf } from '../work/site.ts'
+import { SiteEnd } from '../work/site-end.ts'
 import { SiteScratch } from '../work/site-scratch.ts'
+import { siteText } from '../work/site-text.ts'
 import type { PeerOptions } from './index.ts'
 
 export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
@@ -30,18 +22,22 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   await using scratch = await SiteScratch.open(placeOf(options))
   // With --json the line to paste is the first on stderr, so what comes before it is not said.
   const work = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
-  const { dir, description, hash } = await readModel(work, options.model)
+  const model = await readModel(work, options.model)
+  const { dir, description, hash } = model
   const { name, parameters, blocks, maxWindow } = description
+  const end = new SiteEnd({ work: { ...work, terminal }, model, options, scratch: scratch.path })
   const { plan, members, windows, capacity } = options
   const window = windowFor(options.window, maxWindow)
-  const tokens = await calibration(work, dir, options, windows, window)
+  const text = await siteText(work, options, { windows, window, longest: maxWindow })
+  end.brings(text)
   const method = methodFor(plan.method, blocks)
   const structured = await structuredOf(work, dir, method)
   const offer = { ...plan, method, model: { name, hash, parameters, blocks }, windows, window, members }
   const narrate = narrator(terminal)
-  const result = await found({
+  const founded = found({
     ...peerInit(options, run, (event) => {
       narrate(event)
+      end.hear(event)
       if (event.type === 'invitation') terminal.say(planText(offer, capacity))
     }),
     offer,
@@ -53,12 +49,13 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
       description,
       method,
       structured,
-      windows: tokens,
+      windows: text.calibration,
       scratch: scratch.path,
       modelHash: scratch.outlasts ? hash : null,
       onDrain: () => terminal.note(draining(structured === null ? 'block' : 'step')),
     }),
   })
+  const report = await end.after(founded)
   scratch.done()
-  return conclude(run, result, options.embedded ? null : dir)
+  return report
 }

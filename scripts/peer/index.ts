@@ -26,6 +26,12 @@ import {
   type WindowOptions,
   windowOptions,
 } from '../options/site.ts'
+import {
+  addSiteEvaluationOptions,
+  type RawSiteEvaluation,
+  type SiteEvaluationOptions,
+  siteEvaluationOptions,
+} from '../options/site-evaluation.ts'
 import { refuseMissing, wholeNumber } from '../options/values.ts'
 import type { Start } from '../program.ts'
 import { addHelp } from '../terminal/help.ts'
@@ -37,9 +43,11 @@ export interface PeerOptions extends ModelOptions, TextOptions, WindowOptions, N
   capacity: number | null
   /** Absolute; null: OUT/data. */
   data: string | null
+  /** null: nothing is measured at the end. */
+  evaluation: SiteEvaluationOptions | null
 }
 
-interface RawPeer extends RawSite, RawPlan, RawNetwork, RawOutput {
+interface RawPeer extends RawSite, RawSiteEvaluation, RawPlan, RawNetwork, RawOutput {
   members?: number
   capacity?: number
 }
@@ -56,6 +64,7 @@ export function definePeer(program: Command, start: Start): void {
     )
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))))
   addNetworkOptions(addPlanOptions(command))
+  addSiteEvaluationOptions(command)
   addJsonOption(addOutOption(addDataOption(command), 'where results go; empty or absent (default: coppice-out/ID)'))
   addHelp(
     command,
@@ -82,5 +91,6 @@ export function peerOptions(raw: RawPeer): PeerOptions {
     plan,
     capacity: raw.capacity ?? null,
     data: dataOption(raw),
+    evaluation: siteEvaluationOptions(raw),
   }
 }

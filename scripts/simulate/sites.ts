@@ -6,6 +6,7 @@ import { embeddedTexts, heldSource, trainingSource } from '../embedded/texts.ts'
 import { DEFAULT_EVAL_TOKENS } from '../options/evaluation.ts'
 import { windowFor } from '../options/site.ts'
 import type { Work } from '../work/engine.ts'
+import { recut } from '../work/kept-out.ts'
 import { evaluatedWindows, type Tokenised, tokenise } from '../work/texts.ts'
 import type { SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './index.ts'
@@ -72,11 +73,4 @@ export async function prepareSites(
 /** A text under its file's name without the ending: columns are narrow. */
 function namedSource(path: string): TextSource {
   return { ...fileSource(path), name: basename(path, extname(path)) }
-}
-
-/** Windows that were kept out, in the length that is evaluated; at least one, unless that is longer than all of them. */
-function recut({ ids, length, count }: TokenWindows, window: number, tokens: number): TokenWindows {
-  const wanted = Math.min(window, ids.length)
-  const rows = Math.max(1, Math.floor(Math.min(tokens, length * count) / wanted))
-  return { ids: ids.slice(0, rows * wanted), count: rows, length: wanted }
 }

@@ -15,6 +15,7 @@ import type { TextOptions } from '../options/site.ts'
 import { DEFAULT_PARENT, writeReport } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
+import { type SiteMeasures, siteInWords, siteReport } from '../report/site-report.ts'
 import { counted } from '../terminal/numbers.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { describe, labelled, type Work } from './engine.ts'
@@ -125,11 +126,18 @@ export function narrator(terminal: Terminal): (event: PeerEvent) => void {
 }
 
 /** Writes report.json and says where everything is. */
-export async function conclude({ terminal }: Run, result: PeerResult, base: string | null): Promise<MemberReport> {
+export async function conclude(
+  { terminal }: Run,
+  result: PeerResult,
+  base: string | null,
+  measures: SiteMeasures,
+): Promise<MemberReport> {
   const { planId, peerId, root, certificates, out } = result
-  const report: MemberReport = { federation: planId, peer: peerId, root, certificates, out }
+  const site = siteReport(result, measures)
+  const report: MemberReport = { federation: planId, peer: peerId, root, certificates, out, ...site }
   await writeReport(out, report)
   const verify = `npx coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
-  terminal.say([`root ${root}`, `Model: ${join(out, 'model')}`, `Verify: ${verify}`].join('\n'))
+  const lines = siteInWords(site, measures.notes)
+  terminal.say([...lines, `root ${root}`, `Model: ${join(out, 'model')}`, `Verify: ${verify}`].join('\n'))
   return report
 }
