@@ -81,18 +81,17 @@ export function siteInWords(
 ): string[] {
   const names = new Map(members.map(({ name, peer }) => [peer, `${name} (${peer.slice(0, PEER_ID_PREFIX)})`]))
   const named = (to: readonly string[]) => to.map((peer) => names.get(peer) ?? peer).join(', ') || 'nobody'
-  const lines = left.contributions.length > MOST_LINES ? byRound(left) : each(left)
-  const listed = lines.map(
+  const isLong = left.contributions.length > MOST_LINES
+  const listed = (isLong ? byRound(left) : each(left)).map(
     ({ what, time, size, to }) =>
       `  ${what}, ${time.slice(0, 19).replace('T', ' ')} UTC, ${bytes(size)}: fetched by ${named(to)}`,
   )
+  const heading = `What has left this site, and who fetched it from here${isLong ? ' (each block: see report.json)' : ''}:`
   return [
     ...(texts ?? []).map(perplexityInWords),
     ...notes,
-    ...(listed.length === 0
-      ? ['No contribution has left this site.']
-      : ['What has left this site, and who fetched it from here:', ...listed]),
-    'All members hold all contributions that a certificate names: who did not fetch them here has them from another member.',
+    ...(listed.length === 0 ? ['No contribution has left this site.'] : [heading, ...listed]),
+    'All members hold what a certificate names: who did not fetch it here has it from another member.',
     `${bytes(left.payloadBytes)} of contributions; ${bytes(left.sentBytes)} sent and ${bytes(left.receivedBytes)} received in all, in ${duration(seconds)}, with ${bytes(peakMemoryBytes)} of memory at most.`,
   ]
 }

@@ -35,7 +35,7 @@ type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'>
 
 const LEFT_EARLY = 'This site has left the federation; to take part again, found another one.'
 const ALONE_UNKNOWN =
-  'Alone is not known: this site did not prune all blocks by itself, in one round. With --alone it does, at the end.'
+  'Alone is not known: this site pruned some blocks only, or others had a part in what it pruned. --alone prunes for it.'
 
 export class SiteEnd {
   private readonly init: SiteEndInit

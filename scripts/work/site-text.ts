@@ -33,8 +33,6 @@ export interface SiteText {
   calibration: TokenWindows
   /** Empty: nothing is measured. */
   evaluated: EvaluatedText[]
-  /** Whether there is anything of the site's own to prune on alone. */
-  isOwn: boolean
 }
 
 /**
@@ -44,12 +42,10 @@ export interface SiteText {
 export async function siteText(work: Work, options: SiteTextOptions, wanted: WantedWindows): Promise<SiteText> {
   const { model, texts, evaluation } = options
   const { windows, window, longest } = wanted
-  const isOwn = texts.length > 0
-  if (evaluation === null || evaluation.files.length > 0 || !isOwn) {
+  if (evaluation === null || evaluation.files.length > 0 || texts.length === 0) {
     return {
       calibration: await calibration(work, model, options, windows, window),
       evaluated: evaluation === null ? [] : await evaluationTexts(work, { ...options, evaluation, window, longest }),
-      isOwn,
     }
   }
   const length = evaluation.window === undefined ? window : windowFor(evaluation.window, longest, '--eval-window')
@@ -61,7 +57,7 @@ export async function siteText(work: Work, options: SiteTextOptions, wanted: Wan
   const calibrated = firstWindows(text, windows)
   const end = someWindows(text.windows, count - kept, kept)
   const evaluated = { name: KEPT_OUT, windows: recut(end, length, evaluation.tokens ?? DEFAULT_EVAL_TOKENS) }
-  return { calibration: calibrated, evaluated: [evaluated], isOwn }
+  return { calibration: calibrated, evaluated: [evaluated] }
 }
 
 function nothingToKeep(text: { name: string; windows: TokenWindows }, windows: number, kept: number): InputError {
