@@ -112,7 +112,7 @@ export class SiteEnd {
     const together = await perplexities(work, { dir: join(this.out, MODEL_NAME), kind: 'common', texts })
     await work.engine.rest()
     const weights = await this.weightsAlone(own)
-    const alone = weights && (await perplexities(work, { dir: model.dir, kind: 'lone', texts, weights }))
+    const alone = weights && (await perplexities(work, { dir: model.dir, kind: "site's own", texts, weights }))
     const measured = texts.map(
       ({ name, windows }, i): SitePerplexity => ({
         text: name,

@@ -7,6 +7,7 @@ import type { PeerEvent } from '../../peers/events.ts'
 import type { PeerInit, PeerResult } from '../../peers/peer.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../protocols/offer.ts'
 import { planInWords } from '../../protocols/words.ts'
+import { ppmToFraction } from '../../src/decimal.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import type { NetworkOptions } from '../options/network.ts'
@@ -34,11 +35,11 @@ export async function readModel(work: Work, dir: string): Promise<SiteModel> {
   return { dir, description, hash }
 }
 
-/** What a site's work must know of the model, once it can be cut. @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN */
+/** What a site's work must know of the model, once it can be cut. @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN; {UsageError} NOTHING_REMOVED */
 export function structuredOf(work: Work, dir: string, method: Method): Promise<EngineWorkInit['structured']> {
   if (!isStructuredMethod(method)) return Promise.resolve(null)
-  const { from, to } = method.target
-  return labelled(work, 'Looking for structures', 'structuredForms', { dir, from, to })
+  const { from, to, ppm } = method.target
+  return labelled(work, 'Looking for structures', 'structuredForms', { dir, from, to, ratio: ppmToFraction(ppm) })
 }
 
 /** All files of a site are one text. Without any, which magnitude allows, a sentence that says nothing of the site. */

@@ -165,6 +165,11 @@ describe('the command line', () => {
     { argv: ['peer', '--members', '4', '--text', text, '--listen', '0.0.0.0:4001'], exit: 2, says: /--listen/ },
     { argv: ['peer', '--members', '2', '--text', text, '--no-eval', '--alone'], exit: 2, says: /--alone is measured/ },
     { argv: ['join', invitation, '--no-eval', '--alone'], exit: 2, says: /--no-eval measures nothing/ },
+    {
+      argv: ['simulate', '--pruner', 'llm-pruner', '--ratio', '0.999', '--blocks', '1:5', '--windows', '1'],
+      exit: 2,
+      says: /--ratio 0\.999 would remove nothing: it would leave no head or channel of \d+ \(NOTHING_REMOVED\)/,
+    },
     { argv: ['join'], exit: 2, says: /the address is missing/ },
     { argv: ['join', 'nonsense', '--text', text], exit: 2, says: /the invitation cannot be read/ },
     { argv: ['join', invitation, '--text', text, '--windows', '4'], exit: 2, says: /--windows stands in the plan/ },
