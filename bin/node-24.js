@@ -13,10 +13,11 @@ export function handedOn() {
   if (Number(version.split('.')[0]) >= NEEDED) return false
   const node = installedNode()
   if (node === undefined) {
-    console.error(
-      `coppice: Node ${version} is too old, ${NEEDED} is needed\nInstall Node ${NEEDED}, or run npm ci in ${path('')}`,
-    )
-    process.exitCode = 2
+    const what = `Node ${version} is too old, ${NEEDED} is needed`
+    const error = { code: 'USAGE_NODE', exit: 2, what, hint: `Install Node ${NEEDED}, or run npm ci in ${path('')}` }
+    console.error(`coppice: ${what} (${error.code})\n${error.hint}`)
+    if (process.argv.includes('--json')) console.log(JSON.stringify({ error }))
+    process.exitCode = error.exit
   } else runUnder(node)
   return true
 }

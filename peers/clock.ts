@@ -7,7 +7,7 @@ import { composed } from '../protocols/stream/composed.ts'
 import { DeadlineError } from '../protocols/stream/errors.ts'
 import type { Clock, Deadline } from '../protocols/stream/time.ts'
 
-export const systemClock: Clock = { now: () => performance.now(), deadline, pause }
+export const systemClock: Clock = { now: () => performance.now(), date: () => Date.now(), deadline, pause }
 
 function deadline(milliseconds: number, parent?: AbortSignal): Deadline {
   const late = new AbortController()

@@ -9,7 +9,7 @@ import type { Plan } from '../protocols/plan.ts'
 import { type Certificate, decodeCertificate } from '../protocols/round/certificate.ts'
 import { MAX_COMMIT_LIST_BYTES, MAX_VALUE_BYTES } from '../protocols/round/constants.ts'
 import { heldMessages, initialState, step } from '../protocols/round/machine.ts'
-import { type Body, makeEnvelope } from '../protocols/round/messages.ts'
+import { type Body, type Commit, makeEnvelope } from '../protocols/round/messages.ts'
 import type { Context, Effect, ExitReason, RoundEvent, RoundState } from '../protocols/round/types.ts'
 import {
   type CommitEntry,
@@ -109,7 +109,7 @@ export class Driver {
     try {
       const { chain, journal } = this.components
       // Statuses are not in the journal. They are seconds apart, so the clock is above those of an earlier run.
-      const beat = Math.floor(Date.now() / 1000)
+      const beat = Math.floor(this.components.clock.date() / 1000)
       this.handIn({ type: 'start', certificate: chain.last, log: journal.bodies, beat })
       return await this.outcome.promise
     } finally {
@@ -170,6 +170,7 @@ export class Driver {
       case 'persist':
         return this.components.journal.writeBody(effect.body)
       case 'send':
+        if (effect.body.type === 'commit') await this.announce(effect.body)
         return this.send(effect.body)
       case 'store':
         await this.components.store.put(effect.bytes)
@@ -222,6 +223,13 @@ export class Driver {
     this.tasks.add(task)
     const forget = () => void this.tasks.delete(task)
     task.then(forget, forget)
+  }
+
+  /** A list that an earlier run has made may be gone with what it names. */
+  private async announce({ round, root }: Commit): Promise<void> {
+    const { onEvent, store } = this.components
+    const list = store.has(root) ? await readAs(store, root, decodeCommitList) : null
+    if (list !== null) onEvent({ type: 'announced', round, list })
   }
 
   private send(body: Body): void {

@@ -1,7 +1,7 @@
 /** What a peer tells whoever runs it: enough for a progress display, a log and a report. */
 import type { Plan } from '../protocols/plan.ts'
 import type { Step } from '../protocols/round/messages.ts'
-import type { Value } from '../protocols/round/value.ts'
+import type { CommitEntry, ManifestEntry, Value } from '../protocols/round/value.ts'
 import type { SiteLabel } from '../protocols/site-name.ts'
 import type { Traffic } from './counted-tcp.ts'
 
@@ -27,10 +27,12 @@ export type RoundProgressEvent =
   | { type: 'round'; round: RoundReport }
   /** Why something was done: for the log. */
   | { type: 'note'; text: string }
+  /** This peer's contributions of a round are announced to the others. */
+  | { type: 'announced'; round: number; list: readonly CommitEntry[] }
   /** The last certificate is taken over; the model is being written. */
   | { type: 'writing'; directory: string }
-  /** All is written; others may still need something. */
-  | { type: 'serving' }
+  /** All is written; others may still need something. `own`: what the last certificate names of this peer. */
+  | { type: 'serving'; own: readonly ManifestEntry[] }
 
 export type PeerEvent = FoundingEvent | RoundProgressEvent
 

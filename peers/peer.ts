@@ -5,7 +5,7 @@
  * await using data = await DataDirectory.open('/home/north/.local/state/coppice')
  * const founder = await found({ data, place, offer, site: 'north', capacity, work, agree: null, signal, onEvent })
  * const member = await join({ data, place, invitation, prepare: async (offer) => site, agree: null, signal, onEvent })
- * // both: { planId, peerId, root, certificates, rounds, traffic, payloadBytes, out }
+ * // both: { planId, peerId, root, certificates, rounds, traffic, payloadBytes, contributions, members, out }
  */
 import { randomBytes } from 'node:crypto'
 import { join as joinPath } from 'node:path'
@@ -44,6 +44,7 @@ import type { PeerEvent, RoundReport } from './events.ts'
 import { federationOf } from './federation.ts'
 import { writeDurably } from './files.ts'
 import { Journal } from './journal.ts'
+import { Ledger, type SentContribution } from './ledger.ts'
 import { Merges } from './merges.ts'
 import { dialable, Neighbours } from './neighbours.ts'
 import { type PeerNode, startNode } from './node.ts'
@@ -113,6 +114,10 @@ export interface PeerResult {
   traffic: Traffic
   /** Bytes of the contributions that this peer has made. */
   payloadBytes: number
+  /** What has left this site, and to whom. */
+  contributions: SentContribution[]
+  /** In the order of the roster. */
+  members: Array<{ site: string; peerId: string }>
   out: string
 }
 
@@ -286,10 +291,12 @@ async function take(init: PeerInit, peer: Taking): Promise<PeerResult> {
     random: Math.random,
     onLiar: (id, error) => tell({ type: 'note', text: `${id} is not asked again: ${error.message}` }),
   })
+  const self = memberOf(plan, signer.peerId)?.index ?? -1
+  const ledger = new Ledger(() => clock.date())
   const driver = new Driver({
     plan,
     federation,
-    self: memberOf(plan, signer.peerId)?.index ?? -1,
+    self,
     signer,
     work,
     store,
@@ -304,10 +311,13 @@ async function take(init: PeerInit, peer: Taking): Promise<PeerResult> {
     finish: async (last, signal) => {
       tell({ type: 'writing', directory: out })
       await writeOutput({ out, signed: { plan, signatures }, chain, store, work, last, signal })
-      tell({ type: 'serving' })
+      tell({ type: 'serving', own: last.value.entries.filter(({ member }) => member === self) })
     },
     keepMerges: init.keepMerges ?? false,
-    onEvent: tell,
+    onEvent(event) {
+      if (event.type === 'announced') ledger.announced(event.round, event.list)
+      tell(event)
+    },
   })
   const post = new Post({
     plan,
@@ -329,7 +339,7 @@ async function take(init: PeerInit, peer: Taking): Promise<PeerResult> {
     },
     onNote: (text) => tell({ type: 'note', text }),
   })
-  await serve(plan, chain, driver, node, store, sync)
+  await serve({ plan, chain, driver, ledger, node, store, sync })
   node.joinTopic(`/coppice/${planId}`, (bytes) => post.receive(bytes))
   neighbours.start()
   try {
@@ -345,6 +355,8 @@ async function take(init: PeerInit, peer: Taking): Promise<PeerResult> {
       rounds: driver.reports,
       traffic: node.traffic(),
       payloadBytes: driver.payloadBytes,
+      contributions: ledger.contributions(),
+      members: plan.members.map(({ site }, index) => ({ site, peerId: peerIds[index] })),
       out,
     }
   } finally {
@@ -352,19 +364,23 @@ async function take(init: PeerInit, peer: Taking): Promise<PeerResult> {
   }
 }
 
+interface Serving {
+  plan: Plan
+  chain: CertificateChain
+  driver: Driver
+  ledger: Ledger
+  node: PeerNode
+  store: BlobStore
+  sync: SyncComponents
+}
+
 /** Answers what other members ask. */
-async function serve(
-  plan: Plan,
-  chain: CertificateChain,
-  driver: Driver,
-  node: PeerNode,
-  store: BlobStore,
-  sync: SyncComponents,
-): Promise<void> {
+async function serve({ plan, chain, driver, ledger, node, store, sync }: Serving): Promise<void> {
   const isMember = (id: PeerId) => node.isMember(id)
   const { clock } = sync
   const asked = () => driver.handIn({ type: 'asked' })
-  const blobs = blobServer({ source: store, clock, admits: isMember, onAsked: asked })
+  const onServed = (id: string, peer: PeerId) => ledger.served(id, peer.toString())
+  const blobs = blobServer({ source: store, clock, admits: isMember, onAsked: asked, onServed })
   const hello = helloServer({ own: () => greetingOf(plan, chain), isMember, clock })
   await node.handle(BLOB_PROTOCOL, blobs.handle, MAX_STREAMS_PER_PEER)
   await node.handle(HELLO_PROTOCOL, hello, MAX_HELLO_STREAMS)

@@ -12,7 +12,7 @@ export const MAX_SITE_NAME = 40
 /** Marks on one letter: scripts that stack most, such as Tibetan, need four. More would cover the lines around. */
 const MAX_MARKS = 4
 /** Of a peer id, beside a name. All begin with the same 8 characters; 8 more are 46 bits. */
-const SHOWN_ID = 16
+export const SHOWN_ID = 16
 
 /** Letters, marks, digits, punctuation, symbols, and a space: no controls, and no format characters, such as U+202E. */
 const ALLOWED = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u

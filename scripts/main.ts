@@ -1,6 +1,6 @@
 /** The process that a person starts: one command line in, one exit code out. */
 import '../src/runtime/no-telemetry.ts'
-import { runCommand } from './program.ts'
+import { runCommand, saysJson, tellEnding } from './program.ts'
 
 /** Longer than closing sockets takes. What still holds the process then was forgotten, and nothing waits for it. */
 const LINGER_MS = 3000
@@ -11,5 +11,8 @@ for (const stream of [process.stdout, process.stderr]) {
     throw error
   })
 }
-process.exitCode = await runCommand(process.argv.slice(2), process)
+const argv = process.argv.slice(2)
+// What is thrown where nobody waits for it is a bug as well.
+process.on('uncaughtException', (error) => process.exit(tellEnding(error, saysJson(argv), process)))
+process.exitCode = await runCommand(argv, process)
 setTimeout(() => process.exit(), LINGER_MS).unref()

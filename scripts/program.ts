@@ -14,7 +14,7 @@ import { defineSimulate } from './simulate/index.ts'
 import { defineStructures } from './structures/index.ts'
 import { InterruptedError, Interruption } from './terminal/interruption.ts'
 import type { Keyboard } from './terminal/question.ts'
-import { endingOf } from './terminal/refusal.ts'
+import { endingOf, jsonOf } from './terminal/refusal.ts'
 import { type Output, Terminal } from './terminal/terminal.ts'
 import { defineVerify } from './verify/index.ts'
 
@@ -36,9 +36,12 @@ export interface Streams {
 
 /** Runs one command line. Resolves to the exit code; never rejects. */
 export async function runCommand(argv: readonly string[], streams: Streams): Promise<number> {
-  using interruption = new Interruption((exit) => process.exit(exit))
+  let asJson = saysJson(argv)
+  const end = (error: unknown) => tellEnding(error, asJson, streams)
+  using interruption = new Interruption((reason) => process.exit(end(reason)))
   const { signal } = interruption
   const start: Start = async (json, work) => {
+    asJson = json
     const { stdout, stderr } = streams
     const interrupt = () => interruption.receive('SIGINT', performance.now())
     const terminal = new Terminal({ stdout, stderr, stdin: () => streams.stdin, json, interrupt })
@@ -52,15 +55,24 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
     await createProgram(start, streams).parseAsync(argv, { from: 'user' })
     return EXIT.done
   } catch (error) {
-    if (signal.aborted && signal.reason instanceof InterruptedError) {
-      const { exit, lines } = error instanceof InterruptedError ? error : signal.reason
-      streams.stderr.write(`${lines}\n`)
-      return exit
-    }
-    const { exit, text } = endingOf(error)
-    streams.stderr.write(text)
-    return exit
+    // What a stop has broken is no news: only how to go on is.
+    const stopped = signal.aborted && signal.reason instanceof InterruptedError
+    return end(stopped && !(error instanceof InterruptedError) ? signal.reason : error)
   }
+}
+
+/** Says how a command ends that does not succeed. Returns the exit code. */
+export function tellEnding(error: unknown, json: boolean, { stdout, stderr }: Streams): number {
+  const { exit, text, report } = endingOf(error)
+  stderr.write(text)
+  if (json && report !== null) stdout.write(jsonOf(report))
+  return exit
+}
+
+/** Whether --json was meant where the rest of the line could not be understood. */
+export function saysJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end === -1 ? argv.length : end).includes('--json')
 }
 
 export function createProgram(start: Start, { stdout }: Streams): Command {

@@ -37,7 +37,10 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
 
 /** A text as one line that a terminal shows as it is: spaces for control characters, and an end to what is too long. */
 export function oneLine(text: string): string {
-  const line = text.replace(CONTROL, ' ').trim()
+  const line = text
+    .replace(/\s*[\n\r]\s*/g, ' ')
+    .replace(CONTROL, ' ')
+    .trim()
   return line.length > MAX_LINE_CHARS ? `${line.slice(0, MAX_LINE_CHARS)} ...` : line
 }
 
@@ -53,11 +56,6 @@ export class CoppiceError extends Error {
     this.hint = oneLine(hint)
     this.exit = exit
     this.name = new.target.name
-  }
-
-  /** The two lines that a refusal is on stderr. */
-  get lines(): string {
-    return `coppice: ${this.message}\n${this.hint}`
   }
 }
 

@@ -35,6 +35,8 @@ export interface BlobServerComponents {
   admits(peer: PeerId): boolean
   /** A blob was asked for, whether held or not. */
   onAsked?(id: string, peer: PeerId): void
+  /** A chunk of a blob begins to leave for a peer. */
+  onServed?(id: string, peer: PeerId): void
 }
 
 export interface BlobClientComponents {

@@ -51,16 +51,25 @@ class Server implements BlobServer {
       if (list === null) return await frames.write(encodeAnswer({ status: 'not-yet' }))
       await frames.write(encodeAnswer({ status: 'found', byteLength: list.byteLength }))
       if (request.list) await sendPieces(list.hashes, limits.HASHES_PER_FRAME * 32, frames, moved)
-      await this.sendChunks(id, list, request, frames, moved)
+      const onServed = () => this.components.onServed?.(id, peer)
+      await this.sendChunks(id, list, request, frames, { moved, onServed })
     } finally {
       this.serving--
     }
   }
 
-  private async sendChunks(id: string, list: ChunkList, request: BlobRequest, frames: FrameStream, moved: () => void) {
+  private async sendChunks(
+    id: string,
+    list: ChunkList,
+    request: BlobRequest,
+    frames: FrameStream,
+    { moved, onServed }: { moved(): void; onServed(): void },
+  ) {
     const end = Math.min(request.from + request.count, chunkCount(list.byteLength))
     for (let index = request.from; index < end; index++) {
-      await sendPieces(await this.components.source.read(id, index), MAX_FRAME_BYTES, frames, moved)
+      const chunk = await this.components.source.read(id, index)
+      onServed()
+      await sendPieces(chunk, MAX_FRAME_BYTES, frames, moved)
     }
   }
 }

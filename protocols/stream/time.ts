@@ -11,6 +11,8 @@ export interface Deadline extends Disposable {
 export interface Clock {
   /** Milliseconds since some fixed instant; never goes back. */
   now(): number
+  /** Milliseconds since 1970, for records that people read; may go back. */
+  date(): number
   deadline(milliseconds: number, parent?: AbortSignal): Deadline
   /** Resolves after some milliseconds; rejects with the signal's reason if it aborts before. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>

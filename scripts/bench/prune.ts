@@ -19,7 +19,8 @@ import { Decoder } from '../../src/model/decoder.ts'
 import type { Windows } from '../../src/model/stream.ts'
 import { type PruneSeconds, pruneSequential } from '../../src/prune/sequential.ts'
 import { Solvers } from '../../src/prune/solvers.ts'
-import { list, median, namedReference, type Reference, reference } from './support/reference.ts'
+import { median } from '../../src/quantile.ts'
+import { list, namedReference, type Reference, reference } from './support/reference.ts'
 import { benchWindows, forwardSeconds } from './support/windows.ts'
 
 const THREADS = 2

@@ -11,9 +11,10 @@ import { parseArgs } from 'node:util'
 import { Decoder } from '../../src/model/decoder.ts'
 import type { Windows } from '../../src/model/stream.ts'
 import { someWindows } from '../../src/model/text.ts'
+import { median } from '../../src/quantile.ts'
 import { Adaptation } from '../../src/recover/adaptation.ts'
 import { startState, train } from '../../src/recover/train.ts'
-import { list, median, namedReference, type Reference, reference } from './support/reference.ts'
+import { list, namedReference, type Reference, reference } from './support/reference.ts'
 import { benchWindows, forwardSeconds } from './support/windows.ts'
 
 const THREADS = 2

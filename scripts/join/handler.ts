@@ -11,16 +11,9 @@ import type { MemberReport } from '../report/federation.ts'
 import { blockMatrices } from '../work/block-matrices.ts'
 import { apartFrom, notCopied } from '../work/companions.ts'
 import { FoundingTalk, hereText } from '../work/founding.ts'
-import {
-  calibration,
-  conclude,
-  openSite,
-  peerInit,
-  planText,
-  readModel,
-  type SiteModel,
-  structuredOf,
-} from '../work/site.ts'
+import { openSite, peerInit, planText, readModel, type SiteModel, structuredOf } from '../work/site.ts'
+import { SiteEnd } from '../work/site-end.ts'
+import { siteText } from '../work/site-text.ts'
 import { SiteWork } from '../work/site-work.ts'
 import type { JoinOptions } from './index.ts'
 
@@ -31,30 +24,34 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
-  const { dir } = model
+  const { dir, description } = model
   const left = await notCopied(work, dir)
   const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, yes: options.yes })
+  const end = new SiteEnd({ work, model, options, site: own })
   try {
-    const result = await joinFederation({
-      ...peerInit(options, site, { run, talk }),
+    const joined = joinFederation({
+      ...peerInit(options, site, { run, talk, end }),
       invitation: options.invitation,
       async prepare({ offer }, sites) {
         assertFits(options, offer, model)
         const { method, windows, window, sample } = offer
         const structured = await structuredOf(work, dir, method)
-        const tokens = await calibration(work, dir, options, windows, window)
+        const text = await siteText(work, options, { windows, window, limits: description })
+        end.brings(text)
         const matrices = await blockMatrices(work, model)
         talk.show(`${planText(offer, options.capacity, matrices)}\n${hereText(sites, offer.members)}`)
         await talk.accept()
         return {
           site: site.own.site,
           capacity: options.capacity ?? sample,
-          work: own.maker({ engine, model, terminal: run.terminal, method, structured, windows: tokens }),
+          work: own.maker({ engine, model, terminal: run.terminal, method, structured, windows: text.calibration }),
         }
       },
     })
+    const report = await end.after(joined)
+    own.done()
     if (left !== null) run.terminal.note(left)
-    return await conclude(run, result, options.embedded ? null : dir, own.done())
+    return report
   } catch (error) {
     // Only the offer could have said that no text is needed.
     if (error instanceof NetworkError && options.texts.length === 0) throw textMissing(error)

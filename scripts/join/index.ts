@@ -21,6 +21,12 @@ import {
   type TextOptions,
   textOptions,
 } from '../options/site.ts'
+import {
+  addSiteEvaluationOptions,
+  type RawSiteEvaluation,
+  type SiteEvaluationOptions,
+  siteEvaluationOptions,
+} from '../options/site-evaluation.ts'
 import { refuseMissing } from '../options/values.ts'
 import { addYesOption, type RawYes, type YesOptions, yesOption } from '../options/yes.ts'
 import type { Start } from '../program.ts'
@@ -30,9 +36,11 @@ export interface JoinOptions extends ModelOptions, TextOptions, NetworkOptions, 
   invitation: Invitation
   /** In ppm; null: the plan's sample. */
   capacity: number | null
+  /** null: nothing is measured at the end. */
+  evaluation: SiteEvaluationOptions | null
 }
 
-interface RawJoin extends RawSite, RawNetwork, RawOutput, RawSiteOptions, RawYes {
+interface RawJoin extends RawSite, RawSiteEvaluation, RawNetwork, RawOutput, RawSiteOptions, RawYes {
   capacity?: number
 }
 
@@ -46,6 +54,7 @@ export function defineJoin(program: Command, start: Start): void {
     .argument('[address]', 'the invitation, ADDRESS#OFFER.SECRET, as the founder printed it')
   addCapacityOption(addTextOptions(addModelOption(refusePlanOptions(command))))
   addNoListenOption(addNetworkOptions(command))
+  addSiteEvaluationOptions(command)
   addJsonOption(
     addOutOption(addYesOption(addSiteOptions(command)), 'where results go; empty or absent (default: coppice-out/ID)'),
   )
@@ -74,5 +83,6 @@ export function joinOptions(address: string | undefined, raw: RawJoin): JoinOpti
     capacity: raw.capacity ?? null,
     ...siteOptions(raw),
     ...yesOption(raw),
+    evaluation: siteEvaluationOptions(raw),
   }
 }

@@ -18,7 +18,7 @@ export function addOutOption(command: Command, description: string): Command {
 }
 
 export function addJsonOption(command: Command): Command {
-  return command.option('--json', 'one JSON object on stdout; progress goes to stderr')
+  return command.option('--json', 'one JSON object on stdout, {"error": ...} for a refusal; progress goes to stderr')
 }
 
 export function outputOptions({ out }: RawOutput): OutputOptions {

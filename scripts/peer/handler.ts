@@ -10,7 +10,9 @@ import { Terminal } from '../terminal/terminal.ts'
 import { blockMatrices } from '../work/block-matrices.ts'
 import { apartFrom, notCopied } from '../work/companions.ts'
 import { FoundingTalk } from '../work/founding.ts'
-import { calibration, conclude, openSite, peerInit, planText, readModel, structuredOf } from '../work/site.ts'
+import { openSite, peerInit, planText, readModel, structuredOf } from '../work/site.ts'
+import { SiteEnd } from '../work/site-end.ts'
+import { siteText } from '../work/site-text.ts'
 import { SiteWork } from '../work/site-work.ts'
 import type { PeerOptions } from './index.ts'
 
@@ -28,7 +30,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const { name, parameters, blocks } = description
   const { plan, members, windows, capacity } = options
   const window = windowFor(options.window, description)
-  const tokens = await calibration(reading, dir, options, windows, window)
+  const text = await siteText(reading, options, { windows, window, limits: description })
   const method = methodFor(plan.method, blocks)
   const structured = await structuredOf(reading, dir, method)
   const matrices = await blockMatrices(reading, model)
@@ -41,8 +43,10 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     members,
   }
   const talk = new FoundingTalk({ run, role: 'founder', own: site.own, yes: options.yes })
-  const { onEvent, ...init } = peerInit(options, site, { run, talk })
-  const result = await found({
+  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own })
+  end.brings(text)
+  const { onEvent, ...init } = peerInit(options, site, { run, talk, end })
+  const founded = found({
     ...init,
     onEvent(event) {
       onEvent?.(event)
@@ -51,10 +55,12 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     offer,
     site: site.own.site,
     capacity: capacity ?? plan.sample,
-    work: own.maker({ engine, model, terminal, method, structured, windows: tokens }),
+    work: own.maker({ engine, model, terminal, method, structured, windows: text.calibration }),
   }).catch((error) => {
     throw talk.ended(error)
   })
+  const report = await end.after(founded)
+  own.done()
   if (left !== null) terminal.note(left)
-  return conclude(run, result, options.embedded ? null : dir, own.done())
+  return report
 }

@@ -19,6 +19,12 @@ import {
   type WindowOptions,
   windowOptions,
 } from '../options/site.ts'
+import {
+  addSiteEvaluationOptions,
+  type RawSiteEvaluation,
+  type SiteEvaluationOptions,
+  siteEvaluationOptions,
+} from '../options/site-evaluation.ts'
 import { refuseMissing, wholeNumber } from '../options/values.ts'
 import { addYesOption, type RawYes, type YesOptions, yesOption } from '../options/yes.ts'
 import type { Start } from '../program.ts'
@@ -36,9 +42,11 @@ export interface PeerOptions
   plan: PlanOptions
   /** In ppm; null: the plan's sample. */
   capacity: number | null
+  /** null: nothing is measured at the end. */
+  evaluation: SiteEvaluationOptions | null
 }
 
-interface RawPeer extends RawSite, RawPlan, RawNetwork, RawOutput, RawSiteOptions, RawYes {
+interface RawPeer extends RawSite, RawSiteEvaluation, RawPlan, RawNetwork, RawOutput, RawSiteOptions, RawYes {
   members?: number
   capacity?: number
 }
@@ -55,6 +63,7 @@ export function definePeer(program: Command, start: Start): void {
     )
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))))
   addNetworkOptions(addPlanOptions(command))
+  addSiteEvaluationOptions(command)
   addJsonOption(
     addOutOption(addYesOption(addSiteOptions(command)), 'where results go; empty or absent (default: coppice-out/ID)'),
   )
@@ -84,5 +93,6 @@ export function peerOptions(raw: RawPeer): PeerOptions {
     capacity: raw.capacity ?? null,
     ...siteOptions(raw),
     ...yesOption(raw),
+    evaluation: siteEvaluationOptions(raw),
   }
 }

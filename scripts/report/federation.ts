@@ -2,6 +2,7 @@
 import type { Offer } from '../../protocols/offer.ts'
 import { ppmToFraction } from '../../src/decimal.ts'
 import type { Method } from '../../src/merge/form.ts'
+import type { SiteReport } from './site-report.ts'
 
 export interface PlanReport {
   /** The federation's id: the plan's hash. */
@@ -85,8 +86,8 @@ export interface FederationReport {
   peakMemoryBytes: number
 }
 
-/** What `peer` and `join` end with: one site's view, without any evaluation. */
-export interface MemberReport {
+/** What `peer` and `join` end with: one site's view. */
+export interface MemberReport extends SiteReport {
   federation: string
   peer: string
   root: string

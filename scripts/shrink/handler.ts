@@ -1,6 +1,6 @@
-/** What `coppice shrink` does: dense perplexity, choose, cut and write, check, perplexity again. */
+/** What `coppice shrink` does: choose, cut and write, check, perplexity before and after. */
 import { join } from 'node:path'
-import { Engine } from '../../src/engine/engine.ts'
+import { type CheckedModel, Engine } from '../../src/engine/engine.ts'
 import type { RemovedFromBlock } from '../../src/engine/jobs.ts'
 import { UsageError } from '../../src/errors.ts'
 import { holdsTraining } from '../../src/recover/record-file.ts'
@@ -10,7 +10,18 @@ import { windowFor } from '../options/site.ts'
 import { OutputDirectory } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import { table } from '../report/table.ts'
-import { bytes, counted, duration, integer, percent, perplexity, sameLogits } from '../terminal/numbers.ts'
+import { type TimeChange, timeChange } from '../report/time-change.ts'
+import {
+  bytes,
+  changePercent,
+  counted,
+  duration,
+  integer,
+  percent,
+  perplexity,
+  runTime,
+  sameLogits,
+} from '../terminal/numbers.ts'
 import { apartFrom, notCopied } from '../work/companions.ts'
 import { assertRuns, describe, labelled, type Work } from '../work/engine.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../work/perplexities.ts'
@@ -20,9 +31,10 @@ import { stopwatch } from '../work/usage.ts'
 import type { ShrinkOptions } from './index.ts'
 import { keptOrMade, SMALLER, shrinkFingerprint } from './kept.ts'
 
-interface Pair {
-  before: number
-  after: number
+/** What a run takes in plain ONNX Runtime, base and smaller model in turns. */
+export interface SpeedReport extends TimeChange {
+  /** That are read in a run. */
+  tokens: number
 }
 
 export interface ShrinkReport {
@@ -49,10 +61,10 @@ export interface ShrinkReport {
   /** Steps of training that were done, and those whose weights were taken. */
   recovery: { steps: number; taken: number } | null
   /**
-   * In plain ONNX Runtime: of a window of calibration length, and of one token behind it; null where both models did not
-   * fit into memory, and for the latter where the graph keeps no keys and values.
+   * Reading a window of calibration length, and writing one token behind it; null where both models did not fit into
+   * memory, and for the latter where the graph keeps no keys and values.
    */
-  speed: { prefillTokensPerSecond: Pair | null; decodeTokensPerSecond: Pair | null }
+  speed: { reading: SpeedReport | null; writing: SpeedReport | null }
   /** Of the model's graph and weights. */
   bytes: { before: number; after: number }
   seconds: number
@@ -78,8 +90,6 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const window = windowFor(options.window, description)
   const windows = await calibration(work, model, options, options.windows, window)
   const texts = await evaluationTexts(work, { ...options, window, limits: description })
-  const dense = await perplexities(work, { dir: model, kind: 'dense', texts })
-  await engine.rest()
   run.terminal.progress('Choosing what to remove')
   const check = windows.ids.slice(0, window)
   const how = { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks }
@@ -98,6 +108,9 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     options.recovery === null
       ? await shrinkTo(smaller)
       : await keptOrMade(work, output, await shrinkFingerprint(work, name, job), shrinkTo)
+  // Only now: a ratio that removes nothing is refused before anything is measured.
+  const dense = await perplexities(work, { dir: model, kind: 'dense', texts })
+  await engine.rest()
   const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
   const recovery = options.recovery && (await recovered(work, options, options.recovery, { output, smaller, texts }))
   await output.commit()
@@ -117,8 +130,8 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     })),
     recovery: recovery && { steps: recovery.trained.steps, taken: recovery.trained.best.step },
     speed: {
-      prefillTokensPerSecond: tokensPerSecond(shrunk.prefill, check.length),
-      decodeTokensPerSecond: tokensPerSecond(shrunk.decode, 1),
+      reading: speedOf(shrunk.prefill, check.length),
+      writing: speedOf(shrunk.decode, 1),
     },
     bytes: shrunk.bytes,
     seconds: elapsed(),
@@ -184,17 +197,19 @@ function refuseHiddenOfSome([from, to]: [from: number, to: number], count: numbe
   })
 }
 
-function speedInWords({ prefillTokensPerSecond: speed, decodeTokensPerSecond: decode }: ShrinkReport['speed']): string {
-  if (speed === null) return ''
-  const { before, after } = speed
-  const written = decode === null ? '' : `, and writes ${decode.after.toFixed(1)}, the base ${decode.before.toFixed(1)}`
-  return `; ONNX Runtime reads ${integer(Math.round(after))} tokens a second, the base ${integer(Math.round(before))}${written}`
+function speedOf(times: CheckedModel['prefill'], tokens: number): SpeedReport | null {
+  return times && { tokens, ...timeChange(...times) }
 }
 
-function tokensPerSecond(medians: number[] | null, tokens: number): Pair | null {
-  if (medians === null) return null
-  const [before, after] = medians.map((seconds) => tokens / seconds)
-  return { before, after }
+function speedInWords({ reading, writing }: ShrinkReport['speed']): string[] {
+  if (reading === null) return []
+  const read = `In ONNX Runtime, reading ${counted(reading.tokens, 'token')}: ${changeInWords(reading)}.`
+  return writing === null ? [read] : [read, `Writing one behind them: ${changeInWords(writing)}.`]
+}
+
+function changeInWords({ seconds, change, spread, isBeyondNoise }: TimeChange): string {
+  const found = isBeyondNoise ? changePercent(change) : 'no difference beyond noise'
+  return `${runTime(seconds.before)} -> ${runTime(seconds.after)} (${found}, spread ${percent(Number(spread.toFixed(2)))})`
 }
 
 function soughtInWords({ ratio, blocks: [from, to], heads }: NonNullable<ShrinkReport['sought']>): string {
@@ -226,14 +241,12 @@ function removedInWords(
 }
 
 function droppedInWords(removed: readonly RemovedFromBlock[]): string[] {
-  if (removed.length === 0) return ['No block went: the ratio is less than one of those in the range.']
   const which = removed.map(({ block }) => block).join(', ')
   return [`${counted(removed.length, 'block')} (${which}) ${removed.length === 1 ? 'is' : 'are'} gone.`]
 }
 
 function narrowedInWords([first]: readonly RemovedFromBlock[]): string[] {
   const gone = first !== undefined && 'hiddenChannels' in first ? first.hiddenChannels : 0
-  if (gone === 0) return ['No hidden channel went: the ratio would have left none.']
   return [`${counted(gone, 'hidden channel')} of the whole model ${gone === 1 ? 'is' : 'are'} gone.`]
 }
 
@@ -255,7 +268,8 @@ function summary(
   const lines = [
     ...whatWent({ removed, sought }, options),
     `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
-    `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone${speedInWords(speed)}.`,
+    `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone.`,
+    ...speedInWords(speed),
     ...recoveryWords,
     `Written to ${out}; ${sameLogits(difference)}.`,
   ]

@@ -20,7 +20,7 @@ export const SMALLER = 'smaller'
 /** Beside it, and written after it. */
 const RECORD_FILE = 'smaller.json'
 /** Of the record below; another number where an older record cannot be read. */
-const FORMAT = 1
+const FORMAT = 2
 /** Another number where the same arguments give another model than before. */
 const DOMAIN = 'coppice/shrink/1'
 

@@ -33,11 +33,14 @@ export interface Alone {
   scratch: string
 }
 
+/** A site, and what it calibrates on. */
+export type LoneSite = Pick<SimulatedSite, 'name' | 'windows'>
+
 /** One site prunes all blocks on its own windows. The files are overwritten by the next site's. */
 export async function isolated(
   { work, dir, blocks: count, scratch }: Alone,
   { pruner, target }: SparseMethod,
-  { name, windows }: SimulatedSite,
+  { name, windows }: LoneSite,
 ): Promise<BlockFile[]> {
   const out = await freshDirectory(scratch, 'isolated')
   const files: BlockFile[] = []
@@ -56,7 +59,7 @@ export async function isolated(
 export async function* isolatedRounds(
   { work, dir, hash, blocks: count, rounds, scratch }: Alone,
   method: StructuredMethod,
-  { name, windows }: SimulatedSite,
+  { name, windows }: LoneSite,
 ): AsyncGenerator<BlockFile[]> {
   const out = await freshDirectory(scratch, 'isolated')
   const { target } = method

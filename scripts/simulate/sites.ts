@@ -7,6 +7,7 @@ import { embeddedTexts, heldSource, trainingSource } from '../embedded/texts.ts'
 import { DEFAULT_EVAL_TOKENS } from '../options/evaluation.ts'
 import { windowFor } from '../options/site.ts'
 import type { Work } from '../work/engine.ts'
+import { keptOut, readForEnd, recut } from '../work/kept-out.ts'
 import { evaluatedWindows, type Tokenised, tokenise } from '../work/texts.ts'
 import type { SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './index.ts'
@@ -36,8 +37,8 @@ export async function prepareSites(work: Work, options: SimulateOptions, limits:
   const evalSources = evaluation.files.length > 0 ? evaluation.files.map(fileSource) : embedded?.map(heldSource)
   const texts: Tokenised[] = []
   for (const [text, source] of sources.entries()) {
-    // What is kept out lies at the end of a text, so then all of it is wanted.
-    const wanted = evalSources && sharers(peers, sources.length, text) * windows * window
+    const calibrated = sharers(peers, sources.length, text) * windows
+    const wanted = evalSources ? calibrated * window : readForEnd((calibrated + keptOut(windows)) * window)
     texts.push(await tokenise(work, { dir: model, source, separator, window, wanted }))
   }
   const lengths = texts.map((text) => ({ name: text.name, windows: text.windows.count }))
@@ -68,11 +69,4 @@ export async function prepareSites(work: Work, options: SimulateOptions, limits:
 /** A text under its file's name without the ending: columns are narrow. */
 function namedSource(path: string): TextSource {
   return { ...fileSource(path), name: shown(basename(path, extname(path))) }
-}
-
-/** Windows that were kept out, in the length that is evaluated; at least one, unless that is longer than all of them. */
-function recut({ ids, length, count }: TokenWindows, window: number, tokens: number): TokenWindows {
-  const wanted = Math.min(window, ids.length)
-  const rows = Math.max(1, Math.floor(Math.min(tokens, length * count) / wanted))
-  return { ids: ids.slice(0, rows * wanted), count: rows, length: wanted }
 }

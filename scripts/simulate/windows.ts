@@ -4,6 +4,7 @@
  */
 import { asSiteName, MAX_SITE_NAME } from '../../protocols/site-name.ts'
 import { InputError } from '../../src/errors.ts'
+import { keptOut } from '../work/kept-out.ts'
 
 /** One of the texts, in whole windows. */
 export interface TextLength {
@@ -24,11 +25,6 @@ export interface Allocation {
   sites: Share[]
   /** By text; empty where other texts are evaluated. */
   kept: Share[]
-}
-
-/** A tenth as much as a site calibrates on, at least one window. */
-export function keptOut(windows: number): number {
-  return Math.max(1, Math.floor(windows / 10))
 }
 
 /** Peers that calibrate on a text. */

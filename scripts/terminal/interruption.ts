@@ -10,6 +10,9 @@ type Signal = (typeof SIGNALS)[number]
  */
 export const SAME_WISH_MS = 1000
 
+/** What a second wish leaves. */
+const AT_ONCE = 'It stopped at once, in the middle of its work: half-written files may be left.'
+
 /** Said where the first wish is not fulfilled at once. */
 export function draining(unit: 'block' | 'step'): string {
   return `Stopping once the ${unit} at hand is finished; Ctrl-C again stops at once.`
@@ -22,11 +25,11 @@ export class InterruptedError extends Error {
   readonly code = 'INTERRUPTED'
   /** 128 and the signal's number: 130 for Ctrl-C, 143 for kill. */
   readonly exit: number
-  /** What is kept and how to go on, in one line; null: nothing is. */
-  readonly hint: string | null
+  /** What is kept and how to go on, in one line. */
+  readonly hint: string
   private readonly signal: Signal
 
-  constructor(signal: Signal, hint: string | null = null) {
+  constructor(signal: Signal, hint = 'The same command begins anew.') {
     super(`stopped by ${signal}`)
     this.exit = 128 + constants.signals[signal]
     this.hint = hint
@@ -37,20 +40,15 @@ export class InterruptedError extends Error {
   withHint(hint: string): InterruptedError {
     return new InterruptedError(this.signal, hint)
   }
-
-  /** What it is on stderr. */
-  get lines(): string {
-    return `coppice: ${this.message}${this.hint === null ? '' : `\n${this.hint}`}`
-  }
 }
 
 export class Interruption implements Disposable {
   private readonly controller = new AbortController()
-  private readonly onSecond: (exit: number) => void
+  private readonly onSecond: (reason: InterruptedError) => void
   private readonly listener = (signal: Signal): void => this.receive(signal, performance.now())
   private first: number | null = null
 
-  constructor(onSecond: (exit: number) => void) {
+  constructor(onSecond: (reason: InterruptedError) => void) {
     this.onSecond = onSecond
     for (const name of SIGNALS) process.on(name, this.listener)
   }
@@ -66,7 +64,7 @@ export class Interruption implements Disposable {
       this.first = at
       this.controller.abort(interrupted)
     } else if (at - this.first > SAME_WISH_MS) {
-      this.onSecond(interrupted.exit)
+      this.onSecond(interrupted.withHint(AT_ONCE))
     }
   }
 

@@ -22,6 +22,12 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`
 }
 
+/** What a run takes, 0.0213 -> "21.3 ms", 1.5 -> "1.50 s": three digits that matter. */
+export function runTime(seconds: number): string {
+  const [value, unit] = seconds < 0.9995 ? [seconds * 1000, 'ms'] : [seconds, 's']
+  return `${value < 99.95 ? value.toPrecision(3) : Math.round(value)} ${unit}`
+}
+
 /** Perplexity: two places while they matter. */
 export function perplexity(value: number): string {
   return value < 1000 ? value.toFixed(2) : value.toPrecision(6)
@@ -30,6 +36,11 @@ export function perplexity(value: number): string {
 /** 0.6 -> "60 %", 0.60002 -> "60.002 %". */
 export function percent(share: number): string {
   return `${Number((share * 100).toPrecision(5))} %`
+}
+
+/** -0.153 -> "-15 %", 0.02 -> "+2 %": more or less than before. */
+export function changePercent(share: number): string {
+  return `${share > 0 ? '+' : ''}${Math.round(share * 100)} %`
 }
 
 /** 1416960 -> "1,416,960". */

@@ -1,25 +1,49 @@
-/** What goes to stderr when a command does not succeed: two lines for a refusal, a stack trace for a bug. */
+/**
+ * How a command ends that does not succeed. For people: two lines on stderr, the code at the end of the first; for a bug
+ * the stack trace below. For programs, with --json: one object on stdout.
+ */
 import { CommanderError } from 'commander'
-import { CoppiceError, EXIT, UsageError } from '../../src/errors.ts'
+import { CoppiceError, EXIT, oneLine, UsageError } from '../../src/errors.ts'
+import { InterruptedError } from './interruption.ts'
 
 /** Commander's codes for having shown help or the version, as asked. */
 const SHOWN = new Set(['commander.helpDisplayed', 'commander.version'])
+
+/** What a program is told. */
+export interface RefusalReport {
+  /** See docs/errors.md. */
+  code: string
+  exit: number
+  /** What is wrong and where, in one line. */
+  what: string
+  /** What to do about it, in one line. */
+  hint: string
+}
 
 export interface Ending {
   exit: number
   /** For stderr; empty: nothing to say. */
   text: string
+  /** null: nothing was refused. */
+  report: RefusalReport | null
 }
 
 export function endingOf(error: unknown): Ending {
-  if (error instanceof CommanderError) return SHOWN.has(error.code) ? { exit: EXIT.done, text: '' } : usageEnding(error)
-  if (error instanceof CoppiceError) return { exit: error.exit, text: `${error.lines}\n` }
-  return { exit: EXIT.bug, text: `coppice: a bug, please report it\n${stackOf(error)}\n` }
+  if (error instanceof CommanderError) {
+    return SHOWN.has(error.code) ? { exit: EXIT.done, text: '', report: null } : refusal(fromCommander(error))
+  }
+  if (error instanceof CoppiceError || error instanceof InterruptedError) return refusal(error)
+  const report = { code: 'BUG', exit: EXIT.bug, what: oneLine(String(error)), hint: 'This is a bug: please report it.' }
+  return { exit: EXIT.bug, text: `coppice: a bug, please report it (${report.code})\n${stackOf(error)}\n`, report }
 }
 
-function usageEnding(error: CommanderError): Ending {
-  const refusal = fromCommander(error)
-  return { exit: refusal.exit, text: `${refusal.lines}\n` }
+/** What a refusal is under --json, a line of its own. */
+export function jsonOf(report: RefusalReport): string {
+  return `${JSON.stringify({ error: report })}\n`
+}
+
+function refusal({ code, exit, message: what, hint }: CoppiceError | InterruptedError): Ending {
+  return { exit, text: `coppice: ${what} (${code})\n${hint}\n`, report: { code, exit, what, hint } }
 }
 
 /** Commander's own refusals ("error: unknown option '--sparsty'\n(Did you mean --sparsity?)") in our two lines. */

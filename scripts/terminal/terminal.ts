@@ -49,7 +49,7 @@ export class Terminal {
   private drawn = false
   /** When progress was last written, at first when this was made. */
   private spoke: number
-  /** When each label was last written; several peers take turns. */
+  /** When each label was last written, by how far it was (see stageOf); several peers take turns. */
   private readonly written = new Map<string, number>()
 
   constructor({ stdout, stderr, stdin, json, interrupt, now = () => performance.now() }: TerminalInit) {
@@ -86,16 +86,17 @@ export class Terminal {
 
   /**
    * What is being done and how far it is. In a log file, what cannot be counted has a line only after a silence: a refusal
-   * that comes at once then stands alone.
+   * that comes at once then stands alone. There the first step that is done has its line, however soon it comes.
    * @param total - 0: unknown
    */
   progress(label: string, done = 0, total = 0): void {
     if (this.held !== null) return
     const at = this.now()
-    const last = this.written.get(label) ?? (this.live || total > 0 ? undefined : this.spoke)
+    const stage = this.live ? label : stageOf(label, done, total)
+    const last = this.written.get(stage) ?? (this.live || total > 0 ? undefined : this.spoke)
     const complete = total > 0 && done >= total
     if (last !== undefined && !complete && at - last < (this.live ? REDRAW_MS : LOG_MS)) return
-    this.written.set(label, at)
+    this.written.set(stage, at)
     this.spoke = at
     if (!this.live) {
       this.stderr.write(total > 0 ? `${label}: ${done} of ${total}\n` : `${label}\n`)
@@ -146,6 +147,12 @@ export class Terminal {
     if (this.drawn) this.stderr.write('\r\x1b[K')
     this.drawn = false
   }
+}
+
+/** A label before anything of it is counted, at its beginning, and while it moves. */
+function stageOf(label: string, done: number, total: number): string {
+  if (total === 0) return label
+  return done === 0 ? `${label}: begun` : `${label}: moving`
 }
 
 function bar(done: number, total: number): string {

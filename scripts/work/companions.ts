@@ -7,7 +7,7 @@ import type { Work } from './engine.ts'
 /** What a command is given that is its user's own, wherever it lies. */
 export interface OwnPaths {
   texts: readonly string[]
-  evaluation?: { files: readonly string[] }
+  evaluation?: { files: readonly string[] } | null
   instructions?: string | null
   recoveryText?: { texts: readonly string[] }
   out: string | null

@@ -10,35 +10,40 @@ export interface SiteWorkInit extends Pick<EngineWorkInit, 'engine' | 'method' |
   terminal: Terminal
 }
 
+interface Made {
+  work: EngineWork
+  scratch: string
+}
+
 export class SiteWork implements AsyncDisposable {
-  private readonly scratch = new SiteScratch()
-  private own: EngineWork | null = null
+  private readonly place = new SiteScratch()
+  private made: Made | null = null
 
   /** For PeerInit: makes the work in the directory of the federation. */
   maker({ model, terminal, ...init }: SiteWorkInit): (directory: string) => Promise<EngineWork> {
     const { dir, description, hash: modelHash } = model
     const { method, structured, windows } = init
     return async (directory) => {
-      this.own = new EngineWork({
-        ...init,
-        model: dir,
-        description,
-        modelHash,
-        scratch: await this.scratch.in(directory, { modelHash, method, windows }),
-        onDrain: () => terminal.note(draining(structured === null ? 'block' : 'step')),
-      })
-      return this.own
+      const scratch = await this.place.in(directory, { modelHash, method, windows })
+      const onDrain = () => terminal.note(draining(structured === null ? 'block' : 'step'))
+      const work = new EngineWork({ ...init, model: dir, description, modelHash, scratch, onDrain })
+      this.made = { work, scratch }
+      return work
     }
   }
 
+  /** The work, and where it puts what is only needed on the way. The federation is founded. */
+  get founded(): Made {
+    if (this.made === null) throw new Error('a site took part without work of its own')
+    return this.made
+  }
+
   /** The last round is over: its checkpoints are of no use any more. */
-  done(): EngineWork {
-    if (this.own === null) throw new Error('a site took part without work of its own')
-    this.scratch.done()
-    return this.own
+  done(): void {
+    this.place.done()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.scratch[Symbol.asyncDispose]()
+    return this.place[Symbol.asyncDispose]()
   }
 }

@@ -9,6 +9,7 @@ import type { BlockMatrices } from '../../protocols/model-words.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../protocols/offer.ts'
 import type { SiteLabel } from '../../protocols/site-name.ts'
 import { planInWords } from '../../protocols/words.ts'
+import { ppmToFraction } from '../../src/decimal.ts'
 import type { ModelDescription, TokenWindows } from '../../src/engine/jobs.ts'
 import { isStructuredMethod, type Method } from '../../src/merge/form.ts'
 import { filesSource } from '../../src/model/text.ts'
@@ -19,11 +20,13 @@ import type { TextOptions } from '../options/site.ts'
 import { DEFAULT_PARENT, writeReport } from '../output-directory.ts'
 import type { Run } from '../program.ts'
 import type { MemberReport } from '../report/federation.ts'
+import { type SiteMeasures, siteInWords, siteReport } from '../report/site-report.ts'
 import { counted } from '../terminal/numbers.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { outcomeInWords, outcomeOf } from './block-matrices.ts'
 import { assertRuns, describe, labelled, type Work } from './engine.ts'
 import type { FoundingTalk } from './founding.ts'
+import type { SiteEnd } from './site-end.ts'
 import { anyWindow, firstWindows, tokenise } from './texts.ts'
 
 export interface SiteModel {
@@ -41,11 +44,11 @@ export async function readModel(work: Work, dir: string): Promise<SiteModel> {
   return { dir, description, hash }
 }
 
-/** What a site's work must know of the model, once it can be cut. @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN */
+/** What a site's work must know of the model, once it can be cut. @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN; {UsageError} NOTHING_REMOVED */
 export function structuredOf(work: Work, dir: string, method: Method): Promise<EngineWorkInit['structured']> {
   if (!isStructuredMethod(method)) return Promise.resolve(null)
-  const { from, to } = method.target
-  return labelled(work, 'Looking for structures', 'structuredForms', { dir, from, to })
+  const { from, to, ppm } = method.target
+  return labelled(work, 'Looking for structures', 'structuredForms', { dir, from, to, ratio: ppmToFraction(ppm) })
 }
 
 /** All files of a site are one text. Without any, which magnitude allows, a sentence that says nothing of the site. */
@@ -86,12 +89,13 @@ export async function openSite({ out, data: path, name }: SiteOptions & OutputOp
 export function peerInit(
   { listen, announce }: NetworkOptions,
   { data, place }: OpenSite,
-  { run, talk }: { run: Run; talk: FoundingTalk },
+  { run, talk, end }: { run: Run; talk: FoundingTalk; end: SiteEnd },
 ): PeerInit {
   const narrate = narrator(run.terminal)
   const onEvent = (event: PeerEvent) => {
     talk.onEvent(event)
     narrate(event)
+    end.hear(event)
   }
   const { agree } = talk
   return { data, place, listen, announce: announce ?? undefined, signal: run.signal, agree, onEvent }
@@ -144,20 +148,22 @@ export async function conclude(
   outcome: PeerResult,
   base: string | null,
   { description, method, written }: EngineWork,
+  measures: SiteMeasures,
 ): Promise<MemberReport> {
   const { planId, peerId, root, certificates, rounds, out } = outcome
   if (written === undefined) throw new Error('a federation ended without a model')
   const result = outcomeOf(description, method, { last: rounds[rounds.length - 1], written: written.zeros })
-  const report: MemberReport = { federation: planId, peer: peerId, root, certificates, ...result, out }
+  const site = siteReport(outcome, measures)
+  const report: MemberReport = { federation: planId, peer: peerId, root, certificates, ...result, out, ...site }
   await writeReport(out, report)
   const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
-  terminal.say(
-    [
-      `root ${root}`,
-      outcomeInWords(result, isStructuredMethod(method)),
-      `Model: ${join(out, 'model')}`,
-      `Verify: ${verify}`,
-    ].join('\n'),
-  )
+  const lines = [
+    ...siteInWords(site, measures.notes),
+    `root ${root}`,
+    outcomeInWords(result, isStructuredMethod(method)),
+    `Model: ${join(out, 'model')}`,
+    `Verify: ${verify}`,
+  ]
+  terminal.say(lines.join('\n'))
   return report
 }

@@ -48,13 +48,10 @@ const LANES: Partial<Record<JobName, LaneName>> = {
   write: 'writing',
 }
 
-/** Of the base and of a smaller model. */
-const RACE_TURNS = 5
-/**
- * In a turn: on 135 M parameters it takes half a second to read a window, and 20 ms to write a token. Odd, as are the
- * turns, so that the median is a run.
- */
-const RACE_RUNS = { read: 1, write: 9 }
+/** Of the base and of a smaller model: enough to tell a difference from noise, see scripts/report/time-change.ts. */
+const RACE_TURNS = 11
+/** Seconds of a turn at least, for each: of small models many runs, of 135 M parameters one run that reads 512 tokens. */
+const RACE_SECONDS = 0.02
 
 export interface WrittenModel {
   /**
@@ -68,8 +65,10 @@ export interface WrittenModel {
 
 export interface CheckedModel extends Omit<ShrunkModel, 'run' | 'race'> {
   difference: number | null
-  prefill: number[] | null
-  decode: number[] | null
+  /** Seconds by turn of base and result, on the tokens of `check`; null where there is not enough memory for both. */
+  prefill: [before: number[], after: number[]] | null
+  /** The same of one token behind them; null also where the graph keeps no keys and values. */
+  decode: [before: number[], after: number[]] | null
 }
 
 export class Engine implements AsyncDisposable {
@@ -124,19 +123,14 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Shrinks a model, compares what was written in plain ONNX Runtime (see `write`), and times base and result there.
-   * `prefill`: seconds of each on the tokens of `check`; null where there is not enough memory for both. `decode`: of one
-   * token behind them; null also where the graph keeps no keys and values.
    */
   async shrink(args: Jobs['shrink']['args'], options: JobOptions = {}): Promise<CheckedModel> {
     const { run, race, ...shrunk } = await this.run('shrink', { ...args, apart: this.apart }, options)
     await this.rest()
     const { threads } = this
     const difference = await runPlain({ ...run, threads }, options.signal)
-    const seconds = await racePlain(
-      { models: race, runs: [RACE_RUNS.read, RACE_RUNS.write], turns: RACE_TURNS, threads },
-      options.signal,
-    )
-    const of = (feeds: number) => seconds?.map((own) => own[feeds]) ?? null
+    const seconds = await racePlain({ models: race, least: RACE_SECONDS, turns: RACE_TURNS, threads }, options.signal)
+    const of = (feeds: number): CheckedModel['prefill'] => seconds && [seconds[0][feeds], seconds[1][feeds]]
     return { ...shrunk, difference, prefill: of(0), decode: race[0].feeds.length > 1 ? of(1) : null }
   }
 

@@ -31,8 +31,10 @@ import { compareWritten, expectedRun, plainAttempt, writeModel } from '../model/
 import { zerosOf } from '../model/zeros.ts'
 import { Solvers } from '../prune/solvers.ts'
 import { instructionRows } from '../recover/instructions.ts'
+import { unitsToRemove } from '../structure/choose.ts'
 import { describeStructures } from '../structure/describe.ts'
 import { rewriteHuggingFace } from '../structure/hugging-face.ts'
+import { refuseNothing } from '../structure/nothing-removed.ts'
 import { StructuredModel } from '../structure/structured-model.ts'
 import { contribute } from './contribute-job.ts'
 import type { BlockFile, JobContext, JobName, Jobs } from './jobs.ts'
@@ -139,8 +141,13 @@ export function createHandlers(threads: number): Handlers {
       return contribute(await structured(args.dir), args, context)
     },
 
-    async structuredForms({ dir, from, to }) {
+    async structuredForms({ dir, from, to, ratio }) {
       const model = await structured(dir)
+      const inRange = model.forms.slice(from, to).flatMap(({ structures }) => structures)
+      if (inRange.every(({ units, places }) => unitsToRemove(units, places, ratio) === 0)) {
+        const units = Math.max(0, ...inRange.map((structure) => structure.units))
+        refuseNothing({ amount: { ratio }, unit: 'head or channel', units })
+      }
       model.assertCuttable(from, Math.min(to, model.forms.length))
       const units = model.forms.map(({ structures }) => structures.reduce((sum, each) => sum + each.units, 0))
       return { bytes: model.forms.map(structuredBytes), units }

@@ -189,9 +189,12 @@ export interface Jobs {
   prune: { args: PruneArgs; result: PruneSeconds }
   /** What a site offers where structures are removed; each block's file is reported. */
   contribute: { args: ContributeArgs; result: null }
-  /** By block, how long such a contribution can be, and how many units there are. Refuses models that cannot be cut. */
+  /**
+   * By block, how long such a contribution can be, and how many units there are. Refuses models that cannot be cut, and a
+   * ratio by which nothing would go.
+   */
   structuredForms: {
-    args: { dir: string; from: number; to: number }
+    args: { dir: string; from: number; to: number; ratio: number }
     result: { bytes: number[]; units: number[] }
   }
   /** How many blocks a checkpoint holds of this very prune, and their seconds; null: it holds nothing. */

@@ -11,6 +11,7 @@ import { dropBlocks } from '../structure/drop-blocks.ts'
 import { type FollowedBlock, followBlocks } from '../structure/find.ts'
 import { assertNames, writeHuggingFace } from '../structure/hugging-face.ts'
 import { BATCH_TOKENS } from '../structure/importances.ts'
+import { refuseNothing, removesAny } from '../structure/nothing-removed.ts'
 import { reachParameters } from '../structure/reach.ts'
 import { chooseRemoval, type Removal, unitScoresOf } from '../structure/removal.ts'
 import { slice } from '../structure/slice.ts'
@@ -49,6 +50,7 @@ async function narrow(
   const ratio = 'ratio' in amount ? amount.ratio : ratioOfWidth(decoder, width, amount.parameters)
   const job = { importance, seed, reduction, ratio, windows, perBatch: windowsTogether(windows), signal }
   const removed = await chooseChannels(decoder, width, job)
+  if (removed.length === 0) refuseNothing({ amount, unit: 'hidden channel', units: width.channels })
   const narrower = sliceWidth(decoder, width, removed)
   writeNarrow(decoder, narrower, width, width.channels - removed.length, out, { apart, done })
   return {
@@ -80,6 +82,7 @@ async function dropLayers(
   const blocks = range ?? ([0, decoder.blocks] as const)
   const job = { importance, seed, ratio: ratioOfBlocks(decoder, amount, blocks), blocks, windows, perBatch, signal }
   const dropped = await chooseBlocks(decoder, job)
+  if (dropped.length === 0) refuseNothing({ amount, unit: 'block', units: blocks[1] - blocks[0] })
   const shallow = dropBlocks(decoder, dropped)
   writeShallow(decoder, shallow, dropped, out, { apart, done })
   return {
@@ -106,6 +109,7 @@ async function shrinkBlocks(decoder: Decoder, args: Args, context: JobContext): 
   const beside = { apart, done }
   if (uniform) assertNames(decoder)
   const followed = await followBlocks(decoder, groupQueries)
+  assertSomething(decoder, followed, args)
   const { removals, sought } = await chosen(decoder, followed, args, context)
   if (uniform) assertUniform(decoder, removals)
   const byBlock = new Map(removals.map(({ block, removed }) => [block, removed]))
@@ -141,6 +145,17 @@ async function shrinkBlocks(decoder: Decoder, args: Args, context: JobContext): 
     run,
     race: raceOf(decoder, sliced, { dir: out, ids: check }),
   }
+}
+
+/** @throws {UsageError} NOTHING_REMOVED; what seeks a ratio finds one that removes something */
+function assertSomething(decoder: Decoder, followed: readonly FollowedBlock[], { amount, blocks, importance }: Args) {
+  if (!('ratio' in amount)) return
+  const [from, to] = blocks ?? [0, decoder.blocks]
+  const structures = followed.slice(from, to).map((block) => block.structures)
+  const adaptive = importance === 'flap-adaptive'
+  if (removesAny(decoder, structures, { from, ratio: amount.ratio, adaptive })) return
+  const units = Math.max(0, ...structures.flat().map((structure) => structure.units / structure.groups))
+  refuseNothing({ amount, unit: 'head or channel', units })
 }
 
 /** Of so many windows one is kept out of the importances, to see what harms least. */

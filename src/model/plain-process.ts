@@ -1,4 +1,5 @@
 /** The process of runPlain, racePlain and attemptPlain: one task, one answer. */
+import { median } from '../quantile.ts'
 import * as ort from '../runtime/onnx-runtime.ts'
 import type { PlainAnswer, PlainAttempt, PlainRace, PlainRun, PlainTask } from './plain.ts'
 import { plainSource } from './plain-source.ts'
@@ -37,25 +38,37 @@ async function compare({ model, feeds, output, expected, threads }: PlainRun): P
   return { difference: largestDifference(floats(results[output]), expected) }
 }
 
-/** In turns: what else the machine does meets all models alike. */
-async function race({ models, runs, turns, threads }: PlainRace): Promise<PlainAnswer> {
+/** In turns, the order of which changes each time: what else the machine does meets all models alike. */
+async function race({ models, least, turns, threads }: PlainRace): Promise<PlainAnswer> {
   // A session's threads spin on for a while in the hope of more work, which would be at the cost of the other model.
   const settings = { force_spinning_stop: '1' }
-  const sessions = await Promise.all(models.map(({ model }) => sessionOf(model, threads, settings)))
-  const feeds = models.map((each, k) => each.feeds.map((own) => tensorsOf(sessions[k], own)))
-  const seconds = feeds.map((own) => own.map((): number[] => []))
-  for (const which of feeds[0].keys()) {
+  const runners = await Promise.all(
+    models.map(async ({ model, feeds, output }) => {
+      const session = await sessionOf(model, threads, settings)
+      const tensors = feeds.map((own) => tensorsOf(session, own))
+      return { run: (which: number) => session.run(tensors[which], [output]), seconds: feeds.map((): number[] => []) }
+    }),
+  )
+  for (const which of models[0].feeds.keys()) {
     for (let turn = 0; turn <= turns; turn++) {
-      for (const [k, session] of sessions.entries()) {
-        for (let run = 0; run < runs[which]; run++) {
-          const start = process.hrtime.bigint()
-          await session.run(feeds[k][which], [models[k].output])
-          if (turn > 0) seconds[k][which].push(Number(process.hrtime.bigint() - start) / 1e9)
-        }
+      for (const { run, seconds } of turn % 2 === 0 ? runners : runners.toReversed()) {
+        const taken = median(await timesOf(() => run(which), least))
+        if (turn > 0) seconds[which].push(taken)
       }
     }
   }
-  return { seconds }
+  return { seconds: runners.map(({ seconds }) => seconds) }
+}
+
+/** Seconds of each run, of as many as take `least` seconds together. */
+async function timesOf(run: () => Promise<unknown>, least: number): Promise<number[]> {
+  const times: number[] = []
+  for (let sum = 0; times.length === 0 || sum < least; sum += times[times.length - 1]) {
+    const start = process.hrtime.bigint()
+    await run()
+    times.push(Number(process.hrtime.bigint() - start) / 1e9)
+  }
+  return times
 }
 
 function sessionOf(path: string, threads: number, settings: Record<string, string>): Promise<ort.InferenceSession> {

@@ -34,8 +34,8 @@ export interface PlainRun {
 /** Models to be run on the same tokens, in turns. */
 export interface PlainRace {
   models: (Pick<PlainRun, 'model' | 'output'> & { feeds: PlainRun['feeds'][] })[]
-  /** Of each model in a turn, by feeds. */
-  runs: number[]
+  /** In a turn a model runs on its feeds until so many seconds have passed, at least once. */
+  least: number
   /** That count; one before them warms up. */
   turns: number
   threads: number
@@ -47,7 +47,7 @@ export type PlainAttempt = Omit<PlainRun, 'expected'>
 /** What the process is sent. */
 export type PlainTask = { compare: PlainRun } | { race: PlainRace } | { attempt: PlainAttempt }
 
-/** The largest difference over the largest expected value; seconds by model, feeds and run; or ONNX Runtime's message. */
+/** The largest difference over the largest expected value; seconds by model, feeds and turn; or ONNX Runtime's message. */
 export type PlainAnswer = { difference: number } | { seconds: number[][][] } | { runs: true } | { error: string }
 
 /** How ONNX Runtime and the C++ library say that there is no memory. */
@@ -64,6 +64,7 @@ export async function runPlain(run: PlainRun, signal?: AbortSignal): Promise<num
 }
 
 /**
+/**
  * Whether a model loads and runs; false where there is not enough memory to run it whole.
  * @throws {InputError} MODEL_REFUSED_BY_RUNTIME; or the signal's reason
  */
@@ -72,13 +73,13 @@ export async function attemptPlain(attempt: PlainAttempt, signal?: AbortSignal):
 }
 
 /**
- * Seconds of one run, by model and feeds: the median. null where there is not enough memory for all of them at once.
+ * Seconds of one run, by model, feeds and turn: a turn's median. null where there is not enough memory for all models at
+ * once.
  * @throws {InputError} MODEL_REFUSED_BY_RUNTIME; or the signal's reason
  */
-export async function racePlain(race: PlainRace, signal?: AbortSignal): Promise<number[][] | null> {
+export async function racePlain(race: PlainRace, signal?: AbortSignal): Promise<number[][][] | null> {
   const answer = await ask(race.models[0].model, { race }, signal)
-  if (answer === null || !('seconds' in answer)) return null
-  return answer.seconds.map((feeds) => feeds.map((runs) => runs.toSorted((a, b) => a - b)[Math.floor(runs.length / 2)]))
+  return answer !== null && 'seconds' in answer ? answer.seconds : null
 }
 
 /** null: there was no memory. */

@@ -11,7 +11,7 @@ const GIVEN = /\bcode(?:: | = )'(?!E[A-Z]+')([A-Z][A-Z0-9_]+)'/g
 const FROM_FOUNDER = REFUSALS.filter((reason) => reason !== 'failed').map((reason) => `REFUSED_${reason.toUpperCase()}`)
 
 describe('docs/errors.md', () => {
-  const sources = globSync('{src,protocols,peers,scripts}/**/*.ts', { cwd: PACKAGE_ROOT })
+  const sources = globSync('{bin/*.js,{src,protocols,peers,scripts}/**/*.ts}', { cwd: PACKAGE_ROOT })
   const given = new Set([
     ...sources.flatMap((path) =>
       [...readFileSync(join(PACKAGE_ROOT, path), 'utf8').matchAll(GIVEN)].map(([, code]) => code),

@@ -2,7 +2,7 @@
  * The process in which fuzzed models are opened and run: ONNX Runtime aborts on some of them, and a model that hangs can be
  * ended.
  */
-import * as ort from 'onnxruntime-node'
+
 import { windowFor } from '../../scripts/options/site.ts'
 import { refusalToObject } from '../../src/errors.ts'
 import { Decoder } from '../../src/model/decoder.ts'
@@ -10,6 +10,7 @@ import { perplexity } from '../../src/model/perplexity.ts'
 import type { PlainAttempt, PlainTensor } from '../../src/model/plain.ts'
 import { Stream } from '../../src/model/stream.ts'
 import { plainAttempt } from '../../src/model/write.ts'
+import * as ort from '../../src/runtime/onnx-runtime.ts'
 import type { Answer, How, Task } from './model.ts'
 
 process.on('message', async ({ dir, how }: Task) => {

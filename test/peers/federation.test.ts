@@ -25,11 +25,40 @@ test('the same federation in a mesh, a star and a line has the same root', async
     })
     if (topology === 'star') assert.deepEqual(neighbours, [3, 1, 1, 1])
     if (topology === 'line') assert.deepEqual(neighbours, [1, 2, 2, 1])
+    assertFetched(outcome, topology)
     outcomes.push(outcome)
   }
   assert.equal(new Set(outcomes.map(({ results }) => results[0].root)).size, 1)
   assert.equal(new Set(outcomes.map(({ results }) => results[0].certificates.join())).size, 1)
 })
+
+/** Each site knows of its contributions, and of those alone who fetched them from it: only neighbours can have done so. */
+function assertFetched({ results }: Outcome, topology: 'mesh' | 'star' | 'line'): void {
+  const ids = results.map(({ peerId }) => peerId)
+  const reach = {
+    mesh: [
+      [1, 2, 3],
+      [0, 2, 3],
+      [0, 1, 3],
+      [0, 1, 2],
+    ],
+    star: [[1, 2, 3], [0], [0], [0]],
+    line: [[1], [0, 2], [1, 3], [2]],
+  }
+  for (const [site, { contributions, members, rounds }] of results.entries()) {
+    assert.deepEqual(new Set(members.map(({ peerId }) => peerId)), new Set(ids))
+    const own = rounds[0].value.entries.filter(({ member }) => members[member].peerId === ids[site])
+    assert.deepEqual(
+      contributions.map(({ round, block, id }) => [round, block, id]),
+      own.map(({ round, block, root }) => [round, block, root]),
+    )
+    const neighbours = reach[topology][site].map((other) => ids[other])
+    for (const { to, at } of contributions) {
+      assert.ok(to.length > 0 && to.every((peer) => neighbours.includes(peer)), `${topology} ${site}: ${to}`)
+      assert.ok(at > Date.UTC(2020, 0))
+    }
+  }
+}
 
 test('what a peer keeps is enough to check every signature and to merge again', async (context) => {
   const { results, works } = await federation(context, {

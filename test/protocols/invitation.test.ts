@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatInvitation, parseInvitation } from '../../protocols/invitation.ts'
+import { endingOf } from '../../scripts/terminal/refusal.ts'
 import { UsageError } from '../../src/errors.ts'
 
 const PEER = '12D3KooWSahP5pFRCEfaziPEba7urXGeif6T1y8jmodzdFUvzBHj'
@@ -38,7 +39,7 @@ for (const [id, text] of Object.entries(hostile)) {
   test(`an invitation with ${id} is a usage error, which does not repeat the secret`, () => {
     assert.throws(
       () => parseInvitation(text),
-      (error) => error instanceof UsageError && error.exit === 2 && !error.lines.includes(SECRET),
+      (error) => error instanceof UsageError && error.exit === 2 && !endingOf(error).text.includes(SECRET),
     )
   })
 }

@@ -65,6 +65,27 @@ const memberSchema = z.strictObject({
   zeros: count,
   weights: count,
   out: z.string(),
+  members: z.array(z.strictObject({ name: z.string(), peer: z.string() })),
+  perplexity: z
+    .array(
+      z.strictObject({
+        ...{ text: z.string(), tokens: count, windows: count, window: count },
+        ...{ base: measured, alone: measured.nullable(), together: measured },
+      }),
+    )
+    .nullable(),
+  left: z.strictObject({
+    contributions: z.array(
+      z.strictObject({
+        ...{ round: count, block: count, time: z.iso.datetime(), bytes: count, hash, to: z.array(z.string()) },
+      }),
+    ),
+    payloadBytes: count,
+    sentBytes: count,
+    receivedBytes: count,
+  }),
+  seconds: measured,
+  peakMemoryBytes: count,
 })
 
 const verifySchema = z.strictObject({
@@ -149,6 +170,19 @@ test('peer and join --json end with one object, verify with another', async (con
   assert.deepEqual([a.federation, a.root, a.certificates], [b.federation, b.root, b.certificates])
   assert.deepEqual([a.out, b.out], outs)
   assert.deepEqual([a.zeros, a.weights, a.sparsity], [a.weights / 2, b.weights, 0.5])
+  assert.deepEqual([a.perplexity, b.perplexity], [null, null])
+  assert.match(ended[0].stderr, /^Nothing was measured: this site has no text\./m)
+  assert.deepEqual(a.members, b.members)
+  assert.deepEqual(
+    a.left.contributions.map(({ round, block }) => [round, block]),
+    [0, 1, 2, 3, 4, 5].map((block) => [1, block]),
+  )
+  // Both make the same without a text: who had it already fetched nothing.
+  for (const [own, other] of [
+    [a, b],
+    [b, a],
+  ])
+    for (const { to } of own.left.contributions) assert.ok(to.length === 0 || to.join() === other.peer, to.join())
   for (const [i, { out, ...report }] of [a, b].entries()) {
     const { digest, ...kept } = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))
     assert.deepEqual(kept, { ...report, out }, digest)
@@ -160,5 +194,8 @@ test('peer and join --json end with one object, verify with another', async (con
   cpSync(join(outs[0], 'model'), other, { recursive: true })
   const { exit, stderr } = await coppice('verify', outs[0], '--model', other)
   assert.equal(exit, 2, stderr)
-  assert.match(stderr, /^coppice: .* is not the base model: hash [0-9a-f]{64}, the plan names [0-9a-f]{64}\n.+\n$/)
+  assert.match(
+    stderr,
+    /^coppice: .* is not the base model: hash [0-9a-f]{64}, the plan names [0-9a-f]{64} \(VERIFY_BASE\)\n.+\n$/,
+  )
 })

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { z } from 'zod'
 import { EMBEDDED_MODEL, VERSION } from '../../scripts/paths.ts'
 import { ModelProtoSchema } from '../../src/onnx/generated/onnx_pb.js'
-import { commandTable, coppice } from './command-line.ts'
+import { commandTable, coppice, type Ended } from './command-line.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
 const home = process.cwd()
@@ -50,6 +51,28 @@ function withUnknownOperator(bytes: Buffer): Uint8Array {
 
 const results = () => readdirSync(directory)
 
+const errorSchema = z.strictObject({
+  error: z.strictObject({
+    code: z.string().regex(/^[A-Z][A-Z0-9_]+$/),
+    exit: z.int(),
+    what: z.string().min(1),
+    hint: z.string().min(1),
+  }),
+})
+
+/** The two lines of a refusal: on a slow machine there is progress before them. */
+function lastLines(stderr: string): string {
+  return stderr.split('\n').slice(-3).join('\n')
+}
+
+/** One line on stdout, which says what the two lines on stderr say. */
+function assertSame({ exit, stdout, stderr }: Ended): void {
+  assert.equal(stdout.indexOf('\n'), stdout.length - 1, stdout)
+  const { error } = errorSchema.parse(JSON.parse(stdout))
+  assert.equal(error.exit, exit)
+  assert.equal(lastLines(stderr), `coppice: ${error.what} (${error.code})\n${error.hint}\n`)
+}
+
 describe('the command line', () => {
   it('has the commands and options of the contract', () => {
     const site = ['--model', '--text', '--separator']
@@ -65,8 +88,14 @@ describe('the command line', () => {
         ...['--peers', '--seed', ...site, ...windows, '--capacity', ...plan, ...evaluation],
         ...['--topology', '--baselines', '--processes', '--out', '--json'],
       ],
-      peer: ['--members', ...site, ...windows, '--capacity', ...plan, ...network, ...own, '--out', '--json'],
-      join: [...site, '--capacity', ...network, '--no-listen', ...own, '--out', '--json'],
+      peer: [
+        ...['--members', ...site, ...windows, '--capacity', ...plan, ...evaluation, '--no-eval', '--alone'],
+        ...[...network, ...own, '--out', '--json'],
+      ],
+      join: [
+        ...[...site, '--capacity', ...evaluation, '--no-eval', '--alone', ...network, '--no-listen'],
+        ...[...own, '--out', '--json'],
+      ],
       plan: ['--json'],
       prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
@@ -114,8 +143,8 @@ describe('the command line', () => {
 
   const refused: Array<{ argv: string[]; exit: number; says: RegExp }> = [
     { argv: [], exit: 2, says: /no command given/ },
-    { argv: ['prunne'], exit: 2, says: /unknown command 'prunne'\nDid you mean prune\?/ },
-    { argv: ['simulate', '--sparsty', '0.5'], exit: 2, says: /'--sparsty'\nDid you mean --sparsity\?/ },
+    { argv: ['prunne'], exit: 2, says: /unknown command 'prunne' \(USAGE\)\nDid you mean prune\?/ },
+    { argv: ['simulate', '--sparsty', '0.5'], exit: 2, says: /'--sparsty' \(USAGE\)\nDid you mean --sparsity\?/ },
     { argv: ['simulate', 'extra'], exit: 2, says: /too many arguments/ },
     { argv: ['simulate', '--peers'], exit: 2, says: /'--peers <n>' argument missing/ },
     { argv: ['simulate', '--sparsity', '1.5'], exit: 2, says: /--sparsity "1.5"/ },
@@ -136,6 +165,13 @@ describe('the command line', () => {
     { argv: ['peer', '--text', text], exit: 2, says: /--members is missing/ },
     { argv: ['peer', '--members', '4'], exit: 2, says: /--text is missing/ },
     { argv: ['peer', '--members', '4', '--text', text, '--listen', '0.0.0.0:4001'], exit: 2, says: /--listen/ },
+    { argv: ['peer', '--members', '2', '--text', text, '--no-eval', '--alone'], exit: 2, says: /--alone is measured/ },
+    { argv: ['join', invitation, '--no-eval', '--alone'], exit: 2, says: /--no-eval measures nothing/ },
+    {
+      argv: ['simulate', '--pruner', 'llm-pruner', '--ratio', '0.999', '--blocks', '1:5', '--windows', '1'],
+      exit: 2,
+      says: /--ratio 0\.999 would remove nothing: it would leave no head or channel of \d+ \(NOTHING_REMOVED\)/,
+    },
     { argv: ['join'], exit: 2, says: /the address is missing/ },
     { argv: ['join', 'nonsense', '--text', text], exit: 2, says: /the invitation cannot be read/ },
     { argv: ['join', invitation, '--text', text, '--windows', '4'], exit: 2, says: /--windows stands in the plan/ },
@@ -231,14 +267,29 @@ describe('the command line', () => {
     const line = argv.join(' ').replaceAll(directory, '').slice(0, 90)
     it(`refuses "${line}" with ${exit}, in two lines, and writes nothing`, async () => {
       const before = results()
-      const ended = await coppice(...argv)
-      const lines = ended.stderr.split('\n')
+      const [command, ...rest] = argv
+      const ended = await coppice(...(command === undefined ? [] : [command, '--json', ...rest]))
       assert.equal(ended.exit, exit, ended.stderr)
-      assert.equal(lines.length, 3, ended.stderr) // the last is empty: a line end
-      assert.match(ended.stderr, says)
+      assert.match(lastLines(ended.stderr), /^coppice: .+\n.+\n$/)
+      assert.match(lastLines(ended.stderr), says)
       assert.doesNotMatch(ended.stderr, /^ {4}at /m)
-      assert.equal(ended.stdout, '')
+      if (command === undefined) assert.equal(ended.stdout, '')
+      else assertSame(ended)
       assert.deepEqual(results(), before)
     })
   }
+
+  it('writes a refusal to stderr alone where --json is not given, or stands behind --', async () => {
+    for (const argv of [['evaluate'], ['evaluate', '--model', 'x', '--text', 'y'], ['simulate', '--', '--json']]) {
+      const { stdout, stderr } = await coppice(...argv)
+      assert.equal(stdout, '', argv.join(' '))
+      assert.match(stderr, /^coppice: .+ \([A-Z_]+\)\n.+\n$/, argv.join(' '))
+    }
+  })
+
+  it('gives help with --json as without', async () => {
+    const { exit, stdout } = await coppice('evaluate', '--json', '--help')
+    assert.equal(exit, 0)
+    assert.match(stdout, /^Usage: coppice evaluate/)
+  })
 })

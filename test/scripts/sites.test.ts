@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryDirectory } from '../peers/support.ts'
@@ -31,6 +31,21 @@ test('two sites in one working directory end with one root, and their results li
   assert.equal(reports[0].root, reports[1].root)
   assert.deepEqual(new Set(reports.map(({ out }) => out)), new Set(outs))
   for (const { stdout } of ended) assert.match(stdout, new RegExp(`^root ${reports[0].root}$`, 'm'))
+  for (const [i, { stdout }] of ended.entries()) {
+    const [{ base, alone, together }] = reports[i].perplexity
+    const values = [base, alone, together].map((value) => value.toFixed(2))
+    assert.ok(
+      stdout.includes(
+        `perplexity on your text kept out: base ${values[0]}, alone ${values[1]}, together ${values[2]} `,
+      ),
+    )
+    const other = reports[1 - i].peer
+    for (const { round, to, hash } of reports[i].left.contributions) {
+      assert.deepEqual([round, to], [1, [other]])
+      assert.ok(readdirSync(join(outs[i], 'contributions')).includes(hash))
+    }
+    assert.equal(reports[i].left.contributions.length, 6)
+  }
   const verified = await coppice('verify', outs[1], '--json')
   assert.equal(verified.exit, 0, verified.stderr)
   assert.equal(JSON.parse(verified.stdout).root, reports[0].root)
@@ -44,7 +59,7 @@ test('two sites that remove structures, of a model of their own, end with the sa
   const outs = ['a', 'b'].map((name) => join(directory, name))
   const founding = ['peer', '--members', '2', ...model, '--text', a, ...plan, '--out', outs[0]]
   const founder = new SiteProcess(context, directory, ...founding)
-  const joining = ['join', await founder.invitation(), ...model, '--text', b, '--out', outs[1]]
+  const joining = ['join', await founder.invitation(), ...model, '--text', b, '--alone', '--out', outs[1]]
   const joiner = new SiteProcess(context, directory, ...joining)
   for (const { exit, stdout, stderr } of await Promise.all([founder.ended, joiner.ended])) {
     assert.equal(exit, 0, stderr)
@@ -52,6 +67,12 @@ test('two sites that remove structures, of a model of their own, end with the sa
     assert.match(stdout, /^ {2}After the first round also what training on your text has changed/m)
     assert.match(stderr, /^Round 1: .* % of the heads and channels moved/m)
   }
+  // Adapters of round 2 begin with those of all, so the founder, who does not ask for it, knows of no model alone.
+  const [[founders], [joiners]] = outs.map(
+    (out) => JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')).perplexity,
+  )
+  assert.equal(founders.alone, null)
+  for (const value of [founders.base, founders.together, joiners.alone]) assert.ok(value > 1, `${value}`)
   const [first, second] = outs.map((out) => readFileSync(join(out, 'model', 'model.onnx')))
   assert.ok(first.equals(second))
   const verified = await coppice('verify', outs[1], ...model, '--json')
@@ -64,8 +85,34 @@ test('Ctrl-C stops a founder that waits, and leaves nothing', async (context) =>
   await founder.invitation()
   const { exit, stderr } = await founder.stop('SIGINT')
   assert.equal(exit, 130, stderr)
-  assert.match(stderr, /coppice: stopped by SIGINT\nNothing is lost but the line, .*\n$/)
+  assert.match(stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nNothing is lost but the line, .*\n$/)
   assert.deepEqual(readdirSync(directory), [])
+})
+
+test('Ctrl-C while a site measures ends it with the model kept, and the others have theirs', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const [a, b] = [siteText(directory, 0), siteText(directory, 1)]
+  const outs = ['a', 'b'].map((name) => join(directory, name))
+  const founding = ['peer', '--members', '2', '--text', a, ...PLAN, '--no-eval', '--out', outs[0]]
+  const founder = new SiteProcess(context, directory, ...founding)
+  // Long enough to come in the middle of it: three models on twenty thousand tokens.
+  const long = join(directory, 'long.txt')
+  writeFileSync(long, 'A wood is cut back, and grows again from its stools. '.repeat(3000))
+  const joining = ['join', await founder.invitation(), '--text', b, '--eval', long, '--out', outs[1], '--json']
+  const joiner = new SiteProcess(context, directory, ...joining)
+  await joiner.said('stderr', /^Evaluating the base model on .+: 1 of \d+$/m)
+  const { exit, stdout, stderr } = await joiner.stop('SIGINT')
+  assert.equal(exit, 130, stderr)
+  const { error } = JSON.parse(stdout)
+  assert.equal(error.code, 'INTERRUPTED')
+  assert.match(error.hint, /^The model is whole and kept in .+\/b\/model; /)
+  const ended = await founder.ended
+  assert.equal(ended.exit, 0, ended.stderr)
+  assert.match(ended.stdout, /^Nothing was measured: --no-eval\.$/m)
+  for (const out of outs) {
+    const verified = await coppice('verify', out)
+    assert.equal(verified.exit, 0, verified.stderr)
+  }
 })
 
 test('signals stop sites in the middle of a round, and no model is half-written', async (context) => {

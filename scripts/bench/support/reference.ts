@@ -34,10 +34,6 @@ export async function reference({ python, root }: Reference, ...args: string[]):
   return JSON.parse(output)
 }
 
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]
-}
-
 /** 1.24, 1.3 -> "1.2, 1.3" */
 export function list(values: readonly number[]): string {
   return values.map((value) => value.toFixed(1)).join(', ')

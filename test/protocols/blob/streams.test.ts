@@ -111,18 +111,22 @@ test('a blob that nobody has yet is asked for again until it is there', async (c
   const [asker, server] = await sites(context, 2)
   const bytes = new Uint8Array(randomBytes(1000))
   const asked = Promise.withResolvers<void>()
+  const served: string[] = []
   const watching = blobServer({
     source: server.store,
     clock: systemClock,
     admits: () => true,
     onAsked: () => asked.resolve(),
+    onServed: (name, peer) => served.push(`${name} to ${peer}`),
   })
   await server.node.libp2p.handle(BLOB_PROTOCOL, watching.handle, { force: true })
   const fetched = clientOf(asker).fetch(toHex(blobId(bytes)), fetchOptions(asker))
   await asked.promise
+  assert.deepEqual(served, [], 'asking is not getting')
   const id = await server.store.put(bytes)
   await fetched
   assert.ok(asker.store.has(id))
+  assert.deepEqual(served, [`${id} to ${asker.node.peerId}`])
 })
 
 test('a corrupt server is named and left for an honest one, and what was good is kept', async (context) => {

@@ -32,10 +32,12 @@ test('a prune that Ctrl-C has stopped keeps what is finished, and the same comma
   const [stdout, stderr] = [new Recorder(), new Interrupting(/^Pruning: 1 of 5$/m)]
   const exit = await runCommand(argv(out), { stdout, stderr })
   assert.equal(exit, 130, stderr.text)
-  assert.equal(stdout.text, '')
+  const { error } = JSON.parse(stdout.text)
+  assert.deepEqual([error.code, error.exit], ['INTERRUPTED', 130])
+  assert.ok(stderr.text.endsWith(`\n${error.hint}\n`), error.hint)
   assert.match(stderr.text, /^Stopping once the block at hand is finished; Ctrl-C again stops at once\.$/m)
   const last =
-    /\ncoppice: stopped by SIGINT\n([1-4]) of 5 blocks are kept in (.+): the same command goes on from there\.\n$/
+    /\ncoppice: stopped by SIGINT \(INTERRUPTED\)\n([1-4]) of 5 blocks are kept in (.+): the same command goes on from there\.\n$/
   const [, kept, where] = last.exec(stderr.text) ?? assert.fail(stderr.text)
   assert.equal(where, out)
   assert.deepEqual(readdirSync(out), ['.unfinished'])
@@ -44,7 +46,7 @@ test('a prune that Ctrl-C has stopped keeps what is finished, and the same comma
   assert.equal(other.exit, 8, other.stderr)
   assert.match(
     other.stderr,
-    /^coppice: .+ another choice of settings \(.+sparsity 0\.5.+now .+sparsity 0\.6.+\)\n.+\n$/m,
+    /^coppice: .+ another choice of settings \(.+sparsity 0\.5.+now .+sparsity 0\.6.+\) \(OUTPUT_OTHER_PRUNE\)\n.+\n$/m,
   )
 
   const resumed = await coppice(...argv(out))

@@ -91,13 +91,16 @@ describe('coppice recover', () => {
     assert.match(stderr.text, /^Stopping once the step at hand is finished; Ctrl-C again stops at once\.$/m)
     assert.match(
       stderr.text,
-      /\ncoppice: stopped by SIGINT\nWhat was trained is kept in .+: the same command goes on from there\.\n$/,
+      /\ncoppice: stopped by SIGINT \(INTERRUPTED\)\nWhat was trained is kept in .+: the same command goes on from there\.\n$/,
     )
     assert.deepEqual(readdirSync(out), ['.unfinished'])
 
     const other = await coppice(...argv(out, '13'))
     assert.equal(other.exit, 8, other.stderr)
-    assert.match(other.stderr, /^coppice: .+ another choice of settings \(12 steps .+, now 13 steps .+\)\n.+\n$/m)
+    assert.match(
+      other.stderr,
+      /^coppice: .+ another choice of settings \(12 steps .+, now 13 steps .+\) \(OUTPUT_OTHER_RECOVERY\)\n.+\n$/m,
+    )
 
     const resumed = await coppice(...argv(out))
     assert.equal(resumed.exit, 0, resumed.stderr)

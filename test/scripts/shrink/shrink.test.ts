@@ -10,6 +10,13 @@ import { coppice } from '../command-line.ts'
 
 const count = z.int().nonnegative()
 const pair = z.strictObject({ before: count, after: count })
+const speed = z.strictObject({
+  tokens: count,
+  seconds: z.strictObject({ before: z.number().positive(), after: z.number().positive() }),
+  change: z.number().gt(-1),
+  spread: z.number().nonnegative(),
+  isBeyondNoise: z.boolean(),
+})
 const schema = z.strictObject({
   model: z.string(),
   parameters: pair,
@@ -29,8 +36,8 @@ const schema = z.strictObject({
   ),
   recovery: z.strictObject({ steps: count, taken: count }).nullable(),
   speed: z.strictObject({
-    prefillTokensPerSecond: z.strictObject({ before: z.number().positive(), after: z.number().positive() }),
-    decodeTokensPerSecond: z.strictObject({ before: z.number().positive(), after: z.number().positive() }).nullable(),
+    reading: speed,
+    writing: speed.nullable(),
   }),
   bytes: pair,
   seconds: z.number().positive(),
@@ -82,6 +89,9 @@ describe('coppice shrink', () => {
     const once = await coppice('shrink', ...text, '--ratio', '0.1', '--out', first)
     assert.equal(once.exit, 0, once.stderr)
     assert.match(once.stdout, /^No head went/m)
+    const times = String.raw`[\d.]+ m?s -> [\d.]+ m?s \((no difference beyond noise|[+-]\d+ %), spread \d+ %\)\.`
+    assert.match(once.stdout, new RegExp(`^In ONNX Runtime, reading 64 tokens: ${times}$`, 'm'))
+    assert.match(once.stdout, new RegExp(`^Writing one behind them: ${times}$`, 'm'))
     assert.match(once.stdout, /plain ONNX Runtime gives the same logits/)
     const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
     assert.deepEqual([config.intermediate_size, config.num_key_value_heads, config.head_dim], [460, 2, 32])
@@ -102,9 +112,9 @@ describe('coppice shrink', () => {
     assert.deepEqual([left.intermediate_size, left.num_key_value_heads, left.head_dim], [230, 1, 32])
   })
 
-  it('drops whole blocks, and says where the ratio is less than one', async (context) => {
+  it('drops whole blocks', async (context) => {
     const directory = await temporaryDirectory(context)
-    const [first, second] = ['a', 'b'].map((name) => join(directory, name))
+    const first = join(directory, 'a')
     const depth = [...text, '--granularity', 'layer', '--importance', 'l2']
     const dropped = await coppice('shrink', ...depth, '--ratio', '0.5', '--blocks', '1:5', '--out', first, '--json')
     assert.equal(dropped.exit, 0, dropped.stderr)
@@ -114,12 +124,31 @@ describe('coppice shrink', () => {
     const each = (parameters.before - parameters.after) / 2
     const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
     assert.equal(config.num_hidden_layers, 4)
-    const none = await coppice('shrink', '--model', first, ...depth, '--ratio', '0.2', '--out', second)
-    assert.equal(none.exit, 0, none.stderr)
-    assert.match(none.stdout, /^No block went/m)
-    assert.match(none.stdout, /plain ONNX Runtime gives the same logits/)
     assert.ok(Number.isInteger(each) && parameters.after > 4 * each)
   })
+
+  for (const { how, what } of [
+    { how: ['--granularity', 'layer', '--ratio', '0.19'], what: /--ratio 0\.19 .* less than one block of 5/ },
+    { how: ['--granularity', 'layer', '--parameters', '0.01'], what: /--parameters 0\.01 .* leave no block of 5/ },
+    { how: ['--granularity', 'layer', '--blocks', '1:2', '--ratio', '0.9'], what: /no more than one block/ },
+    { how: ['--granularity', 'channel', '--ratio', '0.99'], what: /leave no hidden channel of 64/ },
+    { how: ['--ratio', '0.999'], what: /leave no head or channel of 172/ },
+    { how: ['--ratio', '0.999', '--recover', '2'], what: /leave no head or channel of 172/ },
+    { how: ['--importance', 'flap-adaptive', '--ratio', '0.000001'], what: /less than one head or channel of 172/ },
+  ]) {
+    it(`refuses what would remove nothing, and leaves nothing: ${how.join(' ')}`, async (context) => {
+      const out = join(await temporaryDirectory(context), 'out')
+      const model = ['--model', fixturePath('stories260k')]
+      const argv = [...model, ...text, ...how, '--eval', 'README.md', '--out', out]
+      const { exit, stdout, stderr } = await coppice('shrink', ...argv)
+      assert.equal(exit, 2, stderr)
+      assert.match(stderr, what)
+      assert.match(stderr, /^coppice: .+ \(NOTHING_REMOVED\)\nGive .+\.\n$/m)
+      assert.doesNotMatch(stderr, /Evaluating/)
+      assert.equal(stdout, '')
+      assert.ok(!existsSync(out))
+    })
+  }
 
   for (const { how, perplexity } of [
     { how: ['--importance', 'taylor1', '--reduce', 'sum'], perplexity: 40.1803 },

@@ -148,7 +148,7 @@ describe('a simulation of four sites', () => {
           assert.ok(stderr.includes(`note: ${name} differs from the base's`), stderr)
         } else {
           assert.equal(exit, 7, `${name}: ${stderr}`)
-          assert.match(stderr, /coppice: not verified: .*\n.*\n$/, name)
+          assert.match(stderr, /coppice: not verified: .* \(VERIFY_FAILED\)\n.*\n$/, name)
         }
         rmSync(join(copy, name))
         copyFileSync(join(out, name), join(copy, name))

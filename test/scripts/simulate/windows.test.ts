@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { siteNameFault } from '../../../protocols/site-name.ts'
-import { allocate, keptOut, siteNames } from '../../../scripts/simulate/windows.ts'
+import { allocate, siteNames } from '../../../scripts/simulate/windows.ts'
+import { keptOut } from '../../../scripts/work/kept-out.ts'
 import { InputError } from '../../../src/errors.ts'
 
 describe('the windows of simulated sites', () => {

@@ -4,7 +4,7 @@ import { InterruptedError, Interruption, SAME_WISH_MS } from '../../../scripts/t
 
 function interruption() {
   const exits: number[] = []
-  return { exits, interruption: new Interruption((exit) => exits.push(exit)) }
+  return { exits, interruption: new Interruption(({ exit }) => exits.push(exit)) }
 }
 
 describe('an interruption', () => {

@@ -16,6 +16,15 @@ describe('numbers for people', () => {
     for (const [seconds, text] of Object.entries(examples)) assert.equal(numbers.duration(Number(seconds)), text)
   })
 
+  it('give the time of a run three digits', () => {
+    const examples = { 0.00064: '0.640 ms', 0.0213: '21.3 ms', 0.4567: '457 ms', 0.9996: '1.00 s', 123.4: '123 s' }
+    for (const [seconds, text] of Object.entries(examples)) assert.equal(numbers.runTime(Number(seconds)), text)
+  })
+
+  it('give changes with their sign', () => {
+    assert.deepEqual([-0.153, 0.021, -1].map(numbers.changePercent), ['-15 %', '+2 %', '-100 %'])
+  })
+
   it('give perplexities two places while they matter', () => {
     assert.deepEqual([24.506, 999.994, 1234.56, 123_456.7].map(numbers.perplexity), [
       '24.51',

@@ -42,6 +42,16 @@ describe('a terminal', () => {
     assert.equal(stderr.text, 'pruning: 1 of 9\npruning: 3 of 9\npruning: 9 of 9\nwriting\n')
   })
 
+  it('writes the first step that is done however soon it comes, where nobody watches', () => {
+    const { terminal: it, stderr, time } = terminal()
+    time.now = 5000
+    it.progress('pruning')
+    it.progress('pruning', 0, 9)
+    it.progress('pruning', 1, 9)
+    it.progress('pruning', 2, 9) // too soon
+    assert.equal(stderr.text, 'pruning\npruning: 0 of 9\npruning: 1 of 9\n')
+  })
+
   it('leaves a refusal that comes at once alone where nobody watches', () => {
     const { terminal: it, stderr, time } = terminal()
     it.progress('reading')

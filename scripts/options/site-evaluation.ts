@@ -1,0 +1,27 @@
+/** Whether and on what a site of a federation measures the model at the end. */
+import type { Command } from 'commander'
+import { addEvaluationOptions, type EvaluationOptions, evaluationOptions, type RawEvaluation } from './evaluation.ts'
+import { refuseConflict } from './values.ts'
+
+export interface SiteEvaluationOptions extends EvaluationOptions {
+  /** Whether the whole model is pruned alone for it, where the site did not do so anyway. */
+  alone: boolean
+}
+
+export interface RawSiteEvaluation extends Omit<RawEvaluation, 'eval'> {
+  eval?: string[] | false
+  alone?: boolean
+}
+
+export function addSiteEvaluationOptions(command: Command): Command {
+  return addEvaluationOptions(command, 'the end of --text, which is kept out of calibration')
+    .option('--no-eval', 'keep nothing out, and measure nothing')
+    .option('--alone', 'prune the whole model alone as well, at the end, to compare with')
+}
+
+/** null: nothing is measured. */
+export function siteEvaluationOptions({ alone = false, ...raw }: RawSiteEvaluation): SiteEvaluationOptions | null {
+  if (raw.eval !== false) return { ...evaluationOptions({ ...raw, eval: raw.eval }), alone }
+  if (alone) refuseConflict('--alone is measured, and --no-eval measures nothing', 'Leave out one of the two.')
+  return null
+}

@@ -1,0 +1,130 @@
+/** The end of a federation at one site: whether it was worth it, and what has left the site. */
+import type { PeerResult } from '../../peers/peer.ts'
+import { SHOWN_ID, shown } from '../../protocols/site-name.ts'
+import { bytes, counted, duration, perplexity } from '../terminal/numbers.ts'
+
+/** On one text. */
+export interface SitePerplexity {
+  text: string
+  /** Predictions: windows * (window - 1). */
+  tokens: number
+  windows: number
+  window: number
+  base: number
+  /** Pruned by this site alone, on its own windows. null: not known, and not asked for with --alone. */
+  alone: number | null
+  together: number
+}
+
+/** What has left this site. */
+export interface LeftReport {
+  /**
+   * This site's contributions, by round and block. `time`: when it was announced (ISO 8601, UTC); `hash`: its name among
+   * peers, and in contributions/; `to`: peer ids of the members that fetched it from here.
+   */
+  contributions: Array<{ round: number; block: number; time: string; bytes: number; hash: string; to: string[] }>
+  /** Of these contributions together. */
+  payloadBytes: number
+  /** Over this site's sockets, everything included: contributions of others that were passed on, votes, connections. */
+  sentBytes: number
+  receivedBytes: number
+}
+
+/** What peer and join add to their report. */
+export interface SiteReport {
+  /** All sites, in the order of the plan. */
+  members: Array<{ name: string; peer: string }>
+  /** By text. null: nothing was measured. */
+  perplexity: SitePerplexity[] | null
+  left: LeftReport
+  /** Since the command began, waiting for others included. */
+  seconds: number
+  peakMemoryBytes: number
+}
+
+export interface SiteMeasures extends Pick<SiteReport, 'perplexity' | 'seconds' | 'peakMemoryBytes'> {
+  /** Why nothing was measured, or what is missing, in sentences. */
+  notes: string[]
+}
+
+export function siteReport(
+  { members, contributions, traffic }: Pick<PeerResult, 'members' | 'contributions' | 'traffic'>,
+  { perplexity, seconds, peakMemoryBytes }: SiteMeasures,
+): SiteReport {
+  return {
+    members: members.map(({ site: name, peerId: peer }) => ({ name, peer })),
+    perplexity,
+    left: {
+      contributions: contributions.map(({ at, id: hash, ...rest }) => ({
+        round: rest.round,
+        block: rest.block,
+        time: new Date(at).toISOString(),
+        bytes: rest.bytes,
+        hash,
+        to: rest.to,
+      })),
+      payloadBytes: contributions.reduce((sum, { bytes: own }) => sum + own, 0),
+      ...traffic,
+    },
+    seconds,
+    peakMemoryBytes,
+  }
+}
+
+/** With more contributions than fit on a screen a line stands for a round; report.json has all. */
+const MOST_LINES = 24
+
+export function siteInWords(
+  { members, perplexity: texts, left, seconds, peakMemoryBytes }: SiteReport,
+  notes: readonly string[],
+): string[] {
+  const names = new Map(members.map(({ name, peer }) => [peer, `${shown(name)} (${peer.slice(0, SHOWN_ID)}...)`]))
+  const named = (to: readonly string[]) => to.map((peer) => names.get(peer) ?? peer).join(', ') || 'nobody'
+  const isLong = left.contributions.length > MOST_LINES
+  const listed = (isLong ? byRound(left) : each(left)).map(
+    ({ what, time, size, to }) =>
+      `  ${what}, ${time.slice(0, 19).replace('T', ' ')} UTC, ${bytes(size)}: fetched by ${named(to)}`,
+  )
+  const heading = `What has left this site, and who fetched it from here${isLong ? ' (each block: see report.json)' : ''}:`
+  return [
+    ...(texts ?? []).map(perplexityInWords),
+    ...notes,
+    ...(listed.length === 0 ? ['No contribution has left this site.'] : [heading, ...listed]),
+    'All members hold what a certificate names: who did not fetch it here has it from another member.',
+    `${bytes(left.payloadBytes)} of contributions; ${bytes(left.sentBytes)} sent and ${bytes(left.receivedBytes)} received in all, in ${duration(seconds)}, with ${bytes(peakMemoryBytes)} of memory at most.`,
+  ]
+}
+
+function perplexityInWords({ text, base, alone, together, windows, window }: SitePerplexity): string {
+  const values = [
+    `base ${perplexity(base)}`,
+    ...(alone === null ? [] : [`alone ${perplexity(alone)}`]),
+    `together ${perplexity(together)}`,
+  ]
+  return `perplexity on ${text}: ${values.join(', ')} (lower is better; ${counted(windows, 'window')} of ${window})`
+}
+
+interface LeftLine {
+  what: string
+  time: string
+  size: number
+  to: string[]
+}
+
+function each({ contributions }: LeftReport): LeftLine[] {
+  return contributions.map(({ round, block, time, bytes: size, hash, to }) => ({
+    what: `round ${round}, block ${block}, ${hash.slice(0, 8)}`,
+    time,
+    size,
+    to,
+  }))
+}
+
+function byRound({ contributions }: LeftReport): LeftLine[] {
+  return [...Map.groupBy(contributions, ({ round }) => round)].map(([round, own]) => ({
+    what: `round ${round}, ${counted(own.length, 'block')}`,
+    time: own[0].time,
+    size: own.reduce((sum, { bytes: size }) => sum + size, 0),
+    to: [...new Set(own.flatMap(({ to }) => to))],
+  }))
+}

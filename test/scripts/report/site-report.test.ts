@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { siteInWords, siteReport } from '../../../scripts/report/site-report.ts'
+
+const [NORTH, SOUTH] = ['12D3KooWAAAAAAAA', '12D3KooWBBBBBBBB']
+const at = Date.UTC(2026, 10, 27, 16, 13, 11, 500)
+const contribution = { round: 1, block: 0, id: '5dcd18a4'.repeat(8), bytes: 52_440, at, to: [SOUTH] }
+const result = {
+  members: [
+    { site: 'north', peerId: NORTH },
+    { site: 'south', peerId: SOUTH },
+  ],
+  contributions: [contribution, { ...contribution, block: 1, bytes: 100, to: [] }],
+  traffic: { sentBytes: 278_000, receivedBytes: 276_000 },
+}
+const text = { text: 'your text kept out', tokens: 63, windows: 1, window: 64, base: 4.8, alone: 5.9, together: 5.4 }
+const measures = { perplexity: [text], seconds: 65, peakMemoryBytes: 4.1e8, notes: [] }
+
+describe('the report of a site', () => {
+  it('has what left with time, size, hash and receivers, and their names', () => {
+    const { members, left, seconds } = siteReport(result, measures)
+    assert.deepEqual(members[1], { name: 'south', peer: SOUTH })
+    assert.deepEqual(left.contributions[0], {
+      ...{ round: 1, block: 0, time: '2026-11-27T16:13:11.500Z', bytes: 52_440, hash: contribution.id, to: [SOUTH] },
+    })
+    assert.deepEqual([left.payloadBytes, left.sentBytes, left.receivedBytes, seconds], [52_540, 278_000, 276_000, 65])
+  })
+
+  it('answers in words whether it was worth it, and what left', () => {
+    const lines = siteInWords(siteReport(result, measures), [])
+    assert.equal(
+      lines[0],
+      'perplexity on your text kept out: base 4.80, alone 5.90, together 5.40 (lower is better; 1 window of 64)',
+    )
+    assert.ok(
+      lines.includes('  round 1, block 0, 5dcd18a4, 2026-11-27 16:13:11 UTC, 52 kB: fetched by south (12D3KooWBBBB)'),
+    )
+    assert.ok(lines.includes('  round 1, block 1, 5dcd18a4, 2026-11-27 16:13:11 UTC, 100 B: fetched by nobody'))
+    assert.match(lines.at(-1) ?? '', /^53 kB of contributions; 278 kB sent and 276 kB received in all, in 1 min 05 s/)
+  })
+
+  it('leaves alone away where it is not known, and says why nothing was measured', () => {
+    const unknown = siteInWords(siteReport(result, { ...measures, perplexity: [{ ...text, alone: null }] }), [])
+    assert.match(unknown[0], /: base 4\.80, together 5\.40 \(/)
+    const [first] = siteInWords(siteReport(result, { ...measures, perplexity: null }), ['Nothing was measured.'])
+    assert.equal(first, 'Nothing was measured.')
+  })
+
+  it('has a line a round where contributions would fill more than a screen', () => {
+    const many = [1, 2].flatMap((round) =>
+      Array.from({ length: 30 }, (_, block) => ({
+        ...contribution,
+        round,
+        block,
+        to: block === 3 ? [NORTH] : [SOUTH],
+      })),
+    )
+    const lines = siteInWords(siteReport({ ...result, contributions: many }, measures), [])
+    const listed = lines.filter((line) => line.startsWith('  round'))
+    assert.equal(listed.length, 2)
+    assert.match(
+      listed[1],
+      /^ {2}round 2, 30 blocks, .+, 1\.6 MB: fetched by south \(12D3KooWBBBB\), north \(12D3KooWAAAA\)$/,
+    )
+    assert.ok(lines.some((line) => line.includes('report.json')))
+  })
+
+  it('says that nothing left where nothing did', () => {
+    const lines = siteInWords(siteReport({ ...result, contributions: [] }, measures), [])
+    assert.ok(lines.includes('No contribution has left this site.'))
+  })
+})
