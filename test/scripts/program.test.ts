@@ -187,7 +187,7 @@ describe('the command line', () => {
     {
       argv: ['join', invitation, '--text', text, '--yes', '--data', join(directory, 'coppice-out')],
       exit: 8,
-      says: /both data and output directory\n.*--data/,
+      says: /both data and output directory \(OUTPUT_DATA_INSIDE\)\n.*--data/,
     },
     { argv: ['peer', '--members', '2', '--text', text, '--yes', '--data', directory], exit: 8, says: /lies in/ },
     { argv: ['peer', '--members', '2', '--text', text, '--name', 'a\u202eb'], exit: 2, says: /U\+202E/ },

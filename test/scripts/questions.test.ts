@@ -93,11 +93,11 @@ test('a plan is shown without taking part; a no, Ctrl-C and a no over the roster
   const no = await founding.join(new Person([[FIRST, 'n']]))
   assert.equal(no.exit, 4, no.stderr)
   assert.match(no.stderr, /What will leave this site:.*Take part as South lab\?/s, 'the plan is where the question is')
-  assert.match(no.stderr, /coppice: you do not take part\nNothing of this site was sent\./)
+  assert.match(no.stderr, /coppice: you do not take part \(REFUSED_DECLINED\)\nNothing of this site was sent\./)
 
   const stopped = await founding.join(new Person([[FIRST, '\x03']]))
   assert.equal(stopped.exit, 130, stopped.stderr)
-  assert.match(stopped.stderr, /coppice: stopped by SIGINT\nNothing of this site was sent\./)
+  assert.match(stopped.stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nNothing of this site was sent\./)
   assert.doesNotMatch(north.screen.text, /South lab/)
 
   const declined = await founding.join(
@@ -109,13 +109,13 @@ test('a plan is shown without taking part; a no, Ctrl-C and a no over the roster
   assert.equal(declined.exit, 4, declined.stderr)
   assert.match(declined.stderr, /^\* 12D3KooW\w{44} {2}South lab$/m)
   assert.match(declined.stderr, new RegExp(`^ {2}${id} {2}North clinic$`, 'm'))
-  assert.match(declined.stderr, /coppice: you do not sign the plan\nThe founding ends for all/)
+  assert.match(declined.stderr, /coppice: you do not sign the plan \(REFUSED_DECLINED\)\nThe founding ends for all/)
   assert.equal(await ended, 4)
   assert.match(north.screen.text, /^South lab \(12D3KooW\w{8}\.\.\.\) is here\.$/m)
   assert.match(north.screen.text, new RegExp(`^\\* ${id} {2}North clinic$`, 'm'))
   assert.match(
     north.screen.text,
-    /coppice: South lab \(12D3KooW\w{8}\.\.\.\) does not sign the plan\nThere is no federation/,
+    /coppice: South lab \(12D3KooW\w{8}\.\.\.\) does not sign the plan \(REFUSED_DECLINED\)\nThere is no federation/,
   )
   assert.deepEqual(readdirSync(directory).sort(), ['South lab', 'north'], 'no results')
 })
@@ -131,10 +131,10 @@ test('Ctrl-C over the roster ends the founding for the other by name', async (co
     'Nоrth clinic', // a Cyrillic o
   )
   assert.equal(stopped.exit, 130, stopped.stderr)
-  assert.match(stopped.stderr, /coppice: stopped by SIGINT\nThis site has not signed, so the founding ends for all\./)
+  assert.match(stopped.stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nThis site has not signed, so the founding ends for all\./)
   assert.match(stopped.stderr, /look alike, and are two sites\./)
   assert.equal(await ended, 6)
-  assert.match(north.screen.text, /coppice: Nоrth clinic \(12D3KooW\w{8}\.\.\.\) has gone before it signed the plan\n/)
+  assert.match(north.screen.text, /coppice: Nоrth clinic \(12D3KooW\w{8}\.\.\.\) has gone before it signed the plan \(NO_AGREEMENT_SIGNATURES\)\n/)
 })
 
 const HAS_SCRIPT = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0
