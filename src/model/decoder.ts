@@ -10,7 +10,7 @@ import { foldConstants } from '../onnx/fold-constants.ts'
 import { type ModelProto, ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { type GraphIndex, opsetVersion } from '../onnx/graph.ts'
 import { type Lowered, lower } from '../onnx/lower.ts'
-import { assertKnownOperators, assertNotQuantised } from '../onnx/operators.ts'
+import { assertInputs, assertKnownOperators, assertNotQuantised } from '../onnx/operators.ts'
 import { type OnnxModel, readOnnx } from '../onnx/read.ts'
 import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose, typeName } from '../onnx/tensor.ts'
 import type * as ort from '../runtime/onnx-runtime.ts'
@@ -95,6 +95,7 @@ export class Decoder {
     const directory = openModelDirectory(dir)
     const model = readOnnx(directory.onnx)
     assertNotQuantised(model)
+    assertInputs(model)
     const constants = new ConstantSessions(directory.onnx)
     foldConstants(model, constants)
     return new Decoder(directory, threads, model, constants, false)

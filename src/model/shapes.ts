@@ -6,6 +6,7 @@ import { CONTENTS } from '../onnx/gradient/rules.ts'
 import type { Observed } from '../onnx/gradient/tape.ts'
 import { operatorName } from '../onnx/operators.ts'
 import type * as ort from '../runtime/onnx-runtime.ts'
+import { refusing } from './refusing.ts'
 import { createSession } from './session.ts'
 
 /** Before the names of shapes among the outputs. */
@@ -29,7 +30,7 @@ export async function observeShapes(
   graph.output = graph.node.flatMap(({ output: [name] }) =>
     name.startsWith(SHAPE_OF) || name.startsWith(CONTENT_OF) ? [create(ValueInfoProtoSchema, { name })] : [],
   )
-  const session = await createSession(toBinary(ModelProtoSchema, proto), { threads })
+  const session = refusing(await createSession(toBinary(ModelProtoSchema, proto), { threads }), 'a part of the model')
   try {
     const out = await session.run(feeds)
     const read = (names: Iterable<string>, prefix: string) =>

@@ -3,8 +3,10 @@
  * of something not understood would be a guess.
  */
 import { InputError } from '../errors.ts'
+import { nodeName } from './fields.ts'
 import type { NodeProto } from './generated/onnx_pb.js'
 import type { OnnxModel } from './read.ts'
+import { malformed } from './well-formed.ts'
 
 /**
  * Operators that compute the same thing for every token window, whatever cuts it out. Standard ones first; then those
@@ -38,6 +40,36 @@ const QUANTISED: ReadonlySet<string> = new Set(
     .split(/\s+/),
 )
 
+/**
+ * Which inputs an operator cannot be without, where Coppice itself looks at more than the first: that one is needed by all
+ * but those that make something of nothing.
+ */
+const NEEDED: Record<string, readonly number[]> = {
+  Add: [0, 1],
+  Attention: [0, 1, 2],
+  Div: [0, 1],
+  Expand: [0, 1],
+  Gather: [0, 1],
+  Gemm: [0, 1],
+  LayerNormalization: [0, 1],
+  MatMul: [0, 1],
+  Mul: [0, 1],
+  Pow: [0, 1],
+  RMSNormalization: [0, 1],
+  Reshape: [0, 1],
+  RotaryEmbedding: [0, 1, 2],
+  SimplifiedLayerNormalization: [0, 1],
+  Slice: [0, 1, 2],
+  Sub: [0, 1],
+  Where: [0, 1, 2],
+  'com.microsoft:BiasGelu': [0, 1],
+  'com.microsoft:GroupQueryAttention': [0, 5, 6],
+  'com.microsoft:RotaryEmbedding': [0, 1, 2, 3],
+  'com.microsoft:SkipLayerNormalization': [0, 1, 2],
+  'com.microsoft:SkipSimplifiedLayerNormalization': [0, 1, 2],
+}
+const OF_NOTHING: ReadonlySet<string> = new Set(['Constant'])
+
 export function operatorName({ opType, domain }: NodeProto): string {
   return domain === '' || domain === 'ai.onnx' ? opType : `${domain}:${opType}`
 }
@@ -51,6 +83,19 @@ export function assertNotQuantised({ graph, subgraphs, path }: OnnxModel): void 
       what: `${path} has quantised weights (operator ${operatorName(node)}, node "${node.name}")`,
       hint: 'Pruning needs the weights themselves: export the model with float32 or fp16 weights, and quantise the pruned model.',
     })
+  }
+}
+
+/** @throws {InputError} MODEL_GRAPH: a node of a known operator lacks an input; branches count too */
+export function assertInputs({ graph, subgraphs, path }: OnnxModel): void {
+  for (const { node: nodes } of [graph, ...subgraphs.keys()]) {
+    for (const [at, node] of nodes.entries()) {
+      const operator = operatorName(node)
+      if (!Object.hasOwn(NEEDED, operator) && (!KNOWN.has(operator) || OF_NOTHING.has(operator))) continue
+      const missing = (NEEDED[operator] ?? [0]).find((slot) => !node.input[slot])
+      if (missing !== undefined)
+        throw malformed(path, `the node ${nodeName(node, at)}, of operator ${operator}, has no input number ${missing}`)
+    }
   }
 }
 

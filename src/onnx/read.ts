@@ -51,6 +51,8 @@ export interface OnnxModel {
 
 /** Initializers of at most this many bytes are kept in memory: shapes, axes and scalars that passes look at. */
 const SMALL_TENSOR_BYTES = 1024
+/** Of a sparse tensor made dense: what a file holds that has its weights inside, protobuf's limit. */
+const MAX_SPARSE_BYTES = 2 ** 31
 /** The walk reads through a window of this size: one system call for many small fields. */
 const WINDOW_BYTES = 1 << 18
 
@@ -281,6 +283,8 @@ class Walk {
     const { name, dataType } = values
     assertFieldsKnown('SparseTensorProto', message, this.path, `the sparse tensor "${name}"`)
     const dims = sizes(message.dims, name)
+    if (elementCount(dims) * elementBytes(dataType, name) > MAX_SPARSE_BYTES)
+      throw malformed(this.path, `the sparse tensor "${name}" would be too large as a dense one: [${dims}]`)
     const [count, rank = 1] = indices.dims
     const isPlaced = indices.dims.length === 1 || (indices.dims.length === 2 && rank === dims.length)
     if (indices.dataType !== DATA_TYPE.int64 || !isPlaced || values.dims.length !== 1 || count !== values.dims[0])

@@ -46,6 +46,8 @@ function assertOneMaker(graph: GraphProto, initializers: ReadonlyMap<string, unk
   for (const name of initializers.keys()) makers.set(name, 'an initializer')
   for (const [at, node] of graph.node.entries()) {
     if (node.opType === '') throw malformed(path, `the node ${nodeName(node, at)} has no operator`)
+    if (node.output.every((output) => output === ''))
+      throw malformed(path, `the node ${nodeName(node, at)} makes nothing`)
     for (const output of node.output) if (output !== '') make(output, `the node ${nodeName(node, at)}`)
   }
   return new Set(makers.keys())

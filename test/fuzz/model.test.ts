@@ -6,7 +6,7 @@ import { fuzz } from './frame.ts'
 import { basesIn, configAttempt, modelAttempt, Runner } from './model.ts'
 
 /** A slice of what model.soak.ts does. */
-const MODELS = { open: 200, compare: 20 } as const
+const MODELS = { open: 200, compare: 20, change: 20 } as const
 const CONFIGS = 100
 
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-fuzz-'))
@@ -26,11 +26,14 @@ describe('mutated models', () => {
   it('give the logits of plain ONNX Runtime where it runs them', async () => {
     await fuzz({ ...measured, seed: 2, count: MODELS.compare, attempt: modelAttempt(runner, bases, 'compare') })
   })
+
+  it('are cut and written as models with the same logits, or refused', async () => {
+    await fuzz({ ...measured, seed: 4, count: MODELS.change, attempt: modelAttempt(runner, bases, 'change') })
+  })
 })
 
 describe('mutated configurations', () => {
   it('are taken, or refused in two lines', async () => {
-    const [base] = basesIn(join(scratch, 'configured'))
-    await fuzz({ ...measured, seed: 3, count: CONFIGS, attempt: configAttempt(runner, base) })
+    await fuzz({ ...measured, seed: 3, count: CONFIGS, attempt: configAttempt(runner, bases[0]) })
   })
 })

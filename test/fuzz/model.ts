@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fromBinary } from '@bufbuild/protobuf'
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { refusalFromObject, type refusalToObject } from '../../src/errors.ts'
 import { runtimeRefusal } from '../../src/model/runtime-refusal.ts'
 import { type ModelProto, ModelProtoSchema } from '../../src/onnx/generated/onnx_pb.js'
@@ -43,8 +43,11 @@ export function basesIn(scratch: string): Base[] {
   }))
 }
 
-/** `open`: looked at, weights included; `run`: its perplexity too; `compare`: with plain ONNX Runtime as well. */
-export type How = 'open' | 'run' | 'compare'
+/**
+ * `open`: looked at, weights included; `compare`: run, in plain ONNX Runtime as well; `change`: run, differentiated,
+ * followed, cut and written.
+ */
+export type How = 'open' | 'compare' | 'change'
 
 export interface Task {
   dir: string
@@ -117,8 +120,9 @@ export function modelAttempt(runner: Runner, bases: readonly Base[], how: How): 
   }
 }
 
-/** Mutated configurations of a model that is whole. */
-export function configAttempt(runner: Runner, { dir }: Base): Fuzz['attempt'] {
+/** Mutated configurations of a model that is whole (again). */
+export function configAttempt(runner: Runner, { dir, proto }: Base): Fuzz['attempt'] {
+  writeFileSync(join(dir, 'model.onnx'), toBinary(ModelProtoSchema, proto))
   const text = readFileSync(join(dir, 'config.json'), 'utf8')
   return async (chance, tell) => {
     const { what, content } = mutateJson(chance, text)

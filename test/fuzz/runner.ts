@@ -3,14 +3,20 @@
  * ended.
  */
 
+import { rmSync } from 'node:fs'
 import { windowFor } from '../../scripts/options/site.ts'
 import { refusalToObject } from '../../src/errors.ts'
 import { Decoder } from '../../src/model/decoder.ts'
+import { LossGradients } from '../../src/model/gradients.ts'
 import { perplexity } from '../../src/model/perplexity.ts'
 import type { PlainAttempt, PlainTensor } from '../../src/model/plain.ts'
-import { Stream } from '../../src/model/stream.ts'
-import { plainAttempt } from '../../src/model/write.ts'
+import { Stream, type Windows } from '../../src/model/stream.ts'
+import { plainAttempt, writeModel } from '../../src/model/write.ts'
 import * as ort from '../../src/runtime/onnx-runtime.ts'
+import { followBlocks } from '../../src/structure/find.ts'
+import { chooseRemoval } from '../../src/structure/removal.ts'
+import { slice } from '../../src/structure/slice.ts'
+import { expectedSliced, writeSliced } from '../../src/structure/write.ts'
 import type { Answer, How, Task } from './model.ts'
 
 process.on('message', async ({ dir, how }: Task) => {
@@ -46,8 +52,44 @@ async function openAndRun(dir: string, how: How): Promise<void> {
     const window = decoder.windowOf(WINDOWS.ids, WINDOWS.length)
     await perplexity(decoder, fixed.window === undefined ? WINDOWS : window)
     if (how === 'compare') await compare(decoder)
+    else await change(decoder, window)
   } finally {
     await decoder.close()
+  }
+}
+
+/** What shrink and recover do, and what prune writes. */
+async function change(decoder: Decoder, windows: Windows): Promise<void> {
+  const out = `${decoder.directory.dir}-out`
+  try {
+    writeModel(decoder, (block) => decoder.baseWeights(block).map((weight) => weight.fill(0)), out)
+    await new LossGradients(decoder).run({ windows, perBatch: 1, of: 'all', onPart: () => undefined })
+    const followed = await followBlocks(decoder)
+    const structures = followed.map((block) => block.structures)
+    const blocks = [0, decoder.blocks] as const
+    const chosen = {
+      importance: 'random',
+      seed: 0,
+      reduction: 'sum',
+      blocks,
+      windows,
+      perBatch: 1,
+      ratio: 0.5,
+      steps: 1,
+    } as const
+    const removals = await chooseRemoval(decoder, structures, chosen)
+    const removed = new Map(removals.map((removal) => [removal.block, removal.removed]))
+    const sliced = slice(
+      decoder,
+      followed,
+      followed.map((_, block) => removed.get(block)),
+    )
+    rmSync(out, { recursive: true, force: true })
+    writeSliced(decoder, sliced, removals, out)
+    const { expected, ...run } = await expectedSliced(decoder, sliced, removals, { dir: out, ids: windows.ids })
+    assertSame(expected, await plainLogits(run))
+  } finally {
+    rmSync(out, { recursive: true, force: true })
   }
 }
 
@@ -55,13 +97,16 @@ async function openAndRun(dir: string, how: How): Promise<void> {
 const TOLERANCE = 1e-3
 
 async function compare(decoder: Decoder): Promise<void> {
-  const run = plainAttempt(decoder)
-  const found = await plainLogits(run)
+  const found = await plainLogits(plainAttempt(decoder))
   if (found === null) return
   const { ids, count, length } = decoder.windowOf(new Int32Array(8), 8)
   const stream = await Stream.start(decoder, { ids, count, length })
   for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, undefined)
-  const expected = await stream.logits(0)
+  assertSame(await stream.logits(0), found)
+}
+
+function assertSame(expected: Float32Array, found: Float32Array | null): void {
+  if (found === null) return
   if (found.length !== expected.length)
     throw new Error(`${expected.length} logits, and ${found.length} of ONNX Runtime`)
   const largest = found.reduce((most, value) => Math.max(most, Math.abs(value)), 0)

@@ -131,10 +131,16 @@ test('Ctrl-C over the roster ends the founding for the other by name', async (co
     'Nоrth clinic', // a Cyrillic o
   )
   assert.equal(stopped.exit, 130, stopped.stderr)
-  assert.match(stopped.stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nThis site has not signed, so the founding ends for all\./)
+  assert.match(
+    stopped.stderr,
+    /coppice: stopped by SIGINT \(INTERRUPTED\)\nThis site has not signed, so the founding ends for all\./,
+  )
   assert.match(stopped.stderr, /look alike, and are two sites\./)
   assert.equal(await ended, 6)
-  assert.match(north.screen.text, /coppice: Nоrth clinic \(12D3KooW\w{8}\.\.\.\) has gone before it signed the plan \(NO_AGREEMENT_SIGNATURES\)\n/)
+  assert.match(
+    north.screen.text,
+    /coppice: Nоrth clinic \(12D3KooW\w{8}\.\.\.\) has gone before it signed the plan \(NO_AGREEMENT_SIGNATURES\)\n/,
+  )
 })
 
 const HAS_SCRIPT = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0

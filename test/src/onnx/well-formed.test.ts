@@ -84,6 +84,31 @@ const CASES: Case[] = [
     /gives the output "logits" twice/,
   ],
   [
+    'a node that makes nothing',
+    (graph) => {
+      graph.node.push(create(NodeProtoSchema, { opType: 'Identity', name: 'idle', input: ['input_ids'] }))
+    },
+    /the node "idle" makes nothing/,
+  ],
+  ...['MatMul', 'Reshape', 'Softmax'].map(
+    (operator): Case => [
+      `a ${operator} that lacks an input`,
+      (graph) => {
+        const node = graph.node.find(({ opType }) => opType === operator) ?? assert.fail(operator)
+        node.input[node.input.length - 1] = ''
+      },
+      RegExp(`of operator ${operator}, has no input number \\d`),
+    ],
+  ),
+  [
+    'a rotary embedding without its sines',
+    (graph) => {
+      const node = graph.node.find(({ opType }) => opType === 'MatMul') ?? assert.fail()
+      node.opType = 'RotaryEmbedding'
+    },
+    /of operator RotaryEmbedding, has no input number 2/,
+  ],
+  [
     'two opsets of one domain',
     (_, model) => {
       model.opsetImport.push({ ...model.opsetImport[0], domain: 'ai.onnx', version: 13n })
