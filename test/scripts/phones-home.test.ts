@@ -1,10 +1,11 @@
 /** Nothing phones home: the commands a person types, in an empty home, and what they ask of the system's sockets. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
 import { siteText } from './sites.ts'
@@ -23,21 +24,30 @@ class Home {
     this.path = join(directory, `home-${name.replaceAll(' ', '')}`)
     const [cache, temporary] = [join(this.path, 'cache'), join(this.path, 'tmp')]
     mkdirSync(temporary, { recursive: true })
-    const { ORT_DISABLE_TELEMETRY: _, ...environment } = process.env
+    const { ORT_DISABLE_TELEMETRY: _, XDG_STATE_HOME: __, ...environment } = process.env
     this.environment = { ...environment, HOME: this.path, XDG_CACHE_HOME: cache, TMPDIR: temporary }
   }
 
-  async run([program, ...argv]: string[]): Promise<void> {
-    const child = spawn(program, argv, { cwd: this.path, env: this.environment, stdio: ['ignore', 'ignore', 'pipe'] })
-    let stderr = ''
-    child.stderr.on('data', (chunk) => (stderr += chunk))
-    const [exit] = await once(child, 'close')
-    assert.equal(exit, 0, stderr)
+  start([program, ...argv]: string[]): ChildProcessByStdio<null, Readable, Readable> {
+    return spawn(program, argv, { cwd: this.path, env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  }
+
+  async run(line: string[]): Promise<void> {
+    const child = this.start(line)
+    child.stdout.resume()
+    await endOf(child)
   }
 
   files(): string[] {
     return readdirSync(this.path, { recursive: true, encoding: 'utf8' }).filter((path) => path !== 'tmp')
   }
+}
+
+async function endOf(child: ChildProcessByStdio<null, Readable, Readable>): Promise<void> {
+  let stderr = ''
+  child.stderr.on('data', (chunk) => (stderr += chunk))
+  const [exit] = await once(child, 'close')
+  assert.equal(exit, 0, stderr)
 }
 
 const text = siteText(directory, 0)
@@ -83,6 +93,45 @@ for (const { argv, network } of commands) {
       )
     })
   })
+}
+
+describe('coppice peer and join', () => {
+  const homes = [new Home('founder'), new Home('joiner')]
+  const out = (name: string) => ['--yes', '--listen', '/ip4/127.0.0.1/tcp/0', '--out', join(directory, `out-${name}`)]
+
+  it('keep in an empty home what belongs to the site, and nothing else', async (context) => {
+    const [founder, joiner] = homes
+    const founding = founder.start([
+      ...[process.execPath, COMMAND, 'peer', '--members', '2', ...site, ...plan, ...out('founder')],
+    ])
+    context.after(() => founding.kill('SIGKILL'))
+    const founded = endOf(founding)
+    const address = await invitationOf(founding.stdout)
+    await joiner.run([process.execPath, COMMAND, 'join', address, ...site, ...out('joiner')])
+    await founded
+    const expected =
+      /^\.local(\/state(\/coppice(\/(peer\.key|name|plans\.wal|federations(\/[0-9a-f]{64}(\/.*)?)?))?)?)?$/
+    for (const home of homes) {
+      const found = home.files()
+      assert.ok(found.includes('.local/state/coppice/peer.key'))
+      assert.deepEqual(
+        found.filter((path) => !expected.test(path)),
+        [],
+      )
+    }
+  })
+})
+
+async function invitationOf(stdout: Readable): Promise<string> {
+  let said = ''
+  for await (const chunk of stdout.iterator({ destroyOnReturn: false })) {
+    said += chunk
+    const match = /^npx --no-install coppice join (\S+)$/m.exec(said)
+    if (match === null) continue
+    stdout.resume()
+    return match[1]
+  }
+  throw new Error(`no invitation in:\n${said}`)
 }
 
 /** Writes the calls on sockets of a command, and of all that it starts, to a file. */
