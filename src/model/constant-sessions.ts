@@ -25,9 +25,12 @@ export type ConstantAnswer =
 
 export interface ConstantWorkerData {
   answers: MessagePort
-  /** Becomes 1 once an answer is there. */
+  /** Becomes 1 once the thread has started, and once an answer is there. */
   bell: Int32Array
 }
+
+/** Longer than a thread needs to load ONNX Runtime on a machine with much other work: it must not be waited for without end. */
+const START_MS = 120_000
 
 const PROGRAM = new URL(`./constant-thread${extname(import.meta.url)}`, import.meta.url)
 
@@ -81,6 +84,8 @@ function started() {
   const worker = new Worker(PROGRAM, { workerData, transferList: [port2] })
   worker.unref()
   port1.unref()
+  if (Atomics.wait(bell, 0, 0, START_MS) === 'timed-out')
+    throw new Error('the thread that computes constants did not start')
   return { worker, answers: port1, bell }
 }
 

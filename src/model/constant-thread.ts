@@ -16,6 +16,9 @@ parentPort?.on('message', async (task: ConstantTask | null) => {
   Atomics.notify(bell, 0)
 })
 
+Atomics.store(bell, 0, 1)
+Atomics.notify(bell, 0)
+
 async function answerTo(task: ConstantTask): Promise<ConstantAnswer> {
   try {
     return await answer(task)

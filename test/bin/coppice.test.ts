@@ -15,14 +15,17 @@ writeFileSync(text, 'A wood is cut back, and grows again. '.repeat(2000))
 /** What a stop while they prune leaves in --out: simulate nothing, prune the finished blocks, and never a model. */
 const commands = [
   {
-    argv: ['simulate', '--windows', '4'],
-    at: /^early prunes alone: 1 of 6$/m,
+    argv: [
+      ...['simulate', '--peers', '2', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5'],
+      ...['--windows', '4', '--window', '64', '--eval-tokens', '128'],
+    ],
+    at: /^\S+ prunes alone: 1 of 6$/m,
     last: 'The same command begins anew\\.\n',
     kept: null,
   },
   {
     at: /^Pruning: 1 of 6$/m,
-    argv: ['prune', '--text', text, '--windows', '16', '--pruner', 'sparsegpt', '--sparsity', '0.5'],
+    argv: ['prune', '--text', text, '--windows', '8', '--window', '64', '--pruner', 'sparsegpt', '--sparsity', '0.5'],
     last: '[1-6] of 6 blocks are kept in .*: the same command goes on from there.\n',
     kept: ['.unfinished'],
   },
