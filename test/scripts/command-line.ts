@@ -39,6 +39,11 @@ export async function coppice(...argv: string[]): Promise<Ended> {
   return { exit, stdout: stdout.text, stderr: stderr.text }
 }
 
+/** The two lines of a refusal: on a slow machine there is progress before them. */
+export function lastLines(stderr: string): string {
+  return stderr.split('\n').slice(-3).join('\n')
+}
+
 /** All commands with the names of their options. */
 export function commandTable(): Record<string, string[]> {
   const streams = { stdout: new Recorder(), stderr: new Recorder() }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { EMBEDDED_MODEL } from '../../scripts/paths.ts'
 import { temporaryDirectory } from '../peers/support.ts'
-import { coppice, type Ended } from './command-line.ts'
+import { coppice, type Ended, lastLines } from './command-line.ts'
 import { SiteProcess, siteText } from './sites.ts'
 
 const LISTEN = ['--listen', '/ip4/127.0.0.1/tcp/0']
@@ -20,7 +20,7 @@ interface Refused {
 async function assertRefused(directory: string, { argv, exit, says }: Refused): Promise<void> {
   const ended = await inside(directory, 'join', ...argv, '--no-listen', '--yes')
   assert.equal(ended.exit, exit, ended.stderr)
-  assert.match(ended.stderr, /^coppice: .+ \([A-Z_]+\)\n.+\n$/)
+  assert.match(lastLines(ended.stderr), /^coppice: .+ \([A-Z_]+\)\n.+\n$/)
   assert.match(ended.stderr, says)
   assert.equal(ended.stdout, '', 'nothing is refused once the plan is shown')
 }
@@ -93,7 +93,7 @@ test('a port in use is exit 5, and leaves nothing', async (context) => {
   const argv = ['peer', '--members', '2', '--text', text, '--windows', '2', '--window', '64', ...listen, '--yes']
   const { exit, stderr } = await inside(directory, ...argv)
   assert.equal(exit, 5, stderr)
-  assert.match(stderr, /^coppice: .+ \([A-Z_]+\)\n.+\n$/)
+  assert.match(lastLines(stderr), /^coppice: .+ \([A-Z_]+\)\n.+\n$/)
 })
 
 async function portInUse(context: TestContext): Promise<number> {

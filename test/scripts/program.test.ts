@@ -7,7 +7,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { z } from 'zod'
 import { EMBEDDED_MODEL, VERSION } from '../../scripts/paths.ts'
 import { ModelProtoSchema } from '../../src/onnx/generated/onnx_pb.js'
-import { commandTable, coppice, type Ended } from './command-line.ts'
+import { commandTable, coppice, type Ended, lastLines } from './command-line.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
 const home = process.cwd()
@@ -59,11 +59,6 @@ const errorSchema = z.strictObject({
     hint: z.string().min(1),
   }),
 })
-
-/** The two lines of a refusal: on a slow machine there is progress before them. */
-function lastLines(stderr: string): string {
-  return stderr.split('\n').slice(-3).join('\n')
-}
 
 /** One line on stdout, which says what the two lines on stderr say. */
 function assertSame({ exit, stdout, stderr }: Ended): void {
@@ -283,7 +278,7 @@ describe('the command line', () => {
     for (const argv of [['evaluate'], ['evaluate', '--model', 'x', '--text', 'y'], ['simulate', '--', '--json']]) {
       const { stdout, stderr } = await coppice(...argv)
       assert.equal(stdout, '', argv.join(' '))
-      assert.match(stderr, /^coppice: .+ \([A-Z_]+\)\n.+\n$/, argv.join(' '))
+      assert.match(lastLines(stderr), /^coppice: .+ \([A-Z_]+\)\n.+\n$/, argv.join(' '))
     }
   })
 
