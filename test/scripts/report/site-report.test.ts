@@ -33,7 +33,9 @@ describe('the report of a site', () => {
       'perplexity on your text kept out: base 4.80, alone 5.90, together 5.40 (lower is better; 1 window of 64)',
     )
     assert.ok(
-      lines.includes('  round 1, block 0, 5dcd18a4, 2026-11-27 16:13:11 UTC, 52 kB: fetched by south (12D3KooWBBBBBBBB...)'),
+      lines.includes(
+        '  round 1, block 0, 5dcd18a4, 2026-11-27 16:13:11 UTC, 52 kB: fetched by south (12D3KooWBBBBBBBB...)',
+      ),
     )
     assert.ok(lines.includes('  round 1, block 1, 5dcd18a4, 2026-11-27 16:13:11 UTC, 100 B: fetched by nobody'))
     assert.match(lines.at(-1) ?? '', /^53 kB of contributions; 278 kB sent and 276 kB received in all, in 1 min 05 s/)
