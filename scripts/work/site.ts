@@ -39,8 +39,8 @@ export interface SiteModel {
 /** A base model, before anything is made of it. @throws {InputError} MODEL_REFUSED_BY_RUNTIME, and as Decoder.open does */
 export async function readModel(work: Work, dir: string): Promise<SiteModel> {
   const description = await describe(work, dir)
-  await assertRuns(work, dir)
-  const hash = await labelled(work, 'Hashing the model', 'hash', { dir })
+  // At the same time: one is a process of ONNX Runtime, the other reads files.
+  const [hash] = await Promise.all([labelled(work, 'Hashing the model', 'hash', { dir }), assertRuns(work, dir)])
   return { dir, description, hash }
 }
 
