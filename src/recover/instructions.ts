@@ -2,6 +2,7 @@
  * Instructions and answers as rows of tokens: the model learns the answers, the prompts are only context. Source: Stanford
  * Alpaca's form of a prompt, as LLM-Pruner (Ma, Fang, Wang 2023) recovers with it.
  */
+import { basename } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../errors.ts'
 import type { Windows } from '../model/stream.ts'
@@ -47,7 +48,7 @@ export async function instructionRows(
     for (const [k, { tokens, prompt }] of some.entries()) {
       if (prompt >= length) continue
       rows.push({ tokens: tokens.subarray(0, length), prompt })
-      tokenizer.assertInEmbedding(rows[rows.length - 1].tokens, `instruction ${at + k + 1} of ${shown(path)}`)
+      tokenizer.assertInEmbedding(rows[rows.length - 1].tokens, `instruction ${at + k + 1} of ${shown(basename(path))}`)
     }
   }
   if (rows.length === 0) {

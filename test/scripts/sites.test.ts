@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { perplexity } from '../../scripts/terminal/numbers.ts'
 import { temporaryDirectory } from '../peers/support.ts'
 import { fixturePath } from '../shared.ts'
 import { coppice } from './command-line.ts'
@@ -31,14 +32,13 @@ test('two sites in one working directory end with one root, and their results li
   assert.equal(reports[0].root, reports[1].root)
   assert.deepEqual(new Set(reports.map(({ out }) => out)), new Set(outs))
   for (const { stdout } of ended) assert.match(stdout, new RegExp(`^root ${reports[0].root}$`, 'm'))
-  for (const [i, { stdout }] of ended.entries()) {
+  for (const { stdout } of ended) {
+    // Which site has which of the two names is a race between them.
+    const i = outs.findIndex((out) => stdout.includes(`Model: ${join(out, 'model')}\n`))
     const [{ base, alone, together }] = reports[i].perplexity
-    const values = [base, alone, together].map((value) => value.toFixed(2))
-    assert.ok(
-      stdout.includes(
-        `perplexity on your text kept out: base ${values[0]}, alone ${values[1]}, together ${values[2]} `,
-      ),
-    )
+    const values = [base, alone, together].map(perplexity)
+    const said = `perplexity on your text kept out: base ${values[0]}, alone ${values[1]}, together ${values[2]} `
+    assert.ok(stdout.includes(said), `${said}\n${stdout}`)
     const other = reports[1 - i].peer
     for (const { round, to, hash } of reports[i].left.contributions) {
       assert.deepEqual([round, to], [1, [other]])
