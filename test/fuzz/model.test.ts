@@ -6,8 +6,8 @@ import { fuzz } from './frame.ts'
 import { basesIn, configAttempt, modelAttempt, Runner } from './model.ts'
 
 /** A slice of what model.soak.ts does. */
-const MODELS = { open: 200, compare: 20, change: 20 } as const
-const CONFIGS = 100
+const MODELS = { open: 120, compare: 12, change: 8 } as const
+const CONFIGS = 60
 
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-fuzz-'))
 const runner = new Runner()

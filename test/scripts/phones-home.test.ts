@@ -136,12 +136,12 @@ async function invitationOf(stdout: Readable): Promise<string> {
 
 /** Writes the calls on sockets of a command, and of all that it starts, to a file. */
 function strace(calls: string): string[] {
-  return ['strace', '-f', '-e', 'trace=socket,socketpair,connect,bind,sendto', '-o', calls]
+  return ['strace', '-f', '--seccomp-bpf', '-e', 'trace=socket,socketpair,connect,bind,sendto', '-o', calls]
 }
 
 function straceWorks(): boolean {
   try {
-    execFileSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'ignore' })
+    execFileSync('strace', ['-f', '--seccomp-bpf', '-o', '/dev/null', 'true'], { stdio: 'ignore' })
     return true
   } catch {
     return false
