@@ -1,5 +1,4 @@
 /** What a decoder's sessions are fed as weights: a block's in buffers that are filled again and again, others once. */
-
 import type { GraphIndex } from '../onnx/graph.ts'
 import { byteLength, DATA_TYPE, type TensorRef, tensorBytes, transpose } from '../onnx/tensor.ts'
 import * as ort from '../runtime/onnx-runtime.ts'

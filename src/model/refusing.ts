@@ -1,5 +1,4 @@
 /** A session of a model's own graph: where ONNX Runtime cannot run it, that is a refusal and no bug. */
-
 import type { InferenceSession } from '../runtime/onnx-runtime.ts'
 import { runtimeRefusal } from './runtime-refusal.ts'
 

@@ -1,5 +1,4 @@
 /** Adapters on the layers of one decoder: beside them while they are trained, added to them afterwards. */
-
 import { addAdapter, isPruned } from '../merge/adapter.ts'
 import type { BlockWeights, Decoder } from '../model/decoder.ts'
 import type { Beside, WeightGradients } from '../model/gradients.ts'
