@@ -6,17 +6,22 @@
 import { createReadStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BlobHasher } from '../protocols/blob/hash.ts'
-import { MalformedMessageError, toHex } from '../protocols/encoding.ts'
-import { decodeSignedPlan, InvalidPlanError, type Plan } from '../protocols/plan.ts'
-import { type Certificate, certificateFault, certificateId, decodeCertificate } from '../protocols/round/certificate.ts'
-import { type Certified, type ManifestEntry, valueFault } from '../protocols/round/value.ts'
+import { decodeSignedPlan, InvalidPlanError, type Plan } from '../protocols/plan/plan.ts'
+import {
+  type Certificate,
+  certificateFault,
+  certificateId,
+  decodeCertificate,
+} from '../protocols/round/messages/certificate.ts'
+import { type Certified, type ManifestEntry, valueFault } from '../protocols/round/messages/value.ts'
+import { MalformedMessageError, toHex } from '../protocols/wire/encoding.ts'
+import { BlobHasher } from '../protocols/wire/hash.ts'
+import { CoppiceError, DivergedError, InputError } from '../src/base/errors.ts'
 import type { Engine } from '../src/engine/engine.ts'
-import type { BlockFile, ModelDescription } from '../src/engine/jobs.ts'
-import { CoppiceError, DivergedError, InputError } from '../src/errors.ts'
+import type { BlockFile, ModelDescription } from '../src/jobs/jobs.ts'
 import { mergedRoot } from '../src/merge/roots.ts'
-import { mergedKind } from './engine-work.ts'
-import { federationOf } from './federation.ts'
+import { federationOf } from './round/federation.ts'
+import { mergedKind } from './work/engine-work.ts'
 
 export interface Verified {
   /** The plan's id. */

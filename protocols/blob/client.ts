@@ -4,13 +4,13 @@
  * caller gives up.
  */
 import type { Stream } from '@libp2p/interface'
-import { fromHex, HASH_BYTES } from '../encoding.ts'
 import { MAX_FRAME_BYTES } from '../stream/constants.ts'
 import { MalformedError } from '../stream/errors.ts'
 import { FrameStream } from '../stream/frames.ts'
+import { fromHex, HASH_BYTES } from '../wire/encoding.ts'
+import { type ChunkList, chunkCount, chunkLength, isChunkListOf, isChunkOf } from '../wire/hash.ts'
 import * as limits from './constants.ts'
 import { BlobTooLargeError, CorruptBlobError } from './errors.ts'
-import { type ChunkList, chunkCount, chunkLength, isChunkListOf, isChunkOf } from './hash.ts'
 import type { BlobClientComponents, BlobSink, FetchOptions } from './index.ts'
 import { type BlobRequest, decodeAnswer, encodeRequest } from './messages.ts'
 import { Neighbourhood } from './neighbourhood.ts'

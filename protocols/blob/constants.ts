@@ -1,6 +1,7 @@
 /** Limits of the blob protocol. */
-import { HASH_BYTES } from '../encoding.ts'
+
 import { MAX_FRAME_BYTES } from '../stream/constants.ts'
+import { HASH_BYTES } from '../wire/encoding.ts'
 
 /** A number at the end: a change of any byte on the wire raises it. */
 export const BLOB_PROTOCOL = '/coppice/blob/1'

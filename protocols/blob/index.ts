@@ -9,7 +9,7 @@
  */
 import type { PeerId, Stream } from '@libp2p/interface'
 import type { Clock } from '../stream/time.ts'
-import type { ChunkList } from './hash.ts'
+import type { ChunkList } from '../wire/hash.ts'
 
 /** What the server reads from. Ids are lower-case hexadecimal. */
 export interface BlobSource {

@@ -5,10 +5,11 @@
  * HASHES_PER_FRAME hashes; then each chunk in frames of MAX_FRAME_BYTES. All frames but the last of a list or chunk
  * are full: a frame is progress.
  */
-import { HASH_BYTES } from '../encoding.ts'
+
 import { MalformedError } from '../stream/errors.ts'
+import { HASH_BYTES } from '../wire/encoding.ts'
+import { MAX_BLOB_BYTES } from '../wire/hash.ts'
 import { MAX_CHUNKS_PER_REQUEST, REQUEST_BYTES } from './constants.ts'
-import { MAX_BLOB_BYTES } from './hash.ts'
 
 export interface BlobRequest {
   id: Uint8Array

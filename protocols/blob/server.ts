@@ -1,9 +1,9 @@
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
-import { toHex } from '../encoding.ts'
 import { MAX_FRAME_BYTES } from '../stream/constants.ts'
 import { FrameStream } from '../stream/frames.ts'
+import { toHex } from '../wire/encoding.ts'
+import { type ChunkList, chunkCount } from '../wire/hash.ts'
 import * as limits from './constants.ts'
-import { type ChunkList, chunkCount } from './hash.ts'
 import type { BlobServerComponents } from './index.ts'
 import { type BlobRequest, decodeRequest, encodeAnswer } from './messages.ts'
 

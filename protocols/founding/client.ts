@@ -1,8 +1,7 @@
-import { CoppiceError } from '../../src/errors.ts'
-import type { Acceptance } from '../acceptance.ts'
-import { encodeAcceptance } from '../acceptance.ts'
-import { equalBytes, MalformedMessageError } from '../encoding.ts'
-import { decodeOffer, hashOf, offerVersion, PROTOCOL_VERSION, type SealedOffer } from '../offer.ts'
+import { CoppiceError } from '../../src/base/errors.ts'
+import type { Acceptance } from '../plan/acceptance.ts'
+import { encodeAcceptance } from '../plan/acceptance.ts'
+import { decodeOffer, hashOf, offerVersion, PROTOCOL_VERSION, type SealedOffer } from '../plan/offer.ts'
 import {
   decodePlan,
   decodePlanSignature,
@@ -11,9 +10,10 @@ import {
   memberOf,
   type Plan,
   planSignatureFault,
-} from '../plan.ts'
-import { type SiteLabel, siteInWords } from '../site-name.ts'
+} from '../plan/plan.ts'
+import { type SiteLabel, siteInWords } from '../plan/site-name.ts'
 import { composed } from '../stream/composed.ts'
+import { equalBytes, MalformedMessageError } from '../wire/encoding.ts'
 import { ANSWER_TIMEOUT_MS, MEMBER_PATIENCE_MS, signingTimeoutMs, WAITING_TIMEOUT_MS } from './constants.ts'
 import { Conversation } from './conversation.ts'
 import * as refusals from './errors.ts'

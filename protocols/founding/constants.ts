@@ -1,6 +1,6 @@
 /** Limits of founding. */
-import { MAX_MEMBERS } from '../offer.ts'
-import { MAX_PLAN_BYTES, MAX_PLAN_SIGNATURE_BYTES } from '../plan.ts'
+import { MAX_MEMBERS } from '../plan/offer.ts'
+import { MAX_PLAN_BYTES, MAX_PLAN_SIGNATURE_BYTES } from '../plan/plan.ts'
 
 export const FOUNDING_PROTOCOL = '/coppice/found/2'
 /** A machine has a handful of interfaces; more are a mistake or a list of victims to dial. */

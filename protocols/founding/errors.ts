@@ -1,8 +1,8 @@
 /** Why there is no federation, in the words of the person who wanted one. */
-import { NetworkError, NoAgreementError, RefusedError } from '../../src/errors.ts'
-import { id8 } from '../encoding.ts'
-import { PROTOCOL_VERSION } from '../offer.ts'
-import { type SiteLabel, siteInWords } from '../site-name.ts'
+import { NetworkError, NoAgreementError, RefusedError } from '../../src/base/errors.ts'
+import { PROTOCOL_VERSION } from '../plan/offer.ts'
+import { type SiteLabel, siteInWords } from '../plan/site-name.ts'
+import { id8 } from '../wire/encoding.ts'
 import { FOUNDING_PROTOCOL } from './constants.ts'
 import type { FoundingEnding, FoundingRefusal } from './messages.ts'
 

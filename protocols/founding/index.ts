@@ -14,8 +14,8 @@
  * const { plan, signatures, addresses } = await joinFounding({ offer, secret, acceptance, ... }, components)
  */
 import type { Connection, Stream } from '@libp2p/interface'
-import type { Plan, PlanSignature } from '../plan.ts'
-import type { SiteLabel } from '../site-name.ts'
+import type { Plan, PlanSignature } from '../plan/plan.ts'
+import type { SiteLabel } from '../plan/site-name.ts'
 import type { Clock } from '../stream/time.ts'
 import type { MemberAddresses } from './messages.ts'
 

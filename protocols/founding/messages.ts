@@ -5,12 +5,12 @@
  * `refused` at any point, or `ended` once the plan was sent, and then ends the stream.
  */
 import { z } from 'zod'
-import { MAX_ACCEPTANCE_BYTES } from '../acceptance.ts'
-import { boundedBytes, decode, encode, hashSchema, integer } from '../encoding.ts'
-import { MAX_MEMBERS, MAX_OFFER_BYTES } from '../offer.ts'
-import { MAX_PLAN_BYTES, MAX_PLAN_SIGNATURE_BYTES } from '../plan.ts'
-import { peerIdSchema } from '../signing.ts'
-import { type SiteLabel, siteNameSchema } from '../site-name.ts'
+import { MAX_ACCEPTANCE_BYTES } from '../plan/acceptance.ts'
+import { MAX_MEMBERS, MAX_OFFER_BYTES } from '../plan/offer.ts'
+import { MAX_PLAN_BYTES, MAX_PLAN_SIGNATURE_BYTES } from '../plan/plan.ts'
+import { type SiteLabel, siteNameSchema } from '../plan/site-name.ts'
+import { boundedBytes, decode, encode, hashSchema, integer } from '../wire/encoding.ts'
+import { peerIdSchema } from '../wire/signing.ts'
 import { MAX_ADDRESS_CHARS, MAX_ADDRESSES, MAX_FOUNDING_BYTES } from './constants.ts'
 
 /**

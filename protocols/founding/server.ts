@@ -1,11 +1,18 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import { type Acceptance, acceptanceFault, decodeAcceptance } from '../acceptance.ts'
-import { equalBytes, MalformedMessageError, toHex } from '../encoding.ts'
-import { PROTOCOL_VERSION, type SealedOffer } from '../offer.ts'
-import { decodePlanSignature, encodePlanSignature, makePlan, memberOf, type Plan, planSignatureFault } from '../plan.ts'
-import type { SiteLabel } from '../site-name.ts'
+import { type Acceptance, acceptanceFault, decodeAcceptance } from '../plan/acceptance.ts'
+import { PROTOCOL_VERSION, type SealedOffer } from '../plan/offer.ts'
+import {
+  decodePlanSignature,
+  encodePlanSignature,
+  makePlan,
+  memberOf,
+  type Plan,
+  planSignatureFault,
+} from '../plan/plan.ts'
+import type { SiteLabel } from '../plan/site-name.ts'
 import { composed } from '../stream/composed.ts'
 import type { Clock } from '../stream/time.ts'
+import { equalBytes, MalformedMessageError, toHex } from '../wire/encoding.ts'
 import { ANSWER_TIMEOUT_MS, signingTimeoutMs, WAITING_INTERVAL_MS } from './constants.ts'
 import { Conversation } from './conversation.ts'
 import { declinedHere, foundingEnded } from './errors.ts'

@@ -7,10 +7,10 @@
  * const answer = await sayHello({ open, own, clock, signal })
  */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
-import { equalBytes } from '../encoding.ts'
-import { PROTOCOL_VERSION } from '../offer.ts'
+import { PROTOCOL_VERSION } from '../plan/offer.ts'
 import { FrameStream } from '../stream/frames.ts'
 import type { Clock } from '../stream/time.ts'
+import { equalBytes } from '../wire/encoding.ts'
 import { HELLO_TIMEOUT_MS, MAX_HELLO_BYTES } from './constants.ts'
 import {
   decodeGreeting,

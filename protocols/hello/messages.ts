@@ -1,6 +1,6 @@
 /** A greeting and its answer: one CBOR message each way, one stream. */
 import { z } from 'zod'
-import { decode, encode, hashSchema, integer } from '../encoding.ts'
+import { decode, encode, hashSchema, integer } from '../wire/encoding.ts'
 import { MAX_HELLO_BYTES } from './constants.ts'
 
 export interface Greeting {

@@ -3,24 +3,25 @@
  * applies any more. The rules are those of Tendermint (Buchman, Kwon, Milosevic, "The latest gossip on BFT consensus",
  * arXiv 1807.04938, algorithm 1) with the gathering of contributions before them and the merge within.
  */
-import { onPrecommitTimeout, rulePrecommitted, ruleSkip } from './attempt.ts'
-import { onWaitOver, ruleProposalSeen, ruleQuorumCommitted, ruleReady, ruleStalled } from './collect.ts'
-import { onPruned } from './commit.ts'
-import { STATUS_INTERVAL_MS } from './constants.ts'
-import { isOpen, onHeld, onList, onValidated } from './contributions.ts'
-import { onCertificate, ruleAdopt, ruleDecide } from './decide.ts'
-import { onValue } from './judge.ts'
-import type { Envelope } from './messages.ts'
-import { rulePropose } from './propose.ts'
-import { receive } from './receive.ts'
-import { startRound } from './rounds.ts'
-import { onAsked, onServeTimer, ruleAllDone, startServing } from './serve.ts'
-import { onStatusTimer } from './status.ts'
+
+import { STATUS_INTERVAL_MS } from './messages/constants.ts'
+import type { Envelope } from './messages/messages.ts'
+import { isLast, manifestKey, placeInManifest } from './messages/value.ts'
+import { onPrecommitTimeout, rulePrecommitted, ruleSkip } from './rules/attempt.ts'
+import { onWaitOver, ruleProposalSeen, ruleQuorumCommitted, ruleReady, ruleStalled } from './rules/collect.ts'
+import { onPruned } from './rules/commit.ts'
+import { isOpen, onHeld, onList, onValidated } from './rules/contributions.ts'
+import { onCertificate, ruleAdopt, ruleDecide } from './rules/decide.ts'
+import { onValue } from './rules/judge.ts'
+import { rulePropose } from './rules/propose.ts'
+import { receive } from './rules/receive.ts'
+import { startRound } from './rules/rounds.ts'
+import { onAsked, onServeTimer, ruleAllDone, startServing } from './rules/serve.ts'
+import { onStatusTimer } from './rules/status.ts'
+import { onPrevoteTimeout, onProposeTimeout, ruleLock, rulePrevote, rulePrevoted } from './rules/vote.ts'
 import { syncTimers, takeFired } from './timers.ts'
 import { beginTurn, emit, patch, type Turn } from './turn.ts'
 import type { Context, Outcome, RoundEvent, RoundState } from './types.ts'
-import { isLast, manifestKey, placeInManifest } from './value.ts'
-import { onPrevoteTimeout, onProposeTimeout, ruleLock, rulePrevote, rulePrevoted } from './vote.ts'
 
 /** Before the event `start`. */
 export function initialState(context: Context): RoundState {

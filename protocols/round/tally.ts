@@ -2,7 +2,7 @@
  * Counting votes. A member that votes twice counts for both, as in the paper: somebody may have locked a value on the
  * strength of either, and everybody must be able to see why. With fewer than a third of liars that is safe.
  */
-import type { Envelope, Hash, Vote } from './messages.ts'
+import type { Envelope, Hash, Vote } from './messages/messages.ts'
 
 type Votes = ReadonlyArray<Envelope<Vote>>
 

@@ -1,5 +1,5 @@
 /** The timers of the steps. They stand still while this peer merges, and start afresh when it has. */
-import { LAST_ROUND_WAIT_FACTOR, MIN_WAIT_MS, STATUS_INTERVAL_MS, STEP_TIMEOUT_MS } from './constants.ts'
+import { LAST_ROUND_WAIT_FACTOR, MIN_WAIT_MS, STATUS_INTERVAL_MS, STEP_TIMEOUT_MS } from './messages/constants.ts'
 import { emit, patch, type Turn } from './turn.ts'
 import type { StepTimer } from './types.ts'
 

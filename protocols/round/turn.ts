@@ -1,7 +1,7 @@
 /** One call of the machine: the state as it changes, the effects as they gather. States themselves are never written to. */
-import { faultsOf, quorumOf } from '../offer.ts'
-import type { BindingBody, Hash } from './messages.ts'
-import { placeOf } from './messages.ts'
+import { faultsOf, quorumOf } from '../plan/offer.ts'
+import type { BindingBody, Hash } from './messages/messages.ts'
+import { placeOf } from './messages/messages.ts'
 import type { AttemptRecord, Context, Effect, ExitReason, RoundState } from './types.ts'
 
 export interface Turn {

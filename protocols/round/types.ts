@@ -13,9 +13,9 @@
  * 6. `setTimer` replaces a timer of the same id; when it runs out, hand in `timer`. One that was cleared may still
  *    come: it is ignored.
  */
-import type { Certificate } from './certificate.ts'
-import type { Body, Envelope, Evidence, Hash, Proposal, Step, Vote } from './messages.ts'
-import type { Certified, CommitList, Federation, ManifestEntry, Value } from './value.ts'
+import type { Certificate } from './messages/certificate.ts'
+import type { Body, Envelope, Evidence, Hash, Proposal, Step, Vote } from './messages/messages.ts'
+import type { Certified, CommitList, Federation, ManifestEntry, Value } from './messages/value.ts'
 
 /** What never changes while a peer runs. */
 export interface Context {

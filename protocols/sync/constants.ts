@@ -1,5 +1,5 @@
 /** Limits of anti-entropy. */
-import { MAX_CERTIFICATE_BYTES, MAX_GOSSIP_BYTES } from '../round/constants.ts'
+import { MAX_CERTIFICATE_BYTES, MAX_GOSSIP_BYTES } from '../round/messages/constants.ts'
 
 export const SYNC_PROTOCOL = '/coppice/sync/1'
 /** With a random neighbour, this often on average: what gossip lost is back within a few times this. */

@@ -8,7 +8,7 @@
  * await syncWith(open, components, signal)
  */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
-import { hashOf } from '../offer.ts'
+import { hashOf } from '../plan/offer.ts'
 import { FrameStream } from '../stream/frames.ts'
 import { readMessage, writeMessage } from '../stream/messages.ts'
 import type { Clock, Deadline } from '../stream/time.ts'

@@ -4,8 +4,8 @@
  * the same form and ends the stream.
  */
 import { z } from 'zod'
-import { boundedBytes, decode, encode, integer } from '../encoding.ts'
-import { MAX_CERTIFICATE_BYTES, MAX_GOSSIP_BYTES } from '../round/constants.ts'
+import { MAX_CERTIFICATE_BYTES, MAX_GOSSIP_BYTES } from '../round/messages/constants.ts'
+import { boundedBytes, decode, encode, integer } from '../wire/encoding.ts'
 import {
   ENVELOPES_PER_BATCH,
   MAX_ENVELOPES,

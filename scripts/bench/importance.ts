@@ -6,9 +6,9 @@
  *   npm run bench -- importance [--model DIR] [--text FILE] [--windows 10] [--window 64]
  */
 import { parseArgs } from 'node:util'
-import { Decoder } from '../../src/model/decoder.ts'
-import { structuresOf } from '../../src/structure/find.ts'
-import { unitImportances } from '../../src/structure/importances.ts'
+import { Decoder } from '../../src/model/forward/decoder.ts'
+import { unitImportances } from '../../src/structure/choose/offered-importance.ts'
+import { structuresOf } from '../../src/structure/find/follow-blocks.ts'
 import { benchWindows, forwardSeconds, plainSeconds } from './support/windows.ts'
 
 const THREADS = 2

@@ -1,7 +1,7 @@
 /** `npm run bench -- NAME [...]`: benchmarks, a file each. */
 import '../../src/runtime/no-telemetry.ts'
 import { readdirSync } from 'node:fs'
-import { UsageError } from '../../src/errors.ts'
+import { UsageError } from '../../src/base/errors.ts'
 import { endingOf } from '../terminal/refusal.ts'
 
 const [name, ...args] = process.argv.slice(2)

@@ -3,7 +3,7 @@
  * order, and a prune then takes other ways at near ties.
  */
 import { createHash } from 'node:crypto'
-import { LinearAlgebra } from '../../src/engine/linear-algebra.ts'
+import { LinearAlgebra } from '../../src/runtime/linear-algebra.ts'
 
 /** As many rows as a calibration of the default run has in a batch, as many columns as its model is wide. */
 const [ROWS, COLS] = [512, 192]

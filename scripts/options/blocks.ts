@@ -1,5 +1,5 @@
 /** A range of blocks, against the model that it is of. */
-import { UsageError } from '../../src/errors.ts'
+import { UsageError } from '../../src/base/errors.ts'
 
 /** From A up to B, which is left out. @throws {UsageError} BLOCKS_RANGE */
 export function assertBlocks(from: number, to: number, count: number): void {

@@ -2,8 +2,8 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { MAX_SITE_NAME, shown, siteNameFault } from '../../protocols/site-name.ts'
-import { UsageError } from '../../src/errors.ts'
+import { MAX_SITE_NAME, shown, siteNameFault } from '../../protocols/plan/site-name.ts'
+import { UsageError } from '../../src/base/errors.ts'
 import { notEmpty } from './values.ts'
 
 export interface SiteOptions {

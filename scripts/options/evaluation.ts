@@ -1,7 +1,7 @@
 /** EVAL: the texts on which perplexity is measured. */
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { MAX_WINDOW } from '../../protocols/offer.ts'
+import { MAX_WINDOW } from '../../protocols/plan/offer.ts'
 import { wholeNumber } from './values.ts'
 
 /** Tokens of each text: perplexity is then good to about a percent, within seconds on a small model. */

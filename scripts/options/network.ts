@@ -1,7 +1,7 @@
 /** How a peer is reached. */
 import { type Command, Option } from 'commander'
-import { parseAddress } from '../../peers/addresses.ts'
-import { DEFAULT_LISTEN } from '../../peers/constants.ts'
+import { parseAddress } from '../../peers/network/addresses.ts'
+import { DEFAULT_LISTEN } from '../../peers/network/constants.ts'
 import { refuseConflict } from './values.ts'
 
 export interface NetworkOptions {

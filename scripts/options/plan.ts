@@ -1,7 +1,7 @@
 /** PLAN: what a federation agrees on, and for `prune` the part of it that one site alone needs. */
 import { type Command, Option } from 'commander'
-import { MAX_BLOCKS, MAX_PATTERN, MAX_ROUND_TIMEOUT_MS, MAX_ROUNDS, MAX_STEPS } from '../../protocols/offer.ts'
-import { UsageError } from '../../src/errors.ts'
+import { MAX_BLOCKS, MAX_PATTERN, MAX_ROUND_TIMEOUT_MS, MAX_ROUNDS, MAX_STEPS } from '../../protocols/plan/offer.ts'
+import { UsageError } from '../../src/base/errors.ts'
 import {
   isStructuredMethod,
   type Method,
@@ -9,7 +9,7 @@ import {
   type PrunerName,
   type SparsityTarget,
   type StructuredMethod,
-} from '../../src/merge/form.ts'
+} from '../../src/form/block-form.ts'
 import { assertBlocks } from './blocks.ts'
 import {
   oneOf,

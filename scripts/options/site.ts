@@ -1,9 +1,9 @@
 /** SITE: what a site brings: its model, its text, and how much of it calibrates. */
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { MAX_WINDOW, MAX_WINDOWS } from '../../protocols/offer.ts'
-import type { WindowLimits } from '../../src/engine/jobs.ts'
-import { UsageError } from '../../src/errors.ts'
+import { MAX_WINDOW, MAX_WINDOWS } from '../../protocols/plan/offer.ts'
+import { UsageError } from '../../src/base/errors.ts'
+import type { WindowLimits } from '../../src/jobs/jobs.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
 import { notEmpty, PROPER_SHARE, refuseMissing, share, wholeNumber } from './values.ts'
 

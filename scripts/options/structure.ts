@@ -1,6 +1,6 @@
 /** What shrinking and looking at structures have in common. */
 import { Option } from 'commander'
-import type { GroupQueries } from '../../src/structure/follow.ts'
+import type { GroupQueries } from '../../src/structure/find/follow.ts'
 import { oneOf } from './values.ts'
 
 /** The first one is the default. */

@@ -1,6 +1,6 @@
 /** Whether a person is asked before this site signs anything. */
 import type { Command } from 'commander'
-import { UsageError } from '../../src/errors.ts'
+import { UsageError } from '../../src/base/errors.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 export interface YesOptions {

@@ -1,6 +1,6 @@
 /** The end of a federation at one site: whether it was worth it, and what has left the site. */
 import type { PeerResult } from '../../peers/peer.ts'
-import { SHOWN_ID, shown } from '../../protocols/site-name.ts'
+import { SHOWN_ID, shown } from '../../protocols/plan/site-name.ts'
 import { bytes, counted, duration, perplexity } from '../terminal/numbers.ts'
 
 /** On one text. */

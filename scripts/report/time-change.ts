@@ -1,5 +1,5 @@
 /** Whether one of two models is faster, of runs in turns; on a machine that does other work as well. */
-import { median, quantile } from '../../src/quantile.ts'
+import { median, quantile } from '../../src/base/quantile.ts'
 
 /**
  * Of all turns so many may point the other way. In eleven turns of two equally fast models chance alone lets at least ten

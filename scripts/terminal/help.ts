@@ -1,6 +1,6 @@
 /** What --help of a command says below its options. */
 import type { Command } from 'commander'
-import { EXIT } from '../../src/errors.ts'
+import { EXIT } from '../../src/base/errors.ts'
 
 const MEANINGS: Record<keyof typeof EXIT, string> = {
   done: 'done',

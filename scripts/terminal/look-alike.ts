@@ -3,7 +3,7 @@
  * (unhomoglyph has its table); beyond that, case, marks, spaces and signs do not count.
  */
 import unhomoglyph from 'unhomoglyph'
-import { type SiteLabel, siteInWords } from '../../protocols/site-name.ts'
+import { type SiteLabel, siteInWords } from '../../protocols/plan/site-name.ts'
 
 /** Scripts with letters that look like those of another of them. */
 const SCRIPTS = ['Latin', 'Greek', 'Cyrillic', 'Armenian', 'Cherokee', 'Coptic', 'Lisu', 'Georgian'] as const

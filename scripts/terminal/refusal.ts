@@ -3,7 +3,7 @@
  * the stack trace below. For programs, with --json: one object on stdout.
  */
 import { CommanderError } from 'commander'
-import { CoppiceError, EXIT, oneLine, UsageError } from '../../src/errors.ts'
+import { CoppiceError, EXIT, oneLine, UsageError } from '../../src/base/errors.ts'
 import { InterruptedError } from './interruption.ts'
 
 /** Commander's codes for having shown help or the version, as asked. */

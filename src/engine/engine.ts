@@ -3,10 +3,10 @@
  * runs models block by block (ONNX Runtime takes all cores by itself), `exact` validates and merges, so that a merge does
  * not wait behind a prune. What needs much memory runs in processes, which give all of it back.
  */
-import { refusalFromObject } from '../errors.ts'
-import { attemptPlain, racePlain, runPlain } from '../model/plain.ts'
-import type { BlockZeros } from '../model/zeros.ts'
-import type { JobEvent, JobName, Jobs, ShrunkModel } from './jobs.ts'
+import { refusalFromObject } from '../base/errors.ts'
+import type { JobEvent, JobName, Jobs, ShrunkModel } from '../jobs/jobs.ts'
+import type { BlockZeros } from '../model/write/zeros.ts'
+import { attemptPlain, racePlain, runPlain } from '../runtime/reference-run.ts'
 import type { FromWorker } from './messages.ts'
 import { type RunningWorker, startWorker, type WorkerKind } from './workers.ts'
 

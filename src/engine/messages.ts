@@ -1,6 +1,6 @@
 /** What passes between the engine and its workers. */
-import type { ExitCode, Refusal } from '../errors.ts'
-import type { JobEvent, JobName, Jobs } from './jobs.ts'
+import type { ExitCode, Refusal } from '../base/errors.ts'
+import type { JobEvent, JobName, Jobs } from '../jobs/jobs.ts'
 
 export type ToWorker =
   | { [Name in JobName]: { type: 'run'; id: number; name: Name; args: Jobs[Name]['args'] } }[JobName]

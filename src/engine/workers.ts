@@ -7,8 +7,8 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { InputError } from '../errors.ts'
-import { runtimeRefusal } from '../model/runtime-refusal.ts'
+import { InputError } from '../base/errors.ts'
+import { runtimeRefusal } from '../runtime/runtime-refusal.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 
 export type WorkerKind = 'thread' | 'process'
@@ -31,13 +31,13 @@ export interface WorkerEvents {
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) }
 
 /**
- * For V8: garbage can be collected when we know that there is some (see model/memory.ts), and what has only just been made
+ * For V8: garbage can be collected when we know that there is some (see runtime/memory.ts), and what has only just been made
  * is collected after 2 MiB of it instead of 16, in each thread: beside it lie the buffers that nobody needs any more
  * (measured on 135 M parameters, SparseGPT: 75 MB less, in the same time; 4 MiB save 10).
  */
 const COLLECTOR = ['--expose-gc', '--max-semi-space-size=2']
 
-const PROGRAM = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
+const PROGRAM = new URL(`../jobs/worker${extname(import.meta.url)}`, import.meta.url)
 
 export function startWorker(kind: WorkerKind, threads: number, events: WorkerEvents): RunningWorker {
   return kind === 'thread' ? startThread(threads, events) : startProcess(threads, events)

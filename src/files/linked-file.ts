@@ -1,8 +1,8 @@
 /** Files that may be links: a link to a file is a file, and one that leads nowhere is said to. */
 import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { InputError } from '../errors.ts'
-import { systemCode } from '../system-errors.ts'
+import { InputError } from '../base/errors.ts'
+import { systemCode } from '../base/system-errors.ts'
 
 /** What a path leads to; null: nothing, or links that lead to each other. @throws {InputError} MODEL_FILE_UNREADABLE */
 export function statOf(path: string): Stats | null {

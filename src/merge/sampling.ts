@@ -7,8 +7,8 @@
  * min k blocks further: they stay one behind the other, and no arc leaves a gap behind its former place.
  */
 import { createHash } from 'node:crypto'
-import { PPM } from '../decimal.ts'
-import { drawer } from './draw.ts'
+import { PPM } from '../base/decimal.ts'
+import { drawer } from '../form/draw.ts'
 
 export interface SampledMember {
   /** The peer id as bytes. */

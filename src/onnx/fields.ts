@@ -3,7 +3,7 @@
  * results wrong in silence, so each field of ONNX's messages is read, known to be without effect, or refused by name.
  * Field numbers: the ONNX specification, onnx.proto of ONNX 1.20.
  */
-import { InputError } from '../errors.ts'
+import { InputError } from '../base/errors.ts'
 import type {
   AttributeProto,
   GraphProto,

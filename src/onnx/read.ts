@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { isAbsolute, normalize } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
-import { InputError } from '../errors.ts'
+import { InputError } from '../base/errors.ts'
 import { danglingLink, statOf } from '../files/linked-file.ts'
 import { externalPath } from './external-data.ts'
 import { assertFieldsKnown, assertGraphFields, assertModelFields, assertTensorFields, EXTERNAL } from './fields.ts'

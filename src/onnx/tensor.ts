@@ -3,8 +3,8 @@
  * so a tensor is read when it is used, by range, through a file handle (offsets beyond 2^31 are ordinary).
  */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { InputError } from '../errors.ts'
-import { widen } from './half.ts'
+import { InputError } from '../base/errors.ts'
+import { widen } from '../form/half.ts'
 
 /** ONNX element types that Coppice meets, by their number in TensorProto.DataType. */
 export const DATA_TYPE = {

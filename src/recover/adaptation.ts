@@ -1,8 +1,8 @@
 /** Adapters on the layers of one decoder: beside them while they are trained, added to them afterwards. */
-import { addAdapter, isPruned } from '../merge/adapter.ts'
-import type { BlockWeights, Decoder } from '../model/decoder.ts'
-import type { Beside, WeightGradients } from '../model/gradients.ts'
-import type { PartModel } from '../model/part.ts'
+import { addAdapter, isPruned } from '../merge/structures/adapter.ts'
+import type { Beside, WeightGradients } from '../model/backward/gradients.ts'
+import type { BlockWeights, Decoder } from '../model/forward/decoder.ts'
+import type { PartModel } from '../model/graph/part.ts'
 import * as ort from '../runtime/onnx-runtime.ts'
 import type { Adapters } from './adapters.ts'
 import { adapterName, withAdapters } from './beside.ts'

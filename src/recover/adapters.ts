@@ -3,9 +3,9 @@
  * 2021, arXiv 2106.09685), section 4.1. All numbers of all adapters stand in one array, as an optimiser wants them.
  */
 
-import type { Adapter } from '../merge/adapter.ts'
-import { drawer } from '../merge/draw.ts'
-import type { BlockForm } from '../merge/form.ts'
+import type { BlockForm } from '../form/block-form.ts'
+import { drawer } from '../form/draw.ts'
+import type { Adapter } from '../merge/structures/adapter.ts'
 
 const DRAWS = 2 ** 32
 

@@ -1,8 +1,8 @@
 /** A block's graph with the adapters of its layers: two thin products beside each, or a changed weight. */
 import { clone, create } from '@bufbuild/protobuf'
-import type { Decoder } from '../model/decoder.ts'
-import type { Linear } from '../model/layers.ts'
-import { type PartModel, valueInfo } from '../model/part.ts'
+import type { Decoder } from '../model/forward/decoder.ts'
+import type { Linear } from '../model/graph/layers.ts'
+import { type PartModel, valueInfo } from '../model/graph/part.ts'
 import { type GraphProto, ModelProtoSchema, type NodeProto, TensorProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { makeNode } from '../onnx/graph.ts'
 import { DATA_TYPE } from '../onnx/tensor.ts'

@@ -1,12 +1,12 @@
 /** What a recovery can go on from: the numbers that are trained, and a record of them, which is replaced last. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { OutputError } from '../errors.ts'
-import { differencesInWords, type Fingerprint } from '../fingerprint.ts'
-import { readStored, type StoredFile, storeFile, syncNames } from '../model/stored-file.ts'
-import { sealJson } from '../sealed-json.ts'
-import { readSealed } from '../sealed-record.ts'
-import { unwritable } from '../system-errors.ts'
+import { OutputError } from '../base/errors.ts'
+import { unwritable } from '../base/system-errors.ts'
+import { differencesInWords, type Fingerprint } from '../files/fingerprint.ts'
+import { sealJson } from '../files/sealed-json.ts'
+import { readSealed } from '../files/sealed-record.ts'
+import { readStored, type StoredFile, storeFile, syncNames } from '../files/stored-file.ts'
 import { RECORD_FILE } from './record-file.ts'
 import type { Look, TrainState } from './train.ts'
 

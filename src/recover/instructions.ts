@@ -4,12 +4,12 @@
  */
 import { basename } from 'node:path'
 import { z } from 'zod'
-import { InputError } from '../errors.ts'
-import type { Windows } from '../model/stream.ts'
-import type { OpenTokenizer } from '../model/tokenizer.ts'
-import { jsonEntries } from '../text/documents.ts'
-import { type JsonRefusal, wrong } from '../text/json.ts'
-import { shown, type TextFile, textFile } from '../text/refusals.ts'
+import { InputError } from '../base/errors.ts'
+import type { Windows } from '../model/forward/stream.ts'
+import { jsonEntries } from '../model/text/documents.ts'
+import { type JsonRefusal, wrong } from '../model/text/json.ts'
+import { shown, type TextFile, textFile } from '../model/text/refusals.ts'
+import type { OpenTokenizer } from '../model/text/tokenizer.ts'
 
 const Instruction = z.object({
   instruction: z.string().min(1),

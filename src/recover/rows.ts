@@ -1,7 +1,7 @@
 /** Which rows are learnt, which are kept out, and which of them come when. */
-import { InputError } from '../errors.ts'
-import type { Windows } from '../model/stream.ts'
-import { someWindows } from '../model/text.ts'
+import { InputError } from '../base/errors.ts'
+import type { Windows } from '../model/forward/stream.ts'
+import { someWindows } from '../model/text/text.ts'
 
 /** One row in so many is kept out, and no more than this. */
 const HELD_SHARE = 10

@@ -4,10 +4,11 @@
  * the perplexity on rows that are kept out is measured; the best adapters stay, and where nothing gets better any more it
  * ends early. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.3, and its table 15 for what too many steps do.
  */
-import type { Decoder } from '../model/decoder.ts'
-import { LossGradients } from '../model/gradients.ts'
-import { perplexity } from '../model/perplexity.ts'
-import type { Windows } from '../model/stream.ts'
+
+import { LossGradients } from '../model/backward/gradients.ts'
+import type { Decoder } from '../model/forward/decoder.ts'
+import { perplexity } from '../model/forward/perplexity.ts'
+import type { Windows } from '../model/forward/stream.ts'
 import { adamStep, type Moments, noMoments } from './adamw.ts'
 import type { Adaptation } from './adaptation.ts'
 import { Adapters } from './adapters.ts'

@@ -8,7 +8,7 @@
  * can only refuse.
  */
 import { isMainThread } from 'node:worker_threads'
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../base/errors.ts'
 
 /** Read by ONNX Runtime. */
 const VARIABLE = 'ORT_DISABLE_TELEMETRY'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
 import { createProgram } from '../../scripts/program.ts'
-import { Recorder } from '../scripts/command-line.ts'
+import { Recorder } from '../support/command-line.ts'
 
 /** Command lines of documents, and of the help texts, which users copy first. */
 const README = examples(readFileSync(join(PACKAGE_ROOT, 'README.md'), 'utf8'), /^npx --no-install coppice (.+)$/gm)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { InputError, OutputError } from '../../src/errors.ts'
+import { InputError, OutputError } from '../../src/base/errors.ts'
 import { Chance, type Fuzz, faultOf, fuzz, mutateBytes, mutateJson } from './frame.ts'
 
 const REFUSAL = { code: 'X', what: 'what, where', hint: 'What to do.' }

@@ -3,8 +3,8 @@
  * refusal of exit 3 in two lines. A failure names seed, number and mutation, so that it can be made again alone.
  */
 import { endingOf } from '../../scripts/terminal/refusal.ts'
-import { EXIT } from '../../src/errors.ts'
-import { Random } from '../src/prune/random.ts'
+import { EXIT } from '../../src/base/errors.ts'
+import { Random } from '../support/random.ts'
 
 /** One attempt may take so much processor time, which other work on the machine does not change: nobody waits longer. */
 export const LONGEST_MS = 2000

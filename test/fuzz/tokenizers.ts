@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { TokenizerProcess } from '../../src/model/tokenizer.ts'
-import { definitionOf, directoryOf, EXPECTED, TEXTS } from '../src/model/tokenizers.ts'
+import { TokenizerProcess } from '../../src/model/text/tokenizer.ts'
+import { definitionOf, directoryOf, EXPECTED, TEXTS } from '../support/models/opened-tokenizers.ts'
 import { type Chance, type Fuzz, type FuzzCounts, fuzz, type Mutation, mutateJson } from './frame.ts'
 
 /** More than the small tokenizers have tokens: what mutations number higher has no row. */

@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { assertOneRoot, federation } from './federations.ts'
+import { assertOneRoot, federation } from '../support/federations.ts'
 
 test('sixteen peers in one process end with one root', async (context) => {
   assertOneRoot(await federation(context, { members: 16, topology: 'mesh' }))

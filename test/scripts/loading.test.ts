@@ -19,7 +19,7 @@ const RUNTIME = /node_modules\/onnxruntime-node\//
 
 test('what a command does is loaded when it is run', () => {
   const loaded = loadedBy('program.ts')
-  assert.ok(loaded.some((url) => url.endsWith('scripts/prune/index.ts')))
+  assert.ok(loaded.some((url) => url.endsWith('scripts/commands/prune/index.ts')))
   for (const absent of [HANDLER, NETWORK, RUNTIME]) {
     assert.deepEqual(
       loaded.filter((url) => absent.test(url)),
@@ -29,7 +29,7 @@ test('what a command does is loaded when it is run', () => {
 })
 
 test('the process of a prune loads neither the network nor ONNX Runtime', () => {
-  const loaded = loadedBy('program.ts', 'prune/handler.ts')
+  const loaded = loadedBy('program.ts', 'commands/prune/handler.ts')
   for (const absent of [NETWORK, RUNTIME]) {
     assert.deepEqual(
       loaded.filter((url) => absent.test(url)),
@@ -39,5 +39,5 @@ test('the process of a prune loads neither the network nor ONNX Runtime', () => 
 })
 
 test('the process of a simulation loads the network', () => {
-  assert.ok(loadedBy('simulate/handler.ts').some((url) => NETWORK.test(url)))
+  assert.ok(loadedBy('commands/simulate/handler.ts').some((url) => NETWORK.test(url)))
 })

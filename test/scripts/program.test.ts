@@ -7,7 +7,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { z } from 'zod'
 import { EMBEDDED_MODEL, VERSION } from '../../scripts/paths.ts'
 import { ModelProtoSchema } from '../../src/onnx/generated/onnx_pb.js'
-import { commandTable, coppice, type Ended, lastLines } from './command-line.ts'
+import { commandTable, coppice, type Ended, lastLines } from '../support/command-line.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
 const home = process.cwd()

@@ -1,11 +1,12 @@
 /** Windows for benchmarks, and the plainest thing that can be done with them. */
-import type { Decoder } from '../../../src/model/decoder.ts'
-import { graphInputs } from '../../../src/model/inputs.ts'
-import { plainTensor, racePlain } from '../../../src/model/plain.ts'
-import { Stream, type Windows } from '../../../src/model/stream.ts'
-import { assertEnoughWindows, cutWindows, fileSource, someWindows, tokenStream } from '../../../src/model/text.ts'
-import { openTokenizer } from '../../../src/model/tokenizer.ts'
-import { median } from '../../../src/quantile.ts'
+
+import { median } from '../../../src/base/quantile.ts'
+import type { Decoder } from '../../../src/model/forward/decoder.ts'
+import { Stream, type Windows } from '../../../src/model/forward/stream.ts'
+import { graphInputs } from '../../../src/model/graph/inputs.ts'
+import { assertEnoughWindows, cutWindows, fileSource, someWindows, tokenStream } from '../../../src/model/text/text.ts'
+import { openTokenizer } from '../../../src/model/text/tokenizer.ts'
+import { plainTensor, racePlain } from '../../../src/runtime/reference-run.ts'
 
 /** Of a text, or of tokens that are spread over the vocabulary. */
 export async function benchWindows(

@@ -1,7 +1,7 @@
 /** What a rule is: from the cotangents of a node's outputs to those of its inputs. */
-import { InputError } from '../../errors.ts'
+import { InputError } from '../../base/errors.ts'
 import type { NodeProto } from '../generated/onnx_pb.js'
-import { operatorName } from '../operators.ts'
+import { operatorName } from '../operators/operators.ts'
 import type { Tape } from './tape.ts'
 
 /** The name of a value, or null where nothing flows. */

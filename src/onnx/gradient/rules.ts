@@ -1,6 +1,6 @@
 /** The table of rules, one an operator; and what no gradient flows through. */
 import type { NodeProto } from '../generated/onnx_pb.js'
-import { operatorName } from '../operators.ts'
+import { operatorName } from '../operators/operators.ts'
 import { ELEMENTWISE, SOFTMAX } from './elementwise.ts'
 import { MOVES } from './moves.ts'
 import { NORMS } from './norms.ts'

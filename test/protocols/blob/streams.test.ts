@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import type { Stream } from '@libp2p/interface'
-import { systemClock } from '../../../peers/clock.ts'
-import type { PeerNode } from '../../../peers/node.ts'
-import { BlobStore } from '../../../peers/store.ts'
+import { BlobStore } from '../../../peers/disk/store.ts'
+import type { PeerNode } from '../../../peers/network/node.ts'
+import { systemClock } from '../../../peers/round/clock.ts'
 import { BlobTooLargeError } from '../../../protocols/blob/errors.ts'
-import { blobId, CHUNK_BYTES } from '../../../protocols/blob/hash.ts'
 import {
   BLOB_PROTOCOL,
   type BlobClientComponents,
@@ -15,10 +14,11 @@ import {
   MAX_STREAMS_PER_PEER,
 } from '../../../protocols/blob/index.ts'
 import { encodeAnswer, encodeRequest } from '../../../protocols/blob/messages.ts'
-import { toHex } from '../../../protocols/encoding.ts'
 import { FrameStream } from '../../../protocols/stream/frames.ts'
 import type { Clock } from '../../../protocols/stream/time.ts'
-import { closeRosters, connect, temporaryDirectory, testNodes } from '../../peers/support.ts'
+import { toHex } from '../../../protocols/wire/encoding.ts'
+import { blobId, CHUNK_BYTES } from '../../../protocols/wire/hash.ts'
+import { closeRosters, connect, temporaryDirectory, testNodes } from '../../support/nodes.ts'
 
 /** Deadlines of a tenth of a second at most, so that what is slow is soon too slow. */
 const IMPATIENT: Clock = {

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { multiaddr } from '@multiformats/multiaddr'
-import { systemClock } from '../../../peers/clock.ts'
-import { identityFromSeed } from '../../../peers/identity.ts'
-import type { PeerNode } from '../../../peers/node.ts'
-import { makeAcceptance } from '../../../protocols/acceptance.ts'
-import { equalBytes } from '../../../protocols/encoding.ts'
+import { identityFromSeed } from '../../../peers/disk/identity.ts'
+import type { PeerNode } from '../../../peers/network/node.ts'
+import { systemClock } from '../../../peers/round/clock.ts'
 import {
   ASKED_SIGNING_TIMEOUT_MS,
   MEMBER_PATIENCE_MS,
@@ -26,14 +24,16 @@ import {
   type PlanSigner,
 } from '../../../protocols/founding/index.ts'
 import { encodeFounding } from '../../../protocols/founding/messages.ts'
-import { makeOffer, type Offer, type SealedOffer } from '../../../protocols/offer.ts'
-import { decodeSignedPlan, encodeSignedPlan, makePlan, signPlan } from '../../../protocols/plan.ts'
-import { type Signer, signerOf } from '../../../protocols/signing.ts'
-import type { SiteLabel } from '../../../protocols/site-name.ts'
+import { makeAcceptance } from '../../../protocols/plan/acceptance.ts'
+import { makeOffer, type Offer, type SealedOffer } from '../../../protocols/plan/offer.ts'
+import { decodeSignedPlan, encodeSignedPlan, makePlan, signPlan } from '../../../protocols/plan/plan.ts'
+import type { SiteLabel } from '../../../protocols/plan/site-name.ts'
 import { FrameStream } from '../../../protocols/stream/frames.ts'
 import { writeMessage } from '../../../protocols/stream/messages.ts'
 import type { Clock } from '../../../protocols/stream/time.ts'
-import { testNodes } from '../../peers/support.ts'
+import { equalBytes } from '../../../protocols/wire/encoding.ts'
+import { type Signer, signerOf } from '../../../protocols/wire/signing.ts'
+import { testNodes } from '../../support/nodes.ts'
 
 const SECRET = new Uint8Array(16).fill(7)
 

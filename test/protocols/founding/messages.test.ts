@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { encode, MalformedMessageError } from '../../../protocols/encoding.ts'
 import { MAX_FOUNDING_BYTES } from '../../../protocols/founding/constants.ts'
 import {
   decodeFounder,
@@ -10,8 +9,9 @@ import {
   type FounderMessage,
   type JoinerMessage,
 } from '../../../protocols/founding/messages.ts'
-import { MAX_MEMBERS } from '../../../protocols/offer.ts'
-import { flipped, person } from '../people.ts'
+import { MAX_MEMBERS } from '../../../protocols/plan/offer.ts'
+import { encode, MalformedMessageError } from '../../../protocols/wire/encoding.ts'
+import { flipped, person } from '../../support/people.ts'
 
 const site = (number: number, name = `site ${number}`) => ({ peer: person(number).peerId, site: name })
 const hash = new Uint8Array(32)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { systemClock } from '../../../peers/clock.ts'
-import type { PeerNode } from '../../../peers/node.ts'
+import type { PeerNode } from '../../../peers/network/node.ts'
+import { systemClock } from '../../../peers/round/clock.ts'
 import { type Greeting, HELLO_PROTOCOL, helloServer, sayHello } from '../../../protocols/hello/index.ts'
 import { encodeHello } from '../../../protocols/hello/messages.ts'
 import { FrameStream } from '../../../protocols/stream/frames.ts'
-import { closeRosters, connect, testNodes } from '../../peers/support.ts'
+import { closeRosters, connect, testNodes } from '../../support/nodes.ts'
 
 const GREETING: Greeting = {
   version: 1,

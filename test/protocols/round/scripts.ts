@@ -22,10 +22,9 @@
  * commit list of member 0 in round 1, C0.2.1 its contribution to block 2 in round 1.
  */
 import assert from 'node:assert/strict'
-import { type Certificate, certificateId } from '../../../protocols/round/certificate.ts'
 import { initialState, step } from '../../../protocols/round/machine.ts'
-import type { Body, Envelope, Hash } from '../../../protocols/round/messages.ts'
-import type { Context, Effect, RoundEvent, RoundState } from '../../../protocols/round/types.ts'
+import { type Certificate, certificateId } from '../../../protocols/round/messages/certificate.ts'
+import type { Body, Envelope, Hash } from '../../../protocols/round/messages/messages.ts'
 import {
   type Certified,
   decodeCommitList,
@@ -33,7 +32,8 @@ import {
   encodeCommitList,
   type Federation,
   type ManifestEntry,
-} from '../../../protocols/round/value.ts'
+} from '../../../protocols/round/messages/value.ts'
+import type { Context, Effect, RoundEvent, RoundState } from '../../../protocols/round/types.ts'
 import { commitList, hashName, listRoot, makeContext, makeFederation, mergeOf, unsigned } from './world.ts'
 
 type Work = Extract<Effect, { type: 'fetch' | 'validate' | 'merge' }>

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { blobId } from '../../../protocols/blob/hash.ts'
-import { toHex } from '../../../protocols/encoding.ts'
-import { faultsOf } from '../../../protocols/offer.ts'
-import { SILENCE_TICKS, STATUS_INTERVAL_MS } from '../../../protocols/round/constants.ts'
-import type { Envelope, Hash } from '../../../protocols/round/messages.ts'
+import { faultsOf } from '../../../protocols/plan/offer.ts'
+import { SILENCE_TICKS, STATUS_INTERVAL_MS } from '../../../protocols/round/messages/constants.ts'
+import type { Envelope, Hash } from '../../../protocols/round/messages/messages.ts'
 import {
   decodeValue,
   encodeCommitList,
   encodeValue,
   type ManifestEntry,
   type Value,
-} from '../../../protocols/round/value.ts'
+} from '../../../protocols/round/messages/value.ts'
+import { toHex } from '../../../protocols/wire/encoding.ts'
+import { blobId } from '../../../protocols/wire/hash.ts'
 import { Simulation, type SimulationOptions } from './simulator.ts'
 import { commitList, hashName, listRoot, mergeOf, random } from './world.ts'
 

@@ -4,8 +4,8 @@
  * that nobody who is honest signs two things at one place.
  */
 import assert from 'node:assert/strict'
-import { type Certificate, certificateId } from '../../../protocols/round/certificate.ts'
 import { heldMessages, initialState, step } from '../../../protocols/round/machine.ts'
+import { type Certificate, certificateId } from '../../../protocols/round/messages/certificate.ts'
 import {
   type Body,
   decodeEnvelope,
@@ -15,8 +15,7 @@ import {
   isBinding,
   placeOf,
   sameBody,
-} from '../../../protocols/round/messages.ts'
-import type { Context, Effect, ExitReason, RoundEvent, RoundState } from '../../../protocols/round/types.ts'
+} from '../../../protocols/round/messages/messages.ts'
 import {
   type Certified,
   decodeCommitList,
@@ -24,7 +23,8 @@ import {
   encodeCommitList,
   type Federation,
   type ManifestEntry,
-} from '../../../protocols/round/value.ts'
+} from '../../../protocols/round/messages/value.ts'
+import type { Context, Effect, ExitReason, RoundEvent, RoundState } from '../../../protocols/round/types.ts'
 import {
   commitList,
   listRoot,

@@ -3,16 +3,16 @@
  * the same get the same, and nobody needs a model.
  */
 import { createHash } from 'node:crypto'
-import { blobId } from '../../../protocols/blob/hash.ts'
-import { toHex } from '../../../protocols/encoding.ts'
-import type { Body, Envelope, Hash } from '../../../protocols/round/messages.ts'
-import type { Context } from '../../../protocols/round/types.ts'
+import type { Body, Envelope, Hash } from '../../../protocols/round/messages/messages.ts'
 import {
   type CommitList,
   encodeCommitList,
   type Federation,
   type ManifestEntry,
-} from '../../../protocols/round/value.ts'
+} from '../../../protocols/round/messages/value.ts'
+import type { Context } from '../../../protocols/round/types.ts'
+import { toHex } from '../../../protocols/wire/encoding.ts'
+import { blobId } from '../../../protocols/wire/hash.ts'
 
 export const MASK_BITS_A_BLOCK = 1000
 

@@ -5,7 +5,7 @@ import { MAX_FRAME_BYTES, READ_AHEAD_BYTES } from '../../../protocols/stream/con
 import { CutShortError, MalformedError, OversizeError } from '../../../protocols/stream/errors.ts'
 import { FrameStream } from '../../../protocols/stream/frames.ts'
 import { expectMessage, readMessage, writeMessage } from '../../../protocols/stream/messages.ts'
-import { closeRosters, connect, testNodes } from '../../peers/support.ts'
+import { closeRosters, connect, testNodes } from '../../support/nodes.ts'
 
 const PROTOCOL = '/coppice/test/1'
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { systemClock } from '../../../peers/clock.ts'
-import type { PeerNode } from '../../../peers/node.ts'
+import type { PeerNode } from '../../../peers/network/node.ts'
+import { systemClock } from '../../../peers/round/clock.ts'
 import { FrameStream } from '../../../protocols/stream/frames.ts'
 import { writeMessage } from '../../../protocols/stream/messages.ts'
 import { MAX_CERTIFICATES, MAX_ENVELOPES } from '../../../protocols/sync/constants.ts'
 import { messageId, SYNC_PROTOCOL, type SyncSource, syncServer, syncWith } from '../../../protocols/sync/index.ts'
 import { encodeSync } from '../../../protocols/sync/messages.ts'
-import { closeRosters, connect, testNodes } from '../../peers/support.ts'
+import { closeRosters, connect, testNodes } from '../../support/nodes.ts'
 
 /** Holds messages and certificates as they come; checking them is not this protocol's business. */
 class Shelf implements SyncSource {

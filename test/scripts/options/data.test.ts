@@ -8,7 +8,7 @@ import {
   type RawSiteOptions,
   siteOptions,
 } from '../../../scripts/options/data.ts'
-import { read } from '../command-line.ts'
+import { read } from '../../support/command-line.ts'
 
 const options = (...argv: string[]) => siteOptions(read<RawSiteOptions>(addSiteOptions, ...argv))
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
-import { evaluateOptions } from '../../../scripts/evaluate.ts'
-import { joinOptions } from '../../../scripts/join/index.ts'
+import { evaluateOptions } from '../../../scripts/commands/evaluate/index.ts'
+import { joinOptions } from '../../../scripts/commands/join/index.ts'
+import { pruneOptions } from '../../../scripts/commands/prune/index.ts'
+import { simulateOptions } from '../../../scripts/commands/simulate/index.ts'
 import {
   addNetworkOptions,
   addNoListenOption,
@@ -12,10 +14,8 @@ import {
 import { addPlanOptions, methodFor, planOptions, type RawPlan } from '../../../scripts/options/plan.ts'
 import { addTextOptions, type RawSite, windowFor } from '../../../scripts/options/site.ts'
 import { EMBEDDED_MODEL } from '../../../scripts/paths.ts'
-import { pruneOptions } from '../../../scripts/prune/index.ts'
-import { simulateOptions } from '../../../scripts/simulate/index.ts'
-import { UsageError } from '../../../src/errors.ts'
-import { read } from '../command-line.ts'
+import { UsageError } from '../../../src/base/errors.ts'
+import { read } from '../../support/command-line.ts'
 
 const refuses = (code: string) => (error: unknown) => error instanceof UsageError && error.code === code
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import * as values from '../../../scripts/options/values.ts'
-import { UsageError } from '../../../src/errors.ts'
+import { UsageError } from '../../../src/base/errors.ts'
 
 describe('option values', () => {
   const accepted: Array<{ id: string; read: (text: string) => unknown; text: string; value: unknown }> = [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { timeChange } from '../../../scripts/report/time-change.ts'
-import { median, quantile } from '../../../src/quantile.ts'
+import { median, quantile } from '../../../src/base/quantile.ts'
 
 /** Eleven turns around a time, within some percent of it. */
 const around = (seconds: number, percents: number[]) => percents.map((percent) => seconds * (1 + percent / 100))

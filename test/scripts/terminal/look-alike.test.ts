@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lookAlike, warnings } from '../../../scripts/terminal/look-alike.ts'
-import { person } from '../../protocols/people.ts'
+import { person } from '../../support/people.ts'
 
 const ALIKE = [
   ['North clinic', 'North clinic'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { InterruptedError } from '../../../scripts/terminal/interruption.ts'
 import { Terminal } from '../../../scripts/terminal/terminal.ts'
-import { Person } from '../person.ts'
+import { Person } from '../../support/person.ts'
 
 const QUESTION = { text: 'Sign?', yes: 'Yes', no: 'No' }
 const never = new AbortController().signal

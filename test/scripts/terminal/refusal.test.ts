@@ -4,8 +4,8 @@ import { CommanderError } from 'commander'
 import { tellEnding } from '../../../scripts/program.ts'
 import { InterruptedError } from '../../../scripts/terminal/interruption.ts'
 import { endingOf } from '../../../scripts/terminal/refusal.ts'
-import { EXIT, InputError, OutputError } from '../../../src/errors.ts'
-import { Recorder } from '../command-line.ts'
+import { EXIT, InputError, OutputError } from '../../../src/base/errors.ts'
+import { Recorder } from '../../support/command-line.ts'
 
 const refusal = { code: 'X_SHORT', what: 'what, where', hint: 'What to do.' }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Terminal } from '../../../scripts/terminal/terminal.ts'
-import { Recorder } from '../command-line.ts'
+import { Recorder } from '../../support/command-line.ts'
 
 /** A terminal whose clock stands still unless it is moved. */
 function terminal({ json = false, tty = false, columns = 80 } = {}) {

@@ -1,7 +1,7 @@
 /** A process for a test to watch: closes engines in the middle of what their thread computes with ONNX Runtime. */
 import { setTimeout } from 'node:timers/promises'
 import { Engine } from '../../../src/engine/engine.ts'
-import { fixturePath } from '../../shared.ts'
+import { fixturePath } from '../../support/shared.ts'
 
 const method = {
   pruner: 'llm-pruner',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { CoppiceError } from '../../../src/base/errors.ts'
 import { endOf } from '../../../src/engine/workers.ts'
-import { CoppiceError } from '../../../src/errors.ts'
 
 describe('the end of an engine process that nobody has ended', () => {
   it('is a refusal where ONNX Runtime has aborted it, in the words that it left', () => {

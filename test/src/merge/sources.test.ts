@@ -2,16 +2,20 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 
-const FOLDER = new URL('../../../src/merge/', import.meta.url)
+/** The rooms of the sources that the merge executes. */
+const ROOMS = ['merge', 'prune/masks']
+const SOURCES = new URL('../../../src/', import.meta.url)
 /** Exact, or correctly rounded by the standard; others may differ between engines. */
-const EXACT = new Set(['abs', 'ceil', 'floor', 'fround', 'imul', 'max', 'min', 'sqrt'])
+const EXACT = new Set(['abs', 'ceil', 'clz32', 'floor', 'fround', 'imul', 'max', 'min', 'sqrt', 'trunc'])
 
 describe('the sources of the merge', () => {
   it('use only arithmetic that gives the same bits on every machine, no clock and no chance', () => {
-    const files = readdirSync(FOLDER).filter((name) => name.endsWith('.ts'))
-    assert.ok(files.length > 10)
+    const files = ROOMS.flatMap((room) =>
+      readdirSync(new URL(room, SOURCES), { recursive: true, encoding: 'utf8' }).map((name) => `${room}/${name}`),
+    ).filter((name) => name.endsWith('.ts'))
+    assert.ok(files.length > 15)
     for (const file of files) {
-      const code = readFileSync(new URL(file, FOLDER), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+      const code = readFileSync(new URL(file, SOURCES), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
       for (const [, name] of code.matchAll(/\bMath\s*(?:\.|\[)\s*['"]?(\w+)/g)) {
         assert.ok(EXACT.has(name), `${file} uses Math.${name}`)
       }

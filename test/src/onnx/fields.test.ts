@@ -14,7 +14,7 @@ import {
   ValueInfoProtoSchema,
 } from '../../../src/onnx/generated/onnx_pb.js'
 import { readOnnx } from '../../../src/onnx/read.ts'
-import { edited, unknownField } from './edited.ts'
+import { edited, unknownField } from '../../support/models/edited.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-fields-'))
 after(() => rmSync(scratch, { recursive: true }))

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import fc from 'fast-check'
-import { InputError } from '../../../src/errors.ts'
+import { InputError } from '../../../src/base/errors.ts'
 import { readOnnx } from '../../../src/onnx/read.ts'
-import { fixturePath } from '../../shared.ts'
+import { fixturePath } from '../../support/shared.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-read-'))
 after(() => rmSync(scratch, { recursive: true }))

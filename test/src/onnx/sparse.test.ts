@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { create } from '@bufbuild/protobuf'
-import { Decoder } from '../../../src/model/decoder.ts'
-import { runPlain } from '../../../src/model/plain.ts'
-import { expectedRun, writeModel } from '../../../src/model/write.ts'
+import { Decoder } from '../../../src/model/forward/decoder.ts'
+import { expectedRun, writeModel } from '../../../src/model/write/write.ts'
 import { type GraphProto, SparseTensorProtoSchema, type TensorProto } from '../../../src/onnx/generated/onnx_pb.js'
 import { readOnnx } from '../../../src/onnx/read.ts'
 import { DATA_TYPE, readFloats, readTransposed } from '../../../src/onnx/tensor.ts'
-import { edited } from './edited.ts'
+import { runPlain } from '../../../src/runtime/reference-run.ts'
+import { edited } from '../../support/models/edited.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-sparse-'))
 after(() => rmSync(scratch, { recursive: true }))

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { clone, create } from '@bufbuild/protobuf'
-import { Decoder } from '../../../src/model/decoder.ts'
+import { Decoder } from '../../../src/model/forward/decoder.ts'
 import {
   type GraphProto,
   type ModelProto,
@@ -12,7 +12,7 @@ import {
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from '../../../src/onnx/generated/onnx_pb.js'
-import { edited } from './edited.ts'
+import { edited } from '../../support/models/edited.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-well-formed-'))
 after(() => rmSync(scratch, { recursive: true }))

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { addAdapter } from '../../../src/merge/adapter.ts'
+import { addAdapter } from '../../../src/merge/structures/adapter.ts'
 import { Adapters } from '../../../src/recover/adapters.ts'
-import { Random } from '../prune/random.ts'
+import { Random } from '../../support/random.ts'
 
 const forms = [
   { inputs: [6], layers: [{ rows: 4, cols: 6, input: 0 }] },

@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { openTokenizer } from '../../../src/model/tokenizer.ts'
+import { openTokenizer } from '../../../src/model/text/tokenizer.ts'
 import { instructionRows, promptOf } from '../../../src/recover/instructions.ts'
-import { temporaryDirectory } from '../../peers/support.ts'
-import { fixturePath } from '../../shared.ts'
+import { temporaryDirectory } from '../../support/nodes.ts'
+import { fixturePath } from '../../support/shared.ts'
 
 const END = 2
 const LENGTH = 256

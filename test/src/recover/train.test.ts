@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Decoder, MAX_ARENAS } from '../../../src/model/decoder.ts'
-import { perplexity } from '../../../src/model/perplexity.ts'
-import type { Windows } from '../../../src/model/stream.ts'
-import { someWindows } from '../../../src/model/text.ts'
-import { openTokenizer } from '../../../src/model/tokenizer.ts'
+import { Decoder, MAX_ARENAS } from '../../../src/model/forward/decoder.ts'
+import { perplexity } from '../../../src/model/forward/perplexity.ts'
+import type { Windows } from '../../../src/model/forward/stream.ts'
+import { someWindows } from '../../../src/model/text/text.ts'
+import { openTokenizer } from '../../../src/model/text/tokenizer.ts'
 import { Adaptation } from '../../../src/recover/adaptation.ts'
 import { bestLook, PATIENCE, STEPS_A_LOOK, startState, type TrainSettings, train } from '../../../src/recover/train.ts'
-import { fixturePath } from '../../shared.ts'
+import { fixturePath } from '../../support/shared.ts'
 
 const known = Decoder.open(fixturePath('stories260k'), { threads: 1 })
 const LENGTH = 16

@@ -1,5 +1,5 @@
 /** One node an operator, with operands that its rule must go back through. */
-import { Random } from '../../prune/random.ts'
+import { Random } from '../../../support/random.ts'
 
 export type Operand =
   /** A float operand; `wanted` false: a constant of the gradient. */

@@ -1,14 +1,14 @@
 /** A model of one node, its values and gradients as ONNX Runtime computes them. */
 import { create, toBinary } from '@bufbuild/protobuf'
-import { differentiate } from '../../../../src/model/differentiate.ts'
-import { valueInfo } from '../../../../src/model/part.ts'
-import { createSession } from '../../../../src/model/session.ts'
-import { observeShapes } from '../../../../src/model/shapes.ts'
+import { differentiate } from '../../../../src/model/backward/differentiate.ts'
+import { valueInfo } from '../../../../src/model/graph/part.ts'
+import { observeShapes } from '../../../../src/model/graph/shapes.ts'
 import { type ModelProto, ModelProtoSchema, ValueInfoProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
 import { toAttribute } from '../../../../src/onnx/gradient/tape.ts'
 import { makeNode } from '../../../../src/onnx/graph.ts'
 import { DATA_TYPE } from '../../../../src/onnx/tensor.ts'
 import * as ort from '../../../../src/runtime/onnx-runtime.ts'
+import { createSession } from '../../../../src/runtime/session.ts'
 import type { Case, Operand } from './cases.ts'
 
 const OPSET = 16

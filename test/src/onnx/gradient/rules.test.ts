@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { DIFFERENTIABLE } from '../../../../src/onnx/gradient/rules.ts'
 import * as ort from '../../../../src/runtime/onnx-runtime.ts'
-import { Random } from '../../prune/random.ts'
+import { Random } from '../../../support/random.ts'
 import { CASES } from './cases.ts'
 import { type Feeds, OneNode } from './one-node.ts'
 

@@ -1,0 +1,134 @@
+/**
+ * DATA: what a site keeps to itself, one directory for all its federations, closed to other accounts:
+ *
+ *   peer.key          who the site is
+ *   name              what it calls itself, where it has said so
+ *   plans.wal         the plans that it has signed
+ *   lock              held while a peer runs
+ *   federations/ID/   one federation: plan.cbor, offer, journal.wal, blobs, certificates, merges, checkpoints
+ *
+ * Nothing of it is in OUT, which anyone may have.
+ */
+import { chmod, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Ed25519PrivateKey } from '@libp2p/interface'
+import type { Plan } from '../../protocols/plan/plan.ts'
+import { toHex } from '../../protocols/wire/encoding.ts'
+import { type Signer, signerOf } from '../../protocols/wire/signing.ts'
+import { OutputError } from '../../src/base/errors.ts'
+import { unwritable } from '../../src/base/system-errors.ts'
+import { makeDirectory, writeDurably } from './files.ts'
+import { identityOf, KEY_FILE } from './identity.ts'
+import { LOCK_FILE, lockDirectory } from './lock.ts'
+import { PLANS_FILE, SignedPlans } from './signed-plans.ts'
+import { NAME_FILE, siteNameOf } from './site-name-file.ts'
+
+export const FEDERATIONS_NAME = 'federations'
+/** In the directory of a federation: the hash of its offer in hexadecimal, by which an invitation finds it. */
+export const OFFER_FILE = 'offer'
+/** Read, written and entered by its owner only. */
+const PRIVATE_MODE = 0o700
+/** Permissions of everybody else. */
+const OTHERS = 0o077
+
+const LOCKED_HINT =
+  'Another peer of this account runs there. A second site in one account needs a --data of its own, and keeps to it.'
+
+export interface DataDirectoryOptions {
+  /** Default: the key that lies there, made where there is none. */
+  privateKey?: Ed25519PrivateKey
+}
+
+/** Locked as long as it is not disposed of: two processes with one key would vote twice. */
+export class DataDirectory implements AsyncDisposable {
+  readonly path: string
+  /** It was open to other accounts, and is not any more. */
+  readonly tightened: boolean
+  readonly privateKey: Ed25519PrivateKey
+  readonly signer: Signer
+  readonly signedPlans: SignedPlans
+  private readonly resources: AsyncDisposableStack
+
+  private constructor(
+    path: string,
+    tightened: boolean,
+    privateKey: Ed25519PrivateKey,
+    signedPlans: SignedPlans,
+    resources: AsyncDisposableStack,
+  ) {
+    this.path = path
+    this.tightened = tightened
+    this.privateKey = privateKey
+    this.signer = signerOf(privateKey.raw)
+    this.signedPlans = signedPlans
+    this.resources = resources
+  }
+
+  /**
+   * Makes what is not there.
+   * @throws {OutputError} OUTPUT_LOCKED, OUTPUT_DATA_OPEN, OUTPUT_KEY_DAMAGED, OUTPUT_LOG_DAMAGED, OUTPUT_UNWRITABLE
+   */
+  static async open(path: string, { privateKey }: DataDirectoryOptions = {}): Promise<DataDirectory> {
+    await makeDirectory(path, PRIVATE_MODE).catch((error: OutputError) => {
+      const { code, message: what } = error
+      throw new OutputError({ code, what, hint: 'Give --data a directory that this account may make.', cause: error })
+    })
+    const tightened = await closeToOthers(path)
+    await using resources = new AsyncDisposableStack()
+    const lock = await lockDirectory(path, LOCKED_HINT)
+    resources.defer(() => lock.release())
+    const key = privateKey ?? (await identityOf(path))
+    const signedPlans = await SignedPlans.open(path)
+    resources.defer(() => signedPlans.close())
+    return new DataDirectory(path, tightened, key, signedPlans, resources.move())
+  }
+
+  /** What the site calls itself. @param given - kept from now on; null: as before @throws {OutputError} */
+  siteName(given: string | null): Promise<string> {
+    return siteNameOf(this.path, this.signer.peerId, given)
+  }
+
+  /** The directory of a federation, made where it is not there. @throws {OutputError} OUTPUT_UNWRITABLE */
+  async federation({ id, offerHash }: Plan): Promise<string> {
+    const directory = join(this.path, FEDERATIONS_NAME, toHex(id))
+    await makeDirectory(directory)
+    await writeDurably(join(directory, OFFER_FILE), Buffer.from(`${toHex(offerHash)}\n`))
+    return directory
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.resources[Symbol.asyncDispose]()
+  }
+}
+
+/** What a data directory holds; with anything else in it, it is not ours to close. */
+const OWN_NAMES = new Set([KEY_FILE, NAME_FILE, PLANS_FILE, LOCK_FILE, FEDERATIONS_NAME])
+
+/**
+ * Whether a directory had to be closed to other accounts. One that holds other things is refused instead: who else
+ * needs them is not known.
+ * @throws {OutputError} OUTPUT_DATA_OPEN
+ */
+async function closeToOthers(path: string): Promise<boolean> {
+  if (process.platform === 'win32') return false // has no such permissions: a user's folder is closed there anyway
+  try {
+    const { mode } = await stat(path)
+    if ((mode & OTHERS) === 0) return false
+    const stranger = (await readdir(path)).find((name) => !OWN_NAMES.has(name))
+    if (stranger !== undefined) throw openToOthers(path, mode, `and holds other things (${stranger})`)
+    await chmod(path, PRIVATE_MODE).catch((error) => {
+      throw openToOthers(path, mode, `and cannot be closed (${error.code})`)
+    })
+    return true
+  } catch (error) {
+    throw error instanceof OutputError ? error : unwritable(path, error)
+  }
+}
+
+function openToOthers(path: string, mode: number, why: string): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_DATA_OPEN',
+    what: `the data directory ${path} is open to other accounts (mode ${(mode & 0o777).toString(8)}) ${why}`,
+    hint: `The site's key would lie there. Give --data a directory of its own, or close this one: chmod 700 ${path}`,
+  })
+}

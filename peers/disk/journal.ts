@@ -1,0 +1,35 @@
+/**
+ * What a peer has signed in the rounds of one federation, in its write-ahead log. A record is a body as it was encoded
+ * for the wire.
+ */
+import { join } from 'node:path'
+import { type Body, decodeBody, encodeBody } from '../../protocols/round/messages/messages.ts'
+import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts'
+
+/** In the directory of the federation. */
+export const JOURNAL_FILE = 'journal.wal'
+
+export class Journal {
+  /** Bodies that were signed before this process, oldest first. */
+  readonly bodies: Body[]
+  private readonly log: WriteAheadLog
+
+  private constructor(log: WriteAheadLog) {
+    this.log = log
+    this.bodies = log.records.map(decodeBody)
+  }
+
+  /** @throws {OutputError} it is damaged */
+  static async open(directory: string): Promise<Journal> {
+    return new Journal(await openWriteAheadLog(join(directory, JOURNAL_FILE)))
+  }
+
+  /** Returns when the body is on the disk: only then may it be signed. */
+  async writeBody(body: Body): Promise<void> {
+    await this.log.append(encodeBody(body))
+  }
+
+  close(): Promise<void> {
+    return this.log.close()
+  }
+}

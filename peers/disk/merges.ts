@@ -1,0 +1,117 @@
+/**
+ * The merges of a peer, block by block, each a file. A block whose contributions are those of the merge before is not
+ * computed again. Merges are kept by the key of their manifest until another is taken over.
+ */
+import { link, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Hash } from '../../protocols/round/messages/messages.ts'
+import type { ManifestEntry } from '../../protocols/round/messages/value.ts'
+import type { MergeResult } from '../../protocols/round/types.ts'
+import { toHex } from '../../protocols/wire/encoding.ts'
+import { mergedRoot } from '../../src/merge/roots.ts'
+import type { Work } from '../work/work.ts'
+
+/** Blocks that are merged at once: two, so that reading one overlaps with computing another. */
+const PARALLEL = 2
+
+interface Block {
+  /** The contributions, as a key. */
+  key: string
+  file: string
+  root: Uint8Array
+  bits: number
+  zeros: number
+}
+
+export interface Merge extends MergeResult {
+  zeros: number
+  /** By block; absent where nobody contributed. */
+  blocks: ReadonlyMap<number, Block>
+}
+
+export class Merges {
+  private readonly directory: string
+  private readonly work: Work
+  /** Where a contribution that is held lies. */
+  private readonly fileOf: (root: Hash) => string
+  private readonly merges = new Map<Hash, Merge>()
+
+  constructor(directory: string, work: Work, fileOf: (root: Hash) => string) {
+    this.directory = directory
+    this.work = work
+    this.fileOf = fileOf
+  }
+
+  /** Merges these contributions and counts what moved since the merge `previous`. Stops between two blocks. */
+  async merge(
+    key: Hash,
+    entries: readonly ManifestEntry[],
+    previous: Hash | null,
+    signal: AbortSignal,
+  ): Promise<Merge> {
+    const folder = join(this.directory, key)
+    await mkdir(folder, { recursive: true })
+    const before = previous === null ? null : this.get(previous)
+    const blocks = new Map<number, Block>()
+    let moved = 0
+    const queue = Array.from({ length: this.work.blocks }, (_, block) => block)
+    const take = async () => {
+      for (let block = queue.shift(); block !== undefined; block = queue.shift()) {
+        signal.throwIfAborted()
+        const result = await this.mergeBlock(block, entries, folder, before?.blocks.get(block) ?? null)
+        moved += result.moved
+        if (result.block !== null) blocks.set(block, result.block)
+      }
+    }
+    const done = await Promise.allSettled(Array.from({ length: PARALLEL }, take))
+    for (const result of done) if (result.status === 'rejected') throw result.reason
+    const merge = { ...this.summary(blocks), moved, blocks }
+    this.merges.set(key, merge)
+    return merge
+  }
+
+  get(key: Hash): Merge {
+    const merge = this.merges.get(key)
+    if (merge === undefined) throw new RangeError(`merge ${key} is not held`)
+    return merge
+  }
+
+  /** Block -> file of a merge. */
+  files(key: Hash): Map<number, string> {
+    return new Map([...this.get(key).blocks].map(([block, { file }]) => [block, file]))
+  }
+
+  /** Forgets all merges but these. */
+  async retain(keys: ReadonlySet<Hash>): Promise<void> {
+    for (const key of this.merges.keys()) {
+      if (keys.has(key)) continue
+      this.merges.delete(key)
+      await rm(join(this.directory, key), { recursive: true, force: true })
+    }
+  }
+
+  private async mergeBlock(block: number, entries: readonly ManifestEntry[], folder: string, before: Block | null) {
+    const roots = entries.filter((entry) => entry.block === block).map(({ root }) => root)
+    // A block that lost its last contribution, its author having been excluded, is the base again.
+    if (roots.length === 0) return { block: null, moved: before?.zeros ?? 0 }
+    const key = [...roots].sort().join()
+    const file = join(folder, String(block))
+    if (before?.key === key) {
+      await rm(file, { force: true })
+      await link(before.file, file)
+      return { block: { ...before, file }, moved: 0 }
+    }
+    const files = roots.map(this.fileOf)
+    const report = await this.work.merge({ block, files, out: file, previous: before?.file ?? null })
+    return { block: { key, file, ...report }, moved: report.moved }
+  }
+
+  private summary(blocks: ReadonlyMap<number, Block>): { root: Hash; bits: number; zeros: number } {
+    const all = Array.from({ length: this.work.blocks }, (_, block) => blocks.get(block) ?? null)
+    return {
+      root: toHex(mergedRoot(all.map((block) => block?.root ?? null))),
+      bits: all.reduce((sum, block, index) => sum + (block?.bits ?? this.work.maskBits(index)), 0),
+      zeros: all.reduce((sum, block) => sum + (block?.zeros ?? 0), 0),
+    }
+  }
+}

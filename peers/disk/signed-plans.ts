@@ -1,0 +1,63 @@
+/** The plans that a site has signed, in a write-ahead log: at most one an offer. A record is offer hash and plan id. */
+import { join } from 'node:path'
+import { type Plan, type PlanSignature, signPlan } from '../../protocols/plan/plan.ts'
+import { equalBytes, HASH_BYTES } from '../../protocols/wire/encoding.ts'
+import type { Signer } from '../../protocols/wire/signing.ts'
+import { OutputError } from '../../src/base/errors.ts'
+import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts'
+
+/** In the data directory. */
+export const PLANS_FILE = 'plans.wal'
+
+interface SignedPlanRecord {
+  offer: Uint8Array
+  plan: Uint8Array
+}
+
+export class SignedPlans {
+  private readonly log: WriteAheadLog
+  private readonly plans: SignedPlanRecord[]
+
+  private constructor(log: WriteAheadLog) {
+    this.log = log
+    this.plans = log.records.map(readRecord)
+  }
+
+  /** @throws {OutputError} it is damaged */
+  static async open(directory: string): Promise<SignedPlans> {
+    return new SignedPlans(await openWriteAheadLog(join(directory, PLANS_FILE)))
+  }
+
+  /** Whether this very plan was signed before. */
+  has({ id }: Plan): boolean {
+    return this.plans.some(({ plan }) => equalBytes(plan, id))
+  }
+
+  /**
+   * Signs a plan, once that is on the disk, and never another one for the same offer.
+   * @throws {OutputError} this site has signed another plan for this offer
+   */
+  async sign(signer: Signer, plan: Plan): Promise<PlanSignature> {
+    const earlier = this.plans.find(({ offer }) => equalBytes(offer, plan.offerHash))
+    if (earlier === undefined) {
+      await this.log.append(Uint8Array.of(...plan.offerHash, ...plan.id))
+      this.plans.push({ offer: plan.offerHash, plan: plan.id })
+    } else if (!equalBytes(earlier.plan, plan.id)) {
+      throw new OutputError({
+        code: 'OUTPUT_SIGNED_ANOTHER_PLAN',
+        what: 'this peer has signed another plan for this offer already',
+        hint: 'A member signs one plan an offer. Ask the founder for a new offer.',
+      })
+    }
+    return signPlan(signer, plan)
+  }
+
+  close(): Promise<void> {
+    return this.log.close()
+  }
+}
+
+function readRecord(record: Uint8Array): SignedPlanRecord {
+  if (record.byteLength !== 2 * HASH_BYTES) throw new Error(`a signed plan of ${record.byteLength} bytes in the log`)
+  return { offer: record.slice(0, HASH_BYTES), plan: record.slice(HASH_BYTES) }
+}

@@ -1,0 +1,186 @@
+/**
+ * The blobs of a peer: contributions, commit lists, values. A file is named by its id and appears under that name
+ * only when it is whole and on the disk (temporary file, fsync, rename). What is read is a range of one file: no blob
+ * is ever in memory as a whole.
+ */
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { BlobSink, BlobSource } from '../../protocols/blob/index.ts'
+import { toHex } from '../../protocols/wire/encoding.ts'
+import { BlobHasher, CHUNK_BYTES, type ChunkList, chunkLength } from '../../protocols/wire/hash.ts'
+import { OutputError } from '../../src/base/errors.ts'
+import { systemCode, unwritable } from '../../src/base/system-errors.ts'
+import { syncDirectory } from './files.ts'
+
+/** Names of whole blobs. */
+const BLOB_NAME = /^[0-9a-f]{64}$/
+/** What a crash left half-written ends in this; it is removed on opening. */
+const TEMPORARY = '.tmp'
+
+export class BlobStore implements BlobSource {
+  readonly directory: string
+  /** Length and, once it has been needed, the list of chunks. */
+  private readonly held = new Map<string, { byteLength: number; list: ChunkList | null }>()
+  private temporaries = 0
+
+  private constructor(directory: string) {
+    this.directory = directory
+  }
+
+  /** @throws {OutputError} the directory cannot be used */
+  static async open(directory: string): Promise<BlobStore> {
+    const store = new BlobStore(directory)
+    try {
+      await mkdir(directory, { recursive: true })
+      for (const name of await readdir(directory)) {
+        const path = join(directory, name)
+        if (name.endsWith(TEMPORARY)) await rm(path)
+        else if (BLOB_NAME.test(name)) store.held.set(name, { byteLength: (await stat(path)).size, list: null })
+      }
+    } catch (error) {
+      throw unwritable(directory, error)
+    }
+    return store
+  }
+
+  has(id: string): boolean {
+    return this.held.has(id)
+  }
+
+  /** Bytes of a blob that is held. */
+  byteLength(id: string): number {
+    return this.heldBlob(id).byteLength
+  }
+
+  /** Where a blob that is held lies. */
+  path(id: string): string {
+    this.heldBlob(id)
+    return join(this.directory, id)
+  }
+
+  /** Stores bytes that are in memory; returns their id. A chunk at a time, so that nothing else waits for it. */
+  async put(bytes: Uint8Array): Promise<string> {
+    const writer = this.writer()
+    const hasher = new BlobHasher()
+    for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) {
+      const chunk = bytes.subarray(at, at + CHUNK_BYTES)
+      hasher.update(chunk)
+      await writer.write(chunk)
+    }
+    const { id, ...list } = hasher.finish()
+    const name = toHex(id)
+    if (this.held.has(name)) await writer.discard()
+    else await writer.commit(name, list)
+    return name
+  }
+
+  /** Takes a blob whose chunks were checked against its list. */
+  writer(): BlobSink {
+    const path = join(this.directory, `${process.pid}-${this.temporaries++}${TEMPORARY}`)
+    return new BlobWriter(path, this.directory, (id, list) => this.held.set(id, { byteLength: list.byteLength, list }))
+  }
+
+  /** Whole, for what is small (commit lists, values). */
+  async read(id: string, index: number): Promise<Uint8Array>
+  async read(id: string): Promise<Uint8Array>
+  async read(id: string, index?: number): Promise<Uint8Array> {
+    const { byteLength } = this.heldBlob(id)
+    const bytes = new Uint8Array(index === undefined ? byteLength : chunkLength(byteLength, index))
+    const position = (index ?? 0) * CHUNK_BYTES
+    const handle = await open(join(this.directory, id), 'r')
+    try {
+      const { bytesRead } = await handle.read(bytes, 0, bytes.byteLength, position)
+      if (bytesRead !== bytes.byteLength) throw damaged(join(this.directory, id))
+      return bytes
+    } finally {
+      await handle.close()
+    }
+  }
+
+  /**
+   * Null where it is not held. A blob of an earlier run is hashed again before its list is trusted.
+   * @throws {OutputError} it was damaged on the disk
+   */
+  async chunks(id: string): Promise<ChunkList | null> {
+    const blob = this.held.get(id)
+    if (blob === undefined) return null
+    blob.list ??= await this.verify(id)
+    return blob.list
+  }
+
+  /** Removes all blobs but these. */
+  async retain(ids: ReadonlySet<string>): Promise<void> {
+    for (const id of this.held.keys()) {
+      if (ids.has(id)) continue
+      this.held.delete(id)
+      await rm(join(this.directory, id), { force: true })
+    }
+  }
+
+  private async verify(id: string): Promise<ChunkList> {
+    const path = join(this.directory, id)
+    const hasher = new BlobHasher()
+    const { byteLength } = this.heldBlob(id)
+    for (let index = 0; index * CHUNK_BYTES < byteLength; index++) hasher.update(await this.read(id, index))
+    const { id: found, ...list } = hasher.finish()
+    if (toHex(found) !== id) throw damaged(path)
+    return list
+  }
+
+  private heldBlob(id: string): { byteLength: number } {
+    const blob = this.held.get(id)
+    if (blob === undefined) throw new RangeError(`blob ${id} is not held`)
+    return blob
+  }
+}
+
+/** One file in the making. */
+class BlobWriter implements BlobSink {
+  private readonly path: string
+  private readonly directory: string
+  private readonly onCommit: (id: string, list: ChunkList) => void
+  private handle: FileHandle | null = null
+
+  constructor(path: string, directory: string, onCommit: (id: string, list: ChunkList) => void) {
+    this.path = path
+    this.directory = directory
+    this.onCommit = onCommit
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    try {
+      this.handle ??= await open(this.path, 'wx', 0o600)
+      await this.handle.writeFile(chunk)
+    } catch (error) {
+      throw unwritable(this.path, error)
+    }
+  }
+
+  async commit(id: string, list: ChunkList): Promise<void> {
+    await this.write(new Uint8Array()) // the empty blob is a file as well
+    try {
+      await this.handle?.sync()
+      await this.handle?.close()
+      await rename(this.path, join(this.directory, id))
+      await syncDirectory(this.directory)
+    } catch (error) {
+      throw unwritable(this.path, error)
+    }
+    this.onCommit(id, list)
+  }
+
+  async discard(): Promise<void> {
+    await this.handle?.close().catch((error) => {
+      if (systemCode(error) !== 'EBADF') throw error
+    })
+    await rm(this.path, { force: true })
+  }
+}
+
+function damaged(path: string): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_BLOB_DAMAGED',
+    what: `${path} is not what its name says`,
+    hint: 'Its disk is failing or the file was edited. Remove it: the peer fetches it again from the others.',
+  })
+}

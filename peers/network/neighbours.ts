@@ -1,0 +1,198 @@
+/**
+ * Keeps a peer connected: dials the members whose addresses are known, takes lost links up again, greets whoever
+ * connects, and compares notes with a random neighbour every few seconds.
+ */
+import type { PeerId, Stream } from '@libp2p/interface'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import {
+  type Greeting,
+  HELLO_PROTOCOL,
+  HELLO_RETRY_MS,
+  type HelloRefusal,
+  sayHello,
+} from '../../protocols/hello/index.ts'
+import type { Clock } from '../../protocols/stream/time.ts'
+import {
+  SYNC_INTERVAL_MS,
+  SYNC_JITTER,
+  SYNC_PROTOCOL,
+  type SyncComponents,
+  syncWith,
+} from '../../protocols/sync/index.ts'
+import * as limits from './constants.ts'
+import type { PeerNode } from './node.ts'
+
+export interface NeighboursInit {
+  node: PeerNode
+  clock: Clock
+  /** In [0, 1). */
+  random(): number
+  greeting(): Greeting
+  sync: SyncComponents
+  /** Members to dial, by peer id as text; none for one that only dials out, or that nobody is meant to dial. */
+  addresses: ReadonlyMap<string, Multiaddr[]>
+  /** The neighbour that this peer joined through: always kept. */
+  upstream: string | null
+  /** There is a new neighbour of the same federation. */
+  onNeighbour(peer: string): void
+  onNote(text: string): void
+}
+
+export class Neighbours {
+  private readonly init: NeighboursInit
+  private readonly stop = new AbortController()
+  private readonly running = new Set<Promise<void>>()
+  /** Dials that failed in a row, by peer id. */
+  private readonly failures = new Map<string, number>()
+
+  constructor(init: NeighboursInit) {
+    this.init = init
+  }
+
+  start(): void {
+    const { node } = this.init
+    node.libp2p.addEventListener('peer:connect', this.onConnect)
+    node.libp2p.addEventListener('peer:disconnect', this.onDisconnect)
+    for (const peer of node.neighbours().keys()) this.run(this.greet(peer))
+    this.run(this.keepConnected())
+    this.run(this.keepInSync())
+  }
+
+  async end(): Promise<void> {
+    const { libp2p } = this.init.node
+    libp2p.removeEventListener('peer:connect', this.onConnect)
+    libp2p.removeEventListener('peer:disconnect', this.onDisconnect)
+    this.stop.abort(new Error('the peer has stopped'))
+    await Promise.all(this.running)
+  }
+
+  /** Compares notes now, with this member where it is a neighbour. */
+  syncNow(member: string | null): void {
+    const { node } = this.init
+    const peer = member !== null && node.neighbours().has(member) ? member : this.anyNeighbour()
+    if (peer !== undefined) this.run(this.sync(peer))
+  }
+
+  private run(task: Promise<void>): void {
+    const done = task.catch((error) => {
+      if (!this.stop.signal.aborted) this.init.onNote(String(error))
+    })
+    this.running.add(done)
+    void done.finally(() => this.running.delete(done))
+  }
+
+  private readonly onConnect = ({ detail }: CustomEvent<PeerId>): void => {
+    if (this.init.node.isMember(detail)) this.run(this.greet(detail.toString()))
+  }
+
+  /** The link towards the founder may be the only one: it is taken up again at once, then as others are. */
+  private readonly onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
+    if (detail.toString() === this.init.upstream && !this.stop.signal.aborted) this.run(this.dial(detail.toString()))
+  }
+
+  /** Greets until there is an answer. A neighbour of another federation is shown out. */
+  private async greet(peer: string): Promise<void> {
+    const { clock, node, greeting, onNeighbour } = this.init
+    const { signal } = this.stop
+    while (node.neighbours().has(peer)) {
+      try {
+        const open = (stop: AbortSignal) => node.open(peer, HELLO_PROTOCOL, stop)
+        const answer = await sayHello({ open, own: greeting(), clock, signal })
+        if (answer.type === 'hello') {
+          onNeighbour(peer)
+          return await this.sync(peer)
+        }
+        if (answer.reason !== 'not-ready') return await this.showOut(peer, answer.reason)
+      } catch {
+        signal.throwIfAborted() // else the neighbour is not ready to be greeted, or has gone again
+      }
+      await clock.pause(HELLO_RETRY_MS * (0.5 + this.init.random()), signal)
+    }
+  }
+
+  private async showOut(peer: string, reason: HelloRefusal): Promise<void> {
+    this.init.onNote(`${peer} belongs to another federation (${reason})`)
+    const id = this.init.node.neighbours().get(peer)
+    if (id !== undefined) await this.init.node.libp2p.hangUp(id, { signal: this.stop.signal })
+  }
+
+  private async sync(peer: string): Promise<void> {
+    const { node, sync } = this.init
+    const open = (signal: AbortSignal): Promise<Stream> => node.open(peer, SYNC_PROTOCOL, signal)
+    try {
+      await syncWith(open, sync, this.stop.signal)
+    } catch {
+      this.stop.signal.throwIfAborted() // the next exchange is soon, perhaps with another neighbour
+    }
+  }
+
+  private async keepInSync(): Promise<void> {
+    const { clock, random } = this.init
+    for (;;) {
+      await clock.pause(SYNC_INTERVAL_MS * (1 + SYNC_JITTER * (2 * random() - 1)), this.stop.signal)
+      const peer = this.anyNeighbour()
+      if (peer !== undefined) await this.sync(peer)
+    }
+  }
+
+  private async keepConnected(): Promise<void> {
+    const { clock, random } = this.init
+    for (;;) {
+      await Promise.all(this.missing().map((peer) => this.dial(peer)))
+      await clock.pause(limits.RECONNECT_INTERVAL_MS * (0.5 + random()), this.stop.signal)
+    }
+  }
+
+  /** Whom to dial now: the upstream, and others until there are enough. */
+  private missing(): string[] {
+    const { addresses, node, upstream, random } = this.init
+    const connected = node.neighbours()
+    const absent = [...addresses.keys()].filter((peer) => peer !== node.peerId && !connected.has(peer))
+    const others = absent.filter((peer) => peer !== upstream && this.mayDial(peer))
+    const wanted = Math.max(0, limits.MAX_DIALLED_NEIGHBOURS - connected.size)
+    const chosen = others
+      .map((peer) => ({ peer, order: random() }))
+      .sort((a, b) => a.order - b.order)
+      .slice(0, wanted)
+      .map(({ peer }) => peer)
+    return upstream !== null && absent.includes(upstream) ? [upstream, ...chosen] : chosen
+  }
+
+  /** Of two members the one with the lower id dials, so that they do not cross; the other does if that has not worked. */
+  private mayDial(peer: string): boolean {
+    const rounds = this.failures.get(peer) ?? 0
+    this.failures.set(peer, rounds + 1)
+    return this.init.node.peerId < peer
+      ? rounds < 3 || rounds % 12 === 0
+      : rounds > 0 && (rounds < 3 || rounds % 12 === 6)
+  }
+
+  private async dial(peer: string): Promise<void> {
+    const { addresses, clock, node } = this.init
+    using deadline = clock.deadline(limits.DIAL_TIMEOUT_MS, this.stop.signal)
+    try {
+      await node.dialAny(addresses.get(peer) ?? [], deadline.signal)
+      this.failures.delete(peer)
+    } catch {
+      this.stop.signal.throwIfAborted() // many sites cannot be reached from everywhere: others forward
+    }
+  }
+
+  private anyNeighbour(): string | undefined {
+    const peers = [...this.init.node.neighbours().keys()]
+    return peers[Math.floor(this.init.random() * peers.length)]
+  }
+}
+
+/** Addresses as members announced them: those that are none, or name another peer, are left out. */
+export function dialable(peer: string, addresses: readonly string[]): Multiaddr[] {
+  return addresses.flatMap((text) => {
+    try {
+      const address = multiaddr(text)
+      const named = address.getComponents().findLast(({ name }) => name === 'p2p')?.value
+      return named === peer ? address : []
+    } catch {
+      return []
+    }
+  })
+}

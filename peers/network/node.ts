@@ -1,0 +1,307 @@
+/**
+ * A peer's libp2p node: TCP, Noise, yamux, gossipsub, identify, ping. Everything here that departs from the
+ * defaults does so because they fail a federation, most of them on one machine or behind one NAT: addresses are
+ * scored as Sybils beyond ten peers, five connections a second are accepted from one host, and gossip that is too
+ * long mutes its link.
+ */
+import { createHash } from 'node:crypto'
+import {
+  type GossipSub,
+  gossipsub,
+  type Message,
+  StrictNoSign,
+  TopicValidatorResult,
+} from '@chainsafe/libp2p-gossipsub'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Connection, Ed25519PrivateKey, Libp2p, PeerId, Stream, StreamHandler } from '@libp2p/interface'
+import { type Ping, ping } from '@libp2p/ping'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { MAX_GOSSIP_BYTES } from '../../protocols/round/messages/constants.ts'
+import { NetworkError } from '../../src/base/errors.ts'
+import { parseAddress, peerIdOfAddress, printable, withPeerId } from './addresses.ts'
+import * as limits from './constants.ts'
+import { countedTcp, type Traffic, TrafficCounter } from './counted-tcp.ts'
+import { RosterGater } from './gater.ts'
+
+export interface NodeInit {
+  privateKey: Ed25519PrivateKey
+  /** How many members the federation will have: limits on connections and the degree of gossip follow from it. */
+  members: number
+  /** Where to listen; null for a site that can only dial out. */
+  listen?: string | null
+  /** An address that others can reach, where it is not one of this machine's own. */
+  announce?: string
+}
+
+/** What becomes of a gossip message: passed on, dropped in silence, or held against who sent it. */
+export type GossipVerdict = 'accept' | 'ignore' | 'reject'
+/** Verifies a message before anything is forwarded, and takes it in. */
+export type GossipHandler = (bytes: Uint8Array, from: PeerId) => GossipVerdict
+
+/** The services under the names that they have in libp2p. */
+export interface NodeServices extends Record<string, unknown> {
+  pubsub: GossipSub
+  identify: Identify
+  ping: Ping
+  listeners: { addresses(): Multiaddr[] }
+}
+
+const VERDICTS: Record<GossipVerdict, TopicValidatorResult> = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+}
+
+/**
+ * Makes and starts a node.
+ * @throws {NetworkError} the port is taken or the address is not this machine's
+ * @throws {UsageError} listen or announce is no address
+ */
+export async function startNode(init: NodeInit): Promise<PeerNode> {
+  const counter = new TrafficCounter()
+  const roster = new RosterGater(() => node.strangers().length)
+  const listen = init.listen === undefined ? limits.DEFAULT_LISTEN : init.listen
+  const listens = listen === null ? [] : [parseAddress(listen, '--listen')]
+  const announces = init.announce === undefined ? [] : [parseAddress(init.announce, '--announce')]
+  const inbound = Math.max(limits.MIN_INBOUND_CONNECTIONS, 2 * init.members)
+  const libp2p = await createLibp2p<NodeServices>({
+    start: false,
+    privateKey: init.privateKey,
+    addresses: { listen: listens.map(String), announce: announces.map(String) },
+    transports: [countedTcp(counter)],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        streamOptions: {
+          maxStreamWindowSize: limits.MAX_STREAM_WINDOW_BYTES,
+          maxWriteBufferLength: limits.MAX_WRITE_BUFFER_BYTES,
+        },
+      }),
+    ],
+    connectionGater: roster.gater,
+    connectionManager: {
+      inboundConnectionThreshold: inbound,
+      maxIncomingPendingConnections: inbound,
+      maxConnections: 2 * init.members + inbound,
+      dialTimeout: limits.DIAL_TIMEOUT_MS,
+    },
+    connectionMonitor: { pingTimeout: { minTimeout: limits.PING_TIMEOUT_MS, maxTimeout: limits.PING_TIMEOUT_MS } },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      pubsub: gossipOf(init.members),
+      listeners: (components) => ({ addresses: () => components.transportManager.getAddrs() }),
+    },
+  })
+  const node = new PeerNode(libp2p, roster, counter, announces)
+  try {
+    await libp2p.start()
+  } catch (error) {
+    await libp2p.stop()
+    throw new NetworkError({
+      code: 'NETWORK_LISTEN',
+      what: `cannot listen on ${listen}${String(error).includes('EADDRINUSE') ? ': the port is in use' : ''}`,
+      hint: 'Choose another port with --listen /ip4/0.0.0.0/tcp/PORT, or 0 for any that is free.',
+      cause: error,
+    })
+  }
+  return node
+}
+
+function gossipOf(members: number) {
+  const degree = members <= limits.SMALL_FEDERATION ? { D: 6, Dlo: 4, Dhi: 12 } : { D: 4, Dlo: 3, Dhi: 6 }
+  return gossipsub({
+    ...degree,
+    Dlazy: 3,
+    Dout: 1,
+    Dscore: 2,
+    gossipFactor: members <= limits.LAZY_GOSSIP_MEMBERS ? 1 : 0.25,
+    // Our envelopes carry their own signature; with gossipsub's every duplicate would be verified again.
+    globalSignaturePolicy: StrictNoSign,
+    msgIdFn: (message) => createHash('sha256').update(message.data).digest().subarray(0, limits.GOSSIP_ID_BYTES),
+    floodPublish: true,
+    fallbackToFloodsub: false,
+    emitSelf: false,
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    // Messages are smaller than an announcement that one does not want them.
+    idontwantMinDataSize: MAX_GOSSIP_BYTES + 1,
+    maxInboundDataLength: limits.MAX_GOSSIP_FRAME_BYTES,
+    maxOutboundBufferSize: limits.MAX_WRITE_BUFFER_BYTES,
+    decodeRpcLimits: {
+      maxSubscriptions: limits.MAX_GOSSIP_SUBSCRIPTIONS,
+      maxMessages: limits.MAX_GOSSIP_MESSAGES,
+      maxIhaveMessageIDs: limits.MAX_GOSSIP_IDS,
+      maxIwantMessageIDs: limits.MAX_GOSSIP_IDS,
+      maxIdontwantMessageIDs: limits.MAX_GOSSIP_IDS,
+      maxControlMessages: limits.MAX_GOSSIP_CONTROLS,
+      maxPeerInfos: 0,
+    },
+    // The roster keeps Sybils out. Sites that share an address are normal: ten peers on one host would mute each other.
+    scoreParams: { IPColocationFactorWeight: 0 },
+  })
+}
+
+export class PeerNode {
+  readonly libp2p: Libp2p<NodeServices>
+  /** As text; `libp2p.peerId.toMultihash().bytes` are the bytes that a roster holds. */
+  readonly peerId: string
+  private readonly roster: RosterGater
+  private readonly counter: TrafficCounter
+  private readonly announces: Multiaddr[]
+  private readonly connected = new Map<string, PeerId>()
+  private topic: string | null = null
+
+  constructor(libp2p: Libp2p<NodeServices>, roster: RosterGater, counter: TrafficCounter, announces: Multiaddr[]) {
+    this.libp2p = libp2p
+    this.peerId = libp2p.peerId.toString()
+    this.roster = roster
+    this.counter = counter
+    this.announces = announces
+  }
+
+  /** What has gone over this node's sockets. */
+  traffic(): Traffic {
+    return this.counter.total()
+  }
+
+  /** With peer id, the best first; loopback only where this machine has nothing else; empty without listening. */
+  printableAddresses(): string[] {
+    const own = this.announces.length > 0 ? this.announces : this.libp2p.services.listeners.addresses()
+    return printable(own).map((address) => withPeerId(address, this.peerId).toString())
+  }
+
+  /** Where this node listens, loopback included. */
+  listenAddresses(): string[] {
+    return this.libp2p.services.listeners.addresses().map((address) => withPeerId(address, this.peerId).toString())
+  }
+
+  /**
+   * @throws {NetworkError} nobody answers there, or somebody else
+   * @throws the signal's reason where it aborted
+   */
+  async dial(address: Multiaddr, signal: AbortSignal): Promise<Connection> {
+    try {
+      return await this.libp2p.dial(address, { signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw unreachable(address, error)
+    }
+  }
+
+  /** Dials a peer at whichever of its addresses answers. @throws where none does */
+  async dialAny(addresses: Multiaddr[], signal: AbortSignal): Promise<Connection> {
+    return this.libp2p.dial(addresses, { signal })
+  }
+
+  /** Connected members by peer id as text, without order. Peer ids are slow to make into text: it is done once. */
+  neighbours(): ReadonlyMap<string, PeerId> {
+    return this.connected
+  }
+
+  isMember(peerId: PeerId): boolean {
+    return this.roster.isMember(peerId)
+  }
+
+  /** Connections of peers that are not on the roster; none before there is one. */
+  strangers(): Connection[] {
+    if (this.roster.open) return []
+    return this.libp2p.getConnections().filter(({ remotePeer }) => !this.roster.isMember(remotePeer))
+  }
+
+  /** From now on only members are dialled and kept; strangers are shown out after a short stay. */
+  closeRoster(members: Iterable<string>): void {
+    this.roster.close(new Set(members))
+    const arrive = (peer: PeerId) => {
+      if (this.roster.isMember(peer)) this.connected.set(peer.toString(), peer)
+    }
+    this.libp2p.getPeers().forEach(arrive)
+    this.libp2p.addEventListener('peer:connect', ({ detail }) => arrive(detail))
+    this.libp2p.addEventListener('peer:disconnect', ({ detail }) => this.connected.delete(detail.toString()))
+    const showOut = (connection: Connection) => {
+      if (this.roster.isMember(connection.remotePeer)) return
+      const timer = setTimeout(() => void connection.close().catch(() => {}), limits.STRANGER_STAY_MS)
+      connection.addEventListener('close', () => clearTimeout(timer), { once: true })
+    }
+    this.strangers().forEach(showOut)
+    this.libp2p.addEventListener('connection:open', ({ detail }) => showOut(detail))
+  }
+
+  /** Takes part in the gossip of a topic. Each distinct message is handled once, and forwarded only if accepted. */
+  joinTopic(topic: string, handle: GossipHandler): void {
+    const { pubsub } = this.libp2p.services
+    pubsub.topicValidators.set(topic, (from: PeerId, { data }: Message) => {
+      if (!this.roster.isMember(from)) return TopicValidatorResult.Ignore
+      if (data.byteLength > MAX_GOSSIP_BYTES) return TopicValidatorResult.Reject
+      return VERDICTS[handle(data, from)]
+    })
+    pubsub.subscribe(topic)
+    this.topic = topic
+  }
+
+  /**
+   * Sends a message to the topic; it is not handled here. A message that was sent before is not sent again.
+   * @throws {RangeError} longer than MAX_GOSSIP_BYTES: on the wire it would mute the link
+   */
+  async publish(bytes: Uint8Array): Promise<void> {
+    if (bytes.byteLength > MAX_GOSSIP_BYTES) {
+      throw new RangeError(`a gossip message of ${bytes.byteLength} bytes; ${MAX_GOSSIP_BYTES} are allowed`)
+    }
+    if (this.topic === null) throw new Error('no topic has been joined')
+    await this.libp2p.services.pubsub.publish(this.topic, bytes)
+  }
+
+  /** Members that have joined our topic, as far as known. */
+  subscribers(): PeerId[] {
+    return this.topic === null ? [] : this.libp2p.services.pubsub.getSubscribers(this.topic)
+  }
+
+  /**
+   * Answers streams of a protocol.
+   * @param maxStreams - of one neighbour at once. Twice as many are let in, since the other end may be done with some
+   * that are not closed yet at this end; more are reset.
+   */
+  async handle(protocol: string, handler: StreamHandler, maxStreams: number): Promise<void> {
+    const limits = { maxInboundStreams: 2 * maxStreams, maxOutboundStreams: 2 * maxStreams }
+    await this.libp2p.handle(protocol, handler, limits)
+  }
+
+  /** A stream to a neighbour (peer id as text); nobody is dialled for it. @throws where there is no connection or no such protocol */
+  async open(neighbour: string, protocol: string, signal: AbortSignal): Promise<Stream> {
+    const peer = this.connected.get(neighbour)
+    const connections = peer === undefined ? [] : this.libp2p.getConnections(peer)
+    const connection = connections.find(({ status }) => status === 'open')
+    if (connection === undefined) throw new Error(`${neighbour} is not connected`)
+    return connection.newStream(protocol, { signal })
+  }
+
+  async stop(): Promise<void> {
+    await this.libp2p.stop()
+  }
+}
+
+function unreachable(address: Multiaddr, error: unknown): NetworkError {
+  const expected = peerIdOfAddress(address)
+  if (isOtherPeer(error)) {
+    return new NetworkError({
+      code: 'NETWORK_OTHER_PEER',
+      what: `${address} is answered by another peer than ${expected}`,
+      hint: 'The peer was started anew or the address belongs to someone else now: ask for a new line to paste.',
+      cause: error,
+    })
+  }
+  return new NetworkError({
+    code: 'NETWORK_UNREACHABLE',
+    what: `${address} cannot be reached`,
+    hint: 'Check that the peer is still running, that its port is open, and that the address is one that you can reach.',
+    cause: error,
+  })
+}
+
+/** Noise says only in words that the key is another one. */
+function isOtherPeer(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'UnexpectedPeerError' || error.message.includes('identity key'))
+}

@@ -1,0 +1,19 @@
+/** How a federation can end without a model, as the refusal that the user reads. */
+import type { ExitReason } from '../../protocols/round/types.ts'
+import { type CoppiceError, DivergedError, NoAgreementError } from '../../src/base/errors.ts'
+
+/** @param data - where what reproduces the difference is kept */
+export function outcomeError(reason: Exclude<ExitReason, 'done'>, detail: string, data: string): CoppiceError {
+  if (reason === 'noAgreement') {
+    return new NoAgreementError({
+      code: 'NO_AGREEMENT',
+      what: `the members did not agree in time: ${detail}`,
+      hint: 'Check that the other members are running and connected, then found again.',
+    })
+  }
+  return new DivergedError({
+    code: 'DIVERGED',
+    what: `this peer's result is not the others': ${detail}`,
+    hint: `Its contributions, merges and certificates are kept in ${data}: keep them and report what has happened.`,
+  })
+}

@@ -1,0 +1,35 @@
+/** Timers by name, as the round asks for them. */
+import type { Clock } from '../../protocols/stream/time.ts'
+
+export class Timers {
+  private readonly clock: Clock
+  private readonly running = new Map<string, AbortController>()
+  private readonly onTimer: (id: string) => void
+
+  constructor(clock: Clock, onTimer: (id: string) => void) {
+    this.clock = clock
+    this.onTimer = onTimer
+  }
+
+  /** Replaces one of the same name. */
+  set(id: string, milliseconds: number): void {
+    this.clear(id)
+    const stop = new AbortController()
+    this.running.set(id, stop)
+    const fire = () => {
+      if (this.running.get(id) !== stop) return
+      this.running.delete(id)
+      this.onTimer(id)
+    }
+    this.clock.pause(milliseconds, stop.signal).then(fire, () => undefined)
+  }
+
+  clear(id: string): void {
+    this.running.get(id)?.abort()
+    this.running.delete(id)
+  }
+
+  clearAll(): void {
+    for (const id of [...this.running.keys()]) this.clear(id)
+  }
+}

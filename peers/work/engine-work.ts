@@ -1,0 +1,138 @@
+/** What a site computes for its federation, done by the engine on the site's own model directory and text. */
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import type { Engine, JobOptions, WrittenModel } from '../../src/engine/engine.ts'
+import { isStructuredMethod, type Method, payloadOf } from '../../src/form/block-form.ts'
+import { doneInWords } from '../../src/form/method-words.ts'
+import type { BlockFile, JobEvent, Jobs, ModelDescription, TokenWindows } from '../../src/jobs/jobs.ts'
+import { contributionBytes } from '../../src/merge/masks/contribution.ts'
+import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'
+
+export interface EngineWorkInit {
+  engine: Engine
+  /** The base model's directory. */
+  model: string
+  description: ModelDescription
+  method: Method
+  /** Where structures are removed, else null. */
+  structured: Jobs['structuredForms']['result'] | null
+  /** The site's calibration windows. */
+  windows: TokenWindows
+  /** Scratch space of this site alone. */
+  scratch: string
+  /**
+   * Of the base model: a later run with the same scratch space then goes on where a round's pruning was interrupted.
+   * null: nothing of it is kept.
+   */
+  modelHash: Uint8Array | null
+  /** This site is stopped, and finishes the block that it is at. */
+  onDrain?: () => void
+}
+
+/** Stands for the model's where nothing outlasts the process: scratch space is this federation's alone then. */
+const NO_HASH = new Uint8Array(32)
+/** Tokens of the window on which a written model is checked. */
+const CHECK_TOKENS = 64
+
+export class EngineWork implements Work {
+  readonly description: ModelDescription
+  readonly method: Method
+  /** What writing the model measured, once it is written. */
+  written: WrittenModel | undefined
+  private readonly init: EngineWorkInit
+
+  constructor(init: EngineWorkInit) {
+    this.init = init
+    this.description = init.description
+    this.method = init.method
+  }
+
+  get blocks(): number {
+    return this.init.description.blocks
+  }
+
+  maskBits(block: number): number {
+    const { structured } = this.init
+    if (structured !== null) return structured.units[block]
+    return this.init.description.forms[block].layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
+  }
+
+  maxContributionBytes(block: number): number {
+    const { description, method, structured } = this.init
+    if (isStructuredMethod(method)) return structured?.bytes[block] ?? 0
+    return contributionBytes(description.forms[block], payloadOf(method.pruner)).most
+  }
+
+  async prune({ blocks, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
+    const { scratch, modelHash, onDrain } = this.init
+    await mkdir(scratch, { recursive: true })
+    // Blocks are handed over in order, each read back before the next. They stay in a checkpoint until the next round.
+    let handedOver: Promise<void> = Promise.resolve()
+    const handOver = async (block: number, path: string) => {
+      await onBlock(block, await readFile(path))
+      if (modelHash === null) await rm(path)
+    }
+    // Where one cannot be handed over (a disk that is full), the rest need not be pruned.
+    const stop = new AbortController()
+    const drain = new AbortController()
+    const onAbort = () => {
+      const drains = modelHash !== null && signal.reason instanceof PeerStoppedError
+      if (drains) onDrain?.()
+      const ending = drains ? drain : stop
+      ending.abort(signal.reason)
+    }
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    const onEvent = (event: JobEvent) => {
+      if (event.type === 'progress') return onProgress?.(event.done, event.total)
+      if (event.type !== 'block') return
+      handedOver = handedOver.then(() => handOver(event.report.block, event.report.path))
+      handedOver.catch((error) => stop.abort(error))
+    }
+    try {
+      await this.compute(blocks, merged, { signal: stop.signal, drain: drain.signal, onEvent })
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      await handedOver // also where pruning was stopped: nothing is written afterwards
+    }
+  }
+
+  private async compute(blocks: number[], merged: ReadonlyMap<number, string>, options: JobOptions): Promise<void> {
+    const { engine, model: dir, method, windows, scratch: out, modelHash } = this.init
+    const weights = mergedFiles(merged, method)
+    if (isStructuredMethod(method)) {
+      const { target } = method
+      const job = { dir, target, blocks, windows, weights, out, modelHash: modelHash ?? NO_HASH }
+      await engine.run('contribute', job, options)
+    } else {
+      const resume = modelHash && ({ modelHash, other: 'replace' } as const)
+      await engine.run('prune', { dir, ...method, blocks, windows, weights, out, as: 'contribution', resume }, options)
+    }
+  }
+
+  validate(block: number, file: string): Promise<string | null> {
+    const { engine, model: dir, method } = this.init
+    return engine.run('validate', { dir, method, block, path: file })
+  }
+
+  merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {
+    const { engine, model: dir, method } = this.init
+    return engine.run('merge', { dir, method, block, paths: files, out, previous })
+  }
+
+  async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {
+    const { engine, model, method, windows } = this.init
+    const check = windows.ids.slice(0, Math.min(windows.length, CHECK_TOKENS))
+    const weights = mergedFiles(merged, method)
+    const done = `${doneInWords(method)} Several sites did so together, and each has a certificate of it.`
+    this.written = await engine.write({ dir: model, weights, out, check, done }, { signal })
+  }
+}
+
+/** Merged blocks as the engine takes them. */
+export function mergedFiles(merged: ReadonlyMap<number, string>, method: Method): BlockFile[] {
+  return [...merged].map(([block, path]) => ({ block, kind: mergedKind(method), path }))
+}
+
+export function mergedKind(method: Method): 'merged' | 'structured' {
+  return isStructuredMethod(method) ? 'structured' : 'merged'
+}

@@ -1,0 +1,188 @@
+/**
+ * The plan: an offer and the acceptances of all its members. Its hash is the federation's id, and a member's place
+ * in it is the member's index in every message and manifest.
+ */
+import { z } from 'zod'
+import {
+  boundedBytes,
+  compareBytes,
+  decode,
+  encode,
+  equalBytes,
+  hashSchema,
+  integer,
+  signatureSchema,
+} from '../wire/encoding.ts'
+import { type Signer, signedBytes, type Verifier, verifierOf } from '../wire/signing.ts'
+import { type Acceptance, type AcceptanceFault, acceptanceFault, acceptanceSchema } from './acceptance.ts'
+import { decodeOffer, hashOf, MAX_MEMBERS, MAX_OFFER_BYTES, type Offer, type SealedOffer } from './offer.ts'
+
+/** An offer and 64 acceptances of at most 400 bytes. */
+export const MAX_PLAN_BYTES = 64 * 1024
+/** A plan and 64 signatures of about 130 bytes with their keys. */
+export const MAX_SIGNED_PLAN_BYTES = MAX_PLAN_BYTES + 16 * 1024
+export const MAX_PLAN_SIGNATURE_BYTES = 256
+
+/** What the bytes of a plan hold. The offer is kept as the bytes that were hashed. */
+interface PlanBody {
+  offer: Uint8Array
+  acceptances: Acceptance[]
+}
+
+const planSchema: z.ZodType<PlanBody> = z.strictObject({
+  offer: boundedBytes(MAX_OFFER_BYTES),
+  acceptances: z.array(acceptanceSchema).max(MAX_MEMBERS),
+})
+
+export interface Member {
+  /** Place in the roster. */
+  index: number
+  peer: Uint8Array
+  site: string
+  /** In ppm. */
+  capacity: number
+  verifier: Verifier
+}
+
+export interface Plan {
+  /** SHA-256 of the bytes: the federation's id. */
+  id: Uint8Array
+  bytes: Uint8Array
+  offer: Offer
+  offerHash: Uint8Array
+  /** By peer id bytes, ascending. */
+  acceptances: Acceptance[]
+  /** The roster, in the same order. */
+  members: Member[]
+}
+
+/** Why a plan is none: the founder, or whoever wrote the file, is at fault. */
+export type PlanFault = AcceptanceFault | 'members' | 'order' | 'founder'
+
+/** The plan is well-formed but not one that its offer allows. */
+export class InvalidPlanError extends Error {
+  static name = 'InvalidPlanError'
+  readonly name = 'InvalidPlanError'
+  readonly code = 'PLAN_INVALID'
+  readonly reason: PlanFault
+
+  constructor(reason: PlanFault, detail: string) {
+    super(`plan: ${detail}`)
+    this.reason = reason
+  }
+}
+
+/**
+ * Puts the acceptances in order and seals them.
+ * @throws {InvalidPlanError} they are not the members that the offer asks for
+ */
+export function makePlan(offer: SealedOffer, acceptances: readonly Acceptance[], secret: Uint8Array | null): Plan {
+  const sorted = [...acceptances].sort((a, b) => compareBytes(a.peer, b.peer))
+  return decodePlan(encode({ offer: offer.bytes, acceptances: sorted }), secret)
+}
+
+/**
+ * Decodes a plan and checks all of it: the offer, every acceptance's MAC and signature, number and order of members,
+ * the founder among them.
+ * @param secret - the invitation's; null (offline) leaves the MACs unchecked
+ * @throws {MalformedMessageError}
+ * @throws {InvalidPlanError}
+ */
+export function decodePlan(bytes: Uint8Array, secret: Uint8Array | null): Plan {
+  const body = decode({ what: 'plan', schema: planSchema, maxBytes: MAX_PLAN_BYTES }, bytes)
+  const { offer, hash } = decodeOffer(body.offer)
+  const { acceptances } = body
+  if (acceptances.length !== offer.members) {
+    throw new InvalidPlanError('members', `${acceptances.length} members, the offer asks for ${offer.members}`)
+  }
+  acceptances.forEach((acceptance, i) => {
+    if (i > 0 && compareBytes(acceptances[i - 1].peer, acceptance.peer) >= 0) {
+      throw new InvalidPlanError('order', `member ${i} is not above member ${i - 1} by peer id`)
+    }
+    const fault = acceptanceFault(acceptance, hash, secret)
+    if (fault !== null) throw new InvalidPlanError(fault, `the acceptance of member ${i} has a wrong ${fault}`)
+  })
+  if (!acceptances.some(({ peer }) => equalBytes(peer, offer.founder))) {
+    throw new InvalidPlanError('founder', 'the founder is not among the members')
+  }
+  const members = acceptances.map(({ peer, site, capacity }, index) => {
+    return { index, peer, site, capacity, verifier: verifierOf(peer) }
+  })
+  return { id: hashOf(bytes), bytes, offer, offerHash: hash, acceptances, members }
+}
+
+/** The member with this peer id, or null: not on the roster. */
+export function memberOf(plan: Plan, peer: Uint8Array): Member | null {
+  return plan.members.find((member) => equalBytes(member.peer, peer)) ?? null
+}
+
+/** A member's signature over a plan's id. It gives at most one for an offer. */
+export interface PlanSignature {
+  plan: Uint8Array
+  /** Index in the roster. */
+  member: number
+  signature: Uint8Array
+}
+
+const planSignatureSchema: z.ZodType<PlanSignature> = z.strictObject({
+  plan: hashSchema,
+  member: integer(0, MAX_MEMBERS - 1),
+  signature: signatureSchema,
+})
+
+/** @throws {RangeError} the signer is not a member */
+export function signPlan(signer: Signer, plan: Plan): PlanSignature {
+  const member = memberOf(plan, signer.peerId)
+  if (member === null) throw new RangeError('the signer is not a member of the plan')
+  return { plan: plan.id, member: member.index, signature: signer.sign(signedBytes('plan', plan.id)) }
+}
+
+export function encodePlanSignature(signature: PlanSignature): Uint8Array {
+  return encode(signature)
+}
+
+/** @throws {MalformedMessageError} */
+export function decodePlanSignature(bytes: Uint8Array): PlanSignature {
+  return decode({ what: 'plan signature', schema: planSignatureSchema, maxBytes: MAX_PLAN_SIGNATURE_BYTES }, bytes)
+}
+
+/** Null if good. */
+export function planSignatureFault(plan: Plan, signature: PlanSignature): 'plan' | 'member' | 'signature' | null {
+  if (!equalBytes(signature.plan, plan.id)) return 'plan'
+  const member = plan.members[signature.member]
+  if (member === undefined) return 'member'
+  return member.verifier.verify(signedBytes('plan', plan.id), signature.signature) ? null : 'signature'
+}
+
+/** The file `plan.cbor`: a plan and the signature of every member, in the roster's order. */
+export interface SignedPlan {
+  plan: Plan
+  signatures: Uint8Array[]
+}
+
+const signedPlanSchema = z.strictObject({
+  plan: boundedBytes(MAX_PLAN_BYTES),
+  signatures: z.array(signatureSchema).max(MAX_MEMBERS),
+})
+
+export function encodeSignedPlan({ plan, signatures }: SignedPlan): Uint8Array {
+  return encode({ plan: plan.bytes, signatures })
+}
+
+/**
+ * Decodes and checks everything but the MACs, which need the secret.
+ * @throws {MalformedMessageError}
+ * @throws {InvalidPlanError}
+ */
+export function decodeSignedPlan(bytes: Uint8Array): SignedPlan {
+  const body = decode({ what: 'signed plan', schema: signedPlanSchema, maxBytes: MAX_SIGNED_PLAN_BYTES }, bytes)
+  const plan = decodePlan(body.plan, null)
+  if (body.signatures.length !== plan.members.length) {
+    throw new InvalidPlanError('members', `${body.signatures.length} signatures of ${plan.members.length} members`)
+  }
+  body.signatures.forEach((signature, member) => {
+    const fault = planSignatureFault(plan, { plan: plan.id, member, signature })
+    if (fault !== null) throw new InvalidPlanError('signature', `member ${member} has not signed it`)
+  })
+  return { plan, signatures: body.signatures }
+}

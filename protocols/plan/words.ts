@@ -1,0 +1,157 @@
+/**
+ * The plan in plain sentences: what will be done and what will leave this site. A person reads this before anything
+ * happens, so it promises nothing that the code does not keep and hides nothing that it does.
+ */
+import {
+  isStructuredMethod,
+  type PayloadKind,
+  type PrunerName,
+  payloadOf,
+  type SparseMethod,
+  type StructuredMethod,
+} from '../../src/form/block-form.ts'
+import { PRUNER_NAMES, percent, shareOfZeros } from '../../src/form/method-words.ts'
+import { blocksPerRound } from '../../src/merge/sampling.ts'
+import { id8 } from '../wire/encoding.ts'
+import { type BlockMatrices, sparserInWords, unprunedInWords } from './model-words.ts'
+import { type Offer, quorumOf } from './offer.ts'
+import { shown } from './site-name.ts'
+
+export interface PlanInWords {
+  /** What will be done, one sentence or two an entry. */
+  what: string[]
+  /** What will leave this site. */
+  leaves: string[]
+}
+
+/**
+ * @param capacity - share of the blocks that this site prunes a round, in ppm; default: the offer's sample
+ * @param matrices - of the base model, where it is at hand
+ */
+export function planInWords(offer: Offer, capacity: number = offer.sample, matrices?: BlockMatrices): PlanInWords {
+  const { method } = offer
+  const own = isStructuredMethod(method)
+    ? structuredWords(offer, method, capacity)
+    : sparseWords(offer, method, capacity, matrices)
+  return {
+    what: [
+      `${offer.members} sites prune ${shown(offer.model.name)} together: ${count(offer.model.parameters)} parameters, ` +
+        `${offer.model.blocks} blocks, hash ${id8(offer.model.hash)}.`,
+      ...own.what,
+      ...voting(offer),
+    ],
+    leaves: [...own.leaves, ...ALWAYS],
+  }
+}
+
+function sparseWords(
+  offer: Offer,
+  { pruner, target }: SparseMethod,
+  capacity: number,
+  matrices?: BlockMatrices,
+): PlanInWords {
+  const payload = payloadOf(pruner)
+  return {
+    what: [
+      `Method: ${PRUNER_NAMES[pruner]}. In every layer of the blocks ${shareOfZeros(target)} become zero; ` +
+        'embeddings, output head and biases stay as they are.',
+      ...(matrices === undefined ? [] : [...unprunedInWords(matrices, 'pruned'), ...sparserInWords(matrices, target)]),
+      ...rounds(offer, capacity),
+      mergeRule(payload),
+    ],
+    leaves: payloadInWords(payload, pruner),
+  }
+}
+
+function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: number): PlanInWords {
+  const { ppm, from, to, steps } = target
+  const blocks = blocksPerRound(offer.model.blocks, capacity)
+  const share = blocks === offer.model.blocks ? 'all blocks' : `${blocks} of the ${offer.model.blocks} blocks`
+  const isTrained = offer.rounds > 1 && steps > 0
+  const training =
+    `In each of the ${offer.rounds - 1} rounds after the first this site trains low-rank adapters of what is left on ` +
+    `that text, ${steps} steps at most, and offers them for ${share}; they become the average over the sites.`
+  return {
+    what: [
+      `Method: LLM-Pruner. ${percent(ppm)} of the attention heads and channels of blocks ${from} to ${to - 1} are ` +
+        'removed, and the model is smaller then.',
+      `This site measures how much each of them matters to the loss on ${offer.windows} windows of ${offer.window} ` +
+        `tokens of its own text, and offers that for ${share}.`,
+      'All measurements are added up alike at every site: each site counts equally, and what matters least goes.',
+      ...(isTrained ? [training] : []),
+    ],
+    leaves: [
+      'For every block: how much each attention head and channel matters to the loss on your calibration text, one ' +
+        'number each.',
+      ...(isTrained
+        ? [
+            'After the first round also what training on your text has changed, as adapters of low rank. These say more ' +
+              'about the text than the importances do, and may hold pieces of it.',
+          ]
+        : []),
+    ],
+  }
+}
+
+function count(value: number): string {
+  if (value >= 1e9) return `${(value / 1e9).toFixed(1)} billion`
+  if (value >= 1e6) return `${(value / 1e6).toFixed(1)} million`
+  return value.toLocaleString('en-US')
+}
+
+function rounds(offer: Offer, capacity: number): string[] {
+  const blocks = blocksPerRound(offer.model.blocks, capacity)
+  const all = blocks === offer.model.blocks
+  const most =
+    offer.rounds === 1 ? 'in one round' : `in ${offer.untilChange === null ? '' : 'at most '}${offer.rounds} rounds`
+  const lines = [
+    `This site prunes ${all ? `all ${blocks}` : `${blocks} of the ${offer.model.blocks}`} blocks a round on ` +
+      `${offer.windows} windows of ${offer.window} tokens of its own text, ${most}.`,
+  ]
+  if (offer.untilChange !== null) {
+    lines.push(`It stops early once a round moves less than ${percent(offer.untilChange)} of the masks.`)
+  }
+  if (offer.rounds > 1 && blocksPerRound(offer.model.blocks, offer.sample) === offer.model.blocks) {
+    lines.push('Where every site prunes every block in every round, a further round only waits for stragglers.')
+  }
+  return lines
+}
+
+function mergeRule(payload: PayloadKind): string {
+  const values =
+    payload === 'weights'
+      ? 'a weight that is kept becomes the average over the sites that kept it'
+      : 'a weight that is kept keeps its value in the base model'
+  return `All results are merged alike at every site (rule l0): each site has one vote on each weight, and ${values}.`
+}
+
+function voting({ members }: Offer): string[] {
+  const quorum = quorumOf(members)
+  if (members < 4) return [`A round ends when all ${members} sites have signed the same result: all must stay.`]
+  return [`A round ends when ${quorum} of the ${members} sites have signed the same result.`]
+}
+
+/** What a contribution of this kind carries, to every member, and by them to whomever they pass it on. */
+function payloadInWords(payload: PayloadKind, pruner: PrunerName): string[] {
+  const statistics =
+    'For every block this site prunes: the mean square of each feature that enters its layers, over all of your ' +
+    'calibration text: one number a column.'
+  if (payload === 'statistics') {
+    const derived =
+      pruner === 'wanda'
+        ? 'From them and the base model everybody can work out which weights this site keeps.'
+        : 'They only break ties: the masks follow from the base model.'
+    return [`${statistics} Nothing else about the text. ${derived}`]
+  }
+  return [
+    statistics,
+    'Which weights this site keeps, and their values after they were adjusted to your text. These say more about the ' +
+      'text than the statistics do.',
+  ]
+}
+
+const ALWAYS = [
+  'Your text, its tokens and its activations never leave. But whoever has these numbers may infer what kind of text ' +
+    'yours is, such as its language or subject.',
+  'All members see and keep them, with your peer id, your site name, your network address and when you are online.',
+]

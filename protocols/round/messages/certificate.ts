@@ -1,0 +1,74 @@
+/**
+ * The signed outcome of a round: a value and the precommits of a quorum. Its id is the hash of the value alone.
+ * Members may hold different signatures under one value, so nothing is ever derived from them.
+ */
+import { z } from 'zod'
+import { MAX_MEMBERS, quorumOf } from '../../plan/offer.ts'
+import type { Plan } from '../../plan/plan.ts'
+import { boundedBytes, decode, encode, integer, signatureSchema, toHex } from '../../wire/encoding.ts'
+import { blobId } from '../../wire/hash.ts'
+import { MAX_ATTEMPTS, MAX_CERTIFICATE_BYTES, MAX_VALUE_BYTES } from './constants.ts'
+import { bodyBytes, type Hash } from './messages.ts'
+import { decodeValue, encodeValue, type Value } from './value.ts'
+
+export interface Certificate {
+  value: Value
+  /**
+   * The attempt of all signatures. Precommits of different attempts together prove nothing: a member may be
+   * released from a lock between them.
+   */
+  attempt: number
+  /** By member, ascending. */
+  signatures: Array<{ member: number; signature: Uint8Array }>
+}
+
+const certificateSchema = z.strictObject({
+  value: boundedBytes(MAX_VALUE_BYTES),
+  attempt: integer(0, MAX_ATTEMPTS - 1),
+  signatures: z
+    .array(
+      z
+        .tuple([integer(0, MAX_MEMBERS - 1), signatureSchema])
+        .transform(([member, signature]) => ({ member, signature })),
+    )
+    .max(MAX_MEMBERS)
+    .refine((list) => list.every(({ member }, i) => i === 0 || list[i - 1].member < member), 'members must ascend'),
+})
+
+/** The hash of the value alone. */
+export function certificateId(certificate: Certificate): Hash {
+  return toHex(blobId(encodeValue(certificate.value)))
+}
+
+export function encodeCertificate({ value, attempt, signatures }: Certificate): Uint8Array {
+  return encode({
+    value: encodeValue(value),
+    attempt,
+    signatures: signatures.map(({ member, signature }) => [member, signature]),
+  })
+}
+
+/** @throws {MalformedMessageError} */
+export function decodeCertificate(bytes: Uint8Array): Certificate {
+  const form = { what: 'certificate', schema: certificateSchema, maxBytes: MAX_CERTIFICATE_BYTES }
+  const { value, attempt, signatures } = decode(form, bytes)
+  return { value: decodeValue(value), attempt, signatures }
+}
+
+/** Why a certificate certifies nothing. */
+export type CertificateFault = 'plan' | 'quorum' | 'member' | 'signature'
+
+/** Null if a quorum of the plan's members has precommitted the value in one attempt. Needs no earlier certificate. */
+export function certificateFault(plan: Plan, certificate: Certificate): CertificateFault | null {
+  const id = toHex(plan.id)
+  if (certificate.value.plan !== id) return 'plan'
+  if (certificate.signatures.length < quorumOf(plan.members.length)) return 'quorum'
+  const { attempt, value } = certificate
+  const vote = { type: 'precommit', round: value.round, attempt, value: certificateId(certificate) } as const
+  const signed = bodyBytes(id, vote)
+  for (const { member, signature } of certificate.signatures) {
+    if (plan.members[member] === undefined) return 'member'
+    if (!plan.members[member].verifier.verify(signed, signature)) return 'signature'
+  }
+  return null
+}

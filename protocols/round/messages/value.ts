@@ -1,0 +1,215 @@
+/**
+ * What a round ends with. A value names the contributions that are merged (the manifest) and what they merge to;
+ * its hash is the certificate's id. Everything in it follows from the manifest and the certificates before it, so
+ * all honest members who merge one manifest write the same bytes.
+ */
+import { z } from 'zod'
+import { hashOf, MAX_BLOCKS, MAX_MEMBERS, MAX_ROUNDS, quorumOf } from '../../plan/offer.ts'
+import { decode, encode, integer, toHex } from '../../wire/encoding.ts'
+import { blobId } from '../../wire/hash.ts'
+import { MAX_COMMIT_LIST_BYTES, MAX_VALUE_BYTES } from './constants.ts'
+import { bytesOf, type Hash, hash } from './messages.ts'
+
+/** What of a plan the round needs; plain data but for the arcs, which src/merge/sampling.ts computes. */
+export interface Federation {
+  /** The plan's id. */
+  id: Hash
+  /** Members on the roster. */
+  members: number
+  /** Decoder blocks of the model. */
+  blocks: number
+  /** The most rounds. */
+  rounds: number
+  /** Stop once fewer mask bits moved, in ppm; null: never. */
+  untilChange: number | null
+  /** The wait for stragglers; null: by rule. */
+  roundTimeoutMs: number | null
+  /** The blocks that a member prunes in a round (1, 2, ...): its arc. */
+  blocksOf(member: number, round: number): readonly number[]
+}
+
+/** One contribution as its author commits to it. */
+export interface CommitEntry {
+  block: number
+  /** Id of the contribution's blob. */
+  root: Hash
+  /** Its length. */
+  bytes: number
+}
+
+/** A member's contributions of a round, by block, ascending. */
+export type CommitList = CommitEntry[]
+
+/** One contribution as a manifest lists it. */
+export interface ManifestEntry {
+  member: number
+  block: number
+  /** The round in which it was committed. */
+  round: number
+  root: Hash
+}
+
+export interface Value {
+  plan: Hash
+  round: number
+  /** Id of the certificate before; null in round 1. */
+  previous: Hash | null
+  /** Members whose contributions no longer count, since they equivocated; ascending. */
+  excluded: number[]
+  /** By member, then block, ascending; one a member and block. */
+  entries: ManifestEntry[]
+  /** Root of the merged layers (src/merge/masks/l0.ts). */
+  merged: Hash
+  /** Mask bits that differ from the certificate before (round 1: from a mask that keeps all). */
+  moved: number
+  /** Mask bits of the model, blocks without contribution included. */
+  bits: number
+}
+
+const block = integer(0, MAX_BLOCKS - 1)
+const member = integer(0, MAX_MEMBERS - 1)
+const bits = integer(0, Number.MAX_SAFE_INTEGER)
+
+const commitListSchema = z
+  .array(z.tuple([block, hash, integer(1, 2 ** 40)]).transform(([block, root, bytes]) => ({ block, root, bytes })))
+  .min(1)
+  .max(MAX_BLOCKS)
+  .refine((list) => ascends(list, (a, b) => a.block - b.block), 'blocks must ascend')
+
+const valueSchema = z
+  .strictObject({
+    plan: hash,
+    round: integer(1, MAX_ROUNDS),
+    previous: hash.nullable(),
+    excluded: z.array(member).max(MAX_MEMBERS),
+    entries: z
+      .array(
+        z
+          .tuple([member, block, integer(1, MAX_ROUNDS), hash])
+          .transform(([member, block, round, root]) => ({ member, block, round, root })),
+      )
+      .max(MAX_MEMBERS * MAX_BLOCKS),
+    merged: hash,
+    moved: bits,
+    bits,
+  })
+  .refine(({ excluded }) => ascends(excluded, (a, b) => a - b), 'excluded must ascend')
+  .refine(({ entries }) => ascends(entries, (a, b) => a.member - b.member || a.block - b.block), 'entries must ascend')
+  .refine(({ moved, bits }) => moved <= bits, 'moved must be at most bits')
+
+function ascends<T>(list: readonly T[], order: (a: T, b: T) => number): boolean {
+  return list.every((item, i) => i === 0 || order(list[i - 1], item) < 0)
+}
+
+/** The bytes of a commit list; their blob id is what a commit message carries. */
+export function encodeCommitList(list: CommitList): Uint8Array {
+  return encode(list.map(({ block, root, bytes }) => [block, bytesOf(root), bytes]))
+}
+
+/** @throws {MalformedMessageError} */
+export function decodeCommitList(bytes: Uint8Array): CommitList {
+  return decode({ what: 'commit list', schema: commitListSchema, maxBytes: MAX_COMMIT_LIST_BYTES }, bytes)
+}
+
+/** The bytes of a value; their blob id is the value's hash and the certificate's id. */
+export function encodeValue(value: Value): Uint8Array {
+  return encode({
+    ...value,
+    plan: bytesOf(value.plan),
+    previous: value.previous === null ? null : bytesOf(value.previous),
+    entries: value.entries.map(wireEntry),
+    merged: bytesOf(value.merged),
+  })
+}
+
+/** @throws {MalformedMessageError} */
+export function decodeValue(bytes: Uint8Array): Value {
+  return decode({ what: 'value', schema: valueSchema, maxBytes: MAX_VALUE_BYTES }, bytes)
+}
+
+/** The hash of a value: what is voted for. */
+export function valueHash(value: Value): Hash {
+  return toHex(blobId(encodeValue(value)))
+}
+
+function wireEntry({ member, block, round, root }: ManifestEntry): unknown[] {
+  return [member, block, round, bytesOf(root)]
+}
+
+/**
+ * Names a merge: the entries, and the certificate that moved bits are counted from. Local; on no wire.
+ */
+export function manifestKey(previous: Hash | null, entries: readonly ManifestEntry[]): Hash {
+  return toHex(hashOf(encode([previous, entries.map(wireEntry)])))
+}
+
+/** A certified value and its hash: what the next round builds on. */
+export interface Certified {
+  id: Hash
+  value: Value
+}
+
+/**
+ * Whether a value may follow `last`, as far as the certificates themselves tell; null if so, else what is wrong.
+ * That its entries were committed and merge to what it says is for the members to check who hold them.
+ */
+export function valueFault(federation: Federation, last: Certified | null, value: Value): string | null {
+  if (value.plan !== federation.id) return 'another plan'
+  if (value.round !== (last === null ? 1 : last.value.round + 1)) return `round ${value.round} is not the next`
+  if (value.round > federation.rounds) return `round ${value.round} of ${federation.rounds}`
+  if (value.previous !== (last?.id ?? null)) return 'another certificate before'
+  return excludedFault(federation, last, value) ?? manifestFault(federation, last, value)
+}
+
+function excludedFault(federation: Federation, last: Certified | null, value: Value): string | null {
+  if (value.excluded.some((member) => member >= federation.members)) return 'excludes a stranger'
+  const back = last?.value.excluded.find((member) => !value.excluded.includes(member))
+  return back === undefined ? null : `member ${back} was excluded and is back`
+}
+
+/** Arcs, rounds, nothing lost or older than before, and a quorum of members with entries of this round. */
+function manifestFault(federation: Federation, last: Certified | null, value: Value): string | null {
+  const before = new Map(last?.value.entries.map((entry) => [placeInManifest(entry), entry]))
+  const fresh = new Set<number>()
+  for (const entry of value.entries) {
+    const name = `entry of member ${entry.member}, block ${entry.block}`
+    if (entry.member >= federation.members) return `${name}: no such member`
+    if (value.excluded.includes(entry.member)) return `${name}: the member is excluded`
+    if (entry.round > value.round) return `${name}: of round ${entry.round}`
+    if (!federation.blocksOf(entry.member, entry.round).includes(entry.block)) return `${name}: not in its arc`
+    const older = before.get(placeInManifest(entry))
+    if (older !== undefined) {
+      if (older.round > entry.round) return `${name}: older than in the certificate before`
+      if (older.round === entry.round && older.root !== entry.root) return `${name}: changed within a round`
+      before.delete(placeInManifest(entry))
+    }
+    if (entry.round === value.round) fresh.add(entry.member)
+  }
+  for (const { member, block } of before.values()) {
+    if (!value.excluded.includes(member)) return `entry of member ${member}, block ${block}: lost`
+  }
+  const quorum = quorumOf(federation.members)
+  return fresh.size >= quorum ? null : `${fresh.size} members have entries of this round, ${quorum} are needed`
+}
+
+/** A key for one member and block. */
+export function placeInManifest({ member, block }: { member: number; block: number }): number {
+  return member * MAX_BLOCKS + block
+}
+
+/** Blocks that nobody has contributed: they keep their base weights. */
+export function uncoveredBlocks(federation: Pick<Federation, 'blocks'>, value: Value): number[] {
+  const covered = new Set(value.entries.map(({ block }) => block))
+  return Array.from({ length: federation.blocks }, (_, block) => block).filter((block) => !covered.has(block))
+}
+
+/**
+ * Whether the federation ends with this value: the last round, or, from the second on, fewer bits moved than
+ * --until-change allows and every block has a contribution. A function of the value, so all decide alike.
+ */
+export function isLast(federation: Pick<Federation, 'blocks' | 'rounds' | 'untilChange'>, value: Value): boolean {
+  if (value.round >= federation.rounds) return true
+  if (federation.untilChange === null || value.round < 2) return false
+  const settled = BigInt(value.moved) * 1_000_000n < BigInt(federation.untilChange) * BigInt(value.bits)
+  return settled && uncoveredBlocks(federation, value).length === 0
+}

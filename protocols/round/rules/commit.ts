@@ -1,0 +1,51 @@
+/** Commits: this peer's own when it has pruned, and those of others. */
+
+import type { Commit, Envelope } from '../messages/messages.ts'
+import type { CommitList } from '../messages/value.ts'
+import { emit, isExcluded, isVoting, patch, signOnce, type Turn } from '../turn.ts'
+import { ownContributions, requestList } from './contributions.ts'
+import { convict } from './equivocation.ts'
+
+/** Begins to prune for the current round, unless this peer has committed for it, or still prunes for an earlier one. */
+export function startPruning(turn: Turn): void {
+  const { context, state } = turn
+  if (state.pruning !== null || isExcluded(turn, context.self)) return
+  if (state.signed.some((body) => body.type === 'commit' && body.round === state.round)) return
+  patch(turn, { pruning: state.round })
+  emit(turn, { type: 'prune', round: state.round, blocks: context.federation.blocksOf(context.self, state.round) })
+}
+
+/**
+ * Pruning is done. A member that was overtaken meanwhile commits under the round it pruned for, and then joins the
+ * current one.
+ */
+export function onPruned(turn: Turn, round: number, root: string, list: CommitList): void {
+  if (turn.state.pruning !== round) return
+  patch(turn, { pruning: null })
+  if (turn.state.step === 'serve') return
+  ownContributions(turn, round, root, list)
+  signOnce(turn, { type: 'commit', round, root })
+  if (isVoting(turn.state) && turn.state.round > round) startPruning(turn)
+}
+
+/** Returns whether it tells anything new. Commits of later rounds are kept: their authors are ahead. */
+export function onCommit(turn: Turn, envelope: Envelope<Commit>): boolean {
+  const { from, body } = envelope
+  const { federation } = turn.context
+  const known = turn.state.commits[from]?.[body.round] ?? []
+  if (body.round > federation.rounds || known.length >= 2) return false
+  if (known.some(({ body: earlier }) => earlier.type === 'commit' && earlier.root === body.root)) return false
+  const commits = { ...turn.state.commits[from], [body.round]: [...known, envelope] }
+  patch(turn, { commits: { ...turn.state.commits, [from]: commits } })
+  if (known.length === 1) convict(turn, known[0], envelope)
+  requestList(turn, from, body.round, body.root)
+  return true
+}
+
+/** Members that have committed for the current round and may be counted. */
+export function committedMembers(turn: Turn): number[] {
+  const { commits, evidence, round } = turn.state
+  return turn.roster.filter((member) => {
+    return commits[member]?.[round] !== undefined && evidence[member] === undefined && !isExcluded(turn, member)
+  })
+}

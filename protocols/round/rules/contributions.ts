@@ -1,0 +1,150 @@
+/** Getting hold of what was committed: commit list first, then each contribution, then its validation. */
+import type { Envelope, Hash } from '../messages/messages.ts'
+import { type CommitList, type ManifestEntry, placeInManifest } from '../messages/value.ts'
+import { emit, isDishonest, note, patch, short, type Turn } from '../turn.ts'
+import type { ContributionStatus, ListStatus, RoundEvent } from '../types.ts'
+
+type Event<T extends RoundEvent['type']> = Extract<RoundEvent, { type: T }>
+
+function listKey(member: number, round: number, root: Hash): string {
+  return `${member}/${round}/${root}`
+}
+
+function setList(turn: Turn, key: string, status: ListStatus): void {
+  patch(turn, { lists: { ...turn.state.lists, [key]: status } })
+}
+
+export function contributionStatus(turn: Turn, block: number, root: Hash): ContributionStatus | undefined {
+  return turn.state.contributions[block]?.[root]
+}
+
+export function setContribution(turn: Turn, block: number, root: Hash, status: ContributionStatus): void {
+  const { contributions } = turn.state
+  patch(turn, { contributions: { ...contributions, [block]: { ...contributions[block], [root]: status } } })
+}
+
+/** The commit lists of a member in a round: none, one, or two if it equivocated. */
+export function listsOf(turn: Turn, member: number, round: number): ListStatus[] {
+  const commits = turn.state.commits[member]?.[round] ?? []
+  return commits.map(({ body }) => {
+    const root = body.type === 'commit' ? body.root : ''
+    return turn.state.lists[listKey(member, round, root)] ?? 'fetching'
+  })
+}
+
+/** Whether a commit of this round has anything for this block that the last certificate does not have. */
+export function isNewer(turn: Turn, member: number, block: number, round: number): boolean {
+  const certified = turn.state.certified[placeInManifest({ member, block })]
+  return certified === undefined || certified.round < round
+}
+
+/**
+ * Asks for the list behind a commit, unless it is of a round too far ahead: nobody needs those yet, and a member
+ * could announce a thousand.
+ */
+export function requestList(turn: Turn, member: number, round: number, root: Hash): void {
+  const key = listKey(member, round, root)
+  if (round > turn.state.round + 1 || turn.state.lists[key] !== undefined) return
+  setList(turn, key, 'fetching')
+  emit(turn, { type: 'fetch', what: 'list', id: root, author: member })
+}
+
+/** A new round has begun: asks for the lists of commits that were too far ahead until now. */
+export function requestLists(turn: Turn): void {
+  for (const commit of turn.roster.flatMap((member) => Object.values(turn.state.commits[member] ?? {}).flat())) {
+    const { body, from } = commit
+    if (body.type === 'commit' && isOpen(turn, commit)) requestList(turn, from, body.round, body.root)
+  }
+}
+
+/** Whether a commit may have something that the last certificate does not have. */
+export function isOpen(turn: Turn, { body, from }: Envelope): boolean {
+  if (body.type !== 'commit') return false
+  const { round } = body
+  return turn.context.federation.blocksOf(from, round).some((block) => isNewer(turn, from, block, round))
+}
+
+/**
+ * Asks for a contribution once. The length that its author announced is no limit: another member may name the same
+ * contribution with another length, and whether it is valid must not depend on who was heard first.
+ */
+export function requestContribution(turn: Turn, { member, block, root }: Omit<ManifestEntry, 'round'>): void {
+  if (contributionStatus(turn, block, root) !== undefined) return
+  setContribution(turn, block, root, 'fetching')
+  const bytes = turn.context.maxContributionBytes(block)
+  emit(turn, { type: 'fetch', what: 'contribution', id: root, author: member, block, bytes })
+}
+
+/** What is wrong with a list as that of this member and round, or null. */
+function listFault(turn: Turn, member: number, round: number, list: CommitList): string | null {
+  const arc = turn.context.federation.blocksOf(member, round)
+  for (const { block, bytes } of list) {
+    if (!arc.includes(block)) return `block ${block} is not in its arc`
+    const most = turn.context.maxContributionBytes(block)
+    if (bytes > most) return `block ${block} has ${bytes} bytes, at most ${most} are possible`
+  }
+  return null
+}
+
+/** A list has come: for every commit that names it, check it and ask for what is new in it. */
+export function onList(turn: Turn, { root, list }: Event<'list'>): void {
+  for (const key of Object.keys(turn.state.lists)) {
+    const [member, round, named] = key.split('/')
+    if (named === root && turn.state.lists[key] === 'fetching') acceptList(turn, key, +member, +round, list)
+  }
+}
+
+function acceptList(turn: Turn, key: string, member: number, round: number, list: CommitList | null): void {
+  const fault = list === null ? 'its bytes are no commit list' : listFault(turn, member, round, list)
+  if (list === null || fault !== null) {
+    setList(turn, key, 'bad')
+    note(turn, `commit of member ${member}, round ${round}, refused: ${fault}`)
+    return
+  }
+  setList(turn, key, list)
+  patch(turn, { stalledTicks: 0 })
+  if (isDishonest(turn, member)) return // fetched only where a manifest names it
+  for (const { block, root } of list) {
+    if (isNewer(turn, member, block, round)) requestContribution(turn, { member, block, root })
+  }
+}
+
+export function onHeld(turn: Turn, { block, root }: Event<'held'>): void {
+  if (contributionStatus(turn, block, root) !== 'fetching') return
+  setContribution(turn, block, root, 'validating')
+  patch(turn, { stalledTicks: 0 })
+  emit(turn, { type: 'validate', block, root })
+}
+
+export function onValidated(turn: Turn, { block, root, reason }: Event<'validated'>): void {
+  if (contributionStatus(turn, block, root) !== 'validating') return
+  setContribution(turn, block, root, reason === null ? 'valid' : 'invalid')
+  patch(turn, { stalledTicks: 0 })
+  if (reason !== null) note(turn, `contribution ${short(root)} to block ${block} refused: ${reason}`)
+}
+
+/** This peer's own contributions: held, and valid by construction. */
+export function ownContributions(turn: Turn, round: number, root: Hash, list: CommitList): void {
+  setList(turn, listKey(turn.context.self, round, root), list)
+  for (const { block, root } of list) setContribution(turn, block, root, 'valid')
+}
+
+/** Forgets lists and contributions in which nothing is newer than the last certificate. */
+export function forgetCertified(turn: Turn): void {
+  const lists: Record<string, ListStatus> = {}
+  const contributions: Record<number, Record<Hash, ContributionStatus>> = {}
+  for (const [key, list] of Object.entries(turn.state.lists)) {
+    const [member, round] = key.split('/').map(Number)
+    if (typeof list === 'string') {
+      if (round >= turn.state.round || list === 'fetching') lists[key] = list
+      continue
+    }
+    const newer = list.filter(({ block }) => isNewer(turn, member, block, round))
+    if (newer.length > 0) lists[key] = list
+    for (const { block, root } of newer) {
+      const status = contributionStatus(turn, block, root)
+      if (status !== undefined) contributions[block] = { ...contributions[block], [root]: status }
+    }
+  }
+  patch(turn, { lists, contributions })
+}

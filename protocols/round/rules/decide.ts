@@ -1,0 +1,117 @@
+/** The end of a round: a quorum of precommits is a certificate, and what it certifies becomes the model. */
+import type { Certificate } from '../messages/certificate.ts'
+import { certificateId } from '../messages/certificate.ts'
+import type { Hash } from '../messages/messages.ts'
+import { isLast, manifestKey, placeInManifest, type Value, valueFault } from '../messages/value.ts'
+import { agreed, supporterOf } from '../tally.ts'
+import { dropAll, waitTimerId } from '../timers.ts'
+import { emit, exit, isVoting, note, patch, quorum, short, type Turn } from '../turn.ts'
+import type { AttemptRecord } from '../types.ts'
+import { contributionStatus, requestContribution } from './contributions.ts'
+import { requestValue } from './judge.ts'
+import { mergeOf } from './manifest.ts'
+import { startRound } from './rounds.ts'
+import { startServing } from './serve.ts'
+
+/** Lines 49-54: in whatever attempt, a quorum has precommitted one value. */
+export function ruleDecide(turn: Turn): boolean {
+  if (!isVoting(turn.state)) return false
+  for (const [attempt, record] of turn.state.attempts.entries()) {
+    const hash = agreed(record.precommits, quorum(turn))
+    if (hash == null) continue
+    const known = turn.state.values[hash]
+    if (known === undefined) {
+      requestValue(turn, hash, supporterOf(record.precommits, hash))
+      return true
+    }
+    if (typeof known === 'string') continue
+    certify(turn, hash, certificateOf(known.value, attempt, hash, record))
+    return true
+  }
+  return false
+}
+
+function certificateOf(value: Value, attempt: number, hash: Hash, { precommits }: AttemptRecord): Certificate {
+  const votes = precommits.filter(({ body }) => body.value === hash).sort((a, b) => a.from - b.from)
+  return { value, attempt, signatures: votes.map(({ from, signature }) => ({ member: from, signature })) }
+}
+
+/** A certificate from elsewhere, its signatures checked: of this round or a later one, it is taken over. */
+export function onCertificate(turn: Turn, certificate: Certificate): void {
+  const { value } = certificate
+  const { last, adopting, round } = turn.state
+  if (value.round < (last?.value.round ?? 0)) return
+  const id = certificateId(certificate)
+  const mine = adopting?.value.round === value.round ? adopting : last?.value.round === value.round ? last : null
+  if (mine !== null && mine.id !== id) {
+    exit(turn, 'diverged', `two certificates of round ${value.round}: ${mine.id} and ${id}`)
+    return
+  }
+  if (mine !== null || value.round < round) return
+  certify(turn, id, certificate)
+}
+
+function certify(turn: Turn, id: Hash, certificate: Certificate): void {
+  const { value } = certificate
+  if (turn.state.wait === 'running') emit(turn, { type: 'clearTimer', id: waitTimerId(turn) })
+  dropAll(turn)
+  const next = value.previous === (turn.state.last?.id ?? null)
+  const fault = next ? valueFault(turn.context.federation, turn.state.last, value) : null
+  emit(turn, { type: 'certificate', id, certificate })
+  note(turn, `certificate ${short(id)} of round ${value.round}`)
+  const adopting = { id, value, manifest: manifestKey(value.previous, value.entries) }
+  patch(turn, { step: 'adopt', round: value.round, attempts: [], wait: 'none', adopting })
+  if (fault !== null) exit(turn, 'diverged', `a quorum has certified ${id}, which is not valid: ${fault}`)
+}
+
+/**
+ * Before a certificate is built on, this peer merges what it certifies, as it would for a vote. If it was overtaken
+ * it first fetches what it lacks. Another root than the quorum's means that the computation differs somewhere.
+ */
+export function ruleAdopt(turn: Turn): boolean {
+  const { adopting, last, step } = turn.state
+  if (step !== 'adopt' || adopting === null || !holdsAll(turn, adopting)) return false
+  const { id, manifest, value } = adopting
+  const next = value.previous === (last?.id ?? null)
+  const merge = mergeOf(turn, manifest, value.entries, next ? (last?.manifest ?? null) : null)
+  if (merge === null) return false
+  // Moved bits are counted from the certificate before, which a peer that was overtaken by two rounds does not have.
+  const same = merge.root === value.merged && (!next || (merge.moved === value.moved && merge.bits === value.bits))
+  if (!same) {
+    const mine = `${merge.root} with ${merge.moved} of ${merge.bits} bits moved`
+    const theirs = `${value.merged} with ${value.moved} of ${value.bits}`
+    exit(turn, 'diverged', `round ${value.round}, manifest ${manifest}: merged to ${mine}, a quorum to ${theirs}`)
+    return true
+  }
+  adopt(turn, { id, manifest, value })
+  return true
+}
+
+function holdsAll(turn: Turn, { id, value }: { id: Hash; value: Value }): boolean {
+  let all = true
+  for (const entry of value.entries) {
+    const before = turn.state.certified[placeInManifest(entry)]
+    if (before?.root === entry.root) continue
+    const status = contributionStatus(turn, entry.block, entry.root)
+    if (status === undefined) requestContribution(turn, entry)
+    if (status === 'invalid') {
+      exit(turn, 'diverged', `certificate ${id} names contribution ${entry.root}, which this peer finds invalid`)
+      return false
+    }
+    if (status !== 'valid') all = false
+  }
+  return all
+}
+
+function adopt(turn: Turn, certified: { id: Hash; manifest: Hash; value: Value }): void {
+  const { value } = certified
+  const last = isLast(turn.context.federation, value)
+  patch(turn, {
+    last: certified,
+    adopting: null,
+    certified: Object.fromEntries(value.entries.map((entry) => [placeInManifest(entry), entry])),
+  })
+  emit(turn, { type: 'adopted', ...certified, last })
+  if (last) startServing(turn)
+  else startRound(turn, value.round + 1)
+}

@@ -1,0 +1,98 @@
+/**
+ * What this peer thinks of a value: it prevotes only for one whose every contribution was committed, is held and
+ * valid, and which it has merged itself to the same root.
+ */
+
+import type { Hash } from '../messages/messages.ts'
+import { type ManifestEntry, manifestKey, placeInManifest, type Value, valueFault } from '../messages/value.ts'
+import { emit, isDishonest, patch, short, type Turn } from '../turn.ts'
+import type { KnownValue } from '../types.ts'
+import { contributionStatus, listsOf, requestContribution } from './contributions.ts'
+import { mergeOf } from './manifest.ts'
+
+/** `wait` turns into one of the others when what is missing has come. */
+export type Verdict = { is: 'good' } | { is: 'bad' | 'wait'; reason: string }
+
+const wait = (reason: string): Verdict => ({ is: 'wait', reason })
+const bad = (reason: string): Verdict => ({ is: 'bad', reason })
+
+/** Judges, and asks for whatever is missing. @param author - a member that must have the value */
+export function judge(turn: Turn, hash: Hash, author: number): Verdict {
+  const known = turn.state.values[hash]
+  if (known === undefined) requestValue(turn, hash, author)
+  if (known === undefined || known === 'fetching') return wait(`value ${short(hash)} has not come`)
+  if (known === 'bad') return bad('its bytes are no value')
+  if (known.fault !== null) return bad(known.fault)
+  return exclusions(turn, known) ?? contributions(turn, known) ?? merge(turn, known)
+}
+
+export function requestValue(turn: Turn, hash: Hash, author: number): void {
+  if (turn.state.values[hash] !== undefined) return
+  patch(turn, { values: { ...turn.state.values, [hash]: 'fetching' } })
+  emit(turn, { type: 'fetch', what: 'value', id: hash, author })
+}
+
+/** A value has come, or what was fetched is none. */
+export function onValue(turn: Turn, hash: Hash, value: Value | null): void {
+  if (turn.state.values[hash] !== 'fetching') return
+  patch(turn, { values: { ...turn.state.values, [hash]: value === null ? 'bad' : knownValue(turn, value) } })
+}
+
+/** A value with what can be said of it once and for all. */
+export function knownValue(turn: Turn, value: Value): KnownValue {
+  const { certified, last } = turn.state
+  return {
+    value,
+    manifest: manifestKey(value.previous, value.entries),
+    fresh: value.entries.filter((entry) => {
+      const before = certified[placeInManifest(entry)]
+      return before?.root !== entry.root || before.round !== entry.round
+    }),
+    fault: valueFault(turn.context.federation, last, value),
+  }
+}
+
+/** An exclusion needs evidence, which gossip brings. */
+function exclusions(turn: Turn, { value }: KnownValue): Verdict | null {
+  const open = value.excluded.filter((member) => !isDishonest(turn, member))
+  return open.length === 0 ? null : wait(`missing evidence against ${open.join(', ')}`)
+}
+
+function contributions(turn: Turn, { fresh }: KnownValue): Verdict | null {
+  const uncommitted = new Set<number>()
+  const missing = new Set<number>()
+  for (const entry of fresh) {
+    const name = `member ${entry.member}, block ${entry.block}, round ${entry.round}`
+    const committed = commitment(turn, entry)
+    if (committed === 'no') return bad(`no commit of ${name} names it`)
+    if (committed === 'unknown') {
+      uncommitted.add(entry.member)
+      continue
+    }
+    const status = contributionStatus(turn, entry.block, entry.root)
+    if (status === 'invalid') return bad(`the contribution of ${name} is invalid`)
+    if (status === undefined) requestContribution(turn, entry)
+    if (status !== 'valid') missing.add(entry.member)
+  }
+  if (uncommitted.size > 0) return wait(`missing commit of ${[...uncommitted].join(', ')}`)
+  return missing.size === 0 ? null : wait(`missing contribution of ${[...missing].join(', ')}`)
+}
+
+/** Whether a signed commit names this entry; `unknown` while a commit or its list has not come. */
+function commitment(turn: Turn, { member, block, round, root }: ManifestEntry): 'yes' | 'no' | 'unknown' {
+  const lists = listsOf(turn, member, round)
+  for (const list of lists) {
+    if (typeof list !== 'string' && list.some((entry) => entry.block === block && entry.root === root)) return 'yes'
+  }
+  return lists.length === 0 || lists.includes('fetching') ? 'unknown' : 'no'
+}
+
+function merge(turn: Turn, { value, manifest }: KnownValue): Verdict {
+  const result = mergeOf(turn, manifest, value.entries, turn.state.last?.manifest ?? null)
+  if (result === null) return wait('merging')
+  if (result.root !== value.merged) return bad(`merged to ${short(result.root)}, not ${short(value.merged)}`)
+  if (result.moved !== value.moved || result.bits !== value.bits) {
+    return bad(`${result.moved} of ${result.bits} bits moved, not ${value.moved} of ${value.bits}`)
+  }
+  return { is: 'good' }
+}

@@ -1,0 +1,77 @@
+/** The manifest that this peer would propose: the newest valid contribution of every member for every block. */
+
+import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
+import { emit, isDishonest, patch, quorum, type Turn } from '../turn.ts'
+import type { Candidate } from '../types.ts'
+import { contributionStatus, isNewer, listsOf } from './contributions.ts'
+
+/** Members with at least one valid contribution of the current round. */
+export function freshMembers(turn: Turn): number[] {
+  return turn.roster.filter((member) => {
+    if (isDishonest(turn, member)) return false
+    return listsOf(turn, member, turn.state.round).some((list) => {
+      return (
+        typeof list !== 'string' && list.some(({ block, root }) => contributionStatus(turn, block, root) === 'valid')
+      )
+    })
+  })
+}
+
+/** Whether nothing more is to be waited for from a member in this round: all it committed is valid or refused. */
+export function isResolved(turn: Turn, member: number): boolean {
+  if (isDishonest(turn, member)) return true
+  const lists = listsOf(turn, member, turn.state.round)
+  return (
+    lists.length > 0 &&
+    lists.every((list) => {
+      if (typeof list === 'string') return list === 'bad'
+      return list.every(({ block, root }) => {
+        const status = contributionStatus(turn, block, root)
+        return status === 'valid' || status === 'invalid'
+      })
+    })
+  )
+}
+
+/** Null where fewer than a quorum of members have valid contributions of this round. */
+export function makeCandidate(turn: Turn): Candidate | null {
+  if (freshMembers(turn).length < quorum(turn)) return null
+  const entries: ManifestEntry[] = []
+  const { blocks } = turn.context.federation
+  for (const member of turn.roster) {
+    if (isDishonest(turn, member)) continue
+    const newest = newestOf(turn, member)
+    for (let block = 0; block < blocks; block++) {
+      const entry = newest.get(block) ?? turn.state.certified[placeInManifest({ member, block })]
+      if (entry !== undefined) entries.push(entry)
+    }
+  }
+  const excluded = turn.roster.filter((member) => isDishonest(turn, member))
+  return { manifest: manifestKey(turn.state.last?.id ?? null, entries), entries, excluded }
+}
+
+/** A member's newest valid contributions that no certificate has yet, by block. */
+function newestOf(turn: Turn, member: number): Map<number, ManifestEntry> {
+  const newest = new Map<number, ManifestEntry>()
+  const rounds = Object.keys(turn.state.commits[member] ?? {}).map(Number)
+  for (const round of rounds.filter((round) => round <= turn.state.round).sort((a, b) => a - b)) {
+    for (const list of listsOf(turn, member, round)) {
+      if (typeof list === 'string') continue
+      for (const { block, root } of list) {
+        if (!isNewer(turn, member, block, round) || contributionStatus(turn, block, root) !== 'valid') continue
+        newest.set(block, { member, block, round, root })
+      }
+    }
+  }
+  return newest
+}
+
+/** Asks for a merge once. Returns its result, or null while it runs. */
+export function mergeOf(turn: Turn, manifest: string, entries: readonly ManifestEntry[], previous: string | null) {
+  const merge = turn.state.merges[manifest]
+  if (merge === undefined) {
+    patch(turn, { merges: { ...turn.state.merges, [manifest]: 'running' } })
+    emit(turn, { type: 'merge', manifest, round: turn.state.round, entries, previous })
+  }
+  return merge === undefined || merge === 'running' ? null : merge
+}

@@ -1,0 +1,105 @@
+/** Gossip messages on their way in. Whatever the order, the first of a member at a place counts. */
+
+import { type Envelope, isBinding, type Proposal, sameBody, type Vote } from '../messages/messages.ts'
+import { countFor } from '../tally.ts'
+import {
+  attemptRecord,
+  isDishonest,
+  isExcluded,
+  isVoting,
+  oneHonest,
+  patch,
+  proposerOf,
+  type Turn,
+  withIndex,
+} from '../turn.ts'
+import { onCommit } from './commit.ts'
+import { convict, onEvidence } from './equivocation.ts'
+import { behind, onStatus } from './status.ts'
+
+export function receive(turn: Turn, envelope: Envelope): void {
+  if (take(turn, envelope)) {
+    const silence = withIndex(turn.state.silence, envelope.from, 0, 0)
+    patch(turn, { silence })
+  }
+}
+
+/** Returns whether the message tells anything new: only then has its author been heard. */
+function take(turn: Turn, envelope: Envelope): boolean {
+  const { body, from } = envelope
+  if (isBinding(body) && (isExcluded(turn, from) || turn.state.step === 'serve')) return false
+  const isVote = body.type === 'prevote' || body.type === 'precommit'
+  if (isBinding(body) && !isVote && isDishonest(turn, from)) return false
+  switch (body.type) {
+    case 'status':
+      return onStatus(turn, from, body)
+    case 'commit':
+      behind(turn, from, body.round)
+      return onCommit(turn, { ...envelope, body })
+    case 'evidence':
+      return takeEvidence(turn, { ...envelope, body })
+    default:
+      behind(turn, from, body.round)
+      return takeVoting(turn, { ...envelope, body })
+  }
+}
+
+/** Both commits of an equivocator may be in manifests of others, so both are kept. */
+function takeEvidence(turn: Turn, envelope: Parameters<typeof onEvidence>[1]): boolean {
+  const pair = onEvidence(turn, envelope)
+  for (const { body, ...rest } of pair ?? []) {
+    if (body.type === 'commit') onCommit(turn, { ...rest, body })
+  }
+  return pair !== null
+}
+
+/** Of this round: recorded. Of the next: kept until it begins. Of others: nothing to do with them. */
+function takeVoting(turn: Turn, envelope: Envelope<Proposal | Vote>): boolean {
+  const { body, from } = envelope
+  const { early, round } = turn.state
+  if (body.round === round + 1) {
+    const key = `${body.type}/${body.attempt}/${from}`
+    if (early[key] !== undefined) return false
+    patch(turn, { early: { ...early, [key]: envelope } })
+    return true
+  }
+  if (body.round !== round || !isVoting(turn.state)) return false
+  return body.type === 'proposal'
+    ? takeProposal(turn, { ...envelope, body })
+    : takeVote(turn, { ...envelope, body }, body.type === 'prevote' ? 'prevotes' : 'precommits')
+}
+
+function takeProposal(turn: Turn, envelope: Envelope<Proposal>): boolean {
+  const { body, from } = envelope
+  if (from !== proposerOf(turn, body.attempt) || body.polRound >= body.attempt) return false
+  const record = attemptRecord(turn, body.attempt)
+  if (record.proposal !== null) {
+    if (!sameBody(record.proposal.body, body)) convict(turn, record.proposal, envelope)
+    return false
+  }
+  setAttempt(turn, body.attempt, { ...record, proposal: envelope })
+  return true
+}
+
+/**
+ * A second vote of a member at one place convicts it. It still counts if so many others have voted for the same that
+ * one of them is honest: that one may have locked the value, which this peer must be able to understand. Votes for
+ * what only liars vote for are dropped, so that they cannot fill the memory.
+ */
+function takeVote(turn: Turn, envelope: Envelope<Vote>, list: 'prevotes' | 'precommits'): boolean {
+  const { body, from } = envelope
+  const record = attemptRecord(turn, body.attempt)
+  const earlier = record[list].filter((vote) => vote.from === from)
+  if (earlier.some((vote) => sameBody(vote.body, body))) return false
+  if (earlier.length > 0) {
+    convict(turn, earlier[0], envelope)
+    if (countFor(record[list], body.value) < oneHonest(turn)) return false
+  }
+  setAttempt(turn, body.attempt, { ...record, [list]: [...record[list], envelope] })
+  return true
+}
+
+function setAttempt(turn: Turn, attempt: number, record: ReturnType<typeof attemptRecord>): void {
+  const empty = { proposal: null, prevotes: [], precommits: [] }
+  patch(turn, { attempts: withIndex(turn.state.attempts, attempt, record, empty) })
+}

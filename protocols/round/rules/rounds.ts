@@ -1,0 +1,48 @@
+/** The beginning of a round. */
+
+import { emit, patch, type Turn } from '../turn.ts'
+import { startPruning } from './commit.ts'
+import { forgetCertified, requestLists } from './contributions.ts'
+import { receive } from './receive.ts'
+import { sendStatus } from './status.ts'
+
+/** Forgets the votes of the round before, goes on from what this peer has signed in this one, and starts to prune. */
+export function startRound(turn: Turn, round: number): void {
+  const { early, signed } = turn.state
+  patch(turn, {
+    step: 'collect',
+    round,
+    attempt: 0,
+    attempts: [],
+    early: {},
+    values: {},
+    merges: {},
+    candidate: null,
+    proposed: -1,
+    wait: 'none',
+    roundTicks: 0,
+    stalledTicks: 0,
+    due: [],
+    armed: [],
+    signed: signed.filter((body) => body.type === 'commit' || ('round' in body && body.round >= round)),
+    ...lockOf(turn, round),
+  })
+  forgetCertified(turn)
+  sendStatus(turn)
+  for (const body of turn.state.signed) {
+    if ('round' in body && body.round === round) emit(turn, { type: 'send', body }) // only after a restart
+  }
+  startPruning(turn)
+  requestLists(turn)
+  for (const envelope of Object.values(early)) receive(turn, envelope)
+}
+
+/** The lock that this peer's own precommits of a round amount to: after a restart it holds as before. */
+function lockOf({ state }: Turn, round: number) {
+  let lock: { value: string; attempt: number } | null = null
+  for (const body of state.signed) {
+    if (body.type !== 'precommit' || body.round !== round || body.value === null) continue
+    if (lock === null || body.attempt > lock.attempt) lock = { value: body.value, attempt: body.attempt }
+  }
+  return { locked: lock, valid: lock }
+}

@@ -1,0 +1,101 @@
+/** The two votes of an attempt (arXiv 1807.04938, algorithm 1; its "round" is our attempt, its height our round). */
+
+import type { Hash, Vote } from '../messages/messages.ts'
+import { agreed, countFor, supporterOf, voters } from '../tally.ts'
+import { dropDue, setDue } from '../timers.ts'
+import {
+  attemptRecord,
+  isDishonest,
+  isExcluded,
+  note,
+  patch,
+  proposerOf,
+  quorum,
+  short,
+  signOnce,
+  type Turn,
+} from '../turn.ts'
+import { judge } from './judge.ts'
+
+/** Votes, or stays with what it has voted at this place before; then the next step begins. */
+function castVote(turn: Turn, type: Vote['type'], value: Hash | null, reason: string): void {
+  const { attempt, round } = turn.state
+  dropDue(turn, type === 'prevote' ? 'propose' : 'prevote')
+  patch(turn, { step: type })
+  if (isExcluded(turn, turn.context.self)) return
+  signOnce(turn, { type, round, attempt, value })
+  note(turn, `${type} ${short(value)}${reason === '' ? '' : ` (${reason})`}`)
+}
+
+/** Lines 22-33: prevote for the proposal as soon as it is known to be good, nil as soon as it is known not to be. */
+export function rulePrevote(turn: Turn): boolean {
+  if (turn.state.step !== 'propose') return false
+  const opinion = opinionOfProposal(turn)
+  if (opinion === null || opinion.vote === 'later') return false
+  castVote(turn, 'prevote', opinion.vote, opinion.reason)
+  return true
+}
+
+interface Opinion {
+  vote: Hash | null | 'later'
+  reason: string
+}
+
+/** Whatever a proposer that equivocates may still say, nobody waits for it. */
+const LIAR: Opinion = { vote: null, reason: 'the proposer has equivocated' }
+
+/** What this peer would prevote on the attempt's proposal; null: there is none. */
+function opinionOfProposal(turn: Turn): Opinion | null {
+  const { attempt, locked } = turn.state
+  const proposal = attemptRecord(turn, attempt).proposal?.body
+  if (proposal === undefined) return isDishonest(turn, proposerOf(turn, attempt)) ? LIAR : null
+  const { value, polRound } = proposal
+  if (polRound >= 0 && countFor(attemptRecord(turn, polRound).prevotes, value) < quorum(turn)) {
+    return { vote: 'later', reason: `missing prevotes of attempt ${polRound}` } // line 28
+  }
+  const released = locked === null || locked.value === value || locked.attempt <= polRound // lines 23 and 29
+  if (!released) return { vote: null, reason: `locked on ${short(locked.value)} since attempt ${locked.attempt}` }
+  const verdict = judge(turn, value, proposerOf(turn, attempt))
+  if (verdict.is === 'good') return { vote: value, reason: '' }
+  return { vote: verdict.is === 'bad' ? null : 'later', reason: verdict.reason }
+}
+
+/** Lines 57-60: no proposal that could be judged in time. */
+export function onProposeTimeout(turn: Turn): void {
+  if (turn.state.step !== 'propose') return
+  castVote(turn, 'prevote', null, opinionOfProposal(turn)?.reason ?? 'no proposal')
+}
+
+/** Lines 36-43: a quorum has prevoted a value that this peer holds good too: lock it. */
+export function ruleLock(turn: Turn): boolean {
+  const { attempt, step, valid } = turn.state
+  if (step !== 'prevote' && step !== 'precommit') return false
+  const value = agreed(attemptRecord(turn, attempt).prevotes, quorum(turn))
+  if (value == null || valid?.attempt === attempt) return false
+  if (judge(turn, value, supporterOf(attemptRecord(turn, attempt).prevotes, value)).is !== 'good') return false
+  patch(turn, { valid: { value, attempt } })
+  if (step === 'prevote') {
+    patch(turn, { locked: { value, attempt } })
+    castVote(turn, 'precommit', value, '')
+  }
+  return true
+}
+
+/** Lines 34-35 and 44-46: a quorum has prevoted: nil, then nothing can come of this attempt; else others have a timer. */
+export function rulePrevoted(turn: Turn): boolean {
+  const { attempt, due, step } = turn.state
+  if (step !== 'prevote') return false
+  const { prevotes } = attemptRecord(turn, attempt)
+  if (agreed(prevotes, quorum(turn)) === null) {
+    castVote(turn, 'precommit', null, 'a quorum prevoted nil')
+    return true
+  }
+  if (voters(prevotes) < quorum(turn) || due.includes('prevote')) return false
+  setDue(turn, 'prevote')
+  return true
+}
+
+/** Lines 61-64. */
+export function onPrevoteTimeout(turn: Turn): void {
+  if (turn.state.step === 'prevote') castVote(turn, 'precommit', null, 'no quorum of prevotes for one value')
+}

@@ -1,0 +1,87 @@
+/** `coppice evaluate`: perplexity of a model on texts. */
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { Engine } from '../../../src/engine/engine.ts'
+import { shown } from '../../../src/model/text/refusals.ts'
+import { fileSource } from '../../../src/model/text/text.ts'
+import { describe, labelled } from '../../common/engine.ts'
+import { evaluatedWindows, tokenise } from '../../common/texts.ts'
+import { DEFAULT_EVAL_TOKENS, evalTokensOption } from '../../options/evaluation.ts'
+import { addJsonOption } from '../../options/output.ts'
+import { addTextOptions, type RawSite, textOptions, windowFor, windowOption } from '../../options/site.ts'
+import { notEmpty, refuseMissing } from '../../options/values.ts'
+import type { Run, Start } from '../../program.ts'
+import { table } from '../../report/table.ts'
+import { addHelp } from '../../terminal/help.ts'
+import { integer, perplexity } from '../../terminal/numbers.ts'
+
+export interface EvaluateOptions {
+  model: string
+  /** One or more paths. */
+  texts: string[]
+  separator: string | undefined
+  window: number | undefined
+  /** Of each text at most. */
+  tokens: number
+}
+
+export interface EvaluateReport {
+  model: string
+  /** `tokens` counts predictions: windows * (window - 1). */
+  texts: Array<{ file: string; perplexity: number; tokens: number; windows: number; window: number }>
+}
+
+interface RawEvaluate extends RawSite {
+  evalTokens?: number
+  json?: boolean
+}
+
+export function defineEvaluate(program: Command, start: Start): void {
+  const command = program
+    .command('evaluate')
+    .summary('perplexity of a model')
+    .description('Measures perplexity of a model on each of some texts.')
+    .option('--model <dir>', 'directory of the model (required)', notEmpty('--model', 'a directory'))
+  addJsonOption(addTextOptions(command).addOption(windowOption()).addOption(evalTokensOption()))
+  addHelp(command, ['coppice evaluate --model pruned --text test.txt --window 256'], ['input'])
+  command.action((raw: RawEvaluate) => {
+    const options = evaluateOptions(raw)
+    return start(raw.json === true, (run) => evaluate(options, run))
+  })
+}
+
+export function evaluateOptions(raw: RawEvaluate): EvaluateOptions {
+  if (raw.model === undefined) refuseMissing('--model', 'evaluate', 'Give --model the directory of a model.')
+  const { texts, separator } = textOptions(raw, 'evaluate', true)
+  return {
+    model: resolve(raw.model),
+    texts,
+    separator,
+    window: raw.window,
+    tokens: raw.evalTokens ?? DEFAULT_EVAL_TOKENS,
+  }
+}
+
+async function evaluate({ model, texts, separator, ...options }: EvaluateOptions, run: Run): Promise<EvaluateReport> {
+  await using engine = new Engine()
+  const work = { ...run, engine }
+  const window = windowFor(options.window, await describe(work, model))
+  const report: EvaluateReport = { model, texts: [] }
+  const chosen = []
+  for (const file of texts) {
+    const wanted = Math.max(options.tokens, window)
+    const text = await tokenise(work, { dir: model, source: fileSource(file), separator, window, wanted })
+    chosen.push({ file, windows: evaluatedWindows(text, options.tokens) })
+  }
+  for (const { file, windows } of chosen) {
+    const { perplexity, tokens } = await labelled(work, `Evaluating ${shown(file)}`, 'evaluate', {
+      dir: model,
+      windows,
+      weights: [],
+    })
+    report.texts.push({ file, perplexity, tokens, windows: windows.count, window })
+  }
+  const rows = report.texts.map((text) => [shown(text.file), perplexity(text.perplexity), integer(text.tokens)])
+  run.terminal.say(table([['text', 'perplexity', 'tokens'], ...rows]))
+  return report
+}

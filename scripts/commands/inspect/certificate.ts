@@ -1,0 +1,109 @@
+/** A certificate in words: what was merged, what changed, and who signed it. */
+
+import type { Plan } from '../../../protocols/plan/plan.ts'
+import { siteInWords } from '../../../protocols/plan/site-name.ts'
+import {
+  type Certificate,
+  certificateFault,
+  certificateId,
+  decodeCertificate,
+} from '../../../protocols/round/messages/certificate.ts'
+import { uncoveredBlocks } from '../../../protocols/round/messages/value.ts'
+import { MalformedMessageError } from '../../../protocols/wire/encoding.ts'
+import type { Run } from '../../program.ts'
+import { counted, percent } from '../../terminal/numbers.ts'
+import { malformed, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
+
+export interface CertificateReport {
+  id: string
+  federation: string
+  round: number
+  /** Id of the certificate before. */
+  previous: string | null
+  /** Root of the merged layers. */
+  root: string
+  /** Share of mask bits that moved. */
+  maskChange: number
+  /** Entries of the manifest. */
+  contributions: Array<{ member: number; site: string | null; block: number; round: number; root: string }>
+  /** null where no plan lies beside the file. */
+  uncovered: number[] | null
+  excluded: number[]
+  signatures: Array<{ member: number; site: string | null }>
+  /** Whether a quorum of the plan's members signed; null where no plan lies beside the file. */
+  valid: boolean | null
+}
+
+export async function inspectCertificate(path: string, { terminal }: Run): Promise<CertificateReport> {
+  const certificate = read(path)
+  const plan = neighbourPlan(outputOf(path))
+  const report = reportOf(certificate, plan)
+  terminal.say(inWords(report, plan, plan === null ? null : certificateFault(plan, certificate)))
+  return report
+}
+
+function read(path: string): Certificate {
+  const bytes = readInspected(path, 'certificate')
+  try {
+    return decodeCertificate(bytes)
+  } catch (error) {
+    if (error instanceof MalformedMessageError) throw malformed(path, 'certificate', error)
+    throw error
+  }
+}
+
+function reportOf(certificate: Certificate, plan: Plan | null): CertificateReport {
+  const { value, signatures } = certificate
+  const siteOf = (member: number) => plan?.members[member]?.site ?? null
+  return {
+    id: certificateId(certificate),
+    federation: value.plan,
+    round: value.round,
+    previous: value.previous,
+    root: value.merged,
+    maskChange: value.bits === 0 ? 0 : value.moved / value.bits,
+    contributions: value.entries.map((entry) => ({ ...entry, site: siteOf(entry.member) })),
+    uncovered: plan === null ? null : uncoveredBlocks({ blocks: plan.offer.model.blocks }, value),
+    excluded: value.excluded,
+    signatures: signatures.map(({ member }) => ({ member, site: siteOf(member) })),
+    valid: plan === null ? null : certificateFault(plan, certificate) === null,
+  }
+}
+
+function inWords(report: CertificateReport, plan: Plan | null, fault: string | null): string {
+  const { contributions, signatures, uncovered, excluded, valid } = report
+  const name = ({ member }: { member: number }) => {
+    const known = plan?.members[member]
+    return known === undefined ? `member ${member}` : siteInWords(known)
+  }
+  const lines = [
+    `Certificate ${report.id}`,
+    `of round ${report.round} of federation ${report.federation.slice(0, 8)}, ${follows(report.previous)}.`,
+    `It merges ${counted(contributions.length, 'contribution')} of ${counted(new Set(contributions.map(({ member }) => member)).size, 'member')}:`,
+    ...byMember(report).map(([member, blocks]) => `  ${name(member)}: ${blocks}`),
+    `into the root ${report.root}.`,
+    `${percent(report.maskChange)} of the mask bits moved.`,
+    `Signed by ${signatures.map(name).join(', ')}.`,
+  ]
+  if (uncovered !== null && uncovered.length > 0) lines.push(`Nobody pruned ${blockList(uncovered)}: base weights.`)
+  if (excluded.length > 0) lines.push(`Excluded since they voted twice: members ${excluded.join(', ')}.`)
+  if (valid === null) lines.push('No plan lies beside it, so the signatures were not checked.')
+  else lines.push(valid ? 'The signatures are a quorum of the plan.' : `It certifies nothing: wrong ${fault}.`)
+  return lines.join('\n')
+}
+
+function follows(previous: string | null): string {
+  return previous === null ? 'the first' : `after certificate ${previous.slice(0, 8)}`
+}
+
+function byMember({ contributions }: CertificateReport): Array<[{ member: number; site: string | null }, string]> {
+  const members = Map.groupBy(contributions, ({ member }) => member)
+  return [...members.values()].map((entries) => [
+    entries[0],
+    entries.map(({ block, round }) => `block ${block} (round ${round})`).join(', '),
+  ])
+}
+
+function blockList(blocks: readonly number[]): string {
+  return `${blocks.length === 1 ? 'block' : 'blocks'} ${blocks.join(', ')}`
+}

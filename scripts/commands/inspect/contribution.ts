@@ -1,0 +1,151 @@
+/**
+ * A contribution in words. Its bytes name neither shapes nor author: the plan, the certificates and the model beside
+ * it in a peer's output directory do.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Plan } from '../../../protocols/plan/plan.ts'
+import { siteInWords } from '../../../protocols/plan/site-name.ts'
+import { toHex } from '../../../protocols/wire/encoding.ts'
+import { blobId } from '../../../protocols/wire/hash.ts'
+import { Engine } from '../../../src/engine/engine.ts'
+import { isStructuredMethod, type PayloadKind, payloadOf } from '../../../src/form/block-form.ts'
+import { countZeros } from '../../../src/form/mask.ts'
+import type { ModelDescription } from '../../../src/jobs/jobs.ts'
+import { InvalidContributionError } from '../../../src/merge/errors.ts'
+import { type BlockContribution, decodeContribution, payloadKindOf } from '../../../src/merge/masks/contribution.ts'
+import { isStructured } from '../../../src/merge/structures/structured-contribution.ts'
+import { describe } from '../../common/engine.ts'
+import type { Run } from '../../program.ts'
+import { table } from '../../report/table.ts'
+import { bytes as inBytes, integer, percent } from '../../terminal/numbers.ts'
+import { malformed, neighbourCertificates, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
+
+export interface ContributionReport {
+  /** Its content hash: what commits and manifests name. */
+  root: string
+  bytes: number
+  payload: PayloadKind | 'structures'
+  /** The following are null, or empty, where plan, certificates or model do not lie beside the file. */
+  federation: string | null
+  member: number | null
+  site: string | null
+  block: number | null
+  round: number | null
+  /** Mean squares of the features that enter the layers, by distinct input, and the layers that read it. */
+  inputs: Array<{ columns: number; smallest: number; largest: number; layers: string[] }>
+  /** By role; `zeros` where the contribution carries masks. */
+  layers: Array<{ name: string; shape: [out: number, cols: number]; zeros: number | null }>
+}
+
+export async function inspectContribution(path: string, run: Run): Promise<ContributionReport> {
+  const bytes = readInspected(path, 'contribution')
+  const payload = isStructured(bytes) ? 'structures' : payloadKindOf(bytes)
+  if (payload === null) throw malformed(path, 'contribution', new Error('its first bytes are not those of one'))
+  const root = toHex(blobId(bytes))
+  const out = outputOf(path)
+  const plan = neighbourPlan(out)
+  const entry = neighbourCertificates(out)
+    .flatMap(({ value }) => value.entries)
+    .find((candidate) => candidate.root === root)
+  const report: ContributionReport = {
+    root,
+    bytes: bytes.byteLength,
+    payload,
+    federation: plan === null ? null : toHex(plan.id),
+    member: entry?.member ?? null,
+    site: entry === undefined ? null : (plan?.members[entry.member]?.site ?? null),
+    block: entry?.block ?? null,
+    round: entry?.round ?? null,
+    inputs: [],
+    layers: [],
+  }
+  const model = join(out, 'model')
+  const method = plan?.offer.method
+  if (method !== undefined && !isStructuredMethod(method) && entry !== undefined && existsSync(model)) {
+    await using engine = new Engine()
+    Object.assign(
+      report,
+      contents(path, bytes, payloadOf(method.pruner), entry.block, await describe({ ...run, engine }, model)),
+    )
+  }
+  run.terminal.say(inWords(report, authorOf(plan, report.member)))
+  return report
+}
+
+/** What the bytes say once the shapes of the block are known. */
+function contents(
+  path: string,
+  bytes: Uint8Array,
+  kind: PayloadKind,
+  block: number,
+  { forms, layers }: ModelDescription,
+): Pick<ContributionReport, 'inputs' | 'layers'> {
+  let contribution: BlockContribution
+  try {
+    contribution = decodeContribution(forms[block], kind, bytes)
+  } catch (error) {
+    if (error instanceof InvalidContributionError) throw malformed(path, 'contribution', error)
+    throw error
+  }
+  return {
+    inputs: contribution.inputs.map((squares, input) => ({
+      columns: squares.length,
+      smallest: squares.reduce((a, b) => Math.min(a, b)),
+      largest: squares.reduce((a, b) => Math.max(a, b)),
+      layers: layers
+        .filter((layer) => layer.block === block && forms[block].layers[layer.role].input === input)
+        .map(({ name }) => name),
+    })),
+    layers: layers
+      .filter((layer) => layer.block === block)
+      .map(({ name, role, rows, cols }) => {
+        const mask = contribution.layers?.[role].mask
+        return { name, shape: [rows, cols], zeros: mask === undefined ? null : countZeros(mask, rows * cols) }
+      }),
+  }
+}
+
+const CARRIES: Record<ContributionReport['payload'], string> = {
+  statistics: 'It carries the mean square of each feature that enters the layers, and nothing else.',
+  weights:
+    'It carries the mean square of each feature that enters the layers, the masks, and the kept weights in fp16.',
+  structures:
+    'It carries how much each head and channel matters to the loss, and adapters in fp16 if any were trained.',
+}
+
+function authorOf(plan: Plan | null, member: number | null): string {
+  if (member === null) return 'of an unknown author'
+  const known = plan?.members[member]
+  return known === undefined ? `of member ${member}` : `of ${siteInWords(known)}`
+}
+
+function inWords(report: ContributionReport, author: string): string {
+  const { block, round, federation, layers, inputs } = report
+  const lines = [
+    `Contribution ${report.root}`,
+    `${author}${block === null ? '' : ` for block ${block} in round ${round}`}${federation === null ? '' : ` of federation ${federation.slice(0, 8)}`}, ${inBytes(report.bytes)}.`,
+    CARRIES[report.payload],
+  ]
+  if (report.payload === 'structures') return lines.join('\n')
+  if (layers.length === 0) {
+    lines.push('Plan, certificates and model do not lie beside it, so no more can be said: its bytes name no shapes.')
+    return lines.join('\n')
+  }
+  const inputRows = inputs.map((input) => [
+    input.layers.map((name) => name.split('.').at(-1)).join(', '),
+    integer(input.columns),
+    input.smallest.toExponential(2),
+    input.largest.toExponential(2),
+  ])
+  const layerRows = layers.map(({ name, shape: [rows, cols], zeros }) => [
+    name,
+    `${rows} x ${cols}`,
+    ...(zeros === null ? [] : [integer(zeros), percent(zeros / (rows * cols))]),
+  ])
+  lines.push('', table([['mean squares of what enters', 'columns', 'smallest', 'largest'], ...inputRows]))
+  const masked = report.payload === 'weights'
+  lines.push('', table([['layer', 'out x in', ...(masked ? ['zeros', 'sparsity'] : [])], ...layerRows]))
+  if (!masked) lines.push('Its masks are not sent: they follow from the base model and these numbers.')
+  return lines.join('\n')
+}

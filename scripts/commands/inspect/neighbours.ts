@@ -1,0 +1,61 @@
+/** What lies beside a file in the output directory of a peer and tells more about it than its own bytes do. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { decodeSignedPlan, InvalidPlanError, type Plan } from '../../../protocols/plan/plan.ts'
+import { type Certificate, decodeCertificate } from '../../../protocols/round/messages/certificate.ts'
+import { MalformedMessageError } from '../../../protocols/wire/encoding.ts'
+import { InputError } from '../../../src/base/errors.ts'
+
+/** OUT, for a file of OUT/contributions or OUT/certificates. */
+export function outputOf(file: string): string {
+  return dirname(dirname(file))
+}
+
+/** @throws {InputError} INSPECT_UNREADABLE */
+export function readInspected(path: string, what: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new InputError({
+      code: 'INSPECT_UNREADABLE',
+      what: `the ${what} ${path} cannot be read`,
+      hint: `Give --${what} the path of a file that a peer has kept.`,
+      cause,
+    })
+  }
+}
+
+/** @throws {InputError} INSPECT_MALFORMED */
+export function malformed(path: string, what: string, cause: Error): InputError {
+  return new InputError({
+    code: 'INSPECT_MALFORMED',
+    what: `${path} is no ${what} (${cause.message})`,
+    hint: `Give --${what} a file as a peer wrote it, or fetch it again.`,
+    cause,
+  })
+}
+
+/** Null where there is none, or none that can be read: then names are missing and nothing else. */
+export function neighbourPlan(out: string): Plan | null {
+  return readNeighbour(join(out, 'plan.cbor'), (bytes) => decodeSignedPlan(bytes).plan)
+}
+
+/** Certificates by round; those that cannot be read are left out. */
+export function neighbourCertificates(out: string): Certificate[] {
+  const folder = join(out, 'certificates')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .map((name) => readNeighbour(join(folder, name), decodeCertificate))
+    .filter((certificate) => certificate !== null)
+    .sort((a, b) => a.value.round - b.value.round)
+}
+
+function readNeighbour<T>(path: string, decode: (bytes: Uint8Array) => T): T | null {
+  if (!existsSync(path)) return null
+  try {
+    return decode(readFileSync(path))
+  } catch (error) {
+    if (error instanceof MalformedMessageError || error instanceof InvalidPlanError) return null
+    throw error
+  }
+}

@@ -1,0 +1,87 @@
+import { join as joinFederation } from '../../../peers/peer.ts'
+import type { Offer } from '../../../protocols/plan/offer.ts'
+import { shown } from '../../../protocols/plan/site-name.ts'
+import { toHex } from '../../../protocols/wire/encoding.ts'
+import { NetworkError, RefusedError, UsageError } from '../../../src/base/errors.ts'
+import { Engine } from '../../../src/engine/engine.ts'
+import { blockMatrices } from '../../common/block-matrices.ts'
+import { apartFrom, notCopied } from '../../common/companions.ts'
+import { FoundingTalk, hereText } from '../../common/site/founding.ts'
+import { openSite, peerInit, planText, readModel, type SiteModel, structuredOf } from '../../common/site/site.ts'
+import { SiteEnd } from '../../common/site/site-end.ts'
+import { siteText } from '../../common/site/site-text.ts'
+import { SiteWork } from '../../common/site/site-work.ts'
+import { windowFor } from '../../options/site.ts'
+import { assertCanAsk } from '../../options/yes.ts'
+import type { Run } from '../../program.ts'
+import type { MemberReport } from '../../report/federation.ts'
+import type { JoinOptions } from './index.ts'
+
+export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
+  assertCanAsk(options, run.terminal)
+  await using site = await openSite(options, run)
+  await using engine = new Engine({ apart: apartFrom(options) })
+  await using own = new SiteWork()
+  const work = { ...run, engine }
+  const model = await readModel(work, options.model)
+  const { dir, description } = model
+  const left = await notCopied(work, dir)
+  const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, yes: options.yes })
+  const end = new SiteEnd({ work, model, options, site: own })
+  try {
+    const joined = joinFederation({
+      ...peerInit(options, site, { run, talk, end }),
+      invitation: options.invitation,
+      async prepare({ offer }, sites) {
+        assertFits(options, offer, model)
+        const { method, windows, window, sample } = offer
+        const structured = await structuredOf(work, dir, method)
+        const text = await siteText(work, options, { windows, window, limits: description })
+        end.brings(text)
+        const matrices = await blockMatrices(work, model)
+        talk.show(`${planText(offer, options.capacity, matrices)}\n${hereText(sites, offer.members)}`)
+        await talk.accept()
+        return {
+          site: site.own.site,
+          capacity: options.capacity ?? sample,
+          work: own.maker({ engine, model, terminal: run.terminal, method, structured, windows: text.calibration }),
+        }
+      },
+    })
+    const report = await end.after(joined)
+    own.done()
+    if (left !== null) run.terminal.note(left)
+    return report
+  } catch (error) {
+    // Only the offer could have said that no text is needed.
+    if (error instanceof NetworkError && options.texts.length === 0) throw textMissing(error)
+    throw talk.ended(error)
+  }
+}
+
+/**
+ * Before anything is sent.
+ * @throws {RefusedError} REFUSED_MODEL: this site has another model
+ * @throws {UsageError} the plan needs a text, or a window that the model does not take
+ */
+function assertFits({ texts, model: dir }: JoinOptions, { model, method, window }: Offer, own: SiteModel): void {
+  const [wanted, found] = [toHex(model.hash), toHex(own.hash)]
+  if (wanted !== found) {
+    throw new RefusedError({
+      code: 'REFUSED_MODEL',
+      what: `${dir} is not the model of the plan: hash ${found.slice(0, 8)}, the plan names ${wanted.slice(0, 8)}`,
+      hint: `Give --model the very files of ${shown(model.name)} that the founder has; its hash is ${wanted}.`,
+    })
+  }
+  if (texts.length === 0 && method.pruner !== 'magnitude') throw textMissing()
+  windowFor(window, own.description)
+}
+
+function textMissing(cause?: unknown): UsageError {
+  return new UsageError({
+    code: 'USAGE_MISSING',
+    what: '--text is missing, coppice join needs it unless the plan prunes by magnitude',
+    hint: 'Give --text one or more .txt or .jsonl files.',
+    cause,
+  })
+}

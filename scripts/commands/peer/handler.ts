@@ -1,0 +1,66 @@
+import { found } from '../../../peers/peer.ts'
+import { asModelName } from '../../../protocols/plan/offer.ts'
+import { Engine } from '../../../src/engine/engine.ts'
+import { blockMatrices } from '../../common/block-matrices.ts'
+import { apartFrom, notCopied } from '../../common/companions.ts'
+import { FoundingTalk } from '../../common/site/founding.ts'
+import { openSite, peerInit, planText, readModel, structuredOf } from '../../common/site/site.ts'
+import { SiteEnd } from '../../common/site/site-end.ts'
+import { siteText } from '../../common/site/site-text.ts'
+import { SiteWork } from '../../common/site/site-work.ts'
+import { methodFor } from '../../options/plan.ts'
+import { windowFor } from '../../options/site.ts'
+import { assertCanAsk } from '../../options/yes.ts'
+import type { Run } from '../../program.ts'
+import type { MemberReport } from '../../report/federation.ts'
+import { Terminal } from '../../terminal/terminal.ts'
+import type { PeerOptions } from './index.ts'
+
+export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
+  const { terminal, signal } = run
+  assertCanAsk(options, terminal)
+  await using site = await openSite(options, run)
+  await using engine = new Engine({ apart: apartFrom(options) })
+  await using own = new SiteWork()
+  // With --json the line to paste is the first on stderr, so what comes before it is not said.
+  const reading = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
+  const model = await readModel(reading, options.model)
+  const { dir, description, hash } = model
+  const left = await notCopied(reading, dir)
+  const { name, parameters, blocks } = description
+  const { plan, members, windows, capacity } = options
+  const window = windowFor(options.window, description)
+  const text = await siteText(reading, options, { windows, window, limits: description })
+  const method = methodFor(plan.method, blocks)
+  const structured = await structuredOf(reading, dir, method)
+  const matrices = await blockMatrices(reading, model)
+  const offer = {
+    ...plan,
+    method,
+    model: { name: asModelName(name), hash, parameters, blocks },
+    windows,
+    window,
+    members,
+  }
+  const talk = new FoundingTalk({ run, role: 'founder', own: site.own, yes: options.yes })
+  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own })
+  end.brings(text)
+  const { onEvent, ...init } = peerInit(options, site, { run, talk, end })
+  const founded = found({
+    ...init,
+    onEvent(event) {
+      onEvent?.(event)
+      if (event.type === 'invitation') talk.show(planText(offer, capacity, matrices))
+    },
+    offer,
+    site: site.own.site,
+    capacity: capacity ?? plan.sample,
+    work: own.maker({ engine, model, terminal, method, structured, windows: text.calibration }),
+  }).catch((error) => {
+    throw talk.ended(error)
+  })
+  const report = await end.after(founded)
+  own.done()
+  if (left !== null) terminal.note(left)
+  return report
+}

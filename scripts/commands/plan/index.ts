@@ -1,0 +1,33 @@
+/** `coppice plan`: shows what an invitation invites to. */
+import type { Command } from 'commander'
+import { type Invitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
+import { addJsonOption } from '../../options/output.ts'
+import { refuseMissing } from '../../options/values.ts'
+import type { Start } from '../../program.ts'
+import { addHelp } from '../../terminal/help.ts'
+
+export interface ShowPlanOptions {
+  invitation: Invitation
+}
+
+export function definePlan(program: Command, start: Start): void {
+  const command = program
+    .command('plan')
+    .summary('what an invitation invites to, without taking part')
+    .description(
+      'Fetches the plan of an invitation and shows it, with what would leave a site and who is there. ' +
+        'Signs nothing, and needs neither model nor text.',
+    )
+    .argument('[address]', 'the invitation, ADDRESS#OFFER.SECRET, as the founder printed it')
+  addJsonOption(command)
+  addHelp(command, ['coppice plan /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW...#OFFER.SECRET'], ['refused', 'network'])
+  command.action((address: string | undefined, raw: { json?: boolean }) => {
+    const options = showPlanOptions(address)
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).plan(options, run))
+  })
+}
+
+export function showPlanOptions(address: string | undefined): ShowPlanOptions {
+  if (address === undefined) refuseMissing('the address', 'plan', 'Give the whole line that the founder printed.')
+  return { invitation: parseInvitation(address) }
+}

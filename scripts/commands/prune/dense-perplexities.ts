@@ -1,0 +1,46 @@
+/** Perplexities of the dense model that an interrupted prune has measured: a resumed one does not measure them again. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeDurably } from '../../../peers/disk/files.ts'
+import { sealJson, unsealJson } from '../../../src/files/sealed-json.ts'
+import type { Jobs, TokenWindows } from '../../../src/jobs/jobs.ts'
+
+type Measured = Jobs['evaluate']['result']
+
+const FILE = 'dense-perplexities.json'
+
+export class DensePerplexities {
+  private readonly path: string
+  private readonly modelHash: Uint8Array
+  /** By model and windows. */
+  private readonly known: Record<string, Measured>
+
+  private constructor(path: string, modelHash: Uint8Array, known: Record<string, Measured>) {
+    this.path = path
+    this.modelHash = modelHash
+    this.known = known
+  }
+
+  /** @param directory - where they are kept; what is damaged there counts as not measured */
+  static async open(directory: string, modelHash: Uint8Array): Promise<DensePerplexities> {
+    const path = join(directory, FILE)
+    const text = await readFile(path, 'utf8').catch(() => '')
+    return new DensePerplexities(path, modelHash, (unsealJson(text) ?? {}) as Record<string, Measured>)
+  }
+
+  /** What is known of these windows, or else what `measure` finds. @throws {OutputError} OUTPUT_UNWRITABLE */
+  async of(windows: TokenWindows, measure: () => Promise<Measured>): Promise<Measured> {
+    const key = this.keyOf(windows)
+    const measured = this.known[key] ?? (await measure())
+    this.known[key] = measured
+    await writeDurably(this.path, Buffer.from(sealJson(this.known)))
+    return measured
+  }
+
+  private keyOf({ ids, count, length }: TokenWindows): string {
+    const { buffer, byteOffset, byteLength } = ids
+    const hash = createHash('sha256').update(this.modelHash).update(`\0${count} ${length}\0`)
+    return hash.update(new Uint8Array(buffer, byteOffset, byteLength)).digest('hex')
+  }
+}

@@ -1,0 +1,188 @@
+/** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
+import { join } from 'node:path'
+import { sparserInWords, unprunedInWords } from '../../../protocols/plan/model-words.ts'
+import { CoppiceError } from '../../../src/base/errors.ts'
+import { Engine } from '../../../src/engine/engine.ts'
+import { doneInWords } from '../../../src/form/method-words.ts'
+import type { BlockFile, ModelDescription, PruneArgs, TokenWindows } from '../../../src/jobs/jobs.ts'
+import { filesSource } from '../../../src/model/text/text.ts'
+import type { BlockZeros } from '../../../src/model/write/zeros.ts'
+import { holdsCheckpoint } from '../../../src/prune/run/record-file.ts'
+import type { PruneSeconds } from '../../../src/prune/run/sequential.ts'
+import { blockMatrices, sparsityOf } from '../../common/block-matrices.ts'
+import { apartFrom, notCopied } from '../../common/companions.ts'
+import { type BlockReport, drained, labelled, type Work } from '../../common/engine.ts'
+import { OutputDirectory } from '../../common/output-directory.ts'
+import { type EvaluatedText, evaluationTexts, type Perplexity, perplexities } from '../../common/perplexities.ts'
+import { readModel } from '../../common/site/site.ts'
+import { stopwatch } from '../../common/stopwatch.ts'
+import { anyWindow, firstWindows, tokenise } from '../../common/texts.ts'
+import { windowFor } from '../../options/site.ts'
+import type { Run } from '../../program.ts'
+import { table } from '../../report/table.ts'
+import { InterruptedError } from '../../terminal/interruption.ts'
+import { duration, integer, percent, perplexity, sameLogits } from '../../terminal/numbers.ts'
+import { DensePerplexities } from './dense-perplexities.ts'
+import type { PruneOptions } from './index.ts'
+
+export interface PruneReport {
+  model: string
+  pruner: string
+  /** Over all weight matrices in the blocks of what was written. */
+  sparsity: number
+  zeros: number
+  weights: number
+  /** Zeros that the base has there. */
+  baseZeros: number
+  /** `damping`: SparseGPT's, as a share of the mean diagonal of the layer's Hessian; else null. */
+  layers: Array<{
+    name: string
+    block: number
+    shape: [out: number, cols: number]
+    zeros: number
+    damping: number | null
+  }>
+  /** Weight matrices in the blocks that are no layers, and stay as they are. */
+  unpruned: Array<{ name: string; block: number; weights: number; zeros: number; reason: string }>
+  perplexity: Array<{ text: string; tokens: number; window: number; dense: number; pruned: number }>
+  seconds: { total: number; forward: number; statistics: number; solve: number; write: number }
+  peakMemoryBytes: number
+  out: string
+}
+
+/** In the output's scratch: finished blocks. */
+const CHECKPOINT_NAME = 'blocks'
+
+export async function prune(options: PruneOptions, run: Run): Promise<PruneReport> {
+  const elapsed = stopwatch()
+  const worthKeeping = (scratch: string) => holdsCheckpoint(join(scratch, CHECKPOINT_NAME))
+  await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
+  await using engine = new Engine({ apart: apartFrom(options) })
+  const work = { ...run, engine }
+  const { model, pruner, target } = options
+  const { description, hash } = await readModel(work, model)
+  const base = await blockMatrices(work, { dir: model, description })
+  for (const line of [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]) run.terminal.note(line)
+  const left = await notCopied(work, model)
+  const window = windowFor(options.window, description)
+  const calibration = await calibrationWindows(work, options, window)
+  const blocks = description.forms.map((_, block) => block)
+  const job: PruneArgs = {
+    ...{ dir: model, pruner, target, blocks, windows: calibration, weights: [], as: 'stored' },
+    out: join(output.scratch, CHECKPOINT_NAME),
+    resume: { modelHash: hash, other: 'refuse' },
+  }
+  const earlier = await labelled(work, 'Looking for finished blocks', 'unfinished', job)
+  let finished = earlier?.blocks ?? 0
+  if (finished > 0) run.terminal.note(`${finished} of ${blocks.length} blocks are pruned already: going on from there`)
+  try {
+    const evaluated = await evaluationTexts(work, { ...options, window, limits: description })
+    const dense = await densePerplexities(work, model, evaluated, await DensePerplexities.open(output.scratch, hash))
+    await engine.rest()
+    const reports: BlockReport[] = []
+    const phases = await drained(work, { label: 'Pruning', unit: 'block' }, 'prune', job, (event) => {
+      if (event.type !== 'block') return
+      reports.push(event.report)
+      finished = Math.max(finished, reports.length)
+    })
+    const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
+    const writing = stopwatch()
+    const check = (calibration ?? (await anyWindow(work, model))).ids
+    run.terminal.progress('Writing')
+    const done = doneInWords({ pruner, target })
+    const written = { dir: model, weights, out: output.staging, check, done }
+    const { difference, zeros } = await engine.write(written, { signal: run.signal })
+    const write = writing()
+    const pruned = await perplexities(work, { dir: model, kind: 'pruned', texts: evaluated, weights })
+    await output.commit()
+
+    const report: PruneReport = {
+      model,
+      pruner,
+      ...sparsityOf(description, zeros),
+      baseZeros: base.zeros,
+      layers: layersOf(description, zeros, reports),
+      unpruned: description.unpruned.map((matrix, i) => ({ ...matrix, zeros: zeros.unpruned[i] })),
+      perplexity: evaluated.map(({ name, windows }, i) => ({
+        text: name,
+        tokens: dense[i].tokens,
+        window: windows.length,
+        dense: dense[i].perplexity,
+        pruned: pruned[i].perplexity,
+      })),
+      seconds: { total: elapsed() + together(earlier?.seconds), ...phases, write },
+      peakMemoryBytes: engine.peakMemoryBytes,
+      out: options.out,
+    }
+    run.terminal.say(summary(report, difference))
+    if (left !== null) run.terminal.note(left)
+    return report
+  } catch (error) {
+    if (finished === 0) throw error
+    const hint = `${finished} of ${blocks.length} blocks are kept in ${options.out}: the same command goes on from there.`
+    if (error instanceof InterruptedError) throw error.withHint(hint)
+    if (!(error instanceof CoppiceError && error.code === 'OUTPUT_CHECKPOINT_DAMAGED')) run.terminal.note(hint)
+    throw error
+  }
+}
+
+/** Seconds of what an earlier run has finished. */
+function together(seconds: PruneSeconds | undefined): number {
+  return Object.values(seconds ?? {}).reduce((sum: number, phase: number) => sum + phase, 0)
+}
+
+/** Magnitude looks at weights alone, so it takes no text even where one is given. */
+async function calibrationWindows(
+  work: Work,
+  { model, pruner, texts, separator, windows }: PruneOptions,
+  window: number,
+): Promise<TokenWindows | undefined> {
+  if (pruner === 'magnitude') return undefined
+  const source = filesSource(texts)
+  return firstWindows(
+    await tokenise(work, { dir: model, source, separator, window, wanted: windows * window }),
+    windows,
+  )
+}
+
+/** By text. */
+async function densePerplexities(
+  work: Work,
+  dir: string,
+  texts: readonly EvaluatedText[],
+  measured: DensePerplexities,
+): Promise<Perplexity[]> {
+  const results = []
+  for (const { name, windows } of texts) {
+    const label = `Evaluating the dense model on ${name}`
+    results.push(await measured.of(windows, () => labelled(work, label, 'evaluate', { dir, windows, weights: [] })))
+  }
+  return results
+}
+
+function layersOf(
+  { layers }: ModelDescription,
+  zeros: BlockZeros,
+  reports: readonly BlockReport[],
+): PruneReport['layers'] {
+  const byBlock = new Map(reports.map((report) => [report.block, report]))
+  return layers.map(({ name, block, role, rows, cols }, i) => {
+    const report = byBlock.get(block)
+    if (report === undefined) throw new Error(`block ${block} was not pruned`)
+    return { name, block, shape: [rows, cols], zeros: zeros.layers[i], damping: report.damping[role] }
+  })
+}
+
+function summary(report: PruneReport, difference: number | null): string {
+  const { sparsity, zeros, weights, seconds, out } = report
+  const lines = [
+    `${integer(zeros)} of ${integer(weights)} weights are zero (${percent(sparsity)}), after ${duration(seconds.total)}.`,
+    `Written to ${out}; ${sameLogits(difference)}.`,
+  ]
+  const dampings = report.layers.map(({ damping }) => damping ?? 0)
+  const raised = dampings.filter((damping) => damping > Math.min(...dampings)).length
+  if (raised > 0) lines.push(`${raised} layers needed more damping than the others: see --json.`)
+  if (report.perplexity.length === 0) return lines.join('\n')
+  const rows = report.perplexity.map((text) => [text.text, perplexity(text.dense), perplexity(text.pruned)])
+  return [table([['perplexity', 'dense', 'pruned'], ...rows]), ...lines].join('\n')
+}

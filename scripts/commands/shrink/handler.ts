@@ -1,0 +1,284 @@
+/** What `coppice shrink` does: choose, cut and write, check, perplexity before and after. */
+import { join } from 'node:path'
+import { UsageError } from '../../../src/base/errors.ts'
+import { type CheckedModel, Engine } from '../../../src/engine/engine.ts'
+import type { RemovedFromBlock } from '../../../src/jobs/jobs.ts'
+import { holdsTraining } from '../../../src/recover/record-file.ts'
+import { apartFrom, notCopied } from '../../common/companions.ts'
+import { assertRuns, describe, labelled, type Work } from '../../common/engine.ts'
+import { OutputDirectory } from '../../common/output-directory.ts'
+import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
+import { RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
+import { calibration } from '../../common/site/site.ts'
+import { stopwatch } from '../../common/stopwatch.ts'
+import { assertBlocks } from '../../options/blocks.ts'
+import { RECOVERY, type RecoveryOptions } from '../../options/recovery.ts'
+import { windowFor } from '../../options/site.ts'
+import type { Run } from '../../program.ts'
+import { table } from '../../report/table.ts'
+import { type TimeChange, timeChange } from '../../report/time-change.ts'
+import {
+  bytes,
+  changePercent,
+  counted,
+  duration,
+  integer,
+  percent,
+  perplexity,
+  runTime,
+  sameLogits,
+} from '../../terminal/numbers.ts'
+import type { ShrinkOptions } from './index.ts'
+import { keptOrMade, SMALLER, shrinkFingerprint } from './kept.ts'
+
+/** What a run takes in plain ONNX Runtime, base and smaller model in turns. */
+export interface SpeedReport extends TimeChange {
+  /** That are read in a run. */
+  tokens: number
+}
+
+export interface ShrinkReport {
+  model: string
+  parameters: { before: number; after: number }
+  /** Multiplications with weights for each token, the head's included. */
+  macs: { before: number; after: number }
+  /**
+   * By block of the range: heads with the queries that share their keys and values; queries whose keys and
+   * values stay. Of whole blocks, those that went. Hidden channels: the same of every block.
+   */
+  removed: RemovedFromBlock[]
+  /** With --parameters: the ratio, the blocks, and whether heads went as well as channels. */
+  sought?: { ratio: number; blocks: readonly [from: number, to: number]; heads: boolean }
+  perplexity: Array<{
+    text: string
+    tokens: number
+    window: number
+    dense: number
+    pruned: number
+    /** null: without --recover. */
+    recovered: number | null
+  }>
+  /** Steps of training that were done, and those whose weights were taken. */
+  recovery: { steps: number; taken: number } | null
+  /**
+   * Reading a window of calibration length, and writing one token behind it; null where both models did not fit into
+   * memory, and for the latter where the graph keeps no keys and values.
+   */
+  speed: { reading: SpeedReport | null; writing: SpeedReport | null }
+  /** Of the model's graph and weights. */
+  bytes: { before: number; after: number }
+  seconds: number
+  peakMemoryBytes: number
+  out: string
+}
+
+export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> {
+  const elapsed = stopwatch()
+  const worthKeeping = (scratch: string) => holdsTraining(join(scratch, TRAINING))
+  await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
+  await using engine = new Engine({ apart: apartFrom(options) })
+  const work = { ...run, engine }
+  const { model, granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform } = options
+  const description = await describe(work, model)
+  await assertRuns(work, model)
+  const left = await notCopied(work, model, uniform ? ['model.safetensors'] : [])
+  const { name, parameters, blocks: count } = description
+  const blocks = options.blocks ?? null
+  if (blocks !== null) assertBlocks(...blocks, count)
+  if (uniform && blocks !== null && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
+  if (granularity === 'channel' && blocks !== null && blocks[1] - blocks[0] < count) refuseHiddenOfSome(blocks, count)
+  const window = windowFor(options.window, description)
+  const windows = await calibration(work, model, options, options.windows, window)
+  const texts = await evaluationTexts(work, { ...options, window, limits: description })
+  run.terminal.progress('Choosing what to remove')
+  const check = windows.ids.slice(0, window)
+  const how = { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks }
+  const job = { ...how, dir: model, windows, check, done: DONE[granularity] }
+  const shrinkTo = (out: string) =>
+    engine.shrink(
+      { ...job, out },
+      {
+        signal: run.signal,
+        onEvent: (event) =>
+          event.type === 'progress' && run.terminal.progress('Trying what harms least', event.done, event.total),
+      },
+    )
+  const smaller = options.recovery === null ? output.staging : join(output.scratch, SMALLER)
+  const shrunk =
+    options.recovery === null
+      ? await shrinkTo(smaller)
+      : await keptOrMade(work, output, await shrinkFingerprint(work, name, job), shrinkTo)
+  // Only now: a ratio that removes nothing is refused before anything is measured.
+  const dense = await perplexities(work, { dir: model, kind: 'dense', texts })
+  await engine.rest()
+  const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
+  const recovery = options.recovery && (await recovered(work, options, options.recovery, { output, smaller, texts }))
+  await output.commit()
+  const report: ShrinkReport = {
+    model,
+    parameters: { before: parameters, after: shrunk.parameters },
+    macs: shrunk.macs,
+    removed: shrunk.removed,
+    ...(shrunk.sought !== null && { sought: shrunk.sought }),
+    perplexity: texts.map(({ name, windows: { length } }, i) => ({
+      text: name,
+      tokens: dense[i].tokens,
+      window: length,
+      dense: dense[i].perplexity,
+      pruned: pruned[i].perplexity,
+      recovered: recovery?.perplexities[i].perplexity ?? null,
+    })),
+    recovery: recovery && { steps: recovery.trained.steps, taken: recovery.trained.best.step },
+    speed: {
+      reading: speedOf(shrunk.prefill, check.length),
+      writing: speedOf(shrunk.decode, 1),
+    },
+    bytes: shrunk.bytes,
+    seconds: elapsed(),
+    peakMemoryBytes: engine.peakMemoryBytes,
+    out: options.out,
+  }
+  const words = recovery === null ? [] : recoveryInWords(recovery.trained)
+  const notes = uniform ? [...shrunk.notes, UNIFORM_NOTE] : shrunk.notes
+  const difference = recovery?.difference ?? shrunk.difference
+  run.terminal.say([summary(report, options, words, difference), ...notes].join('\n'))
+  if (left !== null) run.terminal.note(left)
+  return report
+}
+
+/** For the model's card. */
+const DONE: Readonly<Record<ShrinkOptions['granularity'], string>> = {
+  block: 'Attention heads and channels were removed, so that its tensors are smaller.',
+  layer: 'Whole blocks were removed.',
+  channel: 'Hidden channels of the whole model were removed, so that all its tensors are smaller.',
+}
+
+const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for Hugging Face tools.'
+
+/** Trains the smaller model and writes what becomes of it. */
+async function recovered(
+  work: Work,
+  { recoveryText, uniform, out }: ShrinkOptions,
+  recovery: RecoveryOptions,
+  { output, smaller, texts }: { output: OutputDirectory; smaller: string; texts: readonly EvaluatedText[] },
+) {
+  const { engine, signal, terminal } = work
+  const description = await describe(work, smaller)
+  const hash = await labelled(work, 'Hashing the model', 'hash', { dir: smaller })
+  const length = windowFor(recovery.length, description, '--length', RECOVERY.length)
+  const text = await textRows(work, smaller, recoveryText, { length })
+  await engine.rest()
+  const scratch = join(output.scratch, TRAINING)
+  const done = await trained(work, { dir: smaller, hash }, text, { recovery, out: scratch, kept: out })
+  terminal.progress('Writing')
+  const { weights } = done
+  const check = text.rows.ids.slice(0, length)
+  const written = { dir: smaller, weights, out: output.staging, check, uniform, done: RECOVERED }
+  const { difference } = await engine.write(written, { signal })
+  const after = await perplexities(work, { dir: smaller, kind: 'recovered', texts, weights })
+  return { trained: done, difference, perplexities: after }
+}
+
+/** @throws {UsageError} UNIFORM_BLOCKS, always */
+function refuseSome([from, to]: [from: number, to: number], count: number): never {
+  throw new UsageError({
+    code: 'UNIFORM_BLOCKS',
+    what: `--uniform with --blocks ${from}:${to}: the ${count} blocks of the model would differ in width`,
+    hint: 'Give --uniform without --blocks.',
+  })
+}
+
+/** @throws {UsageError} CHANNEL_BLOCKS, always */
+function refuseHiddenOfSome([from, to]: [from: number, to: number], count: number): never {
+  throw new UsageError({
+    code: 'CHANNEL_BLOCKS',
+    what: `--granularity channel with --blocks ${from}:${to}: hidden channels go through all ${count} blocks of the model`,
+    hint: 'Give --granularity channel without --blocks.',
+  })
+}
+
+function speedOf(times: CheckedModel['prefill'], tokens: number): SpeedReport | null {
+  return times && { tokens, ...timeChange(...times) }
+}
+
+function speedInWords({ reading, writing }: ShrinkReport['speed']): string[] {
+  if (reading === null) return []
+  const read = `In ONNX Runtime, reading ${counted(reading.tokens, 'token')}: ${changeInWords(reading)}.`
+  return writing === null ? [read] : [read, `Writing one behind them: ${changeInWords(writing)}.`]
+}
+
+function changeInWords({ seconds, change, spread, isBeyondNoise }: TimeChange): string {
+  const found = isBeyondNoise ? changePercent(change) : 'no difference beyond noise'
+  return `${runTime(seconds.before)} -> ${runTime(seconds.after)} (${found}, spread ${percent(Number(spread.toFixed(2)))})`
+}
+
+function soughtInWords({ ratio, blocks: [from, to], heads }: NonNullable<ShrinkReport['sought']>): string {
+  const what = heads ? 'heads and channels' : 'channels'
+  return `Of what was tried ${percent(Number(ratio.toFixed(4)))} of the ${what} of blocks ${from} to ${to - 1} harms least.`
+}
+
+function removedInWords(
+  { removed, sought }: Pick<ShrinkReport, 'removed' | 'sought'>,
+  importance: ShrinkOptions['importance'],
+): string[] {
+  const some = removed.flatMap((own) => ('channels' in own ? own : []))
+  const [heads, queries, channels] = (['kvHeads', 'queryHeads', 'channels'] as const).map((kind) =>
+    some.reduce((sum, own) => sum + own[kind], 0),
+  )
+  const goneHeads =
+    queries > 0
+      ? [`${counted(queries, 'query head')} (keys and values stay)`]
+      : heads > 0
+        ? [`${counted(heads, 'head')} (each with the queries that share its keys)`]
+        : []
+  return [
+    `${[...goneHeads, counted(channels, 'channel')].join(' and ')} of ${counted(removed.length, 'block')} are gone.`,
+    ...(sought !== undefined ? [soughtInWords(sought)] : []),
+    ...(heads + queries === 0 && importance !== 'flap-adaptive' && sought === undefined
+      ? ['No head went: the ratio is less than one of them in every block.']
+      : []),
+  ]
+}
+
+function droppedInWords(removed: readonly RemovedFromBlock[]): string[] {
+  const which = removed.map(({ block }) => block).join(', ')
+  return [`${counted(removed.length, 'block')} (${which}) ${removed.length === 1 ? 'is' : 'are'} gone.`]
+}
+
+function narrowedInWords([first]: readonly RemovedFromBlock[]): string[] {
+  const gone = first !== undefined && 'hiddenChannels' in first ? first.hiddenChannels : 0
+  return [`${counted(gone, 'hidden channel')} of the whole model ${gone === 1 ? 'is' : 'are'} gone.`]
+}
+
+function whatWent(
+  { removed, sought }: Pick<ShrinkReport, 'removed' | 'sought'>,
+  { granularity, importance }: Pick<ShrinkOptions, 'granularity' | 'importance'>,
+): string[] {
+  if (granularity === 'layer') return droppedInWords(removed)
+  return granularity === 'channel' ? narrowedInWords(removed) : removedInWords({ removed, sought }, importance)
+}
+
+function summary(
+  { parameters, macs, removed, sought, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
+  options: Pick<ShrinkOptions, 'granularity' | 'importance'>,
+  recoveryWords: readonly string[],
+  difference: number | null,
+): string {
+  const { before, after } = parameters
+  const lines = [
+    ...whatWent({ removed, sought }, options),
+    `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
+    `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone.`,
+    ...speedInWords(speed),
+    ...recoveryWords,
+    `Written to ${out}; ${sameLogits(difference)}.`,
+  ]
+  if (texts.length === 0) return lines.join('\n')
+  const isRecovered = recoveryWords.length > 0
+  const rows = texts.map(({ text, dense, pruned, recovered: after }) => [
+    ...[text, perplexity(dense), perplexity(pruned)],
+    ...(after === null ? [] : [perplexity(after)]),
+  ])
+  const head = ['perplexity', 'dense', 'smaller', ...(isRecovered ? ['recovered'] : [])]
+  return [table([head, ...rows]), ...lines].join('\n')
+}

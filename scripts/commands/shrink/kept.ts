@@ -1,0 +1,91 @@
+/** The smaller model that a recovery begins with, kept until that is over: who goes on with it does not choose anew. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { InputError } from '../../../src/base/errors.ts'
+import type { CheckedModel } from '../../../src/engine/engine.ts'
+import { differencesInWords, type Fingerprint, fingerprint } from '../../../src/files/fingerprint.ts'
+import { sealJson } from '../../../src/files/sealed-json.ts'
+import { readSealed } from '../../../src/files/sealed-record.ts'
+import { storeFile, syncNames } from '../../../src/files/stored-file.ts'
+import type { ShrinkArgs } from '../../../src/jobs/jobs.ts'
+import { refuseOtherRecovery } from '../../../src/recover/checkpoint.ts'
+import { holdsTraining } from '../../../src/recover/record-file.ts'
+import { labelled, type Work } from '../../common/engine.ts'
+import type { OutputDirectory } from '../../common/output-directory.ts'
+import { TRAINING } from '../../common/recovery.ts'
+import { counted } from '../../terminal/numbers.ts'
+
+/** In the output's scratch: the model. */
+export const SMALLER = 'smaller'
+/** Beside it, and written after it. */
+const RECORD_FILE = 'smaller.json'
+/** Of the record below; another number where an older record cannot be read. */
+const FORMAT = 2
+/** Another number where the same arguments give another model than before. */
+const DOMAIN = 'coppice/shrink/1'
+
+interface SmallerRecord {
+  format: typeof FORMAT
+  fingerprint: Fingerprint
+  /** Of the model's files. */
+  hash: string
+  shrunk: CheckedModel
+}
+
+/** What decides which model comes out. @param name - of the base, for people */
+export async function shrinkFingerprint(work: Work, name: string, args: Omit<ShrinkArgs, 'out'>): Promise<Fingerprint> {
+  const { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks } = args
+  const share = 'ratio' in amount ? `ratio ${amount.ratio}` : `${amount.parameters} of the parameters`
+  const flags = [...(refit ? ['refitted'] : []), ...(uniform ? ['uniform'] : [])]
+  const range = blocks === null ? 'all blocks' : `blocks ${blocks.join(':')}`
+  const how = [share, granularity, range, importance, reduction, `queries by ${groupQueries}`, `seed ${seed}`]
+  const modelHash = await labelled(work, 'Hashing the model', 'hash', { dir: args.dir })
+  return fingerprint({
+    ...{ domain: DOMAIN, modelName: name, modelHash, windows: args.windows },
+    settings: [granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks],
+    words: [...how, counted(steps, 'step'), ...flags].join(', '),
+  })
+}
+
+/**
+ * The model that an interrupted command has left for its recovery, or what `shrink` makes; kept until that is over.
+ * @throws {OutputError} OUTPUT_OTHER_RECOVERY: another model is being recovered there
+ */
+export async function keptOrMade(
+  work: Work,
+  { scratch }: OutputDirectory,
+  own: Fingerprint,
+  shrink: (out: string) => Promise<CheckedModel>,
+): Promise<CheckedModel> {
+  const [dir, path] = [SMALLER, RECORD_FILE].map((name) => join(scratch, name))
+  const kept = await keptModel(work, scratch, own)
+  if (kept !== null) {
+    work.terminal.note('What is to go was chosen already: going on with the smaller model')
+    return kept
+  }
+  for (const old of [path, dir]) await rm(old, { recursive: true, force: true })
+  const shrunk = await shrink(dir)
+  const record: SmallerRecord = { format: FORMAT, fingerprint: own, hash: await hashOf(work, scratch), shrunk }
+  storeFile(path, [Buffer.from(sealJson(record))])
+  syncNames(scratch)
+  return shrunk
+}
+
+/** null: there is none of this fingerprint, or it is damaged. */
+async function keptModel(work: Work, scratch: string, own: Fingerprint): Promise<CheckedModel | null> {
+  const record = readSealed(join(scratch, RECORD_FILE)) as SmallerRecord | null | undefined
+  if (record?.format !== FORMAT) return null
+  const told = differencesInWords(record.fingerprint, own)
+  if (told !== null) return holdsTraining(join(scratch, TRAINING)) ? refuseOtherRecovery(scratch, told) : null
+  try {
+    return (await hashOf(work, scratch)) === record.hash ? record.shrunk : null
+  } catch (error) {
+    if (error instanceof InputError) return null // it is no model any more
+    throw error
+  }
+}
+
+async function hashOf(work: Work, scratch: string): Promise<string> {
+  const hash = await labelled(work, 'Hashing the smaller model', 'hash', { dir: join(scratch, SMALLER) })
+  return Buffer.from(hash).toString('hex')
+}

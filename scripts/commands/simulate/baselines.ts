@@ -1,0 +1,116 @@
+/** What the federation is compared with: each site alone, and plain averages under the same masks. */
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { SparseMethod, StructuredMethod } from '../../../src/form/block-form.ts'
+import type { BlockFile } from '../../../src/jobs/jobs.ts'
+import { labelled, type Work } from '../../common/engine.ts'
+import type { SimulatedSite } from './federation.ts'
+import type { EvaluatedText } from './sites.ts'
+
+/** Perplexity on each text. */
+export async function evaluateAll(
+  work: Work,
+  dir: string,
+  texts: readonly EvaluatedText[],
+  weights: BlockFile[],
+  label: string,
+): Promise<number[]> {
+  const values: number[] = []
+  for (const { name, windows } of texts) {
+    const { perplexity } = await labelled(work, `${label} on ${name}`, 'evaluate', { dir, windows, weights })
+    values.push(perplexity)
+  }
+  return values
+}
+
+export interface Alone {
+  work: Work
+  /** The base model's directory, and its SHA-256. */
+  dir: string
+  hash: Uint8Array
+  blocks: number
+  rounds: number
+  scratch: string
+}
+
+/** A site, and what it calibrates on. */
+export type LoneSite = Pick<SimulatedSite, 'name' | 'windows'>
+
+/** One site prunes all blocks on its own windows. The files are overwritten by the next site's. */
+export async function isolated(
+  { work, dir, blocks: count, scratch }: Alone,
+  { pruner, target }: SparseMethod,
+  { name, windows }: LoneSite,
+): Promise<BlockFile[]> {
+  const out = await freshDirectory(scratch, 'isolated')
+  const files: BlockFile[] = []
+  const blocks = Array.from({ length: count }, (_, block) => block)
+  await labelled(
+    work,
+    `${name} prunes alone`,
+    'prune',
+    { dir, pruner, target, blocks, windows, weights: [], out, as: 'stored', resume: null },
+    ({ block, path }) => files.push({ block, kind: 'stored', path }),
+  )
+  return files
+}
+
+/** One site removes structures by its own importances, and trains alone, round by round. Yields the model after each. */
+export async function* isolatedRounds(
+  { work, dir, hash, blocks: count, rounds, scratch }: Alone,
+  method: StructuredMethod,
+  { name, windows }: LoneSite,
+): AsyncGenerator<BlockFile[]> {
+  const out = await freshDirectory(scratch, 'isolated')
+  const { target } = method
+  const blocks = Array.from({ length: count }, (_, block) => block)
+  let weights: BlockFile[] = []
+  for (let round = 1; round <= rounds; round++) {
+    const label = round === 1 ? `${name} measures alone` : `${name} trains alone, round ${round}`
+    const paths: string[] = []
+    const job = { dir, target, blocks, windows, weights, out, modelHash: hash }
+    await labelled(work, label, 'contribute', job, ({ block, path }) => (paths[block] = path))
+    const merged: BlockFile[] = []
+    for (const block of blocks) {
+      const path = join(out, `merged-${round}-${block}`)
+      await work.engine.run('merge', { dir, method, block, paths: [paths[block]], out: path, previous: null })
+      merged.push({ block, kind: 'structured', path })
+    }
+    weights = merged
+    yield weights
+  }
+}
+
+/** Sum over the contributors divided by their number, under the merged masks. */
+export async function fedavg(
+  work: Work,
+  dir: string,
+  { pruner, target }: SparseMethod,
+  contributions: ReadonlyMap<number, string[]>,
+  merged: readonly BlockFile[],
+  scratch: string,
+): Promise<BlockFile[]> {
+  const out = await freshDirectory(scratch, 'fedavg')
+  const files: BlockFile[] = []
+  for (const { block, path: mergedPath } of merged) {
+    const paths = contributions.get(block) ?? []
+    const { path } = await labelled(work, 'Averaging', 'fedavg', {
+      dir,
+      pruner,
+      target,
+      block,
+      paths,
+      merged: mergedPath,
+      out,
+    })
+    files.push({ block, kind: 'stored', path })
+  }
+  return files
+}
+
+async function freshDirectory(parent: string, name: string): Promise<string> {
+  const path = join(parent, name)
+  await rm(path, { recursive: true, force: true })
+  await mkdir(path, { recursive: true })
+  return path
+}

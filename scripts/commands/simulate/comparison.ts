@@ -1,0 +1,116 @@
+/** Perplexities of a simulation as they become known, and the table of them. */
+import { mergedFiles } from '../../../peers/work/engine-work.ts'
+import { isStructuredMethod, type Method } from '../../../src/form/block-form.ts'
+import type { BlockFile } from '../../../src/jobs/jobs.ts'
+import type { Work } from '../../common/engine.ts'
+import { predictions } from '../../common/texts.ts'
+import type { PerplexityReport, RoundReport } from '../../report/federation.ts'
+import { perplexityTable } from '../../report/federation-table.ts'
+import { type Alone, evaluateAll, fedavg, isolated, isolatedRounds } from './baselines.ts'
+import type { CertifiedRound, FederationOutcome, SimulatedSite } from './federation.ts'
+import type { SimulateOptions } from './index.ts'
+import type { EvaluatedText } from './sites.ts'
+
+export interface ComparisonInit {
+  work: Work
+  options: SimulateOptions
+  /** The plan's. */
+  method: Method
+  /** SHA-256 of the base model. */
+  hash: Uint8Array
+  sites: readonly SimulatedSite[]
+  evaluated: readonly EvaluatedText[]
+  /** For the models of sites alone. */
+  scratch: string
+  /** Decoder blocks of the model. */
+  blocks: number
+}
+
+export class Comparison {
+  private readonly init: ComparisonInit
+  private rounds: RoundReport[] = []
+  /** By text. */
+  private dense: number[] = []
+  /** By peer, then text; null: not run. */
+  private alone: number[][] | null = null
+  /** The same after the first of several rounds, where structures are removed. */
+  private aloneFirst: number[][] | null = null
+  /** By text; null: not run. */
+  private average: number[] | null = null
+  /** By round, then text. */
+  private readonly after: number[][] = []
+  private merged: BlockFile[] = []
+
+  constructor(init: ComparisonInit) {
+    this.init = init
+  }
+
+  /** Dense, and each site alone. */
+  async start(): Promise<void> {
+    const { options, sites } = this.init
+    this.dense = await this.evaluate([], 'Evaluating the dense model')
+    if (options.baselines.includes('isolated')) {
+      const byRound: number[][][] = []
+      for (const site of sites) byRound.push(await this.evaluateAlone(site))
+      this.alone = byRound.map((rounds) => rounds[rounds.length - 1])
+      if (byRound.some((rounds) => rounds.length > 1)) this.aloneFirst = byRound.map(([first]) => first)
+    }
+    this.show()
+  }
+
+  /** By round (one, unless structures are removed), then text. */
+  private async evaluateAlone(site: SimulatedSite): Promise<number[][]> {
+    const { work, options, method, hash, blocks, scratch } = this.init
+    const alone: Alone = { work, dir: options.model, hash, blocks, rounds: options.plan.rounds, scratch }
+    const label = `Evaluating ${site.name} alone`
+    if (!isStructuredMethod(method)) return [await this.evaluate(await isolated(alone, method, site), label)]
+    const rounds: number[][] = []
+    for await (const weights of isolatedRounds(alone, method, site)) rounds.push(await this.evaluate(weights, label))
+    return rounds
+  }
+
+  /** After a round. The last round's table waits for FedAvg. */
+  async add({ report, merged }: CertifiedRound): Promise<void> {
+    this.rounds.push(report)
+    this.merged = mergedFiles(merged, this.init.method)
+    this.after.push(await this.evaluate(this.merged, `Evaluating round ${report.round}`))
+    if (report.round < this.init.options.plan.rounds) this.show()
+  }
+
+  async finish({ contributions, rounds }: FederationOutcome): Promise<void> {
+    const { work, options, method, scratch } = this.init
+    this.rounds = rounds
+    if (options.baselines.includes('fedavg') && !isStructuredMethod(method)) {
+      const averaged = await fedavg(work, options.model, method, contributions, this.merged, scratch)
+      this.average = await this.evaluate(averaged, 'Evaluating FedAvg')
+    }
+    this.show()
+  }
+
+  perplexity(): PerplexityReport[] {
+    return this.init.evaluated.map(({ name, windows }, text) => ({
+      text: name,
+      tokens: predictions(windows),
+      windows: windows.count,
+      window: windows.length,
+      dense: this.dense[text],
+      isolated: this.alone?.map((site) => site[text]) ?? null,
+      ...(this.aloneFirst !== null && { isolatedFirst: this.aloneFirst.map((site) => site[text]) }),
+      fedavg: this.average?.[text] ?? null,
+      rounds: this.after.map((round) => round[text]),
+      federated: this.after.at(-1)?.[text] ?? this.dense[text],
+    }))
+  }
+
+  private show(): void {
+    const { work, evaluated, sites } = this.init
+    if (evaluated.length === 0) return
+    const names = sites.map(({ name }) => ({ site: name }))
+    work.terminal.say(`\n${perplexityTable(this.perplexity(), names, this.rounds)}\n`)
+  }
+
+  private evaluate(weights: BlockFile[], label: string): Promise<number[]> {
+    const { work, options, evaluated } = this.init
+    return evaluateAll(work, options.model, evaluated, weights, label)
+  }
+}

@@ -1,0 +1,310 @@
+/**
+ * A federation on one machine: starts the sites in the order that the topology asks for, and gathers what they tell.
+ * Every site is a real peer; they share the engine and nothing else, or with --processes nothing at all.
+ */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { EngineWorkInit } from '../../../peers/work/engine-work.ts'
+import { SECRET_BYTES } from '../../../protocols/plan/acceptance.ts'
+import { formatInvitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
+import { asModelName, NONCE_BYTES } from '../../../protocols/plan/offer.ts'
+import { decodePlan, type Plan } from '../../../protocols/plan/plan.ts'
+import { ppmToFraction } from '../../../src/base/decimal.ts'
+import type { WrittenModel } from '../../../src/engine/engine.ts'
+import { isStructuredMethod, type Method } from '../../../src/form/block-form.ts'
+import type { ModelDescription, TokenWindows } from '../../../src/jobs/jobs.ts'
+import { outcomeOf } from '../../common/block-matrices.ts'
+import { apartFrom } from '../../common/companions.ts'
+import type { Work } from '../../common/engine.ts'
+import { stopwatch } from '../../common/stopwatch.ts'
+import type { PeerReport, RoundReport } from '../../report/federation.ts'
+import type { SimulateOptions } from './index.ts'
+import type { OfferedPlan, SiteEvent, SiteJob, SiteResult, SiteRound } from './site.ts'
+import { type SiteHost, startSite } from './start-site.ts'
+
+/** Peers of a simulation are for each other only. */
+const LISTEN = '/ip4/127.0.0.1/tcp/0'
+
+export interface SimulatedSite {
+  /** For tables: early, court-2. */
+  name: string
+  /** In ppm. */
+  capacity: number
+  windows: TokenWindows
+}
+
+export interface FoundInit {
+  work: Work
+  options: SimulateOptions
+  /** The plan's, for this model. */
+  method: Method
+  structured: EngineWorkInit['structured']
+  /** Tokens a window. */
+  window: number
+  description: ModelDescription
+  /** SHA-256 of the base model. */
+  hash: Uint8Array
+  sites: readonly SimulatedSite[]
+  /** Where the founder's results go: model/, plan.cbor, certificates/, contributions/. */
+  out: string
+  /** For data directories; what the other sites have is the same as the founder's. */
+  scratch: string
+}
+
+/** A round as it has just been certified at the founder. */
+export interface CertifiedRound {
+  report: RoundReport
+  /** Block -> file of its MergedBlock; a block that is not there keeps its base weights. */
+  merged: ReadonlyMap<number, string>
+}
+
+export interface FederationOutcome {
+  peers: PeerReport[]
+  rounds: RoundReport[]
+  root: string
+  /** As in FederationReport. */
+  sparsity: number
+  zeros: number
+  weights: number
+  /** What the last manifest names: block -> files. */
+  contributions: ReadonlyMap<number, string[]>
+  /** What the written model's logits differ by in plain ONNX Runtime, as a share of the largest. */
+  difference: number | null
+}
+
+/** Founds with all sites; pruning waits for run(). Whichever site fails first fails the whole. */
+export async function found(init: FoundInit): Promise<SimulatedFederation> {
+  const federation = new SimulatedFederation(init)
+  try {
+    await federation.start()
+    return federation
+  } catch (error) {
+    await federation[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+interface RunningSite {
+  job: SiteJob
+  result: Promise<SiteResult>
+  seconds: number
+  rounds: SiteRound[]
+}
+
+export interface RunEvents {
+  onProgress(label: string, done: number, total: number): void
+  /** The peers do not wait for it; its files stay until the federation is disposed of. */
+  onRound(round: CertifiedRound): Promise<void>
+}
+
+export class SimulatedFederation implements AsyncDisposable {
+  private readonly init: FoundInit
+  private readonly offer: OfferedPlan
+  private readonly secret: Uint8Array
+  private readonly sites: RunningSite[] = []
+  private readonly gate = Promise.withResolvers<void>()
+  private readonly stop = new AbortController()
+  /** Rejects with what failed first. */
+  private readonly failure = Promise.withResolvers<never>()
+  private readonly founding = Promise.withResolvers<Plan>()
+  private readonly onInterrupt: () => void
+  private foundedPlan: Plan | undefined
+  private written: WrittenModel | undefined
+  private events: RunEvents | undefined
+  /** How many of the founder's rounds are followed. */
+  private following = 0
+  /** What they are followed by, one after the other. */
+  private followed: Promise<void> = Promise.resolve()
+
+  constructor(init: FoundInit) {
+    const { options, method, description, hash, window, work } = init
+    const { name, parameters, blocks } = description
+    this.init = init
+    this.offer = {
+      ...options.plan,
+      method,
+      model: { name: asModelName(name), hash, parameters, blocks },
+      windows: options.windows,
+      window,
+      members: options.peers,
+    }
+    this.secret = derived('secret', options.seed, SECRET_BYTES)
+    this.failure.promise.catch(() => undefined) // whoever waits has it from the race
+    this.onInterrupt = () => this.fail(work.signal.reason)
+    work.signal.addEventListener('abort', this.onInterrupt, { once: true })
+  }
+
+  /** The plan that all have signed. */
+  get plan(): Plan {
+    if (this.foundedPlan === undefined) throw new Error('the federation is not founded')
+    return this.foundedPlan
+  }
+
+  async start(): Promise<void> {
+    const { topology, seed } = this.init.options
+    const nonce = derived('nonce', seed, NONCE_BYTES)
+    const founder = this.launch(0, { type: 'founder', nonce, secret: this.secret })
+    const invitation = parseInvitation(await this.unlessFailed(founder.invitation))
+    let address = invitation.address
+    for (let index = 1; index < this.init.sites.length; index++) {
+      const line = formatInvitation({ ...invitation, address })
+      const { listening } = this.launch(index, { type: 'joiner', invitation: line })
+      if (topology === 'line') [address] = await this.unlessFailed(listening)
+    }
+    this.foundedPlan = await this.unlessFailed(this.founding.promise)
+  }
+
+  /** Holds all rounds; resolves when every site has ended. */
+  async run(events: RunEvents): Promise<FederationOutcome> {
+    this.events = events
+    const elapsed = stopwatch()
+    for (const site of this.sites) {
+      // A failure is told by the race below.
+      site.result.then(
+        () => (site.seconds = elapsed()),
+        () => undefined,
+      )
+    }
+    this.gate.resolve()
+    const results = await this.unlessFailed(Promise.all(this.sites.map(({ result }) => result)))
+    await this.unlessFailed(this.followed)
+    return this.outcome(results)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.init.work.signal.removeEventListener('abort', this.onInterrupt)
+    this.fail(new Error('the simulation has ended'))
+    this.gate.resolve()
+    await Promise.allSettled(this.sites.map(({ result }) => result))
+  }
+
+  private launch(index: number, role: SiteJob['role']): { invitation: Promise<string>; listening: Promise<string[]> } {
+    const { options, scratch, out, sites, structured, work, description } = this.init
+    const { topology, seed, model, processes } = options
+    const job: SiteJob = {
+      ...sites[index],
+      index,
+      model,
+      apart: apartFrom(options),
+      structured,
+      seed,
+      data: join(scratch, `data-${index}`),
+      out: index === 0 ? out : join(scratch, `out-${index}`),
+      listen: index > 0 && topology === 'star' ? null : LISTEN,
+      connect: topology === 'mesh' ? 'all' : 'upstream',
+      offer: this.offer,
+      role,
+    }
+    const host: SiteHost = {
+      engine: work.engine,
+      description,
+      gate: this.gate.promise,
+      signal: this.stop.signal,
+      processes,
+    }
+    const invitation = Promise.withResolvers<string>()
+    const listening = Promise.withResolvers<string[]>()
+    const site: RunningSite = { job, seconds: Number.NaN, rounds: [], result: Promise.resolve(NEVER) }
+    site.result = startSite(job, host, (event) => {
+      if (event.type === 'invitation') invitation.resolve(event.line)
+      else if (event.type === 'listening') listening.resolve(event.addresses)
+      else this.receive(site, event)
+    })
+    site.result.catch((error) => this.fail(error))
+    this.sites.push(site)
+    return { invitation: invitation.promise, listening: listening.promise }
+  }
+
+  private receive(site: RunningSite, event: SiteEvent): void {
+    const { index, name } = site.job
+    if (event.type === 'prune') {
+      this.events?.onProgress(`Round ${event.round}: ${name} ${this.doing(event.round)}`, event.done, event.total)
+    } else if (event.type === 'round') {
+      site.rounds.push(event.round)
+      this.followTold()
+    } else if (event.type === 'founded' && index === 0) {
+      this.founding.resolve(decodePlan(event.plan, this.secret))
+    } else if (event.type === 'written') {
+      this.written = event.written
+    }
+  }
+
+  /** In this round every site ... */
+  private doing(round: number): string {
+    if (!isStructuredMethod(this.init.method)) return 'prunes'
+    return round === 1 ? 'measures' : 'trains'
+  }
+
+  /** A round is followed once every site has told of it, or of a later one: its bytes are then what they stay. */
+  private followTold(): void {
+    const told = Math.min(...this.sites.map(({ rounds }) => rounds.at(-1)?.round ?? 0))
+    for (const round of this.sites[0].rounds.slice(this.following)) {
+      if (round.round > told) return
+      this.following++
+      this.follow(round)
+    }
+  }
+
+  private follow(round: SiteRound): void {
+    const { events } = this
+    if (events === undefined) return
+    const follow = () => events.onRound({ report: this.report(round), merged: round.merged })
+    this.followed = this.followed.then(follow)
+    this.followed.catch((error) => this.fail(error))
+  }
+
+  private report({ round, contributions, uncovered, moved, bits, certificate }: SiteRound): RoundReport {
+    const bytes = this.sentUntil(round) - this.sentUntil(round - 1)
+    return { round, contributions, uncovered, maskChange: moved / bits, certificate, bytes }
+  }
+
+  /** What all sites have written to sockets by the end of a round. */
+  private sentUntil(round: number): number {
+    return this.sites.reduce(
+      (sum, { rounds }) => sum + (rounds.findLast((report) => report.round <= round)?.sentBytes ?? 0),
+      0,
+    )
+  }
+
+  private outcome(results: readonly SiteResult[]): FederationOutcome {
+    const { out, sites, description, method } = this.init
+    const { written } = this
+    const [founder] = this.sites
+    const last = founder.rounds.at(-1)
+    if (last === undefined || written === undefined) throw new Error('a federation ended without a round')
+    const byBlock = Map.groupBy(last.entries, ({ block }) => block)
+    const files = [...byBlock].map(
+      ([block, entries]) => [block, entries.map(({ root }) => join(out, 'contributions', root))] as const,
+    )
+    return {
+      peers: results.map(({ peerId: id, root, sentBytes, receivedBytes, payloadBytes }, i) => {
+        const { name: site, capacity } = sites[i]
+        const { seconds } = this.sites[i]
+        return { id, site, capacity: ppmToFraction(capacity), root, sentBytes, receivedBytes, payloadBytes, seconds }
+      }),
+      rounds: founder.rounds.map((round) => this.report(round)),
+      root: results[0].root,
+      ...outcomeOf(description, method, { last, written: written.zeros }),
+      contributions: new Map(files),
+      difference: written.difference,
+    }
+  }
+
+  private fail(reason: unknown): void {
+    this.failure.reject(reason)
+    this.stop.abort(reason)
+  }
+
+  private unlessFailed<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([promise, this.failure.promise])
+  }
+}
+
+/** Replaced at once by the site's own. */
+const NEVER: SiteResult = { peerId: '', root: '', sentBytes: 0, receivedBytes: 0, payloadBytes: 0, rounds: [] }
+
+/** The same command gives the same federation: SHA-256("coppice/simulate/" what NUL seed), cut to length. */
+function derived(what: string, seed: number, length: number): Uint8Array {
+  const digest = createHash('sha256').update(`coppice/simulate/${what}\0${seed}`).digest()
+  return new Uint8Array(digest.subarray(0, length))
+}

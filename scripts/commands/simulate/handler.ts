@@ -1,0 +1,85 @@
+/** What `coppice simulate` does: each site alone, then all together, round by round, with a table after each. */
+import { join } from 'node:path'
+import { planInWords } from '../../../protocols/plan/words.ts'
+import { id8, toHex } from '../../../protocols/wire/encoding.ts'
+import { Engine } from '../../../src/engine/engine.ts'
+import { blockMatrices } from '../../common/block-matrices.ts'
+import { apartFrom, notCopied } from '../../common/companions.ts'
+import type { Work } from '../../common/engine.ts'
+import { OutputDirectory, writeReport } from '../../common/output-directory.ts'
+import { readModel, structuredOf } from '../../common/site/site.ts'
+import { stopwatch } from '../../common/stopwatch.ts'
+import { methodFor } from '../../options/plan.ts'
+import { VERSION } from '../../paths.ts'
+import type { Run } from '../../program.ts'
+import { type FederationReport, planReport } from '../../report/federation.ts'
+import { Comparison } from './comparison.ts'
+import { found } from './federation.ts'
+import type { SimulateOptions } from './index.ts'
+import { prepareSites } from './sites.ts'
+import { closing, introduction } from './words.ts'
+
+export async function simulate(options: SimulateOptions, run: Run): Promise<FederationReport> {
+  const elapsed = stopwatch()
+  const { terminal } = run
+  await using output =
+    options.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(options.out)
+  await using engine = new Engine({ apart: apartFrom(options) })
+  const work: Work = { ...run, engine }
+  const { description, hash } = await readModel(work, options.model)
+  const left = await notCopied(work, options.model)
+  const { window, sites, evaluated } = await prepareSites(work, options, description)
+  const matrices = await blockMatrices(work, { dir: options.model, description })
+  const method = methodFor(options.plan.method, description.blocks)
+  const structured = await structuredOf(work, options.model, method)
+  terminal.progress('Founding the federation')
+  const { staging, scratch } = output
+  await using federation = await found({
+    work,
+    options,
+    method,
+    structured,
+    window,
+    description,
+    hash,
+    sites,
+    out: staging,
+    scratch,
+  })
+  const { plan } = federation
+  if (options.out === null) await output.claim(id8(plan.id))
+  terminal.say(introduction(planInWords(plan.offer, undefined, matrices), method))
+
+  const comparison = new Comparison({
+    work,
+    options,
+    method,
+    hash,
+    sites,
+    evaluated,
+    scratch,
+    blocks: description.blocks,
+  })
+  await comparison.start()
+  const outcome = await federation.run({
+    onProgress: (label, done, total) => terminal.progress(label, done, total),
+    onRound: (round) => comparison.add(round),
+  })
+  await comparison.finish(outcome)
+  const { peers, rounds, root, sparsity, zeros, weights } = outcome
+  const report: FederationReport = {
+    coppice: VERSION,
+    plan: planReport(toHex(plan.id), plan.offer, toHex),
+    peers,
+    rounds,
+    result: { root, sparsity, zeros, weights, model: join(output.path, 'model') },
+    perplexity: comparison.perplexity(),
+    seconds: elapsed(),
+    peakMemoryBytes: engine.peakMemoryBytes,
+  }
+  await writeReport(staging, report)
+  await output.commit()
+  terminal.say(closing(report, outcome.difference, output.path, options))
+  if (left !== null) terminal.note(left)
+  return report
+}

@@ -1,0 +1,156 @@
+/**
+ * One site of a simulation: a real peer with its own key, data directory, store, sockets and merge. What it is told
+ * and what it tells is plain data, so that it runs in this process or in one of its own.
+ */
+import { mkdir } from 'node:fs/promises'
+import { DataDirectory } from '../../../peers/disk/data-directory.ts'
+import { identityFromSeed } from '../../../peers/disk/identity.ts'
+import { found, join, type PeerResult } from '../../../peers/peer.ts'
+import type { PeerEvent, RoundReport } from '../../../peers/round/events.ts'
+import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
+import type { PruneJob } from '../../../peers/work/work.ts'
+import { parseInvitation } from '../../../protocols/plan/invitation.ts'
+import type { Offer } from '../../../protocols/plan/offer.ts'
+import type { Engine, WrittenModel } from '../../../src/engine/engine.ts'
+import type { ModelDescription, TokenWindows } from '../../../src/jobs/jobs.ts'
+
+export type OfferedPlan = Omit<Offer, 'version' | 'merge' | 'founder' | 'nonce'>
+
+export interface SiteJob {
+  index: number
+  name: string
+  /** In ppm. */
+  capacity: number
+  windows: TokenWindows
+  /** Directory of the base model. */
+  model: string
+  /** See EngineOptions. */
+  apart: readonly string[]
+  /** See EngineWorkInit. */
+  structured: EngineWorkInit['structured']
+  /** Keys follow from it and the index. */
+  seed: number
+  data: string
+  out: string
+  listen: string | null
+  connect: 'all' | 'upstream'
+  offer: OfferedPlan
+  role: { type: 'founder'; nonce: Uint8Array; secret: Uint8Array } | { type: 'joiner'; invitation: string }
+}
+
+export type SiteEvent =
+  | { type: 'listening'; addresses: string[] }
+  | { type: 'invitation'; line: string }
+  /** Encoded. */
+  | { type: 'founded'; plan: Uint8Array }
+  | { type: 'prune'; round: number; done: number; total: number }
+  | { type: 'round'; round: SiteRound }
+  /** What writing the model measured. */
+  | { type: 'written'; written: WrittenModel }
+
+/** A round at one site. */
+export interface SiteRound extends Omit<RoundReport, 'value' | 'traffic'> {
+  /** Roots that the manifest names, by block. */
+  entries: Array<{ block: number; root: string }>
+  /** Written to this site's sockets since its start. */
+  sentBytes: number
+}
+
+export interface SiteResult {
+  peerId: string
+  root: string
+  sentBytes: number
+  receivedBytes: number
+  payloadBytes: number
+  rounds: SiteRound[]
+}
+
+export interface SiteContext {
+  engine: Engine
+  description: ModelDescription
+  /** Resolves when pruning may begin: sites alone come before the federation. */
+  gate: Promise<void>
+  signal: AbortSignal
+  onEvent(event: SiteEvent): void
+}
+
+export async function runSite(job: SiteJob, context: SiteContext): Promise<SiteResult> {
+  const { index, name: site, capacity, offer, role, data, out, listen, connect } = job
+  const { onEvent, signal } = context
+  await using opened = await DataDirectory.open(data, { privateKey: await identityFromSeed(String(job.seed), index) })
+  const init = {
+    data: opened,
+    place: { out },
+    agree: null,
+    listen,
+    connect,
+    keepMerges: index === 0, // the founder's are evaluated
+    signal,
+    onEvent(event: PeerEvent) {
+      const plain = plainEvent(event)
+      if (plain !== null) onEvent(plain)
+    },
+  }
+  const brought = { site, capacity, work: () => new SimulatedWork(job, context) }
+  const result =
+    role.type === 'founder'
+      ? await found({ ...init, ...brought, offer, nonce: role.nonce, secret: role.secret })
+      : await join({ ...init, invitation: parseInvitation(role.invitation), prepare: async () => brought })
+  return toResult(result)
+}
+
+/** Prunes once it may. Only the founder writes the model, since all would write the same. */
+class SimulatedWork extends EngineWork {
+  private readonly gate: Promise<void>
+  private readonly writes: boolean
+  private readonly onEvent: SiteContext['onEvent']
+
+  constructor(
+    { index, model, structured, windows, offer, data }: SiteJob,
+    { engine, description, gate, onEvent }: SiteContext,
+  ) {
+    const { method } = offer
+    const scratch = `${data}-scratch`
+    super({ engine, model, description, method, structured, windows, scratch, modelHash: null })
+    this.gate = gate
+    this.onEvent = onEvent
+    this.writes = index === 0
+  }
+
+  override async prune(job: PruneJob): Promise<void> {
+    await this.gate
+    job.signal.throwIfAborted()
+    return super.prune(job)
+  }
+
+  override async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {
+    if (!this.writes) return void (await mkdir(out))
+    await super.writeModel(merged, out, signal)
+    if (this.written !== undefined) this.onEvent({ type: 'written', written: this.written })
+  }
+}
+
+/** What of a peer's events a simulation wants, as plain data. */
+function plainEvent(event: PeerEvent): SiteEvent | null {
+  switch (event.type) {
+    case 'listening':
+    case 'invitation':
+    case 'prune':
+      return event
+    case 'founded':
+      return { type: 'founded', plan: event.plan.bytes }
+    case 'round':
+      return { type: 'round', round: toRound(event.round) }
+    default:
+      return null
+  }
+}
+
+function toRound({ value, traffic, ...round }: RoundReport): SiteRound {
+  const entries = value.entries.map(({ block, root }) => ({ block, root }))
+  return { ...round, entries, sentBytes: traffic.sentBytes }
+}
+
+function toResult({ peerId, root, traffic, payloadBytes, rounds }: PeerResult): SiteResult {
+  return { peerId, root, ...traffic, payloadBytes, rounds: rounds.map(toRound) }
+}

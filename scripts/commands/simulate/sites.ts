@@ -1,0 +1,72 @@
+/** From the options of `simulate` to what each site calibrates on and what is evaluated. */
+import { basename, extname } from 'node:path'
+import type { TokenWindows, WindowLimits } from '../../../src/jobs/jobs.ts'
+import { shown } from '../../../src/model/text/refusals.ts'
+import { fileSource, someWindows, type TextSource } from '../../../src/model/text/text.ts'
+import type { Work } from '../../common/engine.ts'
+import { keptOut, readForEnd, recut } from '../../common/site/kept-out.ts'
+import { evaluatedWindows, type Tokenised, tokenise } from '../../common/texts.ts'
+import { embeddedTexts, heldSource, trainingSource } from '../../embedded/texts.ts'
+import { DEFAULT_EVAL_TOKENS } from '../../options/evaluation.ts'
+import { windowFor } from '../../options/site.ts'
+import type { SimulatedSite } from './federation.ts'
+import type { SimulateOptions } from './index.ts'
+import { allocate, sharers, siteNames } from './windows.ts'
+
+/** Of each held kind of the embedded default: a quarter of what it holds, enough for a percent. */
+const EMBEDDED_EVAL_TOKENS = 10_240
+
+export interface EvaluatedText {
+  name: string
+  windows: TokenWindows
+}
+
+export interface Prepared {
+  /** Tokens a calibration window. */
+  window: number
+  sites: SimulatedSite[]
+  evaluated: EvaluatedText[]
+}
+
+export async function prepareSites(work: Work, options: SimulateOptions, limits: WindowLimits): Promise<Prepared> {
+  const { model, separator, evaluation, peers, windows, plan, capacities } = options
+  const window = windowFor(options.window, limits)
+  const evalWindow = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
+  const embedded = options.texts.length === 0 && options.embedded ? embeddedTexts() : null
+  const sources = embedded?.map(trainingSource) ?? options.texts.map(namedSource)
+  const evalSources = evaluation.files.length > 0 ? evaluation.files.map(fileSource) : embedded?.map(heldSource)
+  const texts: Tokenised[] = []
+  for (const [text, source] of sources.entries()) {
+    const calibrated = sharers(peers, sources.length, text) * windows
+    const wanted = evalSources ? calibrated * window : readForEnd((calibrated + keptOut(windows)) * window)
+    texts.push(await tokenise(work, { dir: model, source, separator, window, wanted }))
+  }
+  const lengths = texts.map((text) => ({ name: text.name, windows: text.windows.count }))
+  const allocation = allocate(peers, lengths, windows, evalSources === undefined)
+  const names = siteNames(
+    peers,
+    lengths.map(({ name }) => name),
+  )
+  const sites = allocation.sites.map(({ text, from, count }, peer) => ({
+    name: names[peer],
+    capacity: capacities?.[peer] ?? plan.sample,
+    windows: someWindows(texts[text].windows, from, count),
+  }))
+  const tokens = evaluation.tokens ?? (embedded === null ? DEFAULT_EVAL_TOKENS : EMBEDDED_EVAL_TOKENS)
+  const evaluated: EvaluatedText[] = []
+  for (const source of evalSources ?? []) {
+    const wanted = Math.max(tokens, evalWindow)
+    const text = await tokenise(work, { dir: model, source, separator, window: evalWindow, wanted })
+    evaluated.push({ name: source.name, windows: evaluatedWindows(text, tokens) })
+  }
+  for (const { text, from, count } of allocation.kept) {
+    const { name, windows } = texts[text]
+    evaluated.push({ name, windows: recut(someWindows(windows, from, count), evalWindow, tokens) })
+  }
+  return { window, sites, evaluated }
+}
+
+/** A text under its file's name without the ending: columns are narrow. */
+function namedSource(path: string): TextSource {
+  return { ...fileSource(path), name: shown(basename(path, extname(path))) }
+}

@@ -1,0 +1,73 @@
+/**
+ * Which windows of which text each simulated site calibrates on, and which are kept out for evaluation. Peer i takes
+ * text i mod F; peers that share a text take windows one after the other; what is kept out lies at its end.
+ */
+import { asSiteName, MAX_SITE_NAME } from '../../../protocols/plan/site-name.ts'
+import { InputError } from '../../../src/base/errors.ts'
+import { keptOut } from '../../common/site/kept-out.ts'
+
+/** One of the texts, in whole windows. */
+export interface TextLength {
+  name: string
+  windows: number
+}
+
+/** A run of consecutive windows of a text. */
+export interface Share {
+  /** Index into the texts. */
+  text: number
+  from: number
+  count: number
+}
+
+export interface Allocation {
+  /** By peer. */
+  sites: Share[]
+  /** By text; empty where other texts are evaluated. */
+  kept: Share[]
+}
+
+/** Peers that calibrate on a text. */
+export function sharers(peers: number, texts: number, text: number): number {
+  return Math.ceil((peers - text) / texts)
+}
+
+/**
+ * @param windows - that each site calibrates on
+ * @param keep - whether the end of each text is kept out for evaluation
+ * @throws {InputError} TEXT_SHORT: says how many windows of which text are needed
+ */
+export function allocate(peers: number, texts: readonly TextLength[], windows: number, keep: boolean): Allocation {
+  const kept = keep ? keptOut(windows) : 0
+  texts.forEach(({ name, windows: have }, text) => {
+    const sites = sharers(peers, texts.length, text)
+    const need = sites * windows + kept
+    if (have >= need) return
+    const why = `${sites} ${sites === 1 ? 'site' : 'sites'} of ${windows}${keep ? `, ${kept} for evaluation` : ''}`
+    throw new InputError({
+      code: 'TEXT_SHORT',
+      what: `the text ${name} has ${have} windows, ${need} are needed: ${why}`,
+      hint: 'Give longer texts, more of them, fewer --windows, or a shorter --window.',
+    })
+  })
+  return {
+    sites: Array.from({ length: peers }, (_, peer) => ({
+      text: peer % texts.length,
+      from: Math.floor(peer / texts.length) * windows,
+      count: windows,
+    })),
+    kept: keep ? texts.map((text, index) => ({ text: index, from: text.windows - kept, count: kept })) : [],
+  }
+}
+
+/** Room for the number behind a name: "-", and two digits of at most 64 sites. */
+const NUMBER_CHARS = 3
+
+/** A name for each site: its text's, as far as a site may be called so, numbered where several share it. */
+export function siteNames(peers: number, texts: readonly string[]): string[] {
+  return Array.from({ length: peers }, (_, peer) => {
+    const name = asSiteName(texts[peer % texts.length], MAX_SITE_NAME - NUMBER_CHARS)
+    const turn = Math.floor(peer / texts.length) + 1
+    return peers > texts.length ? `${name}-${turn}` : name
+  })
+}

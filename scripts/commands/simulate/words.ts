@@ -1,0 +1,62 @@
+/** What a simulation says to people, before and after. */
+import type { PlanInWords } from '../../../protocols/plan/words.ts'
+import { isStructuredMethod, type Method } from '../../../src/form/block-form.ts'
+import { outcomeInWords } from '../../common/block-matrices.ts'
+import type { FederationReport } from '../../report/federation.ts'
+import { bytes, counted, duration, sameLogits } from '../../terminal/numbers.ts'
+import type { SimulateOptions } from './index.ts'
+
+/** Said before anything runs, so that nobody waits for what it cannot give. */
+const WHAT_SPARSITY_GIVES = [
+  'What this gives: one pruned model with the same certified masks at every site, and a smaller file once packed.',
+  'What it does not give: speed in ONNX Runtime on a CPU, which computes with the zeros as with any other number.',
+]
+
+const WHAT_REMOVAL_GIVES = [
+  'What this gives: one smaller model, the same at every site, with fewer products to compute in any ONNX Runtime.',
+]
+
+/** The plan, what will come of it, and what leaves a site. */
+export function introduction({ what, leaves }: PlanInWords, method: Method): string {
+  const gives = isStructuredMethod(method) ? WHAT_REMOVAL_GIVES : WHAT_SPARSITY_GIVES
+  return [...what, ...gives, 'What leaves a site:', ...leaves.map((line) => `  ${line}`)].join('\n')
+}
+
+/** Below the last table. @param path - the output directory */
+export function closing(
+  { result, peers, rounds, seconds, plan, perplexity }: FederationReport,
+  difference: number | null,
+  path: string,
+  options: SimulateOptions,
+): string {
+  const sent = peers.map(({ sentBytes }) => sentBytes)
+  const payload = peers.map(({ payloadBytes }) => payloadBytes)
+  const roots = new Set(peers.map(({ root }) => root))
+  const { embedded, model } = options
+  return [
+    `One root at ${roots.size === 1 ? `all ${peers.length} sites` : `${roots.size} DIFFERENT sites`}: ${result.root}`,
+    outcomeInWords(result, plan.structures !== undefined),
+    `A site sent ${range(payload)} of contributions, and ${range(sent)} in all.`,
+    `${counted(rounds.length, 'round')} in ${duration(seconds)}, all comparisons included.`,
+    evaluatedOn(perplexity, options),
+    `Model: ${result.model}; ${sameLogits(difference)}.`,
+    `Verify: npx --no-install coppice verify ${path}${embedded ? '' : ` --model ${model}`}`,
+    `Federation ${plan.id}`,
+  ].join('\n')
+}
+
+/** On how much of what perplexity was measured. */
+function evaluatedOn(
+  perplexity: FederationReport['perplexity'],
+  { embedded, texts, evaluation }: SimulateOptions,
+): string {
+  const amounts = perplexity.map(({ text, windows, window }) => `${text} ${counted(windows, 'window')} of ${window}`)
+  const own =
+    embedded && texts.length === 0 ? 'documents that no site has' : 'the end of each text, kept out of calibration'
+  return `Perplexity (lower is better) is on ${evaluation.files.length > 0 ? 'the texts of --eval' : own}: ${amounts.join(', ')}.`
+}
+
+function range(values: readonly number[]): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)].map(bytes)
+  return least === most ? least : `${least} to ${most}`
+}

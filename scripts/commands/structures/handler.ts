@@ -1,0 +1,104 @@
+/** What `coppice structures` does: the structures of each block in words, and what ratios would remove. */
+import { Engine } from '../../../src/engine/engine.ts'
+import {
+  describeRatio,
+  type MemberDescription,
+  type RatioDescription,
+  type StructureDescription,
+} from '../../../src/structure/choose/describe.ts'
+import type { GroupQueries } from '../../../src/structure/find/follow.ts'
+import { describe, labelled } from '../../common/engine.ts'
+import type { Run } from '../../program.ts'
+import { table } from '../../report/table.ts'
+import { counted, integer, percent } from '../../terminal/numbers.ts'
+
+/** Of heads and channels in every block: from what costs little to what costs a model its use without recovery. */
+const RATIOS: readonly number[] = [0.1, 0.2, 0.25, 0.33, 0.5]
+
+export interface StructuresReport {
+  model: string
+  parameters: number
+  blocks: number
+  structures: StructureDescription[]
+  /** What would go if a ratio held for every block. */
+  ratios: RatioDescription[]
+}
+
+export async function structures(dir: string, groupQueries: GroupQueries, run: Run): Promise<StructuresReport> {
+  await using engine = new Engine()
+  const work = { ...run, engine }
+  const { name, parameters, blocks } = await describe(work, dir)
+  const found = await labelled(work, 'Following axes', 'structures', { dir, groupQueries })
+  const ratios = RATIOS.map((ratio) => describeRatio(found, ratio))
+  const report: StructuresReport = { model: name, parameters, blocks, structures: found, ratios }
+  run.terminal.say(inWords(report))
+  return report
+}
+
+function inWords({ model, parameters, blocks, structures: found, ratios }: StructuresReport): string {
+  const alike = groups(found)
+  const rows = alike.map(({ blocks: where, example }) => [
+    `${ranges(where)}  ${example.kind}`,
+    integer(example.units),
+    integer(example.parameters),
+    percent((example.units * example.parameters * where.length) / parameters),
+  ])
+  const pulls = alike.flatMap(({ example }) => [
+    `${UNITS[example.kind]} of block ${example.block} is, together:`,
+    ...example.members.map((member) => `  ${memberInWords(member)}`),
+    ...(example.locked === null ? [] : [`  None can be removed: ${example.locked}.`]),
+  ])
+  const grouped = found.some(({ kind }) => kind === 'queries')
+  const outcomes = ratios.map(({ ratio, heads, queries, channels, parameters: removed }) => [
+    String(ratio),
+    integer(heads + queries),
+    integer(channels),
+    integer(parameters - removed),
+    percent(1 - removed / parameters),
+  ])
+  return [
+    `${model}: ${integer(parameters)} parameters, ${counted(blocks, 'block')}.`,
+    table([['blocks and structure', 'units', 'parameters each', 'of the model'], ...rows]),
+    pulls.join('\n'),
+    table([
+      ['ratio of every block', grouped ? 'query heads' : 'heads', 'channels', 'parameters left', 'of the model'],
+      ...outcomes,
+    ]),
+    grouped
+      ? 'Of the queries that share keys and values as many go of each group; these stay: a small ratio may remove none.'
+      : 'Heads go whole, keys and values with the queries that read them: a small ratio may remove none.',
+  ].join('\n\n')
+}
+
+const UNITS = { heads: 'A head', queries: 'A query head', channels: 'A channel' } as const
+
+function memberInWords({ name, along, places }: MemberDescription): string {
+  const of = name ?? 'a constant'
+  if (along === 'outputs') return `${counted(places, 'output')} of ${of}`
+  if (along === 'inputs') return `${counted(places, 'input')} of ${of}`
+  return `${counted(places, 'place')} of ${of}`
+}
+
+/** Structures of several blocks that differ in names alone. */
+function groups(found: readonly StructureDescription[]): { blocks: number[]; example: StructureDescription }[] {
+  const alike = new Map<string, { blocks: number[]; example: StructureDescription }>()
+  for (const example of found) {
+    const { block, members, ...form } = example
+    const key = JSON.stringify({ ...form, members: members.map((member) => ({ ...member, name: null })) })
+    const known = alike.get(key)
+    if (known) known.blocks.push(block)
+    else alike.set(key, { blocks: [block], example })
+  }
+  return [...alike.values()]
+}
+
+/** Ascending numbers with runs drawn together: 0-3, 5. */
+function ranges(numbers: readonly number[]): string {
+  const runs: [first: number, last: number][] = []
+  for (const number of numbers) {
+    const run = runs.at(-1)
+    if (run !== undefined && run[1] === number - 1) run[1] = number
+    else runs.push([number, number])
+  }
+  return runs.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(', ')
+}

@@ -1,0 +1,24 @@
+/** `coppice structures`: what in a model can be removed together, so that it stays a whole model of smaller tensors. */
+import type { Command } from 'commander'
+import type { GroupQueries } from '../../../src/structure/find/follow.ts'
+import { addJsonOption } from '../../options/output.ts'
+import { addModelOption, modelOptions, type RawSite } from '../../options/site.ts'
+import { GROUP_QUERIES, groupQueriesOption } from '../../options/structure.ts'
+import type { Start } from '../../program.ts'
+import { addHelp } from '../../terminal/help.ts'
+
+export function defineStructures(program: Command, start: Start): void {
+  const command = program
+    .command('structures')
+    .summary('which heads and channels of a model belong together')
+    .description(
+      'Finds from the graph which attention heads and channels can only be removed together, who pulls whom, and what a ratio would remove. Changes nothing.',
+    )
+  addJsonOption(addModelOption(command).addOption(groupQueriesOption()))
+  addHelp(command, ['coppice structures --model models/embedded'], ['input'])
+  command.action((raw: RawSite & { json?: boolean; groupQueries?: GroupQueries }) => {
+    const { groupQueries = GROUP_QUERIES[0] } = raw
+    const { model } = modelOptions(raw)
+    return start(raw.json === true, async (run) => (await import('./handler.ts')).structures(model, groupQueries, run))
+  })
+}

@@ -1,0 +1,43 @@
+/** `coppice verify`: checks offline what one peer kept, down to the last bit of the model. */
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { addJsonOption } from '../../options/output.ts'
+import { notEmpty } from '../../options/values.ts'
+import type { Start } from '../../program.ts'
+import { addHelp } from '../../terminal/help.ts'
+
+export interface VerifyOptions {
+  /** OUT of a peer; absolute. */
+  directory: string
+  /** The base model; null: the embedded one. */
+  base: string | null
+}
+
+interface RawVerify {
+  model?: string
+  json?: boolean
+}
+
+export function defineVerify(program: Command, start: Start): void {
+  const command = program
+    .command('verify')
+    .summary('check what a peer kept, offline')
+    .description(
+      'Checks every signature and hash that a peer has kept, merges the contributions again and compares the model.',
+    )
+    .argument('<dir>', 'the output directory of a peer')
+    .option('--model <base>', 'the base model (default: the embedded one)', notEmpty('--model', 'a directory'))
+  addJsonOption(command)
+  addHelp(
+    command,
+    ['coppice verify coppice-out/0a1b2c3d', 'coppice verify coppice-out/0a1b2c3d --model base'],
+    ['input', 'diverged'],
+  )
+  command.action((directory: string, raw: RawVerify) =>
+    start(raw.json === true, async (run) => (await import('./handler.ts')).verify(verifyOptions(directory, raw), run)),
+  )
+}
+
+export function verifyOptions(directory: string, { model }: RawVerify): VerifyOptions {
+  return { directory: resolve(directory), base: model === undefined ? null : resolve(model) }
+}

@@ -1,0 +1,67 @@
+/** The weight matrices in the blocks of a model, and how many of their values are zero. */
+
+import type { RoundReport } from '../../peers/round/events.ts'
+import type { BlockMatrices } from '../../protocols/plan/model-words.ts'
+import { isStructuredMethod, type Method } from '../../src/form/block-form.ts'
+import type { ModelDescription } from '../../src/jobs/jobs.ts'
+import type { BlockZeros } from '../../src/model/write/zeros.ts'
+import { integer, percent } from '../terminal/numbers.ts'
+import { labelled, type Work } from './engine.ts'
+import type { SiteModel } from './site/site.ts'
+
+/** Weights of all blocks, of which so many are zero. */
+export interface Sparsity {
+  sparsity: number
+  zeros: number
+  weights: number
+}
+
+export function weightsOf({ layers, unpruned }: Pick<ModelDescription, 'layers' | 'unpruned'>) {
+  return { layers: layers.map(({ rows, cols }) => ({ weights: rows * cols })), unpruned }
+}
+
+/** With the zeros of a base model. */
+export async function blockMatrices(
+  work: Work,
+  { dir, description }: Pick<SiteModel, 'dir' | 'description'>,
+): Promise<BlockMatrices & { zeros: number }> {
+  const { layers, unpruned } = weightsOf(description)
+  const zeros = await labelled(work, 'Counting zeros', 'zeros', { dir })
+  return {
+    layers: layers.map(({ weights }, i) => ({ weights, zeros: zeros.layers[i] })),
+    unpruned,
+    zeros: sum([...zeros.layers, ...zeros.unpruned]),
+  }
+}
+
+/** Over all weight matrices in the blocks, those that nothing prunes among them. */
+export function sparsityOf(description: Pick<ModelDescription, 'layers' | 'unpruned'>, zeros: BlockZeros): Sparsity {
+  const { layers, unpruned } = weightsOf(description)
+  const weights = sum([...layers, ...unpruned].map((matrix) => matrix.weights))
+  const count = sum([...zeros.layers, ...zeros.unpruned])
+  return { sparsity: count / weights, zeros: count, weights }
+}
+
+/**
+ * What a federation has made of a model: zeros of what was written; where structures are removed, how many of them are
+ * gone, and of how many.
+ */
+export function outcomeOf(
+  description: ModelDescription,
+  method: Method,
+  { last, written }: { last: Pick<RoundReport, 'zeros' | 'bits'>; written: BlockZeros },
+): Sparsity {
+  if (!isStructuredMethod(method)) return sparsityOf(description, written)
+  return { sparsity: last.zeros / last.bits, zeros: last.zeros, weights: last.bits }
+}
+
+export function outcomeInWords({ zeros, weights, sparsity }: Sparsity, isStructured: boolean): string {
+  const of = `${integer(zeros)} of ${integer(weights)}`
+  return isStructured
+    ? `${of} heads and channels are gone (${percent(sparsity)}).`
+    : `${of} weights of the layers are zero (${percent(sparsity)}).`
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}

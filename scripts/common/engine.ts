@@ -1,0 +1,68 @@
+/** The engine as commands use it: each job with its place in the progress. */
+import type { Engine } from '../../src/engine/engine.ts'
+import type { JobEvent, JobName, Jobs, ModelDescription } from '../../src/jobs/jobs.ts'
+import type { Run } from '../program.ts'
+import { draining } from '../terminal/interruption.ts'
+
+export type BlockReport = Extract<JobEvent, { type: 'block' }>['report']
+
+export interface Work extends Run {
+  engine: Engine
+}
+
+/** Does a job under a label of the progress; `onBlock` hears of each pruned block. */
+export async function labelled<Name extends JobName>(
+  { engine, terminal, signal }: Work,
+  label: string,
+  name: Name,
+  args: Jobs[Name]['args'],
+  onBlock?: (report: BlockReport) => void,
+): Promise<Jobs[Name]['result']> {
+  terminal.progress(label)
+  return engine.run(name, args, {
+    signal,
+    onEvent(event) {
+      if (event.type === 'progress') terminal.progress(label, event.done, event.total)
+      else if (event.type === 'block') onBlock?.(event.report)
+    },
+  })
+}
+
+/** Does a job that ends where it can be gone on with: where a signal comes it finishes the block or step that it is at. */
+export async function drained<Name extends JobName>(
+  { engine, terminal, signal }: Work,
+  { label, unit }: { label: string; unit: 'block' | 'step' },
+  name: Name,
+  args: Jobs[Name]['args'],
+  onEvent?: (event: JobEvent) => void,
+): Promise<Jobs[Name]['result']> {
+  let shown = label
+  const onAbort = () => {
+    shown = `Finishing the ${unit}`
+    terminal.note(draining(unit))
+    terminal.progress(shown)
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  terminal.progress(shown)
+  try {
+    return await engine.run(name, args, {
+      drain: signal,
+      onEvent(event) {
+        if (event.type === 'progress') terminal.progress(shown, event.done, event.total)
+        else onEvent?.(event)
+      },
+    })
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+export function describe(work: Work, dir: string): Promise<ModelDescription> {
+  return labelled(work, 'Reading the model', 'describe', { dir })
+}
+
+/** @throws {InputError} MODEL_REFUSED_BY_RUNTIME: plain ONNX Runtime does not load or not run the model */
+export function assertRuns({ engine, terminal, signal }: Work, dir: string): Promise<void> {
+  terminal.progress('Trying the model in ONNX Runtime')
+  return engine.attempt(dir, { signal })
+}

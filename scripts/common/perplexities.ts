@@ -1,0 +1,55 @@
+/** Perplexity on the texts that --eval names. */
+import type { BlockFile, Jobs, TokenWindows, WindowLimits } from '../../src/jobs/jobs.ts'
+import { fileSource } from '../../src/model/text/text.ts'
+import { DEFAULT_EVAL_TOKENS, type EvaluationOptions } from '../options/evaluation.ts'
+import { windowFor } from '../options/site.ts'
+import { labelled, type Work } from './engine.ts'
+import { evaluatedWindows, tokenise } from './texts.ts'
+
+export type Perplexity = Jobs['evaluate']['result']
+
+export interface EvaluatedText {
+  name: string
+  windows: TokenWindows
+}
+
+export interface EvaluationTexts {
+  model: string
+  separator: string | undefined
+  evaluation: EvaluationOptions
+  /** Of the calibration, for texts that are given none of their own. */
+  window: number
+  limits: WindowLimits
+}
+
+/** @throws {InputError} TEXT_SHORT; {UsageError} WINDOW_LONG, WINDOW_FIXED */
+export async function evaluationTexts(
+  work: Work,
+  { model, separator, evaluation, window, limits }: EvaluationTexts,
+): Promise<EvaluatedText[]> {
+  const length = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
+  const texts: EvaluatedText[] = []
+  const tokens = evaluation.tokens ?? DEFAULT_EVAL_TOKENS
+  for (const file of evaluation.files) {
+    const wanted = Math.max(tokens, length)
+    const text = await tokenise(work, { dir: model, source: fileSource(file), separator, window: length, wanted })
+    texts.push({ name: text.name, windows: evaluatedWindows(text, tokens) })
+  }
+  return texts
+}
+
+/** By text. */
+export async function perplexities(
+  work: Work,
+  {
+    dir,
+    kind,
+    texts,
+    weights = [],
+  }: { dir: string; kind: string; texts: readonly EvaluatedText[]; weights?: BlockFile[] },
+): Promise<Perplexity[]> {
+  const results = []
+  for (const { name, windows } of texts)
+    results.push(await labelled(work, `Evaluating the ${kind} model on ${name}`, 'evaluate', { dir, windows, weights }))
+  return results
+}

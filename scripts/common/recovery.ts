@@ -1,0 +1,116 @@
+/** Recovering a model and writing it, as `recover` and `shrink` do. */
+
+import { OutputError } from '../../src/base/errors.ts'
+import type { RecoverArgs, RecoveredModel, TokenWindows } from '../../src/jobs/jobs.ts'
+import { textName } from '../../src/model/text/refusals.ts'
+import { cutWindows, filesSource, someWindows } from '../../src/model/text/text.ts'
+import { holdsTraining } from '../../src/recover/record-file.ts'
+import { assertEnoughRows } from '../../src/recover/rows.ts'
+import type { RecoveryOptions } from '../options/recovery.ts'
+import type { TextOptions } from '../options/site.ts'
+import { InterruptedError } from '../terminal/interruption.ts'
+import { counted, integer, perplexity } from '../terminal/numbers.ts'
+import { drained, labelled, type Work } from './engine.ts'
+
+/** What was done to a model that was recovered, for its card. */
+export const RECOVERED =
+  'Adapters of low rank were trained for all layers and added to their weights; zeros of pruned layers stayed zeros.'
+
+/** What is learnt. */
+export interface RecoveryText {
+  /** For people. */
+  name: string
+  rows: TokenWindows
+  /** Instructions that left no room for their answer. */
+  skipped: number
+}
+
+/** Before anything is evaluated. @throws {InputError} TEXT_SHORT */
+function enough(text: RecoveryText): RecoveryText {
+  assertEnoughRows(text.rows, text.name)
+  return text
+}
+
+/** The rows of a text: all of it, or so many from its beginning. @throws {InputError} TEXT_SHORT */
+export async function textRows(
+  work: Work,
+  dir: string,
+  { texts, separator }: TextOptions,
+  { length, rows }: { length: number; rows?: number },
+): Promise<RecoveryText> {
+  const source = filesSource(texts)
+  const { name } = source
+  const wanted = rows === undefined ? undefined : rows * length
+  const tokens = await labelled(work, `Tokenising ${name}`, 'tokenise', { dir, source, separator, wanted })
+  return enough({ name, rows: cutWindows(tokens, length), skipped: 0 })
+}
+
+/** The same of instructions. @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TEXT_SHORT */
+export async function instructionRows(
+  work: Work,
+  dir: string,
+  path: string,
+  { length, rows: most }: { length: number; rows?: number },
+): Promise<RecoveryText> {
+  const name = textName(path)
+  const { rows, skipped } = await labelled(work, `Tokenising ${name}`, 'instructions', { dir, path, length })
+  const some = most === undefined ? rows : someWindows(rows, 0, Math.min(most, rows.count))
+  return enough({ name, rows: some, skipped })
+}
+
+/** In an output's scratch: what a recovery can go on from. */
+export const TRAINING = 'training'
+
+export interface TrainedModel extends RecoveredModel {
+  settings: RecoverArgs['settings']
+}
+
+/** How adapters begin: any number does. */
+const SEED = 0
+
+/**
+ * Trains, or goes on with it.
+ * @param out - of the checkpoint, and of the recovered weights
+ * @param kept - for people: where the former is
+ */
+export async function trained(
+  work: Work,
+  { dir, hash }: { dir: string; hash: Uint8Array },
+  { name, rows }: RecoveryText,
+  { recovery, out, kept }: { recovery: RecoveryOptions; out: string; kept: string },
+): Promise<TrainedModel> {
+  const { terminal } = work
+  const { steps, rank, alpha, rate, batch } = recovery
+  const settings = { steps, rank, alpha, rate, batch, seed: SEED }
+  const job: RecoverArgs = { ...{ dir, rows, name, settings, out }, modelHash: hash }
+  const done = await labelled(work, 'Looking for earlier steps', 'unrecovered', job)
+  if (done > 0) terminal.note(`${counted(done, 'step')} of ${integer(steps)} are done already: going on from there`)
+  try {
+    const recovered = await drained(work, { label: 'Recovering, step', unit: 'step' }, 'recover', job, (event) => {
+      if (event.type === 'look')
+        terminal.note(
+          `Perplexity on what is kept out, after ${counted(event.look.step, 'step')}: ${perplexity(event.look.perplexity)}`,
+        )
+    })
+    return { ...recovered, settings }
+  } catch (error) {
+    if (!holdsTraining(out)) throw error
+    const hint = `What was trained is kept in ${kept}: the same command goes on from there.`
+    if (error instanceof InterruptedError) throw error.withHint(hint)
+    if (!(error instanceof OutputError)) terminal.note(hint)
+    throw error
+  }
+}
+
+/** What became of it, in lines. */
+export function recoveryInWords({ steps, best, before, settings, heldLayers, rows }: TrainedModel): string[] {
+  const early = steps < settings.steps ? `, ended early after ${integer(steps)} of ${integer(settings.steps)}` : ''
+  const on = `on ${counted(rows.keptOut, 'row')} that were kept out`
+  const change = `perplexity ${on} ${perplexity(before.perplexity)} -> ${perplexity(best.perplexity)}`
+  return [
+    best.step === 0
+      ? `No step made it better ${on}: the weights are as they were.`
+      : `Taken after ${counted(best.step, 'step')}${early}: ${change}.`,
+    ...(heldLayers === 0 ? [] : [`All zeros of ${counted(heldLayers, 'pruned layer')} stayed zeros.`]),
+  ]
+}

@@ -1,0 +1,157 @@
+/** Founding, as a person sees it: who is there, what is asked before this site signs, and where it ended. */
+
+import type { PeerInit } from '../../../peers/peer.ts'
+import { systemClock } from '../../../peers/round/clock.ts'
+import type { PeerEvent } from '../../../peers/round/events.ts'
+import { ASKED_SIGNING_TIMEOUT_MS } from '../../../protocols/founding/constants.ts'
+import { declinedHere } from '../../../protocols/founding/index.ts'
+import type { Plan } from '../../../protocols/plan/plan.ts'
+import { type SiteLabel, shown, siteInWords } from '../../../protocols/plan/site-name.ts'
+import { composed } from '../../../protocols/stream/composed.ts'
+import { equalBytes, toHex } from '../../../protocols/wire/encoding.ts'
+import { NoAgreementError } from '../../../src/base/errors.ts'
+import type { YesOptions } from '../../options/yes.ts'
+import type { Run } from '../../program.ts'
+import { InterruptedError } from '../../terminal/interruption.ts'
+import { counted } from '../../terminal/numbers.ts'
+import { rosterText } from './roster.ts'
+
+/** How far a site has come. */
+type Stage = 'preparing' | 'waiting' | 'asked' | 'signed' | 'founded'
+
+export interface FoundingTalkInit extends YesOptions {
+  run: Run
+  role: 'founder' | 'joiner'
+  /** This site. */
+  own: SiteLabel
+}
+
+export class FoundingTalk {
+  private readonly init: FoundingTalkInit
+  private readonly here = new Map<string, SiteLabel>()
+  private stage: Stage = 'preparing'
+
+  constructor(init: FoundingTalkInit) {
+    this.init = init
+  }
+
+  /** Shows what a question is about where the question is: on stderr, if there is one. */
+  show(text: string): void {
+    const { terminal } = this.init.run
+    if (this.init.yes) terminal.say(text)
+    else terminal.note(text)
+  }
+
+  /**
+   * Before this site tells anything of itself.
+   * @throws {RefusedError} REFUSED_DECLINED: the person does not want to
+   * @throws {NoAgreementError} NO_AGREEMENT_UNANSWERED
+   */
+  async accept(): Promise<void> {
+    if (this.init.yes) return
+    const { run, own } = this.init
+    using deadline = systemClock.deadline(ASKED_SIGNING_TIMEOUT_MS)
+    using signal = composed(run.signal, deadline.signal)
+    const question = { text: `Take part as ${shown(own.site)}?`, yes: 'Yes', no: 'No, nothing is sent' }
+    try {
+      if (!(await run.terminal.ask(question, signal.signal))) throw declinedHere(false)
+    } catch (error) {
+      throw deadline.signal.aborted ? unanswered() : error
+    }
+  }
+
+  /** What a peer asks before it signs; null: with --yes nothing. */
+  get agree(): PeerInit['agree'] {
+    return this.init.yes ? null : (plan, signal) => this.sign(plan, signal)
+  }
+
+  private async sign(plan: Plan, signal: AbortSignal): Promise<boolean> {
+    const { run, own } = this.init
+    this.stage = 'asked'
+    run.terminal.note(rosterText(plan, own.peer))
+    const question = { text: `Sign the plan as ${shown(own.site)}?`, yes: 'Yes', no: 'No, the founding ends for all' }
+    const isAgreed = await run.terminal.ask(question, signal)
+    if (isAgreed) this.stage = 'signed'
+    return isAgreed
+  }
+
+  onEvent(event: PeerEvent): void {
+    const { run, own, yes } = this.init
+    const { terminal } = run
+    switch (event.type) {
+      case 'invitation':
+        terminal.say(`npx --no-install coppice join ${event.line}`)
+        break
+      case 'waiting':
+        this.tellWaiting(event.sites, event.members)
+        break
+      case 'signing': {
+        const missing = event.plan.members.filter(({ index }) => !event.signed.includes(index))
+        const others = missing.filter(({ peer }) => !equalBytes(peer, own.peer))
+        terminal.progress(`Waiting for ${others.map(siteInWords).join(', ')} to sign`)
+        break
+      }
+      case 'founded':
+        this.stage = 'founded'
+        if (yes) terminal.note(rosterText(event.plan, own.peer))
+        terminal.note(`All have signed. Federation ${event.planId}`)
+    }
+  }
+
+  /** Told again and again: only what has changed is said. */
+  private tellWaiting(sites: readonly SiteLabel[], members: number): void {
+    const { own, run } = this.init
+    const { terminal } = run
+    if (this.stage === 'preparing') this.stage = 'waiting'
+    const now = new Map(sites.map((site) => [toHex(site.peer), site]))
+    const come = [...now].filter(([peer]) => !this.here.has(peer))
+    const gone = [...this.here].filter(([peer]) => !now.has(peer))
+    this.here.clear()
+    for (const [peer, site] of now) this.here.set(peer, site)
+    if (come.length + gone.length === 0) return
+    for (const [, site] of gone) terminal.note(`${siteInWords(site)} has left.`)
+    for (const [, site] of come)
+      terminal.note(`${siteInWords(site)} is here${equalBytes(site.peer, own.peer) ? ': this site' : ''}.`)
+    const missing = members - now.size
+    if (missing > 0) terminal.say(`Waiting for ${counted(missing, 'more site')} (${now.size} of ${members} are here).`)
+  }
+
+  /** The error of a peer, with what a person who has stopped it has to know. */
+  ended(error: unknown): unknown {
+    const { role, run } = this.init
+    const reason: unknown = run.signal.reason
+    const hint = HINTS[role][this.stage]
+    return run.signal.aborted && reason instanceof InterruptedError && hint !== null ? reason.withHint(hint) : error
+  }
+}
+
+/** Who had joined when the offer was fetched. */
+export function hereText(sites: readonly SiteLabel[], members: number): string {
+  return `Here so far: ${sites.map(siteInWords).join(', ')} (${sites.length} of ${members}).`
+}
+
+/** After Ctrl-C. */
+const HINTS: Record<FoundingTalkInit['role'], Record<Stage, string | null>> = {
+  founder: {
+    preparing: null,
+    waiting: 'Nothing is lost but the line, which is void now: the same command makes a new one.',
+    asked: 'This site has not signed, so there is no federation. The same command makes a new offer.',
+    signed: 'The line is void, and there is no federation. The same command makes a new offer.',
+    founded: null,
+  },
+  joiner: {
+    preparing: 'Nothing of this site was sent. Paste the line again to be asked again.',
+    waiting: 'The place of this site is free again. Paste the line again to take it.',
+    asked: 'This site has not signed, so the founding ends for all.',
+    signed: 'This site has signed. Where all others do as well, they wait for it: paste the line again.',
+    founded: null,
+  },
+}
+
+function unanswered(): NoAgreementError {
+  return new NoAgreementError({
+    code: 'NO_AGREEMENT_UNANSWERED',
+    what: `nobody answered for ${ASKED_SIGNING_TIMEOUT_MS / 60_000} minutes`,
+    hint: 'Nothing of this site was sent. Paste the line again to be asked again, or give --yes.',
+  })
+}

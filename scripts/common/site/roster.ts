@@ -1,0 +1,23 @@
+/** The members of a plan, for a person who is about to sign it. */
+
+import type { Member, Plan } from '../../../protocols/plan/plan.ts'
+import { peerIdText, shown } from '../../../protocols/plan/site-name.ts'
+import { equalBytes } from '../../../protocols/wire/encoding.ts'
+import { warnings } from '../../terminal/look-alike.ts'
+
+/**
+ * One line a member, the founder first. Peer ids have one length and come before the names: no name can look like more
+ * than a name.
+ * @param own - peer id of this site
+ */
+export function rosterText({ members, offer }: Plan, own: Uint8Array): string {
+  const isFounder = ({ peer }: Member) => equalBytes(peer, offer.founder)
+  const ordered = [...members.filter(isFounder), ...members.filter((member) => !isFounder(member))]
+  const line = ({ peer, site }: Member) => `${equalBytes(peer, own) ? '*' : ' '} ${peerIdText(peer)}  ${shown(site)}`
+  return [
+    `All ${members.length} sites are here. The founder comes first, * is this site:`,
+    ...ordered.map(line),
+    ...warnings(ordered),
+    'A name proves nothing, a peer id does: ask the other sites for theirs, by telephone for example, and compare.',
+  ].join('\n')
+}

@@ -1,0 +1,181 @@
+/**
+ * What a site does once its model is written: it measures whether joining was worth it, while its peer still serves the
+ * others, and reports. The model is whole by then, whatever becomes of the rest.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { PeerResult } from '../../../peers/peer.ts'
+import type { PeerEvent } from '../../../peers/round/events.ts'
+import { CONTRIBUTIONS_NAME, MODEL_NAME } from '../../../peers/round/output.ts'
+import { mergedKind } from '../../../peers/work/engine-work.ts'
+import type { Plan } from '../../../protocols/plan/plan.ts'
+import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
+import { CoppiceError } from '../../../src/base/errors.ts'
+import { isStructuredMethod } from '../../../src/form/block-form.ts'
+import type { BlockFile } from '../../../src/jobs/jobs.ts'
+import { type Alone, isolated, isolatedRounds } from '../../commands/simulate/baselines.ts'
+import type { MemberReport } from '../../report/federation.ts'
+import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
+import { InterruptedError } from '../../terminal/interruption.ts'
+import { labelled, type Work } from '../engine.ts'
+import { perplexities } from '../perplexities.ts'
+import { stopwatch } from '../stopwatch.ts'
+import { conclude, type SiteModel } from './site.ts'
+import type { SiteText, SiteTextOptions } from './site-text.ts'
+import type { SiteWork } from './site-work.ts'
+
+export interface SiteEndInit {
+  work: Work
+  model: SiteModel
+  options: Pick<SiteTextOptions, 'evaluation'> & { embedded: boolean }
+  site: SiteWork
+}
+
+type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'>
+
+const LEFT_EARLY = 'This site has left the federation; to take part again, found another one.'
+const ALONE_UNKNOWN =
+  'Alone is not known: this site pruned some blocks only, or others had a part in what it pruned. --alone prunes for it.'
+
+export class SiteEnd {
+  private readonly init: SiteEndInit
+  private readonly elapsed = stopwatch()
+  private text: SiteText | null = null
+  private plan: Plan | null = null
+  private out = ''
+  private measuring: Promise<Measured> | null = null
+
+  constructor(init: SiteEndInit) {
+    this.init = init
+  }
+
+  /** What is measured on, and what this site calibrates on. */
+  brings(text: SiteText): void {
+    this.text = text
+  }
+
+  /** Everything that the peer tells. */
+  hear(event: PeerEvent): void {
+    if (event.type === 'founded') {
+      this.plan = event.plan
+      this.out = event.out
+    } else if (event.type === 'serving') {
+      this.measuring = this.measure(event.own)
+      this.measuring.catch(() => undefined) // whoever waits for it hears of it
+    }
+  }
+
+  /** Waits for the peer and for what is measured. */
+  async after(running: Promise<PeerResult>): Promise<MemberReport> {
+    const { work, model, options, site } = this.init
+    const base = options.embedded ? null : model.dir
+    let result: PeerResult
+    try {
+      result = await running
+    } catch (error) {
+      throw this.withHint(error)
+    }
+    let measured: Measured = { perplexity: null, notes: [] }
+    let failure: unknown
+    try {
+      measured = (await this.measuring) ?? measured
+    } catch (error) {
+      failure = error
+      if (error instanceof CoppiceError) measured.notes.push(`Nothing was measured: ${error.message} (${error.code}).`)
+    }
+    const measures = { ...measured, seconds: this.elapsed(), peakMemoryBytes: work.engine.peakMemoryBytes }
+    const report = await conclude(work, result, base, site.founded.work, measures)
+    if (failure !== undefined && !(failure instanceof CoppiceError)) throw this.withHint(failure)
+    return report
+  }
+
+  private withHint(error: unknown): unknown {
+    if (!(error instanceof InterruptedError) || this.plan === null) return error
+    if (this.measuring === null) return error.withHint(LEFT_EARLY)
+    return error.withHint(
+      `The model is whole and kept in ${join(this.out, MODEL_NAME)}; only measuring and serving it was left.`,
+    )
+  }
+
+  private async measure(own: readonly ManifestEntry[]): Promise<Measured> {
+    const { work, model, options } = this.init
+    const { text } = this
+    if (options.evaluation === null) return { perplexity: null, notes: ['Nothing was measured: --no-eval.'] }
+    if (text === null || text.evaluated.length === 0)
+      return {
+        perplexity: null,
+        notes: ['Nothing was measured: this site has no text. With --eval it measures on others.'],
+      }
+    const texts = text.evaluated
+    const base = await perplexities(work, { dir: model.dir, kind: 'base', texts })
+    await work.engine.rest() // of two models at once nothing would be gained
+    const together = await perplexities(work, { dir: join(this.out, MODEL_NAME), kind: 'common', texts })
+    await work.engine.rest()
+    const weights = await this.weightsAlone(own)
+    const alone = weights && (await perplexities(work, { dir: model.dir, kind: "site's own", texts, weights }))
+    const measured = texts.map(
+      ({ name, windows }, i): SitePerplexity => ({
+        text: name,
+        tokens: base[i].tokens,
+        windows: windows.count,
+        window: windows.length,
+        base: base[i].perplexity,
+        alone: alone?.[i].perplexity ?? null,
+        together: together[i].perplexity,
+      }),
+    )
+    return { perplexity: measured, notes: alone === null ? [ALONE_UNKNOWN] : [] }
+  }
+
+  /** null: not known, and not asked for. */
+  private async weightsAlone(own: readonly ManifestEntry[]): Promise<BlockFile[] | null> {
+    if (this.isAlone(own)) return this.fromContributions(own)
+    const { work, model, options } = this.init
+    const { scratch } = this.init.site.founded
+    const { plan, text } = this
+    if (!options.evaluation?.alone || plan === null || text === null) return null
+    const { method, rounds } = plan.offer
+    const alone: Alone = { work, dir: model.dir, hash: model.hash, blocks: model.description.blocks, rounds, scratch }
+    const site = { name: 'This site', windows: text.calibration }
+    if (!isStructuredMethod(method)) return isolated(alone, method, site)
+    let weights: BlockFile[] = []
+    for await (const after of isolatedRounds(alone, method, site)) weights = after
+    return weights
+  }
+
+  /**
+   * Whether what the last certificate names of this site is a whole model that no other site had a part in: all blocks of
+   * one round, in which text flowed through this site's own; where structures are removed, of the first, since adapters of
+   * later ones begin with those of all.
+   */
+  private isAlone(own: readonly ManifestEntry[]): boolean {
+    const rounds = new Set(own.map(({ round }) => round))
+    if (own.length < this.init.model.description.blocks || rounds.size !== 1) return false
+    return this.plan !== null && (!isStructuredMethod(this.plan.offer.method) || rounds.has(1))
+  }
+
+  /** A merge of one site's contributions is that site's model. */
+  private async fromContributions(own: readonly ManifestEntry[]): Promise<BlockFile[] | null> {
+    const { work, model, site } = this.init
+    const { scratch } = site.founded
+    const method = this.plan?.offer.method
+    if (method === undefined) return null
+    const folder = join(scratch, 'alone')
+    await mkdir(folder, { recursive: true })
+    const files: BlockFile[] = []
+    for (const { block, root } of own) {
+      const out = join(folder, String(block))
+      const paths = [join(this.out, CONTRIBUTIONS_NAME, root)]
+      await labelled(work, 'Merging what this site contributed', 'merge', {
+        dir: model.dir,
+        method,
+        block,
+        paths,
+        out,
+        previous: null,
+      })
+      files.push({ block, kind: mergedKind(method), path: out })
+    }
+    return files
+  }
+}

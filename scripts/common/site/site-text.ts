@@ -1,0 +1,71 @@
+/** What a site of a federation calibrates on, and what it measures the result on. */
+import { basename } from 'node:path'
+import { InputError } from '../../../src/base/errors.ts'
+import type { TokenWindows, WindowLimits } from '../../../src/jobs/jobs.ts'
+import { someWindows } from '../../../src/model/text/text.ts'
+import { DEFAULT_EVAL_TOKENS } from '../../options/evaluation.ts'
+import { type TextOptions, windowFor } from '../../options/site.ts'
+import type { SiteEvaluationOptions } from '../../options/site-evaluation.ts'
+import type { Work } from '../engine.ts'
+import { type EvaluatedText, evaluationTexts } from '../perplexities.ts'
+import { firstWindows, tokenise } from '../texts.ts'
+import { keptOut, readForEnd, recut } from './kept-out.ts'
+import { calibration } from './site.ts'
+
+/** The name of what is kept out of a site's own text. */
+export const KEPT_OUT = 'your text kept out'
+
+export interface SiteTextOptions extends TextOptions {
+  /** The model's directory. */
+  model: string
+  /** null: --no-eval. */
+  evaluation: SiteEvaluationOptions | null
+}
+
+/** What a plan asks for, and what the model takes. */
+export interface WantedWindows {
+  windows: number
+  window: number
+  limits: WindowLimits
+}
+
+export interface SiteText {
+  calibration: TokenWindows
+  /** Empty: nothing is measured. */
+  evaluated: EvaluatedText[]
+}
+
+/**
+ * Before the plan is shown or anything is sent.
+ * @throws {InputError} TEXT_SHORT; {UsageError} WINDOW_LONG
+ */
+export async function siteText(work: Work, options: SiteTextOptions, asked: WantedWindows): Promise<SiteText> {
+  const { model, texts, evaluation } = options
+  const { windows, window, limits } = asked
+  if (evaluation === null || evaluation.files.length > 0 || texts.length === 0) {
+    return {
+      calibration: await calibration(work, model, options, windows, window),
+      evaluated: evaluation === null ? [] : await evaluationTexts(work, { ...options, evaluation, window, limits }),
+    }
+  }
+  const length = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
+  const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
+  const kept = keptOut(windows)
+  const wanted = readForEnd((windows + kept) * window)
+  const text = await tokenise(work, { dir: model, source, separator: options.separator, window, wanted })
+  const { count } = text.windows
+  if (count >= windows && count < windows + kept) throw nothingToKeep(text, windows, kept)
+  const calibrated = firstWindows(text, windows)
+  const end = someWindows(text.windows, count - kept, kept)
+  const evaluated = { name: KEPT_OUT, windows: recut(end, length, evaluation.tokens ?? DEFAULT_EVAL_TOKENS) }
+  return { calibration: calibrated, evaluated: [evaluated] }
+}
+
+function nothingToKeep(text: { name: string; windows: TokenWindows }, windows: number, kept: number): InputError {
+  const { count, length } = text.windows
+  return new InputError({
+    code: 'TEXT_SHORT',
+    what: `the text ${text.name} has ${count} windows of ${length}; ${windows + kept} are needed: ${windows} to calibrate on, ${kept} kept out to measure the result on`,
+    hint: 'Give a longer text; or another to measure on with --eval; or --no-eval, to keep nothing out.',
+  })
+}

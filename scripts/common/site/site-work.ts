@@ -1,0 +1,49 @@
+/** What a site of a federation computes with: made once the federation's directory is there, and asked of it at the end. */
+import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
+import { draining } from '../../terminal/interruption.ts'
+import type { Terminal } from '../../terminal/terminal.ts'
+import type { SiteModel } from './site.ts'
+import { SiteScratch } from './site-scratch.ts'
+
+export interface SiteWorkInit extends Pick<EngineWorkInit, 'engine' | 'method' | 'structured' | 'windows'> {
+  model: SiteModel
+  terminal: Terminal
+}
+
+interface Made {
+  work: EngineWork
+  scratch: string
+}
+
+export class SiteWork implements AsyncDisposable {
+  private readonly place = new SiteScratch()
+  private made: Made | null = null
+
+  /** For PeerInit: makes the work in the directory of the federation. */
+  maker({ model, terminal, ...init }: SiteWorkInit): (directory: string) => Promise<EngineWork> {
+    const { dir, description, hash: modelHash } = model
+    const { method, structured, windows } = init
+    return async (directory) => {
+      const scratch = await this.place.in(directory, { modelHash, method, windows })
+      const onDrain = () => terminal.note(draining(structured === null ? 'block' : 'step'))
+      const work = new EngineWork({ ...init, model: dir, description, modelHash, scratch, onDrain })
+      this.made = { work, scratch }
+      return work
+    }
+  }
+
+  /** The work, and where it puts what is only needed on the way. The federation is founded. */
+  get founded(): Made {
+    if (this.made === null) throw new Error('a site took part without work of its own')
+    return this.made
+  }
+
+  /** The last round is over: its checkpoints are of no use any more. */
+  done(): void {
+    this.place.done()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.place[Symbol.asyncDispose]()
+  }
+}

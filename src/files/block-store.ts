@@ -1,0 +1,23 @@
+/** Pruned weights of blocks on disk, so that memory holds one block: a file a block, its layers one after the other. */
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BlockForm } from '../form/block-form.ts'
+import type { BlockWeights } from '../model/forward/decoder.ts'
+import { type StoredFile, storeFile } from './stored-file.ts'
+
+/** Writes row-major float32 weights, little-endian, whole or not at all. @throws {OutputError} OUTPUT_UNWRITABLE */
+export function storeBlock(dir: string, block: number, weights: BlockWeights): StoredFile {
+  mkdirSync(dir, { recursive: true })
+  return storeFile(join(dir, `block-${String(block).padStart(4, '0')}.f32`), weights)
+}
+
+/** The inverse of storeBlock: by role, row-major [rows, cols]. */
+export function loadBlock(path: string, { layers }: BlockForm): BlockWeights {
+  const { buffer, byteOffset } = readFileSync(path)
+  let at = byteOffset
+  return layers.map(({ rows, cols }) => {
+    const weight = new Float32Array(buffer.slice(at, at + 4 * rows * cols))
+    at += weight.byteLength
+    return weight
+  })
+}

@@ -1,0 +1,77 @@
+/** What work is of, in three parts: where all are the same, the same bits come out on one machine. */
+import { createHash } from 'node:crypto'
+import type { Windows } from '../model/forward/stream.ts'
+
+export type Part = 'model' | 'text' | 'settings'
+
+export interface Fingerprint {
+  /** SHA-256 of each part, hexadecimal. */
+  digests: Record<Part, string>
+  /** The same parts for people. */
+  words: Record<Part, string>
+  /** Tokens and number of windows: texts cut otherwise cannot be compared. */
+  windows: [count: number, length: number] | null
+}
+
+export interface WorkInputs {
+  /** In front of what is hashed; another one where the same inputs give other bits than before. */
+  domain: string
+  /** For people. */
+  modelName: string
+  /** See model/hash.ts. */
+  modelHash: Uint8Array
+  windows: Windows | undefined
+  /** What JSON tells apart. */
+  settings: unknown
+  /** The settings for people. */
+  words: string
+}
+
+/** Hexadecimal digits that people are shown. */
+export const SHOWN_DIGITS = 8
+
+export function fingerprint({ domain, modelName, modelHash, windows, settings, words }: WorkInputs): Fingerprint {
+  const shape: Fingerprint['windows'] = windows === undefined ? null : [windows.count, windows.length]
+  const targets = windows?.targets === undefined ? [] : [windows.targets]
+  const sha256 = (...parts: (string | ArrayBufferView)[]) => digest(domain, parts)
+  const digests = {
+    model: Buffer.from(modelHash).toString('hex'),
+    text: windows === undefined ? sha256('') : sha256(JSON.stringify(shape), windows.ids, ...targets),
+    settings: sha256(JSON.stringify(settings)),
+  }
+  return {
+    digests,
+    words: {
+      model: `${modelName} ${digests.model.slice(0, SHOWN_DIGITS)}`,
+      text: windows === undefined ? 'none' : digests.text.slice(0, SHOWN_DIGITS),
+      settings: words,
+    },
+    windows: shape,
+  }
+}
+
+/** What differs, in the order of the parts. Texts in other windows are not said to differ: the settings are. */
+export function differences(a: Fingerprint, b: Fingerprint): Part[] {
+  const comparable = JSON.stringify(a.windows) === JSON.stringify(b.windows)
+  const parts: Part[] = comparable ? ['model', 'text', 'settings'] : ['model', 'settings']
+  return parts.filter((part) => a.digests[part] !== b.digests[part])
+}
+
+/** After "another". */
+const NAMES: Record<Part, string> = { model: 'model', text: 'text', settings: 'choice of settings' }
+
+/** What differs, after "another"; null: nothing does. */
+export function differencesInWords(kept: Fingerprint, now: Fingerprint): string | null {
+  const told = differences(kept, now).map((part) => `${NAMES[part]} (${kept.words[part]}, now ${now.words[part]})`)
+  return told.length === 0 ? null : told.join(' and ')
+}
+
+export function digest(domain: string, parts: readonly (string | ArrayBufferView)[]): string {
+  const hash = createHash('sha256').update(domain)
+  for (const part of parts) hash.update('\0').update(typeof part === 'string' ? part : bytes(part))
+  return hash.digest('hex')
+}
+
+function bytes({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}

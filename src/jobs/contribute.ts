@@ -1,0 +1,165 @@
+/**
+ * What a site contributes where structures are removed. Its importances are of the base model, so they are computed once
+ * and kept. Once there is a merge, adapters are trained on the smaller model that it gives, from its own on.
+ */
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { InputError } from '../base/errors.ts'
+import { type Fingerprint, fingerprint } from '../files/fingerprint.ts'
+import { sealJson } from '../files/sealed-json.ts'
+import { readSealed } from '../files/sealed-record.ts'
+import { digestOf, readStored, type StoredFile, storeFile } from '../files/stored-file.ts'
+import { InvalidContributionError } from '../merge/masks/validate.ts'
+import { RANK, SCALE } from '../merge/structures/adapter.ts'
+import { gathered, scattered } from '../merge/structures/structured-block.ts'
+import {
+  encodeStructured,
+  type PackedAdapter,
+  packed,
+  unpacked,
+  validateStructured,
+} from '../merge/structures/structured-contribution.ts'
+import { cutWindows } from '../model/text/text.ts'
+import { Adaptation } from '../recover/adaptation.ts'
+import { Adapters } from '../recover/adapters.ts'
+import { clearOtherTraining, restoreTraining, storeTraining } from '../recover/checkpoint.ts'
+import { keepOut } from '../recover/rows.ts'
+import { startState, type TrainSettings, train } from '../recover/train.ts'
+import { unitImportances } from '../structure/choose/offered-importance.ts'
+import { free } from '../structure/cut/structured-forms.ts'
+import type { StructuredModel } from '../structure/federated/structured-model.ts'
+import type { ContributeArgs, JobContext } from './jobs.ts'
+
+/** Another number where the same inputs give other bits than before. */
+const DOMAIN = 'coppice/contribute/1'
+/** LLM-Pruner's rate, and rows as its reference implementation trains with them. */
+const TRAINING = { rank: RANK, alpha: RANK * SCALE, rate: 1e-4, batch: 8, seed: 0 }
+const ROW = 128
+/** Steps between two that are made durable. */
+const STEPS_A_SAVE = 5
+
+/** @throws {InputError} CONTRIBUTION_REFUSED, TEXT_SHORT, OPERATOR_NO_GRADIENT */
+export async function contribute(model: StructuredModel, args: ContributeArgs, context: JobContext): Promise<null> {
+  const { blocks, out, target, weights } = args
+  mkdirSync(out, { recursive: true })
+  const importances = await keptImportances(model, args, context)
+  const adapters = weights.length > 0 && target.steps > 0 ? await trainedAdapters(model, args, context) : null
+  for (const block of blocks) {
+    const contribution = { importances: importances[block], adapters: adapters?.[block] ?? null }
+    assertValid(model, block, contribution)
+    const bytes = encodeStructured(model.forms[block], contribution)
+    const file = storeFile(join(out, `contribution-${block}`), [bytes])
+    context.emit({ type: 'block', report: { block, path: file.path, bytes: file.bytes, damping: [] } })
+  }
+  return null
+}
+
+/** As every other member checks it. */
+function assertValid(
+  { decoder }: StructuredModel,
+  block: number,
+  contribution: Parameters<typeof validateStructured>[1],
+): void {
+  try {
+    validateStructured(decoder.baseWeights(block), contribution)
+  } catch (cause) {
+    if (!(cause instanceof InvalidContributionError)) throw cause
+    throw new InputError({
+      code: 'CONTRIBUTION_REFUSED',
+      what: `the other members would refuse this site's contribution to block ${block} (${cause.reason}: ${cause.message})`,
+      hint: 'Training moved the layer too far from the base model: take part in a plan with fewer steps a round.',
+      cause,
+    })
+  }
+}
+
+interface ImportanceRecord {
+  text: string
+  model: string
+  file: StoredFile
+}
+
+const IMPORTANCES_RECORD = 'importances.json'
+const IMPORTANCES_FILE = 'importances.f32'
+
+/** By block, by structure. */
+async function keptImportances(
+  { decoder, followed, forms }: StructuredModel,
+  args: ContributeArgs,
+  { signal, emit }: JobContext,
+): Promise<Float32Array[][]> {
+  const { windows, out } = args
+  const { digests } = fingerprintOf(decoder.name, args, 'importances')
+  const recordPath = join(out, IMPORTANCES_RECORD)
+  const record = readSealed(recordPath) as ImportanceRecord | null | undefined
+  const values = forms.map(({ structures }) => structures.map(({ units }) => new Float32Array(units)))
+  const isOurs = record?.text === digests.text && record.model === digests.model
+  if (isOurs && readStored({ ...record.file, path: join(out, IMPORTANCES_FILE) }, values.flat())) return values
+  emit({ type: 'progress', done: 0, total: 1 })
+  const structures = followed.map((block) => free(block.structures))
+  const found = await unitImportances(decoder, structures, windows, signal)
+  decoder.dropOuterWeights()
+  const file = storeFile(join(out, IMPORTANCES_FILE), found.flat())
+  storeFile(recordPath, [Buffer.from(sealJson({ text: digests.text, model: digests.model, file }))])
+  emit({ type: 'progress', done: 1, total: 1 })
+  return found
+}
+
+/** By block, by role: of the base's shapes, in fp16. */
+async function trainedAdapters(
+  model: StructuredModel,
+  args: ContributeArgs,
+  { signal, emit }: JobContext,
+): Promise<PackedAdapter[][]> {
+  const { out, target, weights, windows } = args
+  const merged = model.read(weights)
+  const left = model.leftPlaces(merged)
+  const cut = join(out, 'smaller')
+  const smaller = model.cutTo(cut, merged)
+  const settings: TrainSettings = { ...TRAINING, steps: target.steps }
+  const fresh = Adapters.start(model.decoder.forms, RANK, settings.seed)
+  const state = startState(smaller, settings)
+  const own = new Adapters(smaller.forms, RANK, state.values)
+  for (const [block, { layers }] of model.forms.entries()) {
+    for (const role of layers.keys()) {
+      const known = merged.get(block)?.adapters?.[role]
+      const { a, b } = gathered(known === undefined ? fresh.of(block, role) : unpacked(known), left[block][role])
+      own.of(block, role).a.set(a)
+      own.of(block, role).b.set(b)
+    }
+  }
+  state.best.set(state.values)
+  const all = cutWindows(windows.ids, Math.min(ROW, windows.length))
+  // A single row shows at least whether training does anything.
+  const { rows, held } = all.count > 1 ? keepOut(all, 'the calibration text') : { rows: all, held: all }
+  const checkpoint = join(out, 'training')
+  const print = fingerprintOf(
+    model.decoder.name,
+    args,
+    weights.map(({ block, path }) => [block, digestOf(path)]),
+  )
+  clearOtherTraining(checkpoint, print)
+  restoreTraining(checkpoint, print, state)
+  const progress = () => emit({ type: 'progress', done: state.step, total: settings.steps })
+  try {
+    await train(smaller, new Adaptation(smaller, settings), state, {
+      ...{ settings, rows, held, signal },
+      onStep() {
+        progress()
+        if (state.step % STEPS_A_SAVE === 0) storeTraining(checkpoint, print, state)
+      },
+    })
+  } finally {
+    if (state.step > 0) storeTraining(checkpoint, print, state)
+    await smaller.close()
+    rmSync(cut, { recursive: true, force: true })
+  }
+  const best = new Adapters(smaller.forms, RANK, state.best)
+  return model.forms.map(({ layers }, block) =>
+    layers.map((layer, role) => packed(scattered(best.of(block, role), left[block][role], layer))),
+  )
+}
+
+function fingerprintOf(modelName: string, { modelHash, windows, target }: ContributeArgs, on: unknown): Fingerprint {
+  return fingerprint({ domain: DOMAIN, modelName, modelHash, windows, settings: [target, on], words: 'a federation' })
+}

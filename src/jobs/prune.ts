@@ -1,0 +1,95 @@
+/** The job of pruning, inside a worker: blocks become files, and with a checkpoint those outlast the process. */
+import { join } from 'node:path'
+import { InputError } from '../base/errors.ts'
+import { storeBlock } from '../files/block-store.ts'
+import type { Fingerprint } from '../files/fingerprint.ts'
+import { digestOf, type StoredFile, storeFile } from '../files/stored-file.ts'
+import { payloadOf } from '../form/block-form.ts'
+import { encodeContribution, toContribution } from '../merge/masks/contribution.ts'
+import { InvalidContributionError, validateContribution } from '../merge/masks/validate.ts'
+import type { Decoder } from '../model/forward/decoder.ts'
+import type { WeightsOf } from '../model/forward/perplexity.ts'
+import { Checkpoint, type FinishedBlock, peek } from '../prune/run/checkpoint.ts'
+import { fingerprintOf } from '../prune/run/fingerprint.ts'
+import { type PrunedBlock, type PruneSeconds, pruneSequential } from '../prune/run/sequential.ts'
+import type { Solvers } from '../prune/run/solvers.ts'
+import type { JobContext, Jobs, PruneArgs, PrunedBlockReport } from './jobs.ts'
+
+/** @throws {OutputError} as Checkpoint.open does; {InputError} as the pruners do */
+export async function prune(
+  decoder: Decoder,
+  solvers: Solvers,
+  weightsOf: WeightsOf,
+  args: PruneArgs,
+  { signal, emit }: JobContext,
+): Promise<PruneSeconds> {
+  const { pruner, target, blocks, windows, out, resume } = args
+  const checkpoint = resume && Checkpoint.open(out, fingerprint(decoder, args, resume.modelHash), resume.other)
+  const report = (block: FinishedBlock) => emit({ type: 'block', report: toReport(block) })
+  for (const block of checkpoint?.finished ?? []) report(block)
+  let pruned: FinishedBlock | undefined
+  return pruneSequential(decoder, solvers, {
+    pruner,
+    target,
+    blocks,
+    windows,
+    weightsOf,
+    signal,
+    from: checkpoint ?? undefined,
+    onProgress: (done, total) => emit({ type: 'progress', done, total }),
+    onBlock(block) {
+      const damping = block.layers.map((layer) => layer.damping)
+      pruned = { block: block.block, file: write(decoder, args, block), damping }
+    },
+    onFinished(block, stream, seconds) {
+      if (pruned?.block !== block) throw new Error(`block ${block} is finished without having been pruned`)
+      checkpoint?.finish(pruned, stream, seconds)
+      report(pruned)
+    },
+  })
+}
+
+/** What a checkpoint holds of the prune that these arguments ask for. @throws {OutputError} as `peek` does */
+export async function unfinished(decoder: Decoder, args: PruneArgs): Promise<Jobs['unfinished']['result']> {
+  const { out, resume } = args
+  return resume && peek(out, fingerprint(decoder, args, resume.modelHash))
+}
+
+function fingerprint(decoder: Decoder, args: PruneArgs, modelHash: Uint8Array): Fingerprint {
+  const weights = args.weights.map(({ block, path }) => ({ block, digest: digestOf(path) }))
+  return fingerprintOf({ ...args, modelName: decoder.name, modelHash, weights })
+}
+
+function toReport({ block, file: { path, bytes }, damping }: FinishedBlock): PrunedBlockReport {
+  return { block, path, bytes, damping }
+}
+
+function write(decoder: Decoder, args: PruneArgs, pruned: PrunedBlock): StoredFile {
+  if (args.as === 'contribution') return storeContribution(decoder, args, pruned)
+  const weights = pruned.layers.map(({ weight }) => weight)
+  return storeBlock(args.out, pruned.block, weights)
+}
+
+/** Writes what this site offers for a block, once it has passed the checks that every other member will make. */
+function storeContribution(
+  decoder: Decoder,
+  { pruner, target, out }: PruneArgs,
+  { block, layers, meanSquares }: PrunedBlock,
+): StoredFile {
+  const form = decoder.forms[block]
+  const kind = payloadOf(pruner)
+  const names = decoder.layers.filter((layer) => layer.block === block).map(({ name }) => name)
+  const contribution = toContribution(form, kind === 'weights' ? layers : undefined, meanSquares, names)
+  try {
+    validateContribution(form, kind, pruner, target, decoder.baseWeights(block), contribution)
+  } catch (cause) {
+    if (!(cause instanceof InvalidContributionError)) throw cause
+    throw new InputError({
+      code: 'CONTRIBUTION_REFUSED',
+      what: `the other members would refuse this site's contribution to block ${block} (${cause.reason}: ${cause.message})`,
+      hint: 'The layer moved too far from the base model: prune with a lower --sparsity or with more --windows.',
+      cause,
+    })
+  }
+  return storeFile(join(out, `contribution-${block}`), [encodeContribution(form, contribution)])
+}

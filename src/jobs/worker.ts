@@ -1,0 +1,78 @@
+/** A worker of the engine, thread or process: takes jobs one at a time and answers with events and a result. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { refusalToObject } from '../base/errors.ts'
+import type { FromWorker, ToWorker } from '../engine/messages.ts'
+import { createHandlers } from './handlers.ts'
+import type { JobContext, JobName, Jobs } from './jobs.ts'
+
+const threads = parentPort ? (workerData as { threads: number }).threads : Number(process.argv[2])
+const handlers = createHandlers(threads)
+const running = new Map<number, AbortController>()
+let ending = false
+
+if (parentPort) parentPort.on('message', receive)
+else {
+  process.on('message', receive)
+  // Not by exit(): threads in the middle of ONNX Runtime would abort it with a message.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+  // Ctrl-C reaches every process of the terminal; the command itself decides what it means.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
+}
+
+function receive(message: ToWorker): void {
+  if (message.type === 'cancel') running.get(message.id)?.abort()
+  else if (message.type === 'run') void run(message)
+  else {
+    ending = true
+    for (const controller of running.values()) controller.abort()
+    endIfIdle()
+  }
+}
+
+/** A thread ends by itself: one that is terminated inside ONNX Runtime takes the whole process with it. */
+function endIfIdle(): void {
+  if (ending && running.size === 0) parentPort?.close()
+}
+
+function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
+  if (parentPort) parentPort.postMessage(message, transfer)
+  else process.send?.(message)
+}
+
+async function run<Name extends JobName>({
+  id,
+  name,
+  args,
+}: {
+  id: number
+  name: Name
+  args: Jobs[Name]['args']
+}): Promise<void> {
+  const controller = new AbortController()
+  running.set(id, controller)
+  const context: JobContext = { signal: controller.signal, emit: (event) => post({ type: 'event', id, event }) }
+  try {
+    const result = await (handlers[name] as (args: Jobs[Name]['args'], context: JobContext) => Promise<unknown>)(
+      args,
+      context,
+    )
+    const peakBytes = parentPort ? 0 : process.resourceUsage().maxRSS * 1024
+    post({ type: 'result', id, result, peakBytes }, transferable(result))
+  } catch (error) {
+    const refusal = refusalToObject(error)
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    // What fails on the way to the end is not the wish to end.
+    const aborted = controller.signal.aborted && error === controller.signal.reason
+    post({ type: 'error', id, aborted, refusal, stack })
+  } finally {
+    running.delete(id)
+    endIfIdle()
+  }
+}
+
+/** A typed array result is moved, not copied. */
+function transferable(result: unknown): ArrayBuffer[] {
+  const whole =
+    ArrayBuffer.isView(result) && result.buffer instanceof ArrayBuffer && result.byteLength === result.buffer.byteLength
+  return whole ? [result.buffer as ArrayBuffer] : []
+}

@@ -1,0 +1,157 @@
+/**
+ * What one member offers for one block, and its bytes. Both payloads begin with the statistics: for each distinct layer
+ * input, in the form's order, one float32 a column, x = fround(sum of squares / tokens). `weights` goes on, layer by
+ * layer in order of role: the mask, ceil(rows * cols / 8) bytes, then one fp16 for each 1 in it, in flat order.
+ *
+ * `statistics` carries no mask: for pruners whose mask is a function of base weights and statistics the receiver derives
+ * the sender's, bit by bit, so that no mask can be ill-formed. 0.03 bit a weight where a bitmap takes 1.
+ */
+import { InputError } from '../../base/errors.ts'
+import type { BlockForm, PayloadKind } from '../../form/block-form.ts'
+import { packSurvivors } from '../../form/fp16.ts'
+import { countKept, isPaddedWithZeros, maskBytes } from '../../form/mask.ts'
+import { FrameReader, HEADER_BYTES, kindOf, writeFrame } from '../bytes.ts'
+import { InvalidContributionError } from '../errors.ts'
+import { readSparseLayer, type SparseLayer } from './sparse-layer.ts'
+
+export interface BlockContribution {
+  /** By input: mean over tokens of x_j^2, [cols]. */
+  inputs: Float32Array[]
+  /** By role; the payload `weights` only. */
+  layers?: SparseLayer[]
+}
+
+/** A layer as a pruner leaves it. */
+export interface PrunedWeights {
+  /** Row-major [rows, cols]. */
+  weight: Float32Array
+  /** Bitmap, 1 = kept. */
+  mask: Uint8Array
+}
+
+const MAGIC = 'COPC'
+const VERSION = 1
+const KINDS: Record<PayloadKind, number> = { statistics: 1, weights: 2 }
+
+/**
+ * The contribution that follows from a pruned block; survivors are rounded to fp16.
+ * @param layers - by role; undefined for the payload `statistics`
+ * @param meanSquares - by input; empty where nothing was observed (magnitude without text): all columns count alike
+ * @param names - by role, for messages
+ * @throws InputError if a mean square is NaN, infinite or negative, or a kept weight NaN, infinite or beyond fp16
+ */
+export function toContribution(
+  form: BlockForm,
+  layers: readonly PrunedWeights[] | undefined,
+  meanSquares: readonly Float32Array[],
+  names?: readonly string[],
+): BlockContribution {
+  const inputs = form.inputs.map((cols, input) => meanSquares[input] ?? new Float32Array(cols).fill(1))
+  for (const [input, values] of inputs.entries()) assertStatistics(values, input)
+  if (layers === undefined) return { inputs }
+  return {
+    inputs,
+    layers: layers.map(({ weight, mask }, role) => ({
+      mask,
+      survivors: packSurvivors(weight, mask, names?.[role] ?? `${role} of the block`),
+    })),
+  }
+}
+
+function assertStatistics(values: Float32Array, input: number): void {
+  const at = findBadStatistic(values)
+  if (at < 0) return
+  throw new InputError({
+    code: 'STATISTIC_RANGE',
+    what: `input ${input} of the block: the mean square of feature ${at} is ${values[at]}`,
+    hint: 'The activations overflow float32; check the model file and the text.',
+  })
+}
+
+/** The index of the first that is NaN, infinite, negative or -0, or -1. */
+function findBadStatistic(values: Float32Array): number {
+  return values.findIndex((value) => !(value >= 0 && value < Infinity) || Object.is(value, -0))
+}
+
+/**
+ * The one encoding of a contribution.
+ * @throws RangeError if the contribution does not have this form
+ */
+export function encodeContribution(form: BlockForm, { inputs, layers }: BlockContribution): Uint8Array {
+  const kind = layers === undefined ? 'statistics' : 'weights'
+  assertShape(form, { inputs, layers })
+  const arrays = (layers ?? []).flatMap(({ mask, survivors }) => [mask, survivors])
+  return writeFrame({ magic: MAGIC, version: VERSION, kind: KINDS[kind] }, [...inputs, ...arrays])
+}
+
+/** The payload that bytes claim to carry, without knowing the block's form; null if they are no contribution. */
+export function payloadKindOf(bytes: Uint8Array): PayloadKind | null {
+  const kind = kindOf(bytes, { magic: MAGIC, version: VERSION })
+  return kind === KINDS.statistics ? 'statistics' : kind === KINDS.weights ? 'weights' : null
+}
+
+/** How long an encoded contribution of this form can be, in bytes: known before anything is fetched or read. */
+export function contributionBytes(form: BlockForm, kind: PayloadKind): { least: number; most: number } {
+  const statistics = form.inputs.reduce((sum, cols) => sum + 4 * cols, HEADER_BYTES)
+  if (kind === 'statistics') return { least: statistics, most: statistics }
+  const sizes = form.layers.map(({ rows, cols }) => rows * cols)
+  const least = sizes.reduce((sum, size) => sum + maskBytes(size), statistics)
+  return { least, most: sizes.reduce((sum, size) => sum + 2 * size, least) }
+}
+
+/**
+ * The inverse of encodeContribution for a peer's bytes: whatever it accepts encodes to the same bytes again.
+ * @throws InvalidContributionError the author is at fault
+ */
+export function decodeContribution(form: BlockForm, kind: PayloadKind, bytes: Uint8Array): BlockContribution {
+  const reader = new FrameReader(bytes, { magic: MAGIC, version: VERSION }, [KINDS[kind]], InvalidContributionError)
+  const inputs = form.inputs.map((cols, input) => readStatistics(reader, cols, input))
+  if (kind === 'statistics') {
+    reader.end()
+    return { inputs }
+  }
+  const layers = form.layers.map(({ rows, cols }, role) =>
+    readSparseLayer(reader, rows * cols, role, InvalidContributionError),
+  )
+  reader.end()
+  return { inputs, layers }
+}
+
+function readStatistics(reader: FrameReader, cols: number, input: number): Float32Array {
+  const values = reader.float32s(cols)
+  const at = findBadStatistic(values)
+  if (at < 0) return values
+  throw new InvalidContributionError(
+    'STATISTIC',
+    `input ${input}: the mean of squares of column ${at} is ${values[at]}`,
+  )
+}
+
+function assertShape(form: BlockForm, { inputs, layers }: BlockContribution): void {
+  const fault = shapeFault(form, { inputs, layers })
+  if (fault !== null) throw new RangeError(fault.what)
+}
+
+/** What of a contribution does not have this form, or null. */
+export function shapeFault(
+  form: BlockForm,
+  { inputs, layers }: BlockContribution,
+): { what: string; layer: number | null } | null {
+  if (inputs.length !== form.inputs.length) {
+    return { what: `statistics of ${inputs.length} inputs, expected ${form.inputs.length}`, layer: null }
+  }
+  const input = inputs.findIndex((values, i) => values.length !== form.inputs[i])
+  if (input >= 0) {
+    const what = `statistics of input ${input}: ${inputs[input].length} columns, expected ${form.inputs[input]}`
+    return { what, layer: null }
+  }
+  if (layers === undefined) return null
+  if (layers.length !== form.layers.length) {
+    return { what: `${layers.length} layers, expected ${form.layers.length}`, layer: null }
+  }
+  const layer = layers.findIndex(({ mask, survivors }, role) => {
+    const size = form.layers[role].rows * form.layers[role].cols
+    return mask.length !== maskBytes(size) || !isPaddedWithZeros(mask, size) || survivors.length !== countKept(mask)
+  })
+  return layer < 0 ? null : { what: 'mask and survivors do not fit the shape', layer }
+}

@@ -1,0 +1,37 @@
+/**
+ * Plain federated averaging under the merged mask, as a baseline for reports: the sum of a weight over those who keep it
+ * divided by all contributors, so that a weight shrinks by the share who prune it. Source: McMahan et al.,
+ * "Communication-Efficient Learning of Deep Networks from Decentralized Data", 2017, with equal weights.
+ */
+
+import type { BlockForm, LayerWeights, PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import { isKept } from '../../form/mask.ts'
+import type { BlockContribution } from './contribution.ts'
+import type { MergedBlock } from './merged-block.ts'
+import { assertContributions, tallyLayer } from './tally.ts'
+
+/**
+ * The averaged weights by role, row-major [rows, cols]: float32, never rounded to fp16, +0 where the merged mask has 0.
+ * @param merged - whose masks are taken
+ */
+export function fedavgBlock(
+  form: BlockForm,
+  pruner: PrunerName,
+  target: SparsityTarget,
+  base: readonly LayerWeights[],
+  contributions: readonly BlockContribution[],
+  merged: MergedBlock,
+): Float32Array[] {
+  assertContributions(pruner, contributions)
+  const all = contributions.length
+  return form.layers.map((_, role) => {
+    const { votes, sums } = tallyLayer(form, role, pruner, target, base[role], contributions)
+    const { mask } = merged.layers[role]
+    const average = new Float32Array(votes.length)
+    for (let i = 0; i < average.length; i++) {
+      // A base value that `all - votes` members keep sums to their product, exact: 24 bits times 13.
+      if (isKept(mask, i)) average[i] = (sums === null ? base[role][i] * (all - votes[i]) : sums[i]) / all
+    }
+    return average
+  })
+}

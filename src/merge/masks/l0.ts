@@ -1,0 +1,60 @@
+/**
+ * The merge rule `l0`: a weight that members keep becomes the mean over those who keep it; what all prune is zero; then
+ * the mask expands to the plan's sparsity. Every member counts equally. Source: FedSpaLLM (Bai et al., NAACL 2025),
+ * equation 5 for the mean; mask-expansion.ts for the rest.
+ *
+ * The merge is a pure function of the set of contributions, with the same bits on every machine: sums are exact, the
+ * mean of an exact sum S over n <= 2^13 is rounded to fp16 once. (S / n is a float64 first; that second rounding moves
+ * nothing: a tie t between two fp16 values is a multiple of 2^-25, of 2^-24 from magnitude 2^-13 on, so a quotient that
+ * is not t is at least 2^-38, respectively 2^-37, away from it, and half a unit of a float64 there is less.)
+ */
+
+import type { BlockForm, LayerWeights, PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import { float16Of, fp16Bits } from '../../form/fp16.ts'
+import { countKept } from '../../form/mask.ts'
+import type { BlockContribution } from './contribution.ts'
+import { expandMask } from './mask-expansion.ts'
+import type { MergedBlock, MergedLayer } from './merged-block.ts'
+import { summedSquares } from './saliency.ts'
+import { assertContributions, tallyLayer } from './tally.ts'
+
+export { fedavgBlock } from './fedavg.ts'
+
+/**
+ * @param base - by role, row-major [rows, cols]
+ * @param contributions - at least one, each decoded and validated; their order does not matter
+ */
+export function mergeBlock(
+  form: BlockForm,
+  pruner: PrunerName,
+  target: SparsityTarget,
+  base: readonly LayerWeights[],
+  contributions: readonly BlockContribution[],
+): MergedBlock {
+  assertContributions(pruner, contributions)
+  const columns = form.inputs.map((cols, input) => summedSquares(contributions, input, cols))
+  const voters = contributions.length
+  const layers = form.layers.map(({ rows, cols, input }, role): MergedLayer => {
+    const { votes, sums } = tallyLayer(form, role, pruner, target, base[role], contributions)
+    const means = sums === null ? null : storedMeans(sums, votes, voters)
+    const values = means === null ? base[role] : float16Of(means)
+    const mask = expandMask({ rows, cols, votes, voters, values, columns: columns[input] }, target)
+    return { mask, survivors: means === null ? null : keptBits(means, mask) }
+  })
+  return { layers }
+}
+
+/** Means over those who keep a weight, as fp16 bits, never -0; 0 where nobody does. Overwrites the sums. */
+function storedMeans(sums: Float64Array, votes: Uint16Array, voters: number): Uint16Array {
+  for (let i = 0; i < sums.length; i++) sums[i] /= Math.max(voters - votes[i], 1)
+  return fp16Bits(sums)
+}
+
+function keptBits(bits: Uint16Array, mask: Uint8Array): Uint16Array {
+  const kept = new Uint16Array(countKept(mask))
+  let next = 0
+  for (let i = 0; i < bits.length; i++) {
+    if (((mask[i >> 3] >> (i & 7)) & 1) === 1) kept[next++] = bits[i]
+  }
+  return kept
+}

@@ -1,0 +1,90 @@
+/**
+ * What the contributions say of a layer, added up: how many prune each weight, and the sum of it over those that keep
+ * it. Exact, so free of order: finite fp16 values are whole multiples of 2^-24 below 2^16, so 2^13 of them sum to a
+ * whole multiple of 2^-24 below 2^29, which is 53 bits: what a float64 holds.
+ */
+
+import type { BlockForm, LayerWeights, PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import { float16Of } from '../../form/fp16.ts'
+import { countKept } from '../../form/mask.ts'
+import { magnitudeMask } from '../../prune/masks/magnitude.ts'
+import { wandaMask } from '../../prune/masks/wanda.ts'
+import type { BlockContribution } from './contribution.ts'
+import type { SparseLayer } from './sparse-layer.ts'
+
+/** So many finite fp16 values sum exactly in a float64, whatever their order. */
+export const MAX_CONTRIBUTIONS = 8192
+
+/** One layer's contributions, added up. Flat row-major [rows, cols]. */
+export interface LayerTally {
+  /** How many of the contributions prune each weight. */
+  votes: Uint16Array
+  /** Sums over the contributions that keep it; null where survivors are the base's own values. */
+  sums: Float64Array | null
+}
+
+/** @throws RangeError if there are none, more than MAX_CONTRIBUTIONS, or of the wrong payload: the caller's mistake */
+export function assertContributions(pruner: PrunerName, contributions: readonly BlockContribution[]): void {
+  if (contributions.length < 1 || contributions.length > MAX_CONTRIBUTIONS) {
+    throw new RangeError(`${contributions.length} contributions: expected 1 to ${MAX_CONTRIBUTIONS}`)
+  }
+  if (contributions.some(({ layers }) => (layers === undefined) === (pruner === 'sparsegpt'))) {
+    throw new RangeError(`a contribution does not have the payload of ${pruner}`)
+  }
+}
+
+export function tallyLayer(
+  form: BlockForm,
+  role: number,
+  pruner: PrunerName,
+  target: SparsityTarget,
+  base: LayerWeights,
+  contributions: readonly BlockContribution[],
+): LayerTally {
+  const size = form.layers[role].rows * form.layers[role].cols
+  if (base.length !== size) throw new RangeError(`layer ${role}: ${base.length} base weights, expected ${size}`)
+  const votes = new Uint16Array(size)
+  if (pruner === 'sparsegpt') {
+    const sums = new Float64Array(size)
+    for (const { layers } of contributions) addSparse(votes, sums, (layers ?? [])[role])
+    return { votes, sums }
+  }
+  for (const mask of derivedMasks(form, role, pruner, target, base, contributions)) addVotes(votes, mask)
+  return { votes, sums: null }
+}
+
+/** The masks that the senders of statistics have: a function of the base weights and those numbers. */
+function* derivedMasks(
+  form: BlockForm,
+  role: number,
+  pruner: 'wanda' | 'magnitude',
+  target: SparsityTarget,
+  base: LayerWeights,
+  contributions: readonly BlockContribution[],
+): Generator<Uint8Array> {
+  const { rows, cols, input } = form.layers[role]
+  if (pruner === 'wanda') {
+    for (const { inputs } of contributions) yield wandaMask(base, rows, cols, inputs[input], target)
+    return
+  }
+  const mask = magnitudeMask(base, rows, cols, target) // the same at every sender
+  for (let i = 0; i < contributions.length; i++) yield mask
+}
+
+function addVotes(votes: Uint16Array, mask: Uint8Array): void {
+  for (let i = 0; i < votes.length; i++) votes[i] += 1 - ((mask[i >> 3] >> (i & 7)) & 1)
+}
+
+/** Without branches: a pruned weight adds 0 times the next survivor. */
+function addSparse(votes: Uint16Array, sums: Float64Array, { mask, survivors }: SparseLayer): void {
+  if (survivors.length !== countKept(mask)) throw new RangeError('survivors do not fit the mask')
+  const values = new Float32Array(survivors.length + 1) // one more: the last weights may be pruned
+  values.set(float16Of(survivors))
+  let next = 0
+  for (let i = 0; i < votes.length; i++) {
+    const kept = (mask[i >> 3] >> (i & 7)) & 1
+    sums[i] += kept * values[next]
+    votes[i] += 1 - kept
+    next += kept
+  }
+}

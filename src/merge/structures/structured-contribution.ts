@@ -1,0 +1,111 @@
+/**
+ * What one member offers for one block where structures are removed, and its bytes: header, then by structure one float32
+ * a unit, its importance; kind 2 goes on with the adapters, by role A and B as fp16. The first round carries importances
+ * alone; they come again with every later contribution, so that the newest manifest names all that the merge needs.
+ */
+
+import type { LayerWeights } from '../../form/block-form.ts'
+import { findBadFp16, float16Of, fp16Bits } from '../../form/fp16.ts'
+import type { StructuredForm } from '../../form/structured-form.ts'
+import { FrameReader, HEADER_BYTES, kindOf, writeFrame } from '../bytes.ts'
+import { type FaultClass, InvalidContributionError } from '../errors.ts'
+import { assertBounds } from '../masks/validate.ts'
+import { type Adapter, adapterSizes, addAdapter, isPruned, RANK, SCALE } from './adapter.ts'
+
+/** fp16 bits of an adapter's matrices: see Adapter. */
+export interface PackedAdapter {
+  a: Uint16Array
+  b: Uint16Array
+}
+
+export interface StructuredContribution {
+  /** By structure: one a unit, at least 0. */
+  importances: Float32Array[]
+  /** By role; null: nothing was trained. */
+  adapters: PackedAdapter[] | null
+}
+
+const MAGIC = 'COPI'
+const VERSION = 1
+const IMPORTANCES = 1
+const WITH_ADAPTERS = 2
+
+/** @throws RangeError if the contribution does not have this form */
+export function encodeStructured(form: StructuredForm, { importances, adapters }: StructuredContribution): Uint8Array {
+  const fits = form.structures.every(({ units }, s) => importances[s]?.length === units)
+  if (!fits || importances.length !== form.structures.length) throw new RangeError('importances of another form')
+  if (adapters !== null) assertShapes(form, adapters)
+  const arrays = (adapters ?? []).flatMap(({ a, b }) => [a, b])
+  const kind = adapters === null ? IMPORTANCES : WITH_ADAPTERS
+  return writeFrame({ magic: MAGIC, version: VERSION, kind }, [...importances, ...arrays])
+}
+
+export function assertShapes({ layers }: StructuredForm, adapters: readonly PackedAdapter[]): void {
+  const fits = layers.every((layer, role) => {
+    const { a, b } = adapterSizes(layer, RANK)
+    return adapters[role]?.a.length === a && adapters[role].b.length === b
+  })
+  if (!fits || adapters.length !== layers.length) throw new RangeError('adapters of another form')
+}
+
+/** Whether bytes claim to be such a contribution. */
+export function isStructured(bytes: Uint8Array): boolean {
+  return kindOf(bytes, { magic: MAGIC, version: VERSION }) !== null
+}
+
+/** The most bytes that one can have. */
+export function structuredBytes({ structures, layers }: StructuredForm): number {
+  const importances = structures.reduce((sum, { units }) => sum + 4 * units, HEADER_BYTES)
+  return layers.reduce((sum, { rows, cols }) => sum + 2 * RANK * (rows + cols), importances)
+}
+
+/** @throws InvalidContributionError the author is at fault */
+export function decodeStructured(form: StructuredForm, bytes: Uint8Array): StructuredContribution {
+  const kinds = [IMPORTANCES, WITH_ADAPTERS]
+  const reader = new FrameReader(bytes, { magic: MAGIC, version: VERSION }, kinds, InvalidContributionError)
+  const importances = form.structures.map(({ units }, s) => {
+    const values = reader.float32s(units)
+    const bad = values.findIndex((value) => !(value >= 0 && value < Infinity) || Object.is(value, -0))
+    if (bad < 0) return values
+    throw new InvalidContributionError('STATISTIC', `structure ${s}: the importance of unit ${bad} is ${values[bad]}`)
+  })
+  const adapters = reader.kind === IMPORTANCES ? null : readAdapters(reader, form, InvalidContributionError)
+  reader.end()
+  return { importances, adapters }
+}
+
+/** @throws Fault LENGTH or VALUE */
+export function readAdapters(reader: FrameReader, { layers }: StructuredForm, Fault: FaultClass): PackedAdapter[] {
+  const read = (size: number, role: number) => {
+    const bits = reader.uint16s(size, role)
+    const bad = findBadFp16(bits)
+    if (bad < 0) return bits
+    throw new Fault('VALUE', `number ${bad} of the adapter is -0, NaN or infinite`, role)
+  }
+  return layers.map((layer, role) => {
+    const { a, b } = adapterSizes(layer, RANK)
+    return { a: read(a, role), b: read(b, role) }
+  })
+}
+
+/**
+ * Whether a decoded contribution may enter a merge: no layer moves farther from the base than others may.
+ * @param base - by role, row-major [rows, cols]
+ * @throws InvalidContributionError NORM or PEAK
+ */
+export function validateStructured(base: readonly LayerWeights[], { adapters }: StructuredContribution): void {
+  for (const [role, packed] of (adapters ?? []).entries()) {
+    const changed = base[role].slice()
+    addAdapter(changed, unpacked(packed), { rank: RANK, scale: SCALE, holdsZeros: isPruned(changed) })
+    assertBounds(role, base[role], changed)
+  }
+}
+
+export function unpacked({ a, b }: PackedAdapter): Adapter {
+  return { a: Float32Array.from(float16Of(a)), b: Float32Array.from(float16Of(b)) }
+}
+
+/** Rounded to fp16, to nearest even. */
+export function packed({ a, b }: Adapter): PackedAdapter {
+  return { a: fp16Bits(a), b: fp16Bits(b) }
+}

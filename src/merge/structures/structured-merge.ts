@@ -1,0 +1,63 @@
+/**
+ * The merge where structures are removed: importances are added over the members, exactly and free of order, and the
+ * least important units go, as many as the ratio says; adapters are averaged over those who trained. Every member counts
+ * equally. A pure function of the set of contributions, with the same bits on every machine.
+ */
+
+import { float16Of, fp16Bits } from '../../form/fp16.ts'
+import { dropKept, newMask } from '../../form/mask.ts'
+import type { StructuredForm, StructuredTarget } from '../../form/structured-form.ts'
+import { lowestUnits, unitsToRemove } from '../../form/units.ts'
+import { MAX_CONTRIBUTIONS } from '../masks/tally.ts'
+import type { StructuredBlock } from './structured-block.ts'
+import type { PackedAdapter, StructuredContribution } from './structured-contribution.ts'
+
+/** @param contributions - at least one, each decoded and validated; their order does not matter */
+export function mergeStructured(
+  form: StructuredForm,
+  { ppm, from, to }: StructuredTarget,
+  block: number,
+  contributions: readonly StructuredContribution[],
+): StructuredBlock {
+  if (contributions.length < 1 || contributions.length > MAX_CONTRIBUTIONS)
+    throw new RangeError(`${contributions.length} contributions: expected 1 to ${MAX_CONTRIBUTIONS}`)
+  const inRange = block >= from && block < to
+  const kept = form.structures.map(({ units, places }, s) => {
+    const mask = newMask(units)
+    const sums = summed(contributions.map(({ importances }) => importances[s]))
+    const count = inRange ? unitsToRemove(units, places, ppm / 1e6) : 0
+    for (const unit of lowestUnits(sums, count)) dropKept(mask, unit)
+    return mask
+  })
+  const trained = contributions.flatMap(({ adapters }) => (adapters === null ? [] : [adapters]))
+  return { kept, adapters: trained.length === 0 ? null : averaged(form, trained) }
+}
+
+/** Values sorted ascending, then added in float64. */
+function summed(values: readonly Float32Array[]): Float64Array {
+  const sums = new Float64Array(values[0].length)
+  const column = new Float64Array(values.length)
+  for (let unit = 0; unit < sums.length; unit++) {
+    for (let i = 0; i < column.length; i++) column[i] = values[i][unit]
+    column.sort()
+    for (let i = 0; i < column.length; i++) sums[unit] += column[i]
+  }
+  return sums
+}
+
+/** Sums of fp16 are exact; the mean is rounded to fp16 once. See l0.ts. */
+function averaged({ layers }: StructuredForm, trained: readonly PackedAdapter[][]): PackedAdapter[] {
+  const mean = (matrices: readonly Uint16Array[]) => {
+    const sums = new Float64Array(matrices[0].length)
+    for (const matrix of matrices) {
+      const values = float16Of(matrix)
+      for (let i = 0; i < sums.length; i++) sums[i] += values[i]
+    }
+    for (let i = 0; i < sums.length; i++) sums[i] /= matrices.length
+    return fp16Bits(sums)
+  }
+  return layers.map((_, role) => ({
+    a: mean(trained.map((adapters) => adapters[role].a)),
+    b: mean(trained.map((adapters) => adapters[role].b)),
+  }))
+}

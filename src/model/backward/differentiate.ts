@@ -1,0 +1,64 @@
+/** A model with its backward pass behind it: cotangents of some values go in, gradients of others come out. */
+import { clone, create } from '@bufbuild/protobuf'
+import {
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  ValueInfoProtoSchema,
+} from '../../onnx/generated/onnx_pb.js'
+import { BACKWARD_OPSET, backwardPass } from '../../onnx/gradient/backward.ts'
+import type { Observed } from '../../onnx/gradient/tape.ts'
+import { DATA_TYPE } from '../../onnx/tensor.ts'
+import { valueInfo } from '../graph/part.ts'
+
+/** Before the name of a value: the input that holds its cotangent. */
+const COTANGENT = 'cotangent/'
+
+export interface Differentiated {
+  /** Takes what the model takes, and the cotangents; gives the gradients, and what the model gives and is kept. */
+  proto: ModelProto
+  /** Name of the input for the cotangent, by value. */
+  cotangents: Map<string, string>
+  /** Name of the output with the gradient, by wanted value; what the given values do not depend on has none. */
+  gradients: Map<string, string>
+}
+
+/**
+ * @param given - values whose cotangents will be fed
+ * @param wanted - values whose gradients are asked for
+ * @param kept - outputs of the model that are asked for beside them; what serves none of these is not computed
+ * @throws {InputError} OPERATOR_NO_GRADIENT
+ */
+export function differentiate(
+  model: ModelProto,
+  observed: Observed,
+  { given, wanted, kept }: Record<'given' | 'wanted' | 'kept', readonly string[]>,
+): Differentiated {
+  const proto = clone(ModelProtoSchema, model)
+  const { graph } = proto
+  if (graph === undefined) throw new Error('a model without a graph')
+  const cotangents = new Map(given.map((value) => [value, `${COTANGENT}${value}`]))
+  const { nodes, constants, gradients } = backwardPass(graph, observed, cotangents, wanted)
+  const outputs = [...new Set([...gradients.values(), ...kept])]
+  graph.node = live([...graph.node, ...nodes], outputs)
+  graph.initializer.push(...constants)
+  for (const [value, name] of cotangents)
+    graph.input.push(valueInfo(name, { dataType: DATA_TYPE.float, dims: observed.shapes.get(value) ?? [] }))
+  graph.output = outputs.map((name) => create(ValueInfoProtoSchema, { name }))
+  for (const opset of proto.opsetImport) {
+    const standard = opset.domain === '' || opset.domain === 'ai.onnx'
+    if (standard && Number(opset.version) < BACKWARD_OPSET) opset.version = BigInt(BACKWARD_OPSET)
+  }
+  return { proto, cotangents, gradients }
+}
+
+/** Of nodes in order those that the outputs need: ONNX Runtime runs the others as well. */
+function live(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
+  const needed = new Set(outputs)
+  const found = nodes.toReversed().filter(({ input, output }) => {
+    const serves = output.some((value) => needed.has(value))
+    if (serves) for (const value of input) needed.add(value)
+    return serves
+  })
+  return found.reverse()
+}

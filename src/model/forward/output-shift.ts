@@ -1,0 +1,39 @@
+/** A part in which some layers give something more than their product: a vector added to every row of it. */
+import { clone } from '@bufbuild/protobuf'
+import { ModelProtoSchema } from '../../onnx/generated/onnx_pb.js'
+import { makeNode } from '../../onnx/graph.ts'
+import { DATA_TYPE } from '../../onnx/tensor.ts'
+import * as ort from '../../runtime/onnx-runtime.ts'
+import { type PartModel, valueInfo } from '../graph/part.ts'
+
+/** By the value in the whole graph that a layer's product is: what is added to it, [rows]. */
+export type Shifts = ReadonlyMap<string, Float32Array>
+
+/** What a shift is called among the weights of a part. */
+function shiftName(value: string): string {
+  return `${value}/shift`
+}
+
+/** The part's model with what is added to these values as weights: see `shiftTensors`. */
+export function shiftedModel(model: PartModel, values: readonly string[]): PartModel {
+  const proto = clone(ModelProtoSchema, model.proto)
+  const { graph } = proto
+  if (graph === undefined) throw new Error('a part without a graph')
+  const weights = new Map(model.weights)
+  const inside = new Map(values.map((value) => [model.inside(value), shiftName(value)]))
+  graph.node = graph.node.flatMap((node) => {
+    const [value] = node.output
+    const shift = inside.get(value)
+    if (shift === undefined) return node
+    const [product, input] = [`${value}_product`, `${value}_shift`]
+    weights.set(shift, input)
+    graph.input.push(valueInfo(input, { dataType: DATA_TYPE.float, dims: [null] }))
+    node.output[0] = product
+    return [node, makeNode('Add', [product, input], [value], { name: input })]
+  })
+  return { ...model, proto, weights, key: `shifted:${[...inside.keys()]}:${model.key}` }
+}
+
+export function shiftTensors(shifts: Shifts): [name: string, tensor: ort.Tensor][] {
+  return [...shifts].map(([value, shift]) => [shiftName(value), new ort.Tensor(shift, [shift.length])])
+}

@@ -1,0 +1,56 @@
+/** What the logits of a batch are asked for, and how many positions of it at once: the vocabulary is the widest thing in a model. */
+import * as ort from '../../runtime/onnx-runtime.ts'
+import type { Decoder } from './decoder.ts'
+import type { Windows } from './stream.ts'
+
+/** Some positions of a batch in front of the head, all its windows one after the other. */
+export interface Span {
+  /** First position, and the one behind the last. */
+  from: number
+  to: number
+  /** The stream there: [1, to - from, width], or all of the batch in the shape that it has. */
+  stream: ort.Tensor
+}
+
+/**
+ * Cuts a batch into spans if the head looks at each position alone; else the batch is one span, and logits take what
+ * they take.
+ * @param bytes - of logits at once
+ */
+export function headSpans(decoder: Decoder, stream: ort.Tensor, bytes: number): Span[] {
+  const width = stream.dims[stream.dims.length - 1]
+  const positions = stream.size / width
+  if (!decoder.headIsPositionwise) return [{ from: 0, to: positions, stream }]
+  const step = Math.max(1, Math.floor(bytes / (4 * Math.max(1, decoder.vocabulary))))
+  const data = stream.data as Float32Array
+  return Array.from({ length: Math.ceil(positions / step) }, (_, k) => {
+    const [from, to] = [k * step, Math.min(positions, (k + 1) * step)]
+    return {
+      from,
+      to,
+      stream: new ort.Tensor('float32', data.subarray(from * width, to * width), [1, to - from, width]),
+    }
+  })
+}
+
+/** How many tokens are predicted. The first of a window never is: nothing stands before it. */
+export function predictionsOf({ count, length, targets }: Windows): number {
+  if (targets === undefined) return count * (length - 1)
+  return targets.reduce((sum, target, at) => sum + (at % length === 0 ? 0 : target), 0)
+}
+
+/**
+ * The token behind each position of a span, [..., 1]; behind the last position of a window there is none, and a 0 that
+ * does not count. Neither does a token that is no target.
+ * @param first - first window of the batch
+ */
+export function nextTokens({ ids, length, targets }: Windows, first: number, { from, to, stream }: Span) {
+  const before = first * length + from
+  const counts = Array.from(
+    { length: to - from },
+    (_, k) => (from + k + 1) % length !== 0 && targets?.[before + k + 1] !== 0,
+  )
+  const tokens = counts.map((counted, k) => (counted ? BigInt(ids[before + k + 1]) : 0n))
+  const dims = [...stream.dims.slice(0, -1), 1]
+  return { targets: new ort.Tensor('int64', BigInt64Array.from(tokens), dims), counts }
+}

@@ -1,0 +1,30 @@
+/** How many tokens a graph has an embedding for. */
+import type { GraphIndex } from '../../onnx/graph.ts'
+
+/** What hands token ids on as they are. */
+const PASSING: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast', 'Identity'])
+
+/** Rows of the table that input_ids are looked up in, of the smallest if there are several; null: none is known. */
+export function embeddingRows(index: GraphIndex): number | null {
+  const ids = new Set(['input_ids'])
+  const rows: number[] = []
+  for (const { opType, input, output } of index.nodes) {
+    if (PASSING.has(opType) && ids.has(input[0])) for (const name of output) ids.add(name)
+    if (opType === 'Gather' && ids.has(input[1])) rows.push(...rowsOf(index, input[0]))
+  }
+  return rows.length === 0 ? null : Math.min(...rows)
+}
+
+/** Of a table that is known beforehand, transposed or not. */
+function rowsOf(index: GraphIndex, table: string): number[] {
+  let name = table
+  let rows = 0
+  for (let maker = index.maker(name); maker !== undefined; maker = index.maker(name)) {
+    const { opType, input } = index.nodes[maker]
+    if (!['Cast', 'Identity', 'Transpose'].includes(opType)) return []
+    if (opType === 'Transpose') rows = 1 - rows
+    name = input[0]
+  }
+  const dims = index.initializers.get(name)?.dims
+  return dims?.length === 2 ? [dims[rows]] : []
+}

@@ -1,0 +1,162 @@
+/**
+ * Matrices that a block's hidden state meets and that are no layers: nothing prunes them, so they are named with the reason.
+ * Whatever reads a known matrix in a block is either a layer, or here, or one of the few uses that are no product.
+ */
+
+import { attribute, type GraphIndex, intAttribute } from '../../onnx/graph.ts'
+import { EXACT } from '../../onnx/lower/fold-constants.ts'
+import { operatorName } from '../../onnx/operators/operators.ts'
+import { DATA_TYPE, elementCount, isFloating, isMatrix, readFloats, type TensorRef } from '../../onnx/tensor.ts'
+import { layerName, linearAt } from './layers.ts'
+
+export interface Unfollowed {
+  /** Index of the node that meets the hidden state with it. */
+  node: number
+  /** The initializers that it is, or is made of. */
+  weights: TensorRef[]
+  /** Why it is no layer: what it is instead, as a noun phrase. */
+  reason: string
+}
+
+/** What adds, compares, chooses or joins: masks and biases of two axes are no weights of a product. */
+const NO_PRODUCT: ReadonlySet<string> = new Set(
+  `
+  Add And Concat Equal Expand Greater GreaterOrEqual Less LessOrEqual Max Min Not Or Reshape Sub Sum Where Xor
+  com.microsoft:BiasGelu com.microsoft:FastGelu
+`
+    .trim()
+    .split(/\s+/),
+)
+/** Their first inputs are queries, keys and values; the others masks, tables, pasts and lengths. */
+const ATTENTION: ReadonlySet<string> = new Set([
+  'Attention',
+  'com.microsoft:GroupQueryAttention',
+  'com.microsoft:MultiHeadAttention',
+])
+const ROTARY: ReadonlySet<string> = new Set(['RotaryEmbedding', 'com.microsoft:RotaryEmbedding'])
+const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Einsum'])
+const LOOKUPS: ReadonlySet<string> = new Set(['Gather', 'GatherElements', 'GatherND'])
+
+/**
+ * The matrix that a node of a block reads and that is no layer's, or undefined.
+ * @param hidden - values that descend from the token embedding
+ */
+export function unfollowedAt(index: GraphIndex, hidden: ReadonlySet<string>, node: number): Unfollowed | undefined {
+  const { input } = index.nodes[node]
+  if (linearAt(index, node)) return undefined
+  for (const slot of slotsOf(index, node)) {
+    const value = input[slot] ?? ''
+    if (value === '' || hidden.has(value)) continue
+    if (!index.isConstant(value) && !PRODUCTS.has(index.nodes[node].opType)) continue
+    const weights = matricesBehind(index, hidden, value, PRODUCTS.has(index.nodes[node].opType))
+    if (weights.length > 0) return { node, weights, reason: reasonOf(index, node, slot, weights[0]) }
+  }
+  return undefined
+}
+
+/** Which inputs of a node would be the matrix of a product. */
+function slotsOf(index: GraphIndex, at: number): number[] {
+  const node = index.nodes[at]
+  const name = operatorName(node)
+  if (NO_PRODUCT.has(name)) return []
+  if (name === 'Gemm') return [0, 1]
+  if (ATTENTION.has(name)) return [0, 1, 2]
+  if (ROTARY.has(name)) return [0]
+  if (LOOKUPS.has(name)) return isTableOfVectors(index, node.input[0]) ? [] : [0]
+  if ((name === 'Mul' || name === 'Div') && node.input.some((value) => isTableOrMask(index, value))) return []
+  return [...node.input.keys()]
+}
+
+/** Rows that are looked up, such as positions: an embedding. */
+function isTableOfVectors(index: GraphIndex, value: string): boolean {
+  return (index.initializers.get(value)?.dims.filter((size) => size > 1).length ?? 0) <= 2
+}
+
+/** Rotary tables: cosines of position 0 are all 1, its sines all 0. Masks have no other values than 1 and 0. */
+function isTableOrMask(index: GraphIndex, value: string): boolean {
+  const tensor = index.initializers.get(value)
+  if (tensor === undefined || !isMatrix(tensor.dims) || tensor.dataType !== DATA_TYPE.float) return false
+  const values = readFloats(tensor)
+  const first = values.subarray(0, tensor.dims[tensor.dims.length - 1])
+  const isTable = first.every((x) => x === first[0]) && (first[0] === 0 || first[0] === 1)
+  return isTable || values.every((x) => x === 0 || x === 1)
+}
+
+/**
+ * The matrices among the initializers from which a value is made, without the hidden state.
+ * @param product - whether it is a product's factor: then those of one row or column, and of integers, count too
+ */
+function matricesBehind(index: GraphIndex, hidden: ReadonlySet<string>, value: string, product: boolean): TensorRef[] {
+  const counts = ({ dims, dataType }: TensorRef) =>
+    product ? dims.length > 1 && elementCount(dims) > 1 : isMatrix(dims) && isFloating(dataType)
+  const found = new Set<TensorRef>()
+  const visited = new Set<string>()
+  const open = [value]
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (name === '' || visited.has(name) || hidden.has(name)) continue
+    visited.add(name)
+    const tensor = index.initializers.get(name)
+    if (tensor && counts(tensor)) found.add(tensor)
+    const maker = index.maker(name)
+    if (maker !== undefined) open.push(...index.nodes[maker].input)
+  }
+  return [...found]
+}
+
+function reasonOf(index: GraphIndex, at: number, slot: number, weight: TensorRef): string {
+  const node = index.nodes[at]
+  const name = operatorName(node)
+  const value = node.input[slot]
+  if (LOOKUPS.has(name)) return `matrices [${weight.dims.join(', ')}] of which a ${name} takes some`
+  if (name === 'Gemm' && intAttribute(node, 'transA', 0) === 1)
+    return 'a factor of a Gemm that reads the other one transposed'
+  if (name === 'Einsum')
+    return `a factor of an Einsum (${Buffer.from(attribute(node, 'equation')?.s ?? []).toString()})`
+  if (name === 'Mul' || name === 'Div') return `a factor of a ${name}, element by element`
+  if (!PRODUCTS.has(name)) return `an input of ${name}`
+  if (slot === 0) return `the first factor of a ${name}`
+  const odd = oddMaker(index, value)
+  if (odd !== undefined) return odd
+  return `a factor with ${weight.dims.length} dimensions [${weight.dims.join(', ')}]`
+}
+
+/** What stands between a factor and its initializers that is not computed beforehand. */
+function oddMaker(index: GraphIndex, value: string): string | undefined {
+  const open = [value]
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const maker = index.maker(name)
+    if (maker === undefined) continue
+    const operator = operatorName(index.nodes[maker])
+    if (!index.isConstantNode(maker)) return `made anew for every text, by ${operator}`
+    if (!EXACT.has(operator)) return `computed from other constants, by ${operator}`
+    open.push(...index.nodes[maker].input)
+  }
+  return undefined
+}
+
+/** A matrix of a block that is no layer: nothing prunes it. */
+export interface UnprunedMatrix {
+  name: string
+  block: number
+  /** How many numbers it has. */
+  weights: number
+  /** Why: what it is instead of a layer's weights, as a noun phrase. */
+  reason: string
+}
+
+/** The matrices of all blocks that are no layers, each once, with the initializers that they are made of. */
+export function unprunedMatrices(
+  index: GraphIndex,
+  blocks: readonly { unfollowed: readonly Unfollowed[] }[],
+): (UnprunedMatrix & { tensors: TensorRef[] })[] {
+  const listed = new Set<TensorRef>()
+  return blocks.flatMap(({ unfollowed }, block) =>
+    unfollowed.flatMap(({ node, weights: all, reason }) => {
+      const tensors = all.filter((tensor) => !listed.has(tensor))
+      if (tensors.length === 0) return []
+      for (const tensor of tensors) listed.add(tensor)
+      const weights = tensors.reduce((sum, { dims }) => sum + elementCount(dims), 0)
+      return { name: layerName(index, { node, weight: tensors[0] }), block, weights, reason, tensors }
+    }),
+  )
+}

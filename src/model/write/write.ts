@@ -1,0 +1,176 @@
+/** Writes a pruned model as a directory of the same form as its base, and says what it must compute. */
+import { mkdirSync } from 'node:fs'
+import { basename, dirname, join, relative, sep } from 'node:path'
+import { InputError } from '../../base/errors.ts'
+import { statOf } from '../../files/linked-file.ts'
+import { narrow } from '../../form/half.ts'
+import { externalPath } from '../../onnx/external-data.ts'
+import { readOnnx } from '../../onnx/read.ts'
+import { DATA_TYPE, type TensorRef } from '../../onnx/tensor.ts'
+import { compareOnnx, type Replacement, writeOnnx } from '../../onnx/write.ts'
+import { type PlainAttempt, type PlainRun, plainTensor } from '../../runtime/reference-run.ts'
+import type { Decoder, LayerInfo } from '../forward/decoder.ts'
+import type { WeightsOf } from '../forward/perplexity.ts'
+import { Stream, type Windows } from '../forward/stream.ts'
+import { graphIn } from '../graph/directory.ts'
+import { type Beside, compareCompanions, writeCompanions } from './write-companions.ts'
+import type { WrittenGraph } from './written-config.ts'
+
+/** Tokens of the window on which a written model is compared with the engine. */
+export const CHECK_TOKENS = 64
+
+/**
+ * Writes `decoder`'s model to `out` with the layers of each block that `weightsOf` gives; blocks without stay as they
+ * are. Every other byte of weights is the base's; the element types too. Its other files come along: see companionsOf.
+ */
+export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string, beside: Beside = {}): void {
+  const path = writtenPath(decoder, out)
+  mkdirSync(dirname(path), { recursive: true })
+  writeOnnx(decoder.model, path, externalFile(decoder), replacement(decoder, weightsOf))
+  writeCompanions(decoder, out, writtenGraph(decoder, out, path), beside)
+}
+
+export interface ComparedModel {
+  /** What of graph, weights and tokenizer is not as it would be written; null: nothing. */
+  difference: string | null
+  /** See ComparedCompanions. */
+  notes: string[]
+}
+
+/**
+ * Compares a written directory with what writeModel would write. Where graph and weights lie in it, and under which names,
+ * does not count: a base of the same hash may have another layout.
+ */
+export function compareWritten(decoder: Decoder, weightsOf: WeightsOf, written: string): ComparedModel {
+  const found = writtenFiles(decoder, written)
+  if (typeof found === 'string') return { difference: found, notes: [] }
+  const { path, weights, files } = found
+  const difference = compareOnnx(decoder.model, path, weights, replacement(decoder, weightsOf))
+  if (difference !== null) return { difference, notes: [] }
+  const directory = { ...decoder.directory, dir: written }
+  return compareCompanions(decoder, { directory, files }, writtenGraph(decoder, written, path))
+}
+
+/** Graph and weights of a written directory, or why they cannot be those of this model. */
+function writtenFiles(
+  { model }: Decoder,
+  written: string,
+): string | { path: string; weights: string | null; files: string[] } {
+  try {
+    const path = graphIn(written)
+    const { externalFiles: names } = readOnnx(path)
+    if (names.length !== Math.min(1, model.externalFiles.length))
+      return `${path} names ${names.length} files of weights beside it`
+    const files = [path, ...names.map((name) => externalPath(path, name))]
+    const absent = files.find((file) => !statOf(file)?.isFile())
+    return absent === undefined ? { path, weights: names[0] ?? null, files } : `${absent} is missing`
+  } catch (error) {
+    if (error instanceof InputError) return error.message
+    throw error
+  }
+}
+
+/** Where a model of the same form has its graph. */
+export function writtenPath(decoder: Decoder, out: string): string {
+  return join(out, relative(decoder.directory.dir, decoder.directory.onnx))
+}
+
+/** What configuration files are to say of a graph at `path` in `dir`. */
+export function writtenGraph(decoder: Decoder, dir: string, path: string): WrittenGraph {
+  return { graph: relative(dir, path).replaceAll(sep, '/'), external: externalFile(decoder) !== null }
+}
+
+/**
+ * Weights lie in one file beside the graph where the base has them outside. It is named after the graph, as Optimum and
+ * transformers.js have it, or as the base has it if that is how ONNX's own exporters do.
+ */
+export function externalFile({ model, directory }: Decoder): string | null {
+  const { externalFiles } = model
+  if (externalFiles.length === 0) return null
+  const graph = basename(directory.onnx)
+  const dotted = `${graph}.data`
+  return externalFiles.length === 1 && externalFiles[0] === dotted ? dotted : `${graph}_data`
+}
+
+function replacement(decoder: Decoder, weightsOf: WeightsOf): Replacement {
+  const place = new Map<TensorRef, { block: number; role: number }>()
+  for (const [block, { layers }] of decoder.cut.blocks.entries()) {
+    for (const [role, layer] of layers.entries())
+      for (const tensor of decoder.storedTensors.get(layer) ?? []) place.set(tensor, { block, role })
+  }
+  const cached = new BlockCache(weightsOf)
+  return (tensor) => {
+    const at = place.get(tensor)
+    const weights = at && cached.get(at.block)
+    if (at === undefined || weights === undefined) return undefined
+    const stored = decoder.storedLayout(decoder.cut.blocks[at.block].layers[at.role], weights[at.role])
+    return elementsOf(tensor, stored, () => decoder.layers.find((layer) => isAt(layer, at))?.name ?? tensor.name)
+  }
+}
+
+function isAt(layer: LayerInfo, { block, role }: { block: number; role: number }): boolean {
+  return layer.block === block && layer.role === role
+}
+
+/**
+ * Weights as bytes of the tensor's element type: fp16 is rounded to nearest, ties to even.
+ * @throws {InputError} WEIGHTS_FP16_RANGE
+ */
+function elementsOf({ dataType }: TensorRef, weights: Float32Array, layer: () => string): Uint8Array {
+  if (dataType !== DATA_TYPE.float16) return new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)
+  const { bits, beyond } = narrow(weights)
+  if (beyond === -1) return new Uint8Array(bits.buffer)
+  throw new InputError({
+    code: 'WEIGHTS_FP16_RANGE',
+    what: `layer ${layer()}: the pruned weight ${weights[beyond]} is beyond what the model's fp16 holds (65504)`,
+    hint: 'Prune the float32 export of this model, or use --pruner wanda or magnitude, which change no weight.',
+  })
+}
+
+/** Files name the layers of a block one after the other: the last block asked for is kept. */
+class BlockCache {
+  private readonly weightsOf: WeightsOf
+  private block = -1
+  private weights: ReturnType<WeightsOf>
+
+  constructor(weightsOf: WeightsOf) {
+    this.weightsOf = weightsOf
+  }
+
+  get(block: number): ReturnType<WeightsOf> {
+    if (block !== this.block) this.weights = this.weightsOf(block)
+    this.block = block
+    return this.weights
+  }
+}
+
+/** A plain run of a written model, and the logits that it must give. */
+export type ExpectedRun = Omit<PlainRun, 'threads'>
+
+/** What the engine computes with the weights that were written to `dir`, on one window. */
+export async function expectedRun(
+  decoder: Decoder,
+  weightsOf: WeightsOf,
+  dir: string,
+  ids: Int32Array,
+): Promise<ExpectedRun> {
+  const windows = decoder.windowOf(ids, CHECK_TOKENS)
+  const stream = await Stream.start(decoder, windows)
+  for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, weightsOf(block))
+  const expected = await stream.logits(0)
+  return { ...plainRun(decoder, windows), model: writtenPath(decoder, dir), expected }
+}
+
+/** Tokens on which a base model is tried: some operators look at their shapes when they run, whatever the length. */
+const ATTEMPT_TOKENS = 8
+
+/** A plain run of a decoder's own file on a few tokens of number 0, which every vocabulary has. */
+export function plainAttempt(decoder: Decoder): Omit<PlainAttempt, 'threads'> {
+  return plainRun(decoder, decoder.windowOf(new Int32Array(ATTEMPT_TOKENS), ATTEMPT_TOKENS))
+}
+
+function plainRun(decoder: Decoder, { ids, length }: Windows): Omit<PlainAttempt, 'threads'> {
+  const values = decoder.plainInputs(BigInt64Array.from(ids, BigInt), 1, length)
+  const feeds = Object.fromEntries([...values].map(([name, tensor]) => [name, plainTensor(tensor)]))
+  return { model: decoder.directory.onnx, feeds, output: decoder.cut.head.leaves }
+}

@@ -1,0 +1,263 @@
+/**
+ * Constant subgraphs that end in a weight matrix -> an initializer: Reshape, Concat, Mul, Transpose, Cast, Split and the like
+ * of constants. The file's own graph is changed, so the matrix has one place where it is read, pruned and written. What it
+ * is computed by runs in ONNX Runtime, whenever the matrix is read: a model of such matrices is not held in memory.
+ * Chains that layers are followed through (Transpose, Cast and Identity of an initializer) stay as they are.
+ */
+import { clone, create } from '@bufbuild/protobuf'
+import {
+  type GraphProto,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  TensorProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from '../generated/onnx_pb.js'
+import { attribute, freshName } from '../graph.ts'
+import { operatorName } from '../operators/operators.ts'
+import type { OnnxModel } from '../read.ts'
+import { byteLength, elementBytes, elementCount, isFloating, isMatrix, type TensorRef, tensorBytes } from '../tensor.ts'
+
+/** A model that computes one value from tensors that it is fed, by the names of its inputs. */
+export interface ConstantModel {
+  proto: ModelProto
+  fed: readonly TensorRef[]
+}
+
+/** Runs such models. */
+export interface ConstantRuntime {
+  /** Element type and sizes of the value; undefined: ONNX Runtime does not take the model, as it will say itself. */
+  describe(model: ConstantModel): { dataType: number; dims: number[] } | undefined
+  /** The value's bytes, little-endian and row-major. */
+  compute(model: ConstantModel): Uint8Array
+}
+
+/**
+ * Operators that give the same bits on every machine: they move numbers, convert them, or round once as IEEE 754 says. A sum
+ * over many numbers depends on its order, so what needs one (a product of matrices) is not folded: two sites would have
+ * two base models.
+ */
+export const EXACT: ReadonlySet<string> = new Set(
+  `
+  Abs Add Cast CastLike Ceil Clip Concat Constant ConstantOfShape Div Equal Expand EyeLike Flatten Floor Gather GatherElements
+  GatherND Greater GreaterOrEqual Identity Less LessOrEqual Max Min Mul Neg Not Range Reshape ScatterElements ScatterND
+  Shape Sign Size Slice Split Squeeze Sub Tile Transpose Trilu Unsqueeze Where
+`
+    .trim()
+    .split(/\s+/),
+)
+/** Which inputs of a product may be a matrix. */
+const FACTORS: Record<string, readonly number[]> = { MatMul: [0, 1], Gemm: [0, 1], Einsum: [0, 1] }
+/** What layers and tables are followed through. */
+const PASSING: ReadonlySet<string> = new Set(['Transpose', 'Cast', 'Identity'])
+/** What changes the form of token ids and not which they are. */
+const RESHAPING: ReadonlySet<string> = new Set(['Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze'])
+/** Tensors of at most this many bytes are part of a constant model: shapes and axes, from which it follows what sizes are. */
+const SMALL_BYTES = 1024
+
+/** Changes `file`: its graphs and its initializers. */
+export function foldConstants(file: OnnxModel, runtime: ConstantRuntime): void {
+  const scopes = scopesOf(file)
+  const folded = new Map<string, Fold>()
+  for (const scope of scopes) {
+    for (const value of scope.graph.node.flatMap((node) => factorsOf(scope, node))) {
+      const home = scope.holderOf(value)
+      if (home === undefined || folded.has(home.key(value)) || isFollowed(scope, value)) continue
+      const chain = chainOf(home, value)
+      const model = constantModel(file, chain, value)
+      const known = runtime.describe(model)
+      if (known === undefined || !isFloating(known.dataType) || !isMatrix(known.dims)) continue
+      const length = elementCount(known.dims) * elementBytes(known.dataType, value)
+      const data = { kind: 'computed', length, compute: () => runtime.compute(model) } as const
+      folded.set(home.key(value), { scope: home, chain, tensor: { name: value, ...known, data } })
+    }
+  }
+  if (folded.size === 0) return
+  for (const fold of folded.values()) replace(fold)
+  dropUnread(file, [...folded.values()])
+}
+
+interface Fold {
+  scope: Scope
+  chain: Chain
+  tensor: TensorRef
+}
+
+/** What a constant value is made of: nodes in their order, and initializers. */
+interface Chain {
+  nodes: Set<NodeProto>
+  tensors: Set<TensorRef>
+}
+
+/** A graph and what it sees of the graphs around it. */
+class Scope {
+  readonly graph: GraphProto
+  readonly tensors: Map<string, TensorRef>
+  private readonly outer: Scope | undefined
+  private readonly makers = new Map<string, NodeProto>()
+  private readonly constants = new Map<string, boolean>()
+  private readonly id: number
+
+  constructor(graph: GraphProto, tensors: Map<string, TensorRef>, outer: Scope | undefined, id: number) {
+    this.graph = graph
+    this.tensors = tensors
+    this.outer = outer
+    this.id = id
+    for (const node of graph.node) for (const output of node.output) if (output !== '') this.makers.set(output, node)
+  }
+
+  /** Names a value of this graph: two branches may use one name. */
+  key(value: string): string {
+    return `${this.id}:${value}`
+  }
+
+  maker(value: string): NodeProto | undefined {
+    return this.makers.get(value) ?? (this.tensors.has(value) ? undefined : this.outer?.maker(value))
+  }
+
+  tensor(value: string): TensorRef | undefined {
+    return this.tensors.get(value) ?? (this.makers.has(value) ? undefined : this.outer?.tensor(value))
+  }
+
+  /** The graph in which a node makes a value that constants alone decide; undefined for any other value. */
+  holderOf(value: string): Scope | undefined {
+    if (!this.makers.has(value)) return this.tensors.has(value) ? undefined : this.outer?.holderOf(value)
+    return this.isConstant(value) ? this : undefined
+  }
+
+  /** Whether exact operators make a value from constants alone. */
+  private isConstant(value: string): boolean {
+    const known = this.constants.get(value)
+    if (known !== undefined) return known
+    this.constants.set(value, false) // for a circle, which is refused later
+    const maker = this.makers.get(value)
+    const constant =
+      maker === undefined
+        ? this.tensors.has(value) || (this.outer?.isConstant(value) ?? false)
+        : EXACT.has(operatorName(maker)) && maker.input.every((input) => input === '' || this.isConstant(input))
+    this.constants.set(value, constant)
+    return constant
+  }
+}
+
+function scopesOf(file: OnnxModel): Scope[] {
+  const scopes: Scope[] = []
+  const visit = (graph: GraphProto, outer: Scope | undefined) => {
+    const tensors = outer === undefined ? file.initializers : (file.subgraphs.get(graph) ?? new Map())
+    const scope = new Scope(graph, tensors, outer, scopes.length)
+    scopes.push(scope)
+    for (const { attribute: attributes } of graph.node) for (const { g } of attributes) if (g) visit(g, scope)
+  }
+  visit(file.graph, undefined)
+  return scopes
+}
+
+/** The values that may be the matrix of a product, or a table in which tokens are looked up. */
+function factorsOf(scope: Scope, { opType, input }: NodeProto): string[] {
+  if (opType === 'Gather') return isIds(scope, input[1]) ? [input[0]] : []
+  return (FACTORS[opType] ?? []).flatMap((slot) => input[slot] || [])
+}
+
+function isIds(scope: Scope, value: string): boolean {
+  if (value === 'input_ids') return true
+  const maker = scope.maker(value)
+  return maker !== undefined && RESHAPING.has(maker.opType) && isIds(scope, maker.input[0])
+}
+
+/** Whether a matrix is reached from a value as it is, or turned. */
+function isFollowed(scope: Scope, value: string): boolean {
+  const maker = scope.maker(value)
+  if (maker === undefined) {
+    const tensor = scope.tensor(value)
+    return tensor?.dims.length === 2 && isFloating(tensor.dataType)
+  }
+  if (!PASSING.has(maker.opType)) return false
+  const turn = attribute(maker, 'perm')?.ints.map(Number)
+  return (turn === undefined || turn.join() === '1,0') && isFollowed(scope, maker.input[0])
+}
+
+function chainOf(scope: Scope, value: string): Chain {
+  const chain: Chain = { nodes: new Set(), tensors: new Set() }
+  const visited = new Set<string>()
+  const visit = (name: string): void => {
+    if (name === '' || visited.has(name)) return
+    visited.add(name)
+    const maker = scope.maker(name)
+    const tensor = scope.tensor(name)
+    if (maker !== undefined) {
+      maker.input.forEach(visit)
+      chain.nodes.add(maker)
+    } else if (tensor !== undefined) chain.tensors.add(tensor)
+  }
+  visit(value)
+  return chain
+}
+
+/** The model that computes a value. Its nodes are copies: those of the file change. */
+function constantModel({ proto }: OnnxModel, { nodes, tensors }: Chain, value: string): ConstantModel {
+  const isSmall = (tensor: TensorRef) => byteLength(tensor) <= SMALL_BYTES
+  const fed = [...tensors].filter((tensor) => !isSmall(tensor))
+  const initializer = [...tensors].filter(isSmall).map((tensor) =>
+    create(TensorProtoSchema, {
+      name: tensor.name,
+      dims: tensor.dims.map(BigInt),
+      dataType: tensor.dataType,
+      rawData: tensorBytes(tensor),
+    }),
+  )
+  const graph = {
+    name: 'constants',
+    node: [...nodes].map((node) => clone(NodeProtoSchema, node)),
+    initializer,
+    input: fed.map(infoOf),
+    output: [infoOf({ name: value })],
+  }
+  const { irVersion, opsetImport } = proto
+  return { proto: create(ModelProtoSchema, { irVersion, opsetImport, graph }), fed }
+}
+
+function infoOf({ name, dataType, dims }: Pick<TensorRef, 'name'> & Partial<TensorRef>): ValueInfoProto {
+  if (dims === undefined) return create(ValueInfoProtoSchema, { name })
+  const dim = dims.map((size) => ({ value: { case: 'dimValue' as const, value: BigInt(size) } }))
+  return create(ValueInfoProtoSchema, { name, type: { tensorType: { elemType: dataType, shape: { dim } } } })
+}
+
+/** Puts a matrix in the place of the node that makes it; what else the node makes stays. */
+function replace({ scope, tensor }: Fold): void {
+  const { graph, tensors } = scope
+  const maker = scope.maker(tensor.name)
+  if (maker === undefined) throw new Error(`nothing makes "${tensor.name}"`)
+  const spare = freshName(graph, new Set(), `${tensor.name}/constant`)
+  maker.output = maker.output.map((output) => (output === tensor.name ? spare : output))
+  tensors.set(tensor.name, tensor)
+}
+
+/** Every name that a node or an output of any of the file's graphs reads. */
+function reads({ graph, subgraphs }: OnnxModel): Set<string> {
+  const graphs = [graph, ...subgraphs.keys()]
+  return new Set(
+    graphs.flatMap(({ node, output }) => [...node.flatMap(({ input }) => input), ...output.map(({ name }) => name)]),
+  )
+}
+
+/** Removes the nodes and the initializers behind folded matrices that nobody else reads. */
+function dropUnread(file: OnnxModel, folds: readonly Fold[]): void {
+  const nodes = new Set(folds.flatMap(({ chain }) => [...chain.nodes]))
+  const tensors = new Set(folds.flatMap(({ chain }) => [...chain.tensors]))
+  for (let changed = true; changed; ) {
+    changed = false
+    const read = reads(file)
+    for (const { graph, tensors: own } of scopesOf(file)) {
+      const kept = graph.node.filter((node) => !nodes.has(node) || node.output.some((name) => read.has(name)))
+      changed ||= kept.length < graph.node.length
+      graph.node = kept
+      for (const [name, tensor] of own) {
+        if (!tensors.has(tensor) || read.has(name) || graph.input.some((input) => input.name === name)) continue
+        own.delete(name)
+        changed = true
+      }
+    }
+  }
+}

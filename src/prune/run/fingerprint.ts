@@ -1,0 +1,55 @@
+/** What a prune is of. */
+import { digest, type Fingerprint, fingerprint, SHOWN_DIGITS } from '../../files/fingerprint.ts'
+import type { PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import type { Windows } from '../../model/forward/stream.ts'
+
+export interface PruneInputs {
+  /** For people. */
+  modelName: string
+  /** See model/hash.ts. */
+  modelHash: Uint8Array
+  windows: Windows | undefined
+  pruner: PrunerName
+  target: SparsityTarget
+  /** Ascending. */
+  blocks: readonly number[]
+  /** What is written of a block. */
+  as: 'contribution' | 'stored'
+  /** What flows through blocks that are not pruned, where it is not the base: SHA-256 of its file, hexadecimal. */
+  weights: readonly { block: number; digest: string }[]
+}
+
+/** Another number where a prune of the same inputs gives other bits than before. */
+const DOMAIN = 'coppice/prune/1'
+
+export function fingerprintOf({ modelName, modelHash, windows, ...inputs }: PruneInputs): Fingerprint {
+  const { pruner, target, blocks, as } = inputs
+  const shape = windows === undefined ? null : [windows.count, windows.length]
+  const weights = [...inputs.weights].sort((a, b) => a.block - b.block).map((each) => [each.block, each.digest])
+  const targetParts = target.kind === 'pattern' ? [target.n, target.m] : [target.ppm]
+  const mergedDigits = digest(DOMAIN, [JSON.stringify(weights)]).slice(0, SHOWN_DIGITS)
+  const words = [
+    pruner,
+    targetWords(target),
+    ...(shape === null ? [] : [`${shape[0]} windows of ${shape[1]}`]),
+    `blocks ${ranges(blocks)}`,
+    ...(weights.length === 0 ? [] : [`merged weights ${mergedDigits}`]),
+  ]
+  const settings = [pruner, target.kind, targetParts, shape, blocks, as, weights]
+  return fingerprint({ domain: DOMAIN, modelName, modelHash, windows, settings, words: words.join(', ') })
+}
+
+function targetWords(target: SparsityTarget): string {
+  return target.kind === 'pattern' ? `pattern ${target.n}:${target.m}` : `sparsity ${target.ppm / 1e6}`
+}
+
+/** 0-3,5,7-9 */
+function ranges(blocks: readonly number[]): string {
+  const runs: [from: number, to: number][] = []
+  for (const block of blocks) {
+    const run = runs.at(-1)
+    if (run !== undefined && run[1] === block - 1) run[1] = block
+    else runs.push([block, block])
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',')
+}

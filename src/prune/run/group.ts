@@ -1,0 +1,64 @@
+/** The unit of local pruning: the layers of a block that read one input, with what is known of that input. */
+
+import type { PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
+import { magnitudeMask } from '../masks/magnitude.ts'
+import { blockColumns } from '../masks/target.ts'
+import { wandaMask } from '../masks/wanda.ts'
+import { type DenseLayer, factorise, sparsegptMany } from '../sparsegpt/sparsegpt.ts'
+
+export interface LayerGroup {
+  pruner: PrunerName
+  target: SparsityTarget
+  /** Features of the input. */
+  cols: number
+  /** By role, base weights. */
+  layers: DenseLayer[]
+  /** [cols], the mean over tokens of x_j^2; null for magnitude. */
+  meanSquares: Float32Array | null
+  /** SparseGPT's X^T X, [cols, cols], and what makes H of it: 2 / sequences. */
+  gram: { sums: Float32Array; scale: number } | null
+}
+
+export interface PrunedLayer {
+  /** Row-major [rows, cols], exact zeros where the mask has 0. */
+  weight: Float32Array
+  /** Bitmap, 1 = kept. */
+  mask: Uint8Array
+  /** SparseGPT's damping as a share of the mean diagonal of the Hessian; null for other pruners. */
+  damping: number | null
+}
+
+/** Prunes the layers of a group. Their arrays may be written over: a caller gives them up. */
+export async function pruneGroup(group: LayerGroup, linear: LinearAlgebra): Promise<PrunedLayer[]> {
+  const { pruner, cols, layers, target } = group
+  if (pruner === 'sparsegpt') {
+    if (group.gram === null) throw new Error('SparseGPT needs Gram matrices')
+    const { sums, scale } = group.gram
+    const factor = await factorise(sums, cols, scale, blockColumns(target), linear)
+    const solved = await sparsegptMany(layers, cols, factor, target, linear)
+    return solved.map((layer) => ({ ...layer, damping: factor.damping }))
+  }
+  return layers.map(({ weight, rows }) => {
+    const mask =
+      pruner === 'wanda'
+        ? wandaMask(weight, rows, cols, group.meanSquares ?? new Float32Array(), target)
+        : magnitudeMask(weight, rows, cols, target)
+    return { weight: masked(weight, mask), mask, damping: null }
+  })
+}
+
+/** About how long a group takes, in arbitrary units: a factorisation is cubic, the rest linear in the weights. */
+export function groupCost({ pruner, cols, layers }: LayerGroup): number {
+  const weights = layers.reduce((sum, { rows }) => sum + rows * cols, 0)
+  return pruner === 'sparsegpt' ? weights * SWEEP_COST + cols ** 3 : weights
+}
+
+/** Multiply-adds of the factorisation in the time of one weight (measured for SmolLM2-135M's shapes). */
+const SWEEP_COST = 2700
+
+/** The weights with +0 where the mask has 0; the argument is changed. */
+function masked(weight: Float32Array, mask: Uint8Array): Float32Array {
+  for (let i = 0; i < weight.length; i++) if (((mask[i >> 3] >> (i & 7)) & 1) === 0) weight[i] = 0
+  return weight
+}

@@ -1,0 +1,175 @@
+/**
+ * Prunes a decoder block by block on one site's text. Each block is observed with its base weights, pruned, and passed
+ * with its pruned weights, so that later blocks are fitted to inputs as they will be. Source: SparseGPT (Frantar,
+ * Alistarh 2023), section 3; blocks that are not to be pruned pass as they are given (FedSpaLLM's layer sampling).
+ */
+import type { PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import type { BlockWeights, Decoder } from '../../model/forward/decoder.ts'
+import type { InputStatistics } from '../../model/forward/input-statistics.ts'
+import { Stream, type Windows } from '../../model/forward/stream.ts'
+import type { LayerGroup, PrunedLayer } from './group.ts'
+import type { Solvers } from './solvers.ts'
+
+export interface PrunedBlock {
+  block: number
+  layers: PrunedLayer[]
+  /** By distinct input: mean over tokens of x_j^2, float32; empty where nothing was observed. */
+  meanSquares: Float32Array[]
+}
+
+export interface SequentialJob {
+  pruner: PrunerName
+  target: SparsityTarget
+  /** The blocks to prune, ascending. */
+  blocks: readonly number[]
+  /** Calibration windows; undefined for magnitude without statistics. */
+  windows: Windows | undefined
+  /** What flows through a block that is not pruned here; undefined: the base. */
+  weightsOf?: (block: number) => BlockWeights | undefined
+  onBlock: (pruned: PrunedBlock) => void | Promise<void>
+  /**
+   * A block is pruned, and what text there is has passed it: what follows depends on the stream alone.
+   * @param stream - behind the block; null: nobody reads it any more
+   * @param seconds - so far
+   */
+  onFinished?: (block: number, stream: Stream | null, seconds: PruneSeconds) => void
+  onProgress?: (done: number, total: number) => void
+  /** Looked at between blocks only: what is begun is finished. */
+  signal?: AbortSignal
+  /** Where an earlier run has stopped. */
+  from?: StartingPoint
+}
+
+export interface StartingPoint {
+  /** The first block that is not finished. */
+  next: number
+  /** Seconds that were spent until there. */
+  seconds: PruneSeconds
+  /** Puts a stream that has just started in front of `next`. */
+  restore(stream: Stream): void
+}
+
+/** What was observed of an input of a block's layers. */
+interface InputKnowledge {
+  meanSquares: Float32Array
+  gram: Float32Array | undefined
+}
+
+/** Seconds of the phases of a prune. */
+export interface PruneSeconds {
+  forward: number
+  statistics: number
+  solve: number
+}
+
+/** Blocks behind the last one to prune are not computed: nobody reads their output. */
+export async function pruneSequential(decoder: Decoder, solvers: Solvers, job: SequentialJob): Promise<PruneSeconds> {
+  const { blocks, from, signal } = job
+  const last = blocks.at(-1) ?? -1
+  const watch = new PhaseWatch(from?.seconds)
+  const first = from?.next ?? 0
+  if (first > 0) job.onProgress?.(first, last + 1)
+  if (first > last) return watch.seconds
+  const stream = await watch.measure('forward', () => streamBefore(first, decoder, job))
+  for (let block = first; block <= last; block++) {
+    await turn()
+    signal?.throwIfAborted()
+    await passBlock(decoder, solvers, job, block, stream, watch)
+    if (blocks.includes(block)) {
+      await turn()
+      job.onFinished?.(block, block < last ? stream : null, watch.seconds)
+    }
+    job.onProgress?.(block + 1, last + 1)
+  }
+  return watch.seconds
+}
+
+/** Prunes a block, if it is to be pruned, and takes the stream past it. Its weights are nobody's when this returns. */
+async function passBlock(
+  decoder: Decoder,
+  solvers: Solvers,
+  job: SequentialJob,
+  block: number,
+  stream: Stream | null,
+  watch: PhaseWatch,
+): Promise<void> {
+  const { blocks, pruner, weightsOf, onBlock } = job
+  let weights = weightsOf?.(block)
+  if (blocks.includes(block)) {
+    const observation = pruner === 'sparsegpt' ? 'gram' : 'squares'
+    const statistics = stream && (await watch.measure('statistics', () => stream.observe(block, observation)))
+    const inputs = (statistics ?? []).map((input) => ({
+      meanSquares: meanSquares(input, stream?.tokens ?? 1),
+      gram: input.gram,
+    }))
+    const layers = await watch.measure('solve', () => pruneBlock(decoder, solvers, block, inputs, job))
+    await onBlock({ block, layers, meanSquares: inputs.map((input) => input.meanSquares) })
+    weights = layers.map(({ weight }) => weight)
+  }
+  const last = blocks[blocks.length - 1]
+  if (stream && block < last) await watch.measure('forward', () => stream.pass(block, weights))
+}
+
+/** The stream in front of the first block to be pruned here; null where there is no text. */
+async function streamBefore(first: number, decoder: Decoder, { windows, from }: SequentialJob): Promise<Stream | null> {
+  if (windows === undefined) return null
+  const stream = await Stream.start(decoder, windows)
+  if (first > 0) from?.restore(stream)
+  return stream
+}
+
+/** Hears what has come in meanwhile: a wish to stop, or that whoever asked for this has ended, and with it the process. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** The layers of a block by role, pruned group by group: layers that read the same input share its statistics. */
+async function pruneBlock(
+  decoder: Decoder,
+  solvers: Solvers,
+  block: number,
+  inputs: readonly InputKnowledge[],
+  { pruner, target, windows }: SequentialJob,
+): Promise<PrunedLayer[]> {
+  const base = decoder.baseWeights(block)
+  const form = decoder.forms[block]
+  const rolesOf = (input: number) => form.layers.flatMap((layer, role) => (layer.input === input ? [role] : []))
+  const groups = form.inputs.map((cols, input): LayerGroup => {
+    const { meanSquares = null, gram } = inputs[input] ?? {}
+    return {
+      pruner,
+      target,
+      cols,
+      layers: rolesOf(input).map((role) => ({ weight: base[role], rows: form.layers[role].rows })),
+      meanSquares,
+      gram: gram === undefined ? null : { sums: gram, scale: 2 / (windows?.count ?? 1) },
+    }
+  })
+  const out: PrunedLayer[] = []
+  for (const [input, layers] of (await solvers.prune(groups)).entries()) {
+    for (const [k, role] of rolesOf(input).entries()) out[role] = layers[k]
+  }
+  return out
+}
+
+/** x = fround(sum of squares / tokens). */
+function meanSquares({ sumSquares }: InputStatistics, tokens: number): Float32Array {
+  return Float32Array.from(sumSquares, (sum) => sum / tokens)
+}
+
+class PhaseWatch {
+  readonly seconds: PruneSeconds
+
+  constructor(before: PruneSeconds = { forward: 0, statistics: 0, solve: 0 }) {
+    this.seconds = { ...before }
+  }
+
+  async measure<T>(phase: keyof PruneSeconds, work: () => Promise<T>): Promise<T> {
+    const start = process.hrtime.bigint()
+    try {
+      return await work()
+    } finally {
+      this.seconds[phase] += Number(process.hrtime.bigint() - start) / 1e9
+    }
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Prunes the groups of a block side by side: what is not a product of matrices is JavaScript, which fills one core. The
+ * calling thread takes its share; arrays move between threads and are not copied.
+ */
+import '../../runtime/no-telemetry.ts'
+import { once } from 'node:events'
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { type CoppiceError, type ExitCode, type Refusal, refusalFromObject } from '../../base/errors.ts'
+import { LinearAlgebra } from '../../runtime/linear-algebra.ts'
+import { groupCost, type LayerGroup, type PrunedLayer, pruneGroup } from './group.ts'
+
+/** What a solver thread answers. */
+export type SolverAnswer = { layers: PrunedLayer[] } | { refusal: (Refusal & { exit: ExitCode }) | null; stack: string }
+
+/** Asks a thread to end once it has answered all groups. */
+export const END = 'end'
+
+const PROGRAM = new URL(`./solver-thread${extname(import.meta.url)}`, import.meta.url)
+
+export class Solvers implements AsyncDisposable {
+  private readonly linear: LinearAlgebra
+  private readonly threads: SolverThread[]
+
+  private constructor(linear: LinearAlgebra, threads: SolverThread[]) {
+    this.linear = linear
+    this.threads = threads
+  }
+
+  /** @param threads - how many groups are pruned at a time, at least 1 */
+  static async create(threads: number): Promise<Solvers> {
+    const others = Array.from({ length: threads - 1 }, () => new SolverThread())
+    return new Solvers(await LinearAlgebra.create({ threads: 1 }), others)
+  }
+
+  /** Prunes groups, in the order given. Their arrays are given up. @throws InputError as the pruners do */
+  async prune(groups: readonly LayerGroup[]): Promise<PrunedLayer[][]> {
+    const shares = shareOut(groups, this.threads.length + 1)
+    const out: PrunedLayer[][] = []
+    const elsewhere = this.threads.flatMap((thread, k) =>
+      shares[k + 1].map(async (at) => {
+        out[at] = await thread.prune(groups[at])
+      }),
+    )
+    // Rejections must not go unheard while this thread computes.
+    const all = Promise.all(elsewhere)
+    all.catch(() => undefined)
+    for (const at of shares[0]) out[at] = await pruneGroup(groups[at], this.linear)
+    await all
+    return out
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.threads.map((thread) => thread.end()))
+    await this.linear.dispose()
+  }
+}
+
+/** Indices of the groups for each of `count` threads: the longest first, always to the one with the least to do. */
+function shareOut(groups: readonly LayerGroup[], count: number): number[][] {
+  const shares = Array.from({ length: count }, () => ({ cost: 0, groups: [] as number[] }))
+  const byCost = groups.map((group, at) => ({ at, cost: groupCost(group) })).sort((a, b) => b.cost - a.cost)
+  for (const { at, cost } of byCost) {
+    const least = shares.reduce((best, share) => (share.cost < best.cost ? share : best))
+    least.cost += cost
+    least.groups.push(at)
+  }
+  return shares.map((share) => share.groups)
+}
+
+/** A thread that answers groups in the order in which they come. */
+class SolverThread {
+  private readonly worker = new Worker(PROGRAM)
+  private readonly waiting: { resolve(layers: PrunedLayer[]): void; reject(error: Error): void }[] = []
+
+  constructor() {
+    this.worker.unref()
+    this.worker.on('message', (answer: SolverAnswer) => {
+      const first = this.waiting.shift()
+      if ('layers' in answer) first?.resolve(answer.layers)
+      else first?.reject(failure(answer))
+      if (this.waiting.length === 0) this.worker.unref()
+    })
+    this.worker.on('error', (error) => {
+      for (const { reject } of this.waiting.splice(0)) reject(error as Error)
+    })
+  }
+
+  prune(group: LayerGroup): Promise<PrunedLayer[]> {
+    this.worker.ref()
+    const { promise, resolve, reject } = Promise.withResolvers<PrunedLayer[]>()
+    this.waiting.push({ resolve, reject })
+    const arrays = [...group.layers.map(({ weight }) => weight), ...(group.gram ? [group.gram.sums] : [])]
+    this.worker.postMessage(group, wholeBuffers(arrays))
+    return promise
+  }
+
+  /** Not by terminate(): a thread in the middle of ONNX Runtime takes the process with it. */
+  async end(): Promise<void> {
+    this.worker.ref()
+    const gone = once(this.worker, 'exit')
+    this.worker.postMessage(END)
+    await gone
+  }
+}
+
+function failure({ refusal, stack }: Extract<SolverAnswer, { stack: string }>): CoppiceError | Error {
+  return refusal === null ? Object.assign(new Error('a solver thread failed'), { stack }) : refusalFromObject(refusal)
+}
+
+/** Buffers that can move: those that an array fills alone. */
+export function wholeBuffers(arrays: readonly (Float32Array | Uint8Array)[]): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>()
+  for (const { buffer, byteLength } of arrays)
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffers.add(buffer)
+  return [...buffers]
+}

@@ -1,0 +1,120 @@
+/**
+ * Dense float32 matrix products on ONNX Runtime. One session a kind of product, made once, its shapes dynamic: sessions
+ * made and released call by call leak. `run` blocks its thread, so this lives where the pruning lives, in a worker.
+ * On one machine the same call gives the same bits; on another CPU the last bits may differ.
+ */
+import { create, toBinary } from '@bufbuild/protobuf'
+import { valueInfo } from '../model/graph/part.ts'
+import { ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
+import { DATA_TYPE } from '../onnx/tensor.ts'
+import * as ort from './onnx-runtime.ts'
+import { createSession } from './session.ts'
+
+/** Row-major [rows, cols]. `data` may be a view into a larger array; nothing is copied. */
+export interface Matrix {
+  data: Float32Array
+  rows: number
+  cols: number
+}
+
+export interface ProductOptions {
+  /** Use the transpose of this factor. */
+  transposeA?: boolean
+  transposeB?: boolean
+}
+
+export interface LinearAlgebraSettings {
+  /** Threads of one product; 2 by default, what a small machine has. */
+  threads?: number
+}
+
+const DEFAULT_THREADS = 2
+
+/** The operator set in which Gemm's C may be left out (11) and later: any that ONNX Runtime 1.30 knows would do. */
+const OPSET = 17n
+const IR_VERSION = 9n
+/** Of AttributeProto.type. */
+const FLOAT = 1
+const INT = 2
+
+export class LinearAlgebra {
+  private readonly sessions: ReadonlyMap<string, ort.InferenceSession>
+
+  private constructor(sessions: ReadonlyMap<string, ort.InferenceSession>) {
+    this.sessions = sessions
+  }
+
+  static async create({ threads = DEFAULT_THREADS }: LinearAlgebraSettings = {}): Promise<LinearAlgebra> {
+    const sessions = new Map<string, ort.InferenceSession>()
+    for (const transposeA of [false, true]) {
+      for (const transposeB of [false, true]) {
+        for (const subtract of [false, true]) {
+          const model = gemmModel(transposeA, transposeB, subtract)
+          sessions.set(kindOf(transposeA, transposeB, subtract), await createSession(model, { threads, arena: false }))
+        }
+      }
+    }
+    return new LinearAlgebra(sessions)
+  }
+
+  /** a b, or with a factor transposed: [m, k] [k, n] -> [m, n]. */
+  async multiply(a: Matrix, b: Matrix, options: ProductOptions = {}): Promise<Matrix> {
+    return this.run(null, a, b, options)
+  }
+
+  /** c - a b, or with a factor transposed: [m, n] - [m, k] [k, n] -> [m, n]. */
+  async multiplySubtract(c: Matrix, a: Matrix, b: Matrix, options: ProductOptions = {}): Promise<Matrix> {
+    return this.run(c, a, b, options)
+  }
+
+  /** Ends the sessions. Nothing may be called afterwards. */
+  async dispose(): Promise<void> {
+    for (const session of this.sessions.values()) await session.release()
+  }
+
+  private async run(c: Matrix | null, a: Matrix, b: Matrix, options: ProductOptions): Promise<Matrix> {
+    const { transposeA = false, transposeB = false } = options
+    const [rows, depth] = transposeA ? [a.cols, a.rows] : [a.rows, a.cols]
+    const [depthOfB, cols] = transposeB ? [b.cols, b.rows] : [b.rows, b.cols]
+    if (depth !== depthOfB || (c !== null && (c.rows !== rows || c.cols !== cols))) {
+      const shapes = [a, b, ...(c ? [c] : [])].map((matrix) => `${matrix.rows} x ${matrix.cols}`).join(', ')
+      throw new RangeError(`matrices do not fit each other: ${shapes}`)
+    }
+    const feeds: Record<string, ort.Tensor> = { a: tensor(a), b: tensor(b) }
+    if (c !== null) feeds['c'] = tensor(c)
+    const session = this.sessions.get(kindOf(transposeA, transposeB, c !== null))
+    if (session === undefined) throw new Error('no such product')
+    // The binding copies an output into a new array even where it is given one, so it is given none.
+    const { y } = await session.run(feeds)
+    return { data: y.data as Float32Array, rows, cols }
+  }
+}
+
+function kindOf(transposeA: boolean, transposeB: boolean, subtract: boolean): string {
+  return `${subtract ? 'c - ' : ''}${transposeA ? 'aT' : 'a'} ${transposeB ? 'bT' : 'b'}`
+}
+
+function tensor({ data, rows, cols }: Matrix): ort.Tensor {
+  return new ort.Tensor('float32', data, [rows, cols])
+}
+
+/** y = a b, or y = c - a b, as a model of one node: Gemm with beta 1 and alpha -1 for the latter. */
+function gemmModel(transposeA: boolean, transposeB: boolean, subtract: boolean): Uint8Array {
+  const integer = (name: string, flag: boolean) => ({ name, type: INT, i: BigInt(flag) })
+  const attribute = [integer('transA', transposeA), integer('transB', transposeB)]
+  const inputs = subtract ? ['a', 'b', 'c'] : ['a', 'b']
+  const node = {
+    opType: 'Gemm',
+    input: inputs,
+    output: ['y'],
+    attribute: subtract ? [...attribute, { name: 'alpha', type: FLOAT, f: -1 }] : attribute,
+  }
+  const float2d = (name: string) => valueInfo(name, { dataType: DATA_TYPE.float, dims: [null, null] })
+  const graph = { name: 'product', node: [node], input: inputs.map(float2d), output: [float2d('y')] }
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    opsetImport: [{ domain: '', version: OPSET }],
+    graph,
+  })
+  return toBinary(ModelProtoSchema, model)
+}

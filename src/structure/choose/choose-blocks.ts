@@ -1,0 +1,62 @@
+/**
+ * Which whole blocks are removed: those whose layers matter least to the loss. Depth pruning by the importance of
+ * LLM-Pruner is Shortened LLaMA's (Kim et al. 2024, arXiv 2402.02834), section 3.
+ */
+
+import { lowestUnits, unitsToRemove } from '../../form/units.ts'
+import type { WeightGradients } from '../../model/backward/gradients.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import { visitBlocks, type WeightJob } from './choose-removal.ts'
+import { type Importance, placeScores } from './importance.ts'
+import { randomScores } from './random-scores.ts'
+
+export type BlocksJob = Omit<WeightJob, 'reduction'>
+
+/**
+ * The blocks of the range with the lowest scores, ascending. The ratio is their share of the range, of which whole
+ * blocks go only: none where it is less than one, and never all of them.
+ * @throws {InputError} OPERATOR_NO_GRADIENT
+ */
+export async function chooseBlocks(decoder: Decoder, job: BlocksJob): Promise<number[]> {
+  const [from, to] = job.blocks
+  const weights = decoder.cut.blocks[from].layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
+  const count = unitsToRemove(to - from, weights, job.ratio)
+  if (count === 0) return []
+  return lowestUnits(await blockScores(decoder, job), count).map((block) => from + block)
+}
+
+/** In place of a block's number, where blocks themselves are drawn. */
+const WHOLE_BLOCKS = -1
+
+/** By block of the range. */
+export async function blockScores(decoder: Decoder, job: Omit<BlocksJob, 'ratio'>): Promise<Float64Array> {
+  const [from, to] = job.blocks
+  const { importance, seed = 0 } = job
+  if (importance === 'random') return randomScores(to - from, seed, WHOLE_BLOCKS, 0)
+  const scores = new Float64Array(to - from)
+  await visitBlocks(decoder, job, (block, gradients) => {
+    scores[block - from] = blockScore(decoder, block, importance, gradients)
+  })
+  return scores
+}
+
+/**
+ * Over all layers of a block the sum, for `taylor1` of |w g|, for `taylor2` of w^2 times the mean squared gradient of a
+ * sample, for `l2` of w^2, of every weight; for `vector` of |sum of w g| of every output feature.
+ */
+function blockScore(
+  decoder: Decoder,
+  block: number,
+  importance: Importance,
+  gradients: WeightGradients | undefined,
+): number {
+  const weights = decoder.baseWeights(block)
+  return decoder.cut.blocks[block].layers.reduce((sum, layer, role) => {
+    const { name: tensor, dims } = layer.weight
+    const stored = decoder.storedLayout(layer, weights[role])
+    const member = { tensor, axis: layer.stored === 'out-in' ? 0 : 1, places: [] }
+    const gradient = gradients?.get(tensor)
+    const scores = placeScores({ member, dims: [dims[0], dims[1]], weight: stored, gradient }, importance)
+    return scores.reduce((all, score) => all + score, sum)
+  }, 0)
+}

@@ -1,0 +1,201 @@
+/** What is removed from a model: the least important units of each structure, block by block. */
+import { InputError } from '../../base/errors.ts'
+import { lowestOfGroups, perGroup, placesPerUnit } from '../../form/units.ts'
+import { LossGradients, type WeightGradients } from '../../model/backward/gradients.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import type { Shifts } from '../../model/forward/output-shift.ts'
+import type { WeightsOf } from '../../model/forward/perplexity.ts'
+import type { Windows } from '../../model/forward/stream.ts'
+import { readFloats } from '../../onnx/tensor.ts'
+import type { Structure } from '../find/structure.ts'
+import { zeroedWeights } from '../find/zero-readers.ts'
+import { type Fluctuation, removalsByFluctuation } from './fluctuation.ts'
+import { type Criterion, type Reduction, unitScores, type Weighed } from './importance.ts'
+import { randomScores } from './random-scores.ts'
+
+export interface RemovalJob {
+  importance: Criterion | Fluctuation
+  /** For random importance; default: 0. */
+  seed?: number
+  /** Of coupled members; FLAP looks at what reads them alone. */
+  reduction: Reduction
+  /** Of the places of each structure, in (0, 1). */
+  ratio: number
+  /** In so many steps, each with importances of what is left; default: 1. Of importances of single weights. */
+  steps?: number
+  /** First block, and the one behind the last. */
+  blocks: readonly [from: number, to: number]
+  /** Calibration windows; what has no use for gradients looks at none. */
+  windows: Windows
+  /** Windows that pass together. */
+  perBatch: number
+  signal?: AbortSignal
+}
+
+/** By an importance of single weights. */
+export type WeightJob = RemovalJob & { importance: Criterion }
+
+/** Of one structure of a block. */
+export interface RemovedUnits {
+  structure: Structure
+  /** Ascending; none where the ratio is less than one unit. */
+  units: number[]
+}
+
+export interface Removal {
+  block: number
+  removed: RemovedUnits[]
+  /** What stands in for it. */
+  shifts?: Shifts
+}
+
+/**
+ * @param structures - by block
+ * @returns by block, ascending
+ * @throws {InputError} STRUCTURE_LOCKED, OPERATOR_NO_GRADIENT
+ */
+export async function chooseRemoval(
+  decoder: Decoder,
+  structures: readonly Structure[][],
+  job: RemovalJob,
+): Promise<Removal[]> {
+  const [from, to] = job.blocks
+  for (let block = from; block < to; block++) assertFree(structures[block], block)
+  const { importance } = job
+  if (importance === 'flap' || importance === 'flap-adaptive')
+    return removalsByFluctuation(decoder, structures, { ...job, importance })
+  const { steps = 1 } = job
+  let removals: ReadonlyMap<number, RemovedUnits[]> = new Map()
+  for (let step = 1; step <= steps; step++)
+    removals = await removeStep(
+      decoder,
+      structures,
+      { ...job, importance, ratio: (job.ratio * step) / steps },
+      removals,
+    )
+  return [...removals].map(([block, removed]) => ({ block, removed })).sort((x, y) => x.block - y.block)
+}
+
+/**
+ * One of several steps: importances are those of the model without what is gone already, which stays gone; the ratio is
+ * of the base's places all the same.
+ */
+async function removeStep(
+  decoder: Decoder,
+  structures: readonly Structure[][],
+  job: WeightJob,
+  before: ReadonlyMap<number, RemovedUnits[]>,
+): Promise<Map<number, RemovedUnits[]>> {
+  const { importance, reduction, ratio, seed = 0 } = job
+  const weightsOf = (block: number) => {
+    const gone = before.get(block)
+    return gone && zeroedWeights(decoder, block, gone)
+  }
+  const after = new Map<number, RemovedUnits[]>()
+  await visitBlocks(decoder, { ...job, weightsOf }, (block, gradients) => {
+    const removed = structures[block].map((structure, which) => {
+      const scores = scoresOf(decoder, block, which, structure, { importance, reduction, seed }, gradients)
+      for (const unit of before.get(block)?.[which].units ?? []) scores[unit] = Number.NEGATIVE_INFINITY
+      return chooseUnits(decoder, block, structure, scores, ratio)
+    })
+    after.set(block, removed)
+  })
+  return after
+}
+
+/**
+ * Of every block of the range, by structure, one a unit.
+ * @returns by block of the model
+ * @throws {InputError} STRUCTURE_LOCKED, OPERATOR_NO_GRADIENT
+ */
+export async function unitScoresOf(
+  decoder: Decoder,
+  structures: readonly (readonly Structure[])[],
+  job: Omit<WeightJob, 'ratio' | 'steps'>,
+): Promise<Float64Array[][]> {
+  const [from, to] = job.blocks
+  for (let block = from; block < to; block++) assertFree(structures[block], block)
+  const found: Float64Array[][] = []
+  await visitBlocks(decoder, job, (block, gradients) => {
+    found[block] = structures[block].map((structure, which) =>
+      scoresOf(decoder, block, which, structure, job, gradients),
+    )
+  })
+  return found
+}
+
+function scoresOf(
+  decoder: Decoder,
+  block: number,
+  which: number,
+  structure: Structure,
+  { importance, reduction, seed = 0 }: Pick<WeightJob, 'importance' | 'reduction' | 'seed'>,
+  gradients: WeightGradients | undefined,
+): Float64Array {
+  if (importance === 'random') return randomScores(structure.units, seed, block, which)
+  return unitScores(weigh(decoder, block, structure, gradients), importance, reduction)
+}
+
+/** @property weightsOf - where they are not the base's */
+type Visit = Omit<WeightJob, 'reduction' | 'ratio' | 'steps'> & { weightsOf?: WeightsOf }
+
+/**
+ * Visits every block of the range once, in any order, with the gradients that the importance needs.
+ * @throws {InputError} OPERATOR_NO_GRADIENT
+ */
+export async function visitBlocks(
+  decoder: Decoder,
+  { importance, blocks: [from, to], windows, perBatch, weightsOf, signal }: Visit,
+  visit: (block: number, gradients?: WeightGradients) => void,
+): Promise<void> {
+  if (importance === 'l2' || importance === 'random') {
+    for (let block = from; block < to; block++) visit(block)
+    return
+  }
+  const squared = importance === 'taylor2'
+  await new LossGradients(decoder).run({
+    ...{ windows, signal, squared, weightsOf, of: 'layers', perBatch: squared ? 1 : perBatch },
+    onPart(part, gradients) {
+      if (typeof part === 'number' && part >= from && part < to) visit(part, gradients)
+    },
+  })
+}
+
+export function assertFree(structures: readonly Structure[], block: number): void {
+  for (const { kind, locked } of structures) {
+    if (locked === undefined) continue
+    throw new InputError({
+      code: 'STRUCTURE_LOCKED',
+      what: `the ${kind} of block ${block} cannot be removed: ${locked}`,
+      hint: 'Export the model with plain ONNX operators, for example with Optimum (--task text-generation, float32).',
+    })
+  }
+}
+
+function chooseUnits(
+  decoder: Decoder,
+  block: number,
+  structure: Structure,
+  scores: Float64Array,
+  ratio: number,
+): RemovedUnits {
+  const count = perGroup(structure, placesPerUnit(decoder, block, structure), ratio)
+  return { structure, units: lowestOfGroups(scores, structure.groups, count) }
+}
+
+/** The layers among a structure's members; biases and constants are cut with them, and count for nothing. */
+export function weigh(
+  decoder: Decoder,
+  block: number,
+  { members }: Structure,
+  gradients: WeightGradients | undefined,
+): Weighed[] {
+  const { layers } = decoder.cut.blocks[block]
+  return members.flatMap((member): Weighed[] => {
+    const role = layers.findIndex(({ weight }) => weight.name === member.tensor)
+    if (role === -1) return []
+    const { weight } = layers[role]
+    const [rows, cols] = weight.dims
+    return [{ member, dims: [rows, cols], weight: readFloats(weight), gradient: gradients?.get(member.tensor) }]
+  })
+}

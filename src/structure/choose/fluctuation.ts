@@ -1,0 +1,137 @@
+/**
+ * FLAP (An et al. 2023, arXiv 2312.11983): what hardly changes from token to token can be replaced by its mean. No
+ * gradient is needed: the base's own stream passes once. A place j that a layer W reads scores
+ *
+ *   var(x_j) |W_:j|^2      (var: the sample variance over calibration tokens)
+ *
+ * added over the places of a unit, queries that share keys included. What is removed leaves its mean behind, as a bias of
+ * that layer: W_:j mean(x_j). Which units go is compared within a structure, so that each block loses the same share as by
+ * other importances (`flap`), or among all blocks, as FLAP does it (`flap-adaptive`, see adaptive.ts).
+ */
+
+import { lowestOfGroups, perGroup, placesPerUnit } from '../../form/units.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import type { InputStatistics } from '../../model/forward/input-statistics.ts'
+import type { Shifts } from '../../model/forward/output-shift.ts'
+import { Stream } from '../../model/forward/stream.ts'
+import type { Structure } from '../find/structure.ts'
+import { readersOf } from '../find/zero-readers.ts'
+import { adaptiveUnits } from './adaptive.ts'
+import type { Removal, RemovalJob, RemovedUnits } from './choose-removal.ts'
+
+export type Fluctuation = 'flap' | 'flap-adaptive'
+
+/** Of one structure of a block. */
+export interface Fluctuating {
+  block: number
+  structure: Structure
+  /** By unit, of each of its places. */
+  scores: Float64Array[]
+}
+
+type Job = Pick<RemovalJob, 'windows' | 'blocks' | 'ratio' | 'signal'> & { importance: Fluctuation }
+
+/** By block of the range, ascending, with what stands in for what goes. */
+export async function removalsByFluctuation(
+  decoder: Decoder,
+  structures: readonly Structure[][],
+  job: Job,
+): Promise<Removal[]> {
+  const moments = await observeMoments(decoder, job)
+  const found = [...moments].flatMap(([block, own]) => fluctuations(decoder, block, structures[block], own))
+  const units =
+    job.importance === 'flap' ? ownUnits(decoder, found, job.ratio) : adaptiveUnits(decoder, found, job.ratio)
+  return [...moments].map(([block, own]) => {
+    const removed = found.flatMap((each, k) =>
+      each.block === block ? [{ structure: each.structure, units: units[k] }] : [],
+    )
+    return { block, removed, shifts: means(decoder, block, removed, own) }
+  })
+}
+
+/** Of one input of a layer, [cols] each. */
+export interface Moments {
+  mean: Float64Array
+  /** Of a sample: over tokens - 1. */
+  variance: Float64Array
+}
+
+/** By block of the range, ascending, then by role. */
+async function observeMoments(
+  decoder: Decoder,
+  { windows, blocks: [from, to], signal }: Job,
+): Promise<Map<number, Moments[]>> {
+  const stream = await Stream.start(decoder, windows)
+  const found = new Map<number, Moments[]>()
+  for (let block = 0; block < to; block++) {
+    if (block >= from) {
+      const inputs = await stream.observe(block, 'moments', signal)
+      const moments = inputs.map((input) => momentsOf(input, stream.tokens))
+      found.set(
+        block,
+        decoder.forms[block].layers.map(({ input }) => moments[input]),
+      )
+    }
+    if (block + 1 < to) await stream.pass(block, undefined, signal)
+  }
+  return found
+}
+
+export function momentsOf({ sums, sumSquares }: InputStatistics, tokens: number): Moments {
+  if (sums === undefined) throw new RangeError('moments were not asked for')
+  const mean = sums.map((sum) => sum / tokens)
+  const variance = sumSquares.map((sum, j) => Math.max(0, sum - tokens * mean[j] * mean[j]) / (tokens - 1))
+  return { mean, variance }
+}
+
+function fluctuations(
+  decoder: Decoder,
+  block: number,
+  structures: readonly Structure[],
+  moments: readonly Moments[],
+): Fluctuating[] {
+  const weights = decoder.baseWeights(block)
+  return structures.map((structure) => {
+    const byReader = readersOf(decoder, block, structure).map(({ role, member }) => {
+      const { variance } = moments[role]
+      const squares = new Float64Array(variance.length)
+      for (const [i, w] of weights[role].entries()) squares[i % squares.length] += w * w
+      return member.places.map((places) => places.map((j) => variance[j] * squares[j]))
+    })
+    const scores = Array.from({ length: structure.units }, (_, unit) =>
+      Float64Array.from(byReader.flatMap((units) => units[unit])),
+    )
+    return { block, structure, scores }
+  })
+}
+
+/** Of each structure its own share. */
+function ownUnits(decoder: Decoder, found: readonly Fluctuating[], ratio: number): number[][] {
+  return found.map(({ block, structure, scores }) => {
+    const sums = Float64Array.from(scores, (own) => own.reduce((sum, score) => sum + score, 0))
+    const { groups } = structure
+    return lowestOfGroups(sums, groups, perGroup(structure, placesPerUnit(decoder, block, structure), ratio))
+  })
+}
+
+/** By product of a layer, what its removed inputs gave to each of its outputs on average. */
+function means(decoder: Decoder, block: number, removed: readonly RemovedUnits[], moments: readonly Moments[]): Shifts {
+  const { index, cut } = decoder
+  const weights = decoder.baseWeights(block)
+  const shifts = new Map<string, Float32Array>()
+  for (const { structure, units } of removed) {
+    if (units.length === 0) continue
+    for (const { role, member } of readersOf(decoder, block, structure)) {
+      const { node, rows, cols, alpha } = cut.blocks[block].layers[role]
+      const columns = units.flatMap((unit) => member.places[unit])
+      const shift = Float32Array.from(
+        { length: rows },
+        (_, row) => alpha * columns.reduce((sum, j) => sum + weights[role][row * cols + j] * moments[role].mean[j], 0),
+      )
+      const [product] = index.nodes[node].output
+      const other = shifts.get(product)
+      shifts.set(product, other ? shift.map((value, row) => value + other[row]) : shift)
+    }
+  }
+  return shifts
+}

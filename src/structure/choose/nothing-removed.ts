@@ -1,0 +1,55 @@
+/** The refusal to write a model from which nothing went: a copy under the name of a smaller one. */
+import { UsageError } from '../../base/errors.ts'
+import { perGroup, placesPerUnit } from '../../form/units.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import type { Structure } from '../find/structure.ts'
+import { adaptiveUnits } from './adaptive.ts'
+
+export interface Asked {
+  /** What was to go of each axis, or the share of all parameters that was to be left. */
+  amount: { ratio: number } | { parameters: number }
+  /** What goes as a whole: "block", "hidden channel". */
+  unit: string
+  /** How many of them there are, on the axis that has the most. */
+  units: number
+}
+
+/**
+ * Whether a ratio removes anything of these blocks, which follows from it and the widths alone.
+ * @param structures - by block of the range
+ * @param adaptive - whether FLAP's search shares what goes out among all structures
+ */
+export function removesAny(
+  decoder: Decoder,
+  structures: readonly (readonly Structure[])[],
+  { from, ratio, adaptive }: { from: number; ratio: number; adaptive: boolean },
+): boolean {
+  const all = structures.flatMap((own, k) => own.map((structure) => ({ block: from + k, structure })))
+  if (!adaptive)
+    return all.some(({ block, structure }) => perGroup(structure, placesPerUnit(decoder, block, structure), ratio) > 0)
+  // Which units go depends on their scores, whether any goes does not.
+  const scored = all.map((own) => ({
+    ...own,
+    scores: Array.from({ length: own.structure.units }, () => new Float64Array(1)),
+  }))
+  return adaptiveUnits(decoder, scored, ratio).some((units) => units.length > 0)
+}
+
+/**
+ * Called as soon as it is known how many go, which is mostly before anything is computed on a text.
+ * @throws {UsageError} NOTHING_REMOVED, always
+ */
+export function refuseNothing({ amount, unit, units }: Asked): never {
+  const isRatio = 'ratio' in amount
+  const given = isRatio ? `--ratio ${amount.ratio}` : `--parameters ${amount.parameters}`
+  const refuse = (why: string, hint: string): never => {
+    throw new UsageError({ code: 'NOTHING_REMOVED', what: `${given} would remove nothing: ${why}`, hint })
+  }
+  if (units <= 1) return refuse(`there is no more than one ${unit}`, 'Give more --blocks, or another --granularity.')
+  if (isRatio && amount.ratio * units < 1)
+    return refuse(`it is less than one ${unit} of ${units}`, `Give --ratio at least ${Math.ceil(1e6 / units) / 1e6}.`)
+  return refuse(
+    `it would leave no ${unit} of ${units}`,
+    `Give a ${isRatio ? 'smaller --ratio' : 'larger --parameters'}.`,
+  )
+}

@@ -1,0 +1,133 @@
+/**
+ * Which heads and channels go so that a share of a model's parameters is left. LLM-Pruner leaves range and ratio to the user
+ * (its appendix spares the first blocks and the last); here some of both are tried, and what harms a text that importances
+ * were not taken from the least is chosen.
+ */
+import { InputError } from '../../base/errors.ts'
+import { lowestOfGroups, perGroup, placesPerUnit } from '../../form/units.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import { perplexity } from '../../model/forward/perplexity.ts'
+import type { Windows } from '../../model/forward/stream.ts'
+import type { Structure } from '../find/structure.ts'
+import { zeroedWeights } from '../find/zero-readers.ts'
+import type { Removal } from './choose-removal.ts'
+import { parametersOfUnit } from './describe.ts'
+
+/** Blocks that are spared at the beginning and at the end. */
+const SPARED: readonly (readonly [first: number, last: number])[] = [
+  [0, 0],
+  [1, 1],
+  [2, 1],
+  [3, 1],
+  [4, 4],
+]
+/** Halvings of the ratio: the last changes less than one place of any axis. */
+const HALVINGS = 24
+
+export interface ReachJob {
+  /** By block. */
+  structures: readonly (readonly Structure[])[]
+  /** By block and structure, one a unit. */
+  scores: readonly (readonly Float64Array[])[]
+  /** Share of the parameters that is to be left, in (0, 1). */
+  share: number
+  /** Blocks that may lose something; undefined: some ranges are tried. */
+  blocks: readonly [from: number, to: number] | undefined
+  /** Kept out of the importances. */
+  held: Windows
+  signal?: AbortSignal
+  onTried?: (tried: number, total: number) => void
+}
+
+export interface Reached {
+  removals: Removal[]
+  ratio: number
+  blocks: readonly [from: number, to: number]
+}
+
+interface Candidate {
+  blocks: readonly [from: number, to: number]
+  kinds: readonly Structure['kind'][]
+}
+
+/** @throws {InputError} PARAMETERS_FEW: even with nearly all heads and channels gone more would be left */
+export async function reachParameters(decoder: Decoder, job: ReachJob): Promise<Reached> {
+  const reached = candidates(job).flatMap((candidate) => reach(decoder, job, candidate) ?? [])
+  if (reached.length === 0) throw tooFew(decoder, job.share)
+  let best = { harm: Number.POSITIVE_INFINITY, choice: reached[0] }
+  for (const [tried, choice] of reached.entries()) {
+    job.onTried?.(tried, reached.length)
+    const removedOf = new Map(choice.removals.map(({ block, removed }) => [block, removed]))
+    const weightsOf = (block: number) => {
+      const removed = removedOf.get(block)
+      return removed && zeroedWeights(decoder, block, removed)
+    }
+    const { perplexity: harm } = await perplexity(decoder, job.held, weightsOf, { signal: job.signal })
+    if (harm < best.harm) best = { harm, choice }
+  }
+  return best.choice
+}
+
+/** Ranges, each with everything in it and with channels alone. */
+function candidates({ structures, blocks }: ReachJob): Candidate[] {
+  const count = structures.length
+  const ranges = blocks === undefined ? SPARED.map(([first, last]) => [first, count - last] as const) : [blocks]
+  const all: Structure['kind'][] = ['heads', 'queries', 'channels']
+  return ranges
+    .filter(([from, to]) => from < to)
+    .flatMap((range) => [all, ['channels' as const]].map((kinds) => ({ blocks: range, kinds })))
+}
+
+/** The smallest ratio that leaves no more than the share; undefined: there is none. */
+function reach(decoder: Decoder, job: ReachJob, candidate: Candidate): Reached | undefined {
+  const wanted = job.share * decoder.parameters
+  let [low, high] = [0, 1]
+  let found: Reached | undefined
+  for (let k = 0; k < HALVINGS; k++) {
+    const ratio = (low + high) / 2
+    const removals = removalsAt(decoder, job, candidate, ratio)
+    if (decoder.parameters - parametersOf(decoder, removals) > wanted) low = ratio
+    else {
+      high = ratio
+      found = { removals, ratio, blocks: candidate.blocks }
+    }
+  }
+  return found
+}
+
+function removalsAt(
+  decoder: Decoder,
+  { structures, scores }: ReachJob,
+  { blocks: [from, to], kinds }: Candidate,
+  ratio: number,
+): Removal[] {
+  return structures.slice(from, to).map((own, k) => {
+    const block = from + k
+    const removed = own.map((structure, which) => {
+      const count = kinds.includes(structure.kind)
+        ? perGroup(structure, placesPerUnit(decoder, block, structure), ratio)
+        : 0
+      return { structure, units: lowestOfGroups(scores[block][which], structure.groups, count) }
+    })
+    return { block, removed }
+  })
+}
+
+function parametersOf(decoder: Decoder, removals: readonly Removal[]): number {
+  return removals.reduce(
+    (sum, { block, removed }) =>
+      removed.reduce(
+        (own, { structure, units }) => own + units.length * parametersOfUnit(decoder, block, structure),
+        sum,
+      ),
+    0,
+  )
+}
+
+function tooFew({ directory, parameters }: Decoder, share: number): InputError {
+  return new InputError({
+    code: 'PARAMETERS_FEW',
+    what: `removing heads and channels leaves more than ${share} of the ${parameters} parameters of ${directory.onnx}`,
+    hint: 'Give a larger --parameters; embeddings, norms and a unit of each structure stay.',
+  })
+}

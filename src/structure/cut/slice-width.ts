@@ -1,0 +1,33 @@
+/** A model of fewer hidden channels: the same are cut out of every tensor, and every size that followed is told anew. */
+import type { Decoder } from '../../model/forward/decoder.ts'
+import type { OnnxModel } from '../../onnx/read.ts'
+import { cutTensor, type TensorRef } from '../../onnx/tensor.ts'
+import type { Width } from '../choose/width.ts'
+import { FileCopy } from './file-copy.ts'
+import { assertBranches, Slicer } from './slice.ts'
+
+/**
+ * The graph of `decoder`'s file without some hidden channels, weights still by reference. `decoder` stays as it is, and
+ * so does every number that the graph holds for another reason: Gemma multiplies embeddings by the root of the base's
+ * width still. What the file says is what is run; heads and rotary tables keep their sizes.
+ * @throws {InputError} SLICE_UNKNOWN: a graph that this cannot rewrite
+ */
+export function sliceWidth(decoder: Decoder, { members, branches }: Width, removed: readonly number[]): OnnxModel {
+  assertBranches(
+    decoder,
+    branches.map(([first]) => first.decoder),
+  )
+  const copy = new FileCopy(decoder.model)
+  const gone = new Set(removed)
+  const cut = new Map<TensorRef, TensorRef>()
+  for (const { stored, axis, channels } of members) {
+    const kept = Array.from(channels.keys()).filter((place) => !gone.has(channels[place]))
+    cut.set(stored, cutTensor(cut.get(stored) ?? stored, axis, kept))
+  }
+  for (const [stored, smaller] of cut) copy.replace(stored, smaller)
+  for (const parts of branches) {
+    for (const [position, part] of parts.entries())
+      new Slicer(copy, position - 1, part, (label) => gone.has(part.channelOf(label))).resizeNodes()
+  }
+  return copy.model
+}

@@ -1,0 +1,99 @@
+/** A base model as a federation sees it that removes structures: its forms, and what merged blocks make of it. */
+import { readFileSync, rmSync } from 'node:fs'
+import type { LayerForm } from '../../form/block-form.ts'
+import type { StructuredForm } from '../../form/structured-form.ts'
+import {
+  applyStructured,
+  cutLayer,
+  decodeStructuredBlock,
+  type LeftPlaces,
+  leftPlaces,
+  type StructuredBlock,
+} from '../../merge/structures/structured-block.ts'
+import { Decoder } from '../../model/forward/decoder.ts'
+import type { WeightsOf } from '../../model/forward/perplexity.ts'
+import { assertFree, type RemovedUnits } from '../choose/choose-removal.ts'
+import { slice } from '../cut/slice.ts'
+import { removals, structuredForms } from '../cut/structured-forms.ts'
+import { type FollowedBlock, followBlocks } from '../find/follow-blocks.ts'
+import { writeSliced } from '../write/write.ts'
+
+/** Merged blocks by number; a block that is not there is the base's. */
+export type StructuredBlocks = ReadonlyMap<number, StructuredBlock>
+
+export class StructuredModel {
+  readonly decoder: Decoder
+  readonly followed: readonly FollowedBlock[]
+  /** By block. */
+  readonly forms: readonly StructuredForm[]
+
+  private constructor(decoder: Decoder, followed: readonly FollowedBlock[]) {
+    this.decoder = decoder
+    this.followed = followed
+    this.forms = structuredForms(decoder, followed)
+  }
+
+  static async of(decoder: Decoder): Promise<StructuredModel> {
+    return new StructuredModel(decoder, await followBlocks(decoder))
+  }
+
+  /** Files of encoded StructuredBlocks. */
+  read(files: readonly { block: number; path: string }[]): StructuredBlocks {
+    return new Map(
+      files.map(({ block, path }) => [block, decodeStructuredBlock(this.forms[block], readFileSync(path))]),
+    )
+  }
+
+  /** In the base's shapes, with zeros where places are gone. */
+  weightsOf(blocks: StructuredBlocks): WeightsOf {
+    return (block) => {
+      const own = blocks.get(block)
+      return own && applyStructured(this.forms[block], this.decoder.baseWeights(block), own)
+    }
+  }
+
+  /** By block and role. */
+  leftPlaces(blocks: StructuredBlocks): LeftPlaces[][] {
+    return this.forms.map((form, block) => {
+      const own = blocks.get(block)
+      const whole = ({ rows, cols }: LayerForm) => ({ rows: upTo(rows), cols: upTo(cols) })
+      return own === undefined ? form.layers.map(whole) : leftPlaces(form, own)
+    })
+  }
+
+  /** Writes the base with what is gone cut out of it, weights otherwise as they are, and opens that. */
+  cutTo(dir: string, blocks: StructuredBlocks, apart: readonly string[] = []): Decoder {
+    rmSync(dir, { recursive: true, force: true })
+    const gone = removals(this.followed, this.forms, blocks)
+    writeSliced(this.decoder, this.sliced(gone.map(({ removed }) => removed)), gone, dir, { apart })
+    return Decoder.open(dir, { threads: this.decoder.threads })
+  }
+
+  /** The weights of the smaller model: rows and columns that are left of what `weightsOf` gives. */
+  smallerWeights(blocks: StructuredBlocks): WeightsOf {
+    const left = this.leftPlaces(blocks)
+    const weightsOf = this.weightsOf(blocks)
+    return (block) =>
+      weightsOf(block)?.map((weight, role) => cutLayer(weight, left[block][role], this.forms[block].layers[role].cols))
+  }
+
+  /**
+   * Whether a smaller model of any of these blocks can be written, before anybody computes for it.
+   * @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN
+   */
+  assertCuttable(from: number, to: number): void {
+    const first = this.followed.map(({ structures }, block): RemovedUnits[] =>
+      block < from || block >= to ? [] : structures.map((structure) => ({ structure, units: [0] })),
+    )
+    for (let block = from; block < to; block++) assertFree(this.followed[block].structures, block)
+    this.sliced(first)
+  }
+
+  private sliced(removed: readonly RemovedUnits[][]) {
+    return slice(this.decoder, this.followed, removed)
+  }
+}
+
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, place) => place)
+}

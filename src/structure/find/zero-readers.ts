@@ -1,0 +1,27 @@
+/** What a sliced model must compute: its base with everything that read what is removed set to zero. */
+import type { BlockWeights, Decoder } from '../../model/forward/decoder.ts'
+import type { RemovedUnits } from '../choose/choose-removal.ts'
+import type { Member, Structure } from './structure.ts'
+
+/** The layers of a block that read a structure: it lies along their inputs. */
+export function readersOf(decoder: Decoder, block: number, { members }: Structure): { role: number; member: Member }[] {
+  const { layers } = decoder.cut.blocks[block]
+  return members.flatMap((member) => {
+    const role = layers.findIndex(({ weight }) => weight.name === member.tensor)
+    return role !== -1 && (layers[role].stored === 'out-in') === (member.axis === 1) ? [{ role, member }] : []
+  })
+}
+
+/** The weights of a block with the columns that read removed places at zero: what is not read adds nothing. */
+export function zeroedWeights(decoder: Decoder, block: number, removed: readonly RemovedUnits[]): BlockWeights {
+  const { layers } = decoder.cut.blocks[block]
+  const weights = decoder.baseWeights(block)
+  for (const { structure, units } of removed) {
+    for (const { role, member } of readersOf(decoder, block, structure)) {
+      const columns = units.flatMap((unit) => member.places[unit])
+      const { rows, cols } = layers[role]
+      for (let row = 0; row < rows; row++) for (const column of columns) weights[role][row * cols + column] = 0
+    }
+  }
+  return weights
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { identityFromSeed } from '../../../peers/disk/identity.ts'
+import { Post } from '../../../peers/network/gossip.ts'
+import { makeAcceptance } from '../../../protocols/plan/acceptance.ts'
+import { makeOffer } from '../../../protocols/plan/offer.ts'
+import { makePlan, memberOf, type Plan } from '../../../protocols/plan/plan.ts'
+import { type Body, type Envelope, encodeEnvelope, makeEnvelope } from '../../../protocols/round/messages/messages.ts'
+import { messageId } from '../../../protocols/sync/index.ts'
+import { toHex } from '../../../protocols/wire/encoding.ts'
+import { type Signer, signerOf } from '../../../protocols/wire/signing.ts'
+import { TARGET } from '../../support/matrices.ts'
+
+const COMMIT: Body = { type: 'commit', round: 1, root: 'ab'.repeat(32) }
+
+async function signers(): Promise<Signer[]> {
+  return Promise.all([0, 1, 2].map(async (i) => signerOf((await identityFromSeed('post', i)).raw)))
+}
+
+/** A plan of the first two signers. */
+function planOf([founder, other]: Signer[], nonce = 1): Plan {
+  const offer = makeOffer({
+    founder: founder.peerId,
+    nonce: new Uint8Array(16).fill(nonce),
+    model: { name: 'matrices', hash: new Uint8Array(32), parameters: 1, blocks: 1 },
+    method: { pruner: 'wanda', target: TARGET },
+    rounds: 1,
+    untilChange: null,
+    sample: 1_000_000,
+    windows: 1,
+    window: 8,
+    members: 2,
+    roundTimeoutMs: null,
+  })
+  const secret = new Uint8Array(16)
+  const acceptances = [founder, other].map((signer) => {
+    return makeAcceptance(signer, { offer: offer.hash, secret, site: 'x', capacity: 1_000_000 })
+  })
+  return makePlan(offer, acceptances, secret)
+}
+
+function sealed(plan: Plan, signer: Signer, body: Body): Uint8Array {
+  const from = memberOf(plan, signer.peerId)?.index ?? 0
+  return encodeEnvelope(makeEnvelope(signer, toHex(plan.id), from, body))
+}
+
+async function scene() {
+  const keys = await signers()
+  const plan = planOf(keys)
+  const taken: Envelope[] = []
+  const published: Uint8Array[] = []
+  const post = new Post({
+    plan,
+    publish: async (bytes) => void published.push(bytes),
+    onMessage: (envelope) => void taken.push(envelope),
+  })
+  return { keys, plan, post, published, taken }
+}
+
+test('a signed message of a member is taken in once', async () => {
+  const { keys, plan, post, published, taken } = await scene()
+  const bytes = sealed(plan, keys[1], COMMIT)
+  assert.equal(post.receive(bytes), 'accept')
+  assert.equal(post.receive(bytes), 'ignore')
+  assert.deepEqual(
+    taken.map(({ body }) => body),
+    [COMMIT],
+  )
+  assert.deepEqual(published, [], 'gossip itself forwards what it brought')
+})
+
+test('what is forged or malformed is held against who passed it on; another plan is not', async () => {
+  const { keys, plan, post, taken } = await scene()
+  const good = sealed(plan, keys[1], COMMIT)
+  const flipped = good.slice()
+  flipped[good.length - 1] ^= 1
+  const cases = [
+    { id: 'no CBOR', bytes: Uint8Array.of(0xff), verdict: 'reject' },
+    { id: 'a byte more', bytes: Uint8Array.of(...good, 0), verdict: 'reject' },
+    { id: 'a flipped bit', bytes: flipped, verdict: 'reject' },
+    { id: "a stranger in a member's name", bytes: sealed(plan, keys[2], COMMIT), verdict: 'reject' },
+    { id: 'another plan', bytes: sealed(planOf(keys, 2), keys[1], COMMIT), verdict: 'ignore' },
+  ]
+  for (const { bytes, id, verdict } of cases) assert.equal(post.receive(bytes), verdict, id)
+  assert.deepEqual(taken, [])
+})
+
+test('what anti-entropy brings is passed on by gossip, unless it is known or forged', async () => {
+  const { keys, plan, post, published } = await scene()
+  const bytes = sealed(plan, keys[1], COMMIT)
+  post.receiveLate(bytes)
+  post.receiveLate(bytes)
+  post.receiveLate(sealed(plan, keys[2], COMMIT))
+  assert.deepEqual(published, [bytes])
+})
+
+test('a peer hears itself, and lists the last status of each member beside what it holds', async () => {
+  const { keys, plan, post, taken } = await scene()
+  const status = (beat: number): Body => ({
+    type: 'status',
+    round: 1,
+    step: 'collect',
+    attempt: 0,
+    certificate: null,
+    beat,
+  })
+  const from = memberOf(plan, keys[0].peerId)?.index ?? 0
+  const commit = makeEnvelope(keys[0], toHex(plan.id), from, COMMIT)
+  post.send(commit)
+  assert.deepEqual(taken, [commit])
+  const [late, early] = [sealed(plan, keys[1], status(7)), sealed(plan, keys[1], status(6))]
+  post.receive(late)
+  post.receive(early)
+  assert.deepEqual([...post.index([commit]).keys()].sort(), [messageId(late), messageId(encodeEnvelope(commit))].sort())
+})

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { CertificateChain } from '../../../peers/disk/certificates.ts'
+import { Journal } from '../../../peers/disk/journal.ts'
+import { Merges } from '../../../peers/disk/merges.ts'
+import { BlobStore } from '../../../peers/disk/store.ts'
+import { Post } from '../../../peers/network/gossip.ts'
+import { systemClock } from '../../../peers/round/clock.ts'
+import { Driver } from '../../../peers/round/driver.ts'
+import type { RoundProgressEvent } from '../../../peers/round/events.ts'
+import { federationOf } from '../../../peers/round/federation.ts'
+import type { PruneJob } from '../../../peers/work/work.ts'
+import { BlobTooLargeError } from '../../../protocols/blob/errors.ts'
+import type { FetchOptions } from '../../../protocols/blob/index.ts'
+import { encodeEnvelope, makeEnvelope } from '../../../protocols/round/messages/messages.ts'
+import { type CommitList, encodeCommitList } from '../../../protocols/round/messages/value.ts'
+import { toHex } from '../../../protocols/wire/encoding.ts'
+import { BlobHasher } from '../../../protocols/wire/hash.ts'
+import { MatrixWork } from '../../support/matrices.ts'
+import { Inbox, temporaryDirectory } from '../../support/nodes.ts'
+import { aPlan } from '../../support/people.ts'
+
+const BLOCKS = 2
+const [SMALL, LARGE] = [10, 100]
+const SELF = 0
+
+/** Whose contributions have at most 10 bytes to one block, 100 to the other; it never gets done with its own. */
+class Idle extends MatrixWork {
+  private readonly large: number
+
+  constructor(large: number) {
+    super(BLOCKS, 0)
+    this.large = large
+  }
+
+  override maxContributionBytes(block = 0): number {
+    return block === this.large ? LARGE : SMALL
+  }
+
+  override async validate(): Promise<string | null> {
+    return null
+  }
+
+  override prune({ signal }: PruneJob): Promise<void> {
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  }
+}
+
+/** A driver whose neighbours have what was put among `blobs`, and others whose commits it hears. */
+async function scene(context: TestContext) {
+  const { plan, signers } = aPlan({ model: { name: 'two', hash: new Uint8Array(32), parameters: 1, blocks: BLOCKS } })
+  const federation = federationOf(plan)
+  const arcOf = (member: number) => federation.blocksOf(member, 1)[0]
+  const members = plan.members.map(({ index }) => index).filter((index) => index !== SELF)
+  const large = members.find((member) => arcOf(member) === 0) ?? -1
+  const small = members.find((member) => arcOf(member) === 1) ?? -1
+  const directory = await temporaryDirectory(context)
+  const work = new Idle(0)
+  const store = await BlobStore.open(join(directory, 'blobs'))
+  const blobs = new Map<string, Uint8Array>()
+  const put = (bytes: Uint8Array): string => {
+    const hasher = new BlobHasher()
+    hasher.update(bytes)
+    const id = toHex(hasher.finish().id)
+    blobs.set(id, bytes)
+    return id
+  }
+  const fetch = async (id: string, { maxBytes, create }: FetchOptions) => {
+    const bytes = blobs.get(id)
+    assert.ok(bytes, id)
+    if (bytes.byteLength > maxBytes) throw new BlobTooLargeError(id, bytes.byteLength, maxBytes)
+    const hasher = new BlobHasher()
+    hasher.update(bytes)
+    const sink = create()
+    await sink.write(bytes)
+    await sink.commit(id, hasher.finish())
+  }
+  const events = new Inbox<RoundProgressEvent>()
+  const journal = await Journal.open(directory)
+  context.after(() => journal.close())
+  const driver = new Driver({
+    plan,
+    federation,
+    self: SELF,
+    signer: signers[SELF],
+    work,
+    store,
+    merges: new Merges(join(directory, 'merges'), work, (root) => store.path(root)),
+    journal,
+    chain: await CertificateChain.open(join(directory, 'certificates'), plan, federation),
+    blobs: { fetch },
+    clock: systemClock,
+    peerIds: plan.members.map(({ site }) => site),
+    traffic: () => ({ sentBytes: 0, receivedBytes: 0 }),
+    catchUp: () => undefined,
+    finish: async () => undefined,
+    keepMerges: false,
+    onEvent: (event) => events.push(event),
+  })
+  const onMessage = (envelope: ReturnType<typeof makeEnvelope>) => driver.handIn({ type: 'message', envelope })
+  const post = new Post({ plan, publish: async () => undefined, onMessage })
+  const stop = new AbortController()
+  const running = driver.run(post, stop.signal)
+  running.catch(() => undefined)
+  context.after(async () => {
+    stop.abort()
+    await running.catch(() => undefined)
+  })
+  return {
+    /** Members whose block takes 100 bytes, and 10. */
+    large,
+    small,
+    put,
+    commit(member: number, list: CommitList) {
+      const root = put(encodeCommitList(list))
+      const body = { type: 'commit', round: 1, root } as const
+      post.receive(encodeEnvelope(makeEnvelope(signers[member], federation.id, member, body)))
+    },
+    commitTo(member: number, root: string) {
+      const body = { type: 'commit', round: 1, root } as const
+      post.receive(encodeEnvelope(makeEnvelope(signers[member], federation.id, member, body)))
+    },
+    /** The first event to come that this is true of. */
+    async until(wanted: (event: RoundProgressEvent) => boolean) {
+      for (;;) if (wanted(await events.next())) return
+    },
+  }
+}
+
+const refused = (event: RoundProgressEvent) => event.type === 'note' && event.text.includes('refused')
+const accepted = (event: RoundProgressEvent) => event.type === 'contributions' && event.valid === 1
+
+test('what is too long for one block may be good for another, whoever named it first', async (context) => {
+  const { commit, large, put, small, until } = await scene(context)
+  const root = put(new Uint8Array(50))
+  commit(small, [{ block: 1, root, bytes: SMALL }])
+  await until(refused)
+  commit(large, [{ block: 0, root, bytes: 50 }])
+  await until(accepted)
+})
+
+test('what is held for one block is too long for another', async (context) => {
+  const { commit, large, put, small, until } = await scene(context)
+  const root = put(new Uint8Array(50))
+  commit(large, [{ block: 0, root, bytes: 50 }])
+  await until(accepted)
+  commit(small, [{ block: 1, root, bytes: SMALL }])
+  await until(refused)
+})
+
+test('a member that commits to the contribution of another does not spoil it', async (context) => {
+  const { commit, commitTo, large, put, small, until } = await scene(context)
+  const root = put(new Uint8Array(50))
+  commitTo(small, root)
+  await until(refused)
+  commit(large, [{ block: 0, root, bytes: 50 }])
+  await until(accepted)
+})

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { z } from 'zod'
+import { readSafetensors } from '../../../../src/model/write/safetensors.ts'
+import { coppice } from '../../../support/command-line.ts'
+import { temporaryDirectory } from '../../../support/nodes.ts'
+import { fixturePath, needsShared, sharedPath } from '../../../support/shared.ts'
+
+const count = z.int().nonnegative()
+const pair = z.strictObject({ before: count, after: count })
+const speed = z.strictObject({
+  tokens: count,
+  seconds: z.strictObject({ before: z.number().positive(), after: z.number().positive() }),
+  change: z.number().gt(-1),
+  spread: z.number().nonnegative(),
+  isBeyondNoise: z.boolean(),
+})
+const schema = z.strictObject({
+  model: z.string(),
+  parameters: pair,
+  macs: pair,
+  removed: z.array(
+    z.union([
+      z.strictObject({ block: count, kvHeads: count, queryHeads: count, channels: count }),
+      z.strictObject({ block: count, whole: z.literal(true) }),
+      z.strictObject({ block: count, hiddenChannels: count }),
+    ]),
+  ),
+  perplexity: z.array(
+    z.strictObject({
+      ...{ text: z.string(), tokens: count, window: count, dense: z.number(), pruned: z.number() },
+      recovered: z.number().nullable(),
+    }),
+  ),
+  recovery: z.strictObject({ steps: count, taken: count }).nullable(),
+  speed: z.strictObject({
+    reading: speed,
+    writing: speed.nullable(),
+  }),
+  bytes: pair,
+  seconds: z.number().positive(),
+  peakMemoryBytes: count,
+  out: z.string(),
+})
+
+const TRAIN = 'data/text/tinystories-train-sample.txt'
+const VALID = 'data/text/tinystories-valid-sample.txt'
+const MODEL = 'models/stories260k'
+const text = ['--text', 'README.md', '--windows', '2', '--window', '64']
+
+/** What the programs in PyTorch have calibrated and evaluated on. */
+function storiesSite(): string[] {
+  const [model, train, valid] = [MODEL, TRAIN, VALID].map((name) => sharedPath(name) ?? '')
+  const calibration = ['--text', train, '--separator', '<|endoftext|>', '--windows', '10', '--window', '64']
+  return ['--model', model, ...calibration, '--eval', valid, '--eval-tokens', '50000', '--eval-window', '128']
+}
+
+describe('coppice shrink', () => {
+  // Perplexities of programs in PyTorch; biases are new with flap, two of 64 numbers for each of three blocks.
+  for (const { how, parameters, perplexity } of [
+    { how: ['--importance', 'taylor1', '--reduce', 'sum'], parameters: 226_048, perplexity: 10.551 },
+    { how: ['--importance', 'flap'], parameters: 226_432, perplexity: 9.0656 },
+  ]) {
+    it(`is as an independent implementation: what is left, and its perplexity: ${how[1]}`, {
+      skip: needsShared(MODEL),
+    }, async (context) => {
+      const out = join(await temporaryDirectory(context), 'out')
+      const what = storiesSite()
+      const share = ['--ratio', '0.25', '--blocks', '1:4']
+      const { exit, stdout, stderr } = await coppice('shrink', ...what, ...share, ...how, '--out', out, '--json')
+      assert.equal(exit, 0, stderr)
+      const report = schema.parse(JSON.parse(stdout))
+      assert.deepEqual(report.parameters, { before: 260_032, after: parameters })
+      assert.deepEqual(
+        report.removed,
+        [1, 2, 3].map((block) => ({ block, kvHeads: 1, queryHeads: 0, channels: 43 })),
+      )
+      const [{ dense, pruned }] = report.perplexity
+      assert.ok(Math.abs(dense / 4.973 - 1) < 5e-3 && Math.abs(pruned / perplexity - 1) < 5e-3, `${dense} ${pruned}`)
+      assert.ok(report.bytes.after < report.bytes.before)
+    })
+  }
+
+  it('writes a model that shrinks again, and says where no head went', async (context) => {
+    const directory = await temporaryDirectory(context)
+    const [first, second] = ['a', 'b'].map((name) => join(directory, name))
+    const once = await coppice('shrink', ...text, '--ratio', '0.1', '--out', first)
+    assert.equal(once.exit, 0, once.stderr)
+    assert.match(once.stdout, /^No head went/m)
+    const times = String.raw`[\d.]+ m?s -> [\d.]+ m?s \((no difference beyond noise|[+-]\d+ %), spread \d+ %\)\.`
+    assert.match(once.stdout, new RegExp(`^In ONNX Runtime, reading 64 tokens: ${times}$`, 'm'))
+    assert.match(once.stdout, new RegExp(`^Writing one behind them: ${times}$`, 'm'))
+    assert.match(once.stdout, /plain ONNX Runtime gives the same logits/)
+    const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
+    assert.deepEqual([config.intermediate_size, config.num_key_value_heads, config.head_dim], [460, 2, 32])
+    const twice = await coppice(
+      'shrink',
+      '--model',
+      first,
+      ...text,
+      '--ratio',
+      '0.5',
+      '--importance',
+      'l2',
+      '--out',
+      second,
+    )
+    assert.equal(twice.exit, 0, twice.stderr)
+    const left = JSON.parse(readFileSync(join(second, 'config.json'), 'utf8'))
+    assert.deepEqual([left.intermediate_size, left.num_key_value_heads, left.head_dim], [230, 1, 32])
+  })
+
+  it('drops whole blocks', async (context) => {
+    const directory = await temporaryDirectory(context)
+    const first = join(directory, 'a')
+    const depth = [...text, '--granularity', 'layer', '--importance', 'l2']
+    const dropped = await coppice('shrink', ...depth, '--ratio', '0.5', '--blocks', '1:5', '--out', first, '--json')
+    assert.equal(dropped.exit, 0, dropped.stderr)
+    const { removed, parameters } = schema.parse(JSON.parse(dropped.stdout))
+    assert.equal(removed.length, 2)
+    assert.ok(removed.every((own) => 'whole' in own && own.block >= 1 && own.block < 5))
+    const each = (parameters.before - parameters.after) / 2
+    const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
+    assert.equal(config.num_hidden_layers, 4)
+    assert.ok(Number.isInteger(each) && parameters.after > 4 * each)
+  })
+
+  for (const { how, what } of [
+    { how: ['--granularity', 'layer', '--ratio', '0.19'], what: /--ratio 0\.19 .* less than one block of 5/ },
+    { how: ['--granularity', 'layer', '--parameters', '0.01'], what: /--parameters 0\.01 .* leave no block of 5/ },
+    { how: ['--granularity', 'layer', '--blocks', '1:2', '--ratio', '0.9'], what: /no more than one block/ },
+    { how: ['--granularity', 'channel', '--ratio', '0.99'], what: /leave no hidden channel of 64/ },
+    { how: ['--ratio', '0.999'], what: /leave no head or channel of 172/ },
+    { how: ['--ratio', '0.999', '--recover', '2'], what: /leave no head or channel of 172/ },
+    { how: ['--importance', 'flap-adaptive', '--ratio', '0.000001'], what: /less than one head or channel of 172/ },
+  ]) {
+    it(`refuses what would remove nothing, and leaves nothing: ${how.join(' ')}`, async (context) => {
+      const out = join(await temporaryDirectory(context), 'out')
+      const model = ['--model', fixturePath('stories260k')]
+      const argv = [...model, ...text, ...how, '--eval', 'README.md', '--out', out]
+      const { exit, stdout, stderr } = await coppice('shrink', ...argv)
+      assert.equal(exit, 2, stderr)
+      assert.match(stderr, what)
+      assert.match(stderr, /^coppice: .+ \(NOTHING_REMOVED\)\nGive .+\.\n$/m)
+      assert.doesNotMatch(stderr, /Evaluating/)
+      assert.equal(stdout, '')
+      assert.ok(!existsSync(out))
+    })
+  }
+
+  for (const { how, perplexity } of [
+    { how: ['--importance', 'taylor1', '--reduce', 'sum'], perplexity: 40.1803 },
+    { how: ['--importance', 'taylor1', '--reduce', 'max'], perplexity: 47.4082 },
+    { how: ['--importance', 'l2'], perplexity: 39.4246 },
+  ]) {
+    it(`without hidden channels is as a program in PyTorch: ${how.join(' ')}`, {
+      skip: needsShared(MODEL),
+    }, async (context) => {
+      const out = join(await temporaryDirectory(context), 'out')
+      const what = storiesSite()
+      const share = ['--granularity', 'channel', '--ratio', '0.25', ...how]
+      const { exit, stdout, stderr } = await coppice('shrink', ...what, ...share, '--out', out, '--json')
+      assert.equal(exit, 0, stderr)
+      const report = schema.parse(JSON.parse(stdout))
+      assert.deepEqual(report.parameters, { before: 260_032, after: 195_024 })
+      assert.ok(Math.abs(report.perplexity[0].pruned / perplexity - 1) < 1e-3, `${report.perplexity[0].pruned}`)
+      assert.match(stderr, /plain ONNX Runtime gives the same logits/)
+    })
+  }
+
+  it('removes hidden channels, of a model that can be shrunk further and trained', async (context) => {
+    const directory = await temporaryDirectory(context)
+    const [first, second] = ['a', 'b'].map((name) => join(directory, name))
+    const narrow = [...text, '--granularity', 'channel', '--importance', 'l2', '--ratio', '0.25']
+    const once = await coppice('shrink', ...narrow, '--recover', '2', '--out', first, '--json')
+    assert.equal(once.exit, 0, once.stderr)
+    const { removed } = schema.parse(JSON.parse(once.stdout))
+    assert.deepEqual(
+      removed,
+      removed.map((_, block) => ({ block, hiddenChannels: 48 })),
+    )
+    const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
+    assert.deepEqual([config.hidden_size, config.num_attention_heads, config.head_dim], [144, 6, 32])
+    const twice = await coppice(
+      'shrink',
+      '--model',
+      first,
+      ...text,
+      '--importance',
+      'l2',
+      '--ratio',
+      '0.5',
+      '--out',
+      second,
+    )
+    assert.equal(twice.exit, 0, twice.stderr)
+    assert.match(twice.stdout, /plain ONNX Runtime gives the same logits/)
+    const left = JSON.parse(readFileSync(join(second, 'config.json'), 'utf8'))
+    assert.deepEqual([left.hidden_size, left.num_attention_heads, left.head_dim], [144, 3, 32])
+  })
+
+  it('refuses hidden channels of some blocks', async () => {
+    const narrow = ['--granularity', 'channel', '--ratio', '0.5', '--importance', 'l2']
+    const { exit, stderr } = await coppice('shrink', ...text, ...narrow, '--blocks', '1:4', '--out', 'out')
+    assert.equal(exit, 2, stderr)
+    assert.match(stderr, /--granularity channel with --blocks 1:4: hidden channels go through all 6 blocks/)
+  })
+
+  it('refuses options that do not fit together', async () => {
+    for (const [options, what] of [
+      [['--granularity', 'channel', '--importance', 'flap'], /flap is computed of the layers of blocks alone/],
+      [['--granularity', 'channel', '--uniform'], /--granularity channel leaves heads as they are/],
+      [['--granularity', 'channel', '--steps', '2'], /--steps sets what is gone to zero/],
+      [['--granularity', 'layer', '--reduce', 'max'], /--reduce .* neither whole blocks nor FLAP/],
+      [['--importance', 'flap', '--reduce', 'sum'], /--reduce .* neither whole blocks nor FLAP/],
+      [
+        ['--granularity', 'layer', '--importance', 'flap-adaptive'],
+        /flap-adaptive scores heads and channels, not whole blocks/,
+      ],
+    ] as const) {
+      const { exit, stderr } = await coppice('shrink', ...text, '--ratio', '0.5', ...options, '--out', 'out')
+      assert.equal(exit, 2, stderr)
+      assert.match(stderr, what)
+    }
+  })
+
+  it('removes queries whose keys and values stay, or says that no queries share any', async (context) => {
+    const directory = await temporaryDirectory(context)
+    const [grouped, single] = ['grouped', 'single'].map((name) => join(directory, name))
+    const how = [...text, '--ratio', '0.5', '--importance', 'l2', '--group-queries', 'query']
+    const first = await coppice('shrink', '--model', fixturePath('stories260k'), ...how, '--out', grouped)
+    assert.equal(first.exit, 0, first.stderr)
+    assert.match(first.stdout, /^20 query heads \(keys and values stay\)/m)
+    assert.match(first.stdout, /plain ONNX Runtime gives the same logits/)
+    const config = JSON.parse(readFileSync(join(grouped, 'config.json'), 'utf8'))
+    assert.deepEqual([config.num_attention_heads, config.num_key_value_heads, config.head_dim], [4, 4, 8])
+    const second = await coppice(
+      'shrink',
+      '--model',
+      fixturePath('decoders/gpt2/optimum-past'),
+      ...how,
+      '--out',
+      single,
+    )
+    assert.equal(second.exit, 0, second.stderr)
+    assert.match(second.stdout, /^No queries share keys and values/m)
+  })
+
+  it('writes what Hugging Face tools load, of all blocks alike', async (context) => {
+    const out = join(await temporaryDirectory(context), 'out')
+    const how = [...text, '--ratio', '0.5', '--importance', 'l2', '--uniform']
+    const { exit, stdout, stderr } = await coppice('shrink', ...how, '--out', out)
+    assert.equal(exit, 0, stderr)
+    assert.match(stdout, /model\.safetensors/)
+    const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))
+    assert.deepEqual([config.num_attention_heads, config.num_key_value_heads, config.head_dim], [3, 1, 32])
+    const tensors = readSafetensors(join(out, 'model.safetensors'))
+    assert.deepEqual(tensors.get('model.layers.5.self_attn.q_proj.weight')?.dims, [96, 192])
+    assert.deepEqual(tensors.get('model.layers.5.mlp.down_proj.weight')?.dims, [192, config.intermediate_size])
+    const some = await coppice('shrink', ...how, '--blocks', '1:4', '--out', `${out}-some`)
+    assert.equal(some.exit, 2, some.stderr)
+    assert.match(some.stderr, /--uniform with --blocks 1:4/)
+  })
+
+  it('refuses a range that the model has not, and leaves nothing', async (context) => {
+    const out = join(await temporaryDirectory(context), 'out')
+    const { exit, stderr } = await coppice('shrink', ...text, '--ratio', '0.5', '--blocks', '2:7', '--out', out)
+    assert.equal(exit, 2, stderr)
+    assert.match(stderr, /--blocks 2:7 is no range of the 6 blocks/)
+    assert.ok(!existsSync(out))
+  })
+})

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { z } from 'zod'
+import { coppice, type Ended } from '../../../support/command-line.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+
+const count = z.number().int().nonnegative()
+const share = z.number().min(0).max(1)
+const hash = z.string().regex(/^[0-9a-f]{64}$/)
+const measured = z.number().positive()
+
+/** The report as the command line promises it: no key more, none less. */
+const reportSchema = z.strictObject({
+  coppice: z.string(),
+  plan: z.strictObject({
+    id: hash,
+    pruner: z.enum(['sparsegpt', 'wanda', 'magnitude']),
+    sparsity: share.nullable(),
+    pattern: z.string().nullable(),
+    merge: z.literal('l0'),
+    rounds: count,
+    sample: share,
+    model: z.strictObject({ name: z.string(), hash, parameters: count }),
+  }),
+  peers: z.array(
+    z.strictObject({
+      id: z.string(),
+      site: z.string(),
+      capacity: share,
+      root: hash,
+      sentBytes: count,
+      receivedBytes: count,
+      payloadBytes: count,
+      seconds: measured,
+    }),
+  ),
+  rounds: z.array(
+    z.strictObject({
+      round: count,
+      contributions: count,
+      uncovered: z.array(count),
+      maskChange: share,
+      certificate: hash,
+      bytes: count,
+    }),
+  ),
+  result: z.strictObject({ root: hash, sparsity: share, zeros: count, weights: count, model: z.string() }),
+  perplexity: z.array(
+    z.strictObject({
+      text: z.string(),
+      tokens: count,
+      windows: count,
+      window: count,
+      dense: measured,
+      isolated: z.array(measured).nullable(),
+      fedavg: measured.nullable(),
+      rounds: z.array(measured),
+      federated: measured,
+    }),
+  ),
+  seconds: measured,
+  peakMemoryBytes: count,
+})
+
+const COMMAND = 'simulate --pruner wanda --windows 2 --sample 0.5 --rounds 2 --eval-tokens 512 --json'.split(' ')
+const simulate = (name: string, ...more: string[]) => coppice(...COMMAND, '--out', join(directory, name), ...more)
+const reportOf = ({ stdout }: Ended) => reportSchema.parse(JSON.parse(stdout))
+
+describe('a simulation of four sites', () => {
+  const out = join(directory, 'mesh')
+  let ended: Ended
+  before(async () => {
+    ended = await simulate('mesh')
+  })
+
+  it('ends with one root at all sites and the report that is promised', () => {
+    assert.equal(ended.exit, 0, ended.stderr)
+    const report = reportOf(ended)
+    const { digest, ...kept } = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))
+    assert.match(digest, /^[0-9a-f]{64}$/)
+    assert.deepEqual(kept, report)
+    const { peers, plan, result, rounds, perplexity } = report
+    assert.deepEqual([...new Set(peers.map(({ root }) => root))], [result.root])
+    assert.deepEqual(
+      peers.map(({ site, capacity }) => [site, capacity]),
+      ['early', 'middle', 'late', 'novel'].map((site) => [site, 0.5]),
+    )
+    assert.deepEqual([plan.sparsity, plan.pattern, plan.rounds, plan.sample], [0.5, null, 2, 0.5])
+    assert.deepEqual(
+      rounds.map(({ contributions, uncovered }) => [contributions, uncovered]),
+      [
+        [12, []],
+        [24, []],
+      ],
+    )
+    assert.equal(result.zeros, result.weights / 2)
+    for (const { text, tokens, isolated, fedavg, rounds, federated } of perplexity) {
+      assert.equal(tokens, 2 * 255, text)
+      assert.equal(isolated?.length, 4, text)
+      assert.ok(fedavg !== null, text)
+      assert.deepEqual([rounds.length, rounds.at(-1)], [2, federated], text)
+    }
+  })
+
+  it('leaves model, plan, certificates, contributions and report, and nothing else', () => {
+    assert.deepEqual(readdirSync(out).sort(), ['certificates', 'contributions', 'model', 'plan.cbor', 'report.json'])
+    assert.deepEqual(readdirSync(join(out, 'certificates')), ['1.cbor', '2.cbor'])
+    assert.equal(readdirSync(join(out, 'contributions')).length, 24)
+  })
+
+  it('verifies', async () => {
+    const { exit, stdout, stderr } = await coppice('verify', out, '--json')
+    assert.equal(exit, 0, stderr)
+    const { root, plan } = { ...reportOf(ended), ...reportOf(ended).result }
+    // 4 acceptances and 4 signatures of the plan, at least a quorum of 3 under each of 2 certificates
+    const { signatures, ...verified } = JSON.parse(stdout)
+    assert.ok(signatures >= 14 && signatures <= 16, `${signatures} signatures`)
+    assert.deepEqual(verified, { federation: plan.id, rounds: 2, root, notes: [], ok: true })
+  })
+
+  for (const file of [
+    'plan.cbor',
+    'certificates/1.cbor',
+    'certificates/2.cbor',
+    'contributions/*',
+    'model/*',
+    'report.json',
+  ]) {
+    it(`does not verify with a flipped bit in ${file}; files that decide nothing are noted`, async () => {
+      const copy = join(directory, 'copy')
+      cpSync(out, copy, { recursive: true })
+      const [folder] = file.split('/*')
+      const names = file.endsWith('*') ? readdirSync(join(copy, folder)).map((name) => join(folder, name)) : [file]
+      // One contribution stands for all; of the model every file is tried.
+      for (const name of folder === 'contributions' ? names.slice(0, 1) : names) {
+        const bytes = readFileSync(join(copy, name))
+        bytes[Math.floor(bytes.length / 2)] ^= 1
+        rmSync(join(copy, name))
+        writeFileSync(join(copy, name), bytes)
+        const { exit, stderr } = await coppice('verify', copy)
+        if (/config\.json$/.test(name)) {
+          assert.equal(exit, 0, `${name}: ${stderr}`)
+          assert.ok(stderr.includes(`note: ${name} differs from the base's`), stderr)
+        } else {
+          assert.equal(exit, 7, `${name}: ${stderr}`)
+          assert.match(stderr, /coppice: not verified: .* \(VERIFY_FAILED\)\n.*\n$/, name)
+        }
+        rmSync(join(copy, name))
+        copyFileSync(join(out, name), join(copy, name))
+      }
+      rmSync(copy, { recursive: true })
+    })
+  }
+
+  it('tells what a certificate and a contribution are', async () => {
+    const certificate = await coppice('inspect', '--certificate', join(out, 'certificates', '2.cbor'))
+    assert.equal(certificate.exit, 0, certificate.stderr)
+    assert.match(certificate.stdout, /of round 2 of federation [0-9a-f]{8}, after certificate/)
+    assert.match(certificate.stdout, /The signatures are a quorum of the plan\./)
+    const [root] = readdirSync(join(out, 'contributions'))
+    const contribution = await coppice('inspect', '--contribution', join(out, 'contributions', root))
+    assert.equal(contribution.exit, 0, contribution.stderr)
+    assert.match(
+      contribution.stdout,
+      new RegExp(`^Contribution ${root}\nof (early|middle|late|novel) \\(12D3KooW.*\\) for block \\d`),
+    )
+    assert.match(contribution.stdout, /^q_proj, k_proj, v_proj +192 /m)
+    assert.match(contribution.stdout, /masks are not sent/)
+  })
+
+  it('has the same root with a process a peer, in a star', async () => {
+    const other = await simulate('star', '--topology', 'star', '--processes', '--baselines', 'none')
+    assert.equal(other.exit, 0, other.stderr)
+    assert.equal(reportOf(other).result.root, reportOf(ended).result.root)
+    assert.equal(reportOf(other).perplexity[0].isolated, null)
+  })
+
+  it('refuses an output directory that is not empty', async () => {
+    const { exit, stderr } = await simulate('mesh')
+    assert.equal(exit, 8)
+    assert.ok(stderr.includes(relative(process.cwd(), out).split('/').at(-1) ?? ''), stderr)
+  })
+})

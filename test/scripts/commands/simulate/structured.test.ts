@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { z } from 'zod'
+import { Decoder } from '../../../../src/model/forward/decoder.ts'
+import { coppice, type Ended } from '../../../support/command-line.ts'
+import { fixturePath } from '../../../support/shared.ts'
+import { siteText } from '../../../support/sites.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+
+const measured = z.number().positive()
+const reportSchema = z.object({
+  plan: z.object({
+    pruner: z.literal('llm-pruner'),
+    sparsity: z.null(),
+    pattern: z.null(),
+    structures: z.strictObject({ ratio: measured, blocks: z.tuple([z.int(), z.int()]), steps: z.int() }),
+  }),
+  peers: z.array(z.object({ root: z.string() })),
+  result: z.object({ root: z.string(), zeros: z.int(), weights: z.int() }),
+  perplexity: z.array(
+    z.object({
+      text: z.string(),
+      isolated: z.array(measured).nullable(),
+      isolatedFirst: z.array(measured).optional(),
+      fedavg: z.null(),
+      rounds: z.array(measured),
+    }),
+  ),
+})
+
+const COMMAND = 'simulate --pruner llm-pruner --ratio 0.25 --blocks 1:4 --recover 3 --rounds 2 --windows 4 --window 64'
+const MODEL = fixturePath('stories260k')
+const texts = [0, 1, 2, 3].map((site) => siteText(directory, site))
+const simulate = (name: string, ...more: string[]) =>
+  coppice(
+    ...COMMAND.split(' '),
+    '--model',
+    MODEL,
+    '--text',
+    ...texts,
+    '--eval',
+    ...texts.slice(0, 2),
+    '--eval-tokens',
+    '256',
+    '--json',
+    '--out',
+    join(directory, name),
+    ...more,
+  )
+const reportOf = ({ stdout }: Ended) => reportSchema.parse(JSON.parse(stdout))
+
+describe('a simulation of four sites that remove structures together', () => {
+  const out = join(directory, 'mesh')
+  let ended: Ended
+  before(async () => {
+    ended = await simulate('mesh')
+  })
+
+  it('ends with one root at all sites, and a smaller model', () => {
+    assert.equal(ended.exit, 0, ended.stderr)
+    const { plan, peers, result, perplexity } = reportOf(ended)
+    assert.deepEqual(plan.structures, { ratio: 0.25, blocks: [1, 4], steps: 3 })
+    assert.deepEqual([...new Set(peers.map(({ root }) => root))], [result.root])
+    // In each of 3 blocks one of 4 heads and 43 of 172 channels.
+    assert.deepEqual([result.zeros, result.weights], [3 * 44, 5 * (172 + 4)])
+    for (const { isolated, isolatedFirst, rounds } of perplexity)
+      assert.deepEqual([isolated?.length, isolatedFirst?.length, rounds.length], [4, 4, 2])
+    const [base, model] = [MODEL, join(out, 'model')].map((dir) => Decoder.open(dir, { threads: 1 }))
+    assert.deepEqual([base.parameters, model.parameters], [260_032, 226_048])
+    const untouched = model.baseWeights(0)[0].filter((w, i) => w !== base.baseWeights(0)[0][i])
+    assert.ok(untouched.length > 0, 'blocks outside of the range are trained as well')
+  })
+
+  it('verifies, and does not with a flipped bit in what decides ids and logits; other files are noted', async () => {
+    const whole = await coppice('verify', out, '--model', MODEL)
+    assert.equal(whole.exit, 0, whole.stderr)
+    const copy = join(directory, 'copy')
+    cpSync(out, copy, { recursive: true })
+    const contributions = readdirSync(join(copy, 'contributions')).slice(0, 2)
+    const model = readdirSync(join(copy, 'model'))
+    for (const name of [
+      ...contributions.map((each) => `contributions/${each}`),
+      ...model.map((each) => `model/${each}`),
+    ]) {
+      const bytes = readFileSync(join(copy, name))
+      bytes[Math.floor(bytes.length / 2)] ^= 1
+      rmSync(join(copy, name))
+      writeFileSync(join(copy, name), bytes)
+      const { exit, stderr } = await coppice('verify', copy, '--model', MODEL)
+      const decides = /contributions|model\.onnx|tokenizer\.json/.test(name)
+      assert.equal(exit, decides ? 7 : 0, `${name}: ${stderr}`)
+      assert.equal(stderr.includes(`note: ${name} differs from the base's`), !decides, `${name}: ${stderr}`)
+      rmSync(join(copy, name))
+      copyFileSync(join(out, name), join(copy, name))
+    }
+  })
+
+  it('tells what a contribution is', async () => {
+    const [root] = readdirSync(join(out, 'contributions'))
+    const { exit, stdout, stderr } = await coppice('inspect', '--contribution', join(out, 'contributions', root))
+    assert.equal(exit, 0, stderr)
+    assert.match(stdout, /how much each head and channel matters/)
+  })
+
+  it('has the same root with a process a peer, in a line', async () => {
+    const other = await simulate('line', '--topology', 'line', '--processes', '--baselines', 'none')
+    assert.equal(other.exit, 0, other.stderr)
+    assert.equal(reportOf(other).result.root, reportOf(ended).result.root)
+  })
+
+  it('refuses a range of blocks that the model has not, and what is of other pruners', async () => {
+    for (const [says, ...argv] of [
+      ['--blocks 1:9 is no range of the 5 blocks', '--blocks', '1:9'],
+      ['--baselines fedavg is not for --pruner llm-pruner', '--baselines', 'fedavg'],
+    ]) {
+      const { exit, stderr } = await simulate('refused', ...argv)
+      assert.equal(exit, 2, stderr)
+      assert.ok(stderr.includes(says), stderr)
+      assert.ok(!readdirSync(directory).includes('refused'))
+    }
+  })
+})

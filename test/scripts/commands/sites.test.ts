@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { perplexity } from '../../../scripts/terminal/numbers.ts'
+import { coppice } from '../../support/command-line.ts'
+import { temporaryDirectory } from '../../support/nodes.ts'
+import { fixturePath } from '../../support/shared.ts'
+import { SiteProcess, siteText } from '../../support/sites.ts'
+
+const PLAN = ['--pruner', 'wanda', '--windows', '2', '--window', '64']
+
+test('two sites in one working directory end with one root, and their results lie side by side', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const [a, b] = [siteText(directory, 0), siteText(directory, 1)]
+  const founder = new SiteProcess(context, directory, 'peer', '--members', '2', '--text', a, ...PLAN)
+  const joiner = new SiteProcess(context, directory, 'join', await founder.invitation(), '--text', b)
+  const ended = await Promise.all([founder.ended, joiner.ended])
+  assert.deepEqual(
+    ended.map(({ exit }) => exit),
+    [0, 0],
+    ended.map(({ stderr }) => stderr).join('\n'),
+  )
+  const names = readdirSync(join(directory, 'coppice-out')).sort()
+  assert.match(names[0], /^[0-9a-f]{8}$/)
+  assert.deepEqual(names, [names[0], `${names[0]}-2`])
+  const outs = names.map((name) => join(directory, 'coppice-out', name))
+  for (const out of outs) {
+    assert.deepEqual(readdirSync(out).sort(), ['certificates', 'contributions', 'model', 'plan.cbor', 'report.json'])
+  }
+  const reports = outs.map((out) => JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
+  assert.equal(reports[0].root, reports[1].root)
+  assert.deepEqual(new Set(reports.map(({ out }) => out)), new Set(outs))
+  for (const { stdout } of ended) assert.match(stdout, new RegExp(`^root ${reports[0].root}$`, 'm'))
+  for (const { stdout } of ended) {
+    // Which site has which of the two names is a race between them.
+    const i = outs.findIndex((out) => stdout.includes(`Model: ${join(out, 'model')}\n`))
+    const [{ base, alone, together }] = reports[i].perplexity
+    const values = [base, alone, together].map(perplexity)
+    const said = `perplexity on your text kept out: base ${values[0]}, alone ${values[1]}, together ${values[2]} `
+    assert.ok(stdout.includes(said), `${said}\n${stdout}`)
+    const other = reports[1 - i].peer
+    for (const { round, to, hash } of reports[i].left.contributions) {
+      assert.deepEqual([round, to], [1, [other]])
+      assert.ok(readdirSync(join(outs[i], 'contributions')).includes(hash))
+    }
+    assert.equal(reports[i].left.contributions.length, 6)
+  }
+  const verified = await coppice('verify', outs[1], '--json')
+  assert.equal(verified.exit, 0, verified.stderr)
+  assert.equal(JSON.parse(verified.stdout).root, reports[0].root)
+})
+
+test('two sites that remove structures, of a model of their own, end with the same smaller model', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const [a, b] = [siteText(directory, 0), siteText(directory, 1)]
+  const model = ['--model', fixturePath('stories260k')]
+  const plan = '--pruner llm-pruner --ratio 0.25 --blocks 1:4 --rounds 2 --recover 2 --windows 4 --window 64'.split(' ')
+  const outs = ['a', 'b'].map((name) => join(directory, name))
+  const founding = ['peer', '--members', '2', ...model, '--text', a, ...plan, '--out', outs[0]]
+  const founder = new SiteProcess(context, directory, ...founding)
+  const joining = ['join', await founder.invitation(), ...model, '--text', b, '--alone', '--out', outs[1]]
+  const joiner = new SiteProcess(context, directory, ...joining)
+  for (const { exit, stdout, stderr } of await Promise.all([founder.ended, joiner.ended])) {
+    assert.equal(exit, 0, stderr)
+    assert.match(stdout, /^ {2}For every block: how much each attention head and channel matters/m)
+    assert.match(stdout, /^ {2}After the first round also what training on your text has changed/m)
+    assert.match(stderr, /^Round 1: .* % of the heads and channels moved/m)
+  }
+  // Adapters of round 2 begin with those of all, so the founder, who does not ask for it, knows of no model alone.
+  const [[founders], [joiners]] = outs.map(
+    (out) => JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')).perplexity,
+  )
+  assert.equal(founders.alone, null)
+  for (const value of [founders.base, founders.together, joiners.alone]) assert.ok(value > 1, `${value}`)
+  const [first, second] = outs.map((out) => readFileSync(join(out, 'model', 'model.onnx')))
+  assert.ok(first.equals(second))
+  const verified = await coppice('verify', outs[1], ...model, '--json')
+  assert.equal(verified.exit, 0, verified.stderr)
+})
+
+test('Ctrl-C stops a founder that waits, and leaves nothing', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const founder = new SiteProcess(context, directory, 'peer', '--members', '2', '--pruner', 'magnitude')
+  await founder.invitation()
+  const { exit, stderr } = await founder.stop('SIGINT')
+  assert.equal(exit, 130, stderr)
+  assert.match(stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nNothing is lost but the line, .*\n$/)
+  assert.deepEqual(readdirSync(directory), [])
+})
+
+test('Ctrl-C while a site measures ends it with the model kept, and the others have theirs', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const [a, b] = [siteText(directory, 0), siteText(directory, 1)]
+  const outs = ['a', 'b'].map((name) => join(directory, name))
+  const founding = ['peer', '--members', '2', '--text', a, ...PLAN, '--no-eval', '--out', outs[0]]
+  const founder = new SiteProcess(context, directory, ...founding)
+  // Long enough to come in the middle of it: three models on twenty thousand tokens.
+  const long = join(directory, 'long.txt')
+  writeFileSync(long, 'A wood is cut back, and grows again from its stools. '.repeat(3000))
+  const joining = ['join', await founder.invitation(), '--text', b, '--eval', long, '--out', outs[1], '--json']
+  const joiner = new SiteProcess(context, directory, ...joining)
+  await joiner.said('stderr', /^Evaluating the base model on .+: 1 of \d+$/m)
+  const { exit, stdout, stderr } = await joiner.stop('SIGINT')
+  assert.equal(exit, 130, stderr)
+  const { error } = JSON.parse(stdout)
+  assert.equal(error.code, 'INTERRUPTED')
+  assert.match(error.hint, /^The model is whole and kept in .+\/b\/model; /)
+  const ended = await founder.ended
+  assert.equal(ended.exit, 0, ended.stderr)
+  assert.match(ended.stdout, /^Nothing was measured: --no-eval\.$/m)
+  for (const out of outs) {
+    const verified = await coppice('verify', out)
+    assert.equal(verified.exit, 0, verified.stderr)
+  }
+})
+
+test('signals stop sites in the middle of a round, and no model is half-written', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const [a, b] = [siteText(directory, 0), siteText(directory, 1)]
+  const founder = new SiteProcess(context, directory, 'peer', '--members', '2', '--text', a, ...PLAN)
+  const joiner = new SiteProcess(context, directory, 'join', await founder.invitation(), '--text', b)
+  await joiner.said('stderr', /^All have signed/m)
+  const ended = [await joiner.stop('SIGINT'), await founder.stop('SIGTERM')]
+  assert.deepEqual(
+    ended.map(({ exit }) => exit),
+    [130, 143],
+    ended.map(({ stderr }) => stderr).join('\n'),
+  )
+  // Whoever has made coppice-out removes it, unless the other still has its directory in it then.
+  const left = readdirSync(directory, { recursive: true }).map(String).sort()
+  const results = left.filter((name) => name.startsWith('coppice-out'))
+  assert.ok(
+    results.every((name) => name === 'coppice-out'),
+    `no results, nor half of them: ${left}`,
+  )
+  for (const { state } of [founder, joiner]) {
+    assert.deepEqual(readdirSync(join(state, 'coppice')).sort(), ['federations', 'peer.key', 'plans.wal'])
+  }
+})

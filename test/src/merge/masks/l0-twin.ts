@@ -1,0 +1,103 @@
+/**
+ * The merge again, slow and obvious: a weight at a time, sums and means in whole numbers, and one full sort of a layer.
+ * Shares no code with src/merge beyond reading a mask.
+ */
+
+import type { BlockForm, PrunerName, SparsityTarget } from '../../../../src/form/block-form.ts'
+import { isKept } from '../../../../src/form/mask.ts'
+import type { BlockContribution } from '../../../../src/merge/masks/contribution.ts'
+import { nearestBits, unitsOf } from '../../form/fp16-oracle.ts'
+
+export interface TwinLayer {
+  /** By flat index. */
+  kept: boolean[]
+  /** fp16 bits of the kept weights; null for statistics. */
+  survivors: number[] | null
+}
+
+export function twinMerge(
+  form: BlockForm,
+  pruner: PrunerName,
+  target: SparsityTarget,
+  base: readonly Float32Array[],
+  contributions: readonly BlockContribution[],
+): TwinLayer[] {
+  return form.layers.map(({ rows, cols, input }, role) => {
+    const size = rows * cols
+    const indices = Array.from({ length: size }, (_, i) => i)
+    const masks = contributions.map((contribution) => {
+      if (contribution.layers) {
+        const { mask } = contribution.layers[role]
+        return indices.map((i) => isKept(mask, i))
+      }
+      return pruner === 'wanda'
+        ? twinWanda(base[role], rows, cols, contribution.inputs[input], target)
+        : twinMagnitude(base[role], rows, cols, target)
+    })
+    const votes = indices.map((i) => masks.filter((kept) => !kept[i]).length)
+    const means = pruner === 'sparsegpt' ? indices.map((i) => twinMean(contributions, role, i)) : null
+    const stored = (i: number) => (means === null ? base[role][i] : Number(unitsOf(means[i])) / 2 ** 24)
+    const columns = Array.from({ length: cols }, (_, j) =>
+      contributions
+        .map(({ inputs }) => inputs[input][j])
+        .sort((a, b) => a - b)
+        .reduce((sum, x) => sum + x, 0),
+    )
+    const saliency = (i: number) => stored(i) * stored(i) * columns[i % cols]
+    const order = (a: number, b: number) => votes[b] - votes[a] || saliency(a) - saliency(b) || a - b
+    const zeros = (group: number[], wanted: number) =>
+      group.toSorted(order).slice(0, Math.max(wanted, group.filter((i) => votes[i] === contributions.length).length))
+    const dropped = new Set(
+      target.kind === 'unstructured'
+        ? zeros(indices, Number((BigInt(size) * BigInt(target.ppm) + 999_999n) / 1_000_000n))
+        : groupsOf(indices, target.m).flatMap((group) => zeros(group, target.n)),
+    )
+    const kept = indices.map((i) => !dropped.has(i))
+    return { kept, survivors: means?.filter((_, i) => kept[i]) ?? null }
+  })
+}
+
+/** The mean over those who keep weight i, rounded once to fp16 bits; 0 if nobody does. */
+function twinMean(contributions: readonly BlockContribution[], role: number, i: number): number {
+  const values = contributions.flatMap(({ layers }) => {
+    if (layers === undefined || !isKept(layers[role].mask, i)) return []
+    let before = 0
+    for (let k = 0; k < i; k++) before += Number(isKept(layers[role].mask, k))
+    return [unitsOf(layers[role].survivors[before])]
+  })
+  if (values.length === 0) return 0
+  const sum = values.reduce((a, b) => a + b, 0n)
+  return nearestBits(sum, BigInt(values.length)) ?? NaN
+}
+
+function groupsOf(indices: number[], m: number): number[][] {
+  return Array.from({ length: indices.length / m }, (_, g) => indices.slice(g * m, (g + 1) * m))
+}
+
+function lowest(group: number[], score: (i: number) => number, count: number): number[] {
+  return group.toSorted((a, b) => score(a) - score(b) || a - b).slice(0, count)
+}
+
+function twinWanda(
+  weight: Float32Array,
+  rows: number,
+  cols: number,
+  x: Float32Array,
+  target: SparsityTarget,
+): boolean[] {
+  const score = (i: number) => Math.abs(weight[i]) * Math.fround(Math.sqrt(x[i % cols]))
+  const indices = Array.from(weight, (_, i) => i)
+  const [m, n] =
+    target.kind === 'pattern' ? [target.m, target.n] : [cols, Number((BigInt(cols) * BigInt(target.ppm)) / 1_000_000n)]
+  const dropped = new Set(groupsOf(indices, m).flatMap((group) => lowest(group, score, n)))
+  return indices.slice(0, rows * cols).map((i) => !dropped.has(i))
+}
+
+function twinMagnitude(weight: Float32Array, rows: number, cols: number, target: SparsityTarget): boolean[] {
+  const size = rows * cols
+  const indices = Array.from(weight, (_, i) => i)
+  const [m, n] =
+    target.kind === 'pattern' ? [target.m, target.n] : [size, Number((BigInt(size) * BigInt(target.ppm)) / 1_000_000n)]
+  const dropped = new Set(groupsOf(indices, m).flatMap((group) => lowest(group, (i) => Math.abs(weight[i]), n)))
+  return indices.map((i) => !dropped.has(i))
+}

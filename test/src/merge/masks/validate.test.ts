@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { BlockForm, SparsityTarget } from '../../../../src/form/block-form.ts'
+import { fp16Bits } from '../../../../src/form/fp16.ts'
+import { countKept, dropKept, newMask } from '../../../../src/form/mask.ts'
+import type { BlockContribution } from '../../../../src/merge/masks/contribution.ts'
+import {
+  InvalidContributionError,
+  MAX_NORM_RATIO,
+  MAX_PEAK_RATIO,
+  validateContribution,
+} from '../../../../src/merge/masks/validate.ts'
+import { Random } from '../../../support/random.ts'
+import { share } from '../../../support/toy-blocks.ts'
+
+/** Column blocks of 128, 128 and 44: 3 rows, so a share of 40 % asks floor(153.6), floor(153.6), floor(52.8) zeros. */
+const FORM: BlockForm = { inputs: [300], layers: [{ rows: 3, cols: 300, input: 0 }] }
+const TARGET = share(400_000)
+const COUNTS = [153, 153, 52]
+const TWO_OF_FOUR: SparsityTarget = { kind: 'pattern', n: 2, m: 4 }
+const BASE = [new Random(5).normals(900)]
+
+/** The first zeros of every column block, or of every group; the survivors are what `value` gives. */
+function pruned(counts: number[] | null, value = (i: number) => BASE[0][i]): BlockContribution {
+  const mask = newMask(900)
+  for (const [block, count] of (counts ?? []).entries()) {
+    const width = Math.min(128, 300 - 128 * block)
+    for (let k = 0; k < count; k++) dropKept(mask, Math.floor(k / width) * 300 + 128 * block + (k % width))
+  }
+  if (counts === null) for (let i = 0; i < 900; i += 4) for (const j of [i + 1, i + 2]) dropKept(mask, j)
+  const kept: number[] = []
+  for (let i = 0; i < 900; i++) if ((mask[i >> 3] >> (i & 7)) & 1) kept.push(value(i))
+  return { inputs: [new Float32Array(300)], layers: [{ mask, survivors: fp16Bits(Float64Array.from(kept)) }] }
+}
+
+const validate = (contribution: BlockContribution, target = TARGET, base = BASE) =>
+  validateContribution(FORM, 'weights', 'sparsegpt', target, base, contribution)
+
+const refuses = (contribution: BlockContribution, reason: string, target = TARGET, base = BASE) =>
+  assert.throws(
+    () => validate(contribution, target, base),
+    (error) => error instanceof InvalidContributionError && error.reason === reason,
+  )
+
+describe('the validation of weights', () => {
+  it('accepts exactly floor(rows * width * s) zeros in every block of 128 columns', () => {
+    validate(pruned(COUNTS))
+    for (let block = 0; block < 3; block++) {
+      for (const more of [-1, 1]) refuses(pruned(COUNTS.with(block, COUNTS[block] + more)), 'ZEROS')
+    }
+    refuses(pruned([154, 152, 52]), 'ZEROS') // the right number, in the wrong place
+  })
+
+  it('says which layer and columns, how many zeros and how many are asked', () => {
+    assert.throws(() => validate(pruned([153, 154, 52])), {
+      layer: 0,
+      message: 'layer 0: columns 128 to 255: 154 zeros, the plan asks 153',
+    })
+  })
+
+  it('accepts exactly n zeros in every m columns under a pattern', () => {
+    validate(pruned(null), TWO_OF_FOUR)
+    for (const group of [0, 74, 75, 224]) {
+      const contribution = pruned(null)
+      const [{ mask, survivors }] = contribution.layers ?? []
+      dropKept(mask, 4 * group)
+      const less = { ...contribution, layers: [{ mask, survivors: survivors.subarray(1) }] }
+      refuses(less, 'ZEROS', TWO_OF_FOUR)
+    }
+    refuses(pruned([192, 192, 66]), 'ZEROS', TWO_OF_FOUR) // half of each block, but not of each group
+  })
+
+  it('takes the largest multiple of m that is at most 128 for a block: counts of groups decide for odd patterns', () => {
+    const form: BlockForm = { inputs: [9], layers: [{ rows: 1, cols: 9, input: 0 }] }
+    const mask = newMask(9)
+    for (const i of [0, 4, 8]) dropKept(mask, i)
+    const layers = [{ mask, survivors: new Uint16Array(6) }]
+    const contribution = { inputs: [new Float32Array(9)], layers }
+    const base = [new Float32Array(9).fill(1)]
+    validateContribution(form, 'weights', 'sparsegpt', { kind: 'pattern', n: 1, m: 3 }, base, contribution)
+  })
+
+  it('bounds the norm of a layer by twice the base, and the largest weight by four times', () => {
+    const ones = [new Float32Array(900).fill(1)]
+    const kept = countKept((pruned(COUNTS).layers ?? [])[0].mask)
+    const norm = (value: number) => Math.sqrt(kept * value * value)
+    const highest = 2.58 // 542 of 900 are kept: sqrt(4 * 900 / 542) = 2.577...
+    assert.ok(norm(2.576) < MAX_NORM_RATIO * 30 && norm(highest) > MAX_NORM_RATIO * 30)
+    validate(
+      pruned(COUNTS, () => 2.576),
+      TARGET,
+      ones,
+    )
+    refuses(
+      pruned(COUNTS, () => highest),
+      'NORM',
+      TARGET,
+      ones,
+    )
+    const peak = (value: number) => pruned(COUNTS, (i) => (i === 899 ? value : 1))
+    for (const sign of [1, -1]) {
+      validate(peak(sign * MAX_PEAK_RATIO), TARGET, ones)
+      refuses(peak(sign * (MAX_PEAK_RATIO + 2 ** -8)), 'PEAK', TARGET, ones)
+    }
+  })
+
+  it('lets a layer of zeros stay one', () => {
+    const zeros = [new Float32Array(900)]
+    validate(
+      pruned(COUNTS, () => 0),
+      TARGET,
+      zeros,
+    )
+    refuses(
+      pruned(COUNTS, () => 2 ** -24),
+      'PEAK',
+      TARGET,
+      zeros,
+    )
+  })
+
+  it('refuses what has not the form, or the payload of another pruner', () => {
+    const good = pruned(COUNTS)
+    refuses({ inputs: good.inputs }, 'KIND')
+    refuses({ ...good, inputs: [] }, 'FORM')
+    refuses({ ...good, layers: [] }, 'FORM')
+    refuses(
+      { ...good, layers: (good.layers ?? []).map(({ mask }) => ({ mask, survivors: new Uint16Array(3) })) },
+      'FORM',
+    )
+    for (const pruner of ['wanda', 'magnitude'] as const) {
+      assert.throws(() => validateContribution(FORM, 'weights', pruner, TARGET, BASE, good), { reason: 'KIND' })
+    }
+  })
+})
+
+describe('the validation of statistics', () => {
+  it('asks for the form alone: any numbers give a mask with the right counts', () => {
+    const good = { inputs: [new Float32Array(300)] }
+    for (const pruner of ['wanda', 'magnitude'] as const) {
+      validateContribution(FORM, 'statistics', pruner, TARGET, BASE, good)
+      assert.throws(
+        () => validateContribution(FORM, 'statistics', pruner, TARGET, BASE, { inputs: [new Float32Array(299)] }),
+        { reason: 'FORM' },
+      )
+      assert.throws(() => validateContribution(FORM, 'statistics', pruner, TARGET, BASE, pruned(COUNTS)), {
+        reason: 'KIND',
+      })
+    }
+    assert.throws(() => validateContribution(FORM, 'statistics', 'sparsegpt', TARGET, BASE, good), { reason: 'KIND' })
+  })
+})

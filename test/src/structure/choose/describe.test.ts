@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { before, describe, it } from 'node:test'
+import { Decoder } from '../../../../src/model/forward/decoder.ts'
+import {
+  describeRatio,
+  describeStructures,
+  type StructureDescription,
+} from '../../../../src/structure/choose/describe.ts'
+import { fixturePath } from '../../../support/shared.ts'
+
+describe('structures in plain data', () => {
+  let decoder: Decoder
+  let structures: StructureDescription[]
+  before(async () => {
+    decoder = Decoder.open(fixturePath('stories260k'), { threads: 1 })
+    structures = await describeStructures(decoder)
+  })
+
+  it('says who pulls whom by the names of layers, and what it costs', () => {
+    const [heads, channels] = structures
+    const { members, ...head } = heads
+    assert.deepEqual(head, { block: 0, kind: 'heads', units: 4, groups: 1, places: 8, parameters: 3072, locked: null })
+    assert.deepEqual(
+      members.map(({ along, places }) => [along, places]),
+      [
+        ['outputs', 16],
+        ['outputs', 8],
+        ['outputs', 8],
+        ['inputs', 16],
+      ],
+    )
+    const known = new Set(decoder.layers.filter(({ block }) => block === 0).map(({ name }) => name))
+    assert.ok([...members, ...channels.members].every(({ name }) => name !== null && known.has(name)))
+    assert.deepEqual([channels.kind, channels.units, channels.places, channels.parameters], ['channels', 172, 1, 192])
+    assert.equal(structures.length, 2 * decoder.blocks)
+  })
+
+  // A quarter of blocks 1 to 3 leaves 226,048 parameters in an independent implementation.
+  it('counts what a ratio removes as LLM-Pruner does', () => {
+    const middle = structures.filter(({ block }) => block >= 1 && block < 4)
+    const { heads, channels, parameters } = describeRatio(middle, 0.25)
+    assert.deepEqual([heads, channels, decoder.parameters - parameters], [3, 3 * 43, 226_048])
+  })
+
+  it('counts as many queries of each group where keys and values stay', async () => {
+    const apart = await describeStructures(decoder, 'query')
+    const [queries] = apart
+    assert.deepEqual([queries.kind, queries.units, queries.groups, queries.places], ['queries', 8, 4, 8])
+    assert.equal(queries.parameters, 2 * 8 * 64)
+    // Of two in each group half of one is none.
+    assert.deepEqual(
+      [0.25, 0.5].map((ratio) => describeRatio(apart, ratio).queries),
+      [0, 4 * decoder.blocks],
+    )
+  })
+
+  it('removes no head where the ratio is less than one, and nothing of what is locked', () => {
+    const { heads, channels } = describeRatio(structures, 0.1)
+    assert.deepEqual([heads, channels], [0, 18 * decoder.blocks])
+    const locked = structures.map((structure) => ({ ...structure, locked: 'not understood' }))
+    assert.deepEqual(describeRatio(locked, 0.5), { ratio: 0.5, heads: 0, queries: 0, channels: 0, parameters: 0 })
+  })
+})

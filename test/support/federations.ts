@@ -1,0 +1,120 @@
+/** Whole federations of real peers on loopback, for tests. */
+
+import assert from 'node:assert/strict'
+import { join as joinPath } from 'node:path'
+import type { TestContext } from 'node:test'
+import { DataDirectory } from '../../peers/disk/data-directory.ts'
+import { identityFromSeed } from '../../peers/disk/identity.ts'
+import type { PeerNode } from '../../peers/network/node.ts'
+import { found, join, type PeerResult } from '../../peers/peer.ts'
+import type { PeerEvent } from '../../peers/round/events.ts'
+import { parseInvitation } from '../../protocols/plan/invitation.ts'
+import type { Offer } from '../../protocols/plan/offer.ts'
+import type { Clock } from '../../protocols/stream/time.ts'
+import { MatrixWork, TARGET } from './matrices.ts'
+import { LOOPBACK, temporaryDirectory } from './nodes.ts'
+
+/** Decoder blocks of the model of matrices. */
+export const BLOCKS = 6
+
+type Topology = 'mesh' | 'star' | 'line'
+
+interface Scene {
+  members: number
+  topology: Topology
+  offer?: Partial<Offer>
+  capacities?: number[]
+  keepMerges?: boolean
+  clock?: Clock
+  onNode?(node: PeerNode): void
+  /** What a member computes with; default: a MatrixWork. */
+  work?(member: number): MatrixWork
+}
+
+export interface Outcome {
+  results: PeerResult[]
+  works: MatrixWork[]
+  events: PeerEvent[][]
+}
+
+export interface Running extends Omit<Outcome, 'results'> {
+  /** By member; each may fail by itself. */
+  peers: Array<Promise<PeerResult>>
+  /** Peer i has OUT at ROOT/i/out, DATA at ROOT/i/data. */
+  root: string
+}
+
+function offerOf(members: number, fields: Partial<Offer> = {}) {
+  return {
+    model: { name: 'matrices', hash: new Uint8Array(32).fill(3), parameters: 4608, blocks: BLOCKS },
+    method: { pruner: 'wanda' as const, target: TARGET },
+    rounds: 1,
+    untilChange: null,
+    sample: 1_000_000,
+    windows: 1,
+    window: 8,
+    members,
+    roundTimeoutMs: null,
+    ...fields,
+  }
+}
+
+/** Founds and runs a federation of real peers on loopback, until all have ended. */
+export async function federation(context: TestContext, scene: Scene): Promise<Outcome> {
+  const { peers, works, events } = await startFederation(context, scene)
+  return { results: await Promise.all(peers), works, events }
+}
+
+/** Starts the peers of a federation on loopback. */
+export async function startFederation(context: TestContext, scene: Scene): Promise<Running> {
+  const { members, topology, capacities = [] } = scene
+  const signal = AbortSignal.timeout(60_000)
+  const root = await temporaryDirectory(context)
+  const works = Array.from({ length: members }, (_, i) => scene.work?.(i) ?? new MatrixWork(BLOCKS, i))
+  const events: PeerEvent[][] = works.map(() => [])
+  /** By peer: the line by which others join through it. */
+  const lines = works.map(() => Promise.withResolvers<string>())
+  let suffix = ''
+  const dataOf = async (i: number) =>
+    DataDirectory.open(joinPath(root, `${i}`, 'data'), { privateKey: await identityFromSeed('federation', i) })
+  const initOf = (i: number) => ({
+    place: { out: joinPath(root, `${i}`, 'out') },
+    agree: null,
+    listen: topology === 'star' && i > 0 ? null : LOOPBACK,
+    connect: topology === 'mesh' ? ('all' as const) : ('upstream' as const),
+    keepMerges: scene.keepMerges,
+    clock: scene.clock,
+    onNode: scene.onNode,
+    signal,
+    onEvent(event: PeerEvent) {
+      events[i].push(event)
+      if (event.type === 'invitation') {
+        suffix = event.line.slice(event.line.indexOf('#'))
+        lines[0].resolve(event.line)
+      } else if (event.type === 'listening' && i > 0) lines[i].resolve(`${event.addresses[0]}${suffix}`)
+    },
+  })
+  const siteOf = (i: number) => ({ site: `site ${i}`, capacity: capacities[i] ?? 1_000_000, work: () => works[i] })
+  const fixed = { nonce: new Uint8Array(16).fill(5), secret: new Uint8Array(16).fill(6) }
+  const founding = async () => {
+    await using data = await dataOf(0)
+    return await found({ ...initOf(0), data, ...siteOf(0), ...fixed, offer: offerOf(members, scene.offer) })
+  }
+  const joining = works.slice(1).map(async (_, k) => {
+    const i = k + 1
+    const line = await lines[topology === 'line' ? i - 1 : 0].promise
+    await using data = await dataOf(i)
+    return await join({ ...initOf(i), data, invitation: parseInvitation(line), prepare: async () => siteOf(i) })
+  })
+  return { peers: [founding(), ...joining], works, events, root }
+}
+
+export function assertOneRoot({ results }: Outcome): void {
+  const [first] = results
+  assert.match(first.root, /^[0-9a-f]{64}$/)
+  for (const result of results) {
+    assert.equal(result.root, first.root)
+    assert.deepEqual(result.certificates, first.certificates)
+    assert.equal(result.planId, first.planId)
+  }
+}

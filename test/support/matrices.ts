@@ -1,0 +1,102 @@
+/**
+ * A model of random matrices and its Work: small, deterministic, no ONNX. The pruner, the validation and the merge are
+ * the real ones; a site's text is a seed that its statistics come from.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { MergedBlockReport, MergeJob, PruneJob, Work } from '../../peers/work/work.ts'
+import type { BlockForm, LayerWeights, SparsityTarget } from '../../src/form/block-form.ts'
+import { countZeros } from '../../src/form/mask.ts'
+import { contributionBytes, decodeContribution, encodeContribution } from '../../src/merge/masks/contribution.ts'
+import { mergeBlock } from '../../src/merge/masks/l0.ts'
+import { decodeMergedBlock, encodeMergedBlock, maskChange } from '../../src/merge/masks/merged-block.ts'
+import { InvalidContributionError, validateContribution } from '../../src/merge/masks/validate.ts'
+import { blockRoot } from '../../src/merge/roots.ts'
+
+export const FORM: BlockForm = {
+  inputs: [24, 16],
+  layers: [
+    { rows: 16, cols: 24, input: 0 },
+    { rows: 24, cols: 16, input: 1 },
+  ],
+}
+export const TARGET: SparsityTarget = { kind: 'unstructured', ppm: 500_000 }
+
+/** mulberry32. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+function baseOf(block: number): LayerWeights[] {
+  const random = randomOf(1000 + block)
+  return FORM.layers.map(({ rows, cols }) => Float32Array.from({ length: rows * cols }, () => random() - 0.5))
+}
+
+export class MatrixWork implements Work {
+  readonly blocks: number
+  private readonly text: number
+  /** Blocks that were pruned, in order. */
+  readonly pruned: number[] = []
+  readonly written: string[] = []
+
+  constructor(blocks: number, text: number) {
+    this.blocks = blocks
+    this.text = text
+  }
+
+  maskBits(): number {
+    return FORM.layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
+  }
+
+  maxContributionBytes(): number {
+    return contributionBytes(FORM, 'statistics').most
+  }
+
+  async prune({ blocks, signal, onBlock, onProgress }: PruneJob): Promise<void> {
+    for (const [done, block] of blocks.entries()) {
+      signal.throwIfAborted()
+      const random = randomOf(this.text * 7919 + block)
+      const inputs = FORM.inputs.map((cols) => Float32Array.from({ length: cols }, () => Math.fround(random())))
+      await onBlock(block, encodeContribution(FORM, { inputs }))
+      this.pruned.push(block)
+      onProgress?.(done + 1, blocks.length)
+    }
+  }
+
+  async validate(block: number, file: string): Promise<string | null> {
+    try {
+      const contribution = decodeContribution(FORM, 'statistics', await readFile(file))
+      validateContribution(FORM, 'statistics', 'wanda', TARGET, baseOf(block), contribution)
+      return null
+    } catch (error) {
+      if (error instanceof InvalidContributionError) return error.message
+      throw error
+    }
+  }
+
+  async merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {
+    const contributions = await Promise.all(
+      files.map(async (file) => decodeContribution(FORM, 'statistics', await readFile(file))),
+    )
+    const merged = mergeBlock(FORM, 'wanda', TARGET, baseOf(block), contributions)
+    const before = previous === null ? null : decodeMergedBlock(FORM, await readFile(previous))
+    const bytes = encodeMergedBlock(FORM, merged)
+    await writeFile(out, bytes)
+    const zeros = merged.layers.reduce((sum, { mask }, role) => {
+      return sum + countZeros(mask, FORM.layers[role].rows * FORM.layers[role].cols)
+    }, 0)
+    return { root: blockRoot(bytes), ...maskChange(FORM, before, merged), zeros }
+  }
+
+  async writeModel(merged: ReadonlyMap<number, string>, out: string): Promise<void> {
+    await mkdir(out)
+    for (const [block, file] of merged) await writeFile(join(out, String(block)), await readFile(file))
+    this.written.push(out)
+  }
+}
