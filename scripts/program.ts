@@ -1,6 +1,8 @@
 /** All commands together, and what every one of them ends with. */
+
 import { Command } from 'commander'
 import { EXIT } from '../src/base/errors.ts'
+import type { Start } from './command.ts'
 import { defineEvaluate } from './commands/evaluate/index.ts'
 import { defineInspect } from './commands/inspect/index.ts'
 import { defineJoin } from './commands/join/index.ts'
@@ -17,16 +19,6 @@ import { InterruptedError, Interruption } from './terminal/interruption.ts'
 import type { Keyboard } from './terminal/question.ts'
 import { endingOf, jsonOf } from './terminal/refusal.ts'
 import { type Output, Terminal } from './terminal/terminal.ts'
-
-/** What a command is given beside its options. */
-export interface Run {
-  terminal: Terminal
-  /** Aborted by Ctrl-C and kill, with an InterruptedError. */
-  signal: AbortSignal
-}
-
-/** Starts a command's work, with its terminal; what it resolves to is the one object of --json. */
-export type Start = (json: boolean, work: (run: Run) => Promise<object>) => Promise<void>
 
 export interface Streams {
   stdin?: Keyboard

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { type Method, PRUNERS, type SparsityTarget } from '../../src/form/block-form.ts'
-import type { StructuredTarget } from '../../src/form/structured-form.ts'
+import type { StructuredTarget } from '../../src/form/method.ts'
+import { type Method, PRUNERS, type SparsityTarget } from '../../src/form/method.ts'
 import { decode, encode, fixedBytes, hashSchema, integer, ppmSchema } from '../wire/encoding.ts'
 import { peerIdSchema } from '../wire/signing.ts'
 

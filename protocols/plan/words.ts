@@ -9,7 +9,7 @@ import {
   payloadOf,
   type SparseMethod,
   type StructuredMethod,
-} from '../../src/form/block-form.ts'
+} from '../../src/form/method.ts'
 import { PRUNER_NAMES, percent, shareOfZeros } from '../../src/form/method-words.ts'
 import { blocksPerRound } from '../../src/merge/sampling.ts'
 import { id8 } from '../wire/encoding.ts'

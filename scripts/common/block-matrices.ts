@@ -2,12 +2,12 @@
 
 import type { RoundReport } from '../../peers/round/events.ts'
 import type { BlockMatrices } from '../../protocols/plan/model-words.ts'
-import { isStructuredMethod, type Method } from '../../src/form/block-form.ts'
+import { isStructuredMethod, type Method } from '../../src/form/method.ts'
 import type { ModelDescription } from '../../src/jobs/jobs.ts'
 import type { BlockZeros } from '../../src/model/write/zeros.ts'
 import { integer, percent } from '../terminal/numbers.ts'
+import type { BaseModel } from './base-model.ts'
 import { labelled, type Work } from './engine.ts'
-import type { SiteModel } from './site/site.ts'
 
 /** Weights of all blocks, of which so many are zero. */
 export interface Sparsity {
@@ -23,7 +23,7 @@ export function weightsOf({ layers, unpruned }: Pick<ModelDescription, 'layers' 
 /** With the zeros of a base model. */
 export async function blockMatrices(
   work: Work,
-  { dir, description }: Pick<SiteModel, 'dir' | 'description'>,
+  { dir, description }: Pick<BaseModel, 'dir' | 'description'>,
 ): Promise<BlockMatrices & { zeros: number }> {
   const { layers, unpruned } = weightsOf(description)
   const zeros = await labelled(work, 'Counting zeros', 'zeros', { dir })

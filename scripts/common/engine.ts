@@ -1,7 +1,7 @@
 /** The engine as commands use it: each job with its place in the progress. */
 import type { Engine } from '../../src/engine/engine.ts'
 import type { JobEvent, JobName, Jobs, ModelDescription } from '../../src/jobs/jobs.ts'
-import type { Run } from '../program.ts'
+import type { Run } from '../command.ts'
 import { draining } from '../terminal/interruption.ts'
 
 export type BlockReport = Extract<JobEvent, { type: 'block' }>['report']

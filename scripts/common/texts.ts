@@ -1,6 +1,14 @@
 /** From what the options name to windows of tokens. */
+
 import type { TokenWindows } from '../../src/jobs/jobs.ts'
-import { assertEnoughWindows, cutWindows, someWindows, type TextSource } from '../../src/model/text/text.ts'
+import {
+  assertEnoughWindows,
+  cutWindows,
+  filesSource,
+  someWindows,
+  type TextSource,
+} from '../../src/model/text/text.ts'
+import type { TextOptions } from '../options/site.ts'
 import { labelled, type Work } from './engine.ts'
 
 export interface Tokenised {
@@ -54,4 +62,17 @@ export async function anyWindow(work: Work, dir: string): Promise<TokenWindows> 
   const source = { name: 'a sentence', documents: [SENTENCE.repeat(REPETITIONS)] }
   const ids = await labelled(work, 'Tokenising', 'tokenise', { dir, source, separator: undefined })
   return { ids, count: 1, length: ids.length }
+}
+
+/** All files of a site are one text. Without any, which magnitude allows, a sentence that says nothing of the site. */
+export async function calibration(
+  work: Work,
+  dir: string,
+  { texts, separator }: TextOptions,
+  windows: number,
+  window: number,
+): Promise<TokenWindows> {
+  if (texts.length === 0) return anyWindow(work, dir)
+  const source = filesSource(texts)
+  return firstWindows(await tokenise(work, { dir, source, separator, window, wanted: windows * window }), windows)
 }

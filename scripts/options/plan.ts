@@ -9,7 +9,7 @@ import {
   type PrunerName,
   type SparsityTarget,
   type StructuredMethod,
-} from '../../src/form/block-form.ts'
+} from '../../src/form/method.ts'
 import { assertBlocks } from './blocks.ts'
 import {
   oneOf,

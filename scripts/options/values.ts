@@ -1,7 +1,7 @@
 /** Readers of option values. Each is strict, and its refusal names the option, what came and what is expected. */
 import { parsePpm } from '../../src/base/decimal.ts'
 import { UsageError } from '../../src/base/errors.ts'
-import type { SparsityTarget } from '../../src/form/block-form.ts'
+import type { SparsityTarget } from '../../src/form/method.ts'
 
 /** Turns what was typed after an option into its value. */
 export type Reader<T> = (text: string) => T

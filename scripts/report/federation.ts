@@ -1,7 +1,7 @@
 /** The report of a federation: what --json prints and report.json holds. Shares are fractions, hashes hexadecimal. */
 import type { Offer } from '../../protocols/plan/offer.ts'
 import { ppmToFraction } from '../../src/base/decimal.ts'
-import type { Method } from '../../src/form/block-form.ts'
+import type { Method } from '../../src/form/method.ts'
 import type { SiteReport } from './site-report.ts'
 
 export interface PlanReport {

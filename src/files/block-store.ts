@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BlockForm } from '../form/block-form.ts'
-import type { BlockWeights } from '../model/forward/decoder.ts'
+import type { BlockWeights } from '../form/block-weights.ts'
 import { type StoredFile, storeFile } from './stored-file.ts'
 
 /** Writes row-major float32 weights, little-endian, whole or not at all. @throws {OutputError} OUTPUT_UNWRITABLE */

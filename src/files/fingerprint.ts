@@ -1,6 +1,6 @@
 /** What work is of, in three parts: where all are the same, the same bits come out on one machine. */
 import { createHash } from 'node:crypto'
-import type { Windows } from '../model/forward/stream.ts'
+import type { Windows } from '../form/windows.ts'
 
 export type Part = 'model' | 'text' | 'settings'
 

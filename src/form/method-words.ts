@@ -1,5 +1,5 @@
 /** A method in words for people. */
-import { isStructuredMethod, type Method, type PrunerName, type SparsityTarget } from './block-form.ts'
+import { isStructuredMethod, type Method, type PrunerName, type SparsityTarget } from './method.ts'
 
 export const PRUNER_NAMES: Record<PrunerName, string> = {
   sparsegpt: 'SparseGPT',

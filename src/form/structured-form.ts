@@ -26,15 +26,3 @@ export interface StructuredForm {
   /** In the order of the graph; those that nothing can be removed of are left out. */
   structures: readonly StructureForm[]
 }
-
-/** What a federation removes, and how it trains afterwards. */
-export interface StructuredTarget {
-  kind: 'structured'
-  /** Share of the places of each structure, in parts per million. */
-  ppm: number
-  /** First block, and the one behind the last. */
-  from: number
-  to: number
-  /** Of training, a site and round: in all rounds but the first. */
-  steps: number
-}

@@ -3,15 +3,11 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadBlock, storeBlock } from '../files/block-store.ts'
-import {
-  type BlockForm,
-  isStructuredMethod,
-  type PrunerName,
-  payloadOf,
-  type SparseMethod,
-} from '../form/block-form.ts'
+import type { BlockForm } from '../form/block-form.ts'
+import type { WeightsOf } from '../form/block-weights.ts'
 import { countZeros } from '../form/mask.ts'
-import type { StructuredTarget } from '../form/structured-form.ts'
+import type { StructuredTarget } from '../form/method.ts'
+import { isStructuredMethod, type PrunerName, payloadOf, type SparseMethod } from '../form/method.ts'
 import { unitsToRemove } from '../form/units.ts'
 import { type BlockContribution, decodeContribution } from '../merge/masks/contribution.ts'
 import { fedavgBlock, mergeBlock } from '../merge/masks/l0.ts'
@@ -29,7 +25,7 @@ import { decodeStructured, structuredBytes, validateStructured } from '../merge/
 import { mergeStructured } from '../merge/structures/structured-merge.ts'
 import { Decoder } from '../model/forward/decoder.ts'
 import { modelHash } from '../model/forward/hash.ts'
-import { perplexity, type WeightsOf } from '../model/forward/perplexity.ts'
+import { perplexity } from '../model/forward/perplexity.ts'
 import { embeddingRows } from '../model/graph/embedding-rows.ts'
 import { tokenStream } from '../model/text/text.ts'
 import { endOfText, TokenizerProcess } from '../model/text/tokenizer.ts'

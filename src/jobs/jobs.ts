@@ -1,6 +1,6 @@
 /** What the engine can be asked to do: arguments and results, plain data that crosses threads. */
-import type { BlockForm, Method, PrunerName, SparsityTarget } from '../form/block-form.ts'
-import type { StructuredTarget } from '../form/structured-form.ts'
+import type { BlockForm } from '../form/block-form.ts'
+import type { Method, PrunerName, SparsityTarget, StructuredTarget } from '../form/method.ts'
 import type { LayerInfo } from '../model/forward/decoder.ts'
 import type { UnprunedMatrix } from '../model/graph/unfollowed.ts'
 import type { TextSource } from '../model/text/text.ts'

@@ -1,7 +1,8 @@
 /** Questions about a graph that every pass asks: who makes a value, who reads it, is it constant, what is its content. */
 import { create } from '@bufbuild/protobuf'
 import { type AttributeProto, type GraphProto, type NodeProto, NodeProtoSchema } from './generated/onnx_pb.js'
-import { inlineTensor, type OnnxModel } from './read.ts'
+import type { OnnxModel } from './model.ts'
+import { inlineTensor } from './read.ts'
 import type { TensorRef } from './tensor.ts'
 
 export interface Use {

@@ -2,6 +2,7 @@
  * Reads an ONNX file without reading its weights: the protobuf is walked by range, the bytes of large initializers
  * are skipped and remembered by offset, everything else is parsed. Format: onnx.proto and protobuf's wire encoding.
  */
+
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { isAbsolute, normalize } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
@@ -9,7 +10,7 @@ import { InputError } from '../base/errors.ts'
 import { danglingLink, statOf } from '../files/linked-file.ts'
 import { externalPath } from './external-data.ts'
 import { assertFieldsKnown, assertGraphFields, assertModelFields, assertTensorFields, EXTERNAL } from './fields.ts'
-import type { GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.js'
+import type { GraphProto, NodeProto, TensorProto } from './generated/onnx_pb.js'
 import {
   AttributeProtoSchema,
   GraphProtoSchema,
@@ -18,6 +19,7 @@ import {
   SparseTensorProtoSchema,
   TensorProtoSchema,
 } from './generated/onnx_pb.js'
+import type { OnnxModel } from './model.ts'
 import {
   byteLength,
   DATA_TYPE,
@@ -33,21 +35,6 @@ import {
 } from './tensor.ts'
 import { assertWellFormed, malformed } from './well-formed.ts'
 import { fieldHead } from './wire.ts'
-
-/**
- * A model as a graph: the parsed file, and its initializers by reference, the sparse ones among them. `initializer` and
- * `sparseInitializer` of every graph are empty. A Constant node that holds a weight is an initializer too.
- */
-export interface OnnxModel {
-  path: string
-  proto: ModelProto
-  graph: GraphProto
-  initializers: Map<string, TensorRef>
-  /** The graphs inside attributes of nodes (branches of an If, at any depth) and their own initializers. */
-  subgraphs: Map<GraphProto, Map<string, TensorRef>>
-  /** Files that hold weights beside the model file, in order of first mention, as it names them: see externalPath. */
-  externalFiles: string[]
-}
 
 /** Initializers of at most this many bytes are kept in memory: shapes, axes and scalars that passes look at. */
 const SMALL_TENSOR_BYTES = 1024

@@ -5,7 +5,7 @@
 import { InputError } from '../base/errors.ts'
 import { nodeName } from './fields.ts'
 import type { GraphProto } from './generated/onnx_pb.js'
-import type { OnnxModel } from './read.ts'
+import type { OnnxModel } from './model.ts'
 
 type Graphs = Pick<OnnxModel, 'path' | 'proto' | 'graph' | 'initializers' | 'subgraphs'>
 

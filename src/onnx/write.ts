@@ -16,7 +16,7 @@ import {
   TensorProtoSchema,
 } from './generated/onnx_pb.js'
 import { like } from './graph.ts'
-import type { OnnxModel } from './read.ts'
+import type { OnnxModel } from './model.ts'
 import { byteLength, readRange, type TensorRef, tensorBytes } from './tensor.ts'
 import { fieldHead } from './wire.ts'
 

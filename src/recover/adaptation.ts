@@ -1,7 +1,9 @@
 /** Adapters on the layers of one decoder: beside them while they are trained, added to them afterwards. */
+
+import type { BlockWeights } from '../form/block-weights.ts'
 import { addAdapter, isPruned } from '../merge/structures/adapter.ts'
 import type { Beside, WeightGradients } from '../model/backward/gradients.ts'
-import type { BlockWeights, Decoder } from '../model/forward/decoder.ts'
+import type { Decoder } from '../model/forward/decoder.ts'
 import type { PartModel } from '../model/graph/part.ts'
 import * as ort from '../runtime/onnx-runtime.ts'
 import type { Adapters } from './adapters.ts'

@@ -5,7 +5,7 @@
 import { basename } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
-import type { Windows } from '../model/forward/stream.ts'
+import type { Windows } from '../form/windows.ts'
 import { jsonEntries } from '../model/text/documents.ts'
 import { type JsonRefusal, wrong } from '../model/text/json.ts'
 import { shown, type TextFile, textFile } from '../model/text/refusals.ts'

@@ -1,6 +1,6 @@
 /** Which rows are learnt, which are kept out, and which of them come when. */
 import { InputError } from '../base/errors.ts'
-import type { Windows } from '../model/forward/stream.ts'
+import type { Windows } from '../form/windows.ts'
 import { someWindows } from '../model/text/text.ts'
 
 /** One row in so many is kept out, and no more than this. */

@@ -5,10 +5,10 @@
  * ends early. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.3, and its table 15 for what too many steps do.
  */
 
+import type { Windows } from '../form/windows.ts'
 import { LossGradients } from '../model/backward/gradients.ts'
 import type { Decoder } from '../model/forward/decoder.ts'
 import { perplexity } from '../model/forward/perplexity.ts'
-import type { Windows } from '../model/forward/stream.ts'
 import { adamStep, type Moments, noMoments } from './adamw.ts'
 import type { Adaptation } from './adaptation.ts'
 import { Adapters } from './adapters.ts'

@@ -4,7 +4,7 @@
  * On one machine the same call gives the same bits; on another CPU the last bits may differ.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
-import { valueInfo } from '../model/graph/part.ts'
+import { valueInfo } from '../onnx/build.ts'
 import { ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../onnx/tensor.ts'
 import * as ort from './onnx-runtime.ts'

@@ -1,8 +1,9 @@
 /** Small blocks for tests: forms, contributions written by hand, and random ones with many ties. */
 import fc from 'fast-check'
-import type { BlockForm, SparsityTarget } from '../../src/form/block-form.ts'
+import type { BlockForm } from '../../src/form/block-form.ts'
 import { float16Of, fp16Bits } from '../../src/form/fp16.ts'
 import { dropKept, isKept, newMask } from '../../src/form/mask.ts'
+import type { SparsityTarget } from '../../src/form/method.ts'
 import type { BlockContribution } from '../../src/merge/masks/contribution.ts'
 import type { MergedBlock } from '../../src/merge/masks/merged-block.ts'
 

@@ -1,8 +1,9 @@
 /** Windows for benchmarks, and the plainest thing that can be done with them. */
 
 import { median } from '../../../src/base/quantile.ts'
+import type { Windows } from '../../../src/form/windows.ts'
 import type { Decoder } from '../../../src/model/forward/decoder.ts'
-import { Stream, type Windows } from '../../../src/model/forward/stream.ts'
+import { Stream } from '../../../src/model/forward/stream.ts'
 import { graphInputs } from '../../../src/model/graph/inputs.ts'
 import { assertEnoughWindows, cutWindows, fileSource, someWindows, tokenStream } from '../../../src/model/text/text.ts'
 import { openTokenizer } from '../../../src/model/text/tokenizer.ts'

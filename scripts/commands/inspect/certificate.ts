@@ -10,7 +10,7 @@ import {
 } from '../../../protocols/round/messages/certificate.ts'
 import { uncoveredBlocks } from '../../../protocols/round/messages/value.ts'
 import { MalformedMessageError } from '../../../protocols/wire/encoding.ts'
-import type { Run } from '../../program.ts'
+import type { Run } from '../../command.ts'
 import { counted, percent } from '../../terminal/numbers.ts'
 import { malformed, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
 

@@ -1,9 +1,9 @@
 /** `coppice inspect`: what a model, a contribution or a certificate is, in words. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import type { Start } from '../../command.ts'
 import { addJsonOption } from '../../options/output.ts'
 import { notEmpty, refuseConflict, refuseMissing } from '../../options/values.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 /** What is looked at; absolute path. */

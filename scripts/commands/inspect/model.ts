@@ -1,9 +1,9 @@
 /** A model directory in words: its blocks and layers, and how many of their values are zero. */
 import { unprunedInWords } from '../../../protocols/plan/model-words.ts'
 import { Engine } from '../../../src/engine/engine.ts'
+import type { Run } from '../../command.ts'
 import { outcomeInWords, sparsityOf, weightsOf } from '../../common/block-matrices.ts'
 import { describe, labelled } from '../../common/engine.ts'
-import type { Run } from '../../program.ts'
 import { table } from '../../report/table.ts'
 import { counted, integer, percent } from '../../terminal/numbers.ts'
 

@@ -4,16 +4,17 @@ import { shown } from '../../../protocols/plan/site-name.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { NetworkError, RefusedError, UsageError } from '../../../src/base/errors.ts'
 import { Engine } from '../../../src/engine/engine.ts'
+import type { Run } from '../../command.ts'
+import { type BaseModel, readModel, structuredOf } from '../../common/base-model.ts'
 import { blockMatrices } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import { FoundingTalk, hereText } from '../../common/site/founding.ts'
-import { openSite, peerInit, planText, readModel, type SiteModel, structuredOf } from '../../common/site/site.ts'
+import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
 import { siteText } from '../../common/site/site-text.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
-import type { Run } from '../../program.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { JoinOptions } from './index.ts'
 
@@ -64,7 +65,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
  * @throws {RefusedError} REFUSED_MODEL: this site has another model
  * @throws {UsageError} the plan needs a text, or a window that the model does not take
  */
-function assertFits({ texts, model: dir }: JoinOptions, { model, method, window }: Offer, own: SiteModel): void {
+function assertFits({ texts, model: dir }: JoinOptions, { model, method, window }: Offer, own: BaseModel): void {
   const [wanted, found] = [toHex(model.hash), toHex(own.hash)]
   if (wanted !== found) {
     throw new RefusedError({

@@ -1,6 +1,7 @@
 /** `coppice join`: takes part in a federation that another site has founded. */
 import type { Command } from 'commander'
 import { type Invitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
+import type { Start } from '../../command.ts'
 import { addSiteOptions, type RawSiteOptions, type SiteOptions, siteOptions } from '../../options/data.ts'
 import {
   addNetworkOptions,
@@ -29,7 +30,6 @@ import {
 } from '../../options/site-evaluation.ts'
 import { refuseMissing } from '../../options/values.ts'
 import { addYesOption, type RawYes, type YesOptions, yesOption } from '../../options/yes.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 export interface JoinOptions extends ModelOptions, TextOptions, NetworkOptions, OutputOptions, SiteOptions, YesOptions {

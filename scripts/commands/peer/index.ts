@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'
+import type { Start } from '../../command.ts'
 import { addSiteOptions, type RawSiteOptions, type SiteOptions, siteOptions } from '../../options/data.ts'
 import { addNetworkOptions, type NetworkOptions, networkOptions, type RawNetwork } from '../../options/network.ts'
 import { addJsonOption, addOutOption, type OutputOptions, outputOptions, type RawOutput } from '../../options/output.ts'
@@ -27,7 +28,6 @@ import {
 } from '../../options/site-evaluation.ts'
 import { refuseMissing, wholeNumber } from '../../options/values.ts'
 import { addYesOption, type RawYes, type YesOptions, yesOption } from '../../options/yes.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 export interface PeerOptions

@@ -1,9 +1,9 @@
 /** `coppice plan`: shows what an invitation invites to. */
 import type { Command } from 'commander'
 import { type Invitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
+import type { Start } from '../../command.ts'
 import { addJsonOption } from '../../options/output.ts'
 import { refuseMissing } from '../../options/values.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 export interface ShowPlanOptions {

@@ -1,7 +1,8 @@
 /** `coppice prune`: one site prunes a model alone, on its own text. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { PrunerName, SparsityTarget } from '../../../src/form/block-form.ts'
+import type { PrunerName, SparsityTarget } from '../../../src/form/method.ts'
+import type { Start } from '../../command.ts'
 import {
   addEvaluationOptions,
   type EvaluationOptions,
@@ -24,7 +25,6 @@ import {
   windowOptions,
 } from '../../options/site.ts'
 import { refuseMissing } from '../../options/values.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 export interface PruneOptions extends ModelOptions, TextOptions, WindowOptions {

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { MAX_WINDOW } from '../../../protocols/plan/offer.ts'
+import type { Start } from '../../command.ts'
 import {
   addEvaluationOptions,
   type EvaluationOptions,
@@ -22,7 +23,6 @@ import {
   textOptions,
 } from '../../options/site.ts'
 import { notEmpty, refuseConflict, refuseMissing } from '../../options/values.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 export interface RecoverOptions extends ModelOptions, TextOptions {

@@ -6,6 +6,7 @@ import type { Granularity } from '../../../src/jobs/jobs.ts'
 import type { Fluctuation } from '../../../src/structure/choose/fluctuation.ts'
 import type { Criterion, Reduction } from '../../../src/structure/choose/importance.ts'
 import type { GroupQueries } from '../../../src/structure/find/follow.ts'
+import type { Start } from '../../command.ts'
 import {
   addEvaluationOptions,
   type EvaluationOptions,
@@ -29,7 +30,6 @@ import {
 } from '../../options/site.ts'
 import { GROUP_QUERIES, groupQueriesOption } from '../../options/structure.ts'
 import { oneOf, RATIO, range, refuseConflict, refuseMissing, share, wholeNumber } from '../../options/values.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 const GRANULARITIES = ['block', 'layer', 'channel'] as const satisfies Granularity[]

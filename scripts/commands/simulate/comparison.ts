@@ -1,15 +1,15 @@
 /** Perplexities of a simulation as they become known, and the table of them. */
 import { mergedFiles } from '../../../peers/work/engine-work.ts'
-import { isStructuredMethod, type Method } from '../../../src/form/block-form.ts'
+import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/jobs.ts'
+import { type Alone, evaluateAll, fedavg, isolated, isolatedRounds } from '../../common/baselines.ts'
 import type { Work } from '../../common/engine.ts'
+import type { EvaluatedText } from '../../common/perplexities.ts'
 import { predictions } from '../../common/texts.ts'
 import type { PerplexityReport, RoundReport } from '../../report/federation.ts'
 import { perplexityTable } from '../../report/federation-table.ts'
-import { type Alone, evaluateAll, fedavg, isolated, isolatedRounds } from './baselines.ts'
 import type { CertifiedRound, FederationOutcome, SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './index.ts'
-import type { EvaluatedText } from './sites.ts'
 
 export interface ComparisonInit {
   work: Work

@@ -2,7 +2,8 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'
-import { isStructuredMethod, type Method } from '../../../src/form/block-form.ts'
+import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
+import type { Start } from '../../command.ts'
 import {
   addEvaluationOptions,
   type EvaluationOptions,
@@ -24,7 +25,6 @@ import {
   windowOptions,
 } from '../../options/site.ts'
 import { oneOf, PROPER_SHARE, refuseConflict, shares, someOf, wholeNumber } from '../../options/values.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 const DEFAULT_PEERS = 4

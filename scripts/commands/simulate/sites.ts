@@ -1,9 +1,11 @@
 /** From the options of `simulate` to what each site calibrates on and what is evaluated. */
+
 import { basename, extname } from 'node:path'
-import type { TokenWindows, WindowLimits } from '../../../src/jobs/jobs.ts'
+import type { WindowLimits } from '../../../src/jobs/jobs.ts'
 import { shown } from '../../../src/model/text/refusals.ts'
 import { fileSource, someWindows, type TextSource } from '../../../src/model/text/text.ts'
 import type { Work } from '../../common/engine.ts'
+import type { EvaluatedText } from '../../common/perplexities.ts'
 import { keptOut, readForEnd, recut } from '../../common/site/kept-out.ts'
 import { evaluatedWindows, type Tokenised, tokenise } from '../../common/texts.ts'
 import { embeddedTexts, heldSource, trainingSource } from '../../embedded/texts.ts'
@@ -15,11 +17,6 @@ import { allocate, sharers, siteNames } from './windows.ts'
 
 /** Of each held kind of the embedded default: a quarter of what it holds, enough for a percent. */
 const EMBEDDED_EVAL_TOKENS = 10_240
-
-export interface EvaluatedText {
-  name: string
-  windows: TokenWindows
-}
 
 export interface Prepared {
   /** Tokens a calibration window. */

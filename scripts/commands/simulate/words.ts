@@ -1,6 +1,6 @@
 /** What a simulation says to people, before and after. */
 import type { PlanInWords } from '../../../protocols/plan/words.ts'
-import { isStructuredMethod, type Method } from '../../../src/form/block-form.ts'
+import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import { outcomeInWords } from '../../common/block-matrices.ts'
 import type { FederationReport } from '../../report/federation.ts'
 import { bytes, counted, duration, sameLogits } from '../../terminal/numbers.ts'

@@ -7,8 +7,8 @@ import {
   type StructureDescription,
 } from '../../../src/structure/choose/describe.ts'
 import type { GroupQueries } from '../../../src/structure/find/follow.ts'
+import type { Run } from '../../command.ts'
 import { describe, labelled } from '../../common/engine.ts'
-import type { Run } from '../../program.ts'
 import { table } from '../../report/table.ts'
 import { counted, integer, percent } from '../../terminal/numbers.ts'
 

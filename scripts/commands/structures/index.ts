@@ -1,10 +1,10 @@
 /** `coppice structures`: what in a model can be removed together, so that it stays a whole model of smaller tensors. */
 import type { Command } from 'commander'
 import type { GroupQueries } from '../../../src/structure/find/follow.ts'
+import type { Start } from '../../command.ts'
 import { addJsonOption } from '../../options/output.ts'
 import { addModelOption, modelOptions, type RawSite } from '../../options/site.ts'
 import { GROUP_QUERIES, groupQueriesOption } from '../../options/structure.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 export function defineStructures(program: Command, start: Start): void {

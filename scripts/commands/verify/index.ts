@@ -1,9 +1,9 @@
 /** `coppice verify`: checks offline what one peer kept, down to the last bit of the model. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import type { Start } from '../../command.ts'
 import { addJsonOption } from '../../options/output.ts'
 import { notEmpty } from '../../options/values.ts'
-import type { Start } from '../../program.ts'
 import { addHelp } from '../../terminal/help.ts'
 
 export interface VerifyOptions {

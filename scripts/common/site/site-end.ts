@@ -2,31 +2,37 @@
  * What a site does once its model is written: it measures whether joining was worth it, while its peer still serves the
  * others, and reports. The model is whole by then, whatever becomes of the rest.
  */
+
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PeerResult } from '../../../peers/peer.ts'
 import type { PeerEvent } from '../../../peers/round/events.ts'
 import { CONTRIBUTIONS_NAME, MODEL_NAME } from '../../../peers/round/output.ts'
+import type { EngineWork } from '../../../peers/work/engine-work.ts'
 import { mergedKind } from '../../../peers/work/engine-work.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
-import { isStructuredMethod } from '../../../src/form/block-form.ts'
+import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/jobs.ts'
-import { type Alone, isolated, isolatedRounds } from '../../commands/simulate/baselines.ts'
+import type { Run } from '../../command.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
+import { siteInWords, siteReport } from '../../report/site-report.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
+import type { BaseModel } from '../base-model.ts'
+import { type Alone, isolated, isolatedRounds } from '../baselines.ts'
+import { outcomeInWords, outcomeOf } from '../block-matrices.ts'
 import { labelled, type Work } from '../engine.ts'
+import { writeReport } from '../output-directory.ts'
 import { perplexities } from '../perplexities.ts'
 import { stopwatch } from '../stopwatch.ts'
-import { conclude, type SiteModel } from './site.ts'
 import type { SiteText, SiteTextOptions } from './site-text.ts'
 import type { SiteWork } from './site-work.ts'
 
 export interface SiteEndInit {
   work: Work
-  model: SiteModel
+  model: BaseModel
   options: Pick<SiteTextOptions, 'evaluation'> & { embedded: boolean }
   site: SiteWork
 }
@@ -178,4 +184,30 @@ export class SiteEnd {
     }
     return files
   }
+}
+
+/** Writes report.json and says where everything is. */
+async function conclude(
+  { terminal }: Run,
+  outcome: PeerResult,
+  base: string | null,
+  { description, method, written }: EngineWork,
+  measures: SiteMeasures,
+): Promise<MemberReport> {
+  const { planId, peerId, root, certificates, rounds, out } = outcome
+  if (written === undefined) throw new Error('a federation ended without a model')
+  const result = outcomeOf(description, method, { last: rounds[rounds.length - 1], written: written.zeros })
+  const site = siteReport(outcome, measures)
+  const report: MemberReport = { federation: planId, peer: peerId, root, certificates, ...result, out, ...site }
+  await writeReport(out, report)
+  const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
+  const lines = [
+    ...siteInWords(site, measures.notes),
+    `root ${root}`,
+    outcomeInWords(result, isStructuredMethod(method)),
+    `Model: ${join(out, 'model')}`,
+    `Verify: ${verify}`,
+  ]
+  terminal.say(lines.join('\n'))
+  return report
 }

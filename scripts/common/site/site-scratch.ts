@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { digest } from '../../../src/files/fingerprint.ts'
-import type { Method } from '../../../src/form/block-form.ts'
+import type { Method } from '../../../src/form/method.ts'
 import type { TokenWindows } from '../../../src/jobs/jobs.ts'
 import { holdsCheckpoint } from '../../../src/prune/run/record-file.ts'
 

@@ -8,9 +8,8 @@ import { type TextOptions, windowFor } from '../../options/site.ts'
 import type { SiteEvaluationOptions } from '../../options/site-evaluation.ts'
 import type { Work } from '../engine.ts'
 import { type EvaluatedText, evaluationTexts } from '../perplexities.ts'
-import { firstWindows, tokenise } from '../texts.ts'
+import { calibration, firstWindows, tokenise } from '../texts.ts'
 import { keptOut, readForEnd, recut } from './kept-out.ts'
-import { calibration } from './site.ts'
 
 /** The name of what is kept out of a site's own text. */
 export const KEPT_OUT = 'your text kept out'

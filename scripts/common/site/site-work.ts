@@ -2,11 +2,11 @@
 import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
 import { draining } from '../../terminal/interruption.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
-import type { SiteModel } from './site.ts'
+import type { BaseModel } from '../base-model.ts'
 import { SiteScratch } from './site-scratch.ts'
 
 export interface SiteWorkInit extends Pick<EngineWorkInit, 'engine' | 'method' | 'structured' | 'windows'> {
-  model: SiteModel
+  model: BaseModel
   terminal: Terminal
 }
 

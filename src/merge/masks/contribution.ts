@@ -7,9 +7,10 @@
  * the sender's, bit by bit, so that no mask can be ill-formed. 0.03 bit a weight where a bitmap takes 1.
  */
 import { InputError } from '../../base/errors.ts'
-import type { BlockForm, PayloadKind } from '../../form/block-form.ts'
+import type { BlockForm } from '../../form/block-form.ts'
 import { packSurvivors } from '../../form/fp16.ts'
 import { countKept, isPaddedWithZeros, maskBytes } from '../../form/mask.ts'
+import type { PayloadKind } from '../../form/method.ts'
 import { FrameReader, HEADER_BYTES, kindOf, writeFrame } from '../bytes.ts'
 import { InvalidContributionError } from '../errors.ts'
 import { readSparseLayer, type SparseLayer } from './sparse-layer.ts'

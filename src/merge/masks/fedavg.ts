@@ -4,8 +4,9 @@
  * "Communication-Efficient Learning of Deep Networks from Decentralized Data", 2017, with equal weights.
  */
 
-import type { BlockForm, LayerWeights, PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
 import { isKept } from '../../form/mask.ts'
+import type { PrunerName, SparsityTarget } from '../../form/method.ts'
 import type { BlockContribution } from './contribution.ts'
 import type { MergedBlock } from './merged-block.ts'
 import { assertContributions, tallyLayer } from './tally.ts'

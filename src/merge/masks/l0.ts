@@ -9,9 +9,10 @@
  * is not t is at least 2^-38, respectively 2^-37, away from it, and half a unit of a float64 there is less.)
  */
 
-import type { BlockForm, LayerWeights, PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
 import { float16Of, fp16Bits } from '../../form/fp16.ts'
 import { countKept } from '../../form/mask.ts'
+import type { PrunerName, SparsityTarget } from '../../form/method.ts'
 import type { BlockContribution } from './contribution.ts'
 import { expandMask } from './mask-expansion.ts'
 import type { MergedBlock, MergedLayer } from './merged-block.ts'

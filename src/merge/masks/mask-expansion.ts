@@ -7,8 +7,8 @@
  * of the expansion; only that bucket is ordered, and by selection, not sorting.
  */
 import { ceilShare } from '../../base/decimal.ts'
-import type { SparsityTarget } from '../../form/block-form.ts'
 import { dropKept, newMask } from '../../form/mask.ts'
+import type { SparsityTarget } from '../../form/method.ts'
 import { LowestSelector } from '../../prune/masks/lowest.ts'
 import { saliency } from './saliency.ts'
 

@@ -4,9 +4,10 @@
  * whole multiple of 2^-24 below 2^29, which is 53 bits: what a float64 holds.
  */
 
-import type { BlockForm, LayerWeights, PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
 import { float16Of } from '../../form/fp16.ts'
 import { countKept } from '../../form/mask.ts'
+import type { PrunerName, SparsityTarget } from '../../form/method.ts'
 import { magnitudeMask } from '../../prune/masks/magnitude.ts'
 import { wandaMask } from '../../prune/masks/wanda.ts'
 import type { BlockContribution } from './contribution.ts'

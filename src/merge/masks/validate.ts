@@ -5,17 +5,10 @@
  * and the base's own values.
  */
 import { floorShare } from '../../base/decimal.ts'
-import {
-  type BlockForm,
-  type LayerForm,
-  type LayerWeights,
-  type PayloadKind,
-  type PrunerName,
-  payloadOf,
-  type SparsityTarget,
-} from '../../form/block-form.ts'
+import type { BlockForm, LayerForm, LayerWeights } from '../../form/block-form.ts'
 import { float16Of } from '../../form/fp16.ts'
 import { countZerosIn } from '../../form/mask.ts'
+import { type PayloadKind, type PrunerName, payloadOf, type SparsityTarget } from '../../form/method.ts'
 import { blockColumns } from '../../prune/masks/target.ts'
 import { InvalidContributionError } from '../errors.ts'
 import { type BlockContribution, shapeFault } from './contribution.ts'

@@ -6,7 +6,8 @@
 
 import { float16Of, fp16Bits } from '../../form/fp16.ts'
 import { dropKept, newMask } from '../../form/mask.ts'
-import type { StructuredForm, StructuredTarget } from '../../form/structured-form.ts'
+import type { StructuredTarget } from '../../form/method.ts'
+import type { StructuredForm } from '../../form/structured-form.ts'
 import { lowestUnits, unitsToRemove } from '../../form/units.ts'
 import { MAX_CONTRIBUTIONS } from '../masks/tally.ts'
 import type { StructuredBlock } from './structured-block.ts'

@@ -1,5 +1,6 @@
 /** A model with its backward pass behind it: cotangents of some values go in, gradients of others come out. */
 import { clone, create } from '@bufbuild/protobuf'
+import { valueInfo } from '../../onnx/build.ts'
 import {
   type ModelProto,
   ModelProtoSchema,
@@ -9,7 +10,6 @@ import {
 import { BACKWARD_OPSET, backwardPass } from '../../onnx/gradient/backward.ts'
 import type { Observed } from '../../onnx/gradient/tape.ts'
 import { DATA_TYPE } from '../../onnx/tensor.ts'
-import { valueInfo } from '../graph/part.ts'
 
 /** Before the name of a value: the input that holds its cotangent. */
 const COTANGENT = 'cotangent/'

@@ -4,12 +4,13 @@
  * and one stream a block, whatever the model's depth. Source: Chen et al. 2016 (arXiv 1604.06174), section 4.
  */
 
+import type { BlockWeights } from '../../form/block-weights.ts'
+import type { Windows } from '../../form/windows.ts'
 import { isFused, unfuse } from '../../onnx/operators/unfuse.ts'
 import * as ort from '../../runtime/onnx-runtime.ts'
-import { type BlockWeights, type Decoder, outputsOf, type Values } from '../forward/decoder.ts'
+import { type Decoder, outputsOf, type Values } from '../forward/decoder.ts'
 import { withLogProbabilities } from '../forward/log-probabilities.ts'
 import { headSpans, nextTokens, predictionsOf } from '../forward/predictions.ts'
-import type { Windows } from '../forward/stream.ts'
 import type { Part } from '../graph/cut.ts'
 import type { PartModel } from '../graph/part.ts'
 import { observeShapes } from '../graph/shapes.ts'

@@ -6,13 +6,17 @@ import { toBinary } from '@bufbuild/protobuf'
 import { InputError } from '../../base/errors.ts'
 import { assertFiniteLayer } from '../../base/finite.ts'
 import type { BlockForm } from '../../form/block-form.ts'
+import type { BlockWeights } from '../../form/block-weights.ts'
+import type { Windows } from '../../form/windows.ts'
 import { externalPath } from '../../onnx/external-data.ts'
 import { type ModelProto, ModelProtoSchema } from '../../onnx/generated/onnx_pb.js'
 import { type GraphIndex, opsetVersion } from '../../onnx/graph.ts'
 import { foldConstants } from '../../onnx/lower/fold-constants.ts'
-import { type Lowered, lower } from '../../onnx/lower/lower.ts'
+import { lower } from '../../onnx/lower/lower.ts'
+import type { Lowered } from '../../onnx/lower/lowered.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
 import { assertInputs, assertKnownOperators, assertNotQuantised } from '../../onnx/operators/operators.ts'
-import { type OnnxModel, readOnnx } from '../../onnx/read.ts'
+import { readOnnx } from '../../onnx/read.ts'
 import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose, typeName } from '../../onnx/tensor.ts'
 import { ConstantSessions } from '../../runtime/constant-sessions.ts'
 import type * as ort from '../../runtime/onnx-runtime.ts'
@@ -27,11 +31,10 @@ import { countParameters } from '../graph/parameters.ts'
 import { type PartModel, partModel, type ValueType } from '../graph/part.ts'
 import { unprunedMatrices } from '../graph/unfollowed.ts'
 import { storedCopies, tellApart } from '../graph/untie-weights.ts'
-import { type BlockWeights, FedWeights } from './fed-weights.ts'
+import { FedWeights } from './fed-weights.ts'
 import { withLogProbabilities } from './log-probabilities.ts'
 import { BATCHES, type Observation, observedModel, sumNames } from './observe.ts'
 import { type Shifts, shiftedModel, shiftTensors } from './output-shift.ts'
-import type { Windows } from './stream.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13
@@ -56,8 +59,6 @@ export interface LayerInfo {
   rows: number
   cols: number
 }
-
-export type { BlockWeights } from './fed-weights.ts'
 
 /** Values of one batch of windows, by their name in the whole graph. */
 export type Values = Map<string, ort.Tensor>

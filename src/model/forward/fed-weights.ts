@@ -1,6 +1,7 @@
 /** What a decoder's sessions are fed as weights: a block's in buffers that are filled again and again, others once. */
 
 import { assertFiniteLayer, assertNumbers } from '../../base/finite.ts'
+import type { BlockWeights } from '../../form/block-weights.ts'
 import type { GraphIndex } from '../../onnx/graph.ts'
 import { byteLength, DATA_TYPE, type TensorRef, tensorBytes, transpose } from '../../onnx/tensor.ts'
 import { collectGarbage } from '../../runtime/memory.ts'
@@ -8,9 +9,6 @@ import * as ort from '../../runtime/onnx-runtime.ts'
 import { tensorOfBytes } from '../../runtime/session.ts'
 import type { DecoderCut } from '../graph/cut.ts'
 import { type Linear, layerName } from '../graph/layers.ts'
-
-/** Weights of one block that differ from the base's: by role, row-major [rows, cols]. */
-export type BlockWeights = readonly Float32Array[]
 
 /** Gives a buffer of so many bytes. */
 type BufferOf = (length: number) => Uint8Array<ArrayBuffer>

@@ -1,5 +1,6 @@
 /** A model of logits made one of log-probabilities. */
 import { clone, create } from '@bufbuild/protobuf'
+import { valueInfo } from '../../onnx/build.ts'
 import {
   type ModelProto,
   ModelProtoSchema,
@@ -7,7 +8,7 @@ import {
   ValueInfoProtoSchema,
 } from '../../onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../../onnx/tensor.ts'
-import { type PartModel, valueInfo } from '../graph/part.ts'
+import type { PartModel } from '../graph/part.ts'
 
 /** The head with log softmax and a look-up of each target behind it: `log_probability` [batch, window, 1]. */
 export function withLogProbabilities(head: PartModel): ModelProto {

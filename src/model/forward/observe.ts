@@ -6,6 +6,7 @@
  * A Gram matrix is symmetric: it is formed in panels of rows from the diagonal rightwards, a little over half of it.
  */
 import { create } from '@bufbuild/protobuf'
+import { valueInfo } from '../../onnx/build.ts'
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -20,7 +21,7 @@ import {
   ValueInfoProtoSchema,
 } from '../../onnx/generated/onnx_pb.js'
 import { DATA_TYPE, elementBytes } from '../../onnx/tensor.ts'
-import { type PartModel, valueInfo } from '../graph/part.ts'
+import type { PartModel } from '../graph/part.ts'
 
 /**
  * `squares`: sum over tokens of x_j^2, [d]. `gram`: sum over tokens of x^T x, its upper triangle by panels. `moments`:

@@ -1,10 +1,11 @@
 /** A part in which some layers give something more than their product: a vector added to every row of it. */
 import { clone } from '@bufbuild/protobuf'
+import { valueInfo } from '../../onnx/build.ts'
 import { ModelProtoSchema } from '../../onnx/generated/onnx_pb.js'
 import { makeNode } from '../../onnx/graph.ts'
 import { DATA_TYPE } from '../../onnx/tensor.ts'
 import * as ort from '../../runtime/onnx-runtime.ts'
-import { type PartModel, valueInfo } from '../graph/part.ts'
+import type { PartModel } from '../graph/part.ts'
 
 /** By the value in the whole graph that a layer's product is: what is added to it, [rows]. */
 export type Shifts = ReadonlyMap<string, Float32Array>

@@ -1,10 +1,10 @@
 /** Perplexity: exp of the mean negative log-likelihood over all predictions, every window a context of its own. */
-import { InputError } from '../../base/errors.ts'
-import type { BlockWeights, Decoder } from './decoder.ts'
-import { Stream, type Windows } from './stream.ts'
 
-/** Weights of a block by number; undefined: the base's. */
-export type WeightsOf = (block: number) => BlockWeights | undefined
+import { InputError } from '../../base/errors.ts'
+import type { WeightsOf } from '../../form/block-weights.ts'
+import type { Windows } from '../../form/windows.ts'
+import type { Decoder } from './decoder.ts'
+import { Stream } from './stream.ts'
 
 export interface Evaluation {
   signal?: AbortSignal

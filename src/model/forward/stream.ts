@@ -3,9 +3,11 @@
  * Between blocks a window is its row of the residual stream, [window, hidden].
  */
 
+import type { BlockWeights } from '../../form/block-weights.ts'
+import type { Windows } from '../../form/windows.ts'
 import { collectGarbage } from '../../runtime/memory.ts'
 import type * as ort from '../../runtime/onnx-runtime.ts'
-import type { BlockWeights, Decoder, Values } from './decoder.ts'
+import type { Decoder, Values } from './decoder.ts'
 import { HiddenBatches } from './hidden-batches.ts'
 import { type InputStatistics, Totals } from './input-statistics.ts'
 import type { Observation } from './observe.ts'
@@ -24,15 +26,6 @@ export const BATCH_TOKENS = 512
 const OBSERVED_BATCHES = 8
 /** Bytes of logits computed at once, if the head allows. */
 const LOGITS_BYTES = 16 * 2 ** 20
-
-export interface Windows {
-  /** Token ids, row-major [count, length]. */
-  ids: Int32Array
-  count: number
-  length: number
-  /** By token, whether it is to be predicted: 1, or 0; undefined: all are, but for the first of each window. */
-  targets?: Uint8Array
-}
 
 interface Batch {
   /** Its first window, and how many it has: as many as all others, or fewer if it is the last. */

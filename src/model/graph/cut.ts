@@ -9,7 +9,7 @@
  */
 import { InputError } from '../../base/errors.ts'
 import { GraphIndex, type Use } from '../../onnx/graph.ts'
-import type { OnnxModel } from '../../onnx/read.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
 import { isFloating } from '../../onnx/tensor.ts'
 import { type Linear, linearAt } from './layers.ts'
 import { type Unfollowed, unfollowedAt } from './unfollowed.ts'

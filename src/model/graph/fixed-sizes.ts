@@ -4,7 +4,7 @@
  */
 import { InputError } from '../../base/errors.ts'
 import type { ValueInfoProto } from '../../onnx/generated/onnx_pb.js'
-import type { OnnxModel } from '../../onnx/read.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
 
 /** undefined: as many as one likes. */
 export interface FixedSizes {

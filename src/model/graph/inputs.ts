@@ -6,7 +6,7 @@
 import { InputError } from '../../base/errors.ts'
 import { CACHE_SWITCH } from '../../onnx/lower/inline-branches.ts'
 import { cacheLengths } from '../../onnx/lower/plain-cache.ts'
-import type { OnnxModel } from '../../onnx/read.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
 import { DATA_TYPE, elementBytes, elementCount } from '../../onnx/tensor.ts'
 import * as ort from '../../runtime/onnx-runtime.ts'
 import { tensorOfBytes } from '../../runtime/session.ts'

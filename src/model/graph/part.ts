@@ -3,8 +3,10 @@
  * from the outputs meets them, large tensors become inputs. Two blocks whose canonical bytes are equal are alike,
  * constants included, and share one session; their weights are fed.
  */
+
 import { createHash } from 'node:crypto'
 import { clone, create, toBinary } from '@bufbuild/protobuf'
+import { valueInfo } from '../../onnx/build.ts'
 import {
   type ModelProto,
   ModelProtoSchema,
@@ -15,7 +17,7 @@ import {
   ValueInfoProtoSchema,
 } from '../../onnx/generated/onnx_pb.js'
 import type { GraphIndex } from '../../onnx/graph.ts'
-import type { OnnxModel } from '../../onnx/read.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
 import { byteLength, isFloating, type TensorRef, tensorBytes } from '../../onnx/tensor.ts'
 
 /** Constants up to this size that are no float vectors stay inside the session: shapes, axes, scalars. */
@@ -144,16 +146,4 @@ export function isWeightName(name: string): boolean {
 /** Weights are fed: float vectors and matrices, and whatever else is large. */
 function isFed(tensor: TensorRef): boolean {
   return (isFloating(tensor.dataType) && tensor.dims.length > 0) || byteLength(tensor) > INLINE_BYTES
-}
-
-export function valueInfo(
-  name: string,
-  { dataType, dims }: { dataType: number; dims: readonly (number | null)[] },
-): ValueInfoProto {
-  const dim = dims.map((size, axis) =>
-    size === null
-      ? { value: { case: 'dimParam' as const, value: `${name}_${axis}` } }
-      : { value: { case: 'dimValue' as const, value: BigInt(size) } },
-  )
-  return create(ValueInfoProtoSchema, { name, type: { tensorType: { elemType: dataType, shape: { dim } } } })
 }

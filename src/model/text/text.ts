@@ -3,7 +3,7 @@
  * windows. Bytes are UTF-8, line ends stay as they are.
  */
 import { InputError } from '../../base/errors.ts'
-import type { Windows } from '../forward/stream.ts'
+import type { Windows } from '../../form/windows.ts'
 import { again } from './bytes.ts'
 import { documentPieces, type Piece, type Pieces } from './documents.ts'
 import { type Chunks, concatenated, firstTokens } from './parts.ts'

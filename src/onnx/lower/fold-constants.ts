@@ -16,8 +16,8 @@ import {
   ValueInfoProtoSchema,
 } from '../generated/onnx_pb.js'
 import { attribute, freshName } from '../graph.ts'
+import type { OnnxModel } from '../model.ts'
 import { operatorName } from '../operators/operators.ts'
-import type { OnnxModel } from '../read.ts'
 import { byteLength, elementBytes, elementCount, isFloating, isMatrix, type TensorRef, tensorBytes } from '../tensor.ts'
 
 /** A model that computes one value from tensors that it is fed, by the names of its inputs. */

@@ -5,8 +5,9 @@
 import { InputError } from '../../base/errors.ts'
 import type { GraphProto, NodeProto } from '../generated/onnx_pb.js'
 import { attribute, makeNode } from '../graph.ts'
-import { inlineTensor, type OnnxModel } from '../read.ts'
-import { copyNode, type Lowered } from './lower.ts'
+import type { OnnxModel } from '../model.ts'
+import { inlineTensor } from '../read.ts'
+import { copyNode, type Lowered } from './lowered.ts'
 
 /** The input by which merged decoders choose: false begins a text. */
 export const CACHE_SWITCH = 'use_cache_branch'

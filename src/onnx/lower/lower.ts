@@ -3,25 +3,16 @@
  * copy in plainer terms, made by passes that each keep what is computed: no branches, nodes in order, float32 throughout, and the
  * residual stream as one value between blocks. Weights are by reference in both, and `stored` says what is what.
  */
-import type { NodeProto } from '../generated/onnx_pb.js'
+
 import { like } from '../graph.ts'
-import type { OnnxModel } from '../read.ts'
-import type { TensorRef } from '../tensor.ts'
+import type { OnnxModel } from '../model.ts'
 import { inlineBranches } from './inline-branches.ts'
+import { copyNode, type Lowered } from './lowered.ts'
 import { plainCache } from './plain-cache.ts'
 import { sortNodes } from './sort-nodes.ts'
 import { splitSkipNorms } from './split-skip-norms.ts'
 import { spreadRotary } from './spread-rotary.ts'
 import { widenFp16 } from './widen-fp16.ts'
-
-export interface Lowered {
-  /** The graph to compute. Of its inputs those that something reads. */
-  model: OnnxModel
-  /** The tensor of the file behind each initializer of `model`, by its name there. */
-  stored: Map<string, TensorRef>
-  /** The node of the file behind each node of `model` that was copied. */
-  origin: Map<NodeProto, NodeProto>
-}
 
 /**
  * @param continues - which branch of a merged decoder is taken: the one that continues a text
@@ -41,11 +32,4 @@ export function lower(file: OnnxModel, continues = false): Lowered {
   const read = new Set(graph.node.flatMap(({ input }) => input))
   graph.input = graph.input.filter(({ name }) => read.has(name))
   return lowered
-}
-
-/** A node of the file, to be edited: inputs and outputs are its own, attributes are not. */
-export function copyNode({ origin }: Lowered, node: NodeProto): NodeProto {
-  const copy = like(node, { input: [...node.input], output: [...node.output] })
-  origin.set(copy, node)
-  return copy
 }

@@ -7,7 +7,7 @@
 import { clone } from '@bufbuild/protobuf'
 import { type GraphProto, type NodeProto, type ValueInfoProto, ValueInfoProtoSchema } from '../generated/onnx_pb.js'
 import { intAttribute } from '../graph.ts'
-import type { Lowered } from './lower.ts'
+import type { Lowered } from './lowered.ts'
 
 const RING = 'sliding_window_cache'
 /** Which inputs of GroupQueryAttention are its past. */

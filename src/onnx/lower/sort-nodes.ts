@@ -4,7 +4,7 @@
  */
 import { InputError } from '../../base/errors.ts'
 import type { NodeProto } from '../generated/onnx_pb.js'
-import type { Lowered } from './lower.ts'
+import type { Lowered } from './lowered.ts'
 
 /** @throws {InputError} MODEL_UNREADABLE: nodes that wait for each other */
 export function sortNodes({ model: { graph, path } }: Lowered): void {

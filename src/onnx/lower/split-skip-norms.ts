@@ -10,7 +10,7 @@
 import { create } from '@bufbuild/protobuf'
 import { AttributeProtoSchema, type NodeProto } from '../generated/onnx_pb.js'
 import { attribute, makeNode } from '../graph.ts'
-import type { Lowered } from './lower.ts'
+import type { Lowered } from './lowered.ts'
 
 /** The plain norm behind each fused one, and where that finds its parameters and its bias. */
 const SKIP_NORMS: Record<string, { norm: string; parameters: number[]; bias: number }> = {

@@ -9,7 +9,7 @@ import { create } from '@bufbuild/protobuf'
 import { AttributeProtoSchema, type NodeProto, TensorProtoSchema } from '../generated/onnx_pb.js'
 import { makeNode } from '../graph.ts'
 import { DATA_TYPE } from '../tensor.ts'
-import type { Lowered } from './lower.ts'
+import type { Lowered } from './lowered.ts'
 
 export function spreadRotary({ model: { graph } }: Lowered): void {
   graph.node = graph.node.flatMap((node) => {

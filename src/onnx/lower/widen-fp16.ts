@@ -14,7 +14,7 @@ import {
 import { like } from '../graph.ts'
 import { inlineTensor } from '../read.ts'
 import { DATA_TYPE, type TensorRef, tensorBytes } from '../tensor.ts'
-import type { Lowered } from './lower.ts'
+import type { Lowered } from './lowered.ts'
 
 /** Attributes that name an element type, by operator. */
 const TYPE_ATTRIBUTES: Record<string, string> = { Cast: 'to', EyeLike: 'dtype' }

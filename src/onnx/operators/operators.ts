@@ -5,7 +5,7 @@
 import { InputError } from '../../base/errors.ts'
 import { nodeName } from '../fields.ts'
 import type { NodeProto } from '../generated/onnx_pb.js'
-import type { OnnxModel } from '../read.ts'
+import type { OnnxModel } from '../model.ts'
 import { malformed } from '../well-formed.ts'
 
 /**

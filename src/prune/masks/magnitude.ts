@@ -4,8 +4,8 @@
  * with one threshold a layer, as the SparseGPT paper compares against it.
  */
 import { floorShare } from '../../base/decimal.ts'
-import type { SparsityTarget } from '../../form/block-form.ts'
 import { newMask } from '../../form/mask.ts'
+import type { SparsityTarget } from '../../form/method.ts'
 import { LowestSelector } from './lowest.ts'
 import { dropMarked } from './marks.ts'
 import { markLowestOfGroup } from './pattern.ts'

@@ -1,7 +1,7 @@
 /** How many zeros a target asks of a layer, and the checks that every pruner makes before it starts. */
 import { InputError } from '../../base/errors.ts'
 import { allFinite } from '../../base/finite.ts'
-import type { SparsityTarget } from '../../form/block-form.ts'
+import type { SparsityTarget } from '../../form/method.ts'
 
 /** SparseGPT chooses a mask for this many columns at a time (the paper's block size, section 3.3). */
 const BLOCK_COLUMNS = 128

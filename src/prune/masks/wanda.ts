@@ -8,8 +8,8 @@
  */
 import { floorShare } from '../../base/decimal.ts'
 import { InputError } from '../../base/errors.ts'
-import type { SparsityTarget } from '../../form/block-form.ts'
 import { newMask } from '../../form/mask.ts'
+import type { SparsityTarget } from '../../form/method.ts'
 import { LowestSelector } from './lowest.ts'
 import { dropMarked } from './marks.ts'
 import { markLowestOfGroup } from './pattern.ts'

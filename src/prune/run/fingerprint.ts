@@ -1,7 +1,7 @@
 /** What a prune is of. */
 import { digest, type Fingerprint, fingerprint, SHOWN_DIGITS } from '../../files/fingerprint.ts'
-import type { PrunerName, SparsityTarget } from '../../form/block-form.ts'
-import type { Windows } from '../../model/forward/stream.ts'
+import type { PrunerName, SparsityTarget } from '../../form/method.ts'
+import type { Windows } from '../../form/windows.ts'
 
 export interface PruneInputs {
   /** For people. */

@@ -1,6 +1,6 @@
 /** The unit of local pruning: the layers of a block that read one input, with what is known of that input. */
 
-import type { PrunerName, SparsityTarget } from '../../form/block-form.ts'
+import type { PrunerName, SparsityTarget } from '../../form/method.ts'
 import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
 import { magnitudeMask } from '../masks/magnitude.ts'
 import { blockColumns } from '../masks/target.ts'

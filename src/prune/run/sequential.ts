@@ -3,10 +3,13 @@
  * with its pruned weights, so that later blocks are fitted to inputs as they will be. Source: SparseGPT (Frantar,
  * Alistarh 2023), section 3; blocks that are not to be pruned pass as they are given (FedSpaLLM's layer sampling).
  */
-import type { PrunerName, SparsityTarget } from '../../form/block-form.ts'
-import type { BlockWeights, Decoder } from '../../model/forward/decoder.ts'
+
+import type { BlockWeights } from '../../form/block-weights.ts'
+import type { PrunerName, SparsityTarget } from '../../form/method.ts'
+import type { Windows } from '../../form/windows.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
 import type { InputStatistics } from '../../model/forward/input-statistics.ts'
-import { Stream, type Windows } from '../../model/forward/stream.ts'
+import { Stream } from '../../model/forward/stream.ts'
 import type { LayerGroup, PrunedLayer } from './group.ts'
 import type { Solvers } from './solvers.ts'
 

@@ -14,8 +14,8 @@
  * inside a strip is JavaScript.
  */
 import { floorShare } from '../../base/decimal.ts'
-import type { SparsityTarget } from '../../form/block-form.ts'
 import { newMask } from '../../form/mask.ts'
+import type { SparsityTarget } from '../../form/method.ts'
 import type { LinearAlgebra, Matrix } from '../../runtime/linear-algebra.ts'
 import type { FactorBlock } from '../../runtime/linear-algebra-factor.ts'
 import { LowestSelector } from '../masks/lowest.ts'

@@ -7,7 +7,14 @@
  */
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'
-import type { Fluctuating } from './fluctuation.ts'
+
+/** Of one structure of a block. */
+export interface Fluctuating {
+  block: number
+  structure: Structure
+  /** By unit, of each of its places. */
+  scores: Float64Array[]
+}
 
 interface Candidate {
   /** Of the structure. */

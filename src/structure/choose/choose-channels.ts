@@ -7,9 +7,9 @@
  */
 
 import { lowestUnits, placesToRemove } from '../../form/units.ts'
+import type { Windows } from '../../form/windows.ts'
 import { addGradient, type GradientJob, LossGradients, type WeightGradients } from '../../model/backward/gradients.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
-import type { Windows } from '../../model/forward/stream.ts'
 import { someWindows } from '../../model/text/text.ts'
 import type { GraphIndex } from '../../onnx/graph.ts'
 import { operatorName } from '../../onnx/operators/operators.ts'

@@ -1,17 +1,19 @@
 /** What is removed from a model: the least important units of each structure, block by block. */
+
 import { InputError } from '../../base/errors.ts'
-import { lowestOfGroups, perGroup, placesPerUnit } from '../../form/units.ts'
+import type { WeightsOf } from '../../form/block-weights.ts'
+import { lowestOfGroups } from '../../form/units.ts'
+import type { Windows } from '../../form/windows.ts'
 import { LossGradients, type WeightGradients } from '../../model/backward/gradients.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
-import type { Shifts } from '../../model/forward/output-shift.ts'
-import type { WeightsOf } from '../../model/forward/perplexity.ts'
-import type { Windows } from '../../model/forward/stream.ts'
 import { readFloats } from '../../onnx/tensor.ts'
+import type { Removal, RemovedUnits } from '../find/removal.ts'
 import type { Structure } from '../find/structure.ts'
 import { zeroedWeights } from '../find/zero-readers.ts'
 import { type Fluctuation, removalsByFluctuation } from './fluctuation.ts'
 import { type Criterion, type Reduction, unitScores, type Weighed } from './importance.ts'
 import { randomScores } from './random-scores.ts'
+import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 export interface RemovalJob {
   importance: Criterion | Fluctuation
@@ -34,20 +36,6 @@ export interface RemovalJob {
 
 /** By an importance of single weights. */
 export type WeightJob = RemovalJob & { importance: Criterion }
-
-/** Of one structure of a block. */
-export interface RemovedUnits {
-  structure: Structure
-  /** Ascending; none where the ratio is less than one unit. */
-  units: number[]
-}
-
-export interface Removal {
-  block: number
-  removed: RemovedUnits[]
-  /** What stands in for it. */
-  shifts?: Shifts
-}
 
 /**
  * @param structures - by block

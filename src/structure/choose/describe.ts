@@ -1,11 +1,11 @@
 /** What a decoder's coupled structures are, and what a ratio would remove of them, in plain data. */
 
-import { perGroup, placesPerUnit } from '../../form/units.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { elementCount, isFloating } from '../../onnx/tensor.ts'
 import type { GroupQueries } from '../find/follow.ts'
 import { structuresOf } from '../find/follow-blocks.ts'
 import type { Member, Structure } from '../find/structure.ts'
+import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 export interface MemberDescription {
   /** The name of a layer, of another weight, or null: a constant that the exporter gave no name of its own. */

@@ -9,27 +9,29 @@
  * other importances (`flap`), or among all blocks, as FLAP does it (`flap-adaptive`, see adaptive.ts).
  */
 
-import { lowestOfGroups, perGroup, placesPerUnit } from '../../form/units.ts'
+import { lowestOfGroups } from '../../form/units.ts'
+import type { Windows } from '../../form/windows.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { InputStatistics } from '../../model/forward/input-statistics.ts'
 import type { Shifts } from '../../model/forward/output-shift.ts'
 import { Stream } from '../../model/forward/stream.ts'
+import type { Removal, RemovedUnits } from '../find/removal.ts'
 import type { Structure } from '../find/structure.ts'
 import { readersOf } from '../find/zero-readers.ts'
-import { adaptiveUnits } from './adaptive.ts'
-import type { Removal, RemovalJob, RemovedUnits } from './choose-removal.ts'
+import { adaptiveUnits, type Fluctuating } from './adaptive.ts'
+import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 export type Fluctuation = 'flap' | 'flap-adaptive'
 
-/** Of one structure of a block. */
-export interface Fluctuating {
-  block: number
-  structure: Structure
-  /** By unit, of each of its places. */
-  scores: Float64Array[]
+interface Job {
+  importance: Fluctuation
+  /** Share of the places, in (0, 1). */
+  ratio: number
+  /** First block, and the one behind the last. */
+  blocks: readonly [from: number, to: number]
+  windows: Windows
+  signal?: AbortSignal
 }
-
-type Job = Pick<RemovalJob, 'windows' | 'blocks' | 'ratio' | 'signal'> & { importance: Fluctuation }
 
 /** By block of the range, ascending, with what stands in for what goes. */
 export async function removalsByFluctuation(

@@ -1,9 +1,9 @@
 /** The refusal to write a model from which nothing went: a copy under the name of a smaller one. */
 import { UsageError } from '../../base/errors.ts'
-import { perGroup, placesPerUnit } from '../../form/units.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'
 import { adaptiveUnits } from './adaptive.ts'
+import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 export interface Asked {
   /** What was to go of each axis, or the share of all parameters that was to be left. */

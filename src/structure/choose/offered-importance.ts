@@ -1,6 +1,7 @@
 /** How much each unit of a model's structures matters to the loss on a text: LLM-Pruner's first order, summed. */
+
+import type { Windows } from '../../form/windows.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
-import type { Windows } from '../../model/forward/stream.ts'
 import type { Structure } from '../find/structure.ts'
 import { unitScoresOf } from './choose-removal.ts'
 

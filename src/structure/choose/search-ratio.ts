@@ -4,14 +4,15 @@
  * were not taken from the least is chosen.
  */
 import { InputError } from '../../base/errors.ts'
-import { lowestOfGroups, perGroup, placesPerUnit } from '../../form/units.ts'
+import { lowestOfGroups } from '../../form/units.ts'
+import type { Windows } from '../../form/windows.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { perplexity } from '../../model/forward/perplexity.ts'
-import type { Windows } from '../../model/forward/stream.ts'
+import type { Removal } from '../find/removal.ts'
 import type { Structure } from '../find/structure.ts'
 import { zeroedWeights } from '../find/zero-readers.ts'
-import type { Removal } from './choose-removal.ts'
 import { parametersOfUnit } from './describe.ts'
+import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 /** Blocks that are spared at the beginning and at the end. */
 const SPARED: readonly (readonly [first: number, last: number])[] = [

@@ -4,7 +4,7 @@ import { narrow } from '../../form/half.ts'
 import type { Shifts } from '../../model/forward/output-shift.ts'
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { attribute, freshName, GraphIndex, intAttribute, like, makeNode } from '../../onnx/graph.ts'
-import type { OnnxModel } from '../../onnx/read.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
 import { DATA_TYPE, readFloats, type TensorRef } from '../../onnx/tensor.ts'
 
 /**

@@ -7,7 +7,7 @@ import type { Decoder } from '../../model/forward/decoder.ts'
 import type { GraphProto, NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { like } from '../../onnx/graph.ts'
 import { splitSkipNorm } from '../../onnx/lower/split-skip-norms.ts'
-import type { OnnxModel } from '../../onnx/read.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
 
 /** Operators that read of a value only how large it is. */
 const SHAPE: ReadonlySet<string> = new Set(['Shape', 'Size'])

@@ -10,11 +10,13 @@
  */
 
 import { InputError } from '../../base/errors.ts'
-import type { BlockWeights, Decoder } from '../../model/forward/decoder.ts'
-import { Stream, type Windows } from '../../model/forward/stream.ts'
+import type { BlockWeights } from '../../form/block-weights.ts'
+import type { Windows } from '../../form/windows.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import { Stream } from '../../model/forward/stream.ts'
 import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
 import { NotPositiveError, upperFactorOfInverse } from '../../runtime/linear-algebra-factor.ts'
-import type { Removal, RemovedUnits } from '../choose/choose-removal.ts'
+import type { Removal, RemovedUnits } from '../find/removal.ts'
 import { readersOf, zeroedWeights } from '../find/zero-readers.ts'
 
 /** Lambda as a share of the mean of H's diagonal: SparseGPT's, and ten times more for each factorisation that fails. */

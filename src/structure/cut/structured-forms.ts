@@ -1,7 +1,6 @@
 /** From structures as they were found to forms that the merge knows, and back to what is removed. */
 import { dropKept, newMask } from '../../form/mask.ts'
 import type { StructuredForm } from '../../form/structured-form.ts'
-import { placesPerUnit } from '../../form/units.ts'
 import {
   type LeftPlaces,
   leftPlaces,
@@ -9,8 +8,9 @@ import {
   type StructuredBlock,
 } from '../../merge/structures/structured-block.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
-import type { Removal, RemovedUnits } from '../choose/choose-removal.ts'
+import { placesPerUnit } from '../choose/units-per-group.ts'
 import type { FollowedBlock } from '../find/follow-blocks.ts'
+import type { Removal, RemovedUnits } from '../find/removal.ts'
 import type { Structure } from '../find/structure.ts'
 
 /** By block. */

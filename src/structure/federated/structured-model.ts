@@ -1,6 +1,7 @@
 /** A base model as a federation sees it that removes structures: its forms, and what merged blocks make of it. */
 import { readFileSync, rmSync } from 'node:fs'
 import type { LayerForm } from '../../form/block-form.ts'
+import type { WeightsOf } from '../../form/block-weights.ts'
 import type { StructuredForm } from '../../form/structured-form.ts'
 import {
   applyStructured,
@@ -11,11 +12,11 @@ import {
   type StructuredBlock,
 } from '../../merge/structures/structured-block.ts'
 import { Decoder } from '../../model/forward/decoder.ts'
-import type { WeightsOf } from '../../model/forward/perplexity.ts'
-import { assertFree, type RemovedUnits } from '../choose/choose-removal.ts'
+import { assertFree } from '../choose/choose-removal.ts'
 import { slice } from '../cut/slice.ts'
 import { removals, structuredForms } from '../cut/structured-forms.ts'
 import { type FollowedBlock, followBlocks } from '../find/follow-blocks.ts'
+import type { RemovedUnits } from '../find/removal.ts'
 import { writeSliced } from '../write/write.ts'
 
 /** Merged blocks by number; a block that is not there is the base's. */

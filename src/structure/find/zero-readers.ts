@@ -1,6 +1,8 @@
 /** What a sliced model must compute: its base with everything that read what is removed set to zero. */
-import type { BlockWeights, Decoder } from '../../model/forward/decoder.ts'
-import type { RemovedUnits } from '../choose/choose-removal.ts'
+
+import type { BlockWeights } from '../../form/block-weights.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import type { RemovedUnits } from './removal.ts'
 import type { Member, Structure } from './structure.ts'
 
 /** The layers of a block that read a structure: it lies along their inputs. */

@@ -1,6 +1,6 @@
 /** What the configuration files of a sliced model say. */
 import { headSize } from '../../model/graph/directory.ts'
-import type { Removal } from '../choose/choose-removal.ts'
+import type { Removal } from '../find/removal.ts'
 
 type Json = Record<string, unknown>
 

@@ -2,7 +2,7 @@
 import { InputError } from '../../base/errors.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { configNumber } from '../../model/graph/directory.ts'
-import type { Removal } from '../choose/choose-removal.ts'
+import type { Removal } from '../find/removal.ts'
 import { countsLeft, saysChannels, slicedConfig } from './sliced-config.ts'
 
 /**

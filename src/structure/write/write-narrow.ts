@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { headSize, readJson } from '../../model/graph/directory.ts'
 import type { Beside } from '../../model/write/write-companions.ts'
-import type { OnnxModel } from '../../onnx/read.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
 import type { Width } from '../choose/width.ts'
 import { holdsFile, writeSmaller } from './write.ts'
 

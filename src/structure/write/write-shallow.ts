@@ -5,7 +5,7 @@ import { Stream } from '../../model/forward/stream.ts'
 import { readJson } from '../../model/graph/directory.ts'
 import { CHECK_TOKENS, type ExpectedRun, writtenPath } from '../../model/write/write.ts'
 import type { Beside } from '../../model/write/write-companions.ts'
-import type { OnnxModel } from '../../onnx/read.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
 import { holdsFile, plainWindow, writeSmaller } from './write.ts'
 
 /** Keys of config.json that say how many blocks there are. */

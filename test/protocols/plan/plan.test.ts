@@ -35,8 +35,7 @@ import {
 } from '../../../protocols/plan/plan.ts'
 import { MAX_SITE_NAME } from '../../../protocols/plan/site-name.ts'
 import { encode, equalBytes, MalformedMessageError } from '../../../protocols/wire/encoding.ts'
-import type { Method, SparsityTarget } from '../../../src/form/block-form.ts'
-import type { StructuredTarget } from '../../../src/form/structured-form.ts'
+import type { Method, SparsityTarget, StructuredTarget } from '../../../src/form/method.ts'
 import { anOffer, aPlan, flipped, person, SECRET } from '../../support/people.ts'
 
 const sparse = (target: SparsityTarget): Method => ({ pruner: 'sparsegpt', target })

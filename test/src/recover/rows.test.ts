@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Windows } from '../../../src/model/forward/stream.ts'
+import type { Windows } from '../../../src/form/windows.ts'
 import { keepOut, rowsOfStep } from '../../../src/recover/rows.ts'
 
 function rowsOf(count: number): Windows {

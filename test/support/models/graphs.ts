@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { valueInfo } from '../../../src/model/graph/part.ts'
+import { valueInfo } from '../../../src/onnx/build.ts'
 import {
   type AttributeProto,
   AttributeProtoSchema,

@@ -10,7 +10,8 @@ import {
   TensorProtoSchema,
 } from '../../../src/onnx/generated/onnx_pb.js'
 import { makeNode } from '../../../src/onnx/graph.ts'
-import { type OnnxModel, readOnnx } from '../../../src/onnx/read.ts'
+import type { OnnxModel } from '../../../src/onnx/model.ts'
+import { readOnnx } from '../../../src/onnx/read.ts'
 import { DATA_TYPE, readFloats, type TensorRef, tensorBytes, transpose } from '../../../src/onnx/tensor.ts'
 import { writeOnnx } from '../../../src/onnx/write.ts'
 import { fixturePath } from '../shared.ts'

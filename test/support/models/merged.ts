@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
-import { valueInfo } from '../../../src/model/graph/part.ts'
+import { valueInfo } from '../../../src/onnx/build.ts'
 import {
   AttributeProtoSchema,
   type GraphProto,
@@ -12,7 +12,8 @@ import {
   TensorProtoSchema,
 } from '../../../src/onnx/generated/onnx_pb.js'
 import { like, makeNode } from '../../../src/onnx/graph.ts'
-import { type OnnxModel, readOnnx } from '../../../src/onnx/read.ts'
+import type { OnnxModel } from '../../../src/onnx/model.ts'
+import { readOnnx } from '../../../src/onnx/read.ts'
 import { DATA_TYPE } from '../../../src/onnx/tensor.ts'
 import { writeOnnx } from '../../../src/onnx/write.ts'
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { BlockForm, PayloadKind } from '../../../../src/form/block-form.ts'
+import type { BlockForm } from '../../../../src/form/block-form.ts'
+import type { PayloadKind } from '../../../../src/form/method.ts'
 import { type FaultReason, InvalidContributionError } from '../../../../src/merge/errors.ts'
 import {
   contributionBytes,

@@ -3,8 +3,9 @@
  * Shares no code with src/merge beyond reading a mask.
  */
 
-import type { BlockForm, PrunerName, SparsityTarget } from '../../../../src/form/block-form.ts'
+import type { BlockForm } from '../../../../src/form/block-form.ts'
 import { isKept } from '../../../../src/form/mask.ts'
+import type { PrunerName, SparsityTarget } from '../../../../src/form/method.ts'
 import type { BlockContribution } from '../../../../src/merge/masks/contribution.ts'
 import { nearestBits, unitsOf } from '../../form/fp16-oracle.ts'
 

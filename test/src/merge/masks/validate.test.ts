@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { BlockForm, SparsityTarget } from '../../../../src/form/block-form.ts'
+import type { BlockForm } from '../../../../src/form/block-form.ts'
 import { fp16Bits } from '../../../../src/form/fp16.ts'
 import { countKept, dropKept, newMask } from '../../../../src/form/mask.ts'
+import type { SparsityTarget } from '../../../../src/form/method.ts'
 import type { BlockContribution } from '../../../../src/merge/masks/contribution.ts'
 import {
   InvalidContributionError,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import { graphInputs } from '../../../../src/model/graph/inputs.ts'
-import { valueInfo } from '../../../../src/model/graph/part.ts'
+import { valueInfo } from '../../../../src/onnx/build.ts'
 import { GraphProtoSchema, ModelProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../../../../src/onnx/tensor.ts'
 

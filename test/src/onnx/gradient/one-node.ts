@@ -1,8 +1,8 @@
 /** A model of one node, its values and gradients as ONNX Runtime computes them. */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { differentiate } from '../../../../src/model/backward/differentiate.ts'
-import { valueInfo } from '../../../../src/model/graph/part.ts'
 import { observeShapes } from '../../../../src/model/graph/shapes.ts'
+import { valueInfo } from '../../../../src/onnx/build.ts'
 import { type ModelProto, ModelProtoSchema, ValueInfoProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
 import { toAttribute } from '../../../../src/onnx/gradient/tape.ts'
 import { makeNode } from '../../../../src/onnx/graph.ts'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { narrow, widen } from '../../../../src/form/half.ts'
-import { valueInfo } from '../../../../src/model/graph/part.ts'
+import { valueInfo } from '../../../../src/onnx/build.ts'
 import {
   GraphProtoSchema,
   ModelProtoSchema,
@@ -13,7 +13,8 @@ import {
   ValueInfoProtoSchema,
 } from '../../../../src/onnx/generated/onnx_pb.js'
 import { lower } from '../../../../src/onnx/lower/lower.ts'
-import { type OnnxModel, readOnnx } from '../../../../src/onnx/read.ts'
+import type { OnnxModel } from '../../../../src/onnx/model.ts'
+import { readOnnx } from '../../../../src/onnx/read.ts'
 import { DATA_TYPE, tensorBytes } from '../../../../src/onnx/tensor.ts'
 import { writeOnnx } from '../../../../src/onnx/write.ts'
 import { InferenceSession, Tensor } from '../../../../src/runtime/onnx-runtime.ts'

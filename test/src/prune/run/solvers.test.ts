@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { PrunerName } from '../../../../src/form/block-form.ts'
+import type { PrunerName } from '../../../../src/form/method.ts'
 import { type LayerGroup, pruneGroup } from '../../../../src/prune/run/group.ts'
 import { Solvers } from '../../../../src/prune/run/solvers.ts'
 import { LinearAlgebra } from '../../../../src/runtime/linear-algebra.ts'

@@ -2,7 +2,7 @@
  * SparseGPT as plainly as it can be written: float64 throughout, the inverse of H by elimination, its Cholesky factor,
  * every column updated at once. For comparison with the fast one.
  */
-import type { SparsityTarget } from '../../../../src/form/block-form.ts'
+import type { SparsityTarget } from '../../../../src/form/method.ts'
 
 export interface Twin {
   weight: number[][]

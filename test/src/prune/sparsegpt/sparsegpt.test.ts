@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { SparsityTarget } from '../../../../src/form/block-form.ts'
 import { isKept } from '../../../../src/form/mask.ts'
+import type { SparsityTarget } from '../../../../src/form/method.ts'
 import { factorise, sparsegpt, sparsegptMany } from '../../../../src/prune/sparsegpt/sparsegpt.ts'
 import { LinearAlgebra } from '../../../../src/runtime/linear-algebra.ts'
 import { Random } from '../../../support/random.ts'

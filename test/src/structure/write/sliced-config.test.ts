@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Removal } from '../../../../src/structure/choose/choose-removal.ts'
+import type { Removal } from '../../../../src/structure/find/removal.ts'
 import type { Structure } from '../../../../src/structure/find/structure.ts'
 import { countsLeft, slicedConfig, slicedGenaiConfig } from '../../../../src/structure/write/sliced-config.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Decoder } from '../../../../src/model/forward/decoder.ts'
-import type { Removal } from '../../../../src/structure/choose/choose-removal.ts'
+import type { Removal } from '../../../../src/structure/find/removal.ts'
 import type { Structure } from '../../../../src/structure/find/structure.ts'
 import { assertUniform } from '../../../../src/structure/write/uniform.ts'
 

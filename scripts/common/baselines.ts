@@ -1,11 +1,10 @@
 /** What the federation is compared with: each site alone, and plain averages under the same masks. */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { SparseMethod, StructuredMethod } from '../../../src/form/block-form.ts'
-import type { BlockFile } from '../../../src/jobs/jobs.ts'
-import { labelled, type Work } from '../../common/engine.ts'
-import type { SimulatedSite } from './federation.ts'
-import type { EvaluatedText } from './sites.ts'
+import type { SparseMethod, StructuredMethod } from '../../src/form/method.ts'
+import type { BlockFile, TokenWindows } from '../../src/jobs/jobs.ts'
+import { labelled, type Work } from './engine.ts'
+import type { EvaluatedText } from './perplexities.ts'
 
 /** Perplexity on each text. */
 export async function evaluateAll(
@@ -34,7 +33,10 @@ export interface Alone {
 }
 
 /** A site, and what it calibrates on. */
-export type LoneSite = Pick<SimulatedSite, 'name' | 'windows'>
+export interface LoneSite {
+  name: string
+  windows: TokenWindows
+}
 
 /** One site prunes all blocks on its own windows. The files are overwritten by the next site's. */
 export async function isolated(
