@@ -1,4 +1,5 @@
-// Plain JavaScript that any Node can parse. The sources need Node 24; an older one runs its command line again under it.
+// Plain JavaScript that any Node can parse. The sources need Node 24; an older one runs its command line again under
+// it.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'

@@ -82,7 +82,7 @@ export interface PeerInit {
 }
 
 /** What a site brings: its name, how much it takes on (ppm), and what it computes with. */
-export interface Site {
+interface Site {
   site: string
   capacity: number
   /** @param directory - of the federation, in the data directory */

@@ -35,7 +35,7 @@ export interface Verified {
   ok: true
 }
 
-export interface VerifyInit {
+interface VerifyInit {
   engine: Engine
   /** OUT of a peer: plan.cbor, certificates, contributions, model. */
   dir: string

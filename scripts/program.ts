@@ -20,7 +20,7 @@ import type { Keyboard } from './terminal/question.ts'
 import { endingOf, jsonOf } from './terminal/refusal.ts'
 import { type Output, Terminal } from './terminal/terminal.ts'
 
-export interface Streams {
+interface Streams {
   stdin?: Keyboard
   stdout: Output
   stderr: Output

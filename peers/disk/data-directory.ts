@@ -34,7 +34,7 @@ const OTHERS = 0o077
 const LOCKED_HINT =
   'Another peer of this account runs there. A second site in one account needs a --data of its own, and keeps to it.'
 
-export interface DataDirectoryOptions {
+interface DataDirectoryOptions {
   /** Default: the key that lies there, made where there is none. */
   privateKey?: Ed25519PrivateKey
 }

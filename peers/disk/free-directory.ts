@@ -1,4 +1,6 @@
-/** Directories that are the maker's alone: free before, named without collision, gone again where nothing came of it. */
+/**
+ * Directories that are the maker's alone: free before, named without collision, gone again where nothing came of it.
+ */
 import { mkdir, readdir, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OutputError } from '../../src/base/errors.ts'

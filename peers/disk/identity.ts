@@ -20,7 +20,7 @@ import { writeDurably } from './files.ts'
 /** In the data directory: the private key as libp2p's protobuf, raw bytes. */
 export const KEY_FILE = 'peer.key'
 /** Read and written by its owner only. */
-export const KEY_FILE_MODE = 0o600
+const KEY_FILE_MODE = 0o600
 /** A key file has 68 bytes; what is much longer is some other file and is not read. */
 const MAX_KEY_FILE_BYTES = 4096
 

@@ -7,7 +7,7 @@ import { type Body, decodeBody, encodeBody } from '../../protocols/round/message
 import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts'
 
 /** In the directory of the federation. */
-export const JOURNAL_FILE = 'journal.wal'
+const JOURNAL_FILE = 'journal.wal'
 
 export class Journal {
   /** Bodies that were signed before this process, oldest first. */

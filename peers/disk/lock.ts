@@ -1,6 +1,7 @@
 /**
- * One process a directory: two that sign with one key would vote twice, two that write one result mix it. The lock is a file that holds
- * the process id, made with O_EXCL; it counts only while that process is alive, so a crash leaves no trap.
+ * One process a directory: two that sign with one key would vote twice, two that write one result mix it. The lock is a
+ * file that holds the process id, made with O_EXCL; it counts only while that process is alive, so a crash leaves no
+ * trap.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { open, readFile, rm } from 'node:fs/promises'
@@ -94,7 +95,9 @@ async function ownerOf(path: string): Promise<number | null> {
   return (await isZombie(pid)) ? null : pid
 }
 
-/** A process that has ended and whose parent has not heard of it: in a container without an init it stays that for good. */
+/**
+ * A process that has ended and whose parent has not heard of it: in a container without an init it stays that for good.
+ */
 async function isZombie(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '') // of Linux; "PID (NAME) STATE ..."
   return stat.charAt(stat.lastIndexOf(')') + 2) === 'Z'

@@ -23,7 +23,7 @@ interface Block {
   zeros: number
 }
 
-export interface Merge extends MergeResult {
+interface Merge extends MergeResult {
   zeros: number
   /** By block; absent where nobody contributed. */
   blocks: ReadonlyMap<number, Block>

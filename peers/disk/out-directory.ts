@@ -1,6 +1,6 @@
 /**
- * OUT: a peer's results, for people: the model and what verifies it. Nothing in it is secret: what a peer keeps to itself
- * lies in its data directory (peers/disk/data-directory.ts).
+ * OUT: a peer's results, for people: the model and what verifies it. Nothing in it is secret: what a peer keeps to
+ * itself lies in its data directory (peers/disk/data-directory.ts).
  */
 import { id8 } from '../../protocols/wire/encoding.ts'
 import { makeDirectory } from './files.ts'

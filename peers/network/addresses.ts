@@ -29,7 +29,7 @@ export function withPeerId(address: Multiaddr, peerId: string): Multiaddr {
   return peerIdOfAddress(address) === null ? address.encapsulate(`/p2p/${peerId}`) : address
 }
 
-export function isLoopback(address: Multiaddr): boolean {
+function isLoopback(address: Multiaddr): boolean {
   const [host] = address.getComponents()
   if (host.name === 'ip4') return host.value?.startsWith('127.') ?? false
   if (host.name === 'ip6') return host.value === '::1'

@@ -14,10 +14,12 @@ import { messageId } from '../../protocols/sync/index.ts'
 import { MalformedMessageError } from '../../protocols/wire/encoding.ts'
 import type { GossipVerdict } from './node.ts'
 
-/** Messages that are remembered as seen: two generations of this many. A round of 64 members has some 200 an attempt. */
+/**
+ * Messages that are remembered as seen: two generations of this many. A round of 64 members has some 200 an attempt.
+ */
 const GENERATION = 20_000
 
-export interface PostComponents {
+interface PostComponents {
   plan: Plan
   publish(bytes: Uint8Array): Promise<void>
   /** A checked message that is new. */

@@ -22,7 +22,7 @@ import {
 import * as limits from './constants.ts'
 import type { PeerNode } from './node.ts'
 
-export interface NeighboursInit {
+interface NeighboursInit {
   node: PeerNode
   clock: Clock
   /** In [0, 1). */
@@ -158,7 +158,9 @@ export class Neighbours {
     return upstream !== null && absent.includes(upstream) ? [upstream, ...chosen] : chosen
   }
 
-  /** Of two members the one with the lower id dials, so that they do not cross; the other does if that has not worked. */
+  /**
+   * Of two members the one with the lower id dials, so that they do not cross; the other does if that has not worked.
+   */
   private mayDial(peer: string): boolean {
     const rounds = this.failures.get(peer) ?? 0
     this.failures.set(peer, rounds + 1)

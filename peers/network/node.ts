@@ -39,10 +39,10 @@ export interface NodeInit {
 /** What becomes of a gossip message: passed on, dropped in silence, or held against who sent it. */
 export type GossipVerdict = 'accept' | 'ignore' | 'reject'
 /** Verifies a message before anything is forwarded, and takes it in. */
-export type GossipHandler = (bytes: Uint8Array, from: PeerId) => GossipVerdict
+type GossipHandler = (bytes: Uint8Array, from: PeerId) => GossipVerdict
 
 /** The services under the names that they have in libp2p. */
-export interface NodeServices extends Record<string, unknown> {
+interface NodeServices extends Record<string, unknown> {
   pubsub: GossipSub
   identify: Identify
   ping: Ping
@@ -269,7 +269,10 @@ export class PeerNode {
     await this.libp2p.handle(protocol, handler, limits)
   }
 
-  /** A stream to a neighbour (peer id as text); nobody is dialled for it. @throws where there is no connection or no such protocol */
+  /**
+   * A stream to a neighbour (peer id as text); nobody is dialled for it.
+   * @throws where there is no connection or no such protocol
+   */
   async open(neighbour: string, protocol: string, signal: AbortSignal): Promise<Stream> {
     const peer = this.connected.get(neighbour)
     const connections = peer === undefined ? [] : this.libp2p.getConnections(peer)

@@ -31,7 +31,7 @@ import { PeerStoppedError, type Work } from '../work/work.ts'
 import type { RoundProgressEvent, RoundReport } from './events.ts'
 import { Timers } from './timers.ts'
 
-export interface DriverComponents {
+interface DriverComponents {
   plan: Plan
   federation: Federation
   /** Index in the roster. */
@@ -55,7 +55,7 @@ export interface DriverComponents {
   onEvent(event: RoundProgressEvent): void
 }
 
-export interface DriverResult {
+interface DriverResult {
   reason: ExitReason
   detail: string
 }

@@ -5,7 +5,7 @@ import type { Step } from '../../protocols/round/messages/messages.ts'
 import type { CommitEntry, ManifestEntry, Value } from '../../protocols/round/messages/value.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
 
-export type FoundingEvent =
+type FoundingEvent =
   /** This peer listens, and passes the founding of others on. Best address first; empty where it only dials out. */
   | { type: 'listening'; addresses: string[] }
   /** The founder's line to paste. */

@@ -14,11 +14,11 @@ import type { Work } from '../work/work.ts'
 import type { RoundReport } from './events.ts'
 
 export const PLAN_FILE = 'plan.cbor'
-export const CERTIFICATES_NAME = 'certificates'
+const CERTIFICATES_NAME = 'certificates'
 export const CONTRIBUTIONS_NAME = 'contributions'
 export const MODEL_NAME = 'model'
 
-export interface OutputInit {
+interface OutputInit {
   out: string
   signed: SignedPlan
   chain: CertificateChain

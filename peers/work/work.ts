@@ -4,8 +4,8 @@
  */
 
 /**
- * Why a pruning ends: the user stops this peer. A Work whose blocks outlast it may finish the one that it is at; with any
- * other reason nobody needs what it does.
+ * Why a pruning ends: the user stops this peer. A Work whose blocks outlast it may finish the one that it is at; with
+ * any other reason nobody needs what it does.
  */
 export class PeerStoppedError extends Error {
   static name = 'PeerStoppedError'

@@ -3,8 +3,8 @@
  * connected neighbour and checks every chunk as it comes.
  *
  * @example
- * node.handle(BLOB_PROTOCOL, blobServer({ source: store, clock, admits }).handle, { maxInboundStreams: MAX_STREAMS_PER_PEER })
- * const blobs = blobClient({ neighbours, open, clock, random })
+ * node.handle(BLOB_PROTOCOL, blobServer({ source: store, clock, admits }).handle, { maxInboundStreams:
+ * MAX_STREAMS_PER_PEER }) const blobs = blobClient({ neighbours, open, clock, random })
  * await blobs.fetch(id, { maxBytes, create: () => store.writer(), signal })
  */
 import type { PeerId, Stream } from '@libp2p/interface'

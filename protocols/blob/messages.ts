@@ -22,7 +22,7 @@ export interface BlobRequest {
 }
 
 /** `not-yet`: not held now; `busy`: ask again later, or another. */
-export type BlobAnswer = { status: 'found'; byteLength: number } | { status: 'not-yet' } | { status: 'busy' }
+type BlobAnswer = { status: 'found'; byteLength: number } | { status: 'not-yet' } | { status: 'busy' }
 
 const FLAG_LIST = 1
 const STATUS = { found: 0, 'not-yet': 1, busy: 2 } as const

@@ -7,7 +7,7 @@ import * as limits from './constants.ts'
 import type { BlobServerComponents } from './index.ts'
 import { type BlobRequest, decodeRequest, encodeAnswer } from './messages.ts'
 
-export interface BlobServer {
+interface BlobServer {
   handle(stream: Stream, connection: Connection): Promise<void>
 }
 

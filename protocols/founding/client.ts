@@ -49,7 +49,7 @@ function openOffer(bytes: Uint8Array, hash: Uint8Array): SealedOffer {
   return decodeOffer(bytes)
 }
 
-export interface JoinInit extends FoundingWatcher {
+interface JoinInit extends FoundingWatcher {
   offer: SealedOffer
   secret: Uint8Array
   acceptance: Acceptance

@@ -1,6 +1,6 @@
 /** Limits of founding. */
 import { MAX_MEMBERS } from '../plan/offer.ts'
-import { MAX_PLAN_BYTES, MAX_PLAN_SIGNATURE_BYTES } from '../plan/plan.ts'
+import { MAX_PLAN_BYTES } from '../plan/plan.ts'
 
 export const FOUNDING_PROTOCOL = '/coppice/found/2'
 /** A machine has a handful of interfaces; more are a mistake or a list of victims to dial. */
@@ -9,8 +9,6 @@ export const MAX_ADDRESSES = 8
 export const MAX_ADDRESS_CHARS = 400
 /** The longest message: a plan and the addresses of all its members. */
 export const MAX_FOUNDING_BYTES = MAX_PLAN_BYTES + MAX_MEMBERS * (MAX_ADDRESSES * (MAX_ADDRESS_CHARS + 3) + 64) + 1024
-/** Signatures of all members, in one message. */
-export const MAX_SIGNATURES_BYTES = MAX_MEMBERS * (MAX_PLAN_SIGNATURE_BYTES + 3) + 64
 /** A neighbour may pass on the founding of every other member, each on two streams. */
 export const MAX_FOUNDING_STREAMS = 2 * MAX_MEMBERS
 /** First message, offer, answer to an acceptance: a round trip or two, through a few neighbours. */

@@ -22,7 +22,7 @@ export const REFUSALS = ['version', 'offer', 'invitation', 'acceptance', 'member
 export type FoundingRefusal = (typeof REFUSALS)[number]
 
 /** Why a founding ends without a federation: these members have said no, have gone, or have not signed in time. */
-export const ENDINGS = ['declined', 'gone', 'late'] as const
+const ENDINGS = ['declined', 'gone', 'late'] as const
 export type FoundingEnding = (typeof ENDINGS)[number]
 
 export type JoinerMessage =

@@ -9,7 +9,7 @@ import type { Clock } from '../stream/time.ts'
 import { ANSWER_TIMEOUT_MS } from './constants.ts'
 import type { StreamHandler } from './index.ts'
 
-export interface FoundingRelayComponents {
+interface FoundingRelayComponents {
   /** Opens a stream of the founding protocol towards the founder. */
   open(signal: AbortSignal): Promise<Stream>
   clock: Clock

@@ -19,7 +19,7 @@ import { declinedHere, foundingEnded } from './errors.ts'
 import type { Founded, FoundingWatcher, PlanSigner, StreamHandler } from './index.ts'
 import type { FounderMessage, FoundingEnding, FoundingRefusal, JoinerMessage, MemberAddresses } from './messages.ts'
 
-export interface FoundingServerInit extends FoundingWatcher {
+interface FoundingServerInit extends FoundingWatcher {
   offer: SealedOffer
   /** What admits: stands in the invitation. */
   secret: Uint8Array

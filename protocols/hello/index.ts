@@ -21,7 +21,7 @@ import {
   type HelloRefusal,
 } from './messages.ts'
 
-export interface HelloComponents {
+interface HelloComponents {
   /** Null before there is a plan. */
   own(): Greeting | null
   isMember(peer: PeerId): boolean
@@ -60,13 +60,13 @@ function answerTo(greeting: Greeting, peer: PeerId, { own, isMember }: HelloComp
 }
 
 /** What keeps two greetings from belonging together, or null. */
-export function difference(mine: Greeting, theirs: Greeting): HelloRefusal | null {
+function difference(mine: Greeting, theirs: Greeting): HelloRefusal | null {
   if (theirs.version !== mine.version) return 'version'
   if (!equalBytes(theirs.model, mine.model)) return 'model'
   return equalBytes(theirs.plan, mine.plan) ? null : 'plan'
 }
 
-export interface SayHelloInit {
+interface SayHelloInit {
   open(signal: AbortSignal): Promise<Stream>
   own: Greeting
   clock: Clock

@@ -16,7 +16,7 @@ export interface Greeting {
 }
 
 /** Why a greeting is refused. `not-ready`: no plan yet, ask again; the others are final. */
-export const HELLO_REFUSALS = ['not-ready', 'version', 'plan', 'model', 'member'] as const
+const HELLO_REFUSALS = ['not-ready', 'version', 'plan', 'model', 'member'] as const
 export type HelloRefusal = (typeof HELLO_REFUSALS)[number]
 
 export type HelloAnswer = { type: 'hello'; greeting: Greeting } | { type: 'refused'; reason: HelloRefusal }

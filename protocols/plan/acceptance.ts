@@ -38,8 +38,8 @@ export const acceptanceSchema: z.ZodType<Acceptance> = z.strictObject({
 })
 
 /**
- * Why an acceptance does not count: `offer` another offer, `invitation` a wrong secret, `signature` not its peer's, `name` not
- * one that a site may have.
+ * Why an acceptance does not count: `offer` another offer, `invitation` a wrong secret, `signature` not its peer's,
+ * `name` not one that a site may have.
  */
 export type AcceptanceFault = 'offer' | 'invitation' | 'signature' | 'name'
 
@@ -65,7 +65,8 @@ export function decodeAcceptance(bytes: Uint8Array): Acceptance {
 
 /**
  * Null if good.
- * @param secret - null where it is not known, as to someone who verifies a plan offline: then neither the MAC is checked nor
+ * @param secret - null where it is not known, as to someone who verifies a plan offline: then neither the MAC is
+ * checked nor
  *   the name, since plans that were signed before names had rules still hold
  */
 export function acceptanceFault(

@@ -1,4 +1,7 @@
-/** What of a base model pruning does not reach, or finds done already, in plain sentences: to be read before work begins. */
+/**
+ * What of a base model pruning does not reach, or finds done already, in plain sentences: to be read before work
+ * begins.
+ */
 import type { SparsityTarget } from '../../src/form/method.ts'
 
 /** The weight matrices in the blocks of a base model. */

@@ -100,7 +100,7 @@ const methodSchema: z.ZodType<Method> = z.discriminatedUnion('pruner', [
   z.strictObject({ pruner: z.literal('llm-pruner'), target: structuredSchema }),
 ])
 
-export const offerSchema: z.ZodType<Offer> = z
+const offerSchema: z.ZodType<Offer> = z
   .strictObject({
     version: z.literal(PROTOCOL_VERSION),
     founder: peerIdSchema,

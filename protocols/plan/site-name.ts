@@ -1,6 +1,6 @@
 /**
- * What a site calls itself, in any script. It comes from another site, and a person decides by it: so a name is short, has
- * one spelling (NFC), and nothing in it that cannot be seen or that moves what stands beside it. It proves nothing:
+ * What a site calls itself, in any script. It comes from another site, and a person decides by it: so a name is short,
+ * has one spelling (NFC), and nothing in it that cannot be seen or that moves what stands beside it. It proves nothing:
  * wherever it is shown, the peer id stands beside it.
  */
 import { peerIdFromMultihash } from '@libp2p/peer-id'
@@ -16,7 +16,9 @@ export const SHOWN_ID = 16
 
 /** Letters, marks, digits, punctuation, symbols, and a space: no controls, and no format characters, such as U+202E. */
 const ALLOWED = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u
-/** Within these: what shows nothing (fillers, variation selectors, blank patterns), and the sign for a broken character. */
+/**
+ * Within these: what shows nothing (fillers, variation selectors, blank patterns), and the sign for a broken character.
+ */
 const UNSEEN = /^[\p{Default_Ignorable_Code_Point}\u2800\ufffc\ufffd]$/u
 const TOO_MANY_MARKS = new RegExp(`[\\p{Mn}\\p{Me}]{${MAX_MARKS + 1}}`, 'u')
 /** Right-to-left blocks of Unicode. */

@@ -4,7 +4,7 @@ import { emit, patch, type Turn } from './turn.ts'
 import type { StepTimer } from './types.ts'
 
 /** Ids carry round and attempt, so that one that comes late is recognised. */
-export function stepTimerId({ state }: Turn, timer: StepTimer): string {
+function stepTimerId({ state }: Turn, timer: StepTimer): string {
   return `${timer}/${state.round}/${state.attempt}`
 }
 

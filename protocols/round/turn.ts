@@ -1,4 +1,6 @@
-/** One call of the machine: the state as it changes, the effects as they gather. States themselves are never written to. */
+/**
+ * One call of the machine: the state as it changes, the effects as they gather. States themselves are never written to.
+ */
 import { faultsOf, quorumOf } from '../plan/offer.ts'
 import type { BindingBody, Hash } from './messages/messages.ts'
 import { placeOf } from './messages/messages.ts'
@@ -71,7 +73,7 @@ export function attemptRecord(turn: Turn, attempt: number): AttemptRecord {
 }
 
 /** What this peer has signed at the place of this body, if anything. */
-export function signedAt({ state }: Turn, body: BindingBody): BindingBody | null {
+function signedAt({ state }: Turn, body: BindingBody): BindingBody | null {
   const place = placeOf(body)
   for (const earlier of state.signed) {
     if (earlier.type !== 'status' && earlier.type !== 'evidence' && placeOf(earlier) === place) return earlier

@@ -3,7 +3,7 @@
  * that lives as long as the process keeps everything ever composed with it (43 MB a day in one libp2p node,
  * https://github.com/ChainSafe/lodestar/issues/8969).
  */
-export interface ComposedSignal extends Disposable {
+interface ComposedSignal extends Disposable {
   signal: AbortSignal
   /** Removes the listeners on the parents; the signal never aborts after that. */
   clear(): void

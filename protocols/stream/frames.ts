@@ -17,7 +17,7 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import { MAX_FRAME_BYTES, READ_AHEAD_BYTES } from './constants.ts'
 import { CutShortError, MalformedError, OversizeError } from './errors.ts'
 
-export interface FrameStreamInit {
+interface FrameStreamInit {
   /** Longest frame accepted from the other side; known before anything is allocated. */
   maxFrameBytes?: number
   /** Aborts the stream, and with it every call that waits. */

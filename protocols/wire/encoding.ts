@@ -10,9 +10,7 @@ import { z } from 'zod'
 /** A SHA-256. */
 export const HASH_BYTES = 32
 /** An Ed25519 signature (RFC 8032). */
-export const SIGNATURE_BYTES = 64
-/** The most that a count in a message may be: rounds, indices, bytes of a blob stay exact integers in a double. */
-export const MAX_COUNT = 0xffff_ffff
+const SIGNATURE_BYTES = 64
 
 /** Why bytes are not a message: the reasons are stable, for logs and tests. The author of the bytes is at fault. */
 export type MalformedReason = 'too large' | 'not CBOR' | 'not canonical' | 'not this message'
@@ -49,7 +47,7 @@ export function encode(message: unknown): Uint8Array {
 }
 
 /** What is being decoded: its name for errors, its form, and the most bytes it may have. */
-export interface MessageForm<T> {
+interface MessageForm<T> {
   what: string
   schema: z.ZodType<T>
   /** Checked before anything is parsed. */

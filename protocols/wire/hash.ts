@@ -24,7 +24,7 @@ export function chunkLength(byteLength: number, index: number): number {
 }
 
 /** The SHA-256 of one chunk. */
-export function chunkHash(chunk: Uint8Array): Uint8Array {
+function chunkHash(chunk: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(chunk).digest())
 }
 

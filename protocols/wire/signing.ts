@@ -18,7 +18,7 @@ import { equalBytes } from './encoding.ts'
 /** Identity multihash (0x00), 36 bytes, protobuf {type: Ed25519 (1), data: 32 bytes}: libp2p peer-ids specification. */
 const PEER_ID_PREFIX = Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20)
 const PUBLIC_KEY_BYTES = 32
-export const PEER_ID_BYTES = PEER_ID_PREFIX.byteLength + PUBLIC_KEY_BYTES
+const PEER_ID_BYTES = PEER_ID_PREFIX.byteLength + PUBLIC_KEY_BYTES
 
 /** SubjectPublicKeyInfo and PKCS #8 of an Ed25519 key up to its 32 bytes (RFC 8410, sections 4 and 7). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')

@@ -12,7 +12,10 @@ export interface BaseModel {
   hash: Uint8Array
 }
 
-/** A base model, before anything is made of it. @throws {InputError} MODEL_REFUSED_BY_RUNTIME, and as Decoder.open does */
+/**
+ * A base model, before anything is made of it.
+ * @throws {InputError} MODEL_REFUSED_BY_RUNTIME, and as Decoder.open does
+ */
 export async function readModel(work: Work, dir: string): Promise<BaseModel> {
   const description = await describe(work, dir)
   // At the same time: one is a process of ONNX Runtime, the other reads files.
@@ -20,7 +23,10 @@ export async function readModel(work: Work, dir: string): Promise<BaseModel> {
   return { dir, description, hash }
 }
 
-/** What a site's work must know of the model, once it can be cut. @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN; {UsageError} NOTHING_REMOVED */
+/**
+ * What a site's work must know of the model, once it can be cut.
+ * @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN; {UsageError} NOTHING_REMOVED
+ */
 export function structuredOf(work: Work, dir: string, method: Method): Promise<EngineWorkInit['structured']> {
   if (!isStructuredMethod(method)) return Promise.resolve(null)
   const { from, to, ppm } = method.target

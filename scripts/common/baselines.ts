@@ -33,7 +33,7 @@ export interface Alone {
 }
 
 /** A site, and what it calibrates on. */
-export interface LoneSite {
+interface LoneSite {
   name: string
   windows: TokenWindows
 }
@@ -57,7 +57,9 @@ export async function isolated(
   return files
 }
 
-/** One site removes structures by its own importances, and trains alone, round by round. Yields the model after each. */
+/**
+ * One site removes structures by its own importances, and trains alone, round by round. Yields the model after each.
+ */
 export async function* isolatedRounds(
   { work, dir, hash, blocks: count, rounds, scratch }: Alone,
   method: StructuredMethod,

@@ -10,7 +10,7 @@ import type { BaseModel } from './base-model.ts'
 import { labelled, type Work } from './engine.ts'
 
 /** Weights of all blocks, of which so many are zero. */
-export interface Sparsity {
+interface Sparsity {
   sparsity: number
   zeros: number
   weights: number

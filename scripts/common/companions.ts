@@ -5,7 +5,7 @@ import type { Work } from './engine.ts'
 import { DEFAULT_PARENT } from './output-directory.ts'
 
 /** What a command is given that is its user's own, wherever it lies. */
-export interface OwnPaths {
+interface OwnPaths {
   texts: readonly string[]
   evaluation?: { files: readonly string[] } | null
   instructions?: string | null

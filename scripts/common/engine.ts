@@ -28,7 +28,9 @@ export async function labelled<Name extends JobName>(
   })
 }
 
-/** Does a job that ends where it can be gone on with: where a signal comes it finishes the block or step that it is at. */
+/**
+ * Does a job that ends where it can be gone on with: where a signal comes it finishes the block or step that it is at.
+ */
 export async function drained<Name extends JobName>(
   { engine, terminal, signal }: Work,
   { label, unit }: { label: string; unit: 'block' | 'step' },

@@ -16,7 +16,7 @@ const STAGING = '.partial'
 /** Beside it, for what is only needed on the way: large, so not in a temporary directory that may be memory. */
 const SCRATCH = '.scratch'
 /** The same where a later command can go on with it. */
-export const UNFINISHED = '.unfinished'
+const UNFINISHED = '.unfinished'
 /** What the latter becomes once the results are in place. */
 const FINISHED = '.finished'
 /** In UNFINISHED while results are moved to their place: their names. They are not results if it is still there. */
@@ -24,7 +24,7 @@ const MOVING_FILE = 'moving.json'
 
 const LOCKED_HINT = 'Another command writes there: wait until it ends, or give --out another directory.'
 
-export interface ReserveOptions {
+interface ReserveOptions {
   /** Given: what an interrupted command has left is taken over. Says whether scratch is worth keeping at the end. */
   worthKeeping?: (scratch: string) => boolean
 }
@@ -96,7 +96,10 @@ export class OutputDirectory implements AsyncDisposable {
     return this.target
   }
 
-  /** Gives an unnamed directory its name, or NAME-2, ... where that is taken. @throws {OutputError} OUTPUT_UNWRITABLE */
+  /**
+   * Gives an unnamed directory its name, or NAME-2, ... where that is taken.
+   * @throws {OutputError} OUTPUT_UNWRITABLE
+   */
   async claim(name: string): Promise<void> {
     this.target = await claimDirectory(dirname(this.home), name)
   }

@@ -13,7 +13,7 @@ export interface EvaluatedText {
   windows: TokenWindows
 }
 
-export interface EvaluationTexts {
+interface EvaluationTexts {
   model: string
   separator: string | undefined
   evaluation: EvaluationOptions

@@ -17,7 +17,7 @@ export const RECOVERED =
   'Adapters of low rank were trained for all layers and added to their weights; zeros of pruned layers stayed zeros.'
 
 /** What is learnt. */
-export interface RecoveryText {
+interface RecoveryText {
   /** For people. */
   name: string
   rows: TokenWindows
@@ -61,7 +61,7 @@ export async function instructionRows(
 /** In an output's scratch: what a recovery can go on from. */
 export const TRAINING = 'training'
 
-export interface TrainedModel extends RecoveredModel {
+interface TrainedModel extends RecoveredModel {
   settings: RecoverArgs['settings']
 }
 

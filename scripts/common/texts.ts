@@ -20,7 +20,7 @@ export interface Tokenised {
 }
 
 /** A text, and what it is cut into. */
-export interface TextCut {
+interface TextCut {
   dir: string
   source: TextSource
   separator: string | undefined
@@ -41,7 +41,10 @@ export function firstWindows({ name, tokens, windows }: Tokenised, count: number
   return someWindows(windows, 0, count)
 }
 
-/** The windows that perplexity is measured on: at most `tokens` tokens from the start. @throws {InputError} TEXT_SHORT */
+/**
+ * The windows that perplexity is measured on: at most `tokens` tokens from the start.
+ * @throws {InputError} TEXT_SHORT
+ */
 export function evaluatedWindows(text: Tokenised, tokens: number): TokenWindows {
   const { windows } = text
   return firstWindows(text, Math.max(1, Math.min(windows.count, Math.floor(tokens / windows.length))))

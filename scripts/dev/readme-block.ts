@@ -4,7 +4,7 @@
 const RECORDED = /It ends so \(paths shortened; recorded on (.+), whose arithmetic has the mark ([0-9a-f]{16})\):/
 const BLOCK = new RegExp(`${RECORDED.source}\n\n\`\`\`\n([\\s\\S]*?)\n\`\`\``)
 
-export interface RecordedRun {
+interface RecordedRun {
   /** The processor, as the system calls it. */
   processor: string
   /** What its products of matrices give: see arithmetic-probe.ts. */
@@ -40,9 +40,9 @@ const PERPLEXITY_TOLERANCE = 0.01
 
 /**
  * Where a run is not the recorded one: words, zeros and bytes of contributions must be the same, perplexities within a
- * percent, the root only on a machine of the same arithmetic. Durations may differ, and with them the last digit of what
- * went through sockets: members announce themselves for as long as a run takes (measured: 0.7 % more bytes in 2.2 times
- * the time).
+ * percent, the root only on a machine of the same arithmetic. Durations may differ, and with them the last digit of
+ * what went through sockets: members announce themselves for as long as a run takes (measured: 0.7 % more bytes in 2.2
+ * times the time).
  */
 export function differences(recorded: readonly string[], now: readonly string[], sameArithmetic: boolean): string[] {
   if (recorded.length !== now.length) return [`${now.length} lines instead of ${recorded.length}`]

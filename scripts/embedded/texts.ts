@@ -32,7 +32,7 @@ const KINDS: readonly Kind[] = [
   { name: 'novel', package: NOVEL, holds: (file) => CHAPTER.test(file) },
 ]
 
-export interface EmbeddedText {
+interface EmbeddedText {
   /** early, middle, late, novel. */
   name: string
   /** Paths of the documents a site calibrates on, in order of file name. */

@@ -65,8 +65,8 @@ function isPath(path: string | undefined): path is string {
 }
 
 /**
- * A name in its normal form. What chooses between the coloured and the plain form of an emoji is dropped: keyboards add it
- * unasked.
+ * A name in its normal form. What chooses between the coloured and the plain form of an emoji is dropped: keyboards add
+ * it unasked.
  * @throws {UsageError} USAGE_VALUE
  */
 function siteName(text: string): string {

@@ -2,7 +2,9 @@
 import { type Command, Option } from 'commander'
 import { decimal, wholeNumber } from './values.ts'
 
-/** LLM-Pruner's (its section 4.1), but for the batch, which is what a machine without an accelerator does in seconds. */
+/**
+ * LLM-Pruner's (its section 4.1), but for the batch, which is what a machine without an accelerator does in seconds.
+ */
 export const RECOVERY = { rank: 8, alpha: 16, rate: 1e-4, batch: 8, length: 128 } as const
 
 /** More than this is no longer of low rank in any layer that is worth one. */

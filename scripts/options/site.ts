@@ -8,9 +8,9 @@ import { EMBEDDED_MODEL } from '../paths.ts'
 import { notEmpty, PROPER_SHARE, refuseMissing, share, wholeNumber } from './values.ts'
 
 /** Windows of text a site: what SparseGPT and Wanda are usually measured with is 128, and 32 is close to it. */
-export const DEFAULT_WINDOWS = 32
+const DEFAULT_WINDOWS = 32
 /** Tokens a window, where the model takes as many. */
-export const DEFAULT_WINDOW = 512
+const DEFAULT_WINDOW = 512
 
 export interface ModelOptions {
   /** Absolute path of the model's directory. */

@@ -4,10 +4,10 @@ import { UsageError } from '../../src/base/errors.ts'
 import type { SparsityTarget } from '../../src/form/method.ts'
 
 /** Turns what was typed after an option into its value. */
-export type Reader<T> = (text: string) => T
+type Reader<T> = (text: string) => T
 
 /** @throws {UsageError} USAGE_VALUE, always */
-export function refuseValue(flag: string, text: string, expected: string): never {
+function refuseValue(flag: string, text: string, expected: string): never {
   throw new UsageError({
     code: 'USAGE_VALUE',
     what: `${flag} ${JSON.stringify(text)}: expected ${expected}`,
@@ -24,7 +24,7 @@ export function wholeNumber(flag: string, min: number, max: number = Number.MAX_
   }
 }
 
-export interface ShareRange {
+interface ShareRange {
   /** In ppm, inclusive. */
   min: number
   max: number

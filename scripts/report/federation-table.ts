@@ -10,7 +10,7 @@ import { table } from './table.ts'
 const MOST_SITE_COLUMNS = 5
 
 /** What is known so far: before the first round, rounds are empty. */
-export interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'isolatedFirst' | 'rounds'> {
+interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'isolatedFirst' | 'rounds'> {
   dense: number
   fedavg: number | null
 }

@@ -12,7 +12,9 @@ export interface PlanReport {
   sparsity: number | null
   /** 'n:m', or null. */
   pattern: string | null
-  /** Where structures are removed: of each kind's places, from a block up to another, with steps of training a round. */
+  /**
+   * Where structures are removed: of each kind's places, from a block up to another, with steps of training a round.
+   */
   structures?: { ratio: number; blocks: [from: number, to: number]; steps: number }
   merge: 'l0'
   /** At most. */
@@ -77,8 +79,8 @@ export interface FederationReport {
   peers: PeerReport[]
   rounds: RoundReport[]
   /**
-   * `zeros` of the `weights` of all matrices in the blocks, as they were written; or structures that are gone, and of how
-   * many. `model` is the directory that was written.
+   * `zeros` of the `weights` of all matrices in the blocks, as they were written; or structures that are gone, and of
+   * how many. `model` is the directory that was written.
    */
   result: { root: string; sparsity: number; zeros: number; weights: number; model: string }
   perplexity: PerplexityReport[]

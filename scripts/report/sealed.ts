@@ -1,6 +1,7 @@
 /**
- * report.json: a report and the digest of it, so that `verify` notices a flipped bit there too. The digest guards against
- * damage, not against a liar, who can compute it as well; what a report says of root and federation is checked apart.
+ * report.json: a report and the digest of it, so that `verify` notices a flipped bit there too. The digest guards
+ * against damage, not against a liar, who can compute it as well; what a report says of root and federation is checked
+ * apart.
  */
 import { createHash } from 'node:crypto'
 
@@ -12,7 +13,7 @@ export function sealedReport(report: object): string {
 }
 
 /** What a report says that `verify` finds out for itself. */
-export interface ReportedOutcome {
+interface ReportedOutcome {
   federation: string
   root: string
 }

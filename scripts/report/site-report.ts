@@ -17,10 +17,10 @@ export interface SitePerplexity {
 }
 
 /** What has left this site. */
-export interface LeftReport {
+interface LeftReport {
   /**
-   * This site's contributions, by round and block. `time`: when it was announced (ISO 8601, UTC); `hash`: its name among
-   * peers, and in contributions/; `to`: peer ids of the members that fetched it from here.
+   * This site's contributions, by round and block. `time`: when it was announced (ISO 8601, UTC); `hash`: its name
+   * among peers, and in contributions/; `to`: peer ids of the members that fetched it from here.
    */
   contributions: Array<{ round: number; block: number; time: string; bytes: number; hash: string; to: string[] }>
   /** Of these contributions together. */

@@ -2,12 +2,15 @@
 import { median, quantile } from '../../src/base/quantile.ts'
 
 /**
- * Of all turns so many may point the other way. In eleven turns of two equally fast models chance alone lets at least ten
- * agree in 2 * (1 + 11) / 2^11 = 1.2 % of all comparisons (the sign test); one turn that something else got in the way of
- * hides no difference.
+ * Of all turns so many may point the other way. In eleven turns of two equally fast models chance alone lets at least
+ * ten agree in 2 * (1 + 11) / 2^11 = 1.2 % of all comparisons (the sign test); one turn that something else got in the
+ * way of hides no difference.
  */
 const MAX_DISSENTING = 1
-/** As a share of the time. Two sessions of one model can differ that much for good, by where their memory happens to lie. */
+/**
+ * As a share of the time. Two sessions of one model can differ that much for good, by where their memory happens to
+ * lie.
+ */
 const LEAST_CHANGE = 0.02
 
 /** Shares are of the time before: -0.15 is 15 % less. */

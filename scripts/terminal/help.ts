@@ -14,7 +14,7 @@ const MEANINGS: Record<keyof typeof EXIT, string> = {
   output: 'the output or data directory: unwritable, not empty, locked, damaged',
 }
 
-export type Outcome = keyof typeof EXIT
+type Outcome = keyof typeof EXIT
 
 /** Adds an example and the exit codes that this command can end with, beside 0, 1, 2, and 130 and 143. */
 export function addHelp(command: Command, examples: readonly string[], outcomes: readonly Outcome[]): Command {

@@ -1,6 +1,6 @@
 /**
- * Names that a person could take for one another. Letters that look alike are folded as Unicode Technical Standard 39 says
- * (unhomoglyph has its table); beyond that, case, marks, spaces and signs do not count.
+ * Names that a person could take for one another. Letters that look alike are folded as Unicode Technical Standard 39
+ * says (unhomoglyph has its table); beyond that, case, marks, spaces and signs do not count.
  */
 import unhomoglyph from 'unhomoglyph'
 import { type SiteLabel, siteInWords } from '../../protocols/plan/site-name.ts'

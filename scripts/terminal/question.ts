@@ -14,7 +14,7 @@ export interface Question {
   no: string
 }
 
-export interface QuestionInit extends Question {
+interface QuestionInit extends Question {
   input: Keyboard
   output: Writable
   /** Takes the question back; its reason is thrown. */

@@ -1,6 +1,6 @@
 /**
- * How a command ends that does not succeed. For people: two lines on stderr, the code at the end of the first; for a bug
- * the stack trace below. For programs, with --json: one object on stdout.
+ * How a command ends that does not succeed. For people: two lines on stderr, the code at the end of the first; for a
+ * bug the stack trace below. For programs, with --json: one object on stdout.
  */
 import { CommanderError } from 'commander'
 import { CoppiceError, EXIT, oneLine, UsageError } from '../../src/base/errors.ts'
@@ -10,7 +10,7 @@ import { InterruptedError } from './interruption.ts'
 const SHOWN = new Set(['commander.helpDisplayed', 'commander.version'])
 
 /** What a program is told. */
-export interface RefusalReport {
+interface RefusalReport {
   /** See docs/errors.md. */
   code: string
   exit: number
@@ -20,7 +20,7 @@ export interface RefusalReport {
   hint: string
 }
 
-export interface Ending {
+interface Ending {
   exit: number
   /** For stderr; empty: nothing to say. */
   text: string
@@ -47,7 +47,7 @@ function refusal({ code, exit, message: what, hint }: CoppiceError | Interrupted
 }
 
 /** Commander's own refusals ("error: unknown option '--sparsty'\n(Did you mean --sparsity?)") in our two lines. */
-export function fromCommander({ code, message }: CommanderError): UsageError {
+function fromCommander({ code, message }: CommanderError): UsageError {
   if (code === 'commander.help') {
     return new UsageError({ code: 'USAGE', what: 'no command given', hint: 'Try coppice simulate, or coppice --help.' })
   }

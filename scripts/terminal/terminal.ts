@@ -16,7 +16,7 @@ export interface Output {
   readonly columns?: number
 }
 
-export interface TerminalInit {
+interface TerminalInit {
   stdout: Output
   stderr: Output
   /** Where answers come from; undefined: from nowhere. Opened by who asks alone. */
@@ -85,8 +85,9 @@ export class Terminal {
   }
 
   /**
-   * What is being done and how far it is. In a log file, what cannot be counted has a line only after a silence: a refusal
-   * that comes at once then stands alone. There the first step that is done has its line, however soon it comes.
+   * What is being done and how far it is. In a log file, what cannot be counted has a line only after a silence: a
+   * refusal that comes at once then stands alone. There the first step that is done has its line, however soon it
+   * comes.
    * @param total - 0: unknown
    */
   progress(label: string, done = 0, total = 0): void {

@@ -28,10 +28,14 @@ export interface Refusal {
   cause?: unknown
 }
 
-/** A line holds names out of files, which may be of any length; this is more than a path, a name and a sentence take. */
+/**
+ * A line holds names out of files, which may be of any length; this is more than a path, a name and a sentence take.
+ */
 const MAX_LINE_CHARS = 2000
 
-/** Control characters of C0 and C1, which would break the line or speak to the terminal, and the line ends of Unicode. */
+/**
+ * Control characters of C0 and C1, which would break the line or speak to the terminal, and the line ends of Unicode.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
 

@@ -1,4 +1,6 @@
-/** Weights that are no numbers: whatever is computed with one is no number either, and masks would follow from nothing. */
+/**
+ * Weights that are no numbers: whatever is computed with one is no number either, and masks would follow from nothing.
+ */
 import { InputError } from './errors.ts'
 
 /** @throws {InputError} WEIGHTS_NOT_FINITE: a weight is NaN or infinite */

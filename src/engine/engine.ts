@@ -1,7 +1,7 @@
 /**
  * The engine: everything that computes, beside the event loop, which only talks. Queues with a worker each: `compute`
- * runs models block by block (ONNX Runtime takes all cores by itself), `exact` validates and merges, so that a merge does
- * not wait behind a prune. What needs much memory runs in processes, which give all of it back.
+ * runs models block by block (ONNX Runtime takes all cores by itself), `exact` validates and merges, so that a merge
+ * does not wait behind a prune. What needs much memory runs in processes, which give all of it back.
  */
 import { refusalFromObject } from '../base/errors.ts'
 import type { JobEvent, JobName, Jobs, ShrunkModel } from '../jobs/jobs.ts'
@@ -18,7 +18,7 @@ export interface JobOptions {
   onEvent?: (event: JobEvent) => void
 }
 
-export interface EngineOptions {
+interface EngineOptions {
   /** Threads of one operator in ONNX Runtime. */
   threads?: number
   /** Paths that are never copied beside what is written, though they lie in a model's directory: texts, and output. */
@@ -50,13 +50,15 @@ const LANES: Partial<Record<JobName, LaneName>> = {
 
 /** Of the base and of a smaller model: enough to tell a difference from noise, see scripts/report/time-change.ts. */
 const RACE_TURNS = 11
-/** Seconds of a turn at least, for each: of small models many runs, of 135 M parameters one run that reads 512 tokens. */
+/**
+ * Seconds of a turn at least, for each: of small models many runs, of 135 M parameters one run that reads 512 tokens.
+ */
 const RACE_SECONDS = 0.02
 
 export interface WrittenModel {
   /**
-   * The largest difference of logits in plain ONNX Runtime from the engine's own, over the largest logit; null where there is
-   * not enough memory to run the model whole.
+   * The largest difference of logits in plain ONNX Runtime from the engine's own, over the largest logit; null where
+   * there is not enough memory to run the model whole.
    */
   difference: number | null
   /** Of what was written. */
@@ -88,8 +90,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Does a job in its turn. Rejects with the job's refusal, or with the reason of the signal, whichever of the two, once
-   * the job has stopped.
+   * Does a job in its turn. Rejects with the job's refusal, or with the reason of the signal, whichever of the two,
+   * once the job has stopped.
    */
   async run<Name extends JobName>(
     name: Name,

@@ -18,7 +18,7 @@ export interface RunningWorker {
   end(): Promise<void>
 }
 
-export interface WorkerEvents {
+interface WorkerEvents {
   onMessage(message: FromWorker): void
   /** It is gone, and nobody has ended it. */
   onFailure(error: Error): void
@@ -31,9 +31,9 @@ export interface WorkerEvents {
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) }
 
 /**
- * For V8: garbage can be collected when we know that there is some (see runtime/memory.ts), and what has only just been made
- * is collected after 2 MiB of it instead of 16, in each thread: beside it lie the buffers that nobody needs any more
- * (measured on 135 M parameters, SparseGPT: 75 MB less, in the same time; 4 MiB save 10).
+ * For V8: garbage can be collected when we know that there is some (see runtime/memory.ts), and what has only just been
+ * made is collected after 2 MiB of it instead of 16, in each thread: beside it lie the buffers that nobody needs any
+ * more (measured on 135 M parameters, SparseGPT: 75 MB less, in the same time; 4 MiB save 10).
  */
 const COLLECTOR = ['--expose-gc', '--max-semi-space-size=2']
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Windows } from '../form/windows.ts'
 
-export type Part = 'model' | 'text' | 'settings'
+type Part = 'model' | 'text' | 'settings'
 
 export interface Fingerprint {
   /** SHA-256 of each part, hexadecimal. */
@@ -13,7 +13,7 @@ export interface Fingerprint {
   windows: [count: number, length: number] | null
 }
 
-export interface WorkInputs {
+interface WorkInputs {
   /** In front of what is hashed; another one where the same inputs give other bits than before. */
   domain: string
   /** For people. */
@@ -51,7 +51,7 @@ export function fingerprint({ domain, modelName, modelHash, windows, settings, w
 }
 
 /** What differs, in the order of the parts. Texts in other windows are not said to differ: the settings are. */
-export function differences(a: Fingerprint, b: Fingerprint): Part[] {
+function differences(a: Fingerprint, b: Fingerprint): Part[] {
   const comparable = JSON.stringify(a.windows) === JSON.stringify(b.windows)
   const parts: Part[] = comparable ? ['model', 'text', 'settings'] : ['model', 'settings']
   return parts.filter((part) => a.digests[part] !== b.digests[part])

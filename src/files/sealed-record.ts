@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import { systemCode, unwritable } from '../base/system-errors.ts'
 import { unsealJson } from './sealed-json.ts'
 
-/** What sealJson wrote; undefined: there is no file; null: it is not as it was written. @throws {OutputError} OUTPUT_UNWRITABLE */
+/**
+ * What sealJson wrote; undefined: there is no file; null: it is not as it was written.
+ * @throws {OutputError} OUTPUT_UNWRITABLE
+ */
 export function readSealed(path: string): object | null | undefined {
   try {
     return unsealJson(readFileSync(path, 'utf8'))

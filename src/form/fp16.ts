@@ -7,7 +7,7 @@ import { InputError } from '../base/errors.ts'
 import { isKept } from './mask.ts'
 
 /** From here on a value rounds to infinity: half a unit beyond the largest finite value, 65504. */
-export const FP16_OVERFLOW = 65_520
+const FP16_OVERFLOW = 65_520
 
 const NEGATIVE_ZERO = 0x8000
 const EXPONENT = 0x7c00

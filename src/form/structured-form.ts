@@ -4,7 +4,7 @@
  */
 import type { LayerForm } from './block-form.ts'
 
-export interface StructuredMember {
+interface StructuredMember {
   /** The layer. */
   role: number
   /** Output or input features. */
@@ -13,7 +13,7 @@ export interface StructuredMember {
   places: readonly (readonly number[])[]
 }
 
-export interface StructureForm {
+interface StructureForm {
   units: number
   /** What a ratio counts of each unit: the fewest places that it takes of a layer. */
   places: number

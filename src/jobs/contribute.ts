@@ -1,6 +1,6 @@
 /**
- * What a site contributes where structures are removed. Its importances are of the base model, so they are computed once
- * and kept. Once there is a merge, adapters are trained on the smaller model that it gives, from its own on.
+ * What a site contributes where structures are removed. Its importances are of the base model, so they are computed
+ * once and kept. Once there is a merge, adapters are trained on the smaller model that it gives, from its own on.
  */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -44,7 +44,7 @@ import { prune, unfinished } from './prune.ts'
 import { recover, unrecovered } from './recover.ts'
 import { shrink } from './shrink.ts'
 
-export type Handlers = {
+type Handlers = {
   [Name in JobName]: (args: Jobs[Name]['args'], context: JobContext) => Promise<Jobs[Name]['result']>
 }
 

@@ -35,7 +35,10 @@ export interface ModelDescription {
 /** Which windows a model takes. */
 export type WindowLimits = Pick<ModelDescription, 'maxWindow' | 'fixedWindow'>
 
-/** Weights of blocks that differ from the base: files of encoded MergedBlocks or StructuredBlocks, or of stored float32 blocks. */
+/**
+ * Weights of blocks that differ from the base: files of encoded MergedBlocks or StructuredBlocks, or of stored float32
+ * blocks.
+ */
 export interface BlockFile {
   block: number
   kind: 'merged' | 'structured' | 'stored'
@@ -98,8 +101,8 @@ export interface ShrinkArgs extends Pick<Beside, 'apart' | 'done'> {
   seed: number
   reduction: Reduction
   /**
-   * Of the places of each structure, of the blocks of the range, or of the hidden channels, in (0, 1); or which share of the parameters is to be
-   * left, for which range and ratio are sought.
+   * Of the places of each structure, of the blocks of the range, or of the hidden channels, in (0, 1); or which share
+   * of the parameters is to be left, for which range and ratio are sought.
    */
   amount: { ratio: number } | { parameters: number }
   /** Whether what reads removed places is fitted anew. */
@@ -190,8 +193,8 @@ export interface Jobs {
   /** What a site offers where structures are removed; each block's file is reported. */
   contribute: { args: ContributeArgs; result: null }
   /**
-   * By block, how long such a contribution can be, and how many units there are. Refuses models that cannot be cut, and a
-   * ratio by which nothing would go.
+   * By block, how long such a contribution can be, and how many units there are. Refuses models that cannot be cut, and
+   * a ratio by which nothing would go.
    */
   structuredForms: {
     args: { dir: string; from: number; to: number; ratio: number }
@@ -258,8 +261,8 @@ export interface Jobs {
   /** Rows of instructions, padded: see instructionRows. */
   instructions: { args: { dir: string; path: string; length: number }; result: { rows: TokenWindows; skipped: number } }
   /**
-   * Trains adapters and adds them to the weights, whose files go to `out`. What `out` holds of this very recovery is gone
-   * on with.
+   * Trains adapters and adds them to the weights, whose files go to `out`. What `out` holds of this very recovery is
+   * gone on with.
    */
   recover: { args: RecoverArgs; result: RecoveredModel }
   /** Steps that a checkpoint holds of this very recovery. */

@@ -1,4 +1,6 @@
-/** The job of recovering, inside a worker: the training outlasts the process, then adapters are added to the weights. */
+/**
+ * The job of recovering, inside a worker: the training outlasts the process, then adapters are added to the weights.
+ */
 
 import { storeBlock } from '../files/block-store.ts'
 import { type Fingerprint, fingerprint } from '../files/fingerprint.ts'

@@ -9,7 +9,7 @@ export const HEADER_BYTES = 8
 
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-export interface Header {
+interface Header {
   /** Four ASCII characters. */
   magic: string
   version: number

@@ -10,14 +10,14 @@ import { createHash } from 'node:crypto'
 import { PPM } from '../base/decimal.ts'
 import { drawer } from '../form/draw.ts'
 
-export interface SampledMember {
+interface SampledMember {
   /** The peer id as bytes. */
   peerId: Uint8Array
   /** The share of the blocks that it prunes a round, in ppm, at least 1. */
   capacityPpm: number
 }
 
-export interface Arc {
+interface Arc {
   peerId: Uint8Array
   /** k: blocks a round. */
   length: number

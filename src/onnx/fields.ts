@@ -1,7 +1,7 @@
 /**
- * What stands in a file beside what onnx.proto declares. A field that changes what is computed and is not read would make
- * results wrong in silence, so each field of ONNX's messages is read, known to be without effect, or refused by name.
- * Field numbers: the ONNX specification, onnx.proto of ONNX 1.20.
+ * What stands in a file beside what onnx.proto declares. A field that changes what is computed and is not read would
+ * make results wrong in silence, so each field of ONNX's messages is read, known to be without effect, or refused by
+ * name. Field numbers: the ONNX specification, onnx.proto of ONNX 1.20.
  */
 import { InputError } from '../base/errors.ts'
 import type {

@@ -1,4 +1,6 @@
-/** Questions about a graph that every pass asks: who makes a value, who reads it, is it constant, what is its content. */
+/**
+ * Questions about a graph that every pass asks: who makes a value, who reads it, is it constant, what is its content.
+ */
 import { create } from '@bufbuild/protobuf'
 import { type AttributeProto, type GraphProto, type NodeProto, NodeProtoSchema } from './generated/onnx_pb.js'
 import type { OnnxModel } from './model.ts'

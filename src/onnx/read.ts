@@ -352,7 +352,9 @@ class Walk {
   }
 }
 
-/** Vectors and matrices: what exporters keep as constants besides, such as rotary frequencies, is [1, n, 1] or a number. */
+/**
+ * Vectors and matrices: what exporters keep as constants besides, such as rotary frequencies, is [1, n, 1] or a number.
+ */
 function isWeight({ dims }: TensorRef): boolean {
   return isMatrix(dims) || (dims.length === 1 && dims[0] > 1)
 }

@@ -51,9 +51,9 @@ const FLOATING: ReadonlySet<number> = new Set([
 
 /**
  * Where a tensor's bytes are, little-endian and row-major: in a file, or (small ones, new ones) in memory. `widened`:
- * the tensor is float32, and its bytes are made of those of an fp16 tensor whenever they are read. `cut`: these places of
- * an axis of another tensor, ascending. `computed`: made by constants of the graph, whenever they are read. `sparse`: these
- * values at these places ([NNZ] row-major, or [NNZ, rank]), zeros else.
+ * the tensor is float32, and its bytes are made of those of an fp16 tensor whenever they are read. `cut`: these places
+ * of an axis of another tensor, ascending. `computed`: made by constants of the graph, whenever they are read.
+ * `sparse`: these values at these places ([NNZ] row-major, or [NNZ, rank]), zeros else.
  */
 export type TensorBytes =
   | { kind: 'file'; path: string; offset: number; length: number }
@@ -194,7 +194,9 @@ function outside(name: string, dims: readonly number[]): InputError {
   })
 }
 
-/** The same tensor for many reads of pieces: where its bytes are made whenever they are read, they are made once, now. */
+/**
+ * The same tensor for many reads of pieces: where its bytes are made whenever they are read, they are made once, now.
+ */
 export function readable(tensor: TensorRef): TensorRef {
   const { data } = tensor
   if (data.kind === 'widened') return { ...tensor, data: { kind: 'widened', from: readable(data.from) } }

@@ -1,6 +1,7 @@
 /**
- * Whether each value of a graph has one maker and each name stands for one thing: what ONNX demands of a file, and every
- * pass over the graph relies on. Source: ONNX's IR.md, "Names Within a Graph" and "Graphs" (single static assignment).
+ * Whether each value of a graph has one maker and each name stands for one thing: what ONNX demands of a file, and
+ * every pass over the graph relies on. Source: ONNX's IR.md, "Names Within a Graph" and "Graphs" (single static
+ * assignment).
  */
 import { InputError } from '../base/errors.ts'
 import { nodeName } from './fields.ts'

@@ -29,7 +29,7 @@ const EXTERNAL_FROM_BYTES = 1024
 export type Replacement = (tensor: TensorRef) => Uint8Array | undefined
 
 /** A stretch of a file of the model. */
-export interface Chunk {
+interface Chunk {
   file: 'graph' | 'weights'
   position: number
   bytes: Uint8Array
@@ -149,7 +149,7 @@ function nodeMessage(model: OnnxModel, node: NodeProto, tensorMessage: TensorMes
 }
 
 /** Where the files of a model lie. */
-export function modelPaths(path: string, externalFile: string | null): Record<Chunk['file'], string> {
+function modelPaths(path: string, externalFile: string | null): Record<Chunk['file'], string> {
   return { graph: path, weights: externalFile === null ? path : join(dirname(path), externalFile) }
 }
 

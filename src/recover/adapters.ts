@@ -1,6 +1,6 @@
 /**
- * Low-rank adapters of a model's layers: y = W x + (alpha / rank) B A x, where W stays as it is. Source: LoRA (Hu et al.
- * 2021, arXiv 2106.09685), section 4.1. All numbers of all adapters stand in one array, as an optimiser wants them.
+ * Low-rank adapters of a model's layers: y = W x + (alpha / rank) B A x, where W stays as it is. Source: LoRA (Hu et
+ * al. 2021, arXiv 2106.09685), section 4.1. All numbers of all adapters stand in one array, as an optimiser wants them.
  */
 
 import type { BlockForm } from '../form/block-form.ts'

@@ -8,7 +8,7 @@ import { type GraphProto, ModelProtoSchema, type NodeProto, TensorProtoSchema } 
 import { makeNode } from '../onnx/graph.ts'
 import { DATA_TYPE } from '../onnx/tensor.ts'
 
-export interface AdaptedBlock {
+interface AdaptedBlock {
   rank: number
   /** alpha / rank. */
   scale: number

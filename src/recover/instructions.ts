@@ -1,6 +1,6 @@
 /**
- * Instructions and answers as rows of tokens: the model learns the answers, the prompts are only context. Source: Stanford
- * Alpaca's form of a prompt, as LLM-Pruner (Ma, Fang, Wang 2023) recovers with it.
+ * Instructions and answers as rows of tokens: the model learns the answers, the prompts are only context. Source:
+ * Stanford Alpaca's form of a prompt, as LLM-Pruner (Ma, Fang, Wang 2023) recovers with it.
  */
 import { basename } from 'node:path'
 import { z } from 'zod'
@@ -22,7 +22,7 @@ type Instruction = z.infer<typeof Instruction>
 /** Behind the tokens of a row that is not full: no token before it sees it, and it is no target. */
 const PADDING = 0
 
-export interface InstructionRows {
+interface InstructionRows {
   rows: Windows & { targets: Uint8Array }
   /** Instructions whose prompt alone fills a row. */
   skipped: number
@@ -32,8 +32,8 @@ export interface InstructionRows {
  * @param path - a file of JSON lines, or of one array: {"instruction", "input" (may be left out), "output"} each
  * @param end - the token that ends a text; null: none does
  * @param length - tokens a row, [rows, length]; what is longer is cut off, what is shorter is padded behind
- * @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TOKEN_BEYOND_EMBEDDING, and the refusals of a text that cannot
- * be read
+ * @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TOKEN_BEYOND_EMBEDDING, and the refusals of a text that
+ * cannot be read
  */
 export async function instructionRows(
   tokenizer: OpenTokenizer,

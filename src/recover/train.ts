@@ -1,8 +1,9 @@
 /**
- * Recovery: adapters learn to predict the text again after something was removed. The loss is the mean cross-entropy of a
- * batch of rows; AdamW at a constant rate; rows in order, and from the first again behind the last. Every so many steps
- * the perplexity on rows that are kept out is measured; the best adapters stay, and where nothing gets better any more it
- * ends early. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.3, and its table 15 for what too many steps do.
+ * Recovery: adapters learn to predict the text again after something was removed. The loss is the mean cross-entropy of
+ * a batch of rows; AdamW at a constant rate; rows in order, and from the first again behind the last. Every so many
+ * steps the perplexity on rows that are kept out is measured; the best adapters stay, and where nothing gets better any
+ * more it ends early. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.3, and its table 15 for what too many steps
+ * do.
  */
 
 import type { Windows } from '../form/windows.ts'
@@ -52,7 +53,7 @@ export interface TrainState {
   best: Float32Array<ArrayBuffer>
 }
 
-export interface TrainJob {
+interface TrainJob {
   settings: TrainSettings
   rows: Windows
   /** Rows that are kept out. */

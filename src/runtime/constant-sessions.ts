@@ -1,6 +1,6 @@
 /**
- * Runs the constant parts of a graph in ONNX Runtime while the caller waits: tensors are read in the middle of what does
- * not wait for promises. A thread computes; the calling thread sleeps until it is done.
+ * Runs the constant parts of a graph in ONNX Runtime while the caller waits: tensors are read in the middle of what
+ * does not wait for promises. A thread computes; the calling thread sleeps until it is done.
  */
 import './no-telemetry.ts'
 import { extname } from 'node:path'
@@ -29,7 +29,10 @@ export interface ConstantWorkerData {
   bell: Int32Array
 }
 
-/** Longer than a thread needs to load ONNX Runtime on a machine with much other work: it must not be waited for without end. */
+/**
+ * Longer than a thread needs to load ONNX Runtime on a machine with much other work: it must not be waited for without
+ * end.
+ */
 const START_MS = 120_000
 
 const PROGRAM = new URL(`./constant-thread${extname(import.meta.url)}`, import.meta.url)

@@ -1,4 +1,7 @@
-/** A thread that computes constants for ConstantSessions: one task in, its answer out, and whoever waits is woken. null ends it. */
+/**
+ * A thread that computes constants for ConstantSessions: one task in, its answer out, and whoever waits is woken. null
+ * ends it.
+ */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ConstantAnswer, ConstantTask, ConstantWorkerData } from './constant-sessions.ts'
 import * as ort from './onnx-runtime.ts'

@@ -1,14 +1,14 @@
 /**
  * What column-wise updates need of U, upper triangular, with H^-1 = U^T U for a symmetric positive definite H, by one
- * factorisation and without U as a whole. H = M M^T with M upper triangular (Cholesky from the last columns upwards), so
- * U = M^-1. For a block B of columns and all columns A before it:
+ * factorisation and without U as a whole. H = M M^T with M upper triangular (Cholesky from the last columns upwards),
+ * so U = M^-1. For a block B of columns and all columns A before it:
  *
  *   M_BB M_BB^T = H_BB - sum over later C of M_BC M_BC^T           U_BB = M_BB^-1, the corner
  *   M_AB        = (H_AB - sum over later C of M_AC M_BC^T) U_BB^T
  *
- * Updates that e_A, the errors of the columns A, cause in B are e_A U_AB = -(e_A U_AA) M_AB U_BB, and e_A U_AA is how far
- * the columns A have moved in all: known to who has moved them. So M_AB U_BB, the reach, takes the place of U_AB, and
- * two of four products of a factorisation by halves fall away.
+ * Updates that e_A, the errors of the columns A, cause in B are e_A U_AB = -(e_A U_AA) M_AB U_BB, and e_A U_AA is how
+ * far the columns A have moved in all: known to who has moved them. So M_AB U_BB, the reach, takes the place of U_AB,
+ * and two of four products of a factorisation by halves fall away.
  */
 import type { LinearAlgebra, Matrix } from './linear-algebra.ts'
 
@@ -51,7 +51,8 @@ export async function blockFactor(
     }
     const corner = square(await upperFactorOfInverse(rowsOf(rest, start, cols).data, cols, linear))
     const none = { data: new Float32Array(), rows: 0, cols }
-    const above = start === 0 ? none : await linear.multiply(rowsOf(rest, 0, start), corner, { transposeB: true }) // M_AB
+    // M_AB
+    const above = start === 0 ? none : await linear.multiply(rowsOf(rest, 0, start), corner, { transposeB: true })
     later.push(above)
     const reach = start === 0 ? none : await linear.multiply(above, corner)
     blocks.unshift({ start, width: cols, corner: corner.data, reach: reach.data })
@@ -59,7 +60,10 @@ export async function blockFactor(
   return blocks
 }
 
-/** Blocks up to this size are solved in JavaScript (measured for 576 and 1536 features: 32 and 64 alike, 96 and 128 slower). */
+/**
+ * Blocks up to this size are solved in JavaScript (measured for 576 and 1536 features: 32 and 64 alike, 96 and 128
+ * slower).
+ */
 const LEAF_SIZE = 64
 
 /**

@@ -17,13 +17,13 @@ export interface Matrix {
   cols: number
 }
 
-export interface ProductOptions {
+interface ProductOptions {
   /** Use the transpose of this factor. */
   transposeA?: boolean
   transposeB?: boolean
 }
 
-export interface LinearAlgebraSettings {
+interface LinearAlgebraSettings {
   /** Threads of one product; 2 by default, what a small machine has. */
   threads?: number
 }

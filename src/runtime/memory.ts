@@ -7,13 +7,3 @@
 export function collectGarbage(): void {
   globalThis.gc?.()
 }
-
-/** The same for what has only just been made, in a fraction of the time. */
-export function collectYoungGarbage(): void {
-  globalThis.gc?.({ type: 'minor' })
-}
-
-/** Collects all that can be collected and gives the emptied pages back to the system, which takes longer. */
-export function giveMemoryBack(): void {
-  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-}

@@ -27,7 +27,9 @@ function answerTo(task: PlainTask): Promise<PlainAnswer> {
   return 'race' in task ? race(task.race) : attempt(task.attempt)
 }
 
-/** As the written model will be, optimisations included: some of them infer shapes, and refuse what contradicts them. */
+/**
+ * As the written model will be, optimisations included: some of them infer shapes, and refuse what contradicts them.
+ */
 async function attempt({ model, feeds, output, threads }: PlainAttempt): Promise<PlainAnswer> {
   const session = await sessionOf(model, threads, ONCE)
   await session.run(tensorsOf(session, feeds), [output])
@@ -73,7 +75,9 @@ async function timesOf(run: () => Promise<unknown>, least: number): Promise<numb
   return times
 }
 
-/** The file itself where nothing beside it is a link or a directory: to read it first would double the time of a start. */
+/**
+ * The file itself where nothing beside it is a link or a directory: to read it first would double the time of a start.
+ */
 async function sourceOf(path: string): Promise<PlainSource> {
   const isPlain = realpathSync(path) === resolve(path)
   if (isPlain && readdirSync(dirname(path), { withFileTypes: true }).every((entry) => entry.isFile())) {

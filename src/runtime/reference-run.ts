@@ -47,7 +47,9 @@ export type PlainAttempt = Omit<PlainRun, 'expected'>
 /** What the process is sent. */
 export type PlainTask = { compare: PlainRun } | { race: PlainRace } | { attempt: PlainAttempt }
 
-/** The largest difference over the largest expected value; seconds by model, feeds and turn; or ONNX Runtime's message. */
+/**
+ * The largest difference over the largest expected value; seconds by model, feeds and turn; or ONNX Runtime's message.
+ */
 export type PlainAnswer = { difference: number } | { seconds: number[][][] } | { runs: true } | { error: string }
 
 /** How ONNX Runtime and the C++ library say that there is no memory. */
@@ -73,8 +75,8 @@ export async function attemptPlain(attempt: PlainAttempt, signal?: AbortSignal):
 }
 
 /**
- * Seconds of one run, by model, feeds and turn: a turn's median. null where there is not enough memory for all models at
- * once.
+ * Seconds of one run, by model, feeds and turn: a turn's median. null where there is not enough memory for all models
+ * at once.
  * @throws {InputError} MODEL_REFUSED_BY_RUNTIME; or the signal's reason
  */
 export async function racePlain(race: PlainRace, signal?: AbortSignal): Promise<number[][][] | null> {

@@ -3,7 +3,7 @@ import { DATA_TYPE } from '../onnx/tensor.ts'
 import * as ort from './onnx-runtime.ts'
 import { runtimeRefusal } from './runtime-refusal.ts'
 
-export interface SessionSettings {
+interface SessionSettings {
   /** Threads of one operator. */
   threads: number
   /** Whether what a run needs is kept for the next one, planned as one piece; default: true. */
@@ -21,7 +21,8 @@ export async function createSession(
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
-    // Measured on 135 M parameters, batches of 512 tokens: a planned arena takes half the memory that an allocator call a
+    // Measured on 135 M parameters, batches of 512 tokens: a planned arena takes half the memory that an allocator call
+    // a
     // tensor takes, and fewer page faults.
     enableCpuMemArena: arena,
     enableMemPattern: arena,

@@ -6,7 +6,9 @@ import { endingOf } from '../../scripts/terminal/refusal.ts'
 import { EXIT } from '../../src/base/errors.ts'
 import { Random } from '../support/random.ts'
 
-/** One attempt may take so much processor time, which other work on the machine does not change: nobody waits longer. */
+/**
+ * One attempt may take so much processor time, which other work on the machine does not change: nobody waits longer.
+ */
 export const LONGEST_MS = 2000
 /** Resident memory may grow by so much over all attempts after the first tenth: V8's own swings are smaller. */
 const GROWTH_BYTES = 192 * 2 ** 20
@@ -50,7 +52,10 @@ export interface FuzzCounts {
   grownBytes: number
 }
 
-/** @throws {Error} an attempt that ends otherwise than with success or a refusal of exit 3, takes too long, or keeps memory */
+/**
+ * @throws {Error} an attempt that ends otherwise than with success or a refusal of exit 3, takes too long, or keeps
+ * memory
+ */
 export async function fuzz({
   seed,
   count,
@@ -86,7 +91,9 @@ export async function fuzz({
   return counts
 }
 
-/** null if an error is a refusal of exit 3 in two lines that a terminal shows as they are, else what is wrong with it. */
+/**
+ * null if an error is a refusal of exit 3 in two lines that a terminal shows as they are, else what is wrong with it.
+ */
 export function faultOf(error: unknown): string | null {
   const { exit, text } = endingOf(error)
   if (exit !== EXIT.input) return `exit ${exit} where ${EXIT.input} is right:\n${text}`

@@ -14,7 +14,9 @@ import { fixturePath } from '../support/shared.ts'
 import { type Fuzz, mutateJson } from './frame.ts'
 import { mutateModel } from './mutate-model.ts'
 
-/** Small, since each mutation writes them: float32 by exporters, weights inside and beside, fused operators, branches. */
+/**
+ * Small, since each mutation writes them: float32 by exporters, weights inside and beside, fused operators, branches.
+ */
 const FIXTURES = ['decoders/llama-gqa-tied/external', 'decoders/llama-gqa-tied/genai', 'decoders/opt/optimum-past']
 
 interface Base {

@@ -1,6 +1,6 @@
 /**
- * The process in which fuzzed models are opened and run: ONNX Runtime aborts on some of them, and a model that hangs can be
- * ended.
+ * The process in which fuzzed models are opened and run: ONNX Runtime aborts on some of them, and a model that hangs
+ * can be ended.
  */
 
 import { rmSync } from 'node:fs'

@@ -32,7 +32,9 @@ test('the same federation in a mesh, a star and a line has the same root', async
   assert.equal(new Set(outcomes.map(({ results }) => results[0].certificates.join())).size, 1)
 })
 
-/** Each site knows of its contributions, and of those alone who fetched them from it: only neighbours can have done so. */
+/**
+ * Each site knows of its contributions, and of those alone who fetched them from it: only neighbours can have done so.
+ */
 function assertFetched({ results }: Outcome, topology: 'mesh' | 'star' | 'line'): void {
   const ids = results.map(({ peerId }) => peerId)
   const reach = {

@@ -40,8 +40,8 @@ export async function testNodes(
 }
 
 /**
- * A port of loopback where nobody listens, and nobody can until the test is over: a connection comes from it. One that was
- * only closed is given to the next that asks, which may be a peer of another test.
+ * A port of loopback where nobody listens, and nobody can until the test is over: a connection comes from it. One that
+ * was only closed is given to the next that asks, which may be a peer of another test.
  */
 export async function silentPort(context: TestContext): Promise<number> {
   const server = createServer((accepted) => accepted.resume()).listen(0, '127.0.0.1')

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const SHARED = fileURLToPath(new URL('../../shared/', import.meta.url))
+const SHARED = fileURLToPath(new URL('../../../shared/', import.meta.url))
 
 /** A path in the folder of models and texts that may lie beside a checkout, or null where it is absent. */
 export function sharedPath(name: string): string | null {
@@ -16,5 +16,5 @@ export function needsShared(name: string): string | false {
 
 /** A path among the fixtures of this repository. */
 export function fixturePath(name: string): string {
-  return fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
+  return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url))
 }

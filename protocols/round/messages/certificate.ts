@@ -56,7 +56,7 @@ export function decodeCertificate(bytes: Uint8Array): Certificate {
 }
 
 /** Why a certificate certifies nothing. */
-export type CertificateFault = 'plan' | 'quorum' | 'member' | 'signature'
+type CertificateFault = 'plan' | 'quorum' | 'member' | 'signature'
 
 /** Null if a quorum of the plan's members has precommitted the value in one attempt. Needs no earlier certificate. */
 export function certificateFault(plan: Plan, certificate: Certificate): CertificateFault | null {

@@ -23,7 +23,7 @@ import { MAX_ATTEMPTS, MAX_GOSSIP_BYTES } from './constants.ts'
 export type Hash = string
 
 /** Where a member stands: waiting for contributions, the three steps of an attempt, taking over what was certified. */
-export const STEPS = ['collect', 'propose', 'prevote', 'precommit', 'adopt', 'serve', 'stopped'] as const
+const STEPS = ['collect', 'propose', 'prevote', 'precommit', 'adopt', 'serve', 'stopped'] as const
 export type Step = (typeof STEPS)[number]
 
 /** "My contributions of this round are those in the commit list with this id." One a round. */
@@ -203,7 +203,7 @@ export function makeEnvelope<T extends Body>(signer: Signer, plan: Hash, from: n
 }
 
 /** Why an envelope does not count. Whoever passed it on should have checked, except for `plan`, which may be old. */
-export type EnvelopeFault = 'plan' | 'member' | 'signature' | 'evidence'
+type EnvelopeFault = 'plan' | 'member' | 'signature' | 'evidence'
 
 /** Null if the envelope belongs to this plan, is signed by the member it names, and any evidence in it holds. */
 export function envelopeFault(plan: Plan, envelope: Envelope): EnvelopeFault | null {

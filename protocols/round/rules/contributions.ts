@@ -18,7 +18,7 @@ export function contributionStatus(turn: Turn, block: number, root: Hash): Contr
   return turn.state.contributions[block]?.[root]
 }
 
-export function setContribution(turn: Turn, block: number, root: Hash, status: ContributionStatus): void {
+function setContribution(turn: Turn, block: number, root: Hash, status: ContributionStatus): void {
   const { contributions } = turn.state
   patch(turn, { contributions: { ...contributions, [block]: { ...contributions[block], [root]: status } } })
 }

@@ -11,7 +11,7 @@ import { contributionStatus, listsOf, requestContribution } from './contribution
 import { mergeOf } from './manifest.ts'
 
 /** `wait` turns into one of the others when what is missing has come. */
-export type Verdict = { is: 'good' } | { is: 'bad' | 'wait'; reason: string }
+type Verdict = { is: 'good' } | { is: 'bad' | 'wait'; reason: string }
 
 const wait = (reason: string): Verdict => ({ is: 'wait', reason })
 const bad = (reason: string): Verdict => ({ is: 'bad', reason })

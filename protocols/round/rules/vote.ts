@@ -81,7 +81,9 @@ export function ruleLock(turn: Turn): boolean {
   return true
 }
 
-/** Lines 34-35 and 44-46: a quorum has prevoted: nil, then nothing can come of this attempt; else others have a timer. */
+/**
+ * Lines 34-35 and 44-46: a quorum has prevoted: nil, then nothing can come of this attempt; else others have a timer.
+ */
 export function rulePrevoted(turn: Turn): boolean {
   const { attempt, due, step } = turn.state
   if (step !== 'prevote') return false

@@ -27,7 +27,10 @@ export async function benchWindows(
   return someWindows(windows, 0, count)
 }
 
-/** Of one forward pass of the whole model by plain ONNX Runtime, all windows at once, logits included: the median of three. */
+/**
+ * Of one forward pass of the whole model by plain ONNX Runtime, all windows at once, logits included: the median of
+ * three.
+ */
 export async function plainSeconds(decoder: Decoder, { ids, count, length }: Windows): Promise<number> {
   const inputs = { ids: BigInt64Array.from(ids, BigInt), batch: count, window: length, past: 0 }
   const values = graphInputs(decoder.model, decoder.directory.config, inputs)

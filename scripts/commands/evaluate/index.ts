@@ -15,7 +15,7 @@ import { table } from '../../report/table.ts'
 import { addHelp } from '../../terminal/help.ts'
 import { integer, perplexity } from '../../terminal/numbers.ts'
 
-export interface EvaluateOptions {
+interface EvaluateOptions {
   model: string
   /** One or more paths. */
   texts: string[]
@@ -25,7 +25,7 @@ export interface EvaluateOptions {
   tokens: number
 }
 
-export interface EvaluateReport {
+interface EvaluateReport {
   model: string
   /** `tokens` counts predictions: windows * (window - 1). */
   texts: Array<{ file: string; perplexity: number; tokens: number; windows: number; window: number }>

@@ -14,7 +14,7 @@ import type { Run } from '../../command.ts'
 import { counted, percent } from '../../terminal/numbers.ts'
 import { malformed, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
 
-export interface CertificateReport {
+interface CertificateReport {
   id: string
   federation: string
   round: number

@@ -21,7 +21,7 @@ import { table } from '../../report/table.ts'
 import { bytes as inBytes, integer, percent } from '../../terminal/numbers.ts'
 import { malformed, neighbourCertificates, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
 
-export interface ContributionReport {
+interface ContributionReport {
   /** Its content hash: what commits and manifests name. */
   root: string
   bytes: number

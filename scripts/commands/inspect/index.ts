@@ -7,7 +7,7 @@ import { notEmpty, refuseConflict, refuseMissing } from '../../options/values.ts
 import { addHelp } from '../../terminal/help.ts'
 
 /** What is looked at; absolute path. */
-export interface InspectOptions {
+interface InspectOptions {
   kind: 'model' | 'contribution' | 'certificate'
   path: string
 }
@@ -53,7 +53,7 @@ export function defineInspect(program: Command, start: Start): void {
   })
 }
 
-export function inspectOptions(raw: RawInspect): InspectOptions {
+function inspectOptions(raw: RawInspect): InspectOptions {
   const kinds = ['model', 'contribution', 'certificate'] as const
   const [kind, ...others] = kinds.filter((name) => raw[name] !== undefined)
   const hint = 'Give one of --model, --contribution and --certificate.'

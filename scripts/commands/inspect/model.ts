@@ -7,7 +7,7 @@ import { describe, labelled } from '../../common/engine.ts'
 import { table } from '../../report/table.ts'
 import { counted, integer, percent } from '../../terminal/numbers.ts'
 
-export interface ModelReport {
+interface ModelReport {
   parameters: number
   blocks: number
   /** `zeros`: values equal to 0. */

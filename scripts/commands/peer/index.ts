@@ -78,7 +78,7 @@ export function definePeer(program: Command, start: Start): void {
   })
 }
 
-export function peerOptions(raw: RawPeer): PeerOptions {
+function peerOptions(raw: RawPeer): PeerOptions {
   if (raw.members === undefined)
     refuseMissing('--members', 'peer', 'Give --members the number of sites, this one included.')
   const plan = planOptions(raw)

@@ -11,7 +11,7 @@ import { type PlanReport, planReport } from '../../report/federation.ts'
 import type { ShowPlanOptions } from './index.ts'
 
 /** Shares are fractions, hashes hexadecimal. */
-export interface ShownPlan extends Omit<PlanReport, 'id'> {
+interface ShownPlan extends Omit<PlanReport, 'id'> {
   /** Hash of the offer: what the invitation names. */
   offer: string
   /** Peer id. */

@@ -27,7 +27,7 @@ export function definePlan(program: Command, start: Start): void {
   })
 }
 
-export function showPlanOptions(address: string | undefined): ShowPlanOptions {
+function showPlanOptions(address: string | undefined): ShowPlanOptions {
   if (address === undefined) refuseMissing('the address', 'plan', 'Give the whole line that the founder printed.')
   return { invitation: parseInvitation(address) }
 }

@@ -1,4 +1,6 @@
-/** Perplexities of the dense model that an interrupted prune has measured: a resumed one does not measure them again. */
+/**
+ * Perplexities of the dense model that an interrupted prune has measured: a resumed one does not measure them again.
+ */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

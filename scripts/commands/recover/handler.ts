@@ -18,7 +18,7 @@ import { table } from '../../report/table.ts'
 import { duration, perplexity, sameLogits } from '../../terminal/numbers.ts'
 import type { RecoverOptions } from './index.ts'
 
-export interface RecoverReport {
+interface RecoverReport {
   model: string
   settings: RecoverArgs['settings'] & { length: number }
   /** Steps done; those after which the weights that were taken stood. */

@@ -80,7 +80,7 @@ export function defineRecover(program: Command, start: Start): void {
   })
 }
 
-export function recoverOptions(raw: RawRecover): RecoverOptions {
+function recoverOptions(raw: RawRecover): RecoverOptions {
   const { steps, instructions, out, windows, window } = raw
   if (steps === undefined) refuseMissing('--steps', 'recover', 'Give --steps how long to train, such as 200.')
   if (out === undefined) refuseMissing('--out', 'recover', 'Give --out the directory for the recovered model.')

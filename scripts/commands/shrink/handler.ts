@@ -32,12 +32,12 @@ import type { ShrinkOptions } from './index.ts'
 import { keptOrMade, SMALLER, shrinkFingerprint } from './kept.ts'
 
 /** What a run takes in plain ONNX Runtime, base and smaller model in turns. */
-export interface SpeedReport extends TimeChange {
+interface SpeedReport extends TimeChange {
   /** That are read in a run. */
   tokens: number
 }
 
-export interface ShrinkReport {
+interface ShrinkReport {
   model: string
   parameters: { before: number; after: number }
   /** Multiplications with weights for each token, the head's included. */

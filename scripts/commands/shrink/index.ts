@@ -45,7 +45,10 @@ const CAPACITY_HELP = 'as for peer and join; no effect here'
 
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
   granularity: Granularity
-  /** Of the places of each structure, of the blocks of the range, or of the hidden channels; or the share of the parameters that is to be left. */
+  /**
+   * Of the places of each structure, of the blocks of the range, or of the hidden channels; or the share of the
+   * parameters that is to be left.
+   */
   amount: { ratio: number } | { parameters: number }
   /** Whether what reads removed places is fitted anew. */
   refit: boolean
@@ -174,7 +177,7 @@ function amountOf({ ratio, parameters }: RawShrink): ShrinkOptions['amount'] {
   )
 }
 
-export function shrinkOptions(raw: RawShrink): ShrinkOptions {
+function shrinkOptions(raw: RawShrink): ShrinkOptions {
   const { parameters, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], recover, out } = raw
   const { steps = 1, groupQueries = GROUP_QUERIES[0], uniform = false, seed } = raw
   const amount = amountOf(raw)

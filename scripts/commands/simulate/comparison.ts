@@ -11,7 +11,7 @@ import { perplexityTable } from '../../report/federation-table.ts'
 import type { CertifiedRound, FederationOutcome, SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './index.ts'
 
-export interface ComparisonInit {
+interface ComparisonInit {
   work: Work
   options: SimulateOptions
   /** The plan's. */

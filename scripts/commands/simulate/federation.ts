@@ -33,7 +33,7 @@ export interface SimulatedSite {
   windows: TokenWindows
 }
 
-export interface FoundInit {
+interface FoundInit {
   work: Work
   options: SimulateOptions
   /** The plan's, for this model. */
@@ -91,13 +91,13 @@ interface RunningSite {
   rounds: SiteRound[]
 }
 
-export interface RunEvents {
+interface RunEvents {
   onProgress(label: string, done: number, total: number): void
   /** The peers do not wait for it; its files stay until the federation is disposed of. */
   onRound(round: CertifiedRound): Promise<void>
 }
 
-export class SimulatedFederation implements AsyncDisposable {
+class SimulatedFederation implements AsyncDisposable {
   private readonly init: FoundInit
   private readonly offer: OfferedPlan
   private readonly secret: Uint8Array

@@ -28,10 +28,10 @@ import { oneOf, PROPER_SHARE, refuseConflict, shares, someOf, wholeNumber } from
 import { addHelp } from '../../terminal/help.ts'
 
 const DEFAULT_PEERS = 4
-export const TOPOLOGIES = ['mesh', 'star', 'line'] as const
-export type Topology = (typeof TOPOLOGIES)[number]
-export const BASELINES = ['isolated', 'fedavg'] as const
-export type Baseline = (typeof BASELINES)[number]
+const TOPOLOGIES = ['mesh', 'star', 'line'] as const
+type Topology = (typeof TOPOLOGIES)[number]
+const BASELINES = ['isolated', 'fedavg'] as const
+type Baseline = (typeof BASELINES)[number]
 /** Each site alone is a whole prune: with more sites than this it is run only on request. */
 const MOST_PEERS_WITH_BASELINES = 8
 

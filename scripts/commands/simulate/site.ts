@@ -65,7 +65,7 @@ export interface SiteResult {
   rounds: SiteRound[]
 }
 
-export interface SiteContext {
+interface SiteContext {
   engine: Engine
   description: ModelDescription
   /** Resolves when pruning may begin: sites alone come before the federation. */

@@ -18,7 +18,7 @@ import { allocate, sharers, siteNames } from './windows.ts'
 /** Of each held kind of the embedded default: a quarter of what it holds, enough for a percent. */
 const EMBEDDED_EVAL_TOKENS = 10_240
 
-export interface Prepared {
+interface Prepared {
   /** Tokens a calibration window. */
   window: number
   sites: SimulatedSite[]

@@ -7,20 +7,20 @@ import { InputError } from '../../../src/base/errors.ts'
 import { keptOut } from '../../common/site/kept-out.ts'
 
 /** One of the texts, in whole windows. */
-export interface TextLength {
+interface TextLength {
   name: string
   windows: number
 }
 
 /** A run of consecutive windows of a text. */
-export interface Share {
+interface Share {
   /** Index into the texts. */
   text: number
   from: number
   count: number
 }
 
-export interface Allocation {
+interface Allocation {
   /** By peer. */
   sites: Share[]
   /** By text; empty where other texts are evaluated. */

@@ -15,7 +15,7 @@ import { counted, integer, percent } from '../../terminal/numbers.ts'
 /** Of heads and channels in every block: from what costs little to what costs a model its use without recovery. */
 const RATIOS: readonly number[] = [0.1, 0.2, 0.25, 0.33, 0.5]
 
-export interface StructuresReport {
+interface StructuresReport {
   model: string
   parameters: number
   blocks: number

@@ -38,6 +38,6 @@ export function defineVerify(program: Command, start: Start): void {
   )
 }
 
-export function verifyOptions(directory: string, { model }: RawVerify): VerifyOptions {
+function verifyOptions(directory: string, { model }: RawVerify): VerifyOptions {
   return { directory: resolve(directory), base: model === undefined ? null : resolve(model) }
 }

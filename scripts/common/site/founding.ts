@@ -19,7 +19,7 @@ import { rosterText } from './roster.ts'
 /** How far a site has come. */
 type Stage = 'preparing' | 'waiting' | 'asked' | 'signed' | 'founded'
 
-export interface FoundingTalkInit extends YesOptions {
+interface FoundingTalkInit extends YesOptions {
   run: Run
   role: 'founder' | 'joiner'
   /** This site. */

@@ -30,7 +30,7 @@ import { stopwatch } from '../stopwatch.ts'
 import type { SiteText, SiteTextOptions } from './site-text.ts'
 import type { SiteWork } from './site-work.ts'
 
-export interface SiteEndInit {
+interface SiteEndInit {
   work: Work
   model: BaseModel
   options: Pick<SiteTextOptions, 'evaluation'> & { embedded: boolean }
@@ -150,9 +150,9 @@ export class SiteEnd {
   }
 
   /**
-   * Whether what the last certificate names of this site is a whole model that no other site had a part in: all blocks of
-   * one round, in which text flowed through this site's own; where structures are removed, of the first, since adapters of
-   * later ones begin with those of all.
+   * Whether what the last certificate names of this site is a whole model that no other site had a part in: all blocks
+   * of one round, in which text flowed through this site's own; where structures are removed, of the first, since
+   * adapters of later ones begin with those of all.
    */
   private isAlone(own: readonly ManifestEntry[]): boolean {
     const rounds = new Set(own.map(({ round }) => round))

@@ -25,8 +25,8 @@ export class SiteScratch implements AsyncDisposable {
   private over = false;
 
   /**
-   * The scratch space in the directory of a federation, with what an earlier federation of this site has left of the same
-   * inputs. It is made only by whoever writes to it.
+   * The scratch space in the directory of a federation, with what an earlier federation of this site has left of the
+   * same inputs. It is made only by whoever writes to it.
    */
   async in(federation: string, { modelHash, method, windows }: ScratchInputs): Promise<string> {
     const { ids, count, length } = windows

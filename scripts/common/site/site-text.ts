@@ -22,7 +22,7 @@ export interface SiteTextOptions extends TextOptions {
 }
 
 /** What a plan asks for, and what the model takes. */
-export interface WantedWindows {
+interface WantedWindows {
   windows: number
   window: number
   limits: WindowLimits

@@ -1,11 +1,13 @@
-/** What a site of a federation computes with: made once the federation's directory is there, and asked of it at the end. */
+/**
+ * What a site of a federation computes with: made once the federation's directory is there, and asked of it at the end.
+ */
 import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
 import { draining } from '../../terminal/interruption.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
 import type { BaseModel } from '../base-model.ts'
 import { SiteScratch } from './site-scratch.ts'
 
-export interface SiteWorkInit extends Pick<EngineWorkInit, 'engine' | 'method' | 'structured' | 'windows'> {
+interface SiteWorkInit extends Pick<EngineWorkInit, 'engine' | 'method' | 'structured' | 'windows'> {
   model: BaseModel
   terminal: Terminal
 }

@@ -20,7 +20,7 @@ import type { FoundingTalk } from './founding.ts'
 import type { SiteEnd } from './site-end.ts'
 
 /** The directories of a site, and its name. */
-export interface OpenSite extends AsyncDisposable {
+interface OpenSite extends AsyncDisposable {
   data: DataDirectory
   place: OutPlace
   own: SiteLabel
@@ -57,7 +57,7 @@ export function peerInit(
 }
 
 /** What of an offer decides what is computed. */
-export type OfferTerms = Omit<Offer, keyof typeof UNSAID>
+type OfferTerms = Omit<Offer, keyof typeof UNSAID>
 
 /** The rest of it, which no words are made of. */
 const UNSAID = { version: PROTOCOL_VERSION, merge: 'l0', founder: new Uint8Array(), nonce: new Uint8Array() } as const
@@ -69,7 +69,7 @@ export function planText(offer: OfferTerms, capacity: number | null, matrices?: 
 }
 
 /** Turns what a peer tells of its rounds into lines and progress; of its founding work/founding.ts tells. */
-export function narrator(terminal: Terminal): (event: PeerEvent) => void {
+function narrator(terminal: Terminal): (event: PeerEvent) => void {
   let things = 'masks'
   return (event) => {
     switch (event.type) {

@@ -3,8 +3,8 @@
  * input, in the form's order, one float32 a column, x = fround(sum of squares / tokens). `weights` goes on, layer by
  * layer in order of role: the mask, ceil(rows * cols / 8) bytes, then one fp16 for each 1 in it, in flat order.
  *
- * `statistics` carries no mask: for pruners whose mask is a function of base weights and statistics the receiver derives
- * the sender's, bit by bit, so that no mask can be ill-formed. 0.03 bit a weight where a bitmap takes 1.
+ * `statistics` carries no mask: for pruners whose mask is a function of base weights and statistics the receiver
+ * derives the sender's, bit by bit, so that no mask can be ill-formed. 0.03 bit a weight where a bitmap takes 1.
  */
 import { InputError } from '../../base/errors.ts'
 import type { BlockForm } from '../../form/block-form.ts'
@@ -23,7 +23,7 @@ export interface BlockContribution {
 }
 
 /** A layer as a pruner leaves it. */
-export interface PrunedWeights {
+interface PrunedWeights {
   /** Row-major [rows, cols]. */
   weight: Float32Array
   /** Bitmap, 1 = kept. */

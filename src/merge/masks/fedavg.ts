@@ -1,6 +1,6 @@
 /**
- * Plain federated averaging under the merged mask, as a baseline for reports: the sum of a weight over those who keep it
- * divided by all contributors, so that a weight shrinks by the share who prune it. Source: McMahan et al.,
+ * Plain federated averaging under the merged mask, as a baseline for reports: the sum of a weight over those who keep
+ * it divided by all contributors, so that a weight shrinks by the share who prune it. Source: McMahan et al.,
  * "Communication-Efficient Learning of Deep Networks from Decentralized Data", 2017, with equal weights.
  */
 

@@ -1,10 +1,11 @@
 /**
  * Mask expansion: after l0 averaging only what every member pruned is zero, fewer than the plan asks; more zeros are
- * chosen until it is met. Source: FedSpaLLM (Bai et al., NAACL 2025), section 4.2, equations 6 and 7, a layer at a time.
+ * chosen until it is met. Source: FedSpaLLM (Bai et al., NAACL 2025), section 4.2, equations 6 and 7, a layer at a
+ * time.
  *
  * The order in which weights become zeros, total: votes descending, then saliency ascending, then flat row-major index
- * ascending. Votes take few values, so the bucket of votes in which the last zero falls is huge and its ties decide most
- * of the expansion; only that bucket is ordered, and by selection, not sorting.
+ * ascending. Votes take few values, so the bucket of votes in which the last zero falls is huge and its ties decide
+ * most of the expansion; only that bucket is ordered, and by selection, not sorting.
  */
 import { ceilShare } from '../../base/decimal.ts'
 import { dropKept, newMask } from '../../form/mask.ts'
@@ -12,7 +13,7 @@ import type { SparsityTarget } from '../../form/method.ts'
 import { LowestSelector } from '../../prune/masks/lowest.ts'
 import { saliency } from './saliency.ts'
 
-export interface VotedLayer {
+interface VotedLayer {
   rows: number
   cols: number
   /** How many members prune each weight, row-major [rows, cols]. */
@@ -26,8 +27,8 @@ export interface VotedLayer {
 }
 
 /**
- * The final mask, as a bitmap: max(ceil(s * size), what all members prune) zeros in the layer; under a pattern the first
- * n of every m consecutive columns of a row, or what all prune if that is more.
+ * The final mask, as a bitmap: max(ceil(s * size), what all members prune) zeros in the layer; under a pattern the
+ * first n of every m consecutive columns of a row, or what all prune if that is more.
  */
 export function expandMask(layer: VotedLayer, target: SparsityTarget): Uint8Array {
   if (target.kind === 'pattern') return expandGroups(layer, target.n, target.m)

@@ -17,7 +17,7 @@ import type { SparseLayer } from './sparse-layer.ts'
 export const MAX_CONTRIBUTIONS = 8192
 
 /** One layer's contributions, added up. Flat row-major [rows, cols]. */
-export interface LayerTally {
+interface LayerTally {
   /** How many of the contributions prune each weight. */
   votes: Uint16Array
   /** Sums over the contributions that keep it; null where survivors are the base's own values. */

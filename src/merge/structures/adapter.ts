@@ -1,6 +1,6 @@
 /**
- * Low-rank adapters where bits matter: W + scale B A in float64, product after product in order, rounded to float32 once.
- * Source of the form: LoRA (Hu et al. 2021, arXiv 2106.09685), section 4.1.
+ * Low-rank adapters where bits matter: W + scale B A in float64, product after product in order, rounded to float32
+ * once. Source of the form: LoRA (Hu et al. 2021, arXiv 2106.09685), section 4.1.
  */
 import type { LayerForm } from '../../form/block-form.ts'
 

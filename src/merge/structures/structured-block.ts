@@ -70,7 +70,9 @@ export function leftPlaces(form: StructuredForm, block: StructuredBlock): LeftPl
   return gone.map(({ rows, cols }) => ({ rows: left(rows), cols: left(cols) }))
 }
 
-/** The weights by role, row-major [rows, cols] as in the base: changed by the adapters, and +0 where places are gone. */
+/**
+ * The weights by role, row-major [rows, cols] as in the base: changed by the adapters, and +0 where places are gone.
+ */
 export function applyStructured(
   form: StructuredForm,
   base: readonly LayerWeights[],
@@ -119,7 +121,9 @@ export function scattered(
   return out
 }
 
-/** Units: all, gone, and how many are kept now and were not in the merge before or the other way; null: all were kept. */
+/**
+ * Units: all, gone, and how many are kept now and were not in the merge before or the other way; null: all were kept.
+ */
 export function unitChange(
   { structures }: StructuredForm,
   previous: StructuredBlock | null,

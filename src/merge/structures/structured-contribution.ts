@@ -1,7 +1,8 @@
 /**
- * What one member offers for one block where structures are removed, and its bytes: header, then by structure one float32
- * a unit, its importance; kind 2 goes on with the adapters, by role A and B as fp16. The first round carries importances
- * alone; they come again with every later contribution, so that the newest manifest names all that the merge needs.
+ * What one member offers for one block where structures are removed, and its bytes: header, then by structure one
+ * float32 a unit, its importance; kind 2 goes on with the adapters, by role A and B as fp16. The first round carries
+ * importances alone; they come again with every later contribution, so that the newest manifest names all that the
+ * merge needs.
  */
 
 import type { LayerWeights } from '../../form/block-form.ts'

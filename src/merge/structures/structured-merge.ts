@@ -1,7 +1,7 @@
 /**
  * The merge where structures are removed: importances are added over the members, exactly and free of order, and the
- * least important units go, as many as the ratio says; adapters are averaged over those who trained. Every member counts
- * equally. A pure function of the set of contributions, with the same bits on every machine.
+ * least important units go, as many as the ratio says; adapters are averaged over those who trained. Every member
+ * counts equally. A pure function of the set of contributions, with the same bits on every machine.
  */
 
 import { float16Of, fp16Bits } from '../../form/fp16.ts'

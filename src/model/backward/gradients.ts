@@ -1,7 +1,7 @@
 /**
- * Gradients of the mean cross-entropy of next tokens, block by block: the stream in front of each block is kept, and the
- * block is computed once more when its turn comes, from the last to the first. So memory is one block with its gradients
- * and one stream a block, whatever the model's depth. Source: Chen et al. 2016 (arXiv 1604.06174), section 4.
+ * Gradients of the mean cross-entropy of next tokens, block by block: the stream in front of each block is kept, and
+ * the block is computed once more when its turn comes, from the last to the first. So memory is one block with its
+ * gradients and one stream a block, whatever the model's depth. Source: Chen et al. 2016 (arXiv 1604.06174), section 4.
  */
 
 import type { BlockWeights } from '../../form/block-weights.ts'
@@ -41,7 +41,10 @@ export interface GradientJob {
   weightsOf?: (block: number) => BlockWeights | undefined
   /** Trained beside the layers of the blocks, and differentiated instead of them. */
   beside?: Beside
-  /** Instead of the sum over batches, the mean over windows of the square of each one's; `perBatch` is 1 then, and `of` layers. */
+  /**
+   * Instead of the sum over batches, the mean over windows of the square of each one's; `perBatch` is 1 then, and `of`
+   * layers.
+   */
   squared?: boolean
   /**
    * Hears the gradients of a part, summed over the batches, from the head backwards; a tensor that several parts read
@@ -62,7 +65,7 @@ interface Batch {
   cotangents: Map<string, ort.Tensor>
 }
 
-export interface Loss {
+interface Loss {
   /** Mean of -log P(token | tokens before it in its window). */
   loss: number
   /** Predictions. */

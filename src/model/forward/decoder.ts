@@ -46,9 +46,9 @@ const POSITIONWISE: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Sessions that keep what a run needs for the next one. A model of equal blocks has fewer, trained or not; where each block
- * has its own width, the others ask for memory anew each time (measured, 22 widths of SmolLM2-135M in training: 1.3 times
- * as long, in 1.2 GB instead of 5.3).
+ * Sessions that keep what a run needs for the next one. A model of equal blocks has fewer, trained or not; where each
+ * block has its own width, the others ask for memory anew each time (measured, 22 widths of SmolLM2-135M in training:
+ * 1.3 times as long, in 1.2 GB instead of 5.3).
  */
 export const MAX_ARENAS = 12
 
@@ -63,7 +63,7 @@ export interface LayerInfo {
 /** Values of one batch of windows, by their name in the whole graph. */
 export type Values = Map<string, ort.Tensor>
 
-export interface DecoderOptions {
+interface DecoderOptions {
   threads?: number
 }
 
@@ -150,7 +150,8 @@ export class Decoder {
     this.assertFloat32()
     this.fixed = fixedSizes(model)
     const { window = 1 } = this.fixed
-    this.plainInputs(new BigInt64Array(window), 1, window) // throws for what neither the engine nor the last check could feed
+    // throws for what neither the engine nor the last check could feed
+    this.plainInputs(new BigInt64Array(window), 1, window)
     this.graphInputs(new BigInt64Array(window), 1, window)
   }
 
@@ -159,13 +160,17 @@ export class Decoder {
     return this.fixed.batch ?? Math.max(1, Math.floor(tokens / length))
   }
 
-  /** One window of these tokens, at most so many; where the graph is fixed at a length, of that length, by repetition. */
+  /**
+   * One window of these tokens, at most so many; where the graph is fixed at a length, of that length, by repetition.
+   */
   windowOf(ids: Int32Array, tokens: number): Windows {
     const length = this.fixed.window ?? Math.min(ids.length, tokens)
     return { ids: Int32Array.from({ length }, (_, i) => ids[i % ids.length]), count: 1, length }
   }
 
-  /** The same file, computed by the branch that continues a text; undefined where it has no branches. Has to be closed. */
+  /**
+   * The same file, computed by the branch that continues a text; undefined where it has no branches. Has to be closed.
+   */
   otherBranch(): Decoder | undefined {
     if (this.model.subgraphs.size === 0) return undefined
     return new Decoder(this.directory, this.threads, this.model, this.constants, true)
@@ -199,7 +204,9 @@ export class Decoder {
     return countParameters(this.cut)
   }
 
-  /** Multiplications with weights for each token, the head's included; what attention computes between tokens is not. */
+  /**
+   * Multiplications with weights for each token, the head's included; what attention computes between tokens is not.
+   */
   get macs(): number {
     const inHead = this.cut.head.nodes.flatMap((node) => linearAt(this.index, node) ?? [])
     const inBlocks = this.cut.blocks.flatMap(({ layers }) => layers)
@@ -289,8 +296,8 @@ export class Decoder {
   }
 
   /**
-   * Sums over some batches of what the distinct inputs of a block's layers are: by input, the squares [d], the panels of
-   * the Gram matrix, or the moments (see observe.ts).
+   * Sums over some batches of what the distinct inputs of a block's layers are: by input, the squares [d], the panels
+   * of the Gram matrix, or the moments (see observe.ts).
    * @param values - what the block reads on the first of these batches; on the others all but the stream is the same
    * @param batches - the stream before the block, [batches, ...dims]
    */
@@ -410,11 +417,11 @@ export function outputsOf({ leaves, passes }: Part): string[] {
 }
 
 /** The first layer that reads each distinct input, in order. */
-export function distinctInputs(layers: readonly Linear[]): Linear[] {
+function distinctInputs(layers: readonly Linear[]): Linear[] {
   return layers.filter((layer, role) => layers.findIndex(({ input }) => input === layer.input) === role)
 }
 
-export function blockForm(layers: readonly Linear[]): BlockForm {
+function blockForm(layers: readonly Linear[]): BlockForm {
   const inputs = distinctInputs(layers)
   return {
     inputs: inputs.map(({ cols }) => cols),

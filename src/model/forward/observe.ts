@@ -35,7 +35,7 @@ const PANEL_ROWS = 192
 const ATTRIBUTE = { int: 2, tensor: 4, graph: 5, ints: 7 } as const
 
 /** A panel of a Gram matrix: rows [first, first + rows), columns from `first` on; row-major [rows, size - first]. */
-export interface Panel {
+interface Panel {
   first: number
   rows: number
 }
@@ -48,7 +48,7 @@ export function panels(size: number): Panel[] {
   }))
 }
 
-export interface ObservedInput {
+interface ObservedInput {
   /** Canonical name of the value in the part, [..., width]. */
   value: string
   width: number

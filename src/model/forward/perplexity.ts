@@ -6,7 +6,7 @@ import type { Windows } from '../../form/windows.ts'
 import type { Decoder } from './decoder.ts'
 import { Stream } from './stream.ts'
 
-export interface Evaluation {
+interface Evaluation {
   signal?: AbortSignal
   /** Called after each block of each text. */
   onProgress?: (done: number, total: number) => void

@@ -1,11 +1,14 @@
-/** What the logits of a batch are asked for, and how many positions of it at once: the vocabulary is the widest thing in a model. */
+/**
+ * What the logits of a batch are asked for, and how many positions of it at once: the vocabulary is the widest thing in
+ * a model.
+ */
 
 import type { Windows } from '../../form/windows.ts'
 import * as ort from '../../runtime/onnx-runtime.ts'
 import type { Decoder } from './decoder.ts'
 
 /** Some positions of a batch in front of the head, all its windows one after the other. */
-export interface Span {
+interface Span {
   /** First position, and the one behind the last. */
   from: number
   to: number

@@ -1,4 +1,6 @@
-/** The stream in front of a block on disk, exact: the residual stream of all batches, then what blocks passed besides. */
+/**
+ * The stream in front of a block on disk, exact: the residual stream of all batches, then what blocks passed besides.
+ */
 import { join } from 'node:path'
 import { readStored, storeFile } from '../../files/stored-file.ts'
 import type { Tensor } from '../../runtime/onnx-runtime.ts'

@@ -21,7 +21,7 @@ const IDS = 'input_ids'
  * Tokens that pass through a block at once (measured for 576 features: 512 takes no more processor time than 1024, and
  * half of the memory, most of which is attention's).
  */
-export const BATCH_TOKENS = 512
+const BATCH_TOKENS = 512
 /** Batches observed in one run: between runs a signal is heard, and the sums are copied (see observe.ts). */
 const OBSERVED_BATCHES = 8
 /** Bytes of logits computed at once, if the head allows. */

@@ -3,9 +3,10 @@
  *
  * Follow what descends from the token embedding, shapes aside. A value that every path from there to the logits
  * passes through is a *waist*: between two waists next to each other lies either a chain or a residual branch. A branch
- * with attention (a Softmax, or an operator that has it inside) opens a decoder block; branches with layers and no attention (the feed-forward part)
- * belong to the block before them; what follows the last such branch is the head. Masks, rotary tables and shapes that
- * several parts need are computed once, in the earliest part that can, and passed on.
+ * with attention (a Softmax, or an operator that has it inside) opens a decoder block; branches with layers and no
+ * attention (the feed-forward part) belong to the block before them; what follows the last such branch is the head.
+ * Masks, rotary tables and shapes that several parts need are computed once, in the earliest part that can, and passed
+ * on.
  */
 import { InputError } from '../../base/errors.ts'
 import { GraphIndex, type Use } from '../../onnx/graph.ts'

@@ -1,6 +1,6 @@
 /**
- * Sizes that an export has fixed: so many windows at once, so many tokens a window, so many earlier positions. A graph that
- * says so computes with these numbers inside too, so it is fed no others, even where ONNX Runtime would take them.
+ * Sizes that an export has fixed: so many windows at once, so many tokens a window, so many earlier positions. A graph
+ * that says so computes with these numbers inside too, so it is fed no others, even where ONNX Runtime would take them.
  */
 import { InputError } from '../../base/errors.ts'
 import type { ValueInfoProto } from '../../onnx/generated/onnx_pb.js'
@@ -17,7 +17,9 @@ export interface FixedSizes {
 /** More than any model takes at once. */
 const MAX_WINDOW = 2 ** 20
 
-/** Which axis of an input counts windows, and which tokens of a window (nothing stands before it), by the input's name. */
+/**
+ * Which axis of an input counts windows, and which tokens of a window (nothing stands before it), by the input's name.
+ */
 const AXES: [RegExp, { batch?: number; window?: number }][] = [
   [/^(input_ids|attention_mask)$/, { batch: 0, window: 1 }],
   // One row of positions is for all windows.

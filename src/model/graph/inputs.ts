@@ -13,7 +13,7 @@ import { tensorOfBytes } from '../../runtime/session.ts'
 import { headSize, keyValueHeads } from './directory.ts'
 import { fixedShape, fixedSizes, unfit } from './fixed-sizes.ts'
 
-export interface InputWindows {
+interface InputWindows {
   /** Token ids, row-major [batch, window]. */
   ids: BigInt64Array
   batch: number

@@ -15,9 +15,9 @@ export function countParameters(cut: DecoderCut): number {
 }
 
 /**
- * Every float vector or matrix that meets the hidden state, and every table that tokens or positions are looked up in; a
- * head that is a copy of one is not told again. Rotary frequencies and masks are computed beside the hidden state; tables
- * of cosines and sines are left out.
+ * Every float vector or matrix that meets the hidden state, and every table that tokens or positions are looked up in;
+ * a head that is a copy of one is not told again. Rotary frequencies and masks are computed beside the hidden state;
+ * tables of cosines and sines are left out.
  */
 export function trainedTensors({ index, hidden, embedding, blocks, head }: DecoderCut): TensorRef[] {
   const found = new Set<TensorRef>()

@@ -1,6 +1,7 @@
 /**
- * Matrices that a block's hidden state meets and that are no layers: nothing prunes them, so they are named with the reason.
- * Whatever reads a known matrix in a block is either a layer, or here, or one of the few uses that are no product.
+ * Matrices that a block's hidden state meets and that are no layers: nothing prunes them, so they are named with the
+ * reason. Whatever reads a known matrix in a block is either a layer, or here, or one of the few uses that are no
+ * product.
  */
 
 import { attribute, type GraphIndex, intAttribute } from '../../onnx/graph.ts'

@@ -32,7 +32,7 @@ export function tellApart(file: OnnxModel, lowered: Lowered, layers: readonly Li
 }
 
 /** The tensor of the file that holds a layer's weights. */
-export function storedTensor({ stored }: Lowered, { weight }: Linear): TensorRef {
+function storedTensor({ stored }: Lowered, { weight }: Linear): TensorRef {
   const tensor = stored.get(weight.name)
   if (tensor === undefined) throw new Error(`"${weight.name}" is no tensor of the file`)
   return tensor

@@ -1,6 +1,6 @@
 /**
- * The documents of a file, in pieces, as far as they are asked for. The content decides the form, and the name where the
- * content leaves it open: see formOf.
+ * The documents of a file, in pieces, as far as they are asked for. The content decides the form, and the name where
+ * the content leaves it open: see formOf.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { again, gunzipped, openFile, readBytes, withHead } from './bytes.ts'
@@ -18,8 +18,8 @@ export interface Piece {
 export type Pieces = AsyncGenerator<Piece, void>
 
 /**
- * A file's documents: the texts of JSON lines or of a JSON array; of a plain text what stands between separators, without
- * white space around it, or all of it as it stands.
+ * A file's documents: the texts of JSON lines or of a JSON array; of a plain text what stands between separators,
+ * without white space around it, or all of it as it stands.
  * @throws {InputError} TEXT_MISSING, TEXT_UNREADABLE, TEXT_PACKED, TEXT_FORM, TEXT_ENCODING, TEXT_JSONL, TEXT_LONG_LINE
  */
 export async function* documentPieces(path: string, separator?: string): Pieces {
@@ -56,8 +56,8 @@ type TextForm = 'plain' | 'lines' | 'array'
 
 /**
  * Under a name of JSON, `[` begins an array, and anything else lines. Under any other name a text is plain, unless its
- * first line (blank ones aside) is a JSON object with a string under the key "text", which makes it JSON lines, or unless
- * it begins as an array of such objects does. A plain text may begin with any other brace or bracket.
+ * first line (blank ones aside) is a JSON object with a string under the key "text", which makes it JSON lines, or
+ * unless it begins as an array of such objects does. A plain text may begin with any other brace or bracket.
  */
 async function formOf(file: TextFile, text: Characters): Promise<{ form: TextForm; all: Characters }> {
   const { first, read } = await firstLine(text, hasJsonName(file))
@@ -72,8 +72,8 @@ const OBJECTS = /^\[\s*\{\s*"/
 const TEXT_KEY = /"text"\s*:\s*"/
 
 /**
- * The first line that is not blank, without the white space in front, and all that was read to find it. Only a line that
- * begins with a brace is read to its end.
+ * The first line that is not blank, without the white space in front, and all that was read to find it. Only a line
+ * that begins with a brace is read to its end.
  * @param begun - its beginning is enough in any case
  */
 async function firstLine(text: Characters, begun: boolean): Promise<{ first: string; read: string[] }> {

@@ -24,7 +24,7 @@ export function hasJsonName({ path }: TextFile): boolean {
   return JSON_NAMES.has(ending(path))
 }
 
-export function hasPlainName({ path }: TextFile): boolean {
+function hasPlainName({ path }: TextFile): boolean {
   return PLAIN_NAMES.has(ending(path))
 }
 

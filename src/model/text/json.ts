@@ -24,7 +24,7 @@ export interface JsonRefusal {
   hint: string
 }
 
-export const TEXT_JSON: JsonRefusal = { code: 'TEXT_JSONL', hint: LINES }
+const TEXT_JSON: JsonRefusal = { code: 'TEXT_JSONL', hint: LINES }
 
 /** The values of JSON lines; blank lines are none. @throws {InputError} TEXT_LONG_LINE, and the refusal's */
 export async function* jsonLines(file: TextFile, text: Characters, refusal = TEXT_JSON): AsyncGenerator<Entry, void> {
@@ -71,7 +71,7 @@ export function isTextObject(json: string): boolean {
   }
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
+function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

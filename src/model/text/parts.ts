@@ -1,19 +1,21 @@
 /**
  * The tokens of a text of any length, part by part, in memory and time that follow from the tokens which are asked for.
  *
- * An encoder turns a whole string into ids and says nothing of where they stand. So a text is cut, and a cut is taken only
- * where the encoder itself shows that it makes no difference. A place x in a text T is such a cut if two tests hold:
+ * An encoder turns a whole string into ids and says nothing of where they stand. So a text is cut, and a cut is taken
+ * only where the encoder itself shows that it makes no difference. A place x in a text T is such a cut if two tests
+ * hold:
  *
- * 1. The tokens before x do not depend on what follows: the tokens of T[..x] are the first of T[..x + AHEAD]. Byte pairs
- *    need a bounded view ahead (Berglund and van der Merwe, "Formalizing BPE Tokenization", 2023); the best paths of
- *    Unigram meet after a few words; words, and the patterns that split them, look ahead by less.
- * 2. The tokens behind x do not depend on what stands before some place c < x: tokenised from c on, the last tokens before
- *    x are those of T[..x]. Two runs that agree on a boundary agree on everything behind it: no merge of byte pairs and no
- *    path crosses a boundary, so both sides of it are tokenised as if alone; words and patterns go from left to right.
+ * 1. The tokens before x do not depend on what follows: the tokens of T[..x] are the first of T[..x + AHEAD]. Byte
+ *    pairs need a bounded view ahead (Berglund and van der Merwe, "Formalizing BPE Tokenization", 2023); the best paths
+ *    of Unigram meet after a few words; words, and the patterns that split them, look ahead by less.
+ * 2. The tokens behind x do not depend on what stands before some place c < x: tokenised from c on, the last tokens
+ *    before x are those of T[..x]. Two runs that agree on a boundary agree on everything behind it: no merge of byte
+ *    pairs and no path crosses a boundary, so both sides of it are tokenised as if alone; words and patterns go from
+ *    left to right.
  *
- * So the tokens of T are those of T[..x], and then those of T[c..] without the first, which are those of T[c..x]. What an
- * encoder puts in front of any string (a beginning-of-text token, the mark of a word) is among the latter and falls away.
- * That the next part begins with just these tokens is compared once more, and refused where it does not.
+ * So the tokens of T are those of T[..x], and then those of T[c..] without the first, which are those of T[c..x]. What
+ * an encoder puts in front of any string (a beginning-of-text token, the mark of a word) is among the latter and falls
+ * away. That the next part begins with just these tokens is compared once more, and refused where it does not.
  *
  * Line ends play no part, so a text without any is cut like others.
  */
@@ -22,22 +24,29 @@ import { InputError } from '../../base/errors.ts'
 import type { Encoder } from './tokenizer.ts'
 
 /**
- * Characters before a cut and behind it that are looked at: more than the tokens of known vocabularies have (128), and than
- * a word may have (100). A multiple of 3 and of 256, so that in a run of one character, whose tokens have 2^n of them, or of
- * groups of three digits, both ends of a context stand alike.
+ * Characters before a cut and behind it that are looked at: more than the tokens of known vocabularies have (128), and
+ * than a word may have (100). A multiple of 3 and of 256, so that in a run of one character, whose tokens have 2^n of
+ * them, or of groups of three digits, both ends of a context stand alike.
  */
 const CONTEXT = 768
 const AHEAD = CONTEXT
-/** Characters between cuts: some thousand tokens. Byte pairs without words cost more than in proportion to a longer string. */
+/**
+ * Characters between cuts: some thousand tokens. Byte pairs without words cost more than in proportion to a longer
+ * string.
+ */
 export const PART = 21 * CONTEXT
-/** Places that are tried for one cut: ends of words, of which one in two will do, then any, of which one in four will. */
+/**
+ * Places that are tried for one cut: ends of words, of which one in two will do, then any, of which one in four will.
+ */
 const WORD_ENDS = 16
 const ANY_PLACES = 32
 /** Places that may fail the second test, which tokenises a part each time, before ends of tokens are sought. */
 const FAILURES = 2
 /** Ends of tokens that are sought. Each tokenises ten parts. */
 const SOUGHT = 3
-/** The longest string in which ends of tokens are sought. In a longer one the search has failed already, and costs more. */
+/**
+ * The longest string in which ends of tokens are sought. In a longer one the search has failed already, and costs more.
+ */
 const MAX_SOUGHT = PART * 2
 /** Characters that are tokenised at once where there is no cut: half a minute and a gigabyte for byte pairs. */
 const MAX_UNCUT = 1024 * 1024
@@ -47,7 +56,9 @@ const GROWTH = 4
 const MARGIN = 64
 /** Characters before a wanted cut in which ends of words are looked for. */
 const SPAN = 4096
-/** In front of a context, so that what an encoder does at the beginning of a string happens here. A word, and its end. */
+/**
+ * In front of a context, so that what an encoder does at the beginning of a string happens here. A word, and its end.
+ */
 const HEAD = { word: 'a', line: 'a\n' } as const
 
 /** A text as it comes, in pieces of any length. */
@@ -149,7 +160,9 @@ async function findCut(encode: Encode, text: string, size: number): Promise<Cut 
   return null
 }
 
-/** The cut at a place that passes both tests; 'early' where it fails the first, which costs little, 'late' the second. */
+/**
+ * The cut at a place that passes both tests; 'early' where it fails the first, which costs little, 'late' the second.
+ */
 async function cutAt(encode: Encode, text: string, at: number): Promise<Cut | 'early' | 'late'> {
   const from = contextOf(text, at)
   const head = HEAD[isSpace(text[from]) ? 'word' : 'line']
@@ -172,9 +185,9 @@ function* places(text: string, size: number): Generator<number> {
 }
 
 /**
- * Where tokens of the whole text end, from behind. In a long run of one character all places look alike from nearby, while
- * tokens of many characters begin to be counted where the run begins. The fewest characters with which a text begins with
- * a number of these tokens are found by halving.
+ * Where tokens of the whole text end, from behind. In a long run of one character all places look alike from nearby,
+ * while tokens of many characters begin to be counted where the run begins. The fewest characters with which a text
+ * begins with a number of these tokens are found by halving.
  */
 async function* boundaries(encode: Encode, text: string, size: number): AsyncGenerator<number> {
   const tokens = await encode(text.slice(0, size + AHEAD))

@@ -1,4 +1,7 @@
-/** Why a file cannot be read as a text. Each failure has its own message, which names the file, the place and the way out. */
+/**
+ * Why a file cannot be read as a text. Each failure has its own message, which names the file, the place and the way
+ * out.
+ */
 import { basename } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { systemCode } from '../../base/system-errors.ts'

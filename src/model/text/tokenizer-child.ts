@@ -4,7 +4,7 @@ import { extname } from 'node:path'
 import { InputError, refusalFromObject, type refusalToObject } from '../../base/errors.ts'
 
 /** What the process is asked, and what it answers. */
-export type TokenizerTask =
+type TokenizerTask =
   | { open: { path: string; rows: number | null } }
   | { encode: { tokenizer: number; documents: readonly string[] } }
   | { close: { tokenizer: number } }

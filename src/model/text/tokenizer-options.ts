@@ -64,7 +64,7 @@ export type Section = 'normalizer' | 'pre_tokenizer' | 'model' | 'post_processor
 export type Option = z.ZodType | { listOf: Section }
 
 /** The options of a component by its `type`. */
-export type Components = Readonly<Record<string, Readonly<Record<string, Option>>>>
+type Components = Readonly<Record<string, Readonly<Record<string, Option>>>>
 
 const NORMALIZERS: Components = {
   BertNormalizer: {

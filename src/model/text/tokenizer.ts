@@ -11,8 +11,8 @@ import { isTokenId } from './tokenizer-options.ts'
 
 export interface Encoder {
   /**
-   * Token ids of the documents, one after the other, each with the leading BOS if the tokenizer adds one, no EOS. Half of
-   * a surrogate pair counts as U+FFFD.
+   * Token ids of the documents, one after the other, each with the leading BOS if the tokenizer adds one, no EOS. Half
+   * of a surrogate pair counts as U+FFFD.
    * @throws {InputError} TOKENIZER_FAILED
    */
   encode(documents: readonly string[]): Promise<Int32Array>
@@ -100,7 +100,10 @@ export class OpenTokenizer implements Encoder, AsyncDisposable {
   }
 }
 
-/** The tokenizer of a model directory, in a process of its own. @throws {InputError} TOKENIZER_MISSING, TOKENIZER_UNREADABLE */
+/**
+ * The tokenizer of a model directory, in a process of its own.
+ * @throws {InputError} TOKENIZER_MISSING, TOKENIZER_UNREADABLE
+ */
 export function openTokenizer(dir: string): Promise<OpenTokenizer> {
   return new TokenizerProcess().open(dir)
 }

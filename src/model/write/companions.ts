@@ -1,7 +1,7 @@
 /**
- * What travels with a model besides its graph and weights: configuration, tokenizer, chat templates, licences, the card,
- * code. All that is in the directory, at any depth, but for weights of any form, other graphs and what begins with a dot.
- * A link counts as what it leads to, as in a Hugging Face cache, where every file of a snapshot is a link.
+ * What travels with a model besides its graph and weights: configuration, tokenizer, chat templates, licences, the
+ * card, code. All that is in the directory, at any depth, but for weights of any form, other graphs and what begins
+ * with a dot. A link counts as what it leads to, as in a Hugging Face cache, where every file of a snapshot is a link.
  */
 import { accessSync, constants, readdirSync, type Stats } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
@@ -12,7 +12,7 @@ import { readOnnx } from '../../onnx/read.ts'
 import type { Decoder } from '../forward/decoder.ts'
 import { holdsGraph } from '../graph/directory.ts'
 
-export interface Companions {
+interface Companions {
   /** Relative to the model's directory, with '/'; sorted. */
   files: string[]
   left: LeftBehind[]
@@ -21,7 +21,10 @@ export interface Companions {
 /** What stays behind, and why. A directory stands for all that is in it. */
 export interface LeftBehind {
   name: string
-  /** Weights or a graph; what begins with a dot; what was to be kept apart; results and data of a peer; a whole model; a pipe; a link upwards. */
+  /**
+   * Weights or a graph; what begins with a dot; what was to be kept apart; results and data of a peer; a whole model; a
+   * pipe; a link upwards.
+   */
   why: 'model' | 'dot' | 'apart' | 'results' | 'other' | 'special' | 'cycle'
 }
 
@@ -35,11 +38,13 @@ const RESULTS = 'coppice-out'
 /** What results of a federation, and the data of a peer, hold: its key must not be copied. */
 const MARKS = ['plan.cbor', 'peer.key']
 
-/** Entries of a directory that may be looked at: repositories of models have some tens. It also ends links that fan out. */
+/**
+ * Entries of a directory that may be looked at: repositories of models have some tens. It also ends links that fan out.
+ */
 export const MAX_ENTRIES = 2000
 /**
- * Companions together: the largest tokenizers have 40 MB. What is larger is a data set, or weights in a form that is not
- * known, and would be copied with every result.
+ * Companions together: the largest tokenizers have 40 MB. What is larger is a data set, or weights in a form that is
+ * not known, and would be copied with every result.
  */
 export const MAX_COMPANION_BYTES = 2 ** 30
 
@@ -84,7 +89,7 @@ export function listCompanions(
 }
 
 /** Whether a file is a graph or weights, by its name. */
-export function isModelFile(name: string): boolean {
+function isModelFile(name: string): boolean {
   return WEIGHTS.test(name) || WEIGHTS_INDEX.test(basename(name))
 }
 

@@ -1,4 +1,6 @@
-/** Whether two tensors hold the same numbers, in one layout or in that of the transpose, and in whatever element type. */
+/**
+ * Whether two tensors hold the same numbers, in one layout or in that of the transpose, and in whatever element type.
+ */
 import { DATA_TYPE, elementBytes, readFloats, readRange, type TensorRef, tensorBytes } from '../../onnx/tensor.ts'
 
 export type Orientation = 'same' | 'transposed'

@@ -1,9 +1,11 @@
 /**
- * The model card (README.md) of a written model: that of the base under a heading that says what was done to it. Bytes of
- * the base's card are not decoded, so that any encoding comes through.
+ * The model card (README.md) of a written model: that of the base under a heading that says what was done to it. Bytes
+ * of the base's card are not decoded, so that any encoding comes through.
  */
 
-/** Front matter, which must stand first for the Hugging Face Hub to read it. Source: its documentation, "Model Cards". */
+/**
+ * Front matter, which must stand first for the Hugging Face Hub to read it. Source: its documentation, "Model Cards".
+ */
 const FRONT_MATTER = /^(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?:.*\r?\n)*?---[ \t]*(?:\r?\n|$)/
 
 /** The card at the top of a directory. */

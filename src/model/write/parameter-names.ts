@@ -1,11 +1,14 @@
 /**
  * Names of PyTorch's parameters, where an exporter left them: a parameter that is used as it is keeps its own, a matrix
- * that was transposed has lost it, but the nodes are named by the modules that made them: /model/layers.0/mlp/up_proj/MatMul.
+ * that was transposed has lost it, but the nodes are named by the modules that made them:
+ * /model/layers.0/mlp/up_proj/MatMul.
  */
 import type { GraphIndex } from '../../onnx/graph.ts'
 import type { TensorRef } from '../../onnx/tensor.ts'
 
-/** Whether a tensor is called as PyTorch calls parameters. ONNX Runtime GenAI puts the operator before the last word. */
+/**
+ * Whether a tensor is called as PyTorch calls parameters. ONNX Runtime GenAI puts the operator before the last word.
+ */
 export function isParameterName(name: string): boolean {
   return /^[A-Za-z_]\w*(\.\w+)*\.(weight|bias)$/.test(name) && !/\.(Add|Gemm|MatMul)\.\w+$/.test(name)
 }

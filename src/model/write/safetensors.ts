@@ -1,8 +1,8 @@
 /**
- * The format in which Hugging Face keeps weights. A file is: 8 bytes, the length of the header, little-endian; the header,
- * JSON, one entry a tensor: {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, and "__metadata__", strings;
- * then the data, little-endian and row-major, to which the offsets count. There are no gaps and no overlaps.
- * Source: README of huggingface/safetensors, "Format".
+ * The format in which Hugging Face keeps weights. A file is: 8 bytes, the length of the header, little-endian; the
+ * header, JSON, one entry a tensor: {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, and
+ * "__metadata__", strings; then the data, little-endian and row-major, to which the offsets count. There are no gaps
+ * and no overlaps. Source: README of huggingface/safetensors, "Format".
  */
 import { closeSync, openSync, statSync, writeSync } from 'node:fs'
 import { InputError } from '../../base/errors.ts'

@@ -1,4 +1,6 @@
-/** The files beside a written model's graph and weights: the base's, byte for byte, but for what describes the model. */
+/**
+ * The files beside a written model's graph and weights: the base's, byte for byte, but for what describes the model.
+ */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { unwritable } from '../../base/system-errors.ts'
@@ -71,7 +73,7 @@ function parsed(path: string): Json | null {
   }
 }
 
-export interface ComparedCompanions {
+interface ComparedCompanions {
   /** What decides ids and is another, or what is no companion; null: nothing. */
   difference: string | null
   /** Other files that are not as they would be written, a sentence each. */

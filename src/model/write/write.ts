@@ -39,8 +39,8 @@ export interface ComparedModel {
 }
 
 /**
- * Compares a written directory with what writeModel would write. Where graph and weights lie in it, and under which names,
- * does not count: a base of the same hash may have another layout.
+ * Compares a written directory with what writeModel would write. Where graph and weights lie in it, and under which
+ * names, does not count: a base of the same hash may have another layout.
  */
 export function compareWritten(decoder: Decoder, weightsOf: WeightsOf, written: string): ComparedModel {
   const found = writtenFiles(decoder, written)

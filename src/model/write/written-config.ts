@@ -34,8 +34,8 @@ export function writtenConfig(name: string, config: unknown, written: WrittenGra
 }
 
 /**
- * Of Hugging Face and transformers.js. `quantization_config` tells how other weights of the base were quantised: what is
- * written never is. The element type (torch_dtype, dtype) is that of the base's own weights and stays with them.
+ * Of Hugging Face and transformers.js. `quantization_config` tells how other weights of the base were quantised: what
+ * is written never is. The element type (torch_dtype, dtype) is that of the base's own weights and stays with them.
  */
 function modelConfig(config: Json, written: WrittenGraph): Json {
   const { quantization_config, ...plain } = config
@@ -46,8 +46,8 @@ function modelConfig(config: Json, written: WrittenGraph): Json {
 
 /**
  * transformers.js asks for MODEL.onnx_data, MODEL.onnx_data_1 and so on, as many as `use_external_data_format` says for
- * the graph (true: one), and takes the graph whose suffix follows from `dtype`. Source: resolveExternalDataFormat in its
- * utils/model-loader.js, DEFAULT_DTYPE_SUFFIX_MAPPING in its utils/dtypes.js.
+ * the graph (true: one), and takes the graph whose suffix follows from `dtype`. Source: resolveExternalDataFormat in
+ * its utils/model-loader.js, DEFAULT_DTYPE_SUFFIX_MAPPING in its utils/dtypes.js.
  */
 function transformersJs(config: Json, { graph, external }: WrittenGraph): Json {
   const { [FORMAT]: _, ...inside } = config

@@ -8,13 +8,15 @@ import { type Cotangent, NoRuleError, noGradient } from './rule.ts'
 import { hasGradient, ruleOf } from './rules.ts'
 import { type Observed, Tape } from './tape.ts'
 
-/** The opset that the written nodes need: ScatterND adds from 16 on. The forward operators mean the same in 13 to 16. */
+/**
+ * The opset that the written nodes need: ScatterND adds from 16 on. The forward operators mean the same in 13 to 16.
+ */
 export const BACKWARD_OPSET = 16
 
 /** Of the names of the backward pass. */
 const PREFIX = 'grad/'
 
-export interface BackwardPass {
+interface BackwardPass {
   /** To be put behind the forward pass's. */
   nodes: NodeProto[]
   constants: TensorProto[]

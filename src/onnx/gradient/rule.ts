@@ -18,7 +18,9 @@ export interface Step {
   wants(input: number): boolean
 }
 
-/** Cotangents by input; what nobody wants may be left out. Source of the formulas: Griewank, Walther 2008, chapter 3. */
+/**
+ * Cotangents by input; what nobody wants may be left out. Source of the formulas: Griewank, Walther 2008, chapter 3.
+ */
 export type Rule = (step: Step) => readonly Cotangent[]
 
 export type Rules = Readonly<Record<string, Rule>>

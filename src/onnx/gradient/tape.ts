@@ -1,4 +1,7 @@
-/** Nodes of a backward pass as they are written: operators by a call each, constants, and what a run has shown of shapes. */
+/**
+ * Nodes of a backward pass as they are written: operators by a call each, constants, and what a run has shown of
+ * shapes.
+ */
 import { create } from '@bufbuild/protobuf'
 import {
   type AttributeProto,
@@ -19,7 +22,7 @@ export interface Observed {
 }
 
 /** An attribute is an integer, a list of integers, a word, or a float. */
-export type Attributes = Record<string, number | readonly number[] | string | { float: number }>
+type Attributes = Record<string, number | readonly number[] | string | { float: number }>
 
 /** Of AttributeProto.type. */
 const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const

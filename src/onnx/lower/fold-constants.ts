@@ -1,8 +1,9 @@
 /**
- * Constant subgraphs that end in a weight matrix -> an initializer: Reshape, Concat, Mul, Transpose, Cast, Split and the like
- * of constants. The file's own graph is changed, so the matrix has one place where it is read, pruned and written. What it
- * is computed by runs in ONNX Runtime, whenever the matrix is read: a model of such matrices is not held in memory.
- * Chains that layers are followed through (Transpose, Cast and Identity of an initializer) stay as they are.
+ * Constant subgraphs that end in a weight matrix -> an initializer: Reshape, Concat, Mul, Transpose, Cast, Split and
+ * the like of constants. The file's own graph is changed, so the matrix has one place where it is read, pruned and
+ * written. What it is computed by runs in ONNX Runtime, whenever the matrix is read: a model of such matrices is not
+ * held in memory. Chains that layers are followed through (Transpose, Cast and Identity of an initializer) stay as they
+ * are.
  */
 import { clone, create } from '@bufbuild/protobuf'
 import {
@@ -35,9 +36,9 @@ export interface ConstantRuntime {
 }
 
 /**
- * Operators that give the same bits on every machine: they move numbers, convert them, or round once as IEEE 754 says. A sum
- * over many numbers depends on its order, so what needs one (a product of matrices) is not folded: two sites would have
- * two base models.
+ * Operators that give the same bits on every machine: they move numbers, convert them, or round once as IEEE 754 says.
+ * A sum over many numbers depends on its order, so what needs one (a product of matrices) is not folded: two sites
+ * would have two base models.
  */
 export const EXACT: ReadonlySet<string> = new Set(
   `
@@ -54,7 +55,10 @@ const FACTORS: Record<string, readonly number[]> = { MatMul: [0, 1], Gemm: [0, 1
 const PASSING: ReadonlySet<string> = new Set(['Transpose', 'Cast', 'Identity'])
 /** What changes the form of token ids and not which they are. */
 const RESHAPING: ReadonlySet<string> = new Set(['Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze'])
-/** Tensors of at most this many bytes are part of a constant model: shapes and axes, from which it follows what sizes are. */
+/**
+ * Tensors of at most this many bytes are part of a constant model: shapes and axes, from which it follows what sizes
+ * are.
+ */
 const SMALL_BYTES = 1024
 
 /** Changes `file`: its graphs and its initializers. */

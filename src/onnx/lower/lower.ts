@@ -1,7 +1,8 @@
 /**
  * From the graph of a file to the graph that is computed. The file's graph stays as it is, for writing; this one is a
- * copy in plainer terms, made by passes that each keep what is computed: no branches, nodes in order, float32 throughout, and the
- * residual stream as one value between blocks. Weights are by reference in both, and `stored` says what is what.
+ * copy in plainer terms, made by passes that each keep what is computed: no branches, nodes in order, float32
+ * throughout, and the residual stream as one value between blocks. Weights are by reference in both, and `stored` says
+ * what is what.
  */
 
 import { like } from '../graph.ts'

@@ -1,8 +1,8 @@
 /**
- * The past of GroupQueryAttention, where it may not be empty -> where it may. Newer graphs of models with a sliding window
- * keep it in a ring of at least local_window_size positions (sliding_window_cache=1); others are exported with a buffer of
- * fixed length, which the operator fills. Of a text that begins it reads nothing there: how many positions count is what
- * seqlens_k says. local_window_size stays. Source: docs/ContribOperators.md of ONNX Runtime.
+ * The past of GroupQueryAttention, where it may not be empty -> where it may. Newer graphs of models with a sliding
+ * window keep it in a ring of at least local_window_size positions (sliding_window_cache=1); others are exported with a
+ * buffer of fixed length, which the operator fills. Of a text that begins it reads nothing there: how many positions
+ * count is what seqlens_k says. local_window_size stays. Source: docs/ContribOperators.md of ONNX Runtime.
  */
 import { clone } from '@bufbuild/protobuf'
 import { type GraphProto, type NodeProto, type ValueInfoProto, ValueInfoProtoSchema } from '../generated/onnx_pb.js'

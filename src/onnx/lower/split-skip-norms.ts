@@ -1,8 +1,9 @@
 /**
  * A fused "add the residual, then normalise" as the two operators that it is:
  *
- *   (y, , , s) = SkipLayerNormalization(x, skip, gamma, beta, bias)        s = x + skip + bias; y = LayerNormalization(s)
- *   (y, , , s) = SkipSimplifiedLayerNormalization(x, skip, gamma, bias)    s = x + skip + bias; y = RMS norm of s
+ *   (y, , , s) = SkipLayerNormalization(x, skip, gamma, beta, bias)        s = x + skip + bias; y =
+ *   LayerNormalization(s) (y, , , s) = SkipSimplifiedLayerNormalization(x, skip, gamma, bias)    s = x + skip + bias; y
+ *   = RMS norm of s
  *
  * Between two blocks the residual stream s is then the only live value, as in graphs that were never fused. Source:
  * docs/ContribOperators.md of ONNX Runtime (com.microsoft, version 1).

@@ -41,8 +41,8 @@ const QUANTISED: ReadonlySet<string> = new Set(
 )
 
 /**
- * Which inputs an operator cannot be without, where Coppice itself looks at more than the first: that one is needed by all
- * but those that make something of nothing.
+ * Which inputs an operator cannot be without, where Coppice itself looks at more than the first: that one is needed by
+ * all but those that make something of nothing.
  */
 const NEEDED: Record<string, readonly number[]> = {
   Add: [0, 1],

@@ -182,7 +182,9 @@ function multiHeadAttention(tape: Tape, node: NodeProto): string {
   return headsTogether(tape, read, dims)
 }
 
-/** Source: the operator Attention of ONNX, version 23. Each input [batch, heads, tokens, size], or with heads joined. */
+/**
+ * Source: the operator Attention of ONNX, version 23. Each input [batch, heads, tokens, size], or with heads joined.
+ */
 function standardAttention(tape: Tape, node: NodeProto, graph: GraphProto): string {
   const [q, k, v, mask = ''] = node.input
   const apart = tape.shape(q).length === 4

@@ -1,8 +1,8 @@
 /** n:m sparsity: in every m consecutive columns of a row, the n lowest scores become zeros. */
 
 /**
- * Sets marks[at, at + m) to 1 for the n lowest of scores[at, at + m), the earlier among equals, and to 0 for the others.
- * Counts ranks, m^2 comparisons without branches: groups are of 4 or 8 in practice.
+ * Sets marks[at, at + m) to 1 for the n lowest of scores[at, at + m), the earlier among equals, and to 0 for the
+ * others. Counts ranks, m^2 comparisons without branches: groups are of 4 or 8 in practice.
  */
 export function markLowestOfGroup(scores: Float64Array, marks: Uint8Array, at: number, n: number, m: number): void {
   for (let i = at; i < at + m; i++) {

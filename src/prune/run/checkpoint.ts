@@ -1,6 +1,6 @@
 /**
- * What a prune can go on from: a directory with a file for each finished block, the stream in front of the next one, and
- * a record of both, which is replaced last. Whatever interrupts, the record names whole files of one moment.
+ * What a prune can go on from: a directory with a file for each finished block, the stream in front of the next one,
+ * and a record of both, which is replaced last. Whatever interrupts, the record names whole files of one moment.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -61,8 +61,8 @@ export class Checkpoint {
   }
 
   /**
-   * Takes up what the directory holds of this very prune; otherwise it is empty afterwards. What lies there half-written
-   * goes. The directory is the checkpoint's alone.
+   * Takes up what the directory holds of this very prune; otherwise it is empty afterwards. What lies there
+   * half-written goes. The directory is the checkpoint's alone.
    * @throws {OutputError} OUTPUT_OTHER_PRUNE (if others are refused), OUTPUT_CHECKPOINT_DAMAGED, OUTPUT_UNWRITABLE
    */
   static open(dir: string, fingerprint: Fingerprint, other: OtherPrune): Checkpoint {

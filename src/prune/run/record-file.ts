@@ -1,4 +1,6 @@
-/** Where a checkpoint's record lies. Apart from it, so that who only asks whether there is one loads no ONNX Runtime. */
+/**
+ * Where a checkpoint's record lies. Apart from it, so that who only asks whether there is one loads no ONNX Runtime.
+ */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 

@@ -43,7 +43,7 @@ export interface SequentialJob {
   from?: StartingPoint
 }
 
-export interface StartingPoint {
+interface StartingPoint {
   /** The first block that is not finished. */
   next: number
   /** Seconds that were spent until there. */
@@ -121,7 +121,9 @@ async function streamBefore(first: number, decoder: Decoder, { windows, from }: 
   return stream
 }
 
-/** Hears what has come in meanwhile: a wish to stop, or that whoever asked for this has ended, and with it the process. */
+/**
+ * Hears what has come in meanwhile: a wish to stop, or that whoever asked for this has ended, and with it the process.
+ */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

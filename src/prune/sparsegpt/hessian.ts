@@ -1,8 +1,8 @@
 /**
- * What SparseGPT needs of the inputs of a layer: blocks of U, upper triangular, with H^-1 = U^T U for the damped Hessian
- * H = (2 / sequences) X^T X. Source: Frantar, Alistarh, "SparseGPT: Massive Language Models Can Be Accurately Pruned
- * in One-Shot", ICML 2023, sections 3.2, 3.3; damping and dead columns as in the authors' program. Layers that read the same
- * input share one factor.
+ * What SparseGPT needs of the inputs of a layer: blocks of U, upper triangular, with H^-1 = U^T U for the damped
+ * Hessian H = (2 / sequences) X^T X. Source: Frantar, Alistarh, "SparseGPT: Massive Language Models Can Be Accurately
+ * Pruned in One-Shot", ICML 2023, sections 3.2, 3.3; damping and dead columns as in the authors' program. Layers that
+ * read the same input share one factor.
  */
 
 import { InputError } from '../../base/errors.ts'
@@ -13,7 +13,9 @@ import { assertLength } from '../masks/target.ts'
 export interface Factor {
   /** By block of columns, in order. */
   blocks: FactorBlock[]
-  /** [cols], 1 where an input feature was never anything but 0: its weights do nothing and count among the zeros first. */
+  /**
+   * [cols], 1 where an input feature was never anything but 0: its weights do nothing and count among the zeros first.
+   */
   dead: Uint8Array
   /** What was added to the diagonal, as a share of its mean: 0.01, or ten times more for each failed factorisation. */
   damping: number

@@ -10,8 +10,8 @@
  *
  * How it is fast: rows are independent once the mask is known, so layers that read the same input are swept together;
  * updates are pulled, not pushed: a block is compensated by one product when it is reached, from how far all columns
- * before it have moved (see linear-algebra-factor.ts); so is each strip of it, from the errors in the block. Only the sweep
- * inside a strip is JavaScript.
+ * before it have moved (see linear-algebra-factor.ts); so is each strip of it, from the errors in the block. Only the
+ * sweep inside a strip is JavaScript.
  */
 import { floorShare } from '../../base/decimal.ts'
 import { newMask } from '../../form/mask.ts'
@@ -32,7 +32,7 @@ export interface DenseLayer {
   rows: number
 }
 
-export interface SparseLayer {
+interface SparseLayer {
   /** Row-major [rows, cols]: compensated, +0 where the mask has 0. */
   weight: Float32Array
   /** Bitmap, 1 = kept. */
@@ -41,7 +41,8 @@ export interface SparseLayer {
 
 /**
  * Columns that are swept in JavaScript between two products; a multiple of m under a pattern. Narrower strips mean more
- * products, wider ones more JavaScript (measured for SmolLM2-135M's shapes: flat from 12 to 16, slower at 8, 24 and 32).
+ * products, wider ones more JavaScript (measured for SmolLM2-135M's shapes: flat from 12 to 16, slower at 8, 24 and
+ * 32).
  */
 const STRIP_COLUMNS = 16
 /** Rows of a block of 128 columns, twice, that fit a first-level cache. */

@@ -12,7 +12,7 @@ import { markLowestOfGroup } from '../masks/pattern.ts'
 export const ROWS_TOGETHER = 4
 
 /** A block of columns of the stacked layers, [rows, width]. */
-export interface Block {
+interface Block {
   rows: number
   width: number
   /** Weights, compensated for all columns before the strip. */

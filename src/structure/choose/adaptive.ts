@@ -1,9 +1,11 @@
 /**
- * FLAP's adaptive structure search (An et al. 2023, arXiv 2312.11983): scores are standardised within each structure, and
- * then compared among all structures of all blocks. A unit has the mean of its places' scores and costs its weights; of
- * all these the share that is asked for goes. Blocks that fluctuate alike everywhere lose more than those that do not.
+ * FLAP's adaptive structure search (An et al. 2023, arXiv 2312.11983): scores are standardised within each structure,
+ * and then compared among all structures of all blocks. A unit has the mean of its places' scores and costs its
+ * weights; of all these the share that is asked for goes. Blocks that fluctuate alike everywhere lose more than those
+ * that do not.
  *
- * As in the authors' program the scores of heads are squared before they are standardised, which spares heads (SmolLM2-135M with a third of blocks 4 to 25 gone, 4,096 tokens: perplexity 178 instead of 206).
+ * As in the authors' program the scores of heads are squared before they are standardised, which spares heads
+ * (SmolLM2-135M with a third of blocks 4 to 25 gone, 4,096 tokens: perplexity 178 instead of 206).
  */
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'

@@ -10,7 +10,7 @@ import { visitBlocks, type WeightJob } from './choose-removal.ts'
 import { type Importance, placeScores } from './importance.ts'
 import { randomScores } from './random-scores.ts'
 
-export type BlocksJob = Omit<WeightJob, 'reduction'>
+type BlocksJob = Omit<WeightJob, 'reduction'>
 
 /**
  * The blocks of the range with the lowest scores, ascending. The ratio is their share of the range, of which whole

@@ -1,7 +1,8 @@
 /**
  * Which hidden channels are removed: one set for the whole model, those that matter least to the loss in all tensors
- * together. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.2, for its third kind of group. Of a matrix a channel is
- * credited its row or column, of an embedding its column over the vocabulary, of a norm its scale; biases count for nothing.
+ * together. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.2, for its third kind of group. Of a matrix a channel
+ * is credited its row or column, of an embedding its column over the vocabulary, of a norm its scale; biases count for
+ * nothing.
  *
  * Deviation from the authors' program: a tensor that embedding and head share counts once, with both gradients added.
  */

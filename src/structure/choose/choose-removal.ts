@@ -172,7 +172,7 @@ function chooseUnits(
 }
 
 /** The layers among a structure's members; biases and constants are cut with them, and count for nothing. */
-export function weigh(
+function weigh(
   decoder: Decoder,
   block: number,
   { members }: Structure,

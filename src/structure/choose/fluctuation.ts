@@ -4,9 +4,9 @@
  *
  *   var(x_j) |W_:j|^2      (var: the sample variance over calibration tokens)
  *
- * added over the places of a unit, queries that share keys included. What is removed leaves its mean behind, as a bias of
- * that layer: W_:j mean(x_j). Which units go is compared within a structure, so that each block loses the same share as by
- * other importances (`flap`), or among all blocks, as FLAP does it (`flap-adaptive`, see adaptive.ts).
+ * added over the places of a unit, queries that share keys included. What is removed leaves its mean behind, as a bias
+ * of that layer: W_:j mean(x_j). Which units go is compared within a structure, so that each block loses the same share
+ * as by other importances (`flap`), or among all blocks, as FLAP does it (`flap-adaptive`, see adaptive.ts).
  */
 
 import { lowestOfGroups } from '../../form/units.ts'
@@ -52,7 +52,7 @@ export async function removalsByFluctuation(
 }
 
 /** Of one input of a layer, [cols] each. */
-export interface Moments {
+interface Moments {
   mean: Float64Array
   /** Of a sample: over tokens - 1. */
   variance: Float64Array

@@ -1,7 +1,7 @@
 /**
  * How much a coupled structure matters to the loss. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.2, equations 3
- * and 5: of each single weight |w g| (`taylor1`), w^2 times the mean squared gradient of a sample (`taylor2`), or of each
- * row or column |sum of w g| (`vector`); then over the members of a structure.
+ * and 5: of each single weight |w g| (`taylor1`), w^2 times the mean squared gradient of a sample (`taylor2`), or of
+ * each row or column |sum of w g| (`vector`); then over the members of a structure.
  *
  * Deviation from the authors' program: queries are credited to the keys and values that they share, not to others.
  */
@@ -13,7 +13,7 @@ export type Criterion = Importance | 'random'
 export type Reduction = 'sum' | 'max'
 
 /** A tensor as the graph stores it, and what the loss says of it. */
-export interface Weights {
+interface Weights {
   weight: Float32Array
   /** Of the mean loss over all samples; for `taylor2` the mean over samples of its square; for `l2` none. */
   gradient?: Float32Array
@@ -69,8 +69,8 @@ export function placeScores(weighed: Weighed, importance: Importance): Float64Ar
 }
 
 /**
- * One score for each unit: members are reduced place by place, then the places of a unit are added. A member with several
- * times the places of another, queries that share keys, is added up to as many first.
+ * One score for each unit: members are reduced place by place, then the places of a unit are added. A member with
+ * several times the places of another, queries that share keys, is added up to as many first.
  */
 export function unitScores(weighed: readonly Weighed[], importance: Importance, reduction: Reduction): Float64Array {
   const [{ member: first }] = weighed

@@ -5,7 +5,7 @@ import type { Structure } from '../find/structure.ts'
 import { adaptiveUnits } from './adaptive.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
-export interface Asked {
+interface Asked {
   /** What was to go of each axis, or the share of all parameters that was to be left. */
   amount: { ratio: number } | { parameters: number }
   /** What goes as a whole: "block", "hidden channel". */

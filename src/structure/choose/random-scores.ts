@@ -5,8 +5,8 @@ import { drawer } from '../../form/draw.ts'
 const SEED_DOMAIN = 'coppice/random-importance/1\0'
 
 /**
- * The ranks of a random order, each order as likely as any other (Fisher-Yates); the same on every machine. A structure's
- * do not depend on which others are looked at.
+ * The ranks of a random order, each order as likely as any other (Fisher-Yates); the same on every machine. A
+ * structure's do not depend on which others are looked at.
  * @param which - of the structures of a block
  */
 export function randomScores(units: number, seed: number, block: number, which: number): Float64Array {

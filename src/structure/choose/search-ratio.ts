@@ -1,7 +1,7 @@
 /**
- * Which heads and channels go so that a share of a model's parameters is left. LLM-Pruner leaves range and ratio to the user
- * (its appendix spares the first blocks and the last); here some of both are tried, and what harms a text that importances
- * were not taken from the least is chosen.
+ * Which heads and channels go so that a share of a model's parameters is left. LLM-Pruner leaves range and ratio to the
+ * user (its appendix spares the first blocks and the last); here some of both are tried, and what harms a text that
+ * importances were not taken from the least is chosen.
  */
 import { InputError } from '../../base/errors.ts'
 import { lowestOfGroups } from '../../form/units.ts'
@@ -25,7 +25,7 @@ const SPARED: readonly (readonly [first: number, last: number])[] = [
 /** Halvings of the ratio: the last changes less than one place of any axis. */
 const HALVINGS = 24
 
-export interface ReachJob {
+interface ReachJob {
   /** By block. */
   structures: readonly (readonly Structure[])[]
   /** By block and structure, one a unit. */

@@ -1,6 +1,6 @@
 /**
- * The width of a decoder, its hidden channels: every tensor that has a place for each of them, from the embedding to the
- * head. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.1, the third kind of group.
+ * The width of a decoder, its hidden channels: every tensor that has a place for each of them, from the embedding to
+ * the head. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.1, the third kind of group.
  */
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { elementCount, type TensorRef } from '../../onnx/tensor.ts'
@@ -26,7 +26,7 @@ export interface Width {
   branches: WidthPart[][]
 }
 
-export interface WidthPart extends FollowedPart {
+interface WidthPart extends FollowedPart {
   /** The channel of a label; -1: none's. */
   channelOf(label: number): number
 }
@@ -57,7 +57,9 @@ function streamOf({ model, followed }: FollowedPart, value: string): Axis | unde
   return followed.axes.get(model.values.get(value) ?? model.inside(value))?.at(-1)
 }
 
-/** The stream that enters a part, or that an embedding makes, has a label for each channel; what leaves has the same. */
+/**
+ * The stream that enters a part, or that an embedding makes, has a label for each channel; what leaves has the same.
+ */
 function withChannels(followedPart: FollowedPart, position: number, parts: readonly FollowedPart[]): WidthPart {
   const { part, followed, decoder } = followedPart
   const { labels } = followed

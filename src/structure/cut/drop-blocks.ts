@@ -1,6 +1,7 @@
 /**
- * A model without some whole blocks: what reads the residual stream behind one reads it in front of it, and what nothing
- * reads then is gone, weights included. Nothing inside the blocks that stay is rewritten, whatever operators they have.
+ * A model without some whole blocks: what reads the residual stream behind one reads it in front of it, and what
+ * nothing reads then is gone, weights included. Nothing inside the blocks that stay is rewritten, whatever operators
+ * they have.
  */
 import { InputError } from '../../base/errors.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'

@@ -1,4 +1,7 @@
-/** An editable copy of a model file: its graphs, those inside of nodes too, and its initializers. The file stays as it is. */
+/**
+ * An editable copy of a model file: its graphs, those inside of nodes too, and its initializers. The file stays as it
+ * is.
+ */
 import type { GraphProto, NodeProto, ValueInfoProto } from '../../onnx/generated/onnx_pb.js'
 import { freshName, like } from '../../onnx/graph.ts'
 import type { OnnxModel } from '../../onnx/model.ts'

@@ -1,12 +1,12 @@
 /**
- * What reads removed places is fitted anew: with X the inputs of a layer W, K the places that are left and H = X^T X, the
- * weights that are left become those with the least
+ * What reads removed places is fitted anew: with X the inputs of a layer W, K the places that are left and H = X^T X,
+ * the weights that are left become those with the least
  *
  *   |X W^T - X_K W'^T|^2 + lambda |W' - W_K|^2,   W' = (W H_:K + lambda W_K) (H_KK + lambda I)^-1.
  *
- * Block by block, each input coming from the blocks before it as they are by then. Source: optimal brain surgeon for whole
- * columns, as in ZipLM (Kurtic et al. 2023, arXiv 2302.04089), section 3.1, whose updates one after the other give this
- * least squares for a set of columns; lambda as SparseGPT damps.
+ * Block by block, each input coming from the blocks before it as they are by then. Source: optimal brain surgeon for
+ * whole columns, as in ZipLM (Kurtic et al. 2023, arXiv 2302.04089), section 3.1, whose updates one after the other
+ * give this least squares for a set of columns; lambda as SparseGPT damps.
  */
 
 import { InputError } from '../../base/errors.ts'
@@ -24,7 +24,7 @@ const FIRST_DAMPING = 0.01
 /** From here on W' is next to W_K: an H that fails even so is none. */
 const MAX_DAMPING = 10
 
-export interface RefitJob {
+interface RefitJob {
   removals: readonly Removal[]
   windows: Windows
   linear: LinearAlgebra
@@ -83,7 +83,7 @@ function goneInputs(decoder: Decoder, block: number, removed: readonly RemovedUn
   return gone
 }
 
-export interface LeastSquares {
+interface LeastSquares {
   /** W, row-major [rows, cols]. */
   weight: Float32Array
   rows: number

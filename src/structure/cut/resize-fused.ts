@@ -7,7 +7,7 @@ import { intAttribute } from '../../onnx/graph.ts'
 import { operatorName } from '../../onnx/operators/operators.ts'
 import type { Axes, Axis } from '../find/labels.ts'
 
-export interface FusedAttention {
+interface FusedAttention {
   /** Attributes that change. */
   counts: Record<string, number>
   /** Inputs and outputs [batch, heads, positions, size], and how many heads they have from now on. */

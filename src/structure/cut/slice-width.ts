@@ -1,4 +1,6 @@
-/** A model of fewer hidden channels: the same are cut out of every tensor, and every size that followed is told anew. */
+/**
+ * A model of fewer hidden channels: the same are cut out of every tensor, and every size that followed is told anew.
+ */
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { cutTensor, type TensorRef } from '../../onnx/tensor.ts'

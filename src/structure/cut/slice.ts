@@ -262,8 +262,8 @@ export class Slicer {
   }
 
   /**
-   * Changes some elements of a small integer operand: in a copy of it where it is an initializer, else by a Where behind
-   * what computes it.
+   * Changes some elements of a small integer operand: in a copy of it where it is an initializer, else by a Where
+   * behind what computes it.
    */
   private tell(node: NodeProto, slot: number, length: number, changes: ReadonlyMap<number, number>): void {
     const copy = this.copyOf(node)
@@ -310,7 +310,9 @@ const PAST_RANK = 4
 /** What Reshape computes from the other sizes. */
 const INFERRED = -1
 
-/** Whether windows were merged with the places of an axis, as [windows * heads, ...]: the places repeat for each window. */
+/**
+ * Whether windows were merged with the places of an axis, as [windows * heads, ...]: the places repeat for each window.
+ */
 function holdsWindows({ followed: { labels }, decoder }: FollowedPart, axis: Axis): boolean {
   const windows = tracedWindows(decoder)
   if (axis === null || windows === 1 || axis.length % windows !== 0) return false
@@ -319,7 +321,7 @@ function holdsWindows({ followed: { labels }, decoder }: FollowedPart, axis: Axi
 }
 
 /** Whether a label's class is removed. */
-export type Gone = (label: number) => boolean
+type Gone = (label: number) => boolean
 
 function removedLabels({ model, followed }: FollowedBlock, removed: readonly RemovedUnits[]): Gone {
   const roots = new Set<number>()

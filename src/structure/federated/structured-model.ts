@@ -20,7 +20,7 @@ import type { RemovedUnits } from '../find/removal.ts'
 import { writeSliced } from '../write/write.ts'
 
 /** Merged blocks by number; a block that is not there is the base's. */
-export type StructuredBlocks = ReadonlyMap<number, StructuredBlock>
+type StructuredBlocks = ReadonlyMap<number, StructuredBlock>
 
 export class StructuredModel {
   readonly decoder: Decoder

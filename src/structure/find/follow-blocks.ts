@@ -39,7 +39,9 @@ export interface FollowedBlock extends FollowedPart {
   continued: FollowedBlock | undefined
 }
 
-/** By block; a member's tensor is the name of an initializer of `decoder.lowered.model`, or of a constant of the block. */
+/**
+ * By block; a member's tensor is the name of an initializer of `decoder.lowered.model`, or of a constant of the block.
+ */
 export async function structuresOf(decoder: Decoder, groupQueries: GroupQueries = 'kv'): Promise<Structure[][]> {
   return (await followBranch(decoder, groupQueries)).blocks.map(({ structures }) => structures)
 }

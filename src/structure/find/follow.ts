@@ -1,8 +1,8 @@
 /**
- * Follows the axes of a block through its graph: from each product of a layer a class for every output feature, carried on
- * by what each operator does to an axis, united where operators read places together. So coupled structures are found
- * from the graph alone. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.1, and DepGraph (Fang et al. 2023), whose
- * groups these are; by axes, as the classes of places.
+ * Follows the axes of a block through its graph: from each product of a layer a class for every output feature, carried
+ * on by what each operator does to an axis, united where operators read places together. So coupled structures are
+ * found from the graph alone. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.1, and DepGraph (Fang et al. 2023),
+ * whose groups these are; by axes, as the classes of places.
  */
 import { isWeightName } from '../../model/graph/part.ts'
 import type { GraphProto, NodeProto } from '../../onnx/generated/onnx_pb.js'
@@ -19,8 +19,8 @@ export interface Followed {
 }
 
 /**
- * What goes of queries that share keys and values: `kv`, all of them with these; `query`, as many of each group, and keys
- * and values stay.
+ * What goes of queries that share keys and values: `kv`, all of them with these; `query`, as many of each group, and
+ * keys and values stay.
  */
 export type GroupQueries = 'kv' | 'query'
 
@@ -360,8 +360,8 @@ class Walk {
   }
 
   /**
-   * What is computed over an axis changes with each place that is removed from it. Of the stream's width that is what is
-   * meant, where it is a mean: of fewer places it is as large.
+   * What is computed over an axis changes with each place that is removed from it. Of the stream's width that is what
+   * is meant, where it is a mean: of fewer places it is as large.
    */
   private statistic(node: NodeProto, over: readonly number[]): void {
     const axes = this.axesOf(node.input[0])

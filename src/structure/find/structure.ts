@@ -14,8 +14,8 @@ export interface Member {
 
 export interface Structure {
   /**
-   * Units of one place, of a packed member two; or of several in every member: an attention head's, with the queries that
-   * share its keys; or a query head's alone, where keys and values stay.
+   * Units of one place, of a packed member two; or of several in every member: an attention head's, with the queries
+   * that share its keys; or a query head's alone, where keys and values stay.
    */
   kind: 'channels' | 'heads' | 'queries'
   units: number
@@ -59,8 +59,8 @@ export function findStructures(graph: GraphProto, followed: Followed): Structure
 }
 
 /**
- * Unit r of a structure of repeats is the r-th query head of every group. Which of a group goes is free as long as as many
- * go of each, so each head is a unit: head g * repeats + r is the g-th run of places of repeat r.
+ * Unit r of a structure of repeats is the r-th query head of every group. Which of a group goes is free as long as as
+ * many go of each, so each head is a unit: head g * repeats + r is the g-th run of places of repeat r.
  */
 function queriesApart({ units: repeats, members, locked }: Structure): Structure {
   const apart = members.map((member) => member.places.map(runs))

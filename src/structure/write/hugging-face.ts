@@ -1,7 +1,7 @@
 /**
- * A sliced model's weights as Hugging Face keeps them: by the names of PyTorch's parameters, matrices [out, in]. Where the
- * base has a model.safetensors, its tensors are cut at the places where the graph's are: which is which is told by their
- * content. Else names are those that the exporter left in the graph.
+ * A sliced model's weights as Hugging Face keeps them: by the names of PyTorch's parameters, matrices [out, in]. Where
+ * the base has a model.safetensors, its tensors are cut at the places where the graph's are: which is which is told by
+ * their content. Else names are those that the exporter left in the graph.
  */
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -54,7 +54,10 @@ const ELEMENT_TYPES: Readonly<Record<number, string>> = {
   [DATA_TYPE.double]: 'float64',
 }
 
-/** Writes the file, and into config.json the type in which transformers then loads it: one that holds all of its numbers. */
+/**
+ * Writes the file, and into config.json the type in which transformers then loads it: one that holds all of its
+ * numbers.
+ */
 function writeTensors(dir: string, tensors: readonly WrittenTensor[]): void {
   writeSafetensors(join(dir, FILE), tensors)
   const types = new Set(tensors.map(({ dataType }) => ELEMENT_TYPES[dataType]).filter((type) => type !== undefined))

@@ -60,8 +60,9 @@ function shareLeft(removed: Removal['removed'], kind: string): number {
 }
 
 /**
- * config.json. The head size no longer follows from the others, so it is said. Numbers of heads and channels are one for
- * all blocks: they change where all blocks have the same left, and stay the base's elsewhere; the graph is what counts.
+ * config.json. The head size no longer follows from the others, so it is said. Numbers of heads and channels are one
+ * for all blocks: they change where all blocks have the same left, and stay the base's elsewhere; the graph is what
+ * counts.
  */
 export function slicedConfig(base: Json, left: CountsLeft): Json {
   const config = scaled(base, left)

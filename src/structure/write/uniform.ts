@@ -6,8 +6,8 @@ import type { Removal } from '../find/removal.ts'
 import { countsLeft, saysChannels, slicedConfig } from './sliced-config.ts'
 
 /**
- * Families whose code in transformers (5.24) takes the size of a head from head_dim; the others divide the model's width by
- * the number of heads, so they can lose channels, but no heads.
+ * Families whose code in transformers (5.24) takes the size of a head from head_dim; the others divide the model's
+ * width by the number of heads, so they can lose channels, but no heads.
  */
 const HEAD_DIM: ReadonlySet<string> = new Set(
   `

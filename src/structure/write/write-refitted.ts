@@ -17,7 +17,7 @@ import type { Removal } from '../find/removal.ts'
 import { rewriteHuggingFace, writeHuggingFace } from './hugging-face.ts'
 import { plainWindow, writeSliced } from './write.ts'
 
-export interface RefittedJob {
+interface RefittedJob {
   followed: readonly FollowedBlock[]
   sliced: OnnxModel
   removals: readonly Removal[]

@@ -40,7 +40,9 @@ export interface SimulationOptions extends WorldOptions {
   seed: number
   /** Share of gossip messages that are lost on each link. Anti-entropy repairs it. */
   drop?: number
-  /** Until then this share of the votes is late by up to lateMs, and no certificate gets through: the worst for locks. */
+  /**
+   * Until then this share of the votes is late by up to lateMs, and no certificate gets through: the worst for locks.
+   */
   storm?: { late: number; lateMs: number; untilMs: number }
   /** Share that comes twice. */
   duplicate?: number

@@ -30,7 +30,9 @@ export interface WorldOptions {
   share?: number
 }
 
-/** Arcs as in layer sampling, without the shuffle: member m begins at block m * share, and moves on by share a round. */
+/**
+ * Arcs as in layer sampling, without the shuffle: member m begins at block m * share, and moves on by share a round.
+ */
 export function makeFederation(options: WorldOptions): Federation {
   const { members, blocks, rounds, untilChange = null, roundTimeoutMs = null, share = blocks } = options
   const arcs = new Map<string, number[]>()

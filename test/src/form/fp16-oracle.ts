@@ -1,4 +1,6 @@
-/** fp16 by the book, slow and in whole numbers: values are multiples of 2^-24, so each finite one is a BigInt of those. */
+/**
+ * fp16 by the book, slow and in whole numbers: values are multiples of 2^-24, so each finite one is a BigInt of those.
+ */
 
 /** All finite values that are not negative, in units of 2^-24, by their bits. */
 export const UNITS: readonly bigint[] = Array.from({ length: 0x7c00 }, (_, bits) => {

@@ -9,7 +9,9 @@ import { fixturePath } from '../shared.ts'
 /** The smallest decoder of an exporter: 2 blocks, hidden 64, vocabulary 96. */
 export const SMALLEST = 'decoders/opt/optimum-past'
 
-/** A copy of the directory of a fixture, or of another one by its absolute path, whose model.onnx `edit` has changed. */
+/**
+ * A copy of the directory of a fixture, or of another one by its absolute path, whose model.onnx `edit` has changed.
+ */
 export function edited(
   dir: string,
   edit: (graph: GraphProto, model: ModelProto) => void,

@@ -1,4 +1,6 @@
-/** Ways in which an exporter lets a weight matrix reach its product, other than as an initializer that a MatMul reads. */
+/**
+ * Ways in which an exporter lets a weight matrix reach its product, other than as an initializer that a MatMul reads.
+ */
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'

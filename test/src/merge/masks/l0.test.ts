@@ -349,7 +349,8 @@ describe('invariants of the merge', () => {
 })
 
 describe('golden vectors of the merge', () => {
-  // Blocks of the size of a small model's, from a generator of whole numbers; what follows is the encoded merge's SHA-256.
+  // Blocks of the size of a small model's, from a generator of whole numbers; what follows is the encoded merge's
+  // SHA-256.
   const form: BlockForm = {
     inputs: [48, 96],
     layers: [

@@ -111,7 +111,10 @@ function hostile(chance: Chance): Hostile {
   return { what: `${form} as ${JSON.stringify(name)}: ${told.join('; ')}`, name, bytes }
 }
 
-/** What a plain text must give; null: by its first characters it is no plain text, or its end, which is not read, is no text. */
+/**
+ * What a plain text must give; null: by its first characters it is no plain text, or its end, which is not read, is no
+ * text.
+ */
 async function plainTokens(name: string, bytes: Buffer): Promise<Int32Array | null> {
   if (!/\.(txt|md)$/.test(name) || bytes[0] === 0x1f || !isUtf8(bytes)) return null
   const text = new TextDecoder().decode(bytes) // without the mark in front

@@ -1,4 +1,6 @@
-/** Texts on which tokenizers and cuts disagree most easily: long runs, no words, marks, halves, signs before line ends. */
+/**
+ * Texts on which tokenizers and cuts disagree most easily: long runs, no words, marks, halves, signs before line ends.
+ */
 import fc from 'fast-check'
 
 const PROSE =

@@ -9,9 +9,9 @@ const MODEL = 'models/smollm2-135m'
 const TEXT = 'data/text/c4-sample.jsonl'
 
 /**
- * The tokenizer splits off digits first, words then, so a blank line in front of a digit is one token. What is expected is
- * from the Rust library `tokenizers` 0.23.3; transformers 4.57.6 says the same. transformers 5.24.0 leaves the digits'
- * rule out for a tokenizer_class of GPT2Tokenizer, and gives two tokens of a line end each.
+ * The tokenizer splits off digits first, words then, so a blank line in front of a digit is one token. What is expected
+ * is from the Rust library `tokenizers` 0.23.3; transformers 4.57.6 says the same. transformers 5.24.0 leaves the
+ * digits' rule out for a tokenizer_class of GPT2Tokenizer, and gives two tokens of a line end each.
  */
 test('digits are split off before words', { skip: needsShared(MODEL) }, async () => {
   const encoder = await openTokenizer(sharedPath(MODEL) ?? '')

@@ -94,7 +94,9 @@ describe('the n-th lowest', () => {
   })
 })
 
-/** Musser, "Introspective sorting and selection algorithms", 1997, figure 1: a permutation that makes median-of-3 bad. */
+/**
+ * Musser, "Introspective sorting and selection algorithms", 1997, figure 1: a permutation that makes median-of-3 bad.
+ */
 function medianOfThreeKiller(length: number): Float64Array {
   const half = length / 2
   const values = new Float64Array(length)

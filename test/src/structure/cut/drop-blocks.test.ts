@@ -58,8 +58,8 @@ async function plainDifference(decoder: Decoder, ids: Int32Array, expected: Floa
 }
 
 /**
- * Zeros for the layers of a block and for whatever vectors it adds, which makes it the identity where norms stand before
- * what they norm. Tensors that exporters store once for several blocks are zeros already.
+ * Zeros for the layers of a block and for whatever vectors it adds, which makes it the identity where norms stand
+ * before what they norm. Tensors that exporters store once for several blocks are zeros already.
  */
 function identityBlock(decoder: Decoder, block: number): Replacement {
   const { index, cut, lowered } = decoder

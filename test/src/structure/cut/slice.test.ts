@@ -83,7 +83,10 @@ async function logits(decoder: Decoder, ids: Int32Array, weightsOf: WeightsOf): 
   return stream.logits(0)
 }
 
-/** Largest difference of logits between the sliced model in a plain ONNX Runtime and the same with zeros, over the largest. */
+/**
+ * Largest difference of logits between the sliced model in a plain ONNX Runtime and the same with zeros, over the
+ * largest.
+ */
 async function difference(decoder: Decoder, context: TestContext, groupQueries: GroupQueries = 'kv'): Promise<number> {
   const blocks = await followBlocks(decoder, groupQueries)
   const removed = someUnits(blocks)

@@ -18,7 +18,9 @@ import { fixturePath, needsShared, sharedPath } from '../../../support/shared.ts
 
 const STORIES = fixturePath('stories260k')
 
-/** The base without the first unit of each structure, of queries the last of each group; written with its safetensors. */
+/**
+ * The base without the first unit of each structure, of queries the last of each group; written with its safetensors.
+ */
 async function shrunk(dir: string, context: TestContext, groupQueries: GroupQueries = 'kv'): Promise<Decoder> {
   const base = Decoder.open(dir, { threads: 1 })
   const blocks = await followBlocks(base, groupQueries)
