@@ -1,8 +1,8 @@
 /** What a site computes for its federation, done by the engine on the site's own model directory and text. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
+import { doneInWords } from '../../protocols/plan/method-words.ts'
 import type { Engine, JobOptions, WrittenModel } from '../../src/engine/engine.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
-import { doneInWords } from '../../src/form/method-words.ts'
 import type { BlockFile, JobEvent, Jobs, ModelDescription, TokenWindows } from '../../src/jobs/jobs.ts'
 import { contributionBytes } from '../../src/merge/masks/contribution.ts'
 import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'

@@ -10,9 +10,9 @@ import {
   type SparseMethod,
   type StructuredMethod,
 } from '../../src/form/method.ts'
-import { PRUNER_NAMES, percent, shareOfZeros } from '../../src/form/method-words.ts'
 import { blocksPerRound } from '../../src/merge/sampling.ts'
 import { id8 } from '../wire/encoding.ts'
+import { PRUNER_NAMES, percent, shareOfZeros } from './method-words.ts'
 import { type BlockMatrices, sparserInWords, unprunedInWords } from './model-words.ts'
 import { type Offer, quorumOf } from './offer.ts'
 import { shown } from './site-name.ts'

@@ -136,6 +136,7 @@ async function referenceSeconds(
 ): Promise<Timed> {
   const work = ['prune', '--model', model, '--text', program.file, '--method', pruner, '--sparsity', '0.5']
   const size = ['--nsamples', String(count), '--seqlen', String(length), '--threads', String(THREADS)]
-  const least = ['--eval', program.file, '--max-tokens', String(length)] // it always evaluates, apart from what is timed
+  // It always evaluates, apart from what is timed.
+  const least = ['--eval', program.file, '--max-tokens', String(length)]
   return ((await reference(program, ...work, ...size, ...least)) as { seconds: Timed }).seconds
 }

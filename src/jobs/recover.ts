@@ -2,6 +2,7 @@
  * The job of recovering, inside a worker: the training outlasts the process, then adapters are added to the weights.
  */
 
+import { stopwatch } from '../base/stopwatch.ts'
 import { storeBlock } from '../files/block-store.ts'
 import { type Fingerprint, fingerprint } from '../files/fingerprint.ts'
 import type { Decoder } from '../model/forward/decoder.ts'
@@ -23,7 +24,7 @@ export async function recover(
   args: RecoverArgs,
   { signal, emit }: JobContext,
 ): Promise<Jobs['recover']['result']> {
-  const began = process.hrtime.bigint()
+  const elapsed = stopwatch()
   const { settings, out } = args
   const { rows, held } = keepOut(args.rows, args.name)
   const own = fingerprintOf(decoder, args)
@@ -58,7 +59,7 @@ export async function recover(
     trained: state.values.length,
     heldLayers: adaptation.heldLayers,
     weights,
-    seconds: Number(process.hrtime.bigint() - began) / 1e9,
+    seconds: elapsed(),
   }
 }
 

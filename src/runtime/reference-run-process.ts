@@ -1,7 +1,9 @@
 /** The process of runPlain, racePlain and attemptPlain: one task, one answer. */
+
 import { readdirSync, realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { median } from '../base/quantile.ts'
+import { stopwatch } from '../base/stopwatch.ts'
 import * as ort from './onnx-runtime.ts'
 import type { PlainAnswer, PlainAttempt, PlainRace, PlainRun, PlainTask } from './reference-run.ts'
 import type { PlainSource } from './reference-run-source.ts'
@@ -68,9 +70,9 @@ async function race({ models, least, turns, threads }: PlainRace): Promise<Plain
 async function timesOf(run: () => Promise<unknown>, least: number): Promise<number[]> {
   const times: number[] = []
   for (let sum = 0; times.length === 0 || sum < least; sum += times[times.length - 1]) {
-    const start = process.hrtime.bigint()
+    const elapsed = stopwatch()
     await run()
-    times.push(Number(process.hrtime.bigint() - start) / 1e9)
+    times.push(elapsed())
   }
   return times
 }

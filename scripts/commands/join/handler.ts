@@ -16,7 +16,7 @@ import { SiteWork } from '../../common/site/site-work.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
 import type { MemberReport } from '../../report/federation.ts'
-import type { JoinOptions } from './index.ts'
+import type { JoinOptions } from './options.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
   assertCanAsk(options, run.terminal)

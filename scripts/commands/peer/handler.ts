@@ -15,7 +15,7 @@ import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import { Terminal } from '../../terminal/terminal.ts'
-import type { PeerOptions } from './index.ts'
+import type { PeerOptions } from './options.ts'
 
 export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
   const { terminal, signal } = run

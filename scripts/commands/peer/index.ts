@@ -3,53 +3,16 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'
 import type { Start } from '../../command.ts'
-import { addSiteOptions, type RawSiteOptions, type SiteOptions, siteOptions } from '../../options/data.ts'
-import { addNetworkOptions, type NetworkOptions, networkOptions, type RawNetwork } from '../../options/network.ts'
-import { addJsonOption, addOutOption, type OutputOptions, outputOptions, type RawOutput } from '../../options/output.ts'
-import { addPlanOptions, type PlanOptions, planOptions, type RawPlan } from '../../options/plan.ts'
-import {
-  addCapacityOption,
-  addModelOption,
-  addTextOptions,
-  addWindowOptions,
-  type ModelOptions,
-  modelOptions,
-  type RawSite,
-  type TextOptions,
-  textOptions,
-  type WindowOptions,
-  windowOptions,
-} from '../../options/site.ts'
-import {
-  addSiteEvaluationOptions,
-  type RawSiteEvaluation,
-  type SiteEvaluationOptions,
-  siteEvaluationOptions,
-} from '../../options/site-evaluation.ts'
-import { refuseMissing, wholeNumber } from '../../options/values.ts'
-import { addYesOption, type RawYes, type YesOptions, yesOption } from '../../options/yes.ts'
+import { addSiteOptions } from '../../options/data.ts'
+import { addNetworkOptions } from '../../options/network.ts'
+import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addPlanOptions } from '../../options/plan.ts'
+import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
+import { addSiteEvaluationOptions } from '../../options/site-evaluation.ts'
+import { wholeNumber } from '../../options/values.ts'
+import { addYesOption } from '../../options/yes.ts'
 import { addHelp } from '../../terminal/help.ts'
-
-export interface PeerOptions
-  extends ModelOptions,
-    TextOptions,
-    WindowOptions,
-    NetworkOptions,
-    OutputOptions,
-    SiteOptions,
-    YesOptions {
-  members: number
-  plan: PlanOptions
-  /** In ppm; null: the plan's sample. */
-  capacity: number | null
-  /** null: nothing is measured at the end. */
-  evaluation: SiteEvaluationOptions | null
-}
-
-interface RawPeer extends RawSite, RawSiteEvaluation, RawPlan, RawNetwork, RawOutput, RawSiteOptions, RawYes {
-  members?: number
-  capacity?: number
-}
+import { peerOptions, type RawPeer } from './options.ts'
 
 export function definePeer(program: Command, start: Start): void {
   const command = program
@@ -76,23 +39,4 @@ export function definePeer(program: Command, start: Start): void {
     const options = peerOptions(raw)
     return start(raw.json === true, async (run) => (await import('./handler.ts')).peer(options, run))
   })
-}
-
-function peerOptions(raw: RawPeer): PeerOptions {
-  if (raw.members === undefined)
-    refuseMissing('--members', 'peer', 'Give --members the number of sites, this one included.')
-  const plan = planOptions(raw)
-  return {
-    ...modelOptions(raw),
-    ...textOptions(raw, 'peer', plan.method.pruner !== 'magnitude'),
-    ...windowOptions(raw),
-    ...networkOptions(raw),
-    ...outputOptions(raw),
-    members: raw.members,
-    plan,
-    capacity: raw.capacity ?? null,
-    ...siteOptions(raw),
-    ...yesOption(raw),
-    evaluation: siteEvaluationOptions(raw),
-  }
 }

@@ -8,7 +8,7 @@ import type { Run } from '../../command.ts'
 import { hereText } from '../../common/site/founding.ts'
 import { planText } from '../../common/site/site.ts'
 import { type PlanReport, planReport } from '../../report/federation.ts'
-import type { ShowPlanOptions } from './index.ts'
+import type { ShowPlanOptions } from './options.ts'
 
 /** Shares are fractions, hashes hexadecimal. */
 interface ShownPlan extends Omit<PlanReport, 'id'> {

@@ -1,14 +1,9 @@
 /** `coppice plan`: shows what an invitation invites to. */
 import type { Command } from 'commander'
-import { type Invitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
 import type { Start } from '../../command.ts'
 import { addJsonOption } from '../../options/output.ts'
-import { refuseMissing } from '../../options/values.ts'
 import { addHelp } from '../../terminal/help.ts'
-
-export interface ShowPlanOptions {
-  invitation: Invitation
-}
+import { showPlanOptions } from './options.ts'
 
 export function definePlan(program: Command, start: Start): void {
   const command = program
@@ -25,9 +20,4 @@ export function definePlan(program: Command, start: Start): void {
     const options = showPlanOptions(address)
     return start(raw.json === true, async (run) => (await import('./handler.ts')).plan(options, run))
   })
-}
-
-function showPlanOptions(address: string | undefined): ShowPlanOptions {
-  if (address === undefined) refuseMissing('the address', 'plan', 'Give the whole line that the founder printed.')
-  return { invitation: parseInvitation(address) }
 }

@@ -1,9 +1,10 @@
 /** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
 import { join } from 'node:path'
+import { doneInWords } from '../../../protocols/plan/method-words.ts'
 import { sparserInWords, unprunedInWords } from '../../../protocols/plan/model-words.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
+import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { Engine } from '../../../src/engine/engine.ts'
-import { doneInWords } from '../../../src/form/method-words.ts'
 import type { BlockFile, ModelDescription, PruneArgs, TokenWindows } from '../../../src/jobs/jobs.ts'
 import { filesSource } from '../../../src/model/text/text.ts'
 import type { BlockZeros } from '../../../src/model/write/zeros.ts'
@@ -16,14 +17,13 @@ import { apartFrom, notCopied } from '../../common/companions.ts'
 import { type BlockReport, drained, labelled, type Work } from '../../common/engine.ts'
 import { OutputDirectory } from '../../common/output-directory.ts'
 import { type EvaluatedText, evaluationTexts, type Perplexity, perplexities } from '../../common/perplexities.ts'
-import { stopwatch } from '../../common/stopwatch.ts'
 import { anyWindow, firstWindows, tokenise } from '../../common/texts.ts'
 import { windowFor } from '../../options/site.ts'
 import { table } from '../../report/table.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
 import { duration, integer, percent, perplexity, sameLogits } from '../../terminal/numbers.ts'
 import { DensePerplexities } from './dense-perplexities.ts'
-import type { PruneOptions } from './index.ts'
+import type { PruneOptions } from './options.ts'
 
 export interface PruneReport {
   model: string

@@ -1,41 +1,12 @@
 /** `coppice prune`: one site prunes a model alone, on its own text. */
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { PrunerName, SparsityTarget } from '../../../src/form/method.ts'
 import type { Start } from '../../command.ts'
-import {
-  addEvaluationOptions,
-  type EvaluationOptions,
-  evaluationOptions,
-  type RawEvaluation,
-} from '../../options/evaluation.ts'
-import { addJsonOption, addOutOption, type RawOutput } from '../../options/output.ts'
-import { addPrunerOptions, prunerOptions, type RawPruner } from '../../options/plan.ts'
-import {
-  addCapacityOption,
-  addModelOption,
-  addTextOptions,
-  addWindowOptions,
-  type ModelOptions,
-  modelOptions,
-  type RawSite,
-  type TextOptions,
-  textOptions,
-  type WindowOptions,
-  windowOptions,
-} from '../../options/site.ts'
-import { refuseMissing } from '../../options/values.ts'
+import { addEvaluationOptions } from '../../options/evaluation.ts'
+import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addPrunerOptions } from '../../options/plan.ts'
+import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { addHelp } from '../../terminal/help.ts'
-
-export interface PruneOptions extends ModelOptions, TextOptions, WindowOptions {
-  pruner: PrunerName
-  target: SparsityTarget
-  evaluation: EvaluationOptions
-  /** Absolute. */
-  out: string
-}
-
-type RawPrune = RawSite & RawPruner & RawEvaluation & RawOutput
+import { pruneOptions, type RawPrune } from './options.ts'
 
 const CAPACITY_HELP = 'as for peer and join; no effect here, where one site prunes all blocks'
 
@@ -58,18 +29,4 @@ export function definePrune(program: Command, start: Start): void {
     const options = pruneOptions(raw)
     return start(raw.json === true, async (run) => (await import('./handler.ts')).prune(options, run))
   })
-}
-
-export function pruneOptions(raw: RawPrune): PruneOptions {
-  const { pruner, target } = prunerOptions(raw, 'prune')
-  if (raw.out === undefined) refuseMissing('--out', 'prune', 'Give --out the directory for the pruned model.')
-  return {
-    ...modelOptions(raw),
-    ...textOptions(raw, 'prune', pruner !== 'magnitude'),
-    ...windowOptions(raw),
-    pruner,
-    target,
-    evaluation: evaluationOptions(raw),
-    out: resolve(raw.out),
-  }
 }

@@ -1,6 +1,7 @@
 /** What `coppice recover` does: perplexity before, train, write and check, perplexity again. */
 import { join } from 'node:path'
 import { unprunedInWords } from '../../../protocols/plan/model-words.ts'
+import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { Engine } from '../../../src/engine/engine.ts'
 import type { RecoverArgs, RecoveredModel } from '../../../src/jobs/jobs.ts'
 import { holdsTraining } from '../../../src/recover/record-file.ts'
@@ -11,12 +12,11 @@ import { apartFrom, notCopied } from '../../common/companions.ts'
 import { OutputDirectory } from '../../common/output-directory.ts'
 import { evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { instructionRows, RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
-import { stopwatch } from '../../common/stopwatch.ts'
 import { RECOVERY } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
 import { table } from '../../report/table.ts'
 import { duration, perplexity, sameLogits } from '../../terminal/numbers.ts'
-import type { RecoverOptions } from './index.ts'
+import type { RecoverOptions } from './options.ts'
 
 interface RecoverReport {
   model: string

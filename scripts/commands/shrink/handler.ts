@@ -1,6 +1,7 @@
 /** What `coppice shrink` does: choose, cut and write, check, perplexity before and after. */
 import { join } from 'node:path'
 import { UsageError } from '../../../src/base/errors.ts'
+import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { type CheckedModel, Engine } from '../../../src/engine/engine.ts'
 import type { RemovedFromBlock } from '../../../src/jobs/jobs.ts'
 import { holdsTraining } from '../../../src/recover/record-file.ts'
@@ -10,7 +11,6 @@ import { assertRuns, describe, labelled, type Work } from '../../common/engine.t
 import { OutputDirectory } from '../../common/output-directory.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
-import { stopwatch } from '../../common/stopwatch.ts'
 import { calibration } from '../../common/texts.ts'
 import { assertBlocks } from '../../options/blocks.ts'
 import { RECOVERY, type RecoveryOptions } from '../../options/recovery.ts'
@@ -28,8 +28,8 @@ import {
   runTime,
   sameLogits,
 } from '../../terminal/numbers.ts'
-import type { ShrinkOptions } from './index.ts'
 import { keptOrMade, SMALLER, shrinkFingerprint } from './kept.ts'
+import type { ShrinkOptions } from './options.ts'
 
 /** What a run takes in plain ONNX Runtime, base and smaller model in turns. */
 interface SpeedReport extends TimeChange {

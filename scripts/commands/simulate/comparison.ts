@@ -9,7 +9,7 @@ import { predictions } from '../../common/texts.ts'
 import type { PerplexityReport, RoundReport } from '../../report/federation.ts'
 import { perplexityTable } from '../../report/federation-table.ts'
 import type { CertifiedRound, FederationOutcome, SimulatedSite } from './federation.ts'
-import type { SimulateOptions } from './index.ts'
+import type { SimulateOptions } from './options.ts'
 
 interface ComparisonInit {
   work: Work

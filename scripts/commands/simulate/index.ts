@@ -2,61 +2,21 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'
-import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import type { Start } from '../../command.ts'
-import {
-  addEvaluationOptions,
-  type EvaluationOptions,
-  evaluationOptions,
-  type RawEvaluation,
-} from '../../options/evaluation.ts'
-import { addJsonOption, addOutOption, type OutputOptions, outputOptions, type RawOutput } from '../../options/output.ts'
-import { addPlanOptions, type PlanOptions, planOptions, type RawPlan } from '../../options/plan.ts'
-import {
-  addModelOption,
-  addTextOptions,
-  addWindowOptions,
-  type ModelOptions,
-  modelOptions,
-  type RawSite,
-  type TextOptions,
-  textOptions,
-  type WindowOptions,
-  windowOptions,
-} from '../../options/site.ts'
-import { oneOf, PROPER_SHARE, refuseConflict, shares, someOf, wholeNumber } from '../../options/values.ts'
+import { addEvaluationOptions } from '../../options/evaluation.ts'
+import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addPlanOptions } from '../../options/plan.ts'
+import { addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
+import { oneOf, PROPER_SHARE, shares, someOf, wholeNumber } from '../../options/values.ts'
 import { addHelp } from '../../terminal/help.ts'
-
-const DEFAULT_PEERS = 4
-const TOPOLOGIES = ['mesh', 'star', 'line'] as const
-type Topology = (typeof TOPOLOGIES)[number]
-const BASELINES = ['isolated', 'fedavg'] as const
-type Baseline = (typeof BASELINES)[number]
-/** Each site alone is a whole prune: with more sites than this it is run only on request. */
-const MOST_PEERS_WITH_BASELINES = 8
-
-export interface SimulateOptions extends ModelOptions, TextOptions, WindowOptions, OutputOptions {
-  peers: number
-  /** Keys and secret follow from it. */
-  seed: number
-  plan: PlanOptions
-  /** By peer, in ppm; null: the plan's sample. */
-  capacities: number[] | null
-  evaluation: EvaluationOptions
-  topology: Topology
-  baselines: Baseline[]
-  /** A process a peer. */
-  processes: boolean
-}
-
-interface RawSimulate extends RawSite, RawPlan, RawEvaluation, RawOutput {
-  peers?: number
-  seed?: number
-  capacity?: number[]
-  topology?: Topology
-  baselines?: Baseline[]
-  processes?: boolean
-}
+import {
+  BASELINES,
+  DEFAULT_PEERS,
+  MOST_PEERS_WITH_BASELINES,
+  type RawSimulate,
+  simulateOptions,
+  TOPOLOGIES,
+} from './options.ts'
 
 export function defineSimulate(program: Command, start: Start): void {
   const command = program
@@ -109,42 +69,4 @@ export function defineSimulate(program: Command, start: Start): void {
     const options = simulateOptions(raw)
     return start(raw.json === true, async (run) => (await import('./handler.ts')).simulate(options, run))
   })
-}
-
-/** There is no plain average of what structures are removed from. */
-function baselinesOf({ baselines }: RawSimulate, peers: number, method: Method): Baseline[] {
-  const possible = BASELINES.filter((name) => name !== 'fedavg' || !isStructuredMethod(method))
-  const impossible = baselines?.find((name) => !possible.includes(name))
-  if (impossible !== undefined)
-    refuseConflict(
-      `--baselines ${impossible} is not for --pruner ${method.pruner}`,
-      'Give --baselines isolated or none.',
-    )
-  return baselines ?? (peers <= MOST_PEERS_WITH_BASELINES ? possible : [])
-}
-
-export function simulateOptions(raw: RawSimulate): SimulateOptions {
-  const { peers = DEFAULT_PEERS, seed = 0, capacity: capacities = null, topology = 'mesh', processes = false } = raw
-  if (capacities !== null && capacities.length !== peers) {
-    refuseConflict(
-      `--capacity lists ${capacities.length}, --peers is ${peers}`,
-      'Give --capacity one share a peer, such as 1,0.5,0.25,0.25 for four.',
-    )
-  }
-  const model = modelOptions(raw)
-  const plan = planOptions(raw)
-  return {
-    ...model,
-    ...textOptions(raw, 'simulate', !model.embedded && plan.method.pruner !== 'magnitude'),
-    ...windowOptions(raw),
-    ...outputOptions(raw),
-    peers,
-    seed,
-    plan,
-    capacities,
-    evaluation: evaluationOptions(raw),
-    topology,
-    baselines: baselinesOf(raw, peers, plan.method),
-    processes,
-  }
 }

@@ -12,7 +12,7 @@ import { embeddedTexts, heldSource, trainingSource } from '../../embedded/texts.
 import { DEFAULT_EVAL_TOKENS } from '../../options/evaluation.ts'
 import { windowFor } from '../../options/site.ts'
 import type { SimulatedSite } from './federation.ts'
-import type { SimulateOptions } from './index.ts'
+import type { SimulateOptions } from './options.ts'
 import { allocate, sharers, siteNames } from './windows.ts'
 
 /** Of each held kind of the embedded default: a quarter of what it holds, enough for a percent. */

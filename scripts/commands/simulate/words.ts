@@ -4,7 +4,7 @@ import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import { outcomeInWords } from '../../common/block-matrices.ts'
 import type { FederationReport } from '../../report/federation.ts'
 import { bytes, counted, duration, sameLogits } from '../../terminal/numbers.ts'
-import type { SimulateOptions } from './index.ts'
+import type { SimulateOptions } from './options.ts'
 
 /** Said before anything runs, so that nobody waits for what it cannot give. */
 const WHAT_SPARSITY_GIVES = [

@@ -11,7 +11,7 @@ import { labelled } from '../../common/engine.ts'
 import { EMBEDDED_MODEL } from '../../paths.ts'
 import { REPORT_FILE, reportFault } from '../../report/sealed.ts'
 import { counted } from '../../terminal/numbers.ts'
-import type { VerifyOptions } from './index.ts'
+import type { VerifyOptions } from './options.ts'
 
 export async function verify({ directory, base }: VerifyOptions, run: Run): Promise<Verified> {
   const { plan } = readSignedPlan(directory)

@@ -1,22 +1,10 @@
 /** `coppice verify`: checks offline what one peer kept, down to the last bit of the model. */
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
 import { addJsonOption } from '../../options/output.ts'
 import { notEmpty } from '../../options/values.ts'
 import { addHelp } from '../../terminal/help.ts'
-
-export interface VerifyOptions {
-  /** OUT of a peer; absolute. */
-  directory: string
-  /** The base model; null: the embedded one. */
-  base: string | null
-}
-
-interface RawVerify {
-  model?: string
-  json?: boolean
-}
+import { type RawVerify, verifyOptions } from './options.ts'
 
 export function defineVerify(program: Command, start: Start): void {
   const command = program
@@ -36,8 +24,4 @@ export function defineVerify(program: Command, start: Start): void {
   command.action((directory: string, raw: RawVerify) =>
     start(raw.json === true, async (run) => (await import('./handler.ts')).verify(verifyOptions(directory, raw), run)),
   )
-}
-
-function verifyOptions(directory: string, { model }: RawVerify): VerifyOptions {
-  return { directory: resolve(directory), base: model === undefined ? null : resolve(model) }
 }

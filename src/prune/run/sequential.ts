@@ -4,6 +4,7 @@
  * Alistarh 2023), section 3; blocks that are not to be pruned pass as they are given (FedSpaLLM's layer sampling).
  */
 
+import { stopwatch } from '../../base/stopwatch.ts'
 import type { BlockWeights } from '../../form/block-weights.ts'
 import type { PrunerName, SparsityTarget } from '../../form/method.ts'
 import type { Windows } from '../../form/windows.ts'
@@ -170,11 +171,11 @@ class PhaseWatch {
   }
 
   async measure<T>(phase: keyof PruneSeconds, work: () => Promise<T>): Promise<T> {
-    const start = process.hrtime.bigint()
+    const elapsed = stopwatch()
     try {
       return await work()
     } finally {
-      this.seconds[phase] += Number(process.hrtime.bigint() - start) / 1e9
+      this.seconds[phase] += elapsed()
     }
   }
 }

@@ -187,7 +187,8 @@ class Walk {
     const name = operatorName(node)
     const own = this.axes.get(output)
     if (own === undefined || own.every((places) => places === null)) return
-    if (PASSING.has(name) || name === 'Transpose' || name === 'Constant') return // as one with their weight, or one themselves
+    // As one with their weight, or one themselves.
+    if (PASSING.has(name) || name === 'Transpose' || name === 'Constant') return
     if (PLACEWISE.has(name)) {
       for (const input of node.input) {
         if (input === '') continue

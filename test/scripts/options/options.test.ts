@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { evaluateOptions } from '../../../scripts/commands/evaluate/index.ts'
-import { joinOptions } from '../../../scripts/commands/join/index.ts'
-import { pruneOptions } from '../../../scripts/commands/prune/index.ts'
-import { simulateOptions } from '../../../scripts/commands/simulate/index.ts'
+import { joinOptions } from '../../../scripts/commands/join/options.ts'
+import { pruneOptions } from '../../../scripts/commands/prune/options.ts'
+import { simulateOptions } from '../../../scripts/commands/simulate/options.ts'
 import {
   addNetworkOptions,
   addNoListenOption,

@@ -1,5 +1,5 @@
 /** A method in words for people. */
-import { isStructuredMethod, type Method, type PrunerName, type SparsityTarget } from './method.ts'
+import { isStructuredMethod, type Method, type PrunerName, type SparsityTarget } from '../../src/form/method.ts'
 
 export const PRUNER_NAMES: Record<PrunerName, string> = {
   sparsegpt: 'SparseGPT',

@@ -1,0 +1,18 @@
+/** Options of `coppice verify`. */
+import { resolve } from 'node:path'
+
+export interface VerifyOptions {
+  /** OUT of a peer; absolute. */
+  directory: string
+  /** The base model; null: the embedded one. */
+  base: string | null
+}
+
+export interface RawVerify {
+  model?: string
+  json?: boolean
+}
+
+export function verifyOptions(directory: string, { model }: RawVerify): VerifyOptions {
+  return { directory: resolve(directory), base: model === undefined ? null : resolve(model) }
+}
