@@ -35,7 +35,7 @@ const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) }
  * made is collected after 2 MiB of it instead of 16, in each thread: beside it lie the buffers that nobody needs any
  * more (measured on 135 M parameters, SparseGPT: 75 MB less, in the same time; 4 MiB save 10).
  */
-const COLLECTOR = ['--expose-gc', '--max-semi-space-size=2']
+export const COLLECTOR = ['--expose-gc', '--max-semi-space-size=2']
 
 const PROGRAM = new URL(`../jobs/worker${extname(import.meta.url)}`, import.meta.url)
 
