@@ -9,8 +9,8 @@ export const PPM = 1_000_000
 const PLAIN_DECIMAL = /^(?:([01])(?:\.([0-9]{1,6}))?|\.([0-9]{1,6}))$/
 
 /**
- * The parts per million that a decimal says: '0.55' is 550000.
- * @throws RangeError if the text is not a plain decimal from 0 to 1 of at most 6 places (no sign, exponent or space)
+ * Reads a decimal as parts per million: '0.55' is 550000.
+ * @throws {RangeError} the text is not a plain decimal from 0 to 1 of at most 6 places (no sign, exponent or space)
  */
 export function parsePpm(text: string): number {
   const [, units = '0', places, bare] = PLAIN_DECIMAL.exec(text) ?? [text, undefined]
@@ -21,7 +21,7 @@ export function parsePpm(text: string): number {
   return ppm
 }
 
-/** The double nearest to the share: what JSON prints as the decimal again. */
+/** The double nearest to the share. JSON prints it as the same decimal again. */
 export function ppmToFraction(ppm: number): number {
   return ppm / PPM
 }

@@ -1,6 +1,7 @@
 /**
- * Every refusal a user can meet: what is wrong, where, what to do, and the exit code of the command.
- * Anything else that is thrown is a bug (exit 1) and the only thing printed with a stack trace.
+ * The base classes of every refusal that a user can meet. A refusal says what is wrong, where, and what to do; it has
+ * the exit code of the command. Anything else that is thrown is a bug (exit 1), and only a bug is printed with a stack
+ * trace.
  */
 
 /** Exit codes of the command line, by meaning. */
@@ -19,17 +20,18 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 export interface Refusal {
-  /** Stable, in capitals, documented in docs/errors.md: what a program compares. */
+  /** Stable name in capitals, which programs compare. docs/errors.md lists all of them. */
   code: string
-  /** What is wrong and where, in one line, without the program's name. */
+  /** The fault and its place, in one line, without the program's name. */
   what: string
-  /** What the user can do about it, in one line. */
+  /** The remedy for the user, in one line. */
   hint: string
   cause?: unknown
 }
 
 /**
- * A line holds names out of files, which may be of any length; this is more than a path, a name and a sentence take.
+ * The longest line of a refusal. A line holds names out of files, which may be of any length; this is more than a path,
+ * a name and a sentence take.
  */
 const MAX_LINE_CHARS = 2000
 
@@ -39,7 +41,10 @@ const MAX_LINE_CHARS = 2000
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
 
-/** A text as one line that a terminal shows as it is: spaces for control characters, and an end to what is too long. */
+/**
+ * A text as one line that a terminal shows as it is. Control characters become spaces; a line that is too long is cut
+ * off.
+ */
 export function oneLine(text: string): string {
   const line = text
     .replace(/\s*[\n\r]\s*/g, ' ')
@@ -48,7 +53,7 @@ export function oneLine(text: string): string {
   return line.length > MAX_LINE_CHARS ? `${line.slice(0, MAX_LINE_CHARS)} ...` : line
 }
 
-/** The base of all refusals; use a subclass, which says whose fault it is. */
+/** The base of all refusals. Throw a subclass: it says whose fault the refusal is. */
 export class CoppiceError extends Error {
   readonly code: string
   readonly hint: string

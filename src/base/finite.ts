@@ -1,9 +1,10 @@
 /**
- * Weights that are no numbers: whatever is computed with one is no number either, and masks would follow from nothing.
+ * Checks for weights that are NaN or infinite. A result computed with such a weight is NaN or infinite too, and no mask
+ * could be derived from it.
  */
 import { InputError } from './errors.ts'
 
-/** @throws {InputError} WEIGHTS_NOT_FINITE: a weight is NaN or infinite */
+/** Checks one layer's weights. @throws {InputError} WEIGHTS_NOT_FINITE: a weight is NaN or infinite */
 export function assertFiniteLayer(layer: string, values: Float32Array): void {
   if (allFinite(values)) return
   throw notFinite(
@@ -14,7 +15,7 @@ export function assertFiniteLayer(layer: string, values: Float32Array): void {
 }
 
 /**
- * Norms, biases, embeddings, masks: infinity can be meant in a mask.
+ * Checks a norm, bias, embedding or mask. Infinity is allowed: a mask can mean it.
  * @throws {InputError} WEIGHTS_NOT_FINITE: a value is NaN
  */
 export function assertNumbers(tensor: string, values: Float32Array): void {
@@ -23,7 +24,10 @@ export function assertNumbers(tensor: string, values: Float32Array): void {
   if (at !== -1) throw notFinite(`tensor "${tensor}"`, values, at)
 }
 
-/** x - x is 0, or NaN where x is not finite. Four sums, so that an addition need not wait for the one before it. */
+/**
+ * Whether no value is NaN or infinite: x - x is 0 for a finite x and NaN for any other. Four sums run side by side, so
+ * that an addition need not wait for the one before it.
+ */
 export function allFinite(values: Float32Array): boolean {
   let a = 0
   let b = 0

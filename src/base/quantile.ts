@@ -1,4 +1,8 @@
-/** Quantiles of a sample, between two of its values by their distance (R's type 7). @throws {RangeError} no values */
+/**
+ * A quantile of a sample, interpolated linearly between the two values next to it (R's type 7).
+ * @param share - 0 for the least value, 0.5 for the median, 1 for the greatest
+ * @throws {RangeError} no values
+ */
 export function quantile(values: readonly number[], share: number): number {
   if (values.length === 0) throw new RangeError('no values have no quantile')
   const sorted = values.toSorted((a, b) => a - b)

@@ -1,6 +1,9 @@
-/** The only clock in `src`: seconds for reports, which nothing else may follow from. */
+/** The only clock in `src`. It gives seconds for reports; no other result may depend on it. */
 
-/** Seconds since this was called: `const elapsed = stopwatch(); ...; elapsed()`. */
+/**
+ * Starts a stopwatch. The function that it returns gives the seconds since then: `const elapsed = stopwatch(); ...;
+ * elapsed()`.
+ */
 export function stopwatch(): () => number {
   const start = process.hrtime.bigint()
   return () => Number(process.hrtime.bigint() - start) / 1e9

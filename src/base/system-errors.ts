@@ -1,4 +1,4 @@
-/** Failed system calls, as the refusals that a user reads. */
+/** Failed system calls and their refusals. */
 import { OutputError } from './errors.ts'
 
 /** The code of a failed system call, or null for anything else that was thrown. */
@@ -6,7 +6,7 @@ export function systemCode(error: unknown): string | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
 }
 
-/** A failed system call on a file of ours, as the refusal that the user reads. */
+/** The refusal for a failed system call on a file that Coppice writes: OUTPUT_UNWRITABLE. */
 export function unwritable(path: string, error: unknown): OutputError {
   return new OutputError({
     code: 'OUTPUT_UNWRITABLE',
