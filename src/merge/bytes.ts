@@ -1,7 +1,7 @@
 /**
  * The frame that contributions and merged blocks share: an 8-byte header (4 bytes of magic, version, kind, two zero
- * bytes), then arrays in little-endian order one behind the other, without gaps, to the last byte. Nothing in the bytes
- * says how long anything is: the block's form and the masks do, so there is one encoding of everything.
+ * bytes), then arrays in little-endian order one behind the other, without gaps, to the last byte. The bytes hold no
+ * lengths: these follow from the block's form and the masks, so every value has one encoding.
  */
 import type { FaultClass } from './errors.ts'
 
@@ -13,7 +13,7 @@ interface Header {
   /** Four ASCII characters. */
   magic: string
   version: number
-  /** 1, 2, ...: which of the known kinds. */
+  /** Number of the kind, from 1: its meaning depends on the magic. */
   kind: number
 }
 
@@ -37,21 +37,21 @@ export function writeFrame(
   return bytes
 }
 
-/** The kind in the header of such a buffer; null if it has no such header. */
+/** The kind in the header of a frame with this magic and version; null if the bytes have no such header. */
 export function kindOf(bytes: Uint8Array, { magic, version }: Omit<Header, 'kind'>): number | null {
   if (bytes.byteLength < HEADER_BYTES || bytes[4] !== version) return null
   for (let i = 0; i < 4; i++) if (bytes[i] !== magic.charCodeAt(i)) return null
   return bytes[5]
 }
 
-/** Reads such a buffer from front to back. Every read is checked against the end before anything is allocated. */
+/** Reads a frame from front to back. Every read is checked against the end before anything is allocated. */
 export class FrameReader {
   readonly kind: number
   private readonly bytes: Uint8Array
   private readonly Fault: FaultClass
   private at = HEADER_BYTES
 
-  /** @throws Fault MAGIC, VERSION, KIND, RESERVED or LENGTH */
+  /** @throws {Fault} MAGIC, VERSION, KIND, RESERVED or LENGTH */
   constructor(
     bytes: Uint8Array,
     { magic, version }: Omit<Header, 'kind'>,
@@ -70,7 +70,7 @@ export class FrameReader {
     this.kind = bytes[5]
   }
 
-  /** @throws Fault LENGTH */
+  /** The next `count` bytes. @throws {Fault} LENGTH */
   bytesOf(count: number, layer: number | null = null): Uint8Array {
     const end = this.at + count
     if (end > this.bytes.byteLength) {
@@ -82,21 +82,21 @@ export class FrameReader {
     return part
   }
 
-  /** @throws Fault LENGTH */
+  /** The next `count` numbers. @throws {Fault} LENGTH */
   float32s(count: number): Float32Array {
     const part = this.bytesOf(count * 4)
     swapToLittle(part, 4)
     return new Float32Array(part.buffer)
   }
 
-  /** @throws Fault LENGTH */
+  /** The next `count` numbers. @throws {Fault} LENGTH */
   uint16s(count: number, layer: number): Uint16Array {
     const part = this.bytesOf(count * 2, layer)
     swapToLittle(part, 2)
     return new Uint16Array(part.buffer)
   }
 
-  /** @throws Fault LENGTH if bytes are left */
+  /** Checks that all bytes were read. @throws {Fault} LENGTH: bytes are left */
   end(): void {
     const left = this.bytes.byteLength - this.at
     if (left > 0) throw new this.Fault('LENGTH', `${left} bytes too many`)

@@ -1,9 +1,14 @@
-/** Why a contribution or a merged block is refused. The author is at fault, or whoever damaged the bytes on the way. */
+/**
+ * The reasons for which a contribution or a merged block is refused. The author is at fault, or whoever damaged the
+ * bytes on the way.
+ */
 
 /**
- * What bytes can be guilty of. FORM: not what the block's form asks (layers, shapes). LENGTH: too short or too long.
- * STATISTIC: a mean of squares is NaN, infinite, negative or -0. VALUE: a survivor is NaN, infinite or -0. ZEROS: other
- * counts than the pruner's. NORM, PEAK: a layer beyond its bounds.
+ * The reasons. MAGIC, VERSION, KIND, RESERVED: the header is another one. FORM: the layers or shapes are not those of
+ * the block's form. LENGTH: there are too few or too many bytes. PADDING: bits behind the end of a mask are set.
+ * STATISTIC: a mean square or an importance is NaN, infinite, negative or -0. VALUE: a survivor or a number of an
+ * adapter is NaN, infinite or -0. ZEROS: the mask has other counts of zeros than the pruner's. NORM, PEAK: a layer is
+ * beyond its bounds.
  */
 export type FaultReason =
   | 'MAGIC'
@@ -19,13 +24,13 @@ export type FaultReason =
   | 'NORM'
   | 'PEAK'
 
-/** A contribution that its author must not have made: it is refused, and counts against the author. */
+/** A contribution that an honest author never makes. It is refused, and counts against the author. */
 export class InvalidContributionError extends Error {
   static readonly code = 'INVALID_CONTRIBUTION'
   readonly name = 'InvalidContributionError'
   readonly code = InvalidContributionError.code
   readonly reason: FaultReason
-  /** Role of the layer at fault; null where it is the whole block or a layer input. */
+  /** Role of the layer at fault; null if the whole block or a layer input is. */
   readonly layer: number | null
 
   constructor(reason: FaultReason, message: string, layer: number | null = null) {
@@ -35,7 +40,7 @@ export class InvalidContributionError extends Error {
   }
 }
 
-/** Bytes that are no merged block of this form: the file is damaged, or not what its name says. */
+/** Bytes that are not a merged block of this form: the file is damaged, or its name belongs to another. */
 export class InvalidMergedBlockError extends Error {
   static readonly code = 'INVALID_MERGED_BLOCK'
   readonly name = 'InvalidMergedBlockError'

@@ -1,21 +1,27 @@
-/** Names of what a merge gives: SHA-256 over the bytes, with a domain of its own for each kind of thing. */
+/**
+ * Roots name the results of a merge. A root is SHA-256 over the bytes, with a domain of its own for each kind of
+ * result.
+ */
 import { createHash } from 'node:crypto'
 
 const BLOCK_DOMAIN = 'coppice/merged-block/1\0'
 const MERGED_DOMAIN = 'coppice/merged/1\0'
 
-/** Before a block's root; a block that keeps its base weights has this byte only. */
+/**
+ * The byte of a block that keeps its base weights. No root follows it; the byte MERGED has a block's root behind it.
+ */
 const BASE = 0
 const MERGED = 1
 
-/** The root of one block: of its domain and the bytes that encodeMergedBlock writes. */
+/** The root of one block, 32 bytes: over its domain and the bytes that encodeMergedBlock writes. */
 export function blockRoot(encoded: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(BLOCK_DOMAIN).update(encoded).digest())
 }
 
 /**
- * The root of a merged model: of its domain, the number of blocks (32 bits, little-endian) and for each block in order
- * byte 1 and its root, or byte 0 alone where nobody contributed and the base's weights stay.
+ * The root of a merged model, 32 bytes: over its domain, the number of blocks (32 bits, little-endian) and for each
+ * block in order byte 1 and its root, or byte 0 alone if nobody contributed and the base's weights stay.
+ * @throws {RangeError} a block's root does not have 32 bytes
  */
 export function mergedRoot(blockRoots: readonly (Uint8Array | null)[]): Uint8Array {
   const count = Buffer.alloc(4)

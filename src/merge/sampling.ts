@@ -1,10 +1,11 @@
 /**
- * Layer sampling: which blocks a member prunes in a round. Decided by the plan alone, so that nobody picks and anybody
- * can check; after FedSpaLLM (Bai et al., NAACL 2025), section 4.3, whose server draws blocks at random by resources.
+ * Layer sampling: the blocks that a member prunes in a round. The plan alone decides them, so that nobody picks and
+ * anybody can check. It follows FedSpaLLM (Bai et al., NAACL 2025), section 4.3, whose server draws blocks at random by
+ * resources.
  *
  * The B blocks stand in a circle, in the order pi. Members, sorted by peer id, take arcs of it, of k_i blocks each, one
- * behind the other: so every block is in floor(K / B) or ceil(K / B) of them, K = sum of k. A round later all arcs are
- * min k blocks further: they stay one behind the other, and no arc leaves a gap behind its former place.
+ * behind the other: so every block is in floor(K / B) or ceil(K / B) of them, K = sum of k. In the next round all arcs
+ * are min k blocks further: they stay one behind the other, and no arc leaves a gap behind its former place.
  */
 import { createHash } from 'node:crypto'
 import { PPM } from '../base/decimal.ts'
@@ -13,32 +14,33 @@ import { drawer } from '../form/draw.ts'
 interface SampledMember {
   /** The peer id as bytes. */
   peerId: Uint8Array
-  /** The share of the blocks that it prunes a round, in ppm, at least 1. */
+  /** The share of the blocks that the member prunes in a round, in ppm, at least 1. */
   capacityPpm: number
 }
 
 interface Arc {
   peerId: Uint8Array
-  /** k: blocks a round. */
+  /** k: the number of blocks in a round. */
   length: number
-  /** o: where the arc begins in round 1. */
+  /** o: the place in the circle where the arc begins in round 1. */
   offset: number
 }
 
 export interface Arcs {
   blocks: number
-  /** pi: the blocks in the circle. */
+  /** pi: the numbers of the blocks in the order of the circle. */
   order: readonly number[]
-  /** By peer id as bytes, ascending: member i of the plan is entry i. */
+  /** Sorted by peer id as bytes, ascending: entry i is member i of the plan. */
   members: readonly Arc[]
-  /** min k: how far all arcs move a round. */
+  /** min k: the number of places that all arcs move in a round. */
   step: number
 }
 
 /**
+ * Places the members' arcs on the circle.
  * @param offerHash - SHA-256 of the offer
  * @param members - in any order
- * @throws RangeError if there are no blocks or members, a capacity is not in (0, 10^6], or a peer id occurs twice
+ * @throws {RangeError} there are no blocks or members, a capacity is not in (0, 10^6], or a peer id occurs twice
  */
 export function arcs({
   offerHash,
@@ -66,9 +68,10 @@ export function arcs({
 }
 
 /**
- * k = clamp(floor(c B + 1/2), 1, B), in integers (exact: 2 c B is below 2^53 for B up to 2^31).
+ * The number of blocks that a member prunes in a round: k = clamp(floor(c B + 1/2), 1, B), in integers (exact: 2 c B is
+ * below 2^53 for B up to 2^31).
  * @param capacityPpm - c, in ppm
- * @throws RangeError
+ * @throws {RangeError} the capacity is not an integer from 1 to 10^6
  */
 export function blocksPerRound(blocks: number, capacityPpm: number): number {
   if (!Number.isInteger(capacityPpm) || capacityPpm < 1 || capacityPpm > PPM) {
@@ -78,9 +81,10 @@ export function blocksPerRound(blocks: number, capacityPpm: number): number {
 }
 
 /**
- * The blocks, ascending, that a member prunes in a round.
+ * The blocks that a member prunes in a round, ascending.
  * @param member - index by peer id
  * @param round - from 1
+ * @throws {RangeError} there is no such member or round
  */
 export function blocksOf({ blocks, order, members, step }: Arcs, member: number, round: number): number[] {
   const arc = members[member]
@@ -90,17 +94,20 @@ export function blocksOf({ blocks, order, members, step }: Arcs, member: number,
   return Array.from({ length: arc.length }, (_, t) => order[(start + t) % blocks]).sort((a, b) => a - b)
 }
 
-/** Rounds after which a member has pruned every block: 1 + ceil((B - k) / step). */
+/** The number of rounds after which a member has pruned every block: 1 + ceil((B - k) / step). */
 export function roundsToCover({ blocks, members, step }: Arcs, member: number): number {
   return 1 + Math.ceil((blocks - members[member].length) / step)
 }
 
-/** Rounds after which every member has pruned every block. */
+/** The number of rounds after which every member has pruned every block. */
 export function roundsUntilComplete(sampling: Arcs): number {
   return Math.max(...sampling.members.map((_, member) => roundsToCover(sampling, member)))
 }
 
-/** Rounds after which every block has been pruned by some member: 1, unless all arcs together are shorter than B. */
+/**
+ * The number of rounds after which every block has been pruned by some member: 1, unless all arcs together are shorter
+ * than B.
+ */
 export function roundsUntilCovered({ blocks, members, step }: Arcs): number {
   const together = members.reduce((sum, { length }) => sum + length, 0)
   return 1 + Math.max(0, Math.ceil((blocks - together) / step))

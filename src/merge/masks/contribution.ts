@@ -1,10 +1,10 @@
 /**
- * What one member offers for one block, and its bytes. Both payloads begin with the statistics: for each distinct layer
- * input, in the form's order, one float32 a column, x = fround(sum of squares / tokens). `weights` goes on, layer by
- * layer in order of role: the mask, ceil(rows * cols / 8) bytes, then one fp16 for each 1 in it, in flat order.
- *
- * `statistics` carries no mask: for pruners whose mask is a function of base weights and statistics the receiver
- * derives the sender's, bit by bit, so that no mask can be ill-formed. 0.03 bit a weight where a bitmap takes 1.
+ * The contribution of one member for one block, and its bytes. Both payloads begin with the statistics: for each
+ * distinct layer input, in the form's order, one float32 a column, x = fround(sum of squares / tokens). The payload
+ * `weights` goes on, layer by layer in order of role: the mask, ceil(rows * cols / 8) bytes, then one fp16 for each 1
+ * in it, in flat order. The payload `statistics` carries no mask. It serves pruners whose mask is a function of base
+ * weights and statistics: the receiver derives the sender's mask, bit by bit, so that no mask can be ill-formed. It
+ * takes 0.03 bit a weight; a bitmap takes 1.
  */
 import { InputError } from '../../base/errors.ts'
 import type { BlockForm } from '../../form/block-form.ts'
@@ -16,13 +16,13 @@ import { InvalidContributionError } from '../errors.ts'
 import { readSparseLayer, type SparseLayer } from './sparse-layer.ts'
 
 export interface BlockContribution {
-  /** By input: mean over tokens of x_j^2, [cols]. */
+  /** One array a layer input, [cols]: the mean over tokens of x_j^2. */
   inputs: Float32Array[]
-  /** By role; the payload `weights` only. */
+  /** One entry a layer, in order of role; only for the payload `weights`. */
   layers?: SparseLayer[]
 }
 
-/** A layer as a pruner leaves it. */
+/** One layer after pruning. */
 interface PrunedWeights {
   /** Row-major [rows, cols]. */
   weight: Float32Array
@@ -35,11 +35,13 @@ const VERSION = 1
 const KINDS: Record<PayloadKind, number> = { statistics: 1, weights: 2 }
 
 /**
- * The contribution that follows from a pruned block; survivors are rounded to fp16.
- * @param layers - by role; undefined for the payload `statistics`
- * @param meanSquares - by input; empty where nothing was observed (magnitude without text): all columns count alike
- * @param names - by role, for messages
- * @throws InputError if a mean square is NaN, infinite or negative, or a kept weight NaN, infinite or beyond fp16
+ * Makes the contribution of a pruned block. Survivors are rounded to fp16.
+ * @param layers - one entry a layer, in order of role; undefined for the payload `statistics`
+ * @param meanSquares - one array a layer input, [cols]; empty if nothing was observed (magnitude without text): all
+ * columns then count alike
+ * @param names - names of the layers, in order of role, for messages
+ * @throws {InputError} STATISTIC_RANGE: a mean square is NaN, infinite or negative
+ * @throws {InputError} FP16_RANGE: a kept weight is NaN, infinite or beyond fp16
  */
 export function toContribution(
   form: BlockForm,
@@ -69,14 +71,14 @@ function assertStatistics(values: Float32Array, input: number): void {
   })
 }
 
-/** The index of the first that is NaN, infinite, negative or -0, or -1. */
+/** The index of the first value that is NaN, infinite, negative or -0; -1 if there is none. */
 function findBadStatistic(values: Float32Array): number {
   return values.findIndex((value) => !(value >= 0 && value < Infinity) || Object.is(value, -0))
 }
 
 /**
  * The one encoding of a contribution.
- * @throws RangeError if the contribution does not have this form
+ * @throws {RangeError} the contribution does not have this form
  */
 export function encodeContribution(form: BlockForm, { inputs, layers }: BlockContribution): Uint8Array {
   const kind = layers === undefined ? 'statistics' : 'weights'
@@ -85,13 +87,16 @@ export function encodeContribution(form: BlockForm, { inputs, layers }: BlockCon
   return writeFrame({ magic: MAGIC, version: VERSION, kind: KINDS[kind] }, [...inputs, ...arrays])
 }
 
-/** The payload that bytes claim to carry, without knowing the block's form; null if they are no contribution. */
+/** The payload that bytes claim to carry, told without the block's form; null if they are no contribution. */
 export function payloadKindOf(bytes: Uint8Array): PayloadKind | null {
   const kind = kindOf(bytes, { magic: MAGIC, version: VERSION })
   return kind === KINDS.statistics ? 'statistics' : kind === KINDS.weights ? 'weights' : null
 }
 
-/** How long an encoded contribution of this form can be, in bytes: known before anything is fetched or read. */
+/**
+ * The least and the greatest length of an encoded contribution of this form, in bytes. It is known before anything is
+ * fetched or read.
+ */
 export function contributionBytes(form: BlockForm, kind: PayloadKind): { least: number; most: number } {
   const statistics = form.inputs.reduce((sum, cols) => sum + 4 * cols, HEADER_BYTES)
   if (kind === 'statistics') return { least: statistics, most: statistics }
@@ -101,8 +106,10 @@ export function contributionBytes(form: BlockForm, kind: PayloadKind): { least: 
 }
 
 /**
- * The inverse of encodeContribution for a peer's bytes: whatever it accepts encodes to the same bytes again.
- * @throws InvalidContributionError the author is at fault
+ * The inverse of encodeContribution, for a peer's bytes. Bytes that it accepts are those that encodeContribution writes
+ * for its result.
+ * @throws {InvalidContributionError} MAGIC, VERSION, KIND, RESERVED, LENGTH, STATISTIC, PADDING or VALUE: the author is
+ * at fault
  */
 export function decodeContribution(form: BlockForm, kind: PayloadKind, bytes: Uint8Array): BlockContribution {
   const reader = new FrameReader(bytes, { magic: MAGIC, version: VERSION }, [KINDS[kind]], InvalidContributionError)
@@ -133,7 +140,7 @@ function assertShape(form: BlockForm, { inputs, layers }: BlockContribution): vo
   if (fault !== null) throw new RangeError(fault.what)
 }
 
-/** What of a contribution does not have this form, or null. */
+/** The first part of a contribution that does not have this form; null if all parts have it. */
 export function shapeFault(
   form: BlockForm,
   { inputs, layers }: BlockContribution,

@@ -1,7 +1,7 @@
 /**
- * Plain federated averaging under the merged mask, as a baseline for reports: the sum of a weight over those who keep
- * it divided by all contributors, so that a weight shrinks by the share who prune it. Source: McMahan et al.,
- * "Communication-Efficient Learning of Deep Networks from Decentralized Data", 2017, with equal weights.
+ * Plain federated averaging under the merged mask, as a baseline for reports. The sum of a weight over those who keep
+ * it is divided by the number of all contributors, so a weight shrinks by the share who prune it. Source: McMahan et
+ * al., "Communication-Efficient Learning of Deep Networks from Decentralized Data", 2017, with equal weights.
  */
 
 import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
@@ -12,8 +12,10 @@ import type { MergedBlock } from './merged-block.ts'
 import { assertContributions, tallyLayer } from './tally.ts'
 
 /**
- * The averaged weights by role, row-major [rows, cols]: float32, never rounded to fp16, +0 where the merged mask has 0.
- * @param merged - whose masks are taken
+ * The averaged weights, one array a layer in order of role, row-major [rows, cols]. They are float32, never rounded to
+ * fp16, and +0 where the merged mask has 0.
+ * @param merged - the block whose masks are taken
+ * @throws {RangeError} see assertContributions and tallyLayer: the caller's mistake
  */
 export function fedavgBlock(
   form: BlockForm,
@@ -30,7 +32,7 @@ export function fedavgBlock(
     const { mask } = merged.layers[role]
     const average = new Float32Array(votes.length)
     for (let i = 0; i < average.length; i++) {
-      // A base value that `all - votes` members keep sums to their product, exact: 24 bits times 13.
+      // A base value that `all - votes` members keep sums to their product, exactly: 24 bits times 13.
       if (isKept(mask, i)) average[i] = (sums === null ? base[role][i] * (all - votes[i]) : sums[i]) / all
     }
     return average

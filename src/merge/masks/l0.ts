@@ -1,12 +1,13 @@
 /**
- * The merge rule `l0`: a weight that members keep becomes the mean over those who keep it; what all prune is zero; then
- * the mask expands to the plan's sparsity. Every member counts equally. Source: FedSpaLLM (Bai et al., NAACL 2025),
- * equation 5 for the mean; mask-expansion.ts for the rest.
+ * The merge rule `l0`. A weight that members keep becomes the mean over those who keep it; a weight that all prune is
+ * zero; then the mask expands to the plan's sparsity. Every member counts equally. Source: FedSpaLLM (Bai et al., NAACL
+ * 2025), equation 5 for the mean; mask-expansion.ts for the rest.
  *
- * The merge is a pure function of the set of contributions, with the same bits on every machine: sums are exact, the
- * mean of an exact sum S over n <= 2^13 is rounded to fp16 once. (S / n is a float64 first; that second rounding moves
- * nothing: a tie t between two fp16 values is a multiple of 2^-25, of 2^-24 from magnitude 2^-13 on, so a quotient that
- * is not t is at least 2^-38, respectively 2^-37, away from it, and half a unit of a float64 there is less.)
+ * The merge is a pure function of the set of contributions, with the same bits on every machine: sums are exact, and
+ * the mean of an exact sum S over n <= 2^13 is rounded to fp16 once. (S / n is a float64 first. That second rounding
+ * changes nothing: a tie t between two fp16 values is a multiple of 2^-25, of 2^-24 from magnitude 2^-13 on, so a
+ * quotient that is not t is at least 2^-38, respectively 2^-37, away from it, and half a unit of a float64 there is
+ * less.)
  */
 
 import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
@@ -22,8 +23,10 @@ import { assertContributions, tallyLayer } from './tally.ts'
 export { fedavgBlock } from './fedavg.ts'
 
 /**
- * @param base - by role, row-major [rows, cols]
+ * Merges the contributions for one block.
+ * @param base - one array a layer in order of role, row-major [rows, cols]
  * @param contributions - at least one, each decoded and validated; their order does not matter
+ * @throws {RangeError} see assertContributions and tallyLayer: the caller's mistake
  */
 export function mergeBlock(
   form: BlockForm,
@@ -45,7 +48,7 @@ export function mergeBlock(
   return { layers }
 }
 
-/** Means over those who keep a weight, as fp16 bits, never -0; 0 where nobody does. Overwrites the sums. */
+/** Means over those who keep a weight, as fp16 bits, never -0; 0 where nobody keeps it. Overwrites the sums. */
 function storedMeans(sums: Float64Array, votes: Uint16Array, voters: number): Uint16Array {
   for (let i = 0; i < sums.length; i++) sums[i] /= Math.max(voters - votes[i], 1)
   return fp16Bits(sums)

@@ -1,11 +1,11 @@
 /**
- * Mask expansion: after l0 averaging only what every member pruned is zero, fewer than the plan asks; more zeros are
- * chosen until it is met. Source: FedSpaLLM (Bai et al., NAACL 2025), section 4.2, equations 6 and 7, a layer at a
- * time.
+ * Mask expansion. After l0 averaging a weight is zero only if every member pruned it; these are fewer than the plan
+ * asks, so more zeros are chosen until the plan is met. Source: FedSpaLLM (Bai et al., NAACL 2025), section 4.2,
+ * equations 6 and 7, a layer at a time.
  *
- * The order in which weights become zeros, total: votes descending, then saliency ascending, then flat row-major index
+ * Weights become zeros in a total order: votes descending, then saliency ascending, then flat row-major index
  * ascending. Votes take few values, so the bucket of votes in which the last zero falls is huge and its ties decide
- * most of the expansion; only that bucket is ordered, and by selection, not sorting.
+ * most of the expansion. Only that bucket is ordered, and by selection, not sorting.
  */
 import { ceilShare } from '../../base/decimal.ts'
 import { dropKept, newMask } from '../../form/mask.ts'
@@ -16,9 +16,9 @@ import { saliency } from './saliency.ts'
 interface VotedLayer {
   rows: number
   cols: number
-  /** How many members prune each weight, row-major [rows, cols]. */
+  /** The number of members who prune each weight, row-major [rows, cols]. */
   votes: Uint16Array
-  /** Members who voted. */
+  /** The number of members who voted. */
   voters: number
   /** The merged weights as stored, row-major [rows, cols]; read only where not all members prune. */
   values: Float32Array | Float16Array
@@ -27,8 +27,9 @@ interface VotedLayer {
 }
 
 /**
- * The final mask, as a bitmap: max(ceil(s * size), what all members prune) zeros in the layer; under a pattern the
- * first n of every m consecutive columns of a row, or what all prune if that is more.
+ * The final mask, as a bitmap. The layer has max(ceil(s * size), number of weights that all members prune) zeros. Under
+ * a pattern every m consecutive columns of a row have n zeros, or more if all members prune more.
+ * @throws {RangeError} the pattern does not divide the columns
  */
 export function expandMask(layer: VotedLayer, target: SparsityTarget): Uint8Array {
   if (target.kind === 'pattern') return expandGroups(layer, target.n, target.m)
@@ -44,14 +45,14 @@ export function expandMask(layer: VotedLayer, target: SparsityTarget): Uint8Arra
   return mask
 }
 
-/** How many weights have 0, 1, ... voters votes. */
+/** Counts the weights that have 0, 1, ... `voters` votes. */
 function countByVotes(votes: Uint16Array, voters: number): Float64Array {
   const counts = new Float64Array(voters + 1)
   for (let i = 0; i < votes.length; i++) counts[votes[i]]++
   return counts
 }
 
-/** Drops the `count` least salient of the `size` weights that have exactly so many votes. */
+/** Drops the `count` least salient weights of those that have exactly `bucket` votes; there are `size` of them. */
 function dropLeastSalient(
   mask: Uint8Array,
   { votes, values, columns, rows, cols }: VotedLayer,
@@ -88,7 +89,10 @@ function expandGroups({ votes, voters, values, columns, rows, cols }: VotedLayer
   return mask
 }
 
-/** How many of a group come before its i-th weight in the order; group of scores.length weights from `at`. */
+/**
+ * The number of weights of a group that come before its i-th weight in the order. The group has scores.length weights
+ * from `at` on.
+ */
 function rankInGroup(votes: Uint16Array, at: number, scores: Float64Array, i: number): number {
   const own = votes[at + i]
   let before = 0

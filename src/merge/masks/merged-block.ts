@@ -1,4 +1,6 @@
-/** The merged layers of one block: their bytes, what model they give, and how far they moved. */
+/**
+ * The merged layers of one block: their bytes, the weights that they give, and the number of mask bits that changed.
+ */
 
 import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
 import { float16Of } from '../../form/fp16.ts'
@@ -10,12 +12,15 @@ import { readMask, readSparseLayer } from './sparse-layer.ts'
 export interface MergedLayer {
   /** Bitmap over [rows, cols], 1 = kept. */
   mask: Uint8Array
-  /** fp16 bits of the kept weights in flat order; null: the base's own values. The same for all layers of a block. */
+  /**
+   * fp16 bits of the kept weights in flat order; null if they are the base's own values. All layers of a block have
+   * null, or none.
+   */
   survivors: Uint16Array | null
 }
 
 export interface MergedBlock {
-  /** By role. */
+  /** One entry a layer, in order of role. */
   layers: MergedLayer[]
 }
 
@@ -25,8 +30,9 @@ const BASE_VALUES = 1
 const FP16_VALUES = 2
 
 /**
- * The one encoding of a merged block: header, then by role the mask and, unless survivors are the base's, their fp16.
- * @throws RangeError if the block does not have this form
+ * The one encoding of a merged block: the header, then for each layer in order of role the mask and, unless survivors
+ * are the base's, their fp16.
+ * @throws {RangeError} the block does not have this form
  */
 export function encodeMergedBlock(form: BlockForm, { layers }: MergedBlock): Uint8Array {
   const kind = layers.some(({ survivors }) => survivors !== null) ? FP16_VALUES : BASE_VALUES
@@ -43,7 +49,11 @@ export function encodeMergedBlock(form: BlockForm, { layers }: MergedBlock): Uin
   return writeFrame({ magic: MAGIC, version: VERSION, kind }, arrays)
 }
 
-/** @throws {InvalidMergedBlockError} anything but the one encoding */
+/**
+ * The inverse of encodeMergedBlock.
+ * @throws {InvalidMergedBlockError} MAGIC, VERSION, KIND, RESERVED, LENGTH, PADDING or VALUE: the bytes are not that
+ * one encoding
+ */
 export function decodeMergedBlock(form: BlockForm, bytes: Uint8Array): MergedBlock {
   const kinds = [BASE_VALUES, FP16_VALUES]
   const reader = new FrameReader(bytes, { magic: MAGIC, version: VERSION }, kinds, InvalidMergedBlockError)
@@ -56,7 +66,10 @@ export function decodeMergedBlock(form: BlockForm, bytes: Uint8Array): MergedBlo
   return { layers }
 }
 
-/** The pruned weights by role, row-major [rows, cols]: kept ones widened from fp16 or the base's own, the rest +0. */
+/**
+ * The pruned weights, one array a layer in order of role, row-major [rows, cols]. Kept weights are widened from fp16 or
+ * the base's own; the rest is +0.
+ */
 export function applyMerged(form: BlockForm, base: readonly LayerWeights[], { layers }: MergedBlock): Float32Array[] {
   return form.layers.map(({ rows, cols }, role) => {
     const { mask, survivors } = layers[role]
@@ -70,7 +83,10 @@ export function applyMerged(form: BlockForm, base: readonly LayerWeights[], { la
   })
 }
 
-/** How many of a block's mask bits differ from the merge before; null: from masks that keep everything. */
+/**
+ * Counts a block's mask bits, and those that differ from the merge before.
+ * @param previous - null: compare with masks that keep everything
+ */
 export function maskChange(
   form: BlockForm,
   previous: MergedBlock | null,

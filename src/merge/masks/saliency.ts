@@ -1,13 +1,13 @@
 /**
- * What breaks ties between weights that equally many members prune: |m|^2 times the summed squared norm of the weight's
- * column, left to right in float64, where m is the merged weight as stored (fp16; the base's float32 for statistics).
- * The square is exact; one rounding follows. What is least salient becomes a zero first.
+ * Saliency breaks ties between weights that equally many members prune: |m|^2 times the summed squared norm of the
+ * weight's column, from left to right in float64, where m is the merged weight as stored (fp16; the base's float32 for
+ * statistics). The square is exact; one rounding follows. The least salient weight becomes a zero first.
  */
 import type { BlockContribution } from './contribution.ts'
 
 /**
- * Of each column of an input the sum of x over the contributions: values sorted ascending, then added in float64, so
- * free of the contributions' order. Every member counts equally.
+ * For each column of an input the sum of x over the contributions, [cols]. Values are sorted ascending, then added in
+ * float64, so the contributions' order does not matter. Every member counts equally.
  */
 export function summedSquares(contributions: readonly BlockContribution[], input: number, cols: number): Float64Array {
   const sums = new Float64Array(cols)
@@ -20,6 +20,7 @@ export function summedSquares(contributions: readonly BlockContribution[], input
   return sums
 }
 
+/** |m|^2 x, where x is a column's entry of `summedSquares`: see the top of this file. */
 export function saliency(value: number, summedSquare: number): number {
   return value * value * summedSquare
 }

@@ -1,4 +1,4 @@
-/** A layer as it travels: a mask, ceil(size / 8) bytes, and behind it one fp16 for each 1 in it. */
+/** A layer as it is sent: a mask, ceil(size / 8) bytes, and behind it one fp16 for each 1 in it. */
 
 import { findBadFp16 } from '../../form/fp16.ts'
 import { countKept, isPaddedWithZeros, maskBytes } from '../../form/mask.ts'
@@ -12,7 +12,7 @@ export interface SparseLayer {
   survivors: Uint16Array
 }
 
-/** @throws Fault LENGTH, PADDING or VALUE */
+/** Reads the mask and the survivors of a layer of `size` weights. @throws {Fault} LENGTH, PADDING or VALUE */
 export function readSparseLayer(reader: FrameReader, size: number, role: number, Fault: FaultClass): SparseLayer {
   const mask = readMask(reader, size, role, Fault)
   const survivors = reader.uint16s(countKept(mask), role)
@@ -21,7 +21,7 @@ export function readSparseLayer(reader: FrameReader, size: number, role: number,
   throw new Fault('VALUE', `survivor ${bad} has the bits 0x${survivors[bad].toString(16)}: -0, NaN or infinite`, role)
 }
 
-/** @throws Fault LENGTH or PADDING */
+/** Reads the mask of a layer of `size` weights. @throws {Fault} LENGTH or PADDING */
 export function readMask(reader: FrameReader, size: number, role: number, Fault: FaultClass): Uint8Array {
   const mask = reader.bytesOf(maskBytes(size), role)
   if (!isPaddedWithZeros(mask, size)) throw new Fault('PADDING', 'bits behind the end of the mask are set', role)

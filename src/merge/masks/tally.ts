@@ -1,7 +1,8 @@
 /**
- * What the contributions say of a layer, added up: how many prune each weight, and the sum of it over those that keep
- * it. Exact, so free of order: finite fp16 values are whole multiples of 2^-24 below 2^16, so 2^13 of them sum to a
- * whole multiple of 2^-24 below 2^29, which is 53 bits: what a float64 holds.
+ * The contributions for a layer, added up: the number of members who prune each weight, and the sum of the weight over
+ * those who keep it. The sums are exact, so the order does not matter: finite fp16 values are whole multiples of 2^-24
+ * below 2^16, so 2^13 of them sum to a whole multiple of 2^-24 below 2^29, which is 53 bits, as many as a float64
+ * holds.
  */
 
 import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
@@ -13,18 +14,21 @@ import { wandaMask } from '../../prune/masks/wanda.ts'
 import type { BlockContribution } from './contribution.ts'
 import type { SparseLayer } from './sparse-layer.ts'
 
-/** So many finite fp16 values sum exactly in a float64, whatever their order. */
+/** This many finite fp16 values sum exactly in a float64, in any order. */
 export const MAX_CONTRIBUTIONS = 8192
 
-/** One layer's contributions, added up. Flat row-major [rows, cols]. */
+/** One layer's contributions, added up. Both arrays are flat row-major [rows, cols]. */
 interface LayerTally {
-  /** How many of the contributions prune each weight. */
+  /** The number of contributions that prune each weight. */
   votes: Uint16Array
-  /** Sums over the contributions that keep it; null where survivors are the base's own values. */
+  /** Sums over the contributions that keep the weight; null if survivors are the base's own values. */
   sums: Float64Array | null
 }
 
-/** @throws RangeError if there are none, more than MAX_CONTRIBUTIONS, or of the wrong payload: the caller's mistake */
+/**
+ * @throws {RangeError} there are no contributions, more than MAX_CONTRIBUTIONS, or one of the wrong payload: the
+ * caller's mistake
+ */
 export function assertContributions(pruner: PrunerName, contributions: readonly BlockContribution[]): void {
   if (contributions.length < 1 || contributions.length > MAX_CONTRIBUTIONS) {
     throw new RangeError(`${contributions.length} contributions: expected 1 to ${MAX_CONTRIBUTIONS}`)
@@ -34,6 +38,12 @@ export function assertContributions(pruner: PrunerName, contributions: readonly 
   }
 }
 
+/**
+ * Adds up the contributions for one layer.
+ * @param role - number of the layer within its block
+ * @param base - the layer's base weights, row-major [rows, cols]
+ * @throws {RangeError} another number of base weights, or survivors that do not fit their mask: the caller's mistake
+ */
 export function tallyLayer(
   form: BlockForm,
   role: number,
@@ -54,7 +64,7 @@ export function tallyLayer(
   return { votes, sums: null }
 }
 
-/** The masks that the senders of statistics have: a function of the base weights and those numbers. */
+/** The masks of the senders of statistics: a function of the base weights and those numbers. */
 function* derivedMasks(
   form: BlockForm,
   role: number,
@@ -76,7 +86,7 @@ function addVotes(votes: Uint16Array, mask: Uint8Array): void {
   for (let i = 0; i < votes.length; i++) votes[i] += 1 - ((mask[i >> 3] >> (i & 7)) & 1)
 }
 
-/** Without branches: a pruned weight adds 0 times the next survivor. */
+/** Adds one sparse layer without branches: a pruned weight adds 0 times the next survivor. */
 function addSparse(votes: Uint16Array, sums: Float64Array, { mask, survivors }: SparseLayer): void {
   if (survivors.length !== countKept(mask)) throw new RangeError('survivors do not fit the mask')
   const values = new Float32Array(survivors.length + 1) // one more: the last weights may be pruned

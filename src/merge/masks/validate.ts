@@ -1,8 +1,8 @@
 /**
  * Whether a contribution may enter a merge, judged by the base model and the plan alone, so that all members judge
- * alike. What decodeContribution accepts has the right form and finite values already; here come the pruner's exact
- * counts and the bounds. `statistics` has neither: any finite, non-negative numbers give a mask with the right counts
- * and the base's own values.
+ * alike. A contribution that decodeContribution accepts has the right form and finite values already. This file checks
+ * the pruner's exact counts and the bounds. The payload `statistics` needs neither check: any finite, non-negative
+ * numbers give a mask with the right counts and the base's own values.
  */
 import { floorShare } from '../../base/decimal.ts'
 import type { BlockForm, LayerForm, LayerWeights } from '../../form/block-form.ts'
@@ -16,19 +16,21 @@ import { type BlockContribution, shapeFault } from './contribution.ts'
 export { InvalidContributionError } from '../errors.ts'
 
 /**
- * The Frobenius norm of a contributed layer, over the base's. Compensation moves the error of the zeros into the
+ * The Frobenius norm of a contributed layer, divided by the base's. Compensation moves the error of the zeros into the
  * survivors. Measured on the embedded model at 80 % with 1 to 32 windows of 512 tokens: at most 1.36 (one window).
  */
 export const MAX_NORM_RATIO = 2
 /**
- * The largest |w'| of a contributed layer, over the largest |w| of the base: compensation piles up on few weights.
- * Measured in the same way: at most 3.4; at 90 % it reaches 4.2, so a few honest layers of such a plan are refused.
+ * The largest |w'| of a contributed layer, divided by the largest |w| of the base. Compensation piles up on few
+ * weights. Measured in the same way: at most 3.4; at 90 % it reaches 4.2, so a few honest layers of such a plan are
+ * refused.
  */
 export const MAX_PEAK_RATIO = 4
 
 /**
- * @param base - by role, row-major [rows, cols]
- * @throws InvalidContributionError KIND, FORM, ZEROS, NORM or PEAK: the author is at fault
+ * Checks a decoded contribution for one block.
+ * @param base - one array a layer in order of role, row-major [rows, cols]
+ * @throws {InvalidContributionError} KIND, FORM, ZEROS, NORM or PEAK: the author is at fault
  */
 export function validateContribution(
   form: BlockForm,
@@ -49,7 +51,10 @@ export function validateContribution(
   }
 }
 
-/** SparseGPT: floor(rows * width * s) zeros in every block of columns, or n in every m consecutive columns of a row. */
+/**
+ * Checks SparseGPT's zeros: floor(rows * width * s) in every block of columns, or n in every m consecutive columns of a
+ * row. @throws {InvalidContributionError} ZEROS
+ */
 function assertZeros({ rows, cols }: LayerForm, role: number, target: SparsityTarget, mask: Uint8Array): void {
   if (target.kind === 'pattern') {
     for (let at = 0; at < rows * cols; at += target.m) {
@@ -76,8 +81,9 @@ function wrongZeros(role: number, message: string): InvalidContributionError {
 }
 
 /**
- * Sums of squares in float64, from left to right: the same verdict on every machine.
- * @throws InvalidContributionError NORM or PEAK
+ * Checks a layer against MAX_NORM_RATIO and MAX_PEAK_RATIO. Sums of squares are float64, added from left to right: the
+ * same verdict on every machine.
+ * @throws {InvalidContributionError} NORM or PEAK
  */
 export function assertBounds(role: number, base: LayerWeights, values: Float32Array | Float16Array): void {
   const [baseSquares, basePeak] = extent(base)

@@ -1,10 +1,10 @@
 /**
- * Low-rank adapters where bits matter: W + scale B A in float64, product after product in order, rounded to float32
- * once. Source of the form: LoRA (Hu et al. 2021, arXiv 2106.09685), section 4.1.
+ * Low-rank adapters where every bit matters: W + scale B A in float64, product after product in order, rounded to
+ * float32 once. Source of the form: LoRA (Hu et al. 2021, arXiv 2106.09685), section 4.1.
  */
 import type { LayerForm } from '../../form/block-form.ts'
 
-/** Of a layer [rows, cols]; both matrices transposed. */
+/** The adapter of a layer [rows, cols]. Both matrices are stored transposed. */
 export interface Adapter {
   /** A: [cols, rank]. */
   a: Float32Array<ArrayBuffer>
@@ -13,7 +13,7 @@ export interface Adapter {
 }
 
 /**
- * Share of zeros from which on a layer counts as pruned, and its zeros are held: dense weights have next to none, a
+ * The share of zeros from which on a layer counts as pruned, and its zeros are held. Dense weights have next to none; a
  * pruned layer has as many as it was asked for.
  */
 const PRUNED_SHARE = 0.05
@@ -25,11 +25,15 @@ export function isPruned(weight: Float32Array): boolean {
   return zeros >= PRUNED_SHARE * weight.length
 }
 
-/** What adapters of a federation are: LLM-Pruner's rank 8 and alpha 16, so scale 2. */
+/** The rank of a federation's adapters. LLM-Pruner uses rank 8 and alpha 16, so the scale below is 2. */
 export const RANK = 8
 export const SCALE = 2
 
-/** @param weight - row-major [rows, cols]; changed. Where zeros are held, what is zero stays zero. */
+/**
+ * Adds scale B A to a layer.
+ * @param weight - row-major [rows, cols]; changed
+ * @param holdsZeros - whether a weight that is zero stays zero
+ */
 export function addAdapter(
   weight: Float32Array,
   { a, b }: Adapter,
@@ -54,7 +58,7 @@ export function addAdapter(
   }
 }
 
-/** [rows, cols] to [cols, rows]. */
+/** The transpose of a matrix [rows, cols]: [cols, rows]. */
 function transposed(matrix: Float32Array, rows: number, cols: number): Float32Array {
   const out = new Float32Array(matrix.length)
   for (let row = 0; row < rows; row++)
@@ -62,7 +66,7 @@ function transposed(matrix: Float32Array, rows: number, cols: number): Float32Ar
   return out
 }
 
-/** Numbers of an adapter's A and B. */
+/** The numbers of values in an adapter's A and B. */
 export function adapterSizes({ rows, cols }: LayerForm, rank: number): { a: number; b: number } {
   return { a: rank * cols, b: rank * rows }
 }

@@ -1,4 +1,4 @@
-/** A block after structures were removed: its bytes, its weights, and how far it moved. */
+/** A block after structures were removed: its bytes, its weights, and the number of units that changed. */
 
 import type { LayerWeights } from '../../form/block-form.ts'
 import { countMoved, countZeros, isKept, isPaddedWithZeros, maskBytes } from '../../form/mask.ts'
@@ -10,9 +10,9 @@ import { type Adapter, addAdapter, isPruned, RANK, SCALE } from './adapter.ts'
 import { assertShapes, type PackedAdapter, readAdapters, unpacked } from './structured-contribution.ts'
 
 export interface StructuredBlock {
-  /** By structure: a bitmap over its units, 1 = kept. */
+  /** One bitmap a structure over its units, 1 = kept. */
   kept: Uint8Array[]
-  /** By role; null: nobody has trained yet. */
+  /** One entry a layer, in order of role; null if nobody has trained yet. */
   adapters: PackedAdapter[] | null
 }
 
@@ -22,8 +22,9 @@ const WITHOUT_ADAPTERS = 1
 const WITH_ADAPTERS = 2
 
 /**
- * The one encoding: header, by structure the bitmap, then by role A and B as fp16 where there are adapters.
- * @throws RangeError if the block does not have this form
+ * The one encoding: the header, one bitmap a structure, then, if there are adapters, A and B of each layer as fp16, in
+ * order of role.
+ * @throws {RangeError} the block does not have this form
  */
 export function encodeStructuredBlock(form: StructuredForm, { kept, adapters }: StructuredBlock): Uint8Array {
   const fits = form.structures.every(
@@ -36,7 +37,11 @@ export function encodeStructuredBlock(form: StructuredForm, { kept, adapters }: 
   return writeFrame({ magic: MAGIC, version: VERSION, kind }, [...kept, ...arrays])
 }
 
-/** @throws {InvalidMergedBlockError} anything but the one encoding */
+/**
+ * The inverse of encodeStructuredBlock.
+ * @throws {InvalidMergedBlockError} MAGIC, VERSION, KIND, RESERVED, LENGTH, PADDING or VALUE: the bytes are not that
+ * one encoding
+ */
 export function decodeStructuredBlock(form: StructuredForm, bytes: Uint8Array): StructuredBlock {
   const kinds = [WITHOUT_ADAPTERS, WITH_ADAPTERS]
   const reader = new FrameReader(bytes, { magic: MAGIC, version: VERSION }, kinds, InvalidMergedBlockError)
@@ -46,20 +51,20 @@ export function decodeStructuredBlock(form: StructuredForm, bytes: Uint8Array): 
   return { kept, adapters }
 }
 
-/** Units that are gone, by structure, ascending. */
+/** One array a structure: the removed units, ascending. */
 export function removedUnits({ structures }: StructuredForm, { kept }: StructuredBlock): number[][] {
   return structures.map(({ units }, s) =>
     Array.from({ length: units }, (_, unit) => unit).filter((unit) => !isKept(kept[s], unit)),
   )
 }
 
-/** Rows and columns of a layer that are left, ascending. */
+/** The rows and columns of a layer that are kept, ascending. */
 export interface LeftPlaces {
   rows: number[]
   cols: number[]
 }
 
-/** By role. */
+/** One entry a layer, in order of role. */
 export function leftPlaces(form: StructuredForm, block: StructuredBlock): LeftPlaces[] {
   const gone = form.layers.map(({ rows, cols }) => ({ rows: new Uint8Array(rows), cols: new Uint8Array(cols) }))
   for (const [s, units] of removedUnits(form, block).entries()) {
@@ -71,7 +76,8 @@ export function leftPlaces(form: StructuredForm, block: StructuredBlock): LeftPl
 }
 
 /**
- * The weights by role, row-major [rows, cols] as in the base: changed by the adapters, and +0 where places are gone.
+ * The weights, one array a layer in order of role, row-major [rows, cols] as in the base. Adapters are added; removed
+ * places are +0.
  */
 export function applyStructured(
   form: StructuredForm,
@@ -91,7 +97,10 @@ export function applyStructured(
   })
 }
 
-/** The rows and columns that are left of a layer, row-major. */
+/**
+ * The kept rows and columns of a layer, row-major [rows.length, cols.length].
+ * @param width - columns of the whole layer
+ */
 export function cutLayer(weight: LayerWeights, { rows, cols }: LeftPlaces, width: number): Float32Array {
   const out = new Float32Array(rows.length * cols.length)
   let at = 0
@@ -99,7 +108,7 @@ export function cutLayer(weight: LayerWeights, { rows, cols }: LeftPlaces, width
   return out
 }
 
-/** An adapter of the base's layer, as one of the smaller layer. */
+/** An adapter of the base's layer, cut to the kept rows and columns. */
 export function gathered({ a, b }: Adapter, { rows, cols }: LeftPlaces): Adapter {
   const width = b.length / RANK
   return {
@@ -108,7 +117,7 @@ export function gathered({ a, b }: Adapter, { rows, cols }: LeftPlaces): Adapter
   }
 }
 
-/** The inverse: what is gone has zeros. */
+/** The inverse of `gathered`: an adapter of the smaller layer in the base's shape, with zeros at removed places. */
 export function scattered(
   { a, b }: Adapter,
   { rows, cols }: LeftPlaces,
@@ -122,7 +131,9 @@ export function scattered(
 }
 
 /**
- * Units: all, gone, and how many are kept now and were not in the merge before or the other way; null: all were kept.
+ * Counts units: all (`bits`), the removed ones (`zeros`), and those that the merge before kept and this one does not,
+ * or the other way round (`moved`).
+ * @param previous - null: compare with a block that keeps all units
  */
 export function unitChange(
   { structures }: StructuredForm,

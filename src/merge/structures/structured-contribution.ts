@@ -1,8 +1,8 @@
 /**
- * What one member offers for one block where structures are removed, and its bytes: header, then by structure one
- * float32 a unit, its importance; kind 2 goes on with the adapters, by role A and B as fp16. The first round carries
- * importances alone; they come again with every later contribution, so that the newest manifest names all that the
- * merge needs.
+ * The contribution of one member for one block where structures are removed, and its bytes: the header, then for each
+ * structure one float32 a unit, its importance. Kind 2 goes on with the adapters: A and B of each layer as fp16, in
+ * order of role. The first round carries importances alone. Every later contribution carries them again, so that the
+ * newest manifest names all that the merge needs.
  */
 
 import type { LayerWeights } from '../../form/block-form.ts'
@@ -13,16 +13,16 @@ import { type FaultClass, InvalidContributionError } from '../errors.ts'
 import { assertBounds } from '../masks/validate.ts'
 import { type Adapter, adapterSizes, addAdapter, isPruned, RANK, SCALE } from './adapter.ts'
 
-/** fp16 bits of an adapter's matrices: see Adapter. */
+/** fp16 bits of an adapter's matrices; see Adapter for their shapes. */
 export interface PackedAdapter {
   a: Uint16Array
   b: Uint16Array
 }
 
 export interface StructuredContribution {
-  /** By structure: one a unit, at least 0. */
+  /** One array a structure: the importance of each unit, at least 0. */
   importances: Float32Array[]
-  /** By role; null: nothing was trained. */
+  /** One entry a layer, in order of role; null if nothing was trained. */
   adapters: PackedAdapter[] | null
 }
 
@@ -31,7 +31,7 @@ const VERSION = 1
 const IMPORTANCES = 1
 const WITH_ADAPTERS = 2
 
-/** @throws RangeError if the contribution does not have this form */
+/** The one encoding of such a contribution. @throws {RangeError} the contribution does not have this form */
 export function encodeStructured(form: StructuredForm, { importances, adapters }: StructuredContribution): Uint8Array {
   const fits = form.structures.every(({ units }, s) => importances[s]?.length === units)
   if (!fits || importances.length !== form.structures.length) throw new RangeError('importances of another form')
@@ -41,6 +41,7 @@ export function encodeStructured(form: StructuredForm, { importances, adapters }
   return writeFrame({ magic: MAGIC, version: VERSION, kind }, [...importances, ...arrays])
 }
 
+/** @throws {RangeError} the adapters are not one a layer, in the shapes of this form */
 export function assertShapes({ layers }: StructuredForm, adapters: readonly PackedAdapter[]): void {
   const fits = layers.every((layer, role) => {
     const { a, b } = adapterSizes(layer, RANK)
@@ -54,13 +55,16 @@ export function isStructured(bytes: Uint8Array): boolean {
   return kindOf(bytes, { magic: MAGIC, version: VERSION }) !== null
 }
 
-/** The most bytes that one can have. */
+/** The length of the longest such contribution, in bytes. */
 export function structuredBytes({ structures, layers }: StructuredForm): number {
   const importances = structures.reduce((sum, { units }) => sum + 4 * units, HEADER_BYTES)
   return layers.reduce((sum, { rows, cols }) => sum + 2 * RANK * (rows + cols), importances)
 }
 
-/** @throws InvalidContributionError the author is at fault */
+/**
+ * The inverse of encodeStructured, for a peer's bytes.
+ * @throws {InvalidContributionError} MAGIC, VERSION, KIND, RESERVED, LENGTH, STATISTIC or VALUE: the author is at fault
+ */
 export function decodeStructured(form: StructuredForm, bytes: Uint8Array): StructuredContribution {
   const kinds = [IMPORTANCES, WITH_ADAPTERS]
   const reader = new FrameReader(bytes, { magic: MAGIC, version: VERSION }, kinds, InvalidContributionError)
@@ -75,7 +79,7 @@ export function decodeStructured(form: StructuredForm, bytes: Uint8Array): Struc
   return { importances, adapters }
 }
 
-/** @throws Fault LENGTH or VALUE */
+/** Reads the adapters of a block, one entry a layer. @throws {Fault} LENGTH or VALUE */
 export function readAdapters(reader: FrameReader, { layers }: StructuredForm, Fault: FaultClass): PackedAdapter[] {
   const read = (size: number, role: number) => {
     const bits = reader.uint16s(size, role)
@@ -90,9 +94,10 @@ export function readAdapters(reader: FrameReader, { layers }: StructuredForm, Fa
 }
 
 /**
- * Whether a decoded contribution may enter a merge: no layer moves farther from the base than others may.
- * @param base - by role, row-major [rows, cols]
- * @throws InvalidContributionError NORM or PEAK
+ * Whether a decoded contribution may enter a merge: no layer is farther from the base than the bounds of validate.ts
+ * allow.
+ * @param base - one array a layer in order of role, row-major [rows, cols]
+ * @throws {InvalidContributionError} NORM or PEAK
  */
 export function validateStructured(base: readonly LayerWeights[], { adapters }: StructuredContribution): void {
   for (const [role, packed] of (adapters ?? []).entries()) {
@@ -102,11 +107,12 @@ export function validateStructured(base: readonly LayerWeights[], { adapters }: 
   }
 }
 
+/** The inverse of `packed`: fp16 widened to float32, which is exact. */
 export function unpacked({ a, b }: PackedAdapter): Adapter {
   return { a: Float32Array.from(float16Of(a)), b: Float32Array.from(float16Of(b)) }
 }
 
-/** Rounded to fp16, to nearest even. */
+/** An adapter rounded to fp16, to nearest, ties to even. */
 export function packed({ a, b }: Adapter): PackedAdapter {
   return { a: fp16Bits(a), b: fp16Bits(b) }
 }

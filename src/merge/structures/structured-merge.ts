@@ -1,7 +1,7 @@
 /**
- * The merge where structures are removed: importances are added over the members, exactly and free of order, and the
- * least important units go, as many as the ratio says; adapters are averaged over those who trained. Every member
- * counts equally. A pure function of the set of contributions, with the same bits on every machine.
+ * The merge where structures are removed. Importances are added over the members, exactly and free of order. The least
+ * important units are removed, as many as the ratio says. Adapters are averaged over those who trained. Every member
+ * counts equally. The result is a pure function of the set of contributions, with the same bits on every machine.
  */
 
 import { float16Of, fp16Bits } from '../../form/fp16.ts'
@@ -13,7 +13,11 @@ import { MAX_CONTRIBUTIONS } from '../masks/tally.ts'
 import type { StructuredBlock } from './structured-block.ts'
 import type { PackedAdapter, StructuredContribution } from './structured-contribution.ts'
 
-/** @param contributions - at least one, each decoded and validated; their order does not matter */
+/**
+ * Merges the contributions for one block. Units are removed only if the block is in the target's range.
+ * @param contributions - at least one, each decoded and validated; their order does not matter
+ * @throws {RangeError} there are no contributions, or more than MAX_CONTRIBUTIONS
+ */
 export function mergeStructured(
   form: StructuredForm,
   { ppm, from, to }: StructuredTarget,
@@ -34,7 +38,10 @@ export function mergeStructured(
   return { kept, adapters: trained.length === 0 ? null : averaged(form, trained) }
 }
 
-/** Values sorted ascending, then added in float64. */
+/**
+ * Sums over the contributions, one a unit. Values are sorted ascending, then added in float64, so their order does not
+ * matter.
+ */
 function summed(values: readonly Float32Array[]): Float64Array {
   const sums = new Float64Array(values[0].length)
   const column = new Float64Array(values.length)
@@ -46,7 +53,7 @@ function summed(values: readonly Float32Array[]): Float64Array {
   return sums
 }
 
-/** Sums of fp16 are exact; the mean is rounded to fp16 once. See l0.ts. */
+/** The mean of each layer's adapters. Sums of fp16 are exact; the mean is rounded to fp16 once. See l0.ts. */
 function averaged({ layers }: StructuredForm, trained: readonly PackedAdapter[][]): PackedAdapter[] {
   const mean = (matrices: readonly Uint16Array[]) => {
     const sums = new Float64Array(matrices[0].length)
