@@ -1,20 +1,24 @@
 /**
- * The lowest `count` of a list by (score, index): the one order in which every pruner chooses its zeros. Exact,
- * ties included, and linear in the length: the threshold is found first, then all below it are marked and, of those
- * equal to it, the first.
+ * The lowest `count` of a list by (score, index): the one order in which every pruner chooses its zeros. The choice is
+ * exact, ties included, and linear in the length: the threshold is found first; then all scores below it are marked
+ * and, of those equal to it, the first.
  *
- * The threshold: a sorted sample gives two scores that probably enclose it; one pass counts what is below the two and
- * gathers what is between; quickselect finishes on that (Floyd and Rivest, "Expected time bounds for selection",
+ * The threshold: a sorted sample gives two scores that probably enclose it; one pass counts the scores below the two
+ * and gathers those between; quickselect finishes on these (Floyd and Rivest, "Expected time bounds for selection",
  * 1975; Hoare, "Algorithm 65: Find", 1961). If the two do not enclose it, quickselect runs on everything.
+ *
  * Long loops count with Number(a < b), which has no branch to mispredict (measured: 0.9 ns a score instead of 4.3).
  */
 
-/** Shorter lists go to quickselect at once: a sample of them says too little for its cost. */
+/** Shorter lists are given to quickselect whole: a sample of them says too little for its cost. */
 const SAMPLED_LENGTH = 256
 /** Below this many candidates insertion sort is faster than another partition (measured: flat from 12 to 32). */
 const INSERTION_LENGTH = 16
 
-/** Finds the lowest without allocating a call: it keeps the lists it works in. One an algorithm, never shared. */
+/**
+ * Finds the lowest scores. It keeps the lists that it works in, so a call allocates nothing. Each algorithm has its own
+ * selector.
+ */
 export class LowestSelector {
   /** Write the scores here: finite, not negative. */
   readonly scores: Float64Array
@@ -83,7 +87,10 @@ function bracket(scores: Float64Array, length: number, n: number, work: Float64A
   return [sample[Math.max(0, Math.floor(rank - margin))], sample[Math.min(size - 1, Math.ceil(rank + margin))]]
 }
 
-/** The n-th lowest (n from 1) of values[0, length); afterwards it stands at n - 1, and nothing before it is higher. */
+/**
+ * The n-th lowest (n from 1) of values[0, length). Reorders the values: the result stands at n - 1 afterwards, and no
+ * value before it is higher.
+ */
 export function nthLowest(values: Float64Array, length: number, n: number): number {
   const index = n - 1
   let low = 0

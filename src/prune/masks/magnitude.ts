@@ -1,7 +1,7 @@
 /**
- * Magnitude pruning: the smallest |W_ij| of the whole layer become zeros. Needs no text and changes no weight.
- * Source: Han, Pool, Tran, Dally, "Learning both Weights and Connections for Efficient Neural Networks", 2015,
- * with one threshold a layer, as the SparseGPT paper compares against it.
+ * Magnitude pruning: the smallest |W_ij| of the whole layer become zeros. It needs no text and changes no kept weight.
+ * Source: Han, Pool, Tran, Dally, "Learning both Weights and Connections for Efficient Neural Networks", 2015, with one
+ * threshold a layer, as the SparseGPT paper compares against it.
  */
 import { floorShare } from '../../base/decimal.ts'
 import { newMask } from '../../form/mask.ts'
@@ -12,9 +12,10 @@ import { markLowestOfGroup } from './pattern.ts'
 import { assertFinite, assertLength, assertTarget } from './target.ts'
 
 /**
- * The mask of `weight`, row-major [rows, cols], as a bitmap (1 = kept): exactly floor(rows * cols * s) zeros, or n of
- * every m consecutive columns of a row; lowest (|w|, index) first.
- * @throws InputError if a weight is NaN or infinite, or the pattern does not divide the columns
+ * The mask of `weight`, row-major [rows, cols], as a bitmap (1 = kept). It has exactly floor(rows * cols * s) zeros, or
+ * n of every m consecutive columns of a row; the lowest (|w|, index) become zeros first.
+ * @throws {InputError} NOT_FINITE: a weight is NaN or infinite
+ * @throws {InputError} PATTERN_COLUMNS: the pattern does not divide the columns
  */
 export function magnitudeMask(weight: Float32Array, rows: number, cols: number, target: SparsityTarget): Uint8Array {
   assertTarget(rows, cols, target)

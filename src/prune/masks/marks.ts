@@ -1,6 +1,11 @@
-/** Marks are a byte a weight while a mask is being chosen (1 = becomes zero); the mask is their complement in bits. */
+/**
+ * Marks are one byte a weight, used while a mask is chosen (1 = becomes zero). The mask is their complement in bits.
+ */
 
-/** Clears the mask bits offset + i for which marks[start + i] is 1, i < length. Whole bytes where they line up. */
+/**
+ * Clears the mask bits offset + i for which marks[start + i] is 1, i < length. Writes whole bytes where mask and marks
+ * line up.
+ */
 export function dropMarked(mask: Uint8Array, offset: number, marks: Uint8Array, start: number, length: number): void {
   const end = start + length
   let bit = offset

@@ -2,7 +2,7 @@
 
 /**
  * Sets marks[at, at + m) to 1 for the n lowest of scores[at, at + m), the earlier among equals, and to 0 for the
- * others. Counts ranks, m^2 comparisons without branches: groups are of 4 or 8 in practice.
+ * others. It counts ranks, m^2 comparisons without branches: groups are of 4 or 8 in practice.
  */
 export function markLowestOfGroup(scores: Float64Array, marks: Uint8Array, at: number, n: number, m: number): void {
   for (let i = at; i < at + m; i++) {

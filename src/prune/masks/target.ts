@@ -1,4 +1,4 @@
-/** How many zeros a target asks of a layer, and the checks that every pruner makes before it starts. */
+/** The number of zeros that a target asks of a layer, and the checks that every pruner makes before it starts. */
 import { InputError } from '../../base/errors.ts'
 import { allFinite } from '../../base/finite.ts'
 import type { SparsityTarget } from '../../form/method.ts'
@@ -6,7 +6,11 @@ import type { SparsityTarget } from '../../form/method.ts'
 /** SparseGPT chooses a mask for this many columns at a time (the paper's block size, section 3.3). */
 const BLOCK_COLUMNS = 128
 
-/** Columns of a SparseGPT block: 128, or the largest multiple of m that is not more. The last block may be narrower. */
+/**
+ * Columns of a SparseGPT block: 128, or under a pattern the largest multiple of m up to 128. The last block may be
+ * narrower.
+ * @throws {InputError} PATTERN_WIDE: the pattern has more than 128 columns
+ */
 export function blockColumns(target: SparsityTarget): number {
   if (target.kind === 'unstructured') return BLOCK_COLUMNS
   if (target.m > BLOCK_COLUMNS) {
@@ -19,7 +23,10 @@ export function blockColumns(target: SparsityTarget): number {
   return BLOCK_COLUMNS - (BLOCK_COLUMNS % target.m)
 }
 
-/** @throws InputError if a pattern does not fit the columns; RangeError if the target itself is none. */
+/**
+ * @throws {InputError} PATTERN_COLUMNS: the pattern does not divide the columns
+ * @throws {RangeError} the target's numbers are out of range
+ */
 export function assertTarget(rows: number, cols: number, target: SparsityTarget): void {
   if (target.kind === 'unstructured') {
     if (!Number.isInteger(target.ppm) || target.ppm < 0 || target.ppm > 1e6) {
@@ -40,12 +47,15 @@ export function assertTarget(rows: number, cols: number, target: SparsityTarget)
   }
 }
 
-/** @throws RangeError if the array is not of this length: a mistake of the caller. */
+/** @throws {RangeError} the array does not have this length: a mistake of the caller */
 export function assertLength(name: string, array: { length: number }, length: number): void {
   if (array.length !== length) throw new RangeError(`${name}: expected ${length} values, got ${array.length}`)
 }
 
-/** @throws InputError if a value is NaN or infinite, naming the layer by its shape and the first such entry. */
+/**
+ * @throws {InputError} NOT_FINITE: a value is NaN or infinite. The message names the layer by its shape, and the first
+ * such entry.
+ */
 export function assertFinite(name: string, values: Float32Array, rows: number, cols: number): void {
   if (allFinite(values)) return
   const at = values.findIndex((value) => !Number.isFinite(value))

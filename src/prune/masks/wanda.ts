@@ -16,10 +16,12 @@ import { markLowestOfGroup } from './pattern.ts'
 import { assertFinite, assertLength, assertTarget } from './target.ts'
 
 /**
- * The mask of `weight`, row-major [rows, cols], as a bitmap (1 = kept): exactly floor(cols * s) zeros in every row, or
- * n of every m consecutive columns; lowest (score, column) first.
+ * The mask of `weight`, row-major [rows, cols], as a bitmap (1 = kept). It has exactly floor(cols * s) zeros in every
+ * row, or n of every m consecutive columns; the lowest (score, column) become zeros first.
  * @param meanSquares - [cols], for each input feature the mean of its squares over all calibration tokens
- * @throws InputError if a weight or a mean is NaN or infinite, a mean negative, or the pattern does not divide cols
+ * @throws {InputError} NOT_FINITE: a weight or a mean is NaN or infinite
+ * @throws {InputError} NEGATIVE_SQUARE: a mean is negative
+ * @throws {InputError} PATTERN_COLUMNS: the pattern does not divide the columns
  */
 export function wandaMask(
   weight: Float32Array,

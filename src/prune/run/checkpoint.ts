@@ -1,6 +1,7 @@
 /**
- * What a prune can go on from: a directory with a file for each finished block, the stream in front of the next one,
- * and a record of both, which is replaced last. Whatever interrupts, the record names whole files of one moment.
+ * The checkpoint of a prune, from which an interrupted prune goes on: a directory with a file for each finished block,
+ * the stream in front of the next one, and a record of both. The record is replaced last, so after any interruption it
+ * names whole files of one moment.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -17,31 +18,35 @@ import type { PruneSeconds } from './sequential.ts'
 
 export interface FinishedBlock {
   block: number
-  /** In the checkpoint's directory. */
+  /** A file of the checkpoint's directory. */
   file: StoredFile
-  /** By role. */
+  /** One entry a layer, in order of role. */
   damping: (number | null)[]
 }
 
-/** What becomes of the checkpoint of another prune. */
+/** The fate of another prune's checkpoint. */
 export type OtherPrune = 'refuse' | 'replace'
 
-/** Of the record below; another number where an older record cannot be read. */
+/** Number of the record's format. It changes when older records can no longer be read. */
 const FORMAT = 1
 
 interface ProgressRecord {
   format: typeof FORMAT
   fingerprint: Fingerprint
-  /** Ascending; `file.path` is a name. */
+  /** In ascending order; `file.path` is a name without a directory. */
   blocks: FinishedBlock[]
-  /** Of the finished blocks. */
+  /** Seconds that the finished blocks took. */
   seconds: PruneSeconds
-  /** In front of the block after the last finished one; null: nothing is to be pruned behind it, or without a text. */
+  /**
+   * The stream in front of the block after the last finished one; null if no block behind it is to be pruned, or there
+   * is no text.
+   */
   stream: SpilledStream | null
 }
 
 /**
- * Finished blocks and their seconds, without looking at their files; null where there are none.
+ * The number of finished blocks and their seconds, read without opening the blocks' files; null if there is no
+ * checkpoint.
  * @throws {OutputError} OUTPUT_OTHER_PRUNE, OUTPUT_CHECKPOINT_DAMAGED
  */
 export function peek(dir: string, fingerprint: Fingerprint): { blocks: number; seconds: PruneSeconds } | null {
@@ -61,9 +66,10 @@ export class Checkpoint {
   }
 
   /**
-   * Takes up what the directory holds of this very prune; otherwise it is empty afterwards. What lies there
-   * half-written goes. The directory is the checkpoint's alone.
-   * @throws {OutputError} OUTPUT_OTHER_PRUNE (if others are refused), OUTPUT_CHECKPOINT_DAMAGED, OUTPUT_UNWRITABLE
+   * Opens the checkpoint of this very prune, or an empty one if the directory holds none. Half-written files are
+   * removed. The directory is the checkpoint's alone.
+   * @param other - the fate of another prune's checkpoint
+   * @throws {OutputError} OUTPUT_OTHER_PRUNE (only with `refuse`), OUTPUT_CHECKPOINT_DAMAGED, OUTPUT_UNWRITABLE
    */
   static open(dir: string, fingerprint: Fingerprint, other: OtherPrune): Checkpoint {
     const record = readRecord(dir)
@@ -79,12 +85,12 @@ export class Checkpoint {
     return opened
   }
 
-  /** With paths. */
+  /** The finished blocks, with the whole paths of their files. */
   get finished(): FinishedBlock[] {
     return this.record.blocks.map((block) => ({ ...block, file: this.located(block.file) }))
   }
 
-  /** Blocks before this one are finished, or are not to be pruned. */
+  /** The first block that is neither finished nor before a finished one. */
   get next(): number {
     return (this.record.blocks.at(-1)?.block ?? -1) + 1
   }
@@ -94,7 +100,10 @@ export class Checkpoint {
     return this.record.seconds
   }
 
-  /** Puts a stream that has just started in front of `next`. @throws {OutputError} OUTPUT_CHECKPOINT_DAMAGED */
+  /**
+   * Sets a stream that has just started to its state in front of block `next`. @throws {OutputError}
+   * OUTPUT_CHECKPOINT_DAMAGED
+   */
   restore(stream: Stream): void {
     const { stream: spilled } = this.record
     if (this.next === 0) return
@@ -104,7 +113,7 @@ export class Checkpoint {
 
   /**
    * Makes a block durable. Its file is stored here already; the stream stands behind it.
-   * @param stream - null: nobody needs it any more
+   * @param stream - null if no later block needs it
    * @param seconds - of all blocks so far
    * @throws {OutputError} OUTPUT_UNWRITABLE
    */
@@ -113,7 +122,7 @@ export class Checkpoint {
     const spilled = stream && spillStream(dir, block.block + 1, stream.state)
     const named = { ...block, file: { ...block.file, path: basename(block.file.path) } }
     const after = { ...before, blocks: [...before.blocks, named], seconds: { ...seconds }, stream: spilled }
-    syncNames(dir) // what the record names is there before the record
+    syncNames(dir) // the files must be there before the record that names them
     storeFile(join(dir, RECORD_FILE), [Buffer.from(sealJson(after))])
     syncNames(dir)
     this.record = after
@@ -129,7 +138,7 @@ export class Checkpoint {
     if (bad !== undefined) throw damaged(this.dir, bad.file.path)
   }
 
-  /** Removes what the record does not name. */
+  /** Removes the files that the record does not name. */
   private tidy(): void {
     const { dir } = this
     const { blocks, stream } = this.record
@@ -138,7 +147,7 @@ export class Checkpoint {
     try {
       mkdirSync(dir, { recursive: true })
       const gone = readdirSync(dir).filter((name) => !kept.has(name))
-      // The record first: it must not name what is gone.
+      // The record is removed first: it must not name a missing file.
       if (gone.includes(RECORD_FILE)) rmSync(join(dir, RECORD_FILE))
       for (const name of gone) rmSync(join(dir, name), { recursive: true, force: true })
     } catch (error) {
@@ -147,7 +156,7 @@ export class Checkpoint {
   }
 }
 
-/** @throws {OutputError} OUTPUT_CHECKPOINT_DAMAGED */
+/** The record; null if there is none. @throws {OutputError} OUTPUT_CHECKPOINT_DAMAGED */
 function readRecord(dir: string): ProgressRecord | null {
   const record = readSealed(join(dir, RECORD_FILE)) as ProgressRecord | null | undefined
   if (record === undefined) return null

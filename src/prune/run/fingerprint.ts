@@ -1,25 +1,28 @@
-/** What a prune is of. */
+/** All that decides the result of a prune. A prune goes on from a checkpoint only if these are the same. */
 import { digest, type Fingerprint, fingerprint, SHOWN_DIGITS } from '../../files/fingerprint.ts'
 import type { PrunerName, SparsityTarget } from '../../form/method.ts'
 import type { Windows } from '../../form/windows.ts'
 
 export interface PruneInputs {
-  /** For people. */
+  /** The model's name, for messages. */
   modelName: string
-  /** See model/hash.ts. */
+  /** SHA-256 of the model: see model/forward/hash.ts. */
   modelHash: Uint8Array
   windows: Windows | undefined
   pruner: PrunerName
   target: SparsityTarget
-  /** Ascending. */
+  /** The blocks to prune, in ascending order. */
   blocks: readonly number[]
-  /** What is written of a block. */
+  /** The form in which a pruned block is written. */
   as: 'contribution' | 'stored'
-  /** What flows through blocks that are not pruned, where it is not the base: SHA-256 of its file, hexadecimal. */
+  /**
+   * The weights of blocks that are not pruned, where they are not the base's: SHA-256 of each block's file,
+   * hexadecimal.
+   */
   weights: readonly { block: number; digest: string }[]
 }
 
-/** Another number where a prune of the same inputs gives other bits than before. */
+/** The number changes when a prune of the same inputs gives other bits than before. */
 const DOMAIN = 'coppice/prune/1'
 
 export function fingerprintOf({ modelName, modelHash, windows, ...inputs }: PruneInputs): Fingerprint {
@@ -43,7 +46,7 @@ function targetWords(target: SparsityTarget): string {
   return target.kind === 'pattern' ? `pattern ${target.n}:${target.m}` : `sparsity ${target.ppm / 1e6}`
 }
 
-/** 0-3,5,7-9 */
+/** Block numbers in short: 0-3,5,7-9. */
 function ranges(blocks: readonly number[]): string {
   const runs: [from: number, to: number][] = []
   for (const block of blocks) {

@@ -1,4 +1,4 @@
-/** The unit of local pruning: the layers of a block that read one input, with what is known of that input. */
+/** The unit of local pruning: the layers of a block that read one input, with the statistics of that input. */
 
 import type { PrunerName, SparsityTarget } from '../../form/method.ts'
 import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
@@ -10,13 +10,16 @@ import { type DenseLayer, factorise, sparsegptMany } from '../sparsegpt/sparsegp
 export interface LayerGroup {
   pruner: PrunerName
   target: SparsityTarget
-  /** Features of the input. */
+  /** Number of features of the input. */
   cols: number
-  /** By role, base weights. */
+  /** Base weights, one entry a layer, in order of role. */
   layers: DenseLayer[]
   /** [cols], the mean over tokens of x_j^2; null for magnitude. */
   meanSquares: Float32Array | null
-  /** SparseGPT's X^T X, [cols, cols], and what makes H of it: 2 / sequences. */
+  /**
+   * SparseGPT's Gram matrix X^T X, [cols, cols], and the factor that makes the Hessian H of it: 2 / sequences. Null for
+   * other pruners.
+   */
   gram: { sums: Float32Array; scale: number } | null
 }
 
@@ -29,7 +32,10 @@ export interface PrunedLayer {
   damping: number | null
 }
 
-/** Prunes the layers of a group. Their arrays may be written over: a caller gives them up. */
+/**
+ * Prunes the layers of a group. It may overwrite their arrays: the caller gives them up.
+ * @throws {InputError} as the pruners do
+ */
 export async function pruneGroup(group: LayerGroup, linear: LinearAlgebra): Promise<PrunedLayer[]> {
   const { pruner, cols, layers, target } = group
   if (pruner === 'sparsegpt') {
@@ -48,13 +54,16 @@ export async function pruneGroup(group: LayerGroup, linear: LinearAlgebra): Prom
   })
 }
 
-/** About how long a group takes, in arbitrary units: a factorisation is cubic, the rest linear in the weights. */
+/** The cost of a group in arbitrary units of time: a factorisation is cubic, the rest linear in the weights. */
 export function groupCost({ pruner, cols, layers }: LayerGroup): number {
   const weights = layers.reduce((sum, { rows }) => sum + rows * cols, 0)
   return pruner === 'sparsegpt' ? weights * SWEEP_COST + cols ** 3 : weights
 }
 
-/** Multiply-adds of the factorisation in the time of one weight (measured for SmolLM2-135M's shapes). */
+/**
+ * The number of multiply-adds of the factorisation that take the time of one weight (measured for SmolLM2-135M's
+ * shapes).
+ */
 const SWEEP_COST = 2700
 
 /** The weights with +0 where the mask has 0; the argument is changed. */

@@ -1,7 +1,8 @@
 /**
  * Prunes a decoder block by block on one site's text. Each block is observed with its base weights, pruned, and passed
- * with its pruned weights, so that later blocks are fitted to inputs as they will be. Source: SparseGPT (Frantar,
- * Alistarh 2023), section 3; blocks that are not to be pruned pass as they are given (FedSpaLLM's layer sampling).
+ * with its pruned weights, so that later blocks are fitted to the inputs that they will get. Source: SparseGPT
+ * (Frantar, Alistarh 2023), section 3. The text passes all other blocks with their given weights (FedSpaLLM's layer
+ * sampling).
  */
 
 import { stopwatch } from '../../base/stopwatch.ts'
@@ -17,7 +18,9 @@ import type { Solvers } from './solvers.ts'
 export interface PrunedBlock {
   block: number
   layers: PrunedLayer[]
-  /** By distinct input: mean over tokens of x_j^2, float32; empty where nothing was observed. */
+  /**
+   * One array a distinct layer input, [cols]: the mean over tokens of x_j^2, float32. Empty if nothing was observed.
+   */
   meanSquares: Float32Array[]
 }
 
@@ -28,32 +31,32 @@ export interface SequentialJob {
   blocks: readonly number[]
   /** Calibration windows; undefined for magnitude without statistics. */
   windows: Windows | undefined
-  /** What flows through a block that is not pruned here; undefined: the base. */
+  /** The weights of a block that is not pruned here; undefined: the base's. */
   weightsOf?: (block: number) => BlockWeights | undefined
   onBlock: (pruned: PrunedBlock) => void | Promise<void>
   /**
-   * A block is pruned, and what text there is has passed it: what follows depends on the stream alone.
-   * @param stream - behind the block; null: nobody reads it any more
-   * @param seconds - so far
+   * Called when a block is pruned and the text has passed it. All later work depends on the stream alone.
+   * @param stream - behind the block; null if nobody reads it any more
+   * @param seconds - of all blocks so far
    */
   onFinished?: (block: number, stream: Stream | null, seconds: PruneSeconds) => void
   onProgress?: (done: number, total: number) => void
-  /** Looked at between blocks only: what is begun is finished. */
+  /** Read between blocks only: a block that has begun is finished. */
   signal?: AbortSignal
-  /** Where an earlier run has stopped. */
+  /** The place where an earlier run stopped. */
   from?: StartingPoint
 }
 
 interface StartingPoint {
   /** The first block that is not finished. */
   next: number
-  /** Seconds that were spent until there. */
+  /** Seconds spent on the blocks before `next`. */
   seconds: PruneSeconds
-  /** Puts a stream that has just started in front of `next`. */
+  /** Sets a stream that has just started to its state in front of block `next`. */
   restore(stream: Stream): void
 }
 
-/** What was observed of an input of a block's layers. */
+/** The statistics of an input of a block's layers. */
 interface InputKnowledge {
   meanSquares: Float32Array
   gram: Float32Array | undefined
@@ -66,7 +69,7 @@ export interface PruneSeconds {
   solve: number
 }
 
-/** Blocks behind the last one to prune are not computed: nobody reads their output. */
+/** Prunes the blocks of a job. Blocks behind the last one to prune are not computed: nobody reads their output. */
 export async function pruneSequential(decoder: Decoder, solvers: Solvers, job: SequentialJob): Promise<PruneSeconds> {
   const { blocks, from, signal } = job
   const last = blocks.at(-1) ?? -1
@@ -88,7 +91,10 @@ export async function pruneSequential(decoder: Decoder, solvers: Solvers, job: S
   return watch.seconds
 }
 
-/** Prunes a block, if it is to be pruned, and takes the stream past it. Its weights are nobody's when this returns. */
+/**
+ * Prunes a block, if it is to be pruned, and takes the stream past it. The block's weights can be freed when this
+ * returns.
+ */
 async function passBlock(
   decoder: Decoder,
   solvers: Solvers,
@@ -114,7 +120,7 @@ async function passBlock(
   if (stream && block < last) await watch.measure('forward', () => stream.pass(block, weights))
 }
 
-/** The stream in front of the first block to be pruned here; null where there is no text. */
+/** The stream in front of the first block to be pruned here; null if there is no text. */
 async function streamBefore(first: number, decoder: Decoder, { windows, from }: SequentialJob): Promise<Stream | null> {
   if (windows === undefined) return null
   const stream = await Stream.start(decoder, windows)
@@ -122,14 +128,15 @@ async function streamBefore(first: number, decoder: Decoder, { windows, from }: 
   return stream
 }
 
-/**
- * Hears what has come in meanwhile: a wish to stop, or that whoever asked for this has ended, and with it the process.
- */
+/** Lets waiting events in: a wish to stop, or the news that the asking process has ended, which ends this one. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** The layers of a block by role, pruned group by group: layers that read the same input share its statistics. */
+/**
+ * Prunes the layers of a block group by group: layers that read the same input share its statistics. Returns one entry
+ * a layer, in order of role.
+ */
 async function pruneBlock(
   decoder: Decoder,
   solvers: Solvers,
@@ -158,7 +165,7 @@ async function pruneBlock(
   return out
 }
 
-/** x = fround(sum of squares / tokens). */
+/** Means of squares, [cols]: x = fround(sum of squares / tokens). */
 function meanSquares({ sumSquares }: InputStatistics, tokens: number): Float32Array {
   return Float32Array.from(sumSquares, (sum) => sum / tokens)
 }

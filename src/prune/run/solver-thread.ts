@@ -1,4 +1,4 @@
-/** A thread of Solvers: one group in, its pruned layers out. */
+/** A thread of Solvers. It takes a group and answers its pruned layers. */
 import { parentPort } from 'node:worker_threads'
 import { refusalToObject } from '../../base/errors.ts'
 import { LinearAlgebra } from '../../runtime/linear-algebra.ts'
@@ -8,7 +8,7 @@ import { END, type SolverAnswer, wholeBuffers } from './solvers.ts'
 if (parentPort === null) throw new Error('this is a worker thread')
 const port = parentPort
 const algebra = LinearAlgebra.create({ threads: 1 })
-// One after the other: a group takes the memory that it takes.
+// Groups are pruned one after the other, so that the memory of one is enough.
 let tail: Promise<void> = Promise.resolve()
 port.on('message', (message: LayerGroup | typeof END) => {
   tail = tail.then(() => (message === END ? end() : answer(message)))

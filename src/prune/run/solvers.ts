@@ -1,6 +1,6 @@
 /**
- * Prunes the groups of a block side by side: what is not a product of matrices is JavaScript, which fills one core. The
- * calling thread takes its share; arrays move between threads and are not copied.
+ * Prunes the groups of a block side by side. All work but the products of matrices is JavaScript, which fills one core.
+ * The calling thread takes its share; arrays move between threads and are not copied.
  */
 import '../../runtime/no-telemetry.ts'
 import { once } from 'node:events'
@@ -10,7 +10,7 @@ import { type CoppiceError, type ExitCode, type Refusal, refusalFromObject } fro
 import { LinearAlgebra } from '../../runtime/linear-algebra.ts'
 import { groupCost, type LayerGroup, type PrunedLayer, pruneGroup } from './group.ts'
 
-/** What a solver thread answers. */
+/** The answer of a solver thread. */
 export type SolverAnswer = { layers: PrunedLayer[] } | { refusal: (Refusal & { exit: ExitCode }) | null; stack: string }
 
 /** Asks a thread to end once it has answered all groups. */
@@ -27,13 +27,19 @@ export class Solvers implements AsyncDisposable {
     this.threads = threads
   }
 
-  /** @param threads - how many groups are pruned at a time, at least 1 */
+  /**
+   * Starts the threads.
+   * @param threads - number of groups that are pruned at a time, at least 1
+   */
   static async create(threads: number): Promise<Solvers> {
     const others = Array.from({ length: threads - 1 }, () => new SolverThread())
     return new Solvers(await LinearAlgebra.create({ threads: 1 }), others)
   }
 
-  /** Prunes groups, in the order given. Their arrays are given up. @throws InputError as the pruners do */
+  /**
+   * Prunes groups. Returns one entry a group, in the order given; each has its layers in order of role. The caller
+   * gives the groups' arrays up. @throws {InputError} as the pruners do
+   */
   async prune(groups: readonly LayerGroup[]): Promise<PrunedLayer[][]> {
     const shares = shareOut(groups, this.threads.length + 1)
     const out: PrunedLayer[][] = []
@@ -42,7 +48,7 @@ export class Solvers implements AsyncDisposable {
         out[at] = await thread.prune(groups[at])
       }),
     )
-    // Rejections must not go unheard while this thread computes.
+    // A rejection needs a handler even while this thread computes.
     const all = Promise.all(elsewhere)
     all.catch(() => undefined)
     for (const at of shares[0]) out[at] = await pruneGroup(groups[at], this.linear)
@@ -56,7 +62,10 @@ export class Solvers implements AsyncDisposable {
   }
 }
 
-/** Indices of the groups for each of `count` threads: the longest first, always to the one with the least to do. */
+/**
+ * Indices of the groups for each of `count` threads. The longest group is given away first, always to the thread with
+ * the least to do.
+ */
 function shareOut(groups: readonly LayerGroup[], count: number): number[][] {
   const shares = Array.from({ length: count }, () => ({ cost: 0, groups: [] as number[] }))
   const byCost = groups.map((group, at) => ({ at, cost: groupCost(group) })).sort((a, b) => b.cost - a.cost)
@@ -68,7 +77,7 @@ function shareOut(groups: readonly LayerGroup[], count: number): number[][] {
   return shares.map((share) => share.groups)
 }
 
-/** A thread that answers groups in the order in which they come. */
+/** A thread that answers groups in the order in which it gets them. */
 class SolverThread {
   private readonly worker = new Worker(PROGRAM)
   private readonly waiting: { resolve(layers: PrunedLayer[]): void; reject(error: Error): void }[] = []
@@ -95,7 +104,10 @@ class SolverThread {
     return promise
   }
 
-  /** Not by terminate(): a thread in the middle of ONNX Runtime takes the process with it. */
+  /**
+   * Ends the thread by a message, not by terminate(): a thread that is stopped in the middle of ONNX Runtime takes the
+   * process with it.
+   */
   async end(): Promise<void> {
     this.worker.ref()
     const gone = once(this.worker, 'exit')
@@ -108,7 +120,7 @@ function failure({ refusal, stack }: Extract<SolverAnswer, { stack: string }>): 
   return refusal === null ? Object.assign(new Error('a solver thread failed'), { stack }) : refusalFromObject(refusal)
 }
 
-/** Buffers that can move: those that an array fills alone. */
+/** The buffers that can move to another thread: those that one array fills alone. */
 export function wholeBuffers(arrays: readonly (Float32Array | Uint8Array)[]): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>()
   for (const { buffer, byteLength } of arrays)

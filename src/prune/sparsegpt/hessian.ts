@@ -1,5 +1,5 @@
 /**
- * What SparseGPT needs of the inputs of a layer: blocks of U, upper triangular, with H^-1 = U^T U for the damped
+ * The factor that SparseGPT needs of a layer's input: blocks of U, upper triangular, with H^-1 = U^T U for the damped
  * Hessian H = (2 / sequences) X^T X. Source: Frantar, Alistarh, "SparseGPT: Massive Language Models Can Be Accurately
  * Pruned in One-Shot", ICML 2023, sections 3.2, 3.3; damping and dead columns as in the authors' program. Layers that
  * read the same input share one factor.
@@ -11,26 +11,28 @@ import { blockFactor, type FactorBlock, NotPositiveError } from '../../runtime/l
 import { assertLength } from '../masks/target.ts'
 
 export interface Factor {
-  /** By block of columns, in order. */
+  /** One entry a block of columns, in order. */
   blocks: FactorBlock[]
-  /**
-   * [cols], 1 where an input feature was never anything but 0: its weights do nothing and count among the zeros first.
-   */
+  /** [cols], 1 where an input feature was always 0. Its weights do nothing and become zeros first. */
   dead: Uint8Array
-  /** What was added to the diagonal, as a share of its mean: 0.01, or ten times more for each failed factorisation. */
+  /**
+   * The number added to the diagonal, as a share of its mean: 0.01, or ten times more for each failed factorisation.
+   */
   damping: number
 }
 
 /** The authors' `percdamp`. */
 const FIRST_DAMPING = 0.01
-/** From here H is mostly its diagonal; a Gram matrix that fails even so is no Gram matrix. */
+/** With this damping H is mostly its diagonal. A matrix that fails even so is no Gram matrix. */
 const MAX_DAMPING = 10
 
 /**
- * @param gram - X^T X, row-major [cols, cols], symmetric; only its upper triangle is read. Not changed
+ * Computes the factor of a layer input.
+ * @param gram - X^T X, row-major [cols, cols], symmetric; only its upper triangle is read; not changed
  * @param scale - 2 / sequences
  * @param width - columns of a block
- * @throws InputError if the Gram matrix is not finite, or not positive even with the largest damping
+ * @throws {InputError} NOT_FINITE: the Gram matrix has a value that is NaN or infinite
+ * @throws {InputError} HESSIAN_NOT_POSITIVE: it is not positive even with the largest damping
  */
 export async function factorise(
   gram: Float32Array,
@@ -57,7 +59,7 @@ export async function factorise(
   })
 }
 
-/** H without damping, dead columns made independent of all others, and the mean of its diagonal. */
+/** H without damping, [cols, cols], with dead columns made independent of all others; and the mean of its diagonal. */
 function readHessian(gram: Float32Array, cols: number, scale: number) {
   const hessian = new Float32Array(cols * cols)
   const dead = new Uint8Array(cols)

@@ -1,17 +1,17 @@
 /**
- * SparseGPT: columns from left to right; what a zeroed weight did is made up for by the weights to its right.
+ * SparseGPT goes through the columns from left to right; the weights to the right of a zeroed weight make up for it.
  * Source: Frantar, Alistarh, "SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot", ICML 2023,
- * section 3 and algorithm 1. With H^-1 = U^T U, zeroing w_i costs (w_i / U_ii)^2 and is best compensated by
- * subtracting e_i U_ij, e_i = w_i / U_ii, from every w_j, j > i.
+ * section 3 and algorithm 1. With H^-1 = U^T U, zeroing w_i costs (w_i / U_ii)^2 and is best compensated by subtracting
+ * e_i U_ij, e_i = w_i / U_ii, from every w_j, j > i.
  *
- * The mask of a block of 128 columns is chosen over all rows of a layer when the block is reached; under a pattern,
- * that of a group of m columns when the group is reached. Deviation from the authors' program: counts are exact
- * (theirs compares with `<=` and zeroes a weight more in each block).
+ * The mask of a block of 128 columns is chosen over all rows of a layer when the block is reached; under a pattern, the
+ * mask of a group of m columns when the group is reached. Deviation from the authors' program: counts are exact (theirs
+ * compares with `<=` and zeroes a weight more in each block).
  *
- * How it is fast: rows are independent once the mask is known, so layers that read the same input are swept together;
- * updates are pulled, not pushed: a block is compensated by one product when it is reached, from how far all columns
- * before it have moved (see linear-algebra-factor.ts); so is each strip of it, from the errors in the block. Only the
- * sweep inside a strip is JavaScript.
+ * It is fast for three reasons. Rows are independent once the mask is known, so layers that read the same input are
+ * swept together. Updates are pulled, not pushed: a block is compensated by one product when it is reached, from the
+ * distances that all columns before it have moved (see linear-algebra-factor.ts); each strip of a block likewise, from
+ * the errors in the block. Only the sweep inside a strip is JavaScript.
  */
 import { floorShare } from '../../base/decimal.ts'
 import { newMask } from '../../form/mask.ts'
@@ -45,13 +45,16 @@ interface SparseLayer {
  * 32).
  */
 const STRIP_COLUMNS = 16
-/** Rows of a block of 128 columns, twice, that fit a first-level cache. */
+/** The number of rows of a block of 128 columns, twice, that fit a first-level cache. */
 const ROWS_IN_CACHE = 32
 
 /**
- * Prunes layers that read the same input, each with a mask of its own: exactly floor(rows * width * s) zeros in every
- * block of columns, or n of every m consecutive columns of a row; lowest (score, row-major index in the block) first.
- * @throws InputError if a weight is NaN or infinite, or the pattern does not fit
+ * Prunes layers that read the same input, each with a mask of its own. A mask has exactly floor(rows * width * s) zeros
+ * in every block of columns, or n of every m consecutive columns of a row; the lowest (score, row-major index in the
+ * block) become zeros first.
+ * @throws {InputError} NOT_FINITE: a weight is NaN or infinite
+ * @throws {InputError} PATTERN_COLUMNS, PATTERN_WIDE: the pattern does not fit
+ * @throws {RangeError} the factor is not one for these columns: the caller's mistake
  */
 export async function sparsegptMany(
   layers: readonly DenseLayer[],
@@ -73,7 +76,7 @@ export async function sparsegptMany(
   return sweep.out
 }
 
-/** One layer with an input of its own. */
+/** Prunes one layer with an input of its own; throws as sparsegptMany does. */
 export async function sparsegpt(
   { weight, rows, cols, factor }: DenseLayer & { cols: number; factor: Factor },
   target: SparsityTarget,
@@ -92,11 +95,11 @@ class Sweep {
   private readonly factor: Factor
   private readonly target: SparsityTarget
   private readonly linear: LinearAlgebra
-  /** [cols, R]: how far each weight of the columns so far has moved, w' - w. */
+  /** [cols, R]: the distance w' - w that each weight of the columns so far has moved. */
   private readonly moved: Float32Array
   /** E [width, R] of a block: e where a weight became zero, else 0. */
   private readonly errors: Float32Array
-  /** Columns of a block as they were, [R, width]. */
+  /** Columns of a block before pruning, [R, width]. */
   private readonly base: Float32Array
   /** 1 where a weight of the block becomes zero. */
   private readonly marks: Uint8Array
@@ -147,7 +150,9 @@ class Sweep {
     this.store(values, block)
   }
 
-  /** The block, its dead columns 0, compensated for all columns before it. */
+  /**
+   * The weights of a block, [R, width]: dead columns are 0, the rest is compensated for all columns before the block.
+   */
   private async load({ start, width, reach }: FactorBlock): Promise<Float32Array> {
     const { rows, cols, layers, factor, moved } = this
     const base = this.base.subarray(0, rows * width)
@@ -199,7 +204,7 @@ class Sweep {
     }
   }
 
-  /** Writes the finished block into the layers and their masks, and how far it has moved. */
+  /** Writes the finished block into the layers and their masks, and records the distances that it has moved. */
   private store(values: Float32Array, { start, width }: FactorBlock): void {
     if (start + width < this.cols) this.move(values, start, width)
     let from = 0
@@ -226,7 +231,7 @@ function subtractStrip(values: Float32Array, width: number, at: number, size: nu
   }
 }
 
-/** Columns of a strip: under a pattern the largest multiple of m that is not more than usual, or m itself. */
+/** Columns of a strip. Under a pattern: the largest multiple of m up to STRIP_COLUMNS, or m if that is larger. */
 function stripColumns(target: SparsityTarget): number {
   if (target.kind === 'unstructured') return STRIP_COLUMNS
   return Math.max(target.m, STRIP_COLUMNS - (STRIP_COLUMNS % target.m))

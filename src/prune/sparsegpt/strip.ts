@@ -1,10 +1,11 @@
 /**
- * The innermost part of SparseGPT: a few columns from left to right, on all rows, in JavaScript. Columns come in groups
- * (n:m: of m columns; else one group, the strip). A group is reached in three steps: its weights are compensated for
- * the errors before it; under a pattern its mask is chosen; its columns are swept one by one.
+ * The innermost part of SparseGPT: a few columns from left to right, on all rows, in JavaScript. Columns come in
+ * groups: m columns under an n:m pattern, else the whole strip. A group is processed in three steps: its weights are
+ * compensated for the errors before it; under a pattern its mask is chosen; its columns are swept one by one.
  *
- * Four rows go together, so that four independent sums hide the latency of an addition, and nothing branches on the
- * mask, which cannot be predicted (measured for 3072 rows: 4.6 ns a weight, instead of 10.1 row by row with a branch).
+ * Four rows are processed together, so that four independent sums hide the latency of an addition, and nothing branches
+ * on the mask, which cannot be predicted (measured for 3072 rows: 4.6 ns a weight, instead of 10.1 row by row with a
+ * branch).
  */
 import { markLowestOfGroup } from '../masks/pattern.ts'
 
@@ -24,13 +25,13 @@ interface Block {
 export class Strip {
   private readonly size: number
   private readonly group: number
-  /** Zeros of a group; null: the marks are there already. */
+  /** The number of zeros of a group; null if the marks are set already. */
   private readonly zeros: number | null
   /** U of the strip, transposed, [size, size]: U_ki at [i, k]; 1 / U_ii on the diagonal. */
   private readonly upper: Float64Array
   /** 1 / U_ii^2. */
   private readonly weights: Float64Array
-  /** e of the four rows: column k of row r at 4 k + r. */
+  /** e of the four rows: that of column k and row r is at 4 k + r. */
   private readonly errors: Float64Array
   private readonly scores: Float64Array
   private readonly lowest: Uint8Array
@@ -99,7 +100,7 @@ export class Strip {
     }
   }
 
-  /** Marks the lowest w_i^2 / U_ii^2 of the group, in four rows from `base`. */
+  /** Marks the group's weights with the lowest w_i^2 / U_ii^2, in four rows from `base`. */
   private choose({ values, marks, width }: Block, base: number, start: number, zeros: number): void {
     const { scores, lowest, weights, group } = this
     for (let row = base; row < base + ROWS_TOGETHER * width; row += width) {
