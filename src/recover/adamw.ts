@@ -1,6 +1,9 @@
 /** Adam with bias correction and no weight decay. Source: Kingma, Ba 2014 (arXiv 1412.6980), algorithm 1. */
 
-/** Decay rates of the moments, and what keeps a quotient finite: the paper's, which PyTorch's AdamW has too. */
+/**
+ * Decay rates of the moments, and the term that keeps a quotient finite. The values are the paper's; PyTorch's AdamW
+ * has them too.
+ */
 const BETA1 = 0.9
 const BETA2 = 0.999
 const EPSILON = 1e-8
@@ -10,13 +13,15 @@ export interface Moments {
   second: Float32Array<ArrayBuffer>
 }
 
+/** The moments before the first step: zeros. */
 export function noMoments(size: number): Moments {
   return { first: new Float32Array(size), second: new Float32Array(size) }
 }
 
 /**
- * Changes values and moments.
- * @param step - 1 for the first
+ * One step of Adam. Changes values and moments, all arrays of one length.
+ * @param step - number of this step, from 1
+ * @param rate - learning rate
  */
 export function adamStep(
   values: Float32Array,

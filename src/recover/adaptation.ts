@@ -1,4 +1,7 @@
-/** Adapters on the layers of one decoder: beside them while they are trained, added to them afterwards. */
+/**
+ * Adapters on the layers of one decoder. They stand beside the layers while they are trained, and are added to them
+ * afterwards.
+ */
 
 import type { BlockWeights } from '../form/block-weights.ts'
 import { addAdapter, isPruned } from '../merge/structures/adapter.ts'
@@ -13,7 +16,7 @@ export class Adaptation {
   private readonly decoder: Decoder
   private readonly rank: number
   private readonly scale: number
-  /** By block and role: whether the layer's zeros stay zeros. */
+  /** For each block, one entry a layer in order of role: whether the layer's zeros stay zeros. */
   private readonly held: readonly (readonly boolean[])[]
   private readonly models = new Map<string, PartModel>()
 
@@ -24,12 +27,12 @@ export class Adaptation {
     this.held = decoder.forms.map((_, block) => decoder.baseWeights(block).map(isPruned))
   }
 
-  /** Layers whose zeros stay zeros. */
+  /** The number of layers whose zeros stay zeros. */
   get heldLayers(): number {
     return this.held.flat().filter(Boolean).length
   }
 
-  /** For gradients with respect to adapters, whose values may change between two runs. */
+  /** The models and tensors for gradients with respect to adapters, whose values may change between two runs. */
   beside(adapters: Adapters): Beside {
     const { decoder, held, models, rank, scale } = this
     return {
@@ -52,7 +55,7 @@ export class Adaptation {
     }
   }
 
-  /** From what a backward pass gives of a block to the places of its adapters. */
+  /** Copies the gradients of a block's adapters from a backward pass to their places. */
   collect(block: number, found: WeightGradients, gradients: Adapters): void {
     for (const role of this.decoder.forms[block].layers.keys()) {
       const { a, b } = gradients.of(block, role)
@@ -67,7 +70,7 @@ export class Adaptation {
     }
   }
 
-  /** The weights of a block with its adapters added: by role, row-major [rows, cols]. */
+  /** The weights of a block with its adapters added, one array a layer in order of role, row-major [rows, cols]. */
   merged(block: number, adapters: Adapters): BlockWeights {
     const { held, rank, scale } = this
     const weights = this.decoder.baseWeights(block)

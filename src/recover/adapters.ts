@@ -1,6 +1,7 @@
 /**
  * Low-rank adapters of a model's layers: y = W x + (alpha / rank) B A x, where W stays as it is. Source: LoRA (Hu et
- * al. 2021, arXiv 2106.09685), section 4.1. All numbers of all adapters stand in one array, as an optimiser wants them.
+ * al. 2021, arXiv 2106.09685), section 4.1. All numbers of all adapters lie in one array, the form that an optimiser
+ * needs.
  */
 
 import type { BlockForm } from '../form/block-form.ts'
@@ -14,10 +15,13 @@ export class Adapters {
   readonly rank: number
   /** Block by block, layer by layer, A before B. */
   readonly values: Float32Array<ArrayBuffer>
-  /** By block and role: where its A begins. */
+  /** The index at which A begins, by block and role. */
   private readonly starts: number[][]
 
-  /** @param values - as many as the layers need; taken over, not copied */
+  /**
+   * @param values - as many as the layers need; taken over, not copied
+   * @throws {RangeError} another number of values
+   */
   constructor(forms: readonly BlockForm[], rank: number, values?: Float32Array<ArrayBuffer>) {
     let size = 0
     this.starts = forms.map(({ layers }) =>
@@ -33,7 +37,10 @@ export class Adapters {
     this.values = values ?? new Float32Array(size)
   }
 
-  /** B = 0, so that nothing is changed yet; A uniform within 1 / sqrt(cols), which a seed decides. */
+  /**
+   * Adapters before training: B = 0, so that nothing is changed yet, and A uniform within 1 / sqrt(cols), drawn by the
+   * seed.
+   */
   static start(forms: readonly BlockForm[], rank: number, seed: number): Adapters {
     const adapters = new Adapters(forms, rank)
     const bytes = Buffer.alloc(8)
@@ -49,7 +56,7 @@ export class Adapters {
     return adapters
   }
 
-  /** Views, not copies. */
+  /** The adapter of a layer. Its arrays are views, not copies. */
   of(block: number, role: number): Adapter {
     const { rank, values } = this
     const { rows, cols } = this.forms[block].layers[role]

@@ -1,4 +1,4 @@
-/** A block's graph with the adapters of its layers: two thin products beside each, or a changed weight. */
+/** A block's graph with the adapters of its layers: two thin products beside a layer, or a changed weight. */
 import { clone, create } from '@bufbuild/protobuf'
 import type { Decoder } from '../model/forward/decoder.ts'
 import type { Linear } from '../model/graph/layers.ts'
@@ -12,7 +12,7 @@ interface AdaptedBlock {
   rank: number
   /** alpha / rank. */
   scale: number
-  /** By role: whether the layer's zeros stay zeros. */
+  /** One entry a layer, in order of role: whether its zeros stay zeros. */
   held: readonly boolean[]
 }
 
@@ -21,7 +21,7 @@ export function adapterName(role: number, matrix: 'a' | 'b'): string {
   return named(role, matrix)
 }
 
-/** The model of a block that is fed its adapters besides, see `adapterName`: A [cols, rank], B [rank, rows]. */
+/** The model of a block with its adapters as further inputs (see `adapterName`): A [cols, rank], B [rank, rows]. */
 export function withAdapters(decoder: Decoder, block: number, model: PartModel, adapted: AdaptedBlock): PartModel {
   const { rank, scale, held } = adapted
   const proto = clone(ModelProtoSchema, model.proto)
@@ -57,7 +57,10 @@ function scalar(name: string, value: number) {
   return create(TensorProtoSchema, { name, dataType: DATA_TYPE.float, rawData })
 }
 
-/** y = alpha W x + B (alpha scale A x). @param scale - the value that is alpha scale */
+/**
+ * Adds an adapter beside a layer: y = alpha W x + B (alpha scale A x).
+ * @param scale - name of the value alpha scale
+ */
 function addBeside(graph: GraphProto, product: string, role: number, scale: string): void {
   const at = graph.node.findIndex(({ output }) => output[0] === product)
   const node = graph.node[at]
@@ -73,7 +76,7 @@ function addBeside(graph: GraphProto, product: string, role: number, scale: stri
   )
 }
 
-/** In place of W, as it is stored, W + scale B A where W is not zero. */
+/** Puts W + scale B A in place of W wherever W is not zero, in the layout in which W is stored. */
 function changeWeight(graph: GraphProto, { stored }: Linear, weight: string, role: number): void {
   const changed = named(role, 'changed')
   for (const node of graph.node) node.input = node.input.map((input) => (input === weight ? changed : input))

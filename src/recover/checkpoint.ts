@@ -1,4 +1,7 @@
-/** What a recovery can go on from: the numbers that are trained, and a record of them, which is replaced last. */
+/**
+ * The checkpoint of a recovery, from which an interrupted one goes on: the numbers that are trained, and a record of
+ * them, which is replaced last.
+ */
 import { mkdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { OutputError } from '../base/errors.ts'
@@ -10,7 +13,7 @@ import { readStored, type StoredFile, storeFile, syncNames } from '../files/stor
 import { RECORD_FILE } from './record-file.ts'
 import type { Look, TrainState } from './train.ts'
 
-/** Of the record below; another number where an older record cannot be read. */
+/** Number of the record's format. It changes when older records can no longer be read. */
 const FORMAT = 1
 
 interface TrainingRecord {
@@ -19,17 +22,20 @@ interface TrainingRecord {
   step: number
   losses: number[]
   looks: Look[]
-  /** Values, first and second moments, best values, float32 each; `path` is a name. */
+  /** Values, first and second moments, best values, float32 each; `path` is a name without a directory. */
   numbers: StoredFile
 }
 
-/** Steps done of this very recovery; 0: none. @throws {OutputError} OUTPUT_OTHER_RECOVERY, OUTPUT_CHECKPOINT_DAMAGED */
+/**
+ * The number of finished steps of this very recovery; 0 if there are none.
+ * @throws {OutputError} OUTPUT_OTHER_RECOVERY, OUTPUT_CHECKPOINT_DAMAGED
+ */
 export function stepsDone(dir: string, fingerprint: Fingerprint): number {
   return readRecord(dir, fingerprint)?.step ?? 0
 }
 
 /**
- * Fills a state that has just started with what a directory holds of this very recovery, if it holds one.
+ * Fills a state that has just started from the checkpoint of this very recovery, if the directory holds one.
  * @throws {OutputError} OUTPUT_OTHER_RECOVERY, OUTPUT_CHECKPOINT_DAMAGED
  */
 export function restoreTraining(dir: string, fingerprint: Fingerprint, state: TrainState): void {
@@ -40,7 +46,7 @@ export function restoreTraining(dir: string, fingerprint: Fingerprint, state: Tr
   Object.assign(state, { step, losses, looks })
 }
 
-/** Makes a state durable. @throws {OutputError} OUTPUT_UNWRITABLE */
+/** Makes a state durable. @throws {OutputError} OUTPUT_UNWRITABLE, OUTPUT_OTHER_RECOVERY, OUTPUT_CHECKPOINT_DAMAGED */
 export function storeTraining(dir: string, fingerprint: Fingerprint, state: TrainState): void {
   try {
     mkdirSync(dir, { recursive: true })
@@ -51,7 +57,7 @@ export function storeTraining(dir: string, fingerprint: Fingerprint, state: Trai
   const { step, losses, looks } = state
   const stored = storeFile(join(dir, `step-${step}-${looks.length}.f32`), arraysOf(state))
   const numbers = { ...stored, path: basename(stored.path) }
-  syncNames(dir) // what the record names is there before the record
+  syncNames(dir) // the file must be there before the record that names it
   const record: TrainingRecord = { format: FORMAT, fingerprint, step, losses, looks, numbers }
   storeFile(join(dir, RECORD_FILE), [Buffer.from(sealJson(record))])
   syncNames(dir)
@@ -70,7 +76,10 @@ function readRecord(dir: string, fingerprint: Fingerprint): TrainingRecord | nul
   return told === null ? record : refuseOtherRecovery(dir, told)
 }
 
-/** @param told - what differs, after "another". @throws {OutputError} OUTPUT_OTHER_RECOVERY, always */
+/**
+ * @param told - the difference in words, which follow "another"
+ * @throws {OutputError} OUTPUT_OTHER_RECOVERY, always
+ */
 export function refuseOtherRecovery(dir: string, told: string): never {
   throw new OutputError({
     code: 'OUTPUT_OTHER_RECOVERY',
@@ -87,7 +96,7 @@ function damaged(dir: string, name: string): OutputError {
   })
 }
 
-/** Empties a directory that holds another recovery, or a damaged one. */
+/** Empties a directory that holds the checkpoint of another recovery, or a damaged one. */
 export function clearOtherTraining(dir: string, fingerprint: Fingerprint): void {
   try {
     readRecord(dir, fingerprint)

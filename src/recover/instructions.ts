@@ -1,5 +1,5 @@
 /**
- * Instructions and answers as rows of tokens: the model learns the answers, the prompts are only context. Source:
+ * Instructions and answers as rows of tokens. The model learns the answers; the prompts are only context. Source:
  * Stanford Alpaca's form of a prompt, as LLM-Pruner (Ma, Fang, Wang 2023) recovers with it.
  */
 import { basename } from 'node:path'
@@ -19,19 +19,20 @@ const Instruction = z.object({
 
 type Instruction = z.infer<typeof Instruction>
 
-/** Behind the tokens of a row that is not full: no token before it sees it, and it is no target. */
+/** The token that fills up a row. No token before it sees it, and it is no target. */
 const PADDING = 0
 
 interface InstructionRows {
   rows: Windows & { targets: Uint8Array }
-  /** Instructions whose prompt alone fills a row. */
+  /** The number of instructions whose prompt alone fills a row. */
   skipped: number
 }
 
 /**
+ * Reads instructions and makes rows of them.
  * @param path - a file of JSON lines, or of one array: {"instruction", "input" (may be left out), "output"} each
- * @param end - the token that ends a text; null: none does
- * @param length - tokens a row, [rows, length]; what is longer is cut off, what is shorter is padded behind
+ * @param end - the token that ends a text; null if there is none
+ * @param length - tokens a row, [rows, length]; a longer text is cut off, a shorter one is padded behind
  * @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TOKEN_BEYOND_EMBEDDING, and the refusals of a text that
  * cannot be read
  */
@@ -67,16 +68,16 @@ export async function instructionRows(
   return { rows: { ids, count: rows.length, length, targets }, skipped: all.length - rows.length }
 }
 
-/** Tokens of prompt, answer and end, and how many of them are the prompt. */
+/** The tokens of prompt, answer and end, and the number of those that are the prompt's. */
 interface Row {
   tokens: Int32Array
   prompt: number
 }
 
-/** Instructions that are tokenised at once. */
+/** The number of instructions that are tokenised at once. */
 const TOGETHER = 256
 
-/** Whole ones. */
+/** Rows of their whole length. */
 async function rowsOf(
   tokenizer: OpenTokenizer,
   instructions: readonly Instruction[],
@@ -91,6 +92,7 @@ async function rowsOf(
   }))
 }
 
+/** Stanford Alpaca's prompt, with and without an input, up to the answer. */
 export function promptOf(instruction: string, input: string): string {
   const [context, given] =
     input === '' ? ['', ''] : [', paired with an input that provides further context', `### Input:\n${input}\n\n`]

@@ -1,13 +1,13 @@
-/** Which rows are learnt, which are kept out, and which of them come when. */
+/** The rows of a recovery: those that are learnt, those that are kept out, and the order in which they are learnt. */
 import { InputError } from '../base/errors.ts'
 import type { Windows } from '../form/windows.ts'
 import { someWindows } from '../model/text/text.ts'
 
-/** One row in so many is kept out, and no more than this. */
+/** One row in ten is kept out, and at most 32 rows. */
 const HELD_SHARE = 10
 const HELD_ROWS = 32
 
-/** @throws {InputError} TEXT_SHORT: one is needed to learn, and one to see how it goes */
+/** @throws {InputError} TEXT_SHORT: there are fewer than two rows; one is needed to learn from, one to measure with */
 export function assertEnoughRows({ count, length }: Windows, name: string): void {
   if (count >= 2) return
   throw new InputError({
@@ -17,7 +17,7 @@ export function assertEnoughRows({ count, length }: Windows, name: string): void
   })
 }
 
-/** The last rows are kept out. @throws {InputError} TEXT_SHORT */
+/** Splits rows into those that are learnt and the last ones, which are kept out. @throws {InputError} TEXT_SHORT */
 export function keepOut(rows: Windows, name: string): { rows: Windows; held: Windows } {
   assertEnoughRows(rows, name)
   const count = Math.min(HELD_ROWS, Math.max(1, Math.floor(rows.count / HELD_SHARE)))
@@ -25,7 +25,7 @@ export function keepOut(rows: Windows, name: string): { rows: Windows; held: Win
   return { rows: someWindows(rows, 0, learnt), held: someWindows(rows, learnt, count) }
 }
 
-/** Rows in order; behind the last comes the first again. @param step - 0 for the first */
+/** The rows of a step, in order; behind the last row comes the first again. @param step - 0 for the first */
 export function rowsOfStep({ ids, count, length, targets }: Windows, step: number, batch: number): Windows {
   const own = new Int32Array(batch * length)
   const wanted = targets && new Uint8Array(own.length)

@@ -1,9 +1,9 @@
 /**
- * Recovery: adapters learn to predict the text again after something was removed. The loss is the mean cross-entropy of
- * a batch of rows; AdamW at a constant rate; rows in order, and from the first again behind the last. Every so many
- * steps the perplexity on rows that are kept out is measured; the best adapters stay, and where nothing gets better any
- * more it ends early. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.3, and its table 15 for what too many steps
- * do.
+ * Recovery: after structures or weights were removed, adapters learn to predict the text again. The loss is the mean
+ * cross-entropy of a batch of rows. AdamW runs at a constant rate; rows come in order, and from the first again behind
+ * the last. Every STEPS_A_LOOK steps the perplexity on rows that are kept out is measured. The best adapters are kept,
+ * and training ends early when nothing gets better any more. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.3, and
+ * its table 15 for the harm of too many steps.
  */
 
 import type { Windows } from '../form/windows.ts'
@@ -15,38 +15,38 @@ import type { Adaptation } from './adaptation.ts'
 import { Adapters } from './adapters.ts'
 import { rowsOfStep } from './rows.ts'
 
-/** Steps between two looks at the rows kept out, which then take a tenth of the time at most. */
+/** Steps between two looks at the rows kept out. Looks then take a tenth of the time at most. */
 export const STEPS_A_LOOK = 20
-/** Looks without anything better, after which it ends. */
+/** Number of looks in a row without anything better, after which training ends. */
 export const PATIENCE = 3
 
 export interface TrainSettings {
-  /** At most. */
+  /** The most steps that are made. */
   steps: number
   rank: number
   alpha: number
-  /** Of AdamW. */
+  /** Learning rate of AdamW. */
   rate: number
   /** Rows a step. */
   batch: number
-  /** Decides how the adapters begin. */
+  /** Decides the numbers with which the adapters begin. */
   seed: number
 }
 
-/** A look at the rows kept out. */
+/** A measurement on the rows kept out. */
 export interface Look {
   /** Steps done before it. */
   step: number
   perplexity: number
 }
 
-/** All that is needed to go on. */
+/** The state of a training: all that is needed to go on. */
 export interface TrainState {
   /** Steps done. */
   step: number
   values: Float32Array<ArrayBuffer>
   moments: Moments
-  /** By step: the loss before it. */
+  /** One entry a step: the loss before it. */
   losses: number[]
   looks: Look[]
   /** Values at the best look. */
@@ -63,18 +63,19 @@ interface TrainJob {
   onLook?: (look: Look) => void
 }
 
+/** The state before the first step. Its adapters change nothing yet: see Adapters.start. */
 export function startState(decoder: Decoder, { rank, seed }: TrainSettings): TrainState {
   const { values } = Adapters.start(decoder.forms, rank, seed)
   return { step: 0, values, moments: noMoments(values.length), losses: [], looks: [], best: values.slice() }
 }
 
-/** The first of the best. */
+/** The best look; of equal ones the first. */
 export function bestLook(looks: readonly Look[]): Look {
   return looks.reduce((best, look) => (look.perplexity < best.perplexity ? look : best))
 }
 
 /**
- * Goes on from a state, which is changed, to the last step or to where nothing gets better.
+ * Trains from a state, which is changed, to the last step or until nothing gets better.
  * @throws {InputError} OPERATOR_NO_GRADIENT
  */
 export async function train(
