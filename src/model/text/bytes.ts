@@ -1,4 +1,4 @@
-/** The bytes of a text, read as a stream and unpacked where they are packed with gzip. */
+/** The bytes of a text, read as a stream, and unpacked if they are packed with gzip. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
@@ -7,7 +7,9 @@ import { damagedPacking, type TextFile, unreadable } from './refusals.ts'
 
 export type Bytes = AsyncGenerator<Buffer, void>
 
-/** Bytes a read: large enough that a read costs little, small against what a tokenizer needs for as many. */
+/**
+ * Bytes a read: enough that a read costs little, and little against the memory in which a tokenizer handles as many.
+ */
 const READ_BYTES = 256 * 1024
 
 /** @throws {InputError} TEXT_MISSING, TEXT_UNREADABLE */
@@ -32,12 +34,12 @@ export async function* readBytes(file: TextFile, handle: FileHandle): Bytes {
 }
 
 /**
- * The same bytes, unpacked. All members of a file are read, and each one's checksum is compared.
+ * The same bytes, unpacked. All members of a gzip file are read, and each one's checksum is compared.
  * @throws {InputError} TEXT_PACKED
  */
 export async function* gunzipped(file: TextFile, packed: Bytes): Bytes {
   const gunzip = createGunzip({ chunkSize: READ_BYTES })
-  // Errors of both ends come out of the loop below, and a loop that is left early closes both.
+  // Errors of both ends come out of the loop below. A loop that is left early closes both ends.
   pipeline(Readable.from(packed), gunzip, () => undefined)
   try {
     yield* gunzip
@@ -46,7 +48,7 @@ export async function* gunzipped(file: TextFile, packed: Bytes): Bytes {
   }
 }
 
-/** The first bytes of a stream, fewer only where it is shorter, and the whole stream, these included. */
+/** The first `length` bytes of a stream, fewer only if it is shorter, and the whole stream, these included. */
 export async function withHead(bytes: Bytes, length: number): Promise<{ head: Buffer; all: Bytes }> {
   const read: Buffer[] = []
   for (let size = 0; size < length; size += read[read.length - 1].length) {
@@ -58,7 +60,7 @@ export async function withHead(bytes: Bytes, length: number): Promise<{ head: Bu
   return { head: first.subarray(0, length), all: again([first], bytes) }
 }
 
-/** What was read from a stream, and the rest of it. */
+/** The items that were read from a stream, and then the rest of it. */
 export async function* again<Item>(
   read: readonly Item[],
   rest: AsyncGenerator<Item, void>,

@@ -1,4 +1,4 @@
-/** UTF-8 as characters, and where it is none. */
+/** UTF-8 as characters. Bytes that are not UTF-8 are refused with their place. */
 import type { InputError } from '../../base/errors.ts'
 import type { Bytes } from './bytes.ts'
 import { otherEncoding, type TextFile } from './refusals.ts'
@@ -35,7 +35,7 @@ export async function* characters(file: TextFile, bytes: Bytes): Characters {
     throw otherEncoding(file, 'ends in the middle of a character', 'Copy it again: it is cut short, or no UTF-8.')
 }
 
-/** Bytes at the end, at most 3, that are the beginning of a longer character. */
+/** The number of bytes at the end, at most 3, that begin a longer character. */
 function begunCharacter(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back]
@@ -51,7 +51,10 @@ function newlines(bytes: Buffer): number {
   return found
 }
 
-/** @param before - bytes of the file before these, and lines begun there */
+/**
+ * @param before - number of bytes of the file before these
+ * @param lines - number of lines begun before them
+ */
 function invalid(file: TextFile, before: number, lines: number, bytes: Buffer): InputError {
   const at = firstInvalid(bytes)
   const line = lines + newlines(bytes.subarray(0, at))
@@ -62,7 +65,7 @@ function invalid(file: TextFile, before: number, lines: number, bytes: Buffer): 
   )
 }
 
-/** Where the first character stands that is none, found by halving. */
+/** The index of the first byte that begins no valid character, found by halving. */
 function firstInvalid(bytes: Buffer): number {
   let [valid, wrong] = [0, bytes.length]
   while (wrong - valid > 1) {

@@ -1,6 +1,6 @@
 /**
- * The documents of a file, in pieces, as far as they are asked for. The content decides the form, and the name where
- * the content leaves it open: see formOf.
+ * The documents of a file, read in pieces and only as far as they are asked for. The content decides the form, and the
+ * name decides where the content leaves it open: see formOf.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { again, gunzipped, openFile, readBytes, withHead } from './bytes.ts'
@@ -9,7 +9,7 @@ import { assertReadable, HEAD_BYTES, hasJsonName, isGzip } from './forms.ts'
 import { type Entry, entryText, isTextObject, type JsonRefusal, jsonArray, jsonLines, MAX_JSON } from './json.ts'
 import { type TextFile, textFile } from './refusals.ts'
 
-/** A piece of a document; `last`: the document ends with it. */
+/** A piece of a document; `last` is true if the document ends with it. */
 export interface Piece {
   text: string
   last: boolean
@@ -18,8 +18,9 @@ export interface Piece {
 export type Pieces = AsyncGenerator<Piece, void>
 
 /**
- * A file's documents: the texts of JSON lines or of a JSON array; of a plain text what stands between separators,
- * without white space around it, or all of it as it stands.
+ * The documents of a file: the texts of JSON lines or of a JSON array. The documents of a plain text are the parts
+ * between separators, without white space around them; without a separator the whole text is one document, as it
+ * stands.
  * @throws {InputError} TEXT_MISSING, TEXT_UNREADABLE, TEXT_PACKED, TEXT_FORM, TEXT_ENCODING, TEXT_JSONL, TEXT_LONG_LINE
  */
 export async function* documentPieces(path: string, separator?: string): Pieces {
@@ -35,7 +36,11 @@ export async function* documentPieces(path: string, separator?: string): Pieces 
     yield { text: entryText(file, entry), last: true }
 }
 
-/** The entries of a file that holds nothing but JSON, whatever its name: of one array, or of lines. */
+/**
+ * The entries of a file that holds nothing but JSON, one array or lines; its name plays no part.
+ * @throws {InputError} TEXT_MISSING, TEXT_UNREADABLE, TEXT_PACKED, TEXT_FORM, TEXT_ENCODING, TEXT_LONG_LINE, and the
+ * refusal's
+ */
 export async function* jsonEntries(file: TextFile, refusal: JsonRefusal): AsyncGenerator<Entry, void> {
   await using handle = await openFile(file)
   const text = await readCharacters(file, handle)
@@ -55,9 +60,10 @@ async function readCharacters(file: TextFile, handle: FileHandle): Promise<Chara
 type TextForm = 'plain' | 'lines' | 'array'
 
 /**
- * Under a name of JSON, `[` begins an array, and anything else lines. Under any other name a text is plain, unless its
- * first line (blank ones aside) is a JSON object with a string under the key "text", which makes it JSON lines, or
- * unless it begins as an array of such objects does. A plain text may begin with any other brace or bracket.
+ * Decides the form of a text. Under a name of JSON, `[` begins an array; anything else begins lines. Under any other
+ * name a text is plain, with two exceptions: its first line (blank ones aside) is a JSON object with a string under the
+ * key "text", which makes it JSON lines; or it begins as an array of such objects does. A plain text may begin with any
+ * other brace or bracket.
  */
 async function formOf(file: TextFile, text: Characters): Promise<{ form: TextForm; all: Characters }> {
   const { first, read } = await firstLine(text, hasJsonName(file))
@@ -74,7 +80,7 @@ const TEXT_KEY = /"text"\s*:\s*"/
 /**
  * The first line that is not blank, without the white space in front, and all that was read to find it. Only a line
  * that begins with a brace is read to its end.
- * @param begun - its beginning is enough in any case
+ * @param begun - whether the beginning of the line is enough in any case
  */
 async function firstLine(text: Characters, begun: boolean): Promise<{ first: string; read: string[] }> {
   const read: string[] = []
@@ -98,7 +104,7 @@ async function* whole(text: Characters): Pieces {
   yield { text: '', last: true }
 }
 
-/** What stands between separators. */
+/** The parts of a text between separators. */
 async function* separated(text: Characters, separator: string): Pieces {
   let rest = ''
   for await (const part of text) {
@@ -108,7 +114,7 @@ async function* separated(text: Characters, separator: string): Pieces {
       yield { text: rest.slice(from, at), last: true }
       from = at + separator.length
     }
-    // The end may be the beginning of a separator.
+    // The end of `rest` may be the beginning of a separator.
     const safe = Math.max(from, rest.length - separator.length + 1)
     yield { text: rest.slice(from, safe), last: false }
     rest = rest.slice(safe)
@@ -116,7 +122,7 @@ async function* separated(text: Characters, separator: string): Pieces {
   yield { text: rest, last: true }
 }
 
-/** Documents without white space around them, and without those that are nothing else. */
+/** Documents without white space around them. Documents of nothing but white space are left out. */
 async function* trimmed(pieces: Pieces): Pieces {
   let begun = false
   let held: string[] = [] // white space that may be the end of the document

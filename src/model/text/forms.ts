@@ -1,21 +1,22 @@
 /**
- * Forms in which people keep texts and which are none that is read here, told by a file's first bytes, and by its name
- * only where bytes say nothing (tables and markup are plain text to a machine).
+ * The forms of files that hold texts but are not read here, such as packed files, tables and pictures. The first bytes
+ * of a file tell its form; its name is used only where bytes say nothing (tables and markup are plain text to a
+ * machine).
  */
 import { extname } from 'node:path'
 import { otherEncoding, otherForm, type TextFile } from './refusals.ts'
 
-/** First bytes that are looked at; a tar's mark, the last of all marks, stands at byte 257. */
+/** The number of first bytes that are examined. A tar's mark, the last of all marks, is at byte 257. */
 export const HEAD_BYTES = 64 * 1024
 
 export const isGzip = (head: Buffer): boolean => startsWith(head, '1f8b')
 
 /** Names under which the content is JSON; others are plain text unless it is unmistakably JSON. */
 const JSON_NAMES = new Set(['.json', '.jsonl', '.jsonlines', '.ndjson', '.jl'])
-/** Names that say: text as it stands, whatever marks there are in it. */
+/** Names under which a text is taken as it stands, whatever marks it contains. */
 const PLAIN_NAMES = new Set(['.txt', '.text', '.md'])
 
-/** The name's ending in small letters, without that of the packing: .jsonl for A.JSONL.gz. */
+/** The name's ending in small letters, without that of gzip: .jsonl for A.JSONL.gz. */
 function ending(path: string): string {
   return extname(path.toLowerCase().replace(/\.gz(ip)?$/, ''))
 }
@@ -29,7 +30,7 @@ function hasPlainName({ path }: TextFile): boolean {
 }
 
 interface Form {
-  /** A noun. */
+  /** The form as a noun. */
   form: string
   hint: string
 }
@@ -52,7 +53,9 @@ const MARKUP: Form = {
   hint: 'Take the text out of it (pandoc -t plain FILE); name it .txt if its marks belong to the text.',
 }
 
-/** By the bytes at an offset, in hexadecimal. Sources: the formats' own specifications, and file(1). */
+/**
+ * The marks of forms: the bytes at an offset, in hexadecimal. Sources: the formats' own specifications, and file(1).
+ */
 const MARKS: ReadonlyArray<[at: number, hex: string, form: Form]> = [
   [0, '28b52ffd', packed('zstd', 'zstd -d')],
   [0, 'fd377a585a00', packed('xz', 'xz -d')],
@@ -85,7 +88,7 @@ const MARKS: ReadonlyArray<[at: number, hex: string, form: Form]> = [
   [0, '7f454c46', binary('a program (ELF)')],
 ]
 
-/** By the name's ending, for content that is text to a machine. */
+/** The forms of content that is text to a machine, by the name's ending. */
 const NAMES: Readonly<Record<string, Form>> = {
   '.csv': TABLE,
   '.tsv': TABLE,
@@ -116,14 +119,14 @@ function startsWith(bytes: Buffer, hex: string): boolean {
   return bytes.subarray(0, hex.length / 2).toString('hex') === hex
 }
 
-/** Marks of so many letters are also words with which a text may begin: "PAR1 is a gene". */
+/** A mark of at most this many letters is also a word with which a text may begin: "PAR1 is a gene". */
 const WORD_BYTES = 4
 
 function isShortWord(hex: string): boolean {
   return hex.length <= 2 * WORD_BYTES && /^[ -~]*$/.test(Buffer.from(hex, 'hex').toString('latin1'))
 }
 
-/** Whether there are control characters that texts do not have. */
+/** Whether the bytes contain control characters that texts do not have. */
 function hasControls(head: Buffer): boolean {
   return head.some((byte) => byte < 0x20 && !(byte >= 0x08 && byte <= 0x0d) && byte !== 0x1b)
 }
@@ -132,12 +135,13 @@ function startsAsHtml(head: Buffer): boolean {
   return /^\s*<(!doctype html|html)\b/i.test(head.toString('latin1', 0, 1024))
 }
 
-/** Share of NUL bytes beyond which these are no characters of a text. */
+/** A share of NUL bytes beyond this one shows that the bytes are not a text's characters. */
 const MUCH = 0.1
 
 /**
- * UTF-32 and UTF-16 by their byte-order marks; without one by NUL bytes, which stand in every second place where UTF-16
- * holds Latin letters, and in UTF-8 only where a text holds U+0000. Null: neither.
+ * The name of the encoding if it is UTF-32 or UTF-16; null if it is neither. They are told by their byte-order marks.
+ * Without one they are told by NUL bytes: these are in every second place where UTF-16 holds Latin letters, and in
+ * UTF-8 only where a text holds U+0000.
  */
 function wideEncoding(head: Buffer): string | null {
   if (startsWith(head, 'fffe0000') || startsWith(head, '0000feff')) return 'UTF-32'

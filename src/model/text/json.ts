@@ -4,21 +4,21 @@ import type { Characters } from './characters.ts'
 import { shown, type TextFile } from './refusals.ts'
 
 /**
- * Characters of a line, or of a whole array, that are read at once. JSON.parse needs all of them, and as many again for
- * what they say; the longest documents of public collections (whole books) have some millions.
+ * The most characters of a line, or of a whole array, that are read at once. JSON.parse needs all of them, and as many
+ * again for its result; the longest documents of public collections (whole books) have some millions.
  */
 export const MAX_JSON = 128 * 1024 * 1024
 
-/** What a JSON text holds one of, an element of an array or a line, and where it stands. */
+/** One value of a JSON text, an element of an array or a line, and its place. */
 export interface Entry {
   value: unknown
-  /** "line 3", "element 3". */
+  /** The place in words: "line 3", "element 3". */
   place: string
 }
 
 const LINES = 'One JSON object a line, for example {"text": "..."}; jq -c . FILE > NEW.jsonl makes lines of others.'
 
-/** How a JSON text refuses what it does not understand: texts and instructions have codes of their own. */
+/** The code and hint of a refusal of JSON that is not understood. Texts and instructions have codes of their own. */
 export interface JsonRefusal {
   code: string
   hint: string
@@ -26,14 +26,14 @@ export interface JsonRefusal {
 
 const TEXT_JSON: JsonRefusal = { code: 'TEXT_JSONL', hint: LINES }
 
-/** The values of JSON lines; blank lines are none. @throws {InputError} TEXT_LONG_LINE, and the refusal's */
+/** The values of JSON lines; blank lines are skipped. @throws {InputError} TEXT_LONG_LINE, and the refusal's */
 export async function* jsonLines(file: TextFile, text: Characters, refusal = TEXT_JSON): AsyncGenerator<Entry, void> {
   let number = 0
   for await (const line of lines(file, text)) {
     number++
     if (line.trim() === '') continue
     const place = `line ${number}`
-    // Files with byte-order marks that were put one behind the other have them in front of later lines.
+    // Files with byte-order marks that were concatenated have such marks in front of later lines.
     yield { value: parsed(file, line.replace(/^\uFEFF/, ''), place, refusal), place }
   }
 }
@@ -52,7 +52,10 @@ export async function* jsonArray(file: TextFile, text: Characters, refusal = TEX
   for (const [at, element] of value.entries()) yield { value: element, place: `element ${at + 1}` }
 }
 
-/** The text of an entry. Half characters (a lone \ud800), which no UTF-8 can hold, become U+FFFD. */
+/**
+ * The text of an entry. Half characters (a lone \ud800), which UTF-8 cannot hold, become U+FFFD. @throws {InputError}
+ * TEXT_JSONL
+ */
 export function entryText(file: TextFile, { value, place }: Entry): string {
   if (typeof value === 'string' && place.startsWith('element')) return value.toWellFormed()
   if (!isRecord(value)) throw wrong(file, place, `is ${kind(value)}, and no object with the key "text"`)
@@ -61,7 +64,7 @@ export function entryText(file: TextFile, { value, place }: Entry): string {
   return value.text.toWellFormed()
 }
 
-/** Whether a line, or the beginning of an array, says that a file of any name is a text in JSON. */
+/** Whether a line shows that a file of any name is a text in JSON: an object with a string under "text". */
 export function isTextObject(json: string): boolean {
   try {
     const value: unknown = JSON.parse(json)
@@ -117,7 +120,7 @@ function kind(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-/** Some keys are enough to see under which one the text stands. */
+/** The number of keys in a message: enough to see under which one the text is. */
 const KEYS_SHOWN = 5
 const KEY_LENGTH = 30
 

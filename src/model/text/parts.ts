@@ -1,70 +1,72 @@
 /**
- * The tokens of a text of any length, part by part, in memory and time that follow from the tokens which are asked for.
+ * The tokens of a text of any length, part by part, in memory and time that follow from the number of tokens asked for.
  *
- * An encoder turns a whole string into ids and says nothing of where they stand. So a text is cut, and a cut is taken
- * only where the encoder itself shows that it makes no difference. A place x in a text T is such a cut if two tests
- * hold:
+ * An encoder turns a whole string into ids and does not say which characters they come from. So a text is cut, and a
+ * cut is taken only where the encoder itself shows that it makes no difference. A place x in a text T is such a cut if
+ * two tests hold:
+ * 1. The tokens before x do not depend on the characters behind it: the tokens of T[..x] are the first of T[..x +
+ * AHEAD]. Byte pairs need a bounded view ahead (Berglund and van der Merwe, "Formalizing BPE Tokenization", 2023); the
+ * best paths of Unigram meet after a few words; words, and the patterns that split them, look ahead by less.
+ * 2. The tokens behind x do not depend on the characters before some place c < x: tokenised from c on, the last tokens
+ * before x are those of T[..x]. Two runs that agree on a boundary agree on everything behind it: no merge of byte pairs
+ * and no path crosses a boundary, so both sides of it are tokenised as if alone; words and patterns go from left to
+ * right.
  *
- * 1. The tokens before x do not depend on what follows: the tokens of T[..x] are the first of T[..x + AHEAD]. Byte
- *    pairs need a bounded view ahead (Berglund and van der Merwe, "Formalizing BPE Tokenization", 2023); the best paths
- *    of Unigram meet after a few words; words, and the patterns that split them, look ahead by less.
- * 2. The tokens behind x do not depend on what stands before some place c < x: tokenised from c on, the last tokens
- *    before x are those of T[..x]. Two runs that agree on a boundary agree on everything behind it: no merge of byte
- *    pairs and no path crosses a boundary, so both sides of it are tokenised as if alone; words and patterns go from
- *    left to right.
- *
- * So the tokens of T are those of T[..x], and then those of T[c..] without the first, which are those of T[c..x]. What
- * an encoder puts in front of any string (a beginning-of-text token, the mark of a word) is among the latter and falls
- * away. That the next part begins with just these tokens is compared once more, and refused where it does not.
- *
- * Line ends play no part, so a text without any is cut like others.
+ * So the tokens of T are those of T[..x], and then those of T[c..] without the first, which are those of T[c..x].
+ * Tokens that an encoder puts in front of any string (a beginning-of-text token, the mark of a word) are among the
+ * latter and are dropped with them. The next part must begin with just these tokens: this is compared once more, and
+ * the text is refused if it does not. Line ends play no part, so a text without any is cut like others.
  */
 import { setImmediate } from 'node:timers/promises'
 import { InputError } from '../../base/errors.ts'
 import type { Encoder } from './tokenizer.ts'
 
 /**
- * Characters before a cut and behind it that are looked at: more than the tokens of known vocabularies have (128), and
- * than a word may have (100). A multiple of 3 and of 256, so that in a run of one character, whose tokens have 2^n of
- * them, or of groups of three digits, both ends of a context stand alike.
+ * The number of characters before a cut and behind it that are examined: more than the tokens of known vocabularies
+ * have (128), and than a word may have (100). It is a multiple of 3 and of 256, so that both ends of a context fall at
+ * the same place in a run of one character, whose tokens have 2^n of them, or of groups of three digits.
  */
 const CONTEXT = 768
 const AHEAD = CONTEXT
-/**
- * Characters between cuts: some thousand tokens. Byte pairs without words cost more than in proportion to a longer
- * string.
- */
+/** Characters between cuts: some thousand tokens. The cost of byte pairs without words grows faster than the string. */
 export const PART = 21 * CONTEXT
 /**
- * Places that are tried for one cut: ends of words, of which one in two will do, then any, of which one in four will.
+ * The numbers of places that are tried for one cut: first ends of words, of which one in two is a cut, then any places,
+ * of which one in four is.
  */
 const WORD_ENDS = 16
 const ANY_PLACES = 32
-/** Places that may fail the second test, which tokenises a part each time, before ends of tokens are sought. */
+/**
+ * The number of places that may fail the second test, which tokenises a part each time, before ends of tokens are
+ * sought.
+ */
 const FAILURES = 2
-/** Ends of tokens that are sought. Each tokenises ten parts. */
+/** The number of ends of tokens that are sought. Each search tokenises ten parts. */
 const SOUGHT = 3
 /**
  * The longest string in which ends of tokens are sought. In a longer one the search has failed already, and costs more.
  */
 const MAX_SOUGHT = PART * 2
-/** Characters that are tokenised at once where there is no cut: half a minute and a gigabyte for byte pairs. */
+/**
+ * The most characters that are tokenised at once where there is no cut: half a minute and a gigabyte for byte pairs.
+ */
 const MAX_UNCUT = 1024 * 1024
-/** How much more is tokenised at once where there is no cut. */
+/** The factor by which the tokenised string grows while there is no cut. */
 const GROWTH = 4
-/** Tokens before the end of an uncut string that do not count: what follows may have a share in them. */
+/** The number of tokens before the end of an uncut string that do not count: the characters behind may change them. */
 const MARGIN = 64
 /** Characters before a wanted cut in which ends of words are looked for. */
 const SPAN = 4096
 /**
- * In front of a context, so that what an encoder does at the beginning of a string happens here. A word, and its end.
+ * A word and a line end. One of them stands in front of a context, so that the encoder's treatment of the beginning of
+ * a string falls on it.
  */
 const HEAD = { word: 'a', line: 'a\n' } as const
 
-/** A text as it comes, in pieces of any length. */
+/** A text in pieces of any length, in order. */
 export type Chunks = AsyncIterable<string> | Iterable<string>
 
-/** The first tokens of a text, so many as are wanted, or all. @throws {InputError} TEXT_UNCUT */
+/** The first `wanted` tokens of a text, or all if it has fewer. @throws {InputError} TEXT_UNCUT */
 export async function firstTokens(
   encoder: Encoder,
   chunks: Chunks,
@@ -74,7 +76,7 @@ export async function firstTokens(
   const parts: Int32Array[] = []
   let left = wanted
   for await (const part of tokenParts(encoder, chunks, wanted, name)) {
-    await setImmediate() // a signal arrives between two turns of the event loop only
+    await setImmediate() // a signal arrives only between two turns of the event loop
     signal?.throwIfAborted()
     parts.push(part.subarray(0, left))
     left -= part.length
@@ -95,7 +97,7 @@ export function concatenated(parts: readonly Int32Array[]): Int32Array {
 /**
  * The tokens of the whole text in order, one part after the other.
  * @param wanted - tokens that are enough: where there is no cut, the text is tokenised no further than these need
- * @param name - of the text, for a refusal
+ * @param name - name of the text, for a refusal
  * @throws {InputError} TEXT_UNCUT: the encoder contradicts a cut that it had allowed, or needs too much at once
  */
 async function* tokenParts(
@@ -106,7 +108,7 @@ async function* tokenParts(
 ): AsyncGenerator<Int32Array, void> {
   const encode: Encode = (text) => encoder.encode([text])
   const ahead = new Ahead(chunks)
-  let given: Int32Array = new Int32Array() // the first tokens of what is ahead, which the part before has given
+  let given: Int32Array = new Int32Array() // the first tokens of the text ahead, which the part before has given
   let size = PART
   for (let left = wanted; left > 0; ) {
     const text = await ahead.begin(size + AHEAD)
@@ -121,7 +123,8 @@ async function* tokenParts(
       size = cut.at + PART
       continue
     }
-    // No cut: all of this is tokenised at once, and more, unless what two beginnings of it agree on is enough.
+    // There is no cut. All of this text is tokenised at once, and more, unless the tokens common to two beginnings of
+    // it are enough.
     const whole = await encode(text)
     const agreed = common(await encode(text.slice(0, size)), whole) - MARGIN
     if (agreed - given.length >= left) {
@@ -138,13 +141,13 @@ type Encode = (text: string) => Promise<Int32Array>
 interface Cut {
   /** The tokens of the text before the cut. */
   tokens: Int32Array
-  /** What comes next, behind a context, the place of the cut in that, and the tokens of the context. */
+  /** The text behind the cut with a context in front; the place of the cut in it; and the tokens of the context. */
   rest: string
   at: number
   given: Int32Array
 }
 
-/** A cut at about `size` characters that passes both tests, and what follows from it; null: none is found. */
+/** A cut at about `size` characters that passes both tests; null if none is found. */
 async function findCut(encode: Encode, text: string, size: number): Promise<Cut | null> {
   let failed = 0
   for (const at of places(text, size)) {
@@ -161,7 +164,8 @@ async function findCut(encode: Encode, text: string, size: number): Promise<Cut 
 }
 
 /**
- * The cut at a place that passes both tests; 'early' where it fails the first, which costs little, 'late' the second.
+ * The cut at a place, if it passes both tests. 'early' if it fails the first, which costs little; 'late' if it fails
+ * the second.
  */
 async function cutAt(encode: Encode, text: string, at: number): Promise<Cut | 'early' | 'late'> {
   const from = contextOf(text, at)
@@ -174,7 +178,7 @@ async function cutAt(encode: Encode, text: string, at: number): Promise<Cut | 'e
   return { tokens, rest: head + text.slice(from), at: head.length + at - from, given }
 }
 
-/** Where a cut is tried: at ends of words, from behind, and then between any characters. */
+/** The places that are tried for a cut: first ends of words, from behind, then places between any characters. */
 function* places(text: string, size: number): Generator<number> {
   for (let at = size, tried = 0; at > size - SPAN && tried < WORD_ENDS; at--) {
     if (!isSpace(text[at]) || !/[\p{L}\p{N}]/u.test(text[at - 1])) continue
@@ -185,9 +189,9 @@ function* places(text: string, size: number): Generator<number> {
 }
 
 /**
- * Where tokens of the whole text end, from behind. In a long run of one character all places look alike from nearby,
- * while tokens of many characters begin to be counted where the run begins. The fewest characters with which a text
- * begins with a number of these tokens are found by halving.
+ * The places where tokens of the whole text end, from behind. In a long run of one character all places look alike from
+ * nearby, and tokens of many characters are counted from the beginning of the run. The shortest beginning of the text
+ * that has a number of these tokens is found by halving.
  */
 async function* boundaries(encode: Encode, text: string, size: number): AsyncGenerator<number> {
   const tokens = await encode(text.slice(0, size + AHEAD))
@@ -204,14 +208,14 @@ async function* boundaries(encode: Encode, text: string, size: number): AsyncGen
   }
 }
 
-/** Where the context of a cut begins: at the end of a word if there is one nearby. */
+/** The place where the context of a cut begins: the end of a word if there is one nearby. */
 function contextOf(text: string, cut: number): number {
   const start = cut - CONTEXT
   for (let at = start; at > start - CONTEXT / 2; at--) if (isSpace(text[at]) && !isSpace(text[at - 1])) return at
   return continues(text, start) ? start - 1 : start
 }
 
-/** Whether what stands here belongs to the character before: half of a pair, or a mark that is joined to it. */
+/** Whether the character at this place belongs to the one before: half of a pair, or a mark that is joined to it. */
 function continues(text: string, at: number): boolean {
   return /[\uDC00-\uDFFF]/.test(text[at]) || /^\p{M}/u.test(text.slice(at, at + 2))
 }
@@ -220,7 +224,10 @@ function isSpace(character: string): boolean {
   return /\s/.test(character)
 }
 
-/** Whether at least the second half of these tokens, `head` in front of them aside, are the last of those. */
+/**
+ * Whether at least the second half of the `given` tokens, without the `head` in front of them, are the last of
+ * `tokens`.
+ */
 function agreeAtEnd(tokens: Int32Array, given: Int32Array, head: number): boolean {
   const needed = Math.max(1, Math.ceil((given.length - head) / 2))
   if (needed > Math.min(tokens.length, given.length)) return false
@@ -228,7 +235,7 @@ function agreeAtEnd(tokens: Int32Array, given: Int32Array, head: number): boolea
   return true
 }
 
-/** How many tokens are the same from the beginning. */
+/** The number of tokens at the beginning that are the same. */
 function common(one: Int32Array, other: Int32Array): number {
   const most = Math.min(one.length, other.length)
   for (let at = 0; at < most; at++) if (one[at] !== other[at]) return at
@@ -248,7 +255,7 @@ function uncut(name: string, why: string): InputError {
   })
 }
 
-/** A text that is read as far as it is looked at. */
+/** A text that is read only as far as it is examined. */
 class Ahead {
   ended = false
   private text = ''
@@ -259,7 +266,7 @@ class Ahead {
     this.chunks = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]()
   }
 
-  /** At least so many characters from here on; fewer, and `ended`, where the text has no more. */
+  /** At least `length` characters from here on. If the text has no more, there are fewer, and `ended` is true. */
   async begin(length: number): Promise<string> {
     while (this.text.length < length && !this.ended) {
       if (this.chunk === '') {
@@ -267,7 +274,7 @@ class Ahead {
         if (next.done) this.ended = true
         else this.chunk = next.value
       }
-      // No more than is asked for: what was looked at is copied with every cut.
+      // No more than is asked for: these characters are copied with every cut.
       const taken = this.chunk.slice(0, length - this.text.length)
       this.text += taken
       this.chunk = this.chunk.slice(taken.length)
@@ -275,7 +282,7 @@ class Ahead {
     return this.text
   }
 
-  /** Goes on behind a cut. */
+  /** Continues behind a cut. */
   goOn(rest: string): void {
     this.text = rest
   }

@@ -1,15 +1,15 @@
 /**
- * Why a file cannot be read as a text. Each failure has its own message, which names the file, the place and the way
- * out.
+ * Refusals of files that cannot be read as a text. Each failure has its own message, which names the file, the place
+ * and a remedy.
  */
 import { basename } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { systemCode } from '../../base/system-errors.ts'
 
-/** A file that is read, and the way messages name it. */
+/** A file that is read, and its name in messages. */
 export interface TextFile {
   path: string
-  /** "the text /data/a.txt", "the instructions /data/b.json". */
+  /** The file as messages name it: "the text /data/a.txt", "the instructions /data/b.json". */
   subject: string
 }
 
@@ -17,7 +17,7 @@ export function textFile(path: string, kind: 'text' | 'instructions' = 'text'): 
   return { path, subject: `the ${kind} ${shown(path)}` }
 }
 
-/** A file's own name, for people. */
+/** A file's own name, for messages. */
 export function textName(path: string): string {
   return shown(basename(path))
 }
@@ -27,7 +27,7 @@ export function shown(name: string): string {
   return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 }
 
-/** A failed system call on a text. */
+/** The refusal for a failed system call on a text: TEXT_MISSING or TEXT_UNREADABLE. */
 export function unreadable({ subject }: TextFile, cause: unknown): InputError {
   const code = systemCode(cause)
   if (code === 'ENOENT' || code === 'ENOTDIR') {
@@ -47,17 +47,17 @@ export function unreadable({ subject }: TextFile, cause: unknown): InputError {
   return new InputError({ code: 'TEXT_UNREADABLE', what: `${subject} ${why}`, hint, cause })
 }
 
-/** A file in a form that is not read. @param form - a noun: "a PDF document" */
+/** The refusal of a form that is not read: TEXT_FORM. @param form - a noun: "a PDF document" */
 export function otherForm({ subject }: TextFile, form: string, hint: string): InputError {
   return new InputError({ code: 'TEXT_FORM', what: `${subject} is ${form}`, hint })
 }
 
-/** Bytes that are no UTF-8. */
+/** The refusal of bytes that are not UTF-8: TEXT_ENCODING. */
 export function otherEncoding({ subject }: TextFile, what: string, hint: string): InputError {
   return new InputError({ code: 'TEXT_ENCODING', what: `${subject} ${what}`, hint })
 }
 
-/** Packed bytes that cannot be unpacked. */
+/** The refusal of packed bytes that cannot be unpacked: TEXT_PACKED. */
 export function damagedPacking({ subject }: TextFile, cause: unknown): InputError {
   const short = systemCode(cause) === 'Z_BUF_ERROR'
   return new InputError({

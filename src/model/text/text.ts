@@ -10,13 +10,13 @@ import { type Chunks, concatenated, firstTokens } from './parts.ts'
 import { textName } from './refusals.ts'
 import type { Encoder } from './tokenizer.ts'
 
-/** Stands between documents that are tokenised together. */
+/** The text between documents that are tokenised together. */
 const JOINT = '\n\n'
 
 export interface TextSource {
-  /** For people: the file's name, or what the text is called. */
+  /** The text's name for messages: the file's name, or a name given to it. */
   name: string
-  /** Files that are joined, or documents as they stand. */
+  /** Files that are joined, or documents that are taken as they stand. */
   files?: readonly string[]
   documents?: readonly string[]
 }
@@ -32,10 +32,10 @@ export function filesSource(files: readonly string[]): TextSource {
 
 /**
  * The tokens of a text. Without a separator documents are joined by a blank line and tokenised as one, with one BOS in
- * front if the tokenizer adds one; with a separator each document is tokenised with its own BOS. Files are read, and
+ * front if the tokenizer adds one. With a separator each document is tokenised with its own BOS. Files are read, and
  * tokens made, no further than is wanted.
- * @param wanted - tokens that are enough: of a longer text exactly so many from its beginning; undefined: all
- * @throws {InputError} TEXT_EMPTY, TEXT_UNCUT, and what documentPieces throws
+ * @param wanted - tokens that are enough: a longer text gives exactly this number from its beginning; undefined: all
+ * @throws {InputError} TEXT_EMPTY, TEXT_UNCUT, and the codes that documentPieces throws
  */
 export async function tokenStream(
   encoder: Encoder,
@@ -56,7 +56,7 @@ export async function tokenStream(
   return concatenated(parts)
 }
 
-/** Pieces of a text as far as the first that is not blank. @throws {InputError} TEXT_EMPTY */
+/** The pieces of a text up to the first that is not blank. @throws {InputError} TEXT_EMPTY */
 async function upToWords(pieces: Pieces, name: string): Promise<Piece[]> {
   const read: Piece[] = []
   for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
@@ -83,7 +83,7 @@ async function* joined(pieces: Pieces): AsyncGenerator<string, void> {
   }
 }
 
-/** One document after the other, each of which must be read before the next. */
+/** One document after the other. Each must be read to its end before the next. */
 async function* documentsOf(pieces: Pieces): AsyncGenerator<Chunks, void> {
   for (let first = await pieces.next(); !first.done; first = await pieces.next()) yield document(first.value, pieces)
 }
@@ -98,13 +98,13 @@ async function* document(first: Piece, pieces: Pieces): AsyncGenerator<string, v
   }
 }
 
-/** Consecutive windows, not overlapping; the incomplete tail is dropped. */
+/** Cuts tokens into consecutive windows of `length`, which do not overlap. The incomplete tail is dropped. */
 export function cutWindows(stream: Int32Array, length: number): Windows {
   const count = Math.floor(stream.length / length)
   return { ids: stream.slice(0, count * length), count, length }
 }
 
-/** Windows from..from+count of these. */
+/** `count` of these windows, from window `from` on. */
 export function someWindows({ ids, length, targets }: Windows, from: number, count: number): Windows {
   const [first, end] = [from * length, (from + count) * length]
   return { ids: ids.slice(first, end), count, length, ...(targets && { targets: targets.slice(first, end) }) }

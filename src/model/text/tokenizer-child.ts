@@ -1,9 +1,9 @@
-/** The process that runs tokenizers (tokenizer-process.ts), as the one that asks it sees it. */
+/** The process that runs tokenizers (tokenizer-process.ts), seen from the process that asks it. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { InputError, refusalFromObject, type refusalToObject } from '../../base/errors.ts'
 
-/** What the process is asked, and what it answers. */
+/** The requests to the process, and its answers. */
 type TokenizerTask =
   | { open: { path: string; rows: number | null } }
   | { encode: { tokenizer: number; documents: readonly string[] } }
@@ -16,11 +16,11 @@ export type TokenizerAnswer =
 
 export interface OpenedTokenizer {
   tokenizer: number
-  /** Tokens that the embedding has no row for. */
+  /** Tokens for which the embedding has no row. */
   beyond: [id: number, token: string][]
 }
 
-/** Ids of documents one after the other, and how many each has. */
+/** The ids of documents, one document after the other, and the number of ids of each. */
 export interface EncodedDocuments {
   ids: Int32Array<ArrayBuffer>
   counts: Uint32Array<ArrayBuffer>
@@ -29,7 +29,7 @@ export interface EncodedDocuments {
 export type TokenizerRequest = { id: number } & TokenizerTask
 export type TokenizerReply = { id: number } & (TokenizerAnswer | { stack: string })
 
-/** Of what the process says before it ends: enough for the line with the reason. */
+/** The number of characters kept of the process's last output: enough for the line with the reason. */
 const MAX_LAST_WORDS = 2000
 
 interface Pending {
@@ -38,7 +38,7 @@ interface Pending {
   path: string
 }
 
-/** A running process. It holds this one back from ending only while it is asked something. */
+/** A running process. It keeps this process from ending only while a request is open. */
 export class TokenizerChild {
   ended = false
   private readonly child: ChildProcess
@@ -58,12 +58,15 @@ export class TokenizerChild {
     })
     this.child.on('message', (reply: TokenizerReply) => this.receive(reply))
     this.child.once('error', (error) => this.fail(() => error))
-    // Not at its exit: its last words may still be on the way.
+    // The event is 'close', not 'exit': at its exit its last words may still be on the way.
     this.child.once('close', (code, signal) => this.fail(({ path }) => endedWith(path, this.lastWords, signal ?? code)))
     this.hold(false)
   }
 
-  /** @param path - of the tokenizer, for people */
+  /**
+   * @param path - the tokenizer's path, for messages
+   * @throws {InputError} TOKENIZER_FAILED, and the codes that the process answers
+   */
   ask(task: TokenizerTask, path: string): Promise<TokenizerAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<TokenizerAnswer>()
     const id = this.nextId++
@@ -98,7 +101,7 @@ export class TokenizerChild {
     this.pending.clear()
   }
 
-  /** Whether this process waits for that one before it ends. */
+  /** Whether this process waits for the other before it ends. */
   private hold(on: boolean): void {
     const { stderr, channel } = this.child
     for (const each of [this.child, channel, stderr as unknown as { ref(): void; unref(): void }])
@@ -106,7 +109,7 @@ export class TokenizerChild {
   }
 }
 
-/** How Rust says why it ends: a line with the place, and one with the reason. */
+/** Rust's message before it ends: a line with the place, and one with the reason. */
 const PANIC = /panicked at [^\n]*\n([^\n]+)/
 
 function endedWith(path: string, lastWords: string, end: string | number | null): InputError {

@@ -1,4 +1,4 @@
-/** Reads tokenizer.json and holds it against the list of options that are known (tokenizer-options.ts). */
+/** Reads tokenizer.json and compares it with the list of known options (tokenizer-options.ts). */
 import { readFileSync } from 'node:fs'
 import { InputError } from '../../base/errors.ts'
 import { AS_PYTHON_DOES } from './tokenizer-file.ts'
@@ -8,17 +8,17 @@ export interface TokenizerDefinition {
   /** The file as it stands. */
   text: string
   addedTokens: { id: number; content: string }[]
-  /** By token, of the model; an added token may stand here as well. */
+  /** The model's ids by token; an added token may be here as well. */
   vocabulary: ReadonlyMap<string, number>
   /** Ids that the post-processor puts in front of a text. */
   leading: number[]
 }
 
-/** Sequences in sequences: real tokenizers nest two. */
+/** The most levels of sequences within sequences. Real tokenizers have two. */
 const MAX_DEPTH = 8
-/** A normalizer may make a text so many times as long by replacing: those of real models do not lengthen it. */
+/** The most times that a normalizer may lengthen a text by replacing. Those of real models do not lengthen it. */
 const MAX_GROWTH = 1000
-/** Of a value that is quoted in a refusal. */
+/** The most characters of a value that is quoted in a refusal. */
 const MAX_QUOTED = 80
 
 /** @throws {InputError} TOKENIZER_UNREADABLE */
@@ -60,7 +60,7 @@ function readText(path: string): string {
   }
 }
 
-/** An option that is not known, or has a value that is not. */
+/** An option that is not known, or whose value is not known. */
 class OptionError extends Error {
   constructor(place: string, problem: string) {
     super(`${place} ${problem}`)
@@ -124,7 +124,10 @@ function checkComponent(section: Section, place: string, component: unknown, dep
     throw new OptionError(`${place}.str_rep = ${quoted(options.str_rep)}`, 'is not the replacement')
 }
 
-/** Files of before 2021 do not name it; the library tells models apart by what they have. */
+/**
+ * Files from before 2021 do not name the type of the model. The library tells models apart by their fields, and so does
+ * this function.
+ */
 function typeOfModel(model: Fields): string | undefined {
   if (Array.isArray(model.vocab)) return 'Unigram'
   if ('merges' in model) return 'BPE'
@@ -152,7 +155,7 @@ function checkList(section: Section, place: string, list: unknown, depth: number
   for (const [k, component] of list.entries()) checkComponent(section, `${place}[${k}]`, component, depth + 1)
 }
 
-/** How many times as long a text becomes at most where a pattern matches everywhere. */
+/** The factor by which a text becomes longer at most, reached if a pattern matches everywhere. */
 function growth(normalizer: Fields): number {
   if (normalizer.type === 'Sequence')
     return (normalizer.normalizers as Fields[]).reduce((product, each) => product * growth(each), 1)
@@ -166,8 +169,8 @@ function assertGrowth(normalizer: Fields | null | undefined): void {
 }
 
 /**
- * Ids in front of the text, by the post-processor. What it puts behind the text is left out: a text goes on in the next
- * window.
+ * The ids that the post-processor puts in front of a text. The ids that it puts behind the text are left out: a text
+ * goes on in the next window.
  */
 function leadingTokens(processor: Fields | null, place: string): number[] {
   switch (processor?.type) {

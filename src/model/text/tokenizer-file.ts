@@ -1,14 +1,14 @@
-/** Where a model directory has its tokenizer, and what to do where it has none that can be run. */
+/** The place of the tokenizer in a model directory, and the remedy if the directory has none that can be run. */
 import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { danglingLink, statOf } from '../../files/linked-file.ts'
 
-/** The file whose bytes, and no other's, decide which ids a text has. */
+/** The file that alone decides the ids of a text. */
 export const TOKENIZER = 'tokenizer.json'
 
 export const AS_PYTHON_DOES =
   'With transformers for Python: AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR)'
-/** What a tokenizer without a tokenizer.json is kept in. */
+/** The files of a tokenizer that has no tokenizer.json. */
 const OTHER_FORMS = [['vocab.json', 'merges.txt'], ['tokenizer.model'], ['spiece.model'], ['vocab.txt']]
 
 /** The path of tokenizer.json. @throws {InputError} TOKENIZER_MISSING, MODEL_FILE_UNREADABLE */

@@ -1,28 +1,28 @@
 /**
- * Every option of tokenizer.json that Coppice knows, by component. What stands here is read by Hugging Face's library
- * `tokenizers` 0.23.2, which ignores options that it does not know: these are refused by name instead (see
- * tokenizer-definition.ts), and so is a value that would make ids depend on chance. Source: the deserialisers of that
+ * Every option of tokenizer.json that Coppice knows, by component. Hugging Face's library `tokenizers` 0.23.2 reads all
+ * of these. It ignores options that it does not know; Coppice refuses those by name instead (see
+ * tokenizer-definition.ts), and also a value that would make ids depend on chance. Source: the deserialisers of that
  * library, tokenizers/src/{normalizers,pre_tokenizers,models,processors}.
  */
 import { z } from 'zod'
 
-/** Decides no id: it is switched off, or only read when text is made of ids. */
+/** An option that decides no id: it is switched off, or only read when text is made of ids. */
 const WITHOUT_EFFECT = z.unknown()
-/** Decides where tokens begin and end in the text, and no id. */
+/** An option that decides where tokens begin and end in the text, and no id. */
 const OF_OFFSETS = z.boolean()
 
-/** The library counts in 32 bits, and token ids are held as int32. */
+/** A token id. The library counts in 32 bits, and token ids are held as int32. */
 const ID = z.custom<number>(isTokenId)
 const CHARACTER = z.string().refine((text) => [...text].length === 1)
 const PATTERN = z.union([z.strictObject({ String: z.string() }), z.strictObject({ Regex: z.string() })])
 const BEHAVIOR = z.enum(['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'])
 const TOKEN_AND_ID = z.tuple([z.string(), ID])
-/** Dropout leaves merges out by chance. */
+/** No dropout: it leaves merges out by chance. */
 const NO_DROPOUT = z.literal([null, 0]).optional()
-/** Older files say the replacement twice, as a character and as text; the library reads the character. */
+/** Older files hold the replacement twice, as a character and as text; the library reads the character. */
 const SAME_TEXT = z.string().optional()
 
-/** By plain loops: there are hundreds of thousands of entries. */
+/** Checked by plain loops: there are hundreds of thousands of entries. */
 const VOCABULARY = z.custom<Record<string, number>>((value) => isObject(value) && Object.values(value).every(isTokenId))
 const SCORED_VOCABULARY = z.custom<[string, number][]>(
   (value) => Array.isArray(value) && value.every((entry) => isPair(entry) && typeof entry[1] === 'number'),
@@ -46,7 +46,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Tells two texts apart, and decides no id. */
+/** An id that tells two texts apart, and decides no token id. */
 const TYPE_ID = z.custom<number>(isTokenId)
 const PIECE = z.union([
   z.strictObject({ Sequence: z.strictObject({ id: z.literal(['A', 'B']), type_id: TYPE_ID }) }),
@@ -57,10 +57,10 @@ const SPECIAL_TOKENS = z.record(
   z.strictObject({ id: z.string(), ids: z.array(ID), tokens: z.array(z.string()) }),
 )
 
-/** Where components stand: the section of tokenizer.json. */
+/** The sections of tokenizer.json, which hold components. */
 export type Section = 'normalizer' | 'pre_tokenizer' | 'model' | 'post_processor' | 'decoder'
 
-/** The values of an option; or the section whose components its list holds. */
+/** The schema of an option's value, or the section whose components its list holds. */
 export type Option = z.ZodType | { listOf: Section }
 
 /** The options of a component by its `type`. */
@@ -143,13 +143,13 @@ const POST_PROCESSORS: Components = {
   Sequence: { processors: { listOf: 'post_processor' } },
   TemplateProcessing: {
     single: z.array(PIECE),
-    /** For two texts, which never are. */
+    /** A template for pairs of texts, which Coppice never encodes. */
     pair: z.array(PIECE),
     special_tokens: SPECIAL_TOKENS,
   },
 }
 
-/** Decoders make text of ids, which Coppice does not: the library only has to know them. */
+/** Decoders make text of ids, which Coppice does not. The library only has to know them. */
 const DECODERS: Components = {
   BPEDecoder: { suffix: WITHOUT_EFFECT },
   ByteFallback: {},
@@ -177,7 +177,10 @@ export const SECTIONS: Readonly<Record<Section, Components>> = {
   decoder: DECODERS,
 }
 
-/** An added token. The library numbers it by itself; whether that is its `id` is asked once it is loaded. */
+/**
+ * The options of an added token. The library numbers added tokens by itself; that number is compared with `id` after
+ * loading.
+ */
 export const ADDED_TOKEN: Readonly<Record<string, Option>> = {
   id: ID,
   content: z.string().min(1),
@@ -188,7 +191,7 @@ export const ADDED_TOKEN: Readonly<Record<string, Option>> = {
   special: z.boolean(),
 }
 
-/** Beside the sections and `added_tokens`. Texts are neither cut nor padded: both are switched off. */
+/** Options beside the sections and `added_tokens`. Texts are neither cut nor padded: both are switched off. */
 export const TOP_LEVEL: Readonly<Record<string, Option>> = {
   version: z.literal('1.0').optional(),
   truncation: WITHOUT_EFFECT,

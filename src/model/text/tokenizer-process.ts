@@ -1,4 +1,4 @@
-/** The process of TokenizerProcess: tokenizers stay open until they are closed. */
+/** The program of the process that TokenizerProcess starts. Tokenizers stay open until they are closed. */
 import { Tokenizer } from 'tokenizers'
 import { InputError, refusalToObject } from '../../base/errors.ts'
 import type {
@@ -10,9 +10,9 @@ import type {
 } from './tokenizer-child.ts'
 import { messageOf, readTokenizerDefinition, type TokenizerDefinition, unreadable } from './tokenizer-definition.ts'
 
-// Ctrl-C reaches every process of the terminal; the command itself decides what it means.
+// Ctrl-C reaches every process of the terminal. The command alone decides what it means.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
-// Not by exit(), which would wait for a text that is being encoded.
+// A signal ends the process, not exit(), which would wait for a text that is being encoded.
 process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 process.on('message', (request: TokenizerRequest) => {
   answer(request)
@@ -27,7 +27,7 @@ interface Loaded {
   path: string
   library: Tokenizer
   leading: readonly number[]
-  /** What the library gives an added token, where tokenizer.json has another id for it. */
+  /** The ids that the library gives to added tokens and that differ from tokenizer.json, each with the file's id. */
   renumbered: ReadonlyMap<number, number>
 }
 
@@ -60,9 +60,10 @@ function load(path: string, rows: number | null): OpenedTokenizer {
 }
 
 /**
- * The library numbers added tokens that are not in the model's vocabulary in their order, whatever their ids are in the
- * file. Where it comes to another id the file is refused, unless the embedding has no row for that id anyway: then the
- * token is refused where it occurs.
+ * Added tokens that the library numbers differently from the file. The library numbers those that are not in the
+ * model's vocabulary in their order, whatever their ids are in the file. A file with another id is refused, with one
+ * exception: the embedding has no row for that id anyway. Then the token is refused where it occurs.
+ * @throws {InputError} TOKENIZER_UNREADABLE
  */
 function renumberedTokens(
   library: Tokenizer,

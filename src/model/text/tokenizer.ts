@@ -1,6 +1,6 @@
 /**
- * The tokenizer of a model directory (tokenizer.json, alone), run by Hugging Face's own library. It ends its process on
- * input that it did not expect, so it has one of its own.
+ * The tokenizer of a model directory (tokenizer.json, alone), run by Hugging Face's own library. The library ends its
+ * process on input that it did not expect, so it runs in a process of its own.
  */
 import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
@@ -11,14 +11,14 @@ import { isTokenId } from './tokenizer-options.ts'
 
 export interface Encoder {
   /**
-   * Token ids of the documents, one after the other, each with the leading BOS if the tokenizer adds one, no EOS. Half
-   * of a surrogate pair counts as U+FFFD.
+   * The token ids of the documents, one document after the other, each with the leading BOS if the tokenizer adds one,
+   * without EOS. Half of a surrogate pair counts as U+FFFD.
    * @throws {InputError} TOKENIZER_FAILED
    */
   encode(documents: readonly string[]): Promise<Int32Array>
 }
 
-/** The process in which tokenizers run: started when it is needed, and again if it has ended. */
+/** The process in which tokenizers run. It is started when it is needed, and again if it has ended. */
 export class TokenizerProcess {
   private running: TokenizerChild | undefined
 
@@ -28,8 +28,8 @@ export class TokenizerProcess {
   }
 
   /**
-   * @param rows - of the model's embedding; null: not known
-   * @throws {InputError} TOKENIZER_MISSING, TOKENIZER_UNREADABLE
+   * @param rows - rows of the model's embedding; null if the number is not known
+   * @throws {InputError} TOKENIZER_MISSING, MODEL_FILE_UNREADABLE, TOKENIZER_UNREADABLE, TOKENIZER_FAILED
    */
   async open(dir: string, rows: number | null = null): Promise<OpenTokenizer> {
     const path = tokenizerIn(dir)
@@ -48,7 +48,7 @@ export class OpenTokenizer implements Encoder, AsyncDisposable {
   private readonly path: string
   private readonly tokenizer: number
   private readonly rows: number
-  /** Tokens that the embedding has no row for, by id. */
+  /** Tokens for which the embedding has no row, by id. */
   private readonly beyond: ReadonlyMap<number, string>
 
   constructor(running: TokenizerChild, path: string, { tokenizer, beyond }: OpenedTokenizer, rows: number | null) {
@@ -63,7 +63,7 @@ export class OpenTokenizer implements Encoder, AsyncDisposable {
     return (await this.encoded(documents)).ids
   }
 
-  /** The same by document. */
+  /** The token ids of each document: one array a document, otherwise as `encode`. */
   async encodeEach(documents: readonly string[]): Promise<Int32Array[]> {
     const { ids, counts } = await this.encoded(documents)
     let end = 0
@@ -79,8 +79,8 @@ export class OpenTokenizer implements Encoder, AsyncDisposable {
   }
 
   /**
-   * Before a model runs on them.
-   * @param name - of the text, for people
+   * Checks that the embedding has a row for each id. It is called before a model runs on them.
+   * @param name - the text's name, for messages
    * @throws {InputError} TOKEN_BEYOND_EMBEDDING
    */
   assertInEmbedding(ids: Int32Array, name: string): void {
@@ -94,21 +94,24 @@ export class OpenTokenizer implements Encoder, AsyncDisposable {
     })
   }
 
-  /** Gives its memory back. */
+  /** Frees the tokenizer's memory. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.running.ended) await this.running.ask({ close: { tokenizer: this.tokenizer } }, this.path)
   }
 }
 
 /**
- * The tokenizer of a model directory, in a process of its own.
- * @throws {InputError} TOKENIZER_MISSING, TOKENIZER_UNREADABLE
+ * Opens the tokenizer of a model directory in a process of its own.
+ * @throws {InputError} TOKENIZER_MISSING, MODEL_FILE_UNREADABLE, TOKENIZER_UNREADABLE, TOKENIZER_FAILED
  */
 export function openTokenizer(dir: string): Promise<OpenTokenizer> {
   return new TokenizerProcess().open(dir)
 }
 
-/** The token that ends a text, by config.json; null: it names none. @throws {InputError} MODEL_CONFIG */
+/**
+ * The id of the token that ends a text, from config.json; null if the file names none. @throws {InputError}
+ * MODEL_CONFIG
+ */
 export function endOfText(dir: string): number | null {
   const path = join(dir, 'config.json')
   const { eos_token_id: end } = readJson(path)
