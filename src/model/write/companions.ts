@@ -1,7 +1,8 @@
 /**
- * What travels with a model besides its graph and weights: configuration, tokenizer, chat templates, licences, the
- * card, code. All that is in the directory, at any depth, but for weights of any form, other graphs and what begins
- * with a dot. A link counts as what it leads to, as in a Hugging Face cache, where every file of a snapshot is a link.
+ * The companions of a model: files that are copied with it besides its graph and weights, such as configuration,
+ * tokenizer, chat templates, licences, the card, code. They are all files of the directory, at any depth, except
+ * weights of any form, other graphs, and names that begin with a dot. A link counts as its target, as in a Hugging Face
+ * cache, where every file of a snapshot is a link.
  */
 import { accessSync, constants, readdirSync, type Stats } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
@@ -18,12 +19,12 @@ interface Companions {
   left: LeftBehind[]
 }
 
-/** What stays behind, and why. A directory stands for all that is in it. */
+/** An entry that is not copied, and the reason. A directory stands for all that is in it. */
 export interface LeftBehind {
   name: string
   /**
-   * Weights or a graph; what begins with a dot; what was to be kept apart; results and data of a peer; a whole model; a
-   * pipe; a link upwards.
+   * The reason. model: weights or a graph. dot: a name that begins with a dot. apart: an entry of `apart`. results:
+   * results or data of a peer. other: a whole model. special: a pipe or the like. cycle: a link upwards.
    */
   why: 'model' | 'dot' | 'apart' | 'results' | 'other' | 'special' | 'cycle'
 }
@@ -31,20 +32,24 @@ export interface LeftBehind {
 /** Forms of weights and graphs, by the ends of their names. */
 const WEIGHTS =
   /\.(safetensors|bin|pt|pth|ckpt|h5|hdf5|msgpack|npz|gguf|ggml|ot|pb|tflite|mlmodel|onnx|ort)$|\.onnx[._]data([._]\d+)?$/i
-/** The list of files that weights are spread over; OpenVINO's graph. */
+/** The list of files over which weights are spread, or OpenVINO's graph. */
 const WEIGHTS_INDEX = /\.(safetensors|bin|h5|msgpack)\.index(\.\w+)?\.json$|^openvino_\w+\.xml$/i
-/** Where commands put results that no --out names: with --model . they would lie in the model's directory. */
+/**
+ * The directory in which commands put results when no --out is given. With --model . it would lie in the model's
+ * directory.
+ */
 const RESULTS = 'coppice-out'
-/** What results of a federation, and the data of a peer, hold: its key must not be copied. */
+/** Files that mark results of a federation and the data of a peer. A peer's key must not be copied. */
 const MARKS = ['plan.cbor', 'peer.key']
 
 /**
- * Entries of a directory that may be looked at: repositories of models have some tens. It also ends links that fan out.
+ * The most entries of a directory that are examined: repositories of models have some tens. It also ends links that fan
+ * out.
  */
 export const MAX_ENTRIES = 2000
 /**
- * Companions together: the largest tokenizers have 40 MB. What is larger is a data set, or weights in a form that is
- * not known, and would be copied with every result.
+ * The most bytes of all companions together. The largest tokenizers have 40 MB. Anything larger is a data set, or
+ * weights in a form that is not known, and would be copied with every result.
  */
 export const MAX_COMPANION_BYTES = 2 ** 30
 
@@ -56,8 +61,9 @@ interface Entry {
 }
 
 /**
- * @param apart - paths of files and directories that do not come along though they lie there: texts, what is written
- * @throws {InputError} MODEL_FILE_UNREADABLE, MODEL_FILES_MANY: before anything is written
+ * The companions of a model, checked before anything is written.
+ * @param apart - paths of files and directories that are not copied though they lie there: texts, the output itself
+ * @throws {InputError} MODEL_FILE_UNREADABLE, MODEL_FILES_MANY
  */
 export function companionsOf(decoder: Model, apart: readonly string[] = []): Companions {
   const { dir } = decoder.directory
@@ -69,7 +75,11 @@ export function companionsOf(decoder: Model, apart: readonly string[] = []): Com
   return { files, left }
 }
 
-/** The same where nothing is to be copied: files that cannot be read are faults, none of which ends the walk. */
+/**
+ * The companions of a model when nothing is to be copied. Files that cannot be read are listed as faults, and none of
+ * them ends the walk.
+ * @throws {InputError} MODEL_FILES_MANY
+ */
 export function listCompanions(
   { directory: { dir }, files: own }: Model,
   apart: readonly string[] = [],
@@ -101,13 +111,13 @@ class Walk {
   private readonly graphFolder: string
   private seen = 0
 
-  /** @param graphFolder - where the model's own graph lies */
+  /** @param graphFolder - directory of the model's own graph */
   constructor(apart: ReadonlySet<string>, graphFolder: string) {
     this.apart = apart
     this.graphFolder = graphFolder
   }
 
-  /** @param above - real paths of the directories that hold this one, on the way here */
+  /** Walks a directory. @param above - real paths of the directories that hold this one, on the way here */
   directory(folder: string, prefix: string, above: ReadonlySet<string>): void {
     const holders = new Set([...above, realPath(folder)])
     for (const entry of this.entriesOf(folder)) {
@@ -134,7 +144,7 @@ class Walk {
     }
   }
 
-  /** Why an entry stays behind; null: it does not, as far as its name and kind say. */
+  /** The reason why an entry is not copied; null if its name and kind give none. */
   private reason(path: string, stats: Stats | null, holders: ReadonlySet<string>): LeftBehind['why'] | null {
     const name = basename(path)
     if (name.startsWith('.')) return 'dot'
@@ -153,7 +163,7 @@ function isModel(dir: string): boolean {
   return holdsGraph(dir) && statOf(join(dir, 'config.json')) !== null
 }
 
-/** Real paths of the files that another graph names; none where it is not understood. */
+/** Real paths of the files that another graph names; none if that graph cannot be read. */
 function weightsNamedBy(path: string): string[] {
   if (extname(path).toLowerCase() !== '.onnx') return []
   try {

@@ -1,11 +1,11 @@
-/**
- * Whether two tensors hold the same numbers, in one layout or in that of the transpose, and in whatever element type.
- */
+/** Compares the numbers of two tensors, in the same layout or in that of the transpose, and in any element type. */
 import { DATA_TYPE, elementBytes, readFloats, readRange, type TensorRef, tensorBytes } from '../../onnx/tensor.ts'
 
 export type Orientation = 'same' | 'transposed'
 
-/** Numbers that are compared before a whole tensor is read: more than any two that differ have in common. */
+/**
+ * The number of values that are compared before a whole tensor is read: different tensors never have as many in common.
+ */
 const COMPARED_FIRST = 16
 
 /** Values of a floating tensor as float32; those of a float64 tensor are rounded. */
@@ -20,8 +20,8 @@ export function floatValues(tensor: TensorRef): Float32Array {
 }
 
 /**
- * In which layout `other`, which lies in a file, holds these values; undefined: it holds others.
- * @param dims - of the values
+ * The layout in which `other`, which lies in a file, holds these values; undefined if it holds others.
+ * @param dims - shape of `values`
  */
 export function orientationOf(
   dims: readonly number[],
@@ -38,7 +38,9 @@ export function orientationOf(
   })
 }
 
-/** Where in a matrix [rows, cols] element i of its transpose is. */
+/**
+ * For a matrix [rows, cols]: a function from an index in its transpose to the index of the same element in the matrix.
+ */
 function transposedAt([rows, cols]: readonly number[]): (i: number) => number {
   return (i) => (i % rows) * cols + Math.floor(i / rows)
 }

@@ -1,6 +1,6 @@
 /**
- * The model card (README.md) of a written model: that of the base under a heading that says what was done to it. Bytes
- * of the base's card are not decoded, so that any encoding comes through.
+ * The model card (README.md) of a written model: the base's card under a heading that says what was done to the base.
+ * The bytes of the base's card are not decoded, so that any encoding comes through.
  */
 
 /**
@@ -8,12 +8,15 @@
  */
 const FRONT_MATTER = /^(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?:.*\r?\n)*?---[ \t]*(?:\r?\n|$)/
 
-/** The card at the top of a directory. */
+/** Whether a file is the card at the top of a directory. */
 export function isCard(name: string): boolean {
   return /^readme\.md$/i.test(name)
 }
 
-/** @param done - what was done to the base: a sentence or more, without mark-up */
+/**
+ * The base's card under the heading, behind its front matter. @param done - what was done to the base: a sentence or
+ * more, without mark-up
+ */
 export function cardUnder(base: Buffer, done: string): Buffer {
   const { front, body } = parts(base)
   const separator = front.length > 0 && !/\n$/.test(front.toString('latin1')) ? '\n' : ''
@@ -24,7 +27,7 @@ export function cardUnder(base: Buffer, done: string): Buffer {
 const HEADING_OF_BASE =
   '# Model card of the base\n\nIts numbers (quality, size, speed) are those of the base, not of this model.'
 
-/** Whether a card is the base's, as it is or under a heading. */
+/** Whether a card is the base's card, as it is or under a heading. */
 export function holdsCard(base: Buffer, card: Buffer): boolean {
   const { front, body } = parts(base)
   return (

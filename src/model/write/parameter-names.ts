@@ -1,24 +1,25 @@
 /**
- * Names of PyTorch's parameters, where an exporter left them: a parameter that is used as it is keeps its own, a matrix
- * that was transposed has lost it, but the nodes are named by the modules that made them:
+ * The names of PyTorch's parameters, where an exporter left them. A parameter that is used as it is keeps its own name.
+ * A matrix that was transposed has lost it, but the nodes are named by the modules that made them:
  * /model/layers.0/mlp/up_proj/MatMul.
  */
 import type { GraphIndex } from '../../onnx/graph.ts'
 import type { TensorRef } from '../../onnx/tensor.ts'
 
 /**
- * Whether a tensor is called as PyTorch calls parameters. ONNX Runtime GenAI puts the operator before the last word.
+ * Whether a tensor has a name as PyTorch gives it to parameters. ONNX Runtime GenAI puts the operator before the last
+ * word.
  */
 export function isParameterName(name: string): boolean {
   return /^[A-Za-z_]\w*(\.\w+)*\.(weight|bias)$/.test(name) && !/\.(Add|Gemm|MatMul)\.\w+$/.test(name)
 }
 
-/** Whether a graph's tensors are called as ONNX Runtime GenAI calls them: modules have other names there. */
+/** Whether a graph's tensors have names as ONNX Runtime GenAI gives them. Modules have other names there. */
 export function isGenaiName(name: string): boolean {
   return /\.(Add|Gemm|MatMul)\.(weight|bias)$/.test(name)
 }
 
-/** The module of a node, by its name: model.layers.0.mlp.up_proj. Undefined: the name is no path. */
+/** The module of a node, taken from its name: model.layers.0.mlp.up_proj. Undefined if the name is no path. */
 export function moduleOf(nodeName: string): string | undefined {
   if (!nodeName.startsWith('/')) return undefined
   return nodeName
@@ -27,7 +28,7 @@ export function moduleOf(nodeName: string): string | undefined {
     .replaceAll('/', '.')
 }
 
-/** Nodes that compute with a tensor, as it is or transposed or cast. */
+/** The nodes that compute with a tensor, whether it is used as it is, transposed or cast. */
 export function readersOf(index: GraphIndex, value: string): number[] {
   return index
     .uses(value)
@@ -36,7 +37,7 @@ export function readersOf(index: GraphIndex, value: string): number[] {
     )
 }
 
-/** What a tensor may be called in PyTorch, by its own name and by those of the nodes that read it. */
+/** The names that a tensor may have in PyTorch, from its own name and from those of the nodes that read it. */
 export function possibleNames(index: GraphIndex, { name, dims }: TensorRef, nodes: readonly number[]): string[] {
   const own = isParameterName(name) ? [name] : []
   const kind = dims.length === 1 ? 'bias' : 'weight'

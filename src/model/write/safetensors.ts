@@ -33,7 +33,7 @@ interface Entry {
   data_offsets: [begin: number, end: number]
 }
 
-/** By name, in the order of the data. @throws {InputError} SAFETENSORS_UNREADABLE */
+/** The tensors of a file by name, in the order of the data. @throws {InputError} SAFETENSORS_UNREADABLE */
 export function readSafetensors(path: string): Map<string, TensorRef> {
   const { size } = statSync(path)
   const length = headerLength(path, size)
@@ -94,7 +94,7 @@ function unreadable(path: string, why: string, cause?: unknown): InputError {
   })
 }
 
-/** A tensor to be written; its bytes are asked for once, in their turn. */
+/** A tensor to be written. Its bytes are asked for once, when its turn comes. */
 export interface WrittenTensor {
   name: string
   dims: readonly number[]
@@ -102,9 +102,9 @@ export interface WrittenTensor {
   bytes(): Uint8Array
 }
 
-/** Writes tensors in this order, one in memory at a time. */
+/** Writes tensors in the given order, with one in memory at a time. */
 export function writeSafetensors(path: string, tensors: readonly WrittenTensor[]): void {
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } } // transformers wants to know
+  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } } // transformers reads this entry
   let end = 0
   for (const { name, dims, dataType } of tensors) {
     const begin = end

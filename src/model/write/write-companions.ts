@@ -1,5 +1,6 @@
 /**
- * The files beside a written model's graph and weights: the base's, byte for byte, but for what describes the model.
+ * The files beside a written model's graph and weights: the base's, byte for byte, except those that describe the
+ * model.
  */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -13,17 +14,21 @@ import { cardUnder, holdsCard, isCard } from './model-card.ts'
 import { isCorrected, type Json, type WrittenGraph, writtenConfig } from './written-config.ts'
 
 export interface Beside {
-  /** Paths that do not come along: see companionsOf. */
+  /** Paths that are not copied: see companionsOf. */
   apart?: readonly string[]
-  /** What was done to the base, for its model card: see cardUnder; default: the card stays as it is. */
+  /**
+   * A sentence for the model card that says what was done to the base: see cardUnder. Default: the card stays as it is.
+   */
   done?: string
-  /** By name, what stands in configuration files instead of what the base has. */
+  /** New content of configuration files, by name; a file that is not named keeps the base's. */
   changed?: Readonly<Record<string, Json>>
 }
 
 /**
- * @param graph - the one that was written to `out`
- * @throws {InputError} as companionsOf does; {OutputError} OUTPUT_UNWRITABLE
+ * Writes the companions of a model to `out`.
+ * @param graph - the graph that was written to `out`
+ * @throws {InputError} as companionsOf does
+ * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export function writeCompanions(
   decoder: Decoder,
@@ -48,7 +53,7 @@ export function writeCompanions(
   }
 }
 
-/** What comes along can be changed by its owner, whatever the base's files are. */
+/** Copies a file and lets its owner change the copy, whatever the rights of the base's file are. */
 function copy(from: string, to: string): void {
   copyFileSync(from, to)
   chmodSync(to, statSync(to).mode | OWNER_WRITES)
@@ -56,7 +61,7 @@ function copy(from: string, to: string): void {
 
 const OWNER_WRITES = 0o200
 
-/** What a configuration file is to hold; undefined: what the base's holds. */
+/** The new content of a configuration file; undefined if the base's stays. */
 function configuration(path: string, name: string, graph: WrittenGraph, changed: Json | undefined): string | undefined {
   if (!isCorrected(name, graph)) return undefined
   const base = parsed(path)
@@ -64,7 +69,7 @@ function configuration(path: string, name: string, graph: WrittenGraph, changed:
   return JSON.stringify(written) === JSON.stringify(base) ? undefined : `${JSON.stringify(written, null, 2)}\n`
 }
 
-/** null for what is no JSON, which then stays as it is. */
+/** The content of a JSON file; null if it is not JSON: it then stays as it is. */
 function parsed(path: string): Json | null {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Json
@@ -74,15 +79,15 @@ function parsed(path: string): Json | null {
 }
 
 interface ComparedCompanions {
-  /** What decides ids and is another, or what is no companion; null: nothing. */
+  /** A difference that changes ids, or a file that must not be there, in words; null if there is none. */
   difference: string | null
-  /** Other files that are not as they would be written, a sentence each. */
+  /** Other files that are not as they would be written, in one sentence each. */
   notes: string[]
 }
 
 /**
  * Compares the files beside a written model with those that writeCompanions would write.
- * @param written - its directory, and its own graph and weights
+ * @param written - directory of the written model, with its own graph and weights
  */
 export function compareCompanions(
   decoder: Decoder,
@@ -128,10 +133,10 @@ function isAsWritten(base: string, written: string, name: string, graph: Written
   }
 }
 
-/** Of a card or a configuration, which are read whole: some hundred times what they are. */
+/** The most bytes of a card or a configuration, which are read whole: some hundred times their usual size. */
 const MAX_TEXT_BYTES = 2 ** 24
 
-/** Whether both can be read and hold the same. */
+/** Whether both files can be read and hold the same bytes. */
 function isSame(base: string, written: string): boolean {
   if (statOf(base)?.size !== statOf(written)?.size) return false
   try {

@@ -1,4 +1,4 @@
-/** Writes a pruned model as a directory of the same form as its base, and says what it must compute. */
+/** Writes a pruned model as a directory of the same form as its base, and gives the logits that it must compute. */
 import { mkdirSync } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { InputError } from '../../base/errors.ts'
@@ -17,12 +17,15 @@ import { graphIn } from '../graph/directory.ts'
 import { type Beside, compareCompanions, writeCompanions } from './write-companions.ts'
 import type { WrittenGraph } from './written-config.ts'
 
-/** Tokens of the window on which a written model is compared with the engine. */
+/** The number of tokens in the window on which a written model is compared with the engine. */
 export const CHECK_TOKENS = 64
 
 /**
- * Writes `decoder`'s model to `out` with the layers of each block that `weightsOf` gives; blocks without stay as they
- * are. Every other byte of weights is the base's; the element types too. Its other files come along: see companionsOf.
+ * Writes `decoder`'s model to `out`, with the layers of each block that `weightsOf` gives; other blocks stay as they
+ * are. Every other byte of weights is the base's, and so are the element types. The base's other files are copied: see
+ * companionsOf.
+ * @throws {InputError} WEIGHTS_FP16_RANGE, and as companionsOf does
+ * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string, beside: Beside = {}): void {
   const path = writtenPath(decoder, out)
@@ -32,15 +35,15 @@ export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string, 
 }
 
 export interface ComparedModel {
-  /** What of graph, weights and tokenizer is not as it would be written; null: nothing. */
+  /** The first difference of graph, weights or tokenizer, in words; null if there is none. */
   difference: string | null
   /** See ComparedCompanions. */
   notes: string[]
 }
 
 /**
- * Compares a written directory with what writeModel would write. Where graph and weights lie in it, and under which
- * names, does not count: a base of the same hash may have another layout.
+ * Compares a written directory with the one that writeModel would write. The places and names of graph and weights in
+ * it do not count: a base of the same hash may have another layout.
  */
 export function compareWritten(decoder: Decoder, weightsOf: WeightsOf, written: string): ComparedModel {
   const found = writtenFiles(decoder, written)
@@ -52,7 +55,7 @@ export function compareWritten(decoder: Decoder, weightsOf: WeightsOf, written: 
   return compareCompanions(decoder, { directory, files }, writtenGraph(decoder, written, path))
 }
 
-/** Graph and weights of a written directory, or why they cannot be those of this model. */
+/** Graph and weights of a written directory, or the reason why they cannot be those of this model. */
 function writtenFiles(
   { model }: Decoder,
   written: string,
@@ -71,19 +74,19 @@ function writtenFiles(
   }
 }
 
-/** Where a model of the same form has its graph. */
+/** The path of the graph in `out`, for a model of the same form. */
 export function writtenPath(decoder: Decoder, out: string): string {
   return join(out, relative(decoder.directory.dir, decoder.directory.onnx))
 }
 
-/** What configuration files are to say of a graph at `path` in `dir`. */
+/** The facts about a graph at `path` in `dir` that configuration files must state. */
 export function writtenGraph(decoder: Decoder, dir: string, path: string): WrittenGraph {
   return { graph: relative(dir, path).replaceAll(sep, '/'), external: externalFile(decoder) !== null }
 }
 
 /**
- * Weights lie in one file beside the graph where the base has them outside. It is named after the graph, as Optimum and
- * transformers.js have it, or as the base has it if that is how ONNX's own exporters do.
+ * The name of the file of weights beside the graph; null if the base has its weights inside. The file is named after
+ * the graph, as Optimum and transformers.js name it, or as the base does if that is the way of ONNX's own exporters.
  */
 export function externalFile({ model, directory }: Decoder): string | null {
   const { externalFiles } = model
@@ -128,7 +131,7 @@ function elementsOf({ dataType }: TensorRef, weights: Float32Array, layer: () =>
   })
 }
 
-/** Files name the layers of a block one after the other: the last block asked for is kept. */
+/** Keeps the weights of the last block asked for: files name the layers of a block one after the other. */
 class BlockCache {
   private readonly weightsOf: WeightsOf
   private block = -1
@@ -148,7 +151,7 @@ class BlockCache {
 /** A plain run of a written model, and the logits that it must give. */
 export type ExpectedRun = Omit<PlainRun, 'threads'>
 
-/** What the engine computes with the weights that were written to `dir`, on one window. */
+/** The run that a written model in `dir` must reproduce: the engine's logits with its weights, on one window. */
 export async function expectedRun(
   decoder: Decoder,
   weightsOf: WeightsOf,
@@ -162,10 +165,13 @@ export async function expectedRun(
   return { ...plainRun(decoder, windows), model: writtenPath(decoder, dir), expected }
 }
 
-/** Tokens on which a base model is tried: some operators look at their shapes when they run, whatever the length. */
+/**
+ * The number of tokens on which a base model is tried. Some operators look at their shapes when they run, whatever the
+ * length.
+ */
 const ATTEMPT_TOKENS = 8
 
-/** A plain run of a decoder's own file on a few tokens of number 0, which every vocabulary has. */
+/** A plain run of a decoder's own file on a few tokens. Their id is 0, which every vocabulary has. */
 export function plainAttempt(decoder: Decoder): Omit<PlainAttempt, 'threads'> {
   return plainRun(decoder, decoder.windowOf(new Int32Array(ATTEMPT_TOKENS), ATTEMPT_TOKENS))
 }

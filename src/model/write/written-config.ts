@@ -1,6 +1,6 @@
 /**
- * Configuration files say which files a model lies in, and in what form. What is written lies in one graph, with its
- * weights inside or in one file beside it, so what these files say of that is corrected; everything else stays.
+ * Configuration files name the files of a model and their form. A written model is one graph, with its weights inside
+ * or in one file beside it. The entries about these files are corrected; everything else stays.
  */
 import { posix } from 'node:path'
 
@@ -8,34 +8,38 @@ const { basename, dirname } = posix
 
 export type Json = Readonly<Record<string, unknown>>
 
-/** What is written, relative to the model's directory. */
+/** The written graph. */
 export interface WrittenGraph {
-  /** With '/'. */
+  /** Its path relative to the model's directory, with '/'. */
   graph: string
-  /** Whether weights lie in a file beside it. */
+  /** Whether weights lie in a file beside the graph. */
   external: boolean
 }
 
-/** By the names of the files that are corrected. `name`: the file's own, relative to the directory. */
+/**
+ * The functions that correct files, by the file's name. Their argument `name` is the file's path relative to the
+ * directory.
+ */
 const CORRECTIONS: Readonly<Record<string, (config: Json, written: WrittenGraph, name: string) => Json>> = {
   'config.json': modelConfig,
   'genai_config.json': genaiConfig,
   'ort_config.json': ortConfig,
 }
 
-/** Whether a file describes the model: one of these at the top of its directory, or beside the graph. */
+/** Whether a file is corrected: it is one of these, at the top of the directory or beside the graph. */
 export function isCorrected(name: string, { graph }: WrittenGraph): boolean {
   return Object.hasOwn(CORRECTIONS, basename(name)) && ['.', dirname(graph)].includes(dirname(name))
 }
 
-/** What such a file is to say. */
+/** The corrected content of such a file. */
 export function writtenConfig(name: string, config: unknown, written: WrittenGraph): unknown {
   return isObject(config) ? CORRECTIONS[basename(name)](config, written, name) : config
 }
 
 /**
- * Of Hugging Face and transformers.js. `quantization_config` tells how other weights of the base were quantised: what
- * is written never is. The element type (torch_dtype, dtype) is that of the base's own weights and stays with them.
+ * Corrects the configuration of Hugging Face and transformers.js. `quantization_config` tells how other weights of the
+ * base were quantised; a written model is never quantised. The element type (torch_dtype, dtype) is that of the base's
+ * own weights, and stays with them.
  */
 function modelConfig(config: Json, written: WrittenGraph): Json {
   const { quantization_config, ...plain } = config
@@ -62,7 +66,7 @@ function transformersJs(config: Json, { graph, external }: WrittenGraph): Json {
 
 const FORMAT = 'use_external_data_format'
 
-/** What is said of one device, without what is the same for all. */
+/** The settings of one device without those that hold for all devices. */
 function asForAll(device: unknown): unknown {
   if (!isObject(device)) return device
   const { [FORMAT]: _, dtype, ...rest } = device
@@ -73,7 +77,10 @@ function mapped(object: Json, change: (value: unknown) => unknown): Json {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
 }
 
-/** Of ONNX Runtime GenAI, whose decoder names the graph's file, relative to this one. */
+/**
+ * Corrects the configuration of ONNX Runtime GenAI, whose decoder names the graph's file, relative to the
+ * configuration.
+ */
 function genaiConfig(config: Json, { graph }: WrittenGraph, name: string): Json {
   const { model } = config
   if (!isObject(model) || !isObject(model.decoder) || typeof model.decoder.filename !== 'string') return config
@@ -82,7 +89,7 @@ function genaiConfig(config: Json, { graph }: WrittenGraph, name: string): Json 
   return { ...config, model: { ...model, decoder: { ...model.decoder, filename } } }
 }
 
-/** Of Optimum. */
+/** Corrects the configuration of Optimum. */
 function ortConfig(config: Json, { external }: WrittenGraph): Json {
   const said = { one_external_file: true, use_external_data_format: external }
   const wrong = Object.entries(said).filter(([key, value]) => Object.hasOwn(config, key) && config[key] !== value)
