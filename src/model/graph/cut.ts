@@ -1,12 +1,12 @@
 /**
  * Cuts a decoder at its residual stream into embedding, blocks and head, from the graph alone.
  *
- * Follow what descends from the token embedding, shapes aside. A value that every path from there to the logits
- * passes through is a *waist*: between two waists next to each other lies either a chain or a residual branch. A branch
- * with attention (a Softmax, or an operator that has it inside) opens a decoder block; branches with layers and no
- * attention (the feed-forward part) belong to the block before them; what follows the last such branch is the head.
- * Masks, rotary tables and shapes that several parts need are computed once, in the earliest part that can, and passed
- * on.
+ * The cut follows the values that descend from the token embedding, shapes aside. A value that every path from there to
+ * the logits passes through is a *waist*: between two neighbouring waists lies either a chain or a residual branch. A
+ * branch with attention (a Softmax, or an operator that contains it) opens a decoder block. Branches with layers and no
+ * attention (the feed-forward part) belong to the block before them. Everything behind the last such branch is the
+ * head. Masks, rotary tables and shapes that several parts need are computed once, in the earliest part that can, and
+ * passed on.
  */
 import { InputError } from '../../base/errors.ts'
 import { GraphIndex, type Use } from '../../onnx/graph.ts'
@@ -16,7 +16,7 @@ import { type Linear, linearAt } from './layers.ts'
 import { type Unfollowed, unfollowedAt } from './unfollowed.ts'
 
 export interface Part {
-  /** Node indices, ascending. Constant nodes are left out: a part takes along those that it needs. */
+  /** Node indices, ascending. Constant nodes are left out: a part includes those that it needs. */
   nodes: number[]
   /** The residual stream where the part begins (undefined for the embedding) and ends (the logits for the head). */
   enters: string | undefined
@@ -28,7 +28,7 @@ export interface Part {
 export interface DecoderCut {
   index: GraphIndex
   embedding: Part
-  /** `unfollowed`: matrices that the hidden state meets there and that are no layers. */
+  /** `unfollowed`: matrices in the block that meet the hidden state and are not layers. */
   blocks: (Part & { layers: Linear[]; unfollowed: Unfollowed[] })[]
   head: Part
   /** Nodes that descend from the token embedding, ascending. */
@@ -36,12 +36,16 @@ export interface DecoderCut {
 }
 
 const ATTENTION: ReadonlySet<string> = new Set(['Softmax', 'Attention', 'GroupQueryAttention', 'MultiHeadAttention'])
-/** What these make is about shapes, not about the hidden state. */
+/** Operators whose outputs are shapes, not the hidden state. */
 const SHAPE: ReadonlySet<string> = new Set(['Shape', 'Size'])
-/** What changes the form of the stream and nothing else. */
+/** Operators that change the shape of the stream and nothing else. */
 const RESHAPING: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast', 'Identity'])
 const EMBEDDING_PART = -1
 
+/**
+ * Cuts the lowered graph of a decoder.
+ * @throws {InputError} MODEL_SHAPE: the graph is not that of a decoder language model
+ */
 export function cutDecoder(model: OnnxModel): DecoderCut {
   const index = new GraphIndex(model)
   const logits = findLogits(model)
@@ -88,7 +92,7 @@ function ancestors(index: GraphIndex, value: string): Set<number> {
   return found
 }
 
-/** Among the needed nodes those whose output descends from a token embedding, ascending. */
+/** The nodes among the needed ones whose output descends from a token embedding, ascending. */
 function hiddenNodes(index: GraphIndex, needed: ReadonlySet<number>, path: string): number[] {
   const fromIds = new Set<string>(['input_ids'])
   const values = new Set<string>()
@@ -106,7 +110,7 @@ function hiddenNodes(index: GraphIndex, needed: ReadonlySet<number>, path: strin
   return found
 }
 
-/** A float matrix known beforehand: an embedding table. */
+/** Whether a value is a float matrix that is known beforehand, as an embedding table is. */
 export function isTable(index: GraphIndex, value: string): boolean {
   let name = value
   for (let maker = index.maker(name); maker !== undefined; maker = index.maker(name)) {
@@ -119,11 +123,11 @@ export function isTable(index: GraphIndex, value: string): boolean {
 
 interface Waist {
   value: string
-  /** Position in the list of hidden nodes behind which this value alone is live. */
+  /** The position in the list of hidden nodes behind which only this value is still to be read. */
   after: number
 }
 
-/** Walks the hidden nodes in order and notes where exactly one of their values is still to be read. */
+/** Walks the hidden nodes in order and notes the places where exactly one of their values is still to be read. */
 function findWaists(index: GraphIndex, hidden: readonly number[], logits: string, path: string): Waist[] {
   const inHidden = new Set(hidden)
   const readsLeft = new Map<string, number>()
@@ -158,7 +162,7 @@ interface Border {
   count: number
 }
 
-/** borders[i] is where block i begins; the last one is where the head begins. */
+/** The borders of the parts: block i begins at borders[i]; the head begins at the last one. */
 function blockBorders(
   index: GraphIndex,
   hidden: readonly number[],
@@ -176,7 +180,7 @@ function blockBorders(
     if (nodes.some((node) => ATTENTION.has(index.nodes[node].opType))) starts.push(before)
     if (starts.length > 0) end = { value: waists[k].value, count: waists[k].after + 1 }
   }
-  // A block gives back the stream in the shape in which it came: OPT flattens it between the two.
+  // A block gives back the stream in the shape in which it came: OPT flattens it in between.
   for (const { value, after } of waists) {
     if (end && after === end.count && RESHAPING.has(index.nodes[hidden[after]].opType))
       end = { value, count: after + 1 }
@@ -185,7 +189,7 @@ function blockBorders(
   return [...starts, end]
 }
 
-/** For every needed, not constant node its part: -1 embedding, 0..N-1 blocks, N head. */
+/** The part of every needed node that is not constant: -1 embedding, 0..N-1 blocks, N head. */
 function assignParts(
   index: GraphIndex,
   needed: ReadonlySet<number>,
@@ -206,7 +210,7 @@ function assignParts(
     const makers = index.nodes[node].input.map((input) => index.maker(input))
     earliest.set(node, Math.max(EMBEDDING_PART, ...makers.map((maker) => earliest.get(maker ?? -1) ?? EMBEDDING_PART)))
   }
-  // What one part alone reads is computed there, unless it looks into the hidden state of another.
+  // A node that one part alone reads is computed there, unless it looks into the hidden state of another part.
   for (const node of others.toReversed()) {
     const readers = new Set<number>()
     for (const output of index.nodes[node].output) {

@@ -6,16 +6,18 @@ import { danglingLink, statOf } from '../../files/linked-file.ts'
 
 export interface ModelDirectory {
   dir: string
-  /** The directory's own name: for people. */
+  /** The directory's own name, for messages. */
   name: string
   onnx: string
   config: Record<string, unknown>
 }
 
-/** Names of the graph, in the order in which they are looked for: as exporters write it, then merged, then in fp16. */
+/**
+ * Names of the graph, in the order in which they are looked for: the exporters' own name, then merged, then in fp16.
+ */
 const GRAPHS = ['model.onnx', 'decoder_model_merged.onnx', 'model_fp16.onnx', 'decoder_model_merged_fp16.onnx']
 
-/** @throws {InputError} MODEL_MISSING, MODEL_CONFIG, MODEL_FILE_UNREADABLE */
+/** Opens a model directory. @throws {InputError} MODEL_MISSING, MODEL_CONFIG, MODEL_FILE_UNREADABLE */
 export function openModelDirectory(dir: string): ModelDirectory {
   return { dir, name: basename(resolve(dir)), onnx: graphIn(dir), config: readConfig(dir) }
 }
@@ -25,13 +27,13 @@ export function graphIn(dir: string): string {
   if (!statOf(dir)?.isDirectory()) throw danglingLink(dir) ?? missing(dir, 'is not a directory')
   for (const path of graphPaths(dir)) {
     if (statOf(path)?.isFile()) return path
-    const dangling = danglingLink(path) // a graph that comes later in the list is another model
+    const dangling = danglingLink(path) // a graph later in the list is another model
     if (dangling !== null) throw dangling
   }
   throw missing(dir, 'holds no model.onnx')
 }
 
-/** Whether there is a graph, wherever a model may have it. */
+/** Whether the directory has a graph in any of the places where a model may have it. */
 export function holdsGraph(dir: string): boolean {
   return graphPaths(dir).some((path) => statOf(path) !== null)
 }
@@ -40,6 +42,7 @@ function graphPaths(dir: string): string[] {
   return GRAPHS.flatMap((name) => [join(dir, name), join(dir, 'onnx', name)])
 }
 
+/** The object in a JSON file of a model. @throws {InputError} MODEL_CONFIG, MODEL_FILE_UNREADABLE */
 export function readJson(path: string): Record<string, unknown> {
   try {
     const content: unknown = JSON.parse(readFileSync(path, 'utf8'))
@@ -78,7 +81,10 @@ export function configNumber(config: Record<string, unknown>, ...names: string[]
   return undefined
 }
 
-/** The longest window the model was made for; a length at which nothing is predicted says nothing. */
+/**
+ * The longest window for which the model was made; undefined if it is not known. A length of 1 counts as not known,
+ * since nothing is predicted at it.
+ */
 export function maxWindow(config: Record<string, unknown>): number | undefined {
   const longest = configNumber(config, 'max_position_embeddings', 'n_positions', 'n_ctx', 'seq_length', 'max_seq_len')
   return longest === 1 ? undefined : longest

@@ -1,10 +1,13 @@
-/** How many tokens a graph has an embedding for. */
+/** The number of tokens for which a graph has an embedding. */
 import type { GraphIndex } from '../../onnx/graph.ts'
 
-/** What hands token ids on as they are. */
+/** Operators that pass token ids on unchanged. */
 const PASSING: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast', 'Identity'])
 
-/** Rows of the table that input_ids are looked up in, of the smallest if there are several; null: none is known. */
+/**
+ * The number of rows of the table in which input_ids are looked up, of the smallest if there are several; null if none
+ * is known.
+ */
 export function embeddingRows(index: GraphIndex): number | null {
   const ids = new Set(['input_ids'])
   const rows: number[] = []
@@ -15,7 +18,7 @@ export function embeddingRows(index: GraphIndex): number | null {
   return rows.length === 0 ? null : Math.min(...rows)
 }
 
-/** Of a table that is known beforehand, transposed or not. */
+/** The rows of a table that is known beforehand, transposed or not: an array of one number, or an empty one. */
 function rowsOf(index: GraphIndex, table: string): number[] {
   let name = table
   let rows = 0

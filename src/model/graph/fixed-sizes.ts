@@ -1,12 +1,12 @@
 /**
- * Sizes that an export has fixed: so many windows at once, so many tokens a window, so many earlier positions. A graph
- * that says so computes with these numbers inside too, so it is fed no others, even where ONNX Runtime would take them.
+ * Sizes that an export has fixed: windows at once, tokens a window, earlier positions. A graph with fixed sizes
+ * computes with these numbers inside too, so it gets no others, even where ONNX Runtime would take them.
  */
 import { InputError } from '../../base/errors.ts'
 import type { ValueInfoProto } from '../../onnx/generated/onnx_pb.js'
 import type { OnnxModel } from '../../onnx/model.ts'
 
-/** undefined: as many as one likes. */
+/** The fixed sizes; undefined where the graph takes any number. */
 export interface FixedSizes {
   /** Windows at once. */
   batch: 1 | undefined
@@ -14,15 +14,16 @@ export interface FixedSizes {
   window: number | undefined
 }
 
-/** More than any model takes at once. */
+/** Larger than the window of any model. */
 const MAX_WINDOW = 2 ** 20
 
 /**
- * Which axis of an input counts windows, and which tokens of a window (nothing stands before it), by the input's name.
+ * The axes of an input that count windows and tokens of a window, by the input's name. Nothing stands before the
+ * window.
  */
 const AXES: [RegExp, { batch?: number; window?: number }][] = [
   [/^(input_ids|attention_mask)$/, { batch: 0, window: 1 }],
-  // One row of positions is for all windows.
+  // One row of positions serves all windows.
   [/^position_ids$/, { window: 1 }],
   [/^cache_position$/, { window: 0 }],
   [/^seqlens_k$/, { batch: 0 }],
@@ -30,7 +31,10 @@ const AXES: [RegExp, { batch?: number; window?: number }][] = [
   [/^past/, { batch: 0 }],
 ]
 
-/** @throws {InputError} MODEL_FIXED: sizes that no windows fit, or that contradict each other */
+/**
+ * Reads the fixed sizes of a graph.
+ * @throws {InputError} MODEL_FIXED: sizes that no windows fit, or that contradict each other
+ */
 export function fixedSizes({ graph, initializers, path }: OnnxModel): FixedSizes {
   const found: Record<'batch' | 'window', { size: number; name: string } | undefined> = {
     batch: undefined,
@@ -58,14 +62,15 @@ export function fixedSizes({ graph, initializers, path }: OnnxModel): FixedSizes
 
 const UNITS = { batch: 'windows at once', window: 'tokens' }
 
-/** The sizes of a shape, undefined where a size is free; undefined for a value of no known shape. */
+/** The sizes of a shape, undefined where a size is free. The result is undefined for a value of no known shape. */
 export function fixedShape({ type }: ValueInfoProto): (number | undefined)[] | undefined {
-  // ONNX Runtime takes a negative size as none.
+  // ONNX Runtime treats a negative size as a free one.
   return type?.tensorType?.shape?.dim.map(({ value }) =>
     value.case === 'dimValue' && value.value >= 0n ? Number(value.value) : undefined,
   )
 }
 
+/** The refusal of sizes that a graph has fixed: MODEL_FIXED. @param why - the input in quotes, and its fault */
 export function unfit(path: string, why: string): InputError {
   return new InputError({
     code: 'MODEL_FIXED',

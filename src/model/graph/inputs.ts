@@ -1,6 +1,6 @@
 /**
- * What a decoder's graph wants to be fed for windows of equal length: no padding, nothing before them. Every input's
- * meaning follows from its name; one of an unknown name is refused, never guessed.
+ * The inputs of a decoder's graph for windows of equal length, without padding and with nothing before them. Every
+ * input's meaning follows from its name; an input with an unknown name is refused, never guessed.
  */
 
 import { InputError } from '../../base/errors.ts'
@@ -18,25 +18,28 @@ interface InputWindows {
   ids: BigInt64Array
   batch: number
   window: number
-  /** Positions before them, of which keys and values are fed as zeros; default: none. */
+  /** Number of positions before the windows, whose keys and values are fed as zeros; default: none. */
   past?: number
 }
 
 interface Wanted extends Required<InputWindows> {
   name: string
   dataType: number
-  /** The graph's dimensions, undefined where one differs from run to run; null: it does not say. */
+  /** The graph's dimensions, undefined where one differs from run to run; null if the graph gives none. */
   shape: (number | undefined)[] | null
-  /** Positions that a past must have room for, though nothing is in them. */
+  /** The number of positions for which a past must have room, though nothing is in them. */
   room: number
   config: Record<string, unknown>
   path: string
 }
 
-/** Of one past: 131,072 positions of 32 heads of 128 numbers in fp16 are less. There are two for each block. */
+/**
+ * The most bytes of one past: 131,072 positions of 32 heads of 128 numbers in fp16 are less. There are two for each
+ * block.
+ */
 const MAX_PAST_BYTES = 2 ** 31
 
-/** Keys and values of earlier positions. */
+/** Names of inputs with the keys and values of earlier positions. */
 const PAST = /^past/
 
 /** One entry an input, or a family of inputs of one meaning. */
@@ -45,7 +48,8 @@ const INPUTS: [RegExp, (wanted: Wanted) => ort.Tensor][] = [
   [/^attention_mask$/, (wanted) => grid({ ...wanted, window: wanted.past + wanted.window }, () => 1)],
   [/^position_ids$/, (wanted) => grid(wanted, (column) => wanted.past + column)],
   [/^cache_position$/, (wanted) => integers(wanted, [wanted.window], (i) => wanted.past + i)],
-  // GroupQueryAttention's own: tokens of each window before the last one, and the longest window with its past.
+  // GroupQueryAttention's inputs: the number of tokens of each window before the last one, and the longest window with
+  // its past.
   [/^seqlens_k$/, (wanted) => each(wanted, wanted.past + wanted.window - 1)],
   [/^total_sequence_length$/, (wanted) => each(wanted, wanted.past + wanted.window)],
   [/^(past_sequence_length|past_seq_len)$/, (wanted) => each(wanted, wanted.past)],
@@ -56,7 +60,7 @@ const INPUTS: [RegExp, (wanted: Wanted) => ort.Tensor][] = [
 ]
 
 /**
- * By name, every input of the graph that is no initializer.
+ * The value of every input of the graph that is not an initializer, by name.
  * @throws {InputError} MODEL_INPUT, MODEL_PAST, MODEL_FIXED
  */
 export function graphInputs(
@@ -89,7 +93,7 @@ export function graphInputs(
   return values
 }
 
-/** Whether a graph takes keys and values of as many earlier positions as one likes. */
+/** Whether a graph takes the keys and values of any number of earlier positions. */
 export function takesPast(model: OnnxModel): boolean {
   const isFree = (shape: ReturnType<typeof fixedShape>) => shape?.length === 4 && shape[2] === undefined
   const pasts = model.graph.input.filter(({ name }) => PAST.test(name) && !model.initializers.has(name)).map(fixedShape)
@@ -133,7 +137,7 @@ function integers(wanted: Wanted, dims: number[], of: (i: number) => number | bi
   throw unknown(wanted)
 }
 
-/** [batch, window], or [1, window] where the graph says so. */
+/** A tensor [batch, window], or [1, window] if the graph's shape says so. */
 function grid(wanted: Wanted, of: (column: number) => number): ort.Tensor {
   const { shape, batch, window } = wanted
   if (shape !== null && shape.length !== 2) throw unknown(wanted)
@@ -151,7 +155,11 @@ function each(wanted: Wanted, value: number): ort.Tensor {
   )
 }
 
-/** A past: [batch, key/value heads, positions, head size], which are none, or as many as it must have room for. */
+/**
+ * A past of zeros: [batch, key/value heads, positions, head size], where positions is 0, or the number for which it
+ * must have room.
+ * @throws {InputError} MODEL_PAST, MODEL_FIXED
+ */
 function zeroPast(wanted: Wanted): ort.Tensor {
   const { name, dataType, shape, batch, past, room, config, path } = wanted
   const dims = [batch, shape?.[1] ?? keyValueHeads(config), Math.max(past, room), shape?.[3] ?? headSize(config)]

@@ -1,6 +1,6 @@
 /**
  * Finds linear layers by structure: a MatMul or Gemm whose second factor is a float matrix known beforehand, reached
- * through Transpose, Cast and Identity. Names are for people only; exporters lose or change them.
+ * through Transpose, Cast and Identity. Names serve messages only; exporters lose or change them.
  */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { attribute, type GraphIndex, intAttribute } from '../../onnx/graph.ts'
@@ -9,25 +9,25 @@ import { isFloating, type TensorRef } from '../../onnx/tensor.ts'
 export interface Linear {
   /** Index of the MatMul or Gemm. */
   node: number
-  /** The value it multiplies: the layer's input, [..., cols]. */
+  /** The value that is multiplied, the layer's input: [..., cols]. */
   input: string
   /** The initializer that holds the weights. */
   weight: TensorRef
   /** Output and input features. */
   rows: number
   cols: number
-  /** Whether the initializer is stored [cols, rows], as MatMul wants it, instead of [rows, cols]. */
+  /** The layout of the initializer: [cols, rows] (in-out), as MatMul needs it, or [rows, cols] (out-in). */
   stored: 'in-out' | 'out-in'
-  /** Nodes between initializer and product, from the initializer on. */
+  /** Nodes between initializer and product, beginning at the initializer. */
   chain: number[]
-  /** By what the product is multiplied: Gemm's alpha, else 1. */
+  /** The factor of the product: Gemm's alpha, else 1. */
   alpha: number
 }
 
-/** What may stand between an initializer and the product that reads it. */
+/** Operators that may stand between an initializer and the product that reads it. */
 export const PASSING: ReadonlySet<string> = new Set(['Transpose', 'Cast', 'Identity'])
 
-/** The linear layer that a node is, or undefined. */
+/** The linear layer of a node; undefined if the node is none. */
 export function linearAt(index: GraphIndex, node: number): Linear | undefined {
   const { opType, input } = index.nodes[node]
   if (opType !== 'MatMul' && opType !== 'Gemm') return undefined
@@ -65,7 +65,7 @@ function swapsTwoAxes(node: NodeProto): boolean {
   return perm === undefined || (perm.length === 2 && perm[0] === 1 && perm[1] === 0)
 }
 
-/** A name for people: the path of the node without the operator, else the initializer's name. */
+/** A layer's name for messages: the path of the node without the operator, else the initializer's name. */
 export function layerName(index: GraphIndex, { node, weight }: Pick<Linear, 'node' | 'weight'>): string {
   const { name, opType } = index.nodes[node]
   const path = name.replace(/^\/+/, '').replace(new RegExp(`/(MatMul|Gemm|${opType})(_\\d+)?$`), '')

@@ -1,4 +1,4 @@
-/** How many trained numbers a decoder has, as its trainer counts them: a tensor that is used twice counts once. */
+/** The number of a decoder's trained numbers, as its trainer counts them: a tensor that is used twice counts once. */
 import { operatorName } from '../../onnx/operators/operators.ts'
 import { elementCount, isFloating, readable, readFloats, type TensorRef } from '../../onnx/tensor.ts'
 import { type DecoderCut, isTable } from './cut.ts'
@@ -15,9 +15,9 @@ export function countParameters(cut: DecoderCut): number {
 }
 
 /**
- * Every float vector or matrix that meets the hidden state, and every table that tokens or positions are looked up in;
- * a head that is a copy of one is not told again. Rotary frequencies and masks are computed beside the hidden state;
- * tables of cosines and sines are left out.
+ * The trained tensors: every float vector or matrix that meets the hidden state, and every table in which tokens or
+ * positions are looked up. A head that is a copy of such a table is not listed again. Rotary frequencies and masks are
+ * computed beside the hidden state; tables of cosines and sines are left out.
  */
 export function trainedTensors({ index, hidden, embedding, blocks, head }: DecoderCut): TensorRef[] {
   const found = new Set<TensorRef>()
@@ -45,7 +45,10 @@ export function trainedTensors({ index, hidden, embedding, blocks, head }: Decod
   )
 }
 
-/** Cosines of position 0 are all 1, sines all 0: two tables of one shape whose first rows are so. */
+/**
+ * The rotary tables among tensors: two tables of one shape whose first rows are all 1 (cosines of position 0) and all 0
+ * (sines).
+ */
 function rotaryTables(tensors: ReadonlySet<TensorRef>): Set<TensorRef> {
   const edges = new Map<string, Map<TensorRef, number>>()
   for (const tensor of tensors) {
@@ -59,10 +62,13 @@ function rotaryTables(tensors: ReadonlySet<TensorRef>): Set<TensorRef> {
   return new Set(pairs.flatMap((alike) => [...alike.keys()]))
 }
 
-/** Rows in which two matrices are compared: more than any trained two would have in common. */
+/** The number of rows in which two matrices are compared: different trained matrices never have as many in common. */
 const COMPARED_ROWS = 4
 
-/** Some exporters store a tied head as a second copy of the embedding, as it is or transposed. */
+/**
+ * Whether a tensor is a copy of a table. Some exporters store a tied head as a second copy of the embedding, as it is
+ * or transposed.
+ */
 function isCopy(tensor: TensorRef, table: TensorRef): boolean {
   if (tensor === table || tensor.dims.length !== 2 || table.dims.length !== 2) return false
   const count = Math.min(COMPARED_ROWS, table.dims[0])

@@ -1,6 +1,6 @@
 /**
  * A part of a cut decoder as a model of its own, in canonical form: values are renamed in the order in which a walk
- * from the outputs meets them, large tensors become inputs. Two blocks whose canonical bytes are equal are alike,
+ * from the outputs meets them, and large tensors become inputs. Two blocks whose canonical bytes are equal are alike,
  * constants included, and share one session; their weights are fed.
  */
 
@@ -20,16 +20,16 @@ import type { GraphIndex } from '../../onnx/graph.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { byteLength, isFloating, type TensorRef, tensorBytes } from '../../onnx/tensor.ts'
 
-/** Constants up to this size that are no float vectors stay inside the session: shapes, axes, scalars. */
+/** Constants up to this size stay inside the session, unless they are float vectors: shapes, axes, scalars. */
 const INLINE_BYTES = 1024
 
 export interface ValueType {
   dataType: number
-  /** null: not the same in every run. */
+  /** The sizes; null where a size differs from run to run. */
   dims: (number | null)[]
 }
 
-/** A canonical model, and what its canonical names stand for in the whole graph. */
+/** A canonical model, and the names of the whole graph behind its canonical names. */
 export interface PartModel {
   proto: ModelProto
   /** SHA-256 of the canonical bytes, hex: equal for parts that are alike. */
@@ -40,13 +40,14 @@ export interface PartModel {
   values: Map<string, string>
   /** Canonical output name of each wanted value. */
   outputs: Map<string, string>
-  /** Canonical name of any value inside. */
+  /** Canonical name of any value inside. Throws an Error for a value that is not. */
   inside(value: string): string
-  /** Whether a value is inside, or comes in. */
+  /** Whether a value is inside, or is an input. */
   holds(value: string): boolean
 }
 
 /**
+ * Makes the model of a part.
  * @param wanted - values of the whole graph that the part gives
  * @param typeOf - type of a value that comes from elsewhere
  */
@@ -95,7 +96,7 @@ export function partModel(
     if (placed.has(maker)) return
     placed.add(maker)
     const node = clone(NodeProtoSchema, index.nodes[maker])
-    node.$unknown = undefined // exporters write there where in the source the node comes from
+    node.$unknown = undefined // exporters write into these fields the line of source from which the node comes
     node.attribute.sort((a, b) => (a.name < b.name ? -1 : 1))
     for (const input of node.input) if (input !== '') visit(input)
     node.name = `n${body.length}`
@@ -143,7 +144,7 @@ export function isWeightName(name: string): boolean {
   return /^w\d+$/.test(name)
 }
 
-/** Weights are fed: float vectors and matrices, and whatever else is large. */
+/** Whether a tensor is fed: float vectors and matrices are, and any other large tensor. */
 function isFed(tensor: TensorRef): boolean {
   return (isFloating(tensor.dataType) && tensor.dims.length > 0) || byteLength(tensor) > INLINE_BYTES
 }

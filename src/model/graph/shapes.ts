@@ -1,4 +1,4 @@
-/** What one run of a graph shows of its values: shapes, and the small contents that rules of gradients read. */
+/** Observes one run of a graph: the shapes of its values, and the small contents that rules of gradients read. */
 import { clone, create, toBinary } from '@bufbuild/protobuf'
 import type { ModelProto } from '../../onnx/generated/onnx_pb.js'
 import {
@@ -14,12 +14,12 @@ import type * as ort from '../../runtime/onnx-runtime.ts'
 import { refusing } from '../../runtime/refusing.ts'
 import { createSession } from '../../runtime/session.ts'
 
-/** Before the names of shapes among the outputs. */
+/** The prefix of shapes among the names of the outputs. */
 const SHAPE_OF = 'shape/'
-/** Before the names of contents. */
+/** The prefix of contents among the names of the outputs. */
 const CONTENT_OF = 'content/'
 
-/** Runs a model once, for what is not in its file: sizes that depend on the inputs'. */
+/** Runs a model once for facts that are not in its file: sizes that depend on the inputs'. */
 export async function observeShapes(
   model: ModelProto,
   feeds: Record<string, ort.Tensor>,

@@ -1,7 +1,7 @@
 /**
- * Matrices that a block's hidden state meets and that are no layers: nothing prunes them, so they are named with the
- * reason. Whatever reads a known matrix in a block is either a layer, or here, or one of the few uses that are no
- * product.
+ * Matrices that a block's hidden state meets and that are not layers. They are not pruned, so they are listed by name
+ * with the reason. A node that reads a known matrix in a block is either a layer, or listed here, or one of the few
+ * uses that are no product.
  */
 
 import { attribute, type GraphIndex, intAttribute } from '../../onnx/graph.ts'
@@ -11,15 +11,15 @@ import { DATA_TYPE, elementCount, isFloating, isMatrix, readFloats, type TensorR
 import { layerName, linearAt } from './layers.ts'
 
 export interface Unfollowed {
-  /** Index of the node that meets the hidden state with it. */
+  /** Index of the node in which the matrix meets the hidden state. */
   node: number
-  /** The initializers that it is, or is made of. */
+  /** The initializers that are the matrix, or from which it is made. */
   weights: TensorRef[]
-  /** Why it is no layer: what it is instead, as a noun phrase. */
+  /** The reason why it is not a layer: its role in the graph, as a noun phrase. */
   reason: string
 }
 
-/** What adds, compares, chooses or joins: masks and biases of two axes are no weights of a product. */
+/** Operators that add, compare, choose or join. Their masks and biases of two axes are not weights of a product. */
 const NO_PRODUCT: ReadonlySet<string> = new Set(
   `
   Add And Concat Equal Expand Greater GreaterOrEqual Less LessOrEqual Max Min Not Or Reshape Sub Sum Where Xor
@@ -28,7 +28,10 @@ const NO_PRODUCT: ReadonlySet<string> = new Set(
     .trim()
     .split(/\s+/),
 )
-/** Their first inputs are queries, keys and values; the others masks, tables, pasts and lengths. */
+/**
+ * Operators of attention. Their first inputs are queries, keys and values; the others are masks, tables, pasts and
+ * lengths.
+ */
 const ATTENTION: ReadonlySet<string> = new Set([
   'Attention',
   'com.microsoft:GroupQueryAttention',
@@ -39,7 +42,7 @@ const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Einsum'])
 const LOOKUPS: ReadonlySet<string> = new Set(['Gather', 'GatherElements', 'GatherND'])
 
 /**
- * The matrix that a node of a block reads and that is no layer's, or undefined.
+ * The matrix that a node of a block reads and that is not a layer's; undefined if there is none.
  * @param hidden - values that descend from the token embedding
  */
 export function unfollowedAt(index: GraphIndex, hidden: ReadonlySet<string>, node: number): Unfollowed | undefined {
@@ -55,7 +58,7 @@ export function unfollowedAt(index: GraphIndex, hidden: ReadonlySet<string>, nod
   return undefined
 }
 
-/** Which inputs of a node would be the matrix of a product. */
+/** The inputs of a node that would be the matrix of a product. */
 function slotsOf(index: GraphIndex, at: number): number[] {
   const node = index.nodes[at]
   const name = operatorName(node)
@@ -68,12 +71,15 @@ function slotsOf(index: GraphIndex, at: number): number[] {
   return [...node.input.keys()]
 }
 
-/** Rows that are looked up, such as positions: an embedding. */
+/** Whether a value is a table whose rows are looked up, such as an embedding of positions. */
 function isTableOfVectors(index: GraphIndex, value: string): boolean {
   return (index.initializers.get(value)?.dims.filter((size) => size > 1).length ?? 0) <= 2
 }
 
-/** Rotary tables: cosines of position 0 are all 1, its sines all 0. Masks have no other values than 1 and 0. */
+/**
+ * Whether a value is a rotary table or a mask. In rotary tables the cosines of position 0 are all 1 and the sines all
+ * 0; masks have only 1 and 0.
+ */
 function isTableOrMask(index: GraphIndex, value: string): boolean {
   const tensor = index.initializers.get(value)
   if (tensor === undefined || !isMatrix(tensor.dims) || tensor.dataType !== DATA_TYPE.float) return false
@@ -85,7 +91,8 @@ function isTableOrMask(index: GraphIndex, value: string): boolean {
 
 /**
  * The matrices among the initializers from which a value is made, without the hidden state.
- * @param product - whether it is a product's factor: then those of one row or column, and of integers, count too
+ * @param product - whether the value is a product's factor: then matrices of one row or column, and of integers, count
+ * too
  */
 function matricesBehind(index: GraphIndex, hidden: ReadonlySet<string>, value: string, product: boolean): TensorRef[] {
   const counts = ({ dims, dataType }: TensorRef) =>
@@ -121,7 +128,10 @@ function reasonOf(index: GraphIndex, at: number, slot: number, weight: TensorRef
   return `a factor with ${weight.dims.length} dimensions [${weight.dims.join(', ')}]`
 }
 
-/** What stands between a factor and its initializers that is not computed beforehand. */
+/**
+ * The operator between a factor and its initializers that is not computed beforehand, in words; undefined if there is
+ * none.
+ */
 function oddMaker(index: GraphIndex, value: string): string | undefined {
   const open = [value]
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
@@ -135,17 +145,17 @@ function oddMaker(index: GraphIndex, value: string): string | undefined {
   return undefined
 }
 
-/** A matrix of a block that is no layer: nothing prunes it. */
+/** A matrix of a block that is not a layer and is not pruned. */
 export interface UnprunedMatrix {
   name: string
   block: number
-  /** How many numbers it has. */
+  /** Number of its weights. */
   weights: number
-  /** Why: what it is instead of a layer's weights, as a noun phrase. */
+  /** The reason: its role in place of a layer's weights, as a noun phrase. */
   reason: string
 }
 
-/** The matrices of all blocks that are no layers, each once, with the initializers that they are made of. */
+/** The matrices of all blocks that are not layers, each once, with the initializers from which they are made. */
 export function unprunedMatrices(
   index: GraphIndex,
   blocks: readonly { unfollowed: readonly Unfollowed[] }[],

@@ -1,7 +1,7 @@
 /**
- * One tensor of the file for one layer. Exporters store equal tensors once, and merged decoders hold every layer twice,
- * in the branch that begins a text and in the one that continues it. Pruning a layer must change it in both branches,
- * and must not change another layer or an embedding.
+ * Gives each layer its own tensor of the file. Exporters store equal tensors once, and merged decoders hold every layer
+ * twice, in the branch that begins a text and in the one that continues it. Pruning a layer must change it in both
+ * branches, and must not change another layer or an embedding.
  */
 import { clone } from '@bufbuild/protobuf'
 import { InputError } from '../../base/errors.ts'
@@ -13,8 +13,8 @@ import { byteLength, type TensorRef, tensorBytes } from '../../onnx/tensor.ts'
 import { type Linear, linearAt, PASSING } from './layers.ts'
 
 /**
- * Gives every one of these layers an initializer (and a Transpose or Cast, where one stands before it) of its own, in
- * the file's graph. Returns whether anything had to change: then `lowered` is out of date.
+ * Gives every one of these layers an initializer (and a Transpose or Cast, if one stands before it) of its own, in the
+ * file's graph. Returns whether anything was changed: then `lowered` is out of date.
  * @throws {InputError} MODEL_BRANCHES
  */
 export function tellApart(file: OnnxModel, lowered: Lowered, layers: readonly Linear[]): boolean {
@@ -38,13 +38,16 @@ function storedTensor({ stored }: Lowered, { weight }: Linear): TensorRef {
   return tensor
 }
 
-/** Whether somebody else reads a layer's tensor, and the layer is not the one that keeps it. */
+/** Whether another node reads a layer's tensor, and the layer is not the one that keeps it. */
 function isShared(index: GraphIndex, { weight, chain, node }: Linear): boolean {
   const values = [weight.name, ...chain.map((step) => index.nodes[step].output[0])]
   return values.some((value) => index.uses(value).length > 1) && !isFirstReader(index, weight.name, node)
 }
 
-/** Whether a layer may keep a shared tensor: it is the first to read it, and everyone else is a layer that copies. */
+/**
+ * Whether a layer may keep a shared tensor: it is the first to read it, and all other readers are layers, which get
+ * copies.
+ */
 function isFirstReader(index: GraphIndex, weight: string, node: number): boolean {
   const readers = new Set<number>()
   const visit = (value: string) => {
@@ -63,7 +66,10 @@ interface Place {
   node: NodeProto
 }
 
-/** The layer's product in the file: in the branch that is computed, and its counterpart in the other. */
+/**
+ * The layer's product in the file, in the branch that is computed, and its counterpart in the other branch.
+ * @throws {InputError} MODEL_BRANCHES
+ */
 function fileReaders(file: OnnxModel, { origin, stored }: Lowered, index: GraphIndex, linear: Linear): Place[] {
   const node = origin.get(index.nodes[linear.node])
   const graph = [file.graph, ...file.subgraphs.keys()].find((each) => node && each.node.includes(node))
@@ -86,7 +92,7 @@ function unlike({ path }: OnnxModel, { weight }: Linear): InputError {
   })
 }
 
-/** The other branches of the If that a graph is a branch of. */
+/** The other branches of the If to which a branch belongs. */
 function siblings(file: OnnxModel, graph: GraphProto): GraphProto[] {
   for (const { node: nodes } of [file.graph, ...file.subgraphs.keys()]) {
     for (const { attribute } of nodes) {
@@ -109,13 +115,13 @@ function productsOf(file: OnnxModel, graph: GraphProto): Map<string, NodeProto[]
   return products
 }
 
-/** Who makes a value that a graph reads: a branch may use what lies outside of it. */
+/** The makers of the values that a graph reads: a branch may use values from outside. */
 function makersOf(file: OnnxModel, graph: GraphProto): Map<string, NodeProto> {
   const nodes = [file.graph, graph].flatMap(({ node }) => node)
   return new Map(nodes.flatMap((node) => node.output.map((output) => [output, node] as const)))
 }
 
-/** From a product's factor back through Transpose, Cast and Identity. */
+/** The steps from a product's factor back through Transpose, Cast and Identity, and the value where they begin. */
 function chainOf(makers: ReadonlyMap<string, NodeProto>, value: string): { root: string; steps: NodeProto[] } {
   const steps: NodeProto[] = []
   let root = value
@@ -142,9 +148,9 @@ function readAnother(file: OnnxModel, graph: GraphProto, node: NodeProto, name: 
 }
 
 /**
- * The tensors of the file that hold each layer's weights: one, or a second in the branch that is not computed, where
- * both branches have their own.
- * @throws {InputError} MODEL_BRANCHES: a branch has weights that are no copy of the other's
+ * The tensors of the file that hold each layer's weights: one, and a second in the branch that is not computed if both
+ * branches have their own.
+ * @throws {InputError} MODEL_BRANCHES: a branch has weights that are not a copy of the other's
  */
 export function storedCopies(
   file: OnnxModel,
