@@ -1,31 +1,31 @@
 /**
- * FLAP's adaptive structure search (An et al. 2023, arXiv 2312.11983): scores are standardised within each structure,
- * and then compared among all structures of all blocks. A unit has the mean of its places' scores and costs its
- * weights; of all these the share that is asked for goes. Blocks that fluctuate alike everywhere lose more than those
- * that do not.
+ * FLAP's adaptive structure search (An et al. 2023, arXiv 2312.11983). Scores are standardised within each structure,
+ * and then compared among all structures of all blocks. A unit has the mean of its places' scores, and costs its
+ * weights; the lowest units are removed up to the share of weights that is asked for. Blocks that fluctuate alike
+ * everywhere lose more than others.
  *
  * As in the authors' program the scores of heads are squared before they are standardised, which spares heads
- * (SmolLM2-135M with a third of blocks 4 to 25 gone, 4,096 tokens: perplexity 178 instead of 206).
+ * (SmolLM2-135M with a third of blocks 4 to 25 removed, 4,096 tokens: perplexity 178 instead of 206).
  */
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'
 
-/** Of one structure of a block. */
+/** One structure of a block, with its scores. */
 export interface Fluctuating {
   block: number
   structure: Structure
-  /** By unit, of each of its places. */
+  /** One array a unit: the scores of its places. */
   scores: Float64Array[]
 }
 
 interface Candidate {
-  /** Of the structure. */
+  /** Index of the structure. */
   at: number
   unit: number
   score: number
 }
 
-/** By structure its units that go, ascending: never all of them. */
+/** The units to remove, one array a structure, each ascending: never all units of a structure. */
 export function adaptiveUnits(decoder: Decoder, found: readonly Fluctuating[], ratio: number): number[][] {
   const costs = found.map(({ block, structure }) => weightsOfUnit(decoder, block, structure))
   const total = found.reduce((sum, { structure }, at) => sum + structure.units * costs[at], 0)
@@ -43,7 +43,7 @@ export function adaptiveUnits(decoder: Decoder, found: readonly Fluctuating[], r
   return gone.map((units) => units.sort((a, b) => a - b))
 }
 
-/** Standardised over all places of a structure: with a mean of 0 and a sample variance of 1. */
+/** The scores of a structure's units, standardised over all its places to a mean of 0 and a sample variance of 1. */
 export function unitScores({ kind }: Pick<Structure, 'kind'>, scores: readonly Float64Array[]): number[] {
   const raised = kind === 'heads' ? scores.map((own) => own.map((score) => score * score)) : scores
   const count = sumOf(raised, () => 1)
@@ -57,7 +57,7 @@ function sumOf(scores: readonly Float64Array[], of: (score: number) => number): 
   return scores.reduce((sum, own) => own.reduce((inner, score) => inner + of(score), sum), 0)
 }
 
-/** Weights of layers that go with a unit. */
+/** The number of layer weights that are removed with a unit. */
 function weightsOfUnit(decoder: Decoder, block: number, { members }: Structure): number {
   const { layers } = decoder.cut.blocks[block]
   return members.reduce((sum, { tensor, axis, places: [first] }) => {

@@ -1,5 +1,5 @@
 /**
- * Which whole blocks are removed: those whose layers matter least to the loss. Depth pruning by the importance of
+ * Chooses whole blocks to remove: those whose layers matter least to the loss. Depth pruning by the importance of
  * LLM-Pruner is Shortened LLaMA's (Kim et al. 2024, arXiv 2402.02834), section 3.
  */
 
@@ -13,8 +13,8 @@ import { randomScores } from './random-scores.ts'
 type BlocksJob = Omit<WeightJob, 'reduction'>
 
 /**
- * The blocks of the range with the lowest scores, ascending. The ratio is their share of the range, of which whole
- * blocks go only: none where it is less than one, and never all of them.
+ * The blocks of the range with the lowest scores, ascending. The ratio is their share of the range. Only whole blocks
+ * are removed: none if the share is less than one, and never all of them.
  * @throws {InputError} OPERATOR_NO_GRADIENT
  */
 export async function chooseBlocks(decoder: Decoder, job: BlocksJob): Promise<number[]> {
@@ -25,10 +25,10 @@ export async function chooseBlocks(decoder: Decoder, job: BlocksJob): Promise<nu
   return lowestUnits(await blockScores(decoder, job), count).map((block) => from + block)
 }
 
-/** In place of a block's number, where blocks themselves are drawn. */
+/** Stands for a block's number when blocks themselves are drawn. */
 const WHOLE_BLOCKS = -1
 
-/** By block of the range. */
+/** One score a block of the range, in order. @throws {InputError} OPERATOR_NO_GRADIENT */
 export async function blockScores(decoder: Decoder, job: Omit<BlocksJob, 'ratio'>): Promise<Float64Array> {
   const [from, to] = job.blocks
   const { importance, seed = 0 } = job
@@ -41,8 +41,8 @@ export async function blockScores(decoder: Decoder, job: Omit<BlocksJob, 'ratio'
 }
 
 /**
- * Over all layers of a block the sum, for `taylor1` of |w g|, for `taylor2` of w^2 times the mean squared gradient of a
- * sample, for `l2` of w^2, of every weight; for `vector` of |sum of w g| of every output feature.
+ * The score of a block: a sum over every weight of its layers, for `taylor1` of |w g|, for `taylor2` of w^2 times the
+ * mean squared gradient of a sample, for `l2` of w^2; for `vector` a sum over every output feature of |sum of w g|.
  */
 function blockScore(
   decoder: Decoder,

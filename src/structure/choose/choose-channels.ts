@@ -1,8 +1,8 @@
 /**
- * Which hidden channels are removed: one set for the whole model, those that matter least to the loss in all tensors
- * together. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.2, for its third kind of group. Of a matrix a channel
- * is credited its row or column, of an embedding its column over the vocabulary, of a norm its scale; biases count for
- * nothing.
+ * Chooses hidden channels to remove: one set for the whole model, those that matter least to the loss in all tensors
+ * together. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.2, for its third kind of group. A channel is credited
+ * its row or column of each matrix, its column of an embedding over the vocabulary, and its scale of each norm; biases
+ * count for nothing.
  *
  * Deviation from the authors' program: a tensor that embedding and head share counts once, with both gradients added.
  */
@@ -23,16 +23,16 @@ import type { Width, WidthMember } from './width.ts'
 
 export type ChannelsJob = Omit<WeightJob, 'blocks'>
 
-/** In place of a block's number, where the channels of the whole model are drawn. */
+/** Stands for a block's number when the channels of the whole model are drawn. */
 const WHOLE_MODEL = -2
 
-/** Ascending. @throws {InputError} OPERATOR_NO_GRADIENT */
+/** The channels to remove, ascending. @throws {InputError} OPERATOR_NO_GRADIENT */
 export async function chooseChannels(decoder: Decoder, width: Width, job: ChannelsJob): Promise<number[]> {
   const count = placesToRemove(width.channels, job.ratio)
   return count === 0 ? [] : lowestUnits(await channelScores(decoder, width, job), count)
 }
 
-/** By channel. */
+/** One score a channel. @throws {InputError} OPERATOR_NO_GRADIENT */
 export async function channelScores(
   decoder: Decoder,
   { channels, members, branches: [parts] }: Width,
@@ -62,7 +62,7 @@ export async function channelScores(
 
 type Visitor = (name: string, gradient: Float32Array) => void
 
-/** Visits, sample by sample, what adds up to the mean square of their gradients. */
+/** Visits the squares of gradients, sample by sample. They add up to the mean square. */
 async function visitSquares(
   windows: Windows,
   visit: (sample: Windows, visitor: Visitor) => Promise<void>,
@@ -75,7 +75,9 @@ async function visitSquares(
     })
 }
 
-/** Visits the gradient of each tensor once, whole: one that several parts read has it from all of them. */
+/**
+ * Visits the gradient of each tensor once, whole: the gradients of a tensor that several parts read are added first.
+ */
 async function visitWhole(
   losses: LossGradients,
   shared: ReadonlySet<string>,
@@ -94,7 +96,7 @@ async function visitWhole(
   for (const [name, gradient] of sums) visitor(name, gradient)
 }
 
-/** @param gradient - see importance.ts */
+/** The scores of a tensor's places along its axis. @param gradient - see importance.ts */
 function placesOf(
   { tensor, axis, channels }: WidthMember,
   importance: Importance,
@@ -106,11 +108,11 @@ function placesOf(
 
 interface Scored {
   member: WidthMember
-  /** By place along its axis. */
+  /** One score a place along the member's axis. */
   scores: Float64Array
 }
 
-/** Over members, by channel. */
+/** The scores of the members reduced to one score a channel. */
 function reduced(members: readonly Scored[], channels: number, reduction: Reduction): Float64Array {
   const all = new Float64Array(channels)
   for (const { member, scores } of members)
@@ -125,12 +127,12 @@ function isVector({ tensor, channels }: WidthMember): boolean {
   return elementCount(tensor.dims) === channels.length
 }
 
-/** Matrices and scales of norms. */
+/** Whether a member counts: matrices and scales of norms do. */
 function isCounted(index: GraphIndex, member: WidthMember): boolean {
   return !isVector(member) || isScale(index, member.tensor.name)
 }
 
-/** Whether something is multiplied by a vector, as it is or after what is done to it alone. */
+/** Whether a value, as it is or after constant nodes, multiplies another value. */
 function isScale(index: GraphIndex, value: string): boolean {
   return index.uses(value).some(({ node, slot }) => {
     if (index.isConstantNode(node)) return index.nodes[node].output.some((output) => isScale(index, output))

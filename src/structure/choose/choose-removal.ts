@@ -1,4 +1,4 @@
-/** What is removed from a model: the least important units of each structure, block by block. */
+/** Chooses the units to remove from a model: the least important ones of each structure, block by block. */
 
 import { InputError } from '../../base/errors.ts'
 import type { WeightsOf } from '../../form/block-weights.ts'
@@ -17,29 +17,33 @@ import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 export interface RemovalJob {
   importance: Criterion | Fluctuation
-  /** For random importance; default: 0. */
+  /** Seed of random importance; default: 0. */
   seed?: number
-  /** Of coupled members; FLAP looks at what reads them alone. */
+  /** The reduction over coupled members. FLAP ignores it: it scores only the layers that read a structure. */
   reduction: Reduction
-  /** Of the places of each structure, in (0, 1). */
+  /** The share of the places of each structure that is removed, in (0, 1). */
   ratio: number
-  /** In so many steps, each with importances of what is left; default: 1. Of importances of single weights. */
+  /**
+   * Number of removal steps (default 1). Importance is measured again after each step. Only with per-weight
+   * importances.
+   */
   steps?: number
-  /** First block, and the one behind the last. */
+  /** The first block, and the one behind the last. */
   blocks: readonly [from: number, to: number]
-  /** Calibration windows; what has no use for gradients looks at none. */
+  /** Calibration windows. An importance that needs no gradients reads none of them. */
   windows: Windows
-  /** Windows that pass together. */
+  /** The number of windows that pass together. */
   perBatch: number
   signal?: AbortSignal
 }
 
-/** By an importance of single weights. */
+/** A job with an importance of single weights. */
 export type WeightJob = RemovalJob & { importance: Criterion }
 
 /**
- * @param structures - by block
- * @returns by block, ascending
+ * Chooses the units of every block of the range.
+ * @param structures - one array a block
+ * @returns one entry a block of the range, in ascending order
  * @throws {InputError} STRUCTURE_LOCKED, OPERATOR_NO_GRADIENT
  */
 export async function chooseRemoval(
@@ -65,8 +69,8 @@ export async function chooseRemoval(
 }
 
 /**
- * One of several steps: importances are those of the model without what is gone already, which stays gone; the ratio is
- * of the base's places all the same.
+ * One of several steps. Importances are those of the model without the units that are removed already, and these stay
+ * removed. The ratio is a share of the base's places all the same.
  */
 async function removeStep(
   decoder: Decoder,
@@ -92,8 +96,8 @@ async function removeStep(
 }
 
 /**
- * Of every block of the range, by structure, one a unit.
- * @returns by block of the model
+ * The scores of the units of every block of the range.
+ * @returns one array a block of the model, with one array a structure, with one score a unit
  * @throws {InputError} STRUCTURE_LOCKED, OPERATOR_NO_GRADIENT
  */
 export async function unitScoresOf(
@@ -124,7 +128,7 @@ function scoresOf(
   return unitScores(weigh(decoder, block, structure, gradients), importance, reduction)
 }
 
-/** @property weightsOf - where they are not the base's */
+/** @property weightsOf - weights of blocks that are not the base's */
 type Visit = Omit<WeightJob, 'reduction' | 'ratio' | 'steps'> & { weightsOf?: WeightsOf }
 
 /**
@@ -149,6 +153,7 @@ export async function visitBlocks(
   })
 }
 
+/** Checks that no structure of a block is locked. @throws {InputError} STRUCTURE_LOCKED */
 export function assertFree(structures: readonly Structure[], block: number): void {
   for (const { kind, locked } of structures) {
     if (locked === undefined) continue
@@ -171,7 +176,7 @@ function chooseUnits(
   return { structure, units: lowestOfGroups(scores, structure.groups, count) }
 }
 
-/** The layers among a structure's members; biases and constants are cut with them, and count for nothing. */
+/** The layers among a structure's members. Biases and constants are cut with them, and do not count. */
 function weigh(
   decoder: Decoder,
   block: number,

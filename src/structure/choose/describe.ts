@@ -1,4 +1,4 @@
-/** What a decoder's coupled structures are, and what a ratio would remove of them, in plain data. */
+/** Describes a decoder's coupled structures, and the units that a ratio would remove of them, in plain data. */
 
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { elementCount, isFloating } from '../../onnx/tensor.ts'
@@ -8,13 +8,13 @@ import type { Member, Structure } from '../find/structure.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 export interface MemberDescription {
-  /** The name of a layer, of another weight, or null: a constant that the exporter gave no name of its own. */
+  /** The name of a layer or of another weight; null for a constant to which the exporter gave no name. */
   name: string | null
-  /** What is taken of it: outputs or inputs of a layer, else places along an axis. */
+  /** The axis along which places are removed: outputs or inputs of a layer, else the number of the axis. */
   along: 'outputs' | 'inputs' | number
-  /** Places that each unit takes. */
+  /** The number of places that each unit takes. */
   places: number
-  /** Trained numbers among these. */
+  /** The number of trained numbers among these places. */
   parameters: number
 }
 
@@ -22,18 +22,18 @@ export interface StructureDescription {
   block: number
   kind: Structure['kind']
   units: number
-  /** As many go of each of so many groups. */
+  /** The number of groups; the same number of units is removed of each. */
   groups: number
-  /** What a ratio counts, of each unit: the fewest places that it takes of a layer. */
+  /** The number of places that a ratio counts for each unit: the fewest that it takes of a layer. */
   places: number
-  /** Trained numbers of each unit. */
+  /** The number of trained numbers of each unit. */
   parameters: number
   members: MemberDescription[]
-  /** Why no unit can be removed; null: any can. */
+  /** The reason why no unit can be removed; null if any can. */
   locked: string | null
 }
 
-/** Block by block, in the order of the graph. */
+/** One entry a structure, block by block, in the order of the graph. */
 export async function describeStructures(
   decoder: Decoder,
   groupQueries: GroupQueries = 'kv',
@@ -42,7 +42,7 @@ export async function describeStructures(
   return structures.flatMap((own, block) => own.map((structure) => describeStructure(decoder, block, structure)))
 }
 
-/** Trained numbers of one unit, in all its members. */
+/** The number of trained numbers of one unit, in all its members. */
 export function parametersOfUnit(decoder: Decoder, block: number, { members }: Structure): number {
   return members.reduce((sum, member) => sum + describeMember(decoder, block, member).parameters, 0)
 }
@@ -75,15 +75,15 @@ function describeMember(decoder: Decoder, block: number, { tensor, axis, places:
 
 export interface RatioDescription {
   ratio: number
-  /** Units of each kind that go, over all blocks. */
+  /** The number of units of each kind that are removed, over all blocks. */
   heads: number
   queries: number
   channels: number
-  /** Trained numbers that go. */
+  /** The number of trained numbers that are removed. */
   parameters: number
 }
 
-/** What a ratio would remove, by LLM-Pruner's count; of structures that are locked nothing. */
+/** Counts the units that a ratio would remove, as LLM-Pruner counts them. Locked structures lose none. */
 export function describeRatio(structures: readonly StructureDescription[], ratio: number): RatioDescription {
   const total = { ratio, heads: 0, queries: 0, channels: 0, parameters: 0 }
   for (const { kind, units, groups, places, parameters, locked } of structures) {

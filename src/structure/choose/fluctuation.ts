@@ -1,12 +1,10 @@
 /**
- * FLAP (An et al. 2023, arXiv 2312.11983): what hardly changes from token to token can be replaced by its mean. No
- * gradient is needed: the base's own stream passes once. A place j that a layer W reads scores
- *
+ * FLAP (An et al. 2023, arXiv 2312.11983): an input that hardly changes from token to token can be replaced by its
+ * mean. No gradient is needed: the base's own stream passes once. A place j that a layer W reads scores
  *   var(x_j) |W_:j|^2      (var: the sample variance over calibration tokens)
- *
- * added over the places of a unit, queries that share keys included. What is removed leaves its mean behind, as a bias
- * of that layer: W_:j mean(x_j). Which units go is compared within a structure, so that each block loses the same share
- * as by other importances (`flap`), or among all blocks, as FLAP does it (`flap-adaptive`, see adaptive.ts).
+ * added over the places of a unit, queries that share keys included. A removed place leaves its mean behind, as a bias
+ * of that layer: W_:j mean(x_j). Units are compared within a structure, so that each block loses the same share as with
+ * other importances (`flap`), or among all blocks, as FLAP does it (`flap-adaptive`, see adaptive.ts).
  */
 
 import { lowestOfGroups } from '../../form/units.ts'
@@ -25,15 +23,15 @@ export type Fluctuation = 'flap' | 'flap-adaptive'
 
 interface Job {
   importance: Fluctuation
-  /** Share of the places, in (0, 1). */
+  /** The share of the places that is removed, in (0, 1). */
   ratio: number
-  /** First block, and the one behind the last. */
+  /** The first block, and the one behind the last. */
   blocks: readonly [from: number, to: number]
   windows: Windows
   signal?: AbortSignal
 }
 
-/** By block of the range, ascending, with what stands in for what goes. */
+/** One entry a block of the range, in ascending order, with the means that replace the removed places. */
 export async function removalsByFluctuation(
   decoder: Decoder,
   structures: readonly Structure[][],
@@ -51,14 +49,14 @@ export async function removalsByFluctuation(
   })
 }
 
-/** Of one input of a layer, [cols] each. */
+/** Mean and variance of one input of a layer, [cols] each. */
 interface Moments {
   mean: Float64Array
-  /** Of a sample: over tokens - 1. */
+  /** The sample variance: divided by tokens - 1. */
   variance: Float64Array
 }
 
-/** By block of the range, ascending, then by role. */
+/** For each block of the range, ascending, one entry a layer in order of role. */
 async function observeMoments(
   decoder: Decoder,
   { windows, blocks: [from, to], signal }: Job,
@@ -79,6 +77,7 @@ async function observeMoments(
   return found
 }
 
+/** The moments of an input, [cols] each, from its sums over tokens. @throws {RangeError} the sums were not observed */
 export function momentsOf({ sums, sumSquares }: InputStatistics, tokens: number): Moments {
   if (sums === undefined) throw new RangeError('moments were not asked for')
   const mean = sums.map((sum) => sum / tokens)
@@ -107,7 +106,7 @@ function fluctuations(
   })
 }
 
-/** Of each structure its own share. */
+/** The units to remove if each structure loses the same share. */
 function ownUnits(decoder: Decoder, found: readonly Fluctuating[], ratio: number): number[][] {
   return found.map(({ block, structure, scores }) => {
     const sums = Float64Array.from(scores, (own) => own.reduce((sum, score) => sum + score, 0))
@@ -116,7 +115,7 @@ function ownUnits(decoder: Decoder, found: readonly Fluctuating[], ratio: number
   })
 }
 
-/** By product of a layer, what its removed inputs gave to each of its outputs on average. */
+/** For each product of a layer, the mean that its removed inputs gave to each of its outputs, [rows]. */
 function means(decoder: Decoder, block: number, removed: readonly RemovedUnits[], moments: readonly Moments[]): Shifts {
   const { index, cut } = decoder
   const weights = decoder.baseWeights(block)

@@ -1,21 +1,23 @@
 /**
- * How much a coupled structure matters to the loss. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.2, equations 3
- * and 5: of each single weight |w g| (`taylor1`), w^2 times the mean squared gradient of a sample (`taylor2`), or of
- * each row or column |sum of w g| (`vector`); then over the members of a structure.
+ * The importance of a coupled structure for the loss. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.2, equations
+ * 3 and 5: for each single weight |w g| (`taylor1`) or w^2 times the mean squared gradient of a sample (`taylor2`), or
+ * for each row or column |sum of w g| (`vector`); these are then reduced over the members of a structure.
  *
  * Deviation from the authors' program: queries are credited to the keys and values that they share, not to others.
  */
 import type { Member } from '../find/structure.ts'
 
 export type Importance = 'taylor1' | 'taylor2' | 'vector' | 'l2'
-/** What decides which units go. */
+/** The criterion by which units are removed. */
 export type Criterion = Importance | 'random'
 export type Reduction = 'sum' | 'max'
 
-/** A tensor as the graph stores it, and what the loss says of it. */
+/** A tensor as the graph stores it, and its gradient. */
 interface Weights {
   weight: Float32Array
-  /** Of the mean loss over all samples; for `taylor2` the mean over samples of its square; for `l2` none. */
+  /**
+   * The gradient of the mean loss over all samples; for `taylor2` the mean over samples of its square; for `l2` none.
+   */
   gradient?: Float32Array
 }
 
@@ -26,7 +28,7 @@ export interface Weighed extends Weights {
   dims: readonly [number, number]
 }
 
-/** What a single weight counts, by its gradient; `l2` has the weight for one. */
+/** The importance of a single weight, from its gradient; for `l2` the weight is passed in place of the gradient. */
 const COUNTS: Record<Importance, (weight: number, gradient: number) => number> = {
   taylor1: (w, g) => Math.abs(w * g),
   taylor2: (w, g) => Math.abs(w * w * g),
@@ -35,8 +37,8 @@ const COUNTS: Record<Importance, (weight: number, gradient: number) => number> =
 }
 
 /**
- * One score for each place along an axis: the sum of absolute values of what single weights count, or for `vector` the
- * absolute value of their sum.
+ * One score for each place along an axis: the sum of the absolute importances of its weights, or for `vector` the
+ * absolute value of the sum.
  * @param shape - sizes before the axis, along it, and behind it
  * @throws {RangeError} gradients are needed and missing
  */
@@ -50,7 +52,7 @@ export function axisScores(
   const scores = new Float64Array(places)
   const count = COUNTS[importance]
   for (let outer = 0, at = 0; outer < before; outer++) {
-    // What lies last is gone through in one loop either way: three times as fast for columns.
+    // The last axis is walked in one loop in either case: three times as fast for columns.
     if (behind === 1) for (let place = 0; place < places; place++, at++) scores[place] += count(weight[at], factor[at])
     else
       for (let place = 0; place < places; place++) {
@@ -70,7 +72,7 @@ export function placeScores(weighed: Weighed, importance: Importance): Float64Ar
 
 /**
  * One score for each unit: members are reduced place by place, then the places of a unit are added. A member with
- * several times the places of another, queries that share keys, is added up to as many first.
+ * several times the places of another (queries that share keys) is first added up to as many places.
  */
 export function unitScores(weighed: readonly Weighed[], importance: Importance, reduction: Reduction): Float64Array {
   const [{ member: first }] = weighed

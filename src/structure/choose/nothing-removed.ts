@@ -1,4 +1,4 @@
-/** The refusal to write a model from which nothing went: a copy under the name of a smaller one. */
+/** The refusal to write a model from which nothing was removed: it would be a copy under the name of a smaller one. */
 import { UsageError } from '../../base/errors.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'
@@ -6,18 +6,18 @@ import { adaptiveUnits } from './adaptive.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 interface Asked {
-  /** What was to go of each axis, or the share of all parameters that was to be left. */
+  /** The share of each axis to remove, or the share of all parameters to leave. */
   amount: { ratio: number } | { parameters: number }
-  /** What goes as a whole: "block", "hidden channel". */
+  /** The name of one unit: "block", "hidden channel". */
   unit: string
-  /** How many of them there are, on the axis that has the most. */
+  /** The number of units on the axis that has the most. */
   units: number
 }
 
 /**
- * Whether a ratio removes anything of these blocks, which follows from it and the widths alone.
- * @param structures - by block of the range
- * @param adaptive - whether FLAP's search shares what goes out among all structures
+ * Whether a ratio removes anything of these blocks. It depends on the ratio and the widths alone.
+ * @param structures - one array a block of the range
+ * @param adaptive - whether FLAP's search shares the removal out among all structures
  */
 export function removesAny(
   decoder: Decoder,
@@ -27,7 +27,7 @@ export function removesAny(
   const all = structures.flatMap((own, k) => own.map((structure) => ({ block: from + k, structure })))
   if (!adaptive)
     return all.some(({ block, structure }) => perGroup(structure, placesPerUnit(decoder, block, structure), ratio) > 0)
-  // Which units go depends on their scores, whether any goes does not.
+  // Scores decide which units are removed, but not whether any is.
   const scored = all.map((own) => ({
     ...own,
     scores: Array.from({ length: own.structure.units }, () => new Float64Array(1)),
@@ -36,7 +36,8 @@ export function removesAny(
 }
 
 /**
- * Called as soon as it is known how many go, which is mostly before anything is computed on a text.
+ * Refuses a removal of nothing. It is called as soon as the number of units is known, mostly before anything is
+ * computed on a text.
  * @throws {UsageError} NOTHING_REMOVED, always
  */
 export function refuseNothing({ amount, unit, units }: Asked): never {

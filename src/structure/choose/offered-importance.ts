@@ -1,16 +1,16 @@
-/** How much each unit of a model's structures matters to the loss on a text: LLM-Pruner's first order, summed. */
+/** The importance of each unit of a model's structures for the loss on a text: LLM-Pruner's first order, summed. */
 
 import type { Windows } from '../../form/windows.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'
 import { unitScoresOf } from './choose-removal.ts'
 
-/** Tokens that go back through a block together: as many as LLM-Pruner takes in all. */
+/** The number of tokens that go back through a block together: LLM-Pruner takes as many in all. */
 export const BATCH_TOKENS = 640
 
 /**
- * @param structures - by block; none of them locked
- * @returns by block, by structure: one a unit
+ * @param structures - one array a block; none of them locked
+ * @returns one array a block, with one array a structure, with one importance a unit
  * @throws {InputError} OPERATOR_NO_GRADIENT
  */
 export async function unitImportances(

@@ -1,4 +1,4 @@
-/** Scores that say nothing: the baseline that an importance is measured against, as in LLM-Pruner's tables. */
+/** Random scores: the baseline with which an importance is compared, as in LLM-Pruner's tables. */
 import { createHash } from 'node:crypto'
 import { drawer } from '../../form/draw.ts'
 
@@ -6,8 +6,8 @@ const SEED_DOMAIN = 'coppice/random-importance/1\0'
 
 /**
  * The ranks of a random order, each order as likely as any other (Fisher-Yates); the same on every machine. A
- * structure's do not depend on which others are looked at.
- * @param which - of the structures of a block
+ * structure's ranks do not depend on the other structures that are scored.
+ * @param which - index of the structure in its block
  */
 export function randomScores(units: number, seed: number, block: number, which: number): Float64Array {
   const draw = drawer(createHash('sha256').update(`${SEED_DOMAIN}${seed}\0${block}\0${which}`).digest())

@@ -1,7 +1,7 @@
 /**
- * Which heads and channels go so that a share of a model's parameters is left. LLM-Pruner leaves range and ratio to the
- * user (its appendix spares the first blocks and the last); here some of both are tried, and what harms a text that
- * importances were not taken from the least is chosen.
+ * Chooses heads and channels to remove so that a given share of a model's parameters is left. LLM-Pruner leaves range
+ * and ratio to the user (its appendix spares the first blocks and the last). This search tries candidates of both on
+ * held-out windows and keeps the one with the lowest loss.
  */
 import { InputError } from '../../base/errors.ts'
 import { lowestOfGroups } from '../../form/units.ts'
@@ -14,7 +14,7 @@ import { zeroedWeights } from '../find/zero-readers.ts'
 import { parametersOfUnit } from './describe.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
-/** Blocks that are spared at the beginning and at the end. */
+/** The numbers of blocks that are spared at the beginning and at the end. */
 const SPARED: readonly (readonly [first: number, last: number])[] = [
   [0, 0],
   [1, 1],
@@ -22,19 +22,19 @@ const SPARED: readonly (readonly [first: number, last: number])[] = [
   [3, 1],
   [4, 4],
 ]
-/** Halvings of the ratio: the last changes less than one place of any axis. */
+/** The number of halvings of the ratio. The last one changes less than one place of any axis. */
 const HALVINGS = 24
 
 interface ReachJob {
-  /** By block. */
+  /** One array a block. */
   structures: readonly (readonly Structure[])[]
-  /** By block and structure, one a unit. */
+  /** One array a block, with one array a structure, with one score a unit. */
   scores: readonly (readonly Float64Array[])[]
-  /** Share of the parameters that is to be left, in (0, 1). */
+  /** The share of the parameters that is to be left, in (0, 1). */
   share: number
-  /** Blocks that may lose something; undefined: some ranges are tried. */
+  /** Blocks of which units may be removed; undefined: several ranges are tried. */
   blocks: readonly [from: number, to: number] | undefined
-  /** Kept out of the importances. */
+  /** Held-out windows: the importances were not measured on them. */
   held: Windows
   signal?: AbortSignal
   onTried?: (tried: number, total: number) => void
@@ -51,7 +51,10 @@ interface Candidate {
   kinds: readonly Structure['kind'][]
 }
 
-/** @throws {InputError} PARAMETERS_FEW: even with nearly all heads and channels gone more would be left */
+/**
+ * Tries the candidates and returns the best one.
+ * @throws {InputError} PARAMETERS_FEW: even without nearly all heads and channels more parameters would be left
+ */
 export async function reachParameters(decoder: Decoder, job: ReachJob): Promise<Reached> {
   const reached = candidates(job).flatMap((candidate) => reach(decoder, job, candidate) ?? [])
   if (reached.length === 0) throw tooFew(decoder, job.share)
@@ -69,7 +72,7 @@ export async function reachParameters(decoder: Decoder, job: ReachJob): Promise<
   return best.choice
 }
 
-/** Ranges, each with everything in it and with channels alone. */
+/** The ranges to try, each with all kinds of structures and with channels alone. */
 function candidates({ structures, blocks }: ReachJob): Candidate[] {
   const count = structures.length
   const ranges = blocks === undefined ? SPARED.map(([first, last]) => [first, count - last] as const) : [blocks]
@@ -79,7 +82,7 @@ function candidates({ structures, blocks }: ReachJob): Candidate[] {
     .flatMap((range) => [all, ['channels' as const]].map((kinds) => ({ blocks: range, kinds })))
 }
 
-/** The smallest ratio that leaves no more than the share; undefined: there is none. */
+/** The candidate with the smallest ratio that leaves no more than the share; undefined if there is none. */
 function reach(decoder: Decoder, job: ReachJob, candidate: Candidate): Reached | undefined {
   const wanted = job.share * decoder.parameters
   let [low, high] = [0, 1]

@@ -1,5 +1,5 @@
 /**
- * The width of a decoder, its hidden channels: every tensor that has a place for each of them, from the embedding to
+ * The width of a decoder, its hidden channels: every tensor that has a place for each channel, from the embedding to
  * the head. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.1, the third kind of group.
  */
 import type { Decoder } from '../../model/forward/decoder.ts'
@@ -14,24 +14,27 @@ export interface WidthMember {
   tensor: TensorRef
   stored: TensorRef
   axis: number
-  /** By place the channel; -1: none's. */
+  /** One entry a place along the axis: its channel, or -1 if it belongs to none. */
   channels: Int32Array
 }
 
 export interface Width {
   channels: number
-  /** Each axis of each tensor of the file once. */
+  /** One entry for each axis of each tensor of the file. */
   members: WidthMember[]
-  /** By branch of the file: embedding, blocks, head. */
+  /** One array a branch of the file: its embedding, blocks and head. */
   branches: WidthPart[][]
 }
 
 interface WidthPart extends FollowedPart {
-  /** The channel of a label; -1: none's. */
+  /** The channel of a label; -1 if the label belongs to none. */
   channelOf(label: number): number
 }
 
-/** @throws {InputError} SLICE_UNKNOWN: something holds or reads channels that is not understood */
+/**
+ * Follows the hidden channels through the whole decoder.
+ * @throws {InputError} SLICE_UNKNOWN: a node holds or reads channels in a way that is not understood
+ */
 export async function widthOf(decoder: Decoder): Promise<Width> {
   const branches = (await followParts(decoder)).map((parts) => parts.map(withChannels))
   const members = new Map<TensorRef, WidthMember[]>()
@@ -58,7 +61,9 @@ function streamOf({ model, followed }: FollowedPart, value: string): Axis | unde
 }
 
 /**
- * The stream that enters a part, or that an embedding makes, has a label for each channel; what leaves has the same.
+ * Gives each channel of a part its label: the stream that enters the part, or that an embedding makes, has one a
+ * channel. The stream that leaves the part must have the same labels.
+ * @throws {InputError} SLICE_UNKNOWN
  */
 function withChannels(followedPart: FollowedPart, position: number, parts: readonly FollowedPart[]): WidthPart {
   const { part, followed, decoder } = followedPart
@@ -80,7 +85,7 @@ function sameLabels(labels: Labels, a: Int32Array, b: Int32Array): boolean {
   return a.length === b.length && a.every((label, place) => labels.same(label, b[place]))
 }
 
-/** By initializer that a part reads, its axes along which channels lie. */
+/** The axes along which channels lie, for each initializer that a part reads. */
 function membersOf({ model, followed, channelOf, decoder }: WidthPart): Map<string, WidthMember[]> {
   const fed = new Map([...model.weights].map(([name, inside]) => [inside, name]))
   const found = new Map<string, WidthMember[]>([...model.weights.keys()].map((name) => [name, []]))
@@ -112,7 +117,7 @@ function alike(a: readonly WidthMember[], b: readonly WidthMember[]): boolean {
   return form(a) === form(b)
 }
 
-/** A tensor that is cut for one reader is cut for all of them. */
+/** Checks that a tensor that is cut for one reader is cut for all of them. @throws {InputError} SLICE_UNKNOWN */
 function assertEverywhere(part: WidthPart, members: ReadonlyMap<TensorRef, readonly WidthMember[]>): void {
   const { decoder } = part
   const inParts = new Set(allParts(decoder).flatMap(({ nodes }) => nodes))
