@@ -1,7 +1,7 @@
 /**
- * A sliced model's weights as Hugging Face keeps them: by the names of PyTorch's parameters, matrices [out, in]. Where
- * the base has a model.safetensors, its tensors are cut at the places where the graph's are: which is which is told by
- * their content. Else names are those that the exporter left in the graph.
+ * A sliced model's weights in the form of Hugging Face: under the names of PyTorch's parameters, matrices [out, in]. If
+ * the base has a model.safetensors, its tensors are cut at the same places as the graph's; the two are matched by their
+ * content. Otherwise the names are those that the exporter left in the graph.
  */
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,7 +29,10 @@ export function writeHuggingFace(base: Decoder, removals: readonly Removal[], wr
   writeTensors(written.directory.dir, tensors)
 }
 
-/** Writes model.safetensors beside `changed`: that of `base`, with the layers as `changed` has them. */
+/**
+ * Writes model.safetensors beside `changed`: the file of `base`, with the layers of `changed`.
+ * @throws {InputError} UNIFORM_NAMES, SAFETENSORS_UNREADABLE
+ */
 export function rewriteHuggingFace(base: Decoder, changed: Decoder): void {
   const given = readSafetensors(join(base.directory.dir, FILE))
   const others = new Map<string, WrittenTensor>()
@@ -46,7 +49,7 @@ export function rewriteHuggingFace(base: Decoder, changed: Decoder): void {
   writeTensors(changed.directory.dir, tensors)
 }
 
-/** By ONNX's number, what config.json calls an element type. */
+/** The names of element types in config.json, by ONNX's number. */
 const ELEMENT_TYPES: Readonly<Record<number, string>> = {
   [DATA_TYPE.bfloat16]: 'bfloat16',
   [DATA_TYPE.float16]: 'float16',
@@ -55,8 +58,8 @@ const ELEMENT_TYPES: Readonly<Record<number, string>> = {
 }
 
 /**
- * Writes the file, and into config.json the type in which transformers then loads it: one that holds all of its
- * numbers.
+ * Writes the file, and the type in which transformers then loads it into config.json: one that holds all numbers of the
+ * file.
  */
 function writeTensors(dir: string, tensors: readonly WrittenTensor[]): void {
   writeSafetensors(join(dir, FILE), tensors)
@@ -71,14 +74,17 @@ function writeTensors(dir: string, tensors: readonly WrittenTensor[]): void {
   writeFileSync(path, `${JSON.stringify(config, null, 2)}\n`)
 }
 
-/** @throws {InputError} UNIFORM_NAMES, SAFETENSORS_UNREADABLE: what is known before anything is removed */
+/**
+ * Checks, before anything is removed, that the tensors of the base have names that can be told.
+ * @throws {InputError} UNIFORM_NAMES, SAFETENSORS_UNREADABLE
+ */
 export function assertNames(base: Decoder): void {
   const given = join(base.directory.dir, FILE)
   if (existsSync(given)) readSafetensors(given)
   else namedTensors(base, base)
 }
 
-/** The tensors of the base's file; where the graph's counterpart was cut, cut at the same places. */
+/** The tensors of the base's file, each cut at the places where its counterpart in the graph was cut. */
 function cutTensors(
   base: Decoder,
   removals: readonly Removal[],
@@ -106,7 +112,10 @@ function cutTensors(
   return [...given.values()].map((tensor) => asStored(tensor.name, cut.get(tensor.name) ?? tensor))
 }
 
-/** The tensor of the file that holds what a tensor of the graph holds, and is not yet taken by another. */
+/**
+ * The tensor of the file with the same content as a tensor of the graph, if no other tensor has taken it. @throws
+ * {InputError} UNIFORM_NAMES
+ */
 function twinOf(
   { index, cut, directory }: Decoder,
   block: number,
@@ -133,7 +142,10 @@ function twinOf(
   })
 }
 
-/** The tensors of a graph written from the base's, by the names that its exporter left. */
+/**
+ * The tensors of a graph written from the base's, under the names that its exporter left. @throws {InputError}
+ * UNIFORM_NAMES
+ */
 function namedTensors(base: Decoder, written: Decoder): WrittenTensor[] {
   const { cut, index, directory } = written
   const inHead = cut.head.nodes.flatMap((node) => linearAt(index, node) ?? [])
@@ -152,7 +164,7 @@ function namedTensors(base: Decoder, written: Decoder): WrittenTensor[] {
   return named.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** A tensor under its name, under two where an embedding is the head as well; undefined: it cannot be told. */
+/** A tensor under its name, or under two if an embedding is the head as well; undefined if its name cannot be told. */
 function namesOf(
   { index, lowered }: Decoder,
   tensor: TensorRef,
@@ -162,7 +174,7 @@ function namesOf(
   const stored = lowered.stored.get(tensor.name)
   if (stored === undefined || isGenaiName(tensor.name)) return undefined
   const readers = readersOf(index, tensor.name).length
-  if (layer === undefined && readers > 1) return undefined // it stands for several equal ones
+  if (layer === undefined && readers > 1) return undefined // one tensor stands for several equal ones
   const module = layer && moduleOf(index.nodes[layer.node].name)
   if (isParameterName(tensor.name)) {
     const own = asStored(tensor.name, stored)
@@ -175,7 +187,7 @@ function namesOf(
   return [{ name, dims: [layer.rows, layer.cols], dataType: stored.dataType, bytes: () => transposed(tensor, stored) }]
 }
 
-/** What stands before the modules of blocks in names of parameters, and not in those of nodes. */
+/** The prefix that names of parameters have before the modules of blocks, and names of nodes have not. */
 function rootOf(index: GraphIndex, module: string): string {
   const [block] = /^.*?\.\d+\./.exec(module) ?? []
   if (block === undefined) return ''
@@ -187,7 +199,7 @@ function asStored(name: string, tensor: TensorRef): WrittenTensor {
   return { name, dims: tensor.dims, dataType: tensor.dataType, bytes: () => tensorBytes(tensor) }
 }
 
-/** In the element type of the file. */
+/** The transpose of a tensor as bytes, in the element type of the file. */
 function transposed(tensor: TensorRef, { dataType }: TensorRef): Uint8Array {
   const values = readTransposed(tensor)
   return new Uint8Array(dataType === DATA_TYPE.float16 ? narrow(values).bits.buffer : values.buffer)

@@ -1,30 +1,30 @@
-/** What the configuration files of a sliced model say. */
+/** The contents of a sliced model's configuration files. */
 import { headSize } from '../../model/graph/directory.ts'
 import type { Removal } from '../find/removal.ts'
 
 type Json = Record<string, unknown>
 
-/** Keys that say how many there are in every block, by what is counted. */
+/** Keys with a number that holds for every block, by the thing that is counted. */
 const COUNTS = {
   pairs: ['num_key_value_heads', 'num_kv_heads'],
   heads: ['num_attention_heads', 'n_head', 'num_heads', 'n_heads'],
   channels: ['intermediate_size', 'ffn_dim', 'n_inner', 'ffn_hidden_size'],
 } as const
 
-/** What goes of each count with a unit of a structure's kind. */
+/** The counts that become smaller when units of a structure are removed, by the structure's kind. */
 const COUNTED = {
   heads: ['pairs', 'heads'],
   queries: ['heads'],
   channels: ['channels'],
 } as const
 
-/** By what is counted, the share that is left of it in every block; undefined: not the same in all. */
+/** The share of each count that is left in every block; undefined if it differs between blocks. */
 export type CountsLeft = Record<keyof typeof COUNTS, number | undefined> & {
-  /** Channels themselves, where all blocks have the same number. */
+  /** The number of channels, if all blocks have the same. */
   width: number | undefined
 }
 
-/** @param blocks - of the whole model */
+/** @param blocks - number of blocks of the whole model */
 export function countsLeft(removals: readonly Removal[], blocks: number): CountsLeft {
   const left: CountsLeft = { pairs: 1, heads: 1, channels: 1, width: widthLeft(removals, blocks) }
   for (const [kind, counted] of Object.entries(COUNTED)) {
@@ -49,7 +49,10 @@ function widthLeft(removals: readonly Removal[], blocks: number): number | undef
   return removals.length === blocks && widths.size === 1 ? [...widths][0] : undefined
 }
 
-/** Whether a configuration has a place for the number of channels; null stands for what follows from the width. */
+/**
+ * Whether a configuration has a place for the number of channels. null is such a place: it means that the number
+ * follows from the width.
+ */
 export function saysChannels(config: Json): boolean {
   return COUNTS.channels.some((key) => typeof config[key] === 'number' || config[key] === null)
 }
@@ -60,9 +63,9 @@ function shareLeft(removed: Removal['removed'], kind: string): number {
 }
 
 /**
- * config.json. The head size no longer follows from the others, so it is said. Numbers of heads and channels are one
- * for all blocks: they change where all blocks have the same left, and stay the base's elsewhere; the graph is what
- * counts.
+ * The content of config.json. The head size no longer follows from the other numbers, so it is written out. Each number
+ * of heads or channels holds for all blocks: it is changed if all blocks have the same left, and stays the base's
+ * otherwise. The graph is what counts.
  */
 export function slicedConfig(base: Json, left: CountsLeft): Json {
   const config = scaled(base, left)
@@ -70,7 +73,7 @@ export function slicedConfig(base: Json, left: CountsLeft): Json {
   return size === undefined ? config : { ...config, head_dim: size }
 }
 
-/** genai_config.json of ONNX Runtime GenAI: the numbers of heads in its model.decoder. */
+/** The content of genai_config.json of ONNX Runtime GenAI: the numbers of heads in its model.decoder are changed. */
 export function slicedGenaiConfig(base: Json, left: CountsLeft): Json {
   const model = base.model as Json | undefined
   const decoder = model?.decoder as Json | undefined

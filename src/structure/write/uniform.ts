@@ -1,4 +1,7 @@
-/** What Hugging Face tools ask of a sliced model: one width for all blocks, and a configuration that can say it. */
+/**
+ * Checks the demands of Hugging Face tools on a sliced model: one width for all blocks, and a configuration that has a
+ * place for it.
+ */
 import { InputError } from '../../base/errors.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { configNumber } from '../../model/graph/directory.ts'
@@ -6,7 +9,7 @@ import type { Removal } from '../find/removal.ts'
 import { countsLeft, saysChannels, slicedConfig } from './sliced-config.ts'
 
 /**
- * Families whose code in transformers (5.24) takes the size of a head from head_dim; the others divide the model's
+ * Families whose code in transformers (5.24) reads the size of a head from head_dim. The others divide the model's
  * width by the number of heads, so they can lose channels, but no heads.
  */
 const HEAD_DIM: ReadonlySet<string> = new Set(
@@ -17,10 +20,15 @@ const HEAD_DIM: ReadonlySet<string> = new Set(
     .trim()
     .split(/\s+/),
 )
-/** Those of them whose configuration is refused where the number of heads does not divide the width all the same. */
+/**
+ * The families among them whose configuration is refused all the same if the number of heads does not divide the width.
+ */
 const DIVIDING: ReadonlySet<string> = new Set(['arcee', 'gemma2', 'gemma3_text', 'llama'])
 
-/** @throws {InputError} UNIFORM_UNLIKE, UNIFORM_FAMILY, UNIFORM_HEADS */
+/**
+ * Checks that Hugging Face tools can load the model after these removals.
+ * @throws {InputError} UNIFORM_UNLIKE, UNIFORM_FAMILY, UNIFORM_HEADS
+ */
 export function assertUniform({ directory: { config }, blocks }: Decoder, removals: readonly Removal[]): void {
   const left = countsLeft(removals, blocks)
   for (const share of [left.heads, left.pairs, left.channels]) {

@@ -9,13 +9,13 @@ import { holdsFile, writeSmaller } from './write.ts'
 
 type Json = Record<string, unknown>
 
-/** Keys that say the width, or what is as wide where it has the same number. */
+/** Keys that hold the width, or another size that is equal to it. */
 const WIDTHS = ['hidden_size', 'n_embd', 'n_embed', 'd_model', 'word_embed_proj_dim']
-/** Keys that say the number of channels of a feed-forward part, null for four times the width. */
+/** Keys that hold the number of channels of a feed-forward part; null means four times the width. */
 const FEED_FORWARD = ['n_inner', 'intermediate_size']
 const WIDTHS_OF_NULL = 4
 
-/** @param channels - that are left */
+/** @param left - number of channels that are left */
 export function writeNarrow(
   decoder: Decoder,
   narrow: OnnxModel,
@@ -32,7 +32,10 @@ export function writeNarrow(
 
 const GENAI = 'genai_config.json'
 
-/** config.json: what followed from the width and stays is said, the size of a head and of feed-forward parts. */
+/**
+ * The content of config.json. Sizes that followed from the width and do not change with it are written out: the size of
+ * a head and of feed-forward parts.
+ */
 export function narrowConfig(base: Json, width: number, left: number): Json {
   const config = narrowed(base, width, left)
   const size = headSize(base)

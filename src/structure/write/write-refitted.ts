@@ -1,4 +1,4 @@
-/** Writes a smaller model whose readers of removed places are fitted anew. */
+/** Writes a smaller model after the layers that read removed places were refitted. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadBlock, storeBlock } from '../../files/block-store.ts'
@@ -22,19 +22,21 @@ interface RefittedJob {
   sliced: OnnxModel
   removals: readonly Removal[]
   windows: Windows
-  /** Whether Hugging Face tools are to load what is written. */
+  /** Whether Hugging Face tools must be able to load the written model. */
   uniform: boolean
   out: string
   beside: Beside
-  /** Tokens on which the written model is compared. */
+  /** The tokens on which the written model is compared. */
   check: Int32Array
   signal?: AbortSignal
 }
 
-/** Returns what a plain run of the written model must give: what the base gives with zeros and the fitted weights. */
+/**
+ * Writes the model. Returns the run that it must reproduce: the logits of the base with zeros and the fitted weights.
+ */
 export async function writeRefitted(decoder: Decoder, job: RefittedJob): Promise<ExpectedRun> {
   const { followed, sliced, removals, windows, uniform, out, beside, check, signal } = job
-  const scratch = join(out, '.refit') // as large as what is written, so not where memory may be
+  const scratch = join(out, '.refit') // as large as the written model, so not in /tmp, which may be memory
   rmSync(scratch, { recursive: true, force: true })
   const linear = await LinearAlgebra.create({ threads: decoder.threads })
   try {
@@ -60,7 +62,7 @@ export async function writeRefitted(decoder: Decoder, job: RefittedJob): Promise
   }
 }
 
-/** From the base's shapes to those of the smaller model. */
+/** Weights in the base's shapes, cut to those of the smaller model. */
 function cutWeights(
   decoder: Decoder,
   followed: readonly FollowedBlock[],

@@ -1,4 +1,7 @@
-/** Writes a model without some blocks as a directory of the same form as its base, and says what it must compute. */
+/**
+ * Writes a model without some blocks as a directory of the same form as its base, and gives the logits that it must
+ * compute.
+ */
 import { join } from 'node:path'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { Stream } from '../../model/forward/stream.ts'
@@ -8,14 +11,14 @@ import type { Beside } from '../../model/write/write-companions.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { holdsFile, plainWindow, writeSmaller } from './write.ts'
 
-/** Keys of config.json that say how many blocks there are. */
+/** Keys of config.json that hold the number of blocks. */
 const COUNTS = ['num_hidden_layers', 'n_layer', 'num_layers', 'n_layers']
 /** Keys of config.json with an entry for each block. */
 const BY_BLOCK = ['layer_types', 'attention_layers', 'no_rope_layers', 'mlp_layer_types']
-/** Where ONNX Runtime GenAI reads it. */
+/** The file in which ONNX Runtime GenAI reads the number of blocks. */
 const GENAI_CONFIG = 'genai_config.json'
 
-/** @param dropped - ascending */
+/** @param dropped - the removed blocks, ascending */
 export function writeShallow(
   decoder: Decoder,
   shallow: OnnxModel,
@@ -32,7 +35,7 @@ export function writeShallow(
   writeSmaller(decoder, shallow, out, { ...beside, changed })
 }
 
-/** config.json of `blocks` blocks without those dropped. */
+/** The content of config.json for a model of `blocks` blocks without those dropped. */
 export function shallowConfig(
   base: Readonly<Record<string, unknown>>,
   blocks: number,
@@ -53,7 +56,9 @@ function shallowGenai(base: Readonly<Record<string, unknown>>, left: number): Re
   return { ...base, model: { ...model, decoder: { ...model?.decoder, num_hidden_layers: left } } }
 }
 
-/** What the engine computes on one window, the dropped blocks left out. */
+/**
+ * The run that the written model must reproduce: the engine's logits on one window, with the dropped blocks left out.
+ */
 export async function expectedShallow(
   decoder: Decoder,
   shallow: OnnxModel,

@@ -16,13 +16,18 @@ import type { Removal } from '../find/removal.ts'
 import { zeroedWeights } from '../find/zero-readers.ts'
 import { type CountsLeft, countsLeft, slicedConfig, slicedGenaiConfig } from './sliced-config.ts'
 
-/** Configuration that changes, and how. */
+/** The configuration files that change, and the functions that change them. */
 const CONFIGS: Readonly<Record<string, (base: Record<string, unknown>, left: CountsLeft) => Record<string, unknown>>> =
   {
     'config.json': slicedConfig,
     'genai_config.json': slicedGenaiConfig,
   }
 
+/**
+ * Writes a sliced model to `out`, with a configuration that fits the removals.
+ * @throws {InputError} as companionsOf does
+ * @throws {OutputError} OUTPUT_UNWRITABLE
+ */
 export function writeSliced(
   decoder: Decoder,
   sliced: OnnxModel,
@@ -37,6 +42,7 @@ export function writeSliced(
   writeSmaller(decoder, sliced, out, { ...beside, changed: Object.fromEntries(changed) })
 }
 
+/** Writes a model whose graph is smaller, and its companions; throws as writeSliced does. */
 export function writeSmaller(decoder: Decoder, model: OnnxModel, out: string, beside: Beside): void {
   const path = writtenPath(decoder, out)
   mkdirSync(dirname(path), { recursive: true })
@@ -49,7 +55,7 @@ export function holdsFile(dir: string, name: string): boolean {
   return statOf(join(dir, name))?.isFile() === true
 }
 
-/** What somebody who uses the written directory should know. */
+/** Notes for a user of the written directory, one sentence or two each. */
 export function notesOf(decoder: Decoder, removals: readonly Removal[], groupQueries: GroupQueries): string[] {
   const { heads } = countsLeft(removals, decoder.blocks)
   const genai = holdsFile(decoder.directory.dir, 'genai_config.json')
@@ -65,7 +71,10 @@ const GENAI_NOTE =
 const UNGROUPED_NOTE =
   'No queries share keys and values in this model: heads went whole, with --group-queries query as with kv.'
 
-/** What the engine computes on one window with zeros in place of what is removed, and with what stands in for it. */
+/**
+ * The run that the written model must reproduce: the engine's logits on one window, with zeros in place of removed
+ * units, and with the means that replace them.
+ */
 export async function expectedSliced(
   decoder: Decoder,
   sliced: OnnxModel,
@@ -85,8 +94,8 @@ export async function expectedSliced(
 }
 
 /**
- * How plain runs of the base and of the smaller model are asked for: on one window, and where both keep keys and values
- * on its last token behind as many positions.
+ * Plain runs of the base and of the smaller model on one window. If the base takes keys and values of earlier
+ * positions, a second run has only the last token, with as many positions before it.
  */
 export function raceOf(
   decoder: Decoder,
@@ -105,6 +114,7 @@ export function raceOf(
   ]
 }
 
+/** The inputs and the output of a plain run of a model on one window without a past. */
 export function plainWindow(
   decoder: Decoder,
   model: OnnxModel,
