@@ -1,4 +1,4 @@
-/** A base model as a federation sees it that removes structures: its forms, and what merged blocks make of it. */
+/** A base model in a federation that removes structures: its forms, and the models that merged blocks make of it. */
 import { readFileSync, rmSync } from 'node:fs'
 import type { LayerForm } from '../../form/block-form.ts'
 import type { WeightsOf } from '../../form/block-weights.ts'
@@ -19,13 +19,13 @@ import { type FollowedBlock, followBlocks } from '../find/follow-blocks.ts'
 import type { RemovedUnits } from '../find/removal.ts'
 import { writeSliced } from '../write/write.ts'
 
-/** Merged blocks by number; a block that is not there is the base's. */
+/** Merged blocks by number; a block that is missing is the base's. */
 type StructuredBlocks = ReadonlyMap<number, StructuredBlock>
 
 export class StructuredModel {
   readonly decoder: Decoder
   readonly followed: readonly FollowedBlock[]
-  /** By block. */
+  /** One form a block. */
   readonly forms: readonly StructuredForm[]
 
   private constructor(decoder: Decoder, followed: readonly FollowedBlock[]) {
@@ -38,14 +38,16 @@ export class StructuredModel {
     return new StructuredModel(decoder, await followBlocks(decoder))
   }
 
-  /** Files of encoded StructuredBlocks. */
+  /**
+   * Reads files of encoded StructuredBlocks. @throws {InvalidMergedBlockError} the bytes are not a block of this form
+   */
   read(files: readonly { block: number; path: string }[]): StructuredBlocks {
     return new Map(
       files.map(({ block, path }) => [block, decodeStructuredBlock(this.forms[block], readFileSync(path))]),
     )
   }
 
-  /** In the base's shapes, with zeros where places are gone. */
+  /** The weights of merged blocks in the base's shapes, with zeros at removed places. */
   weightsOf(blocks: StructuredBlocks): WeightsOf {
     return (block) => {
       const own = blocks.get(block)
@@ -53,7 +55,7 @@ export class StructuredModel {
     }
   }
 
-  /** By block and role. */
+  /** One array a block, with one entry a layer in order of role: the rows and columns that are kept. */
   leftPlaces(blocks: StructuredBlocks): LeftPlaces[][] {
     return this.forms.map((form, block) => {
       const own = blocks.get(block)
@@ -62,7 +64,7 @@ export class StructuredModel {
     })
   }
 
-  /** Writes the base with what is gone cut out of it, weights otherwise as they are, and opens that. */
+  /** Writes the base with the removed places cut out, its weights otherwise unchanged, and opens the written model. */
   cutTo(dir: string, blocks: StructuredBlocks, apart: readonly string[] = []): Decoder {
     rmSync(dir, { recursive: true, force: true })
     const gone = removals(this.followed, this.forms, blocks)
@@ -70,7 +72,7 @@ export class StructuredModel {
     return Decoder.open(dir, { threads: this.decoder.threads })
   }
 
-  /** The weights of the smaller model: rows and columns that are left of what `weightsOf` gives. */
+  /** The weights of the smaller model: the kept rows and columns of the weights that `weightsOf` gives. */
   smallerWeights(blocks: StructuredBlocks): WeightsOf {
     const left = this.leftPlaces(blocks)
     const weightsOf = this.weightsOf(blocks)
@@ -79,7 +81,7 @@ export class StructuredModel {
   }
 
   /**
-   * Whether a smaller model of any of these blocks can be written, before anybody computes for it.
+   * Checks that a smaller model of any of these blocks can be written, before anybody computes for it.
    * @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN
    */
   assertCuttable(from: number, to: number): void {
