@@ -1,6 +1,6 @@
 /**
- * A member's yes to an offer: who it is, how much it takes on, and proof that it was invited and that it is itself.
- * Its network addresses travel beside it and are no part of it.
+ * A member's acceptance of an offer: its identity, its capacity, and proof that it was invited and that it holds its
+ * key. Its network addresses are sent beside the acceptance and are not part of it.
  */
 import { z } from 'zod'
 import { decode, encode, fixedBytes, HASH_BYTES, hashSchema, integer, signatureSchema } from '../wire/encoding.ts'
@@ -8,23 +8,26 @@ import { equalMacs, mac, peerIdSchema, type Signer, signedBytes, u32, verifierOf
 import { printable } from './offer.ts'
 import { MAX_SITE_NAME, siteNameFault } from './site-name.ts'
 
-/** Eight times what the longest acceptance has. */
+/** Eight times the length of the longest acceptance. */
 export const MAX_ACCEPTANCE_BYTES = 2 * 1024
-/** Random, in the invitation alone: whoever has it may join. 128 bits cannot be guessed. */
+/**
+ * The length of the random secret, which only the invitation holds: whoever has it may join. 128 bits cannot be
+ * guessed.
+ */
 export const SECRET_BYTES = 16
 
 export interface Acceptance {
   /** Hash of the offer that is accepted. */
   offer: Uint8Array
-  /** Multihash bytes. */
+  /** The member's peer id as multihash bytes. */
   peer: Uint8Array
-  /** For people: what the member calls itself. */
+  /** The name that the member gives itself, for people. */
   site: string
-  /** Share of the blocks that it prunes a round, in ppm. */
+  /** The share of the blocks that the member prunes in a round, in ppm. */
   capacity: number
   /** HMAC-SHA256 under the invitation's secret. */
   mac: Uint8Array
-  /** By the peer, over all of the above. */
+  /** The peer's signature over all fields above. */
   signature: Uint8Array
 }
 
@@ -38,12 +41,15 @@ export const acceptanceSchema: z.ZodType<Acceptance> = z.strictObject({
 })
 
 /**
- * Why an acceptance does not count: `offer` another offer, `invitation` a wrong secret, `signature` not its peer's,
- * `name` not one that a site may have.
+ * The reason why an acceptance does not count. `offer`: it accepts another offer. `invitation`: its secret is wrong.
+ * `signature`: the signature is not its peer's. `name`: no site may have this name.
  */
 export type AcceptanceFault = 'offer' | 'invitation' | 'signature' | 'name'
 
-/** @throws {MalformedMessageError} a capacity out of range, or a text that is no name: our own mistake */
+/**
+ * Makes and signs an acceptance.
+ * @throws {MalformedMessageError} a capacity out of range, or a text that is not printable: our own mistake
+ */
 export function makeAcceptance(
   signer: Signer,
   fields: { offer: Uint8Array; secret: Uint8Array; site: string; capacity: number },
@@ -58,16 +64,16 @@ export function encodeAcceptance(acceptance: Acceptance): Uint8Array {
   return encode(acceptance)
 }
 
-/** @throws {MalformedMessageError} */
+/** @throws {MalformedMessageError} the bytes are not an acceptance */
 export function decodeAcceptance(bytes: Uint8Array): Acceptance {
   return decode({ what: 'acceptance', schema: acceptanceSchema, maxBytes: MAX_ACCEPTANCE_BYTES }, bytes)
 }
 
 /**
- * Null if good.
- * @param secret - null where it is not known, as to someone who verifies a plan offline: then neither the MAC is
- * checked nor
- *   the name, since plans that were signed before names had rules still hold
+ * The fault of an acceptance; null if it is good.
+ * @param offer - hash of the offer that it must accept
+ * @param secret - null if it is not known, as when a plan is verified offline. Then neither the MAC nor the name is
+ * checked: plans that were signed before names had rules still hold.
  */
 export function acceptanceFault(
   acceptance: Acceptance,

@@ -1,6 +1,6 @@
 /**
- * The one line that a founder passes on: `MULTIADDR#OFFER.SECRET`, where OFFER is the hash of the offer (64
- * hexadecimal digits) and SECRET the 16 random bytes that admit (32 digits). Whoever has the line can join.
+ * The invitation: one line that a founder passes on, `MULTIADDR#OFFER.SECRET`, where OFFER is the hash of the offer (64
+ * hexadecimal digits) and SECRET the 16 random bytes that admit a member (32 digits). Whoever has the line can join.
  */
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -9,7 +9,7 @@ import { fromHex, HASH_BYTES, toHex } from '../wire/encoding.ts'
 import { SECRET_BYTES } from './acceptance.ts'
 
 export interface Invitation {
-  /** Where the founder listens, as text; ends in /p2p/PEERID. */
+  /** The founder's address as text; it ends in /p2p/PEERID. */
   address: string
   /** Hash of the offer. */
   offer: Uint8Array
@@ -22,7 +22,10 @@ export function formatInvitation({ address, offer, secret }: Invitation): string
   return `${address}#${toHex(offer)}.${toHex(secret)}`
 }
 
-/** @throws {UsageError} names the part that is wrong; never repeats the secret */
+/**
+ * Reads an invitation.
+ * @throws {UsageError} INVITATION_MALFORMED: names the part that is wrong; never repeats the secret
+ */
 export function parseInvitation(text: string): Invitation {
   const [address, rest, ...more] = text.trim().split('#')
   if (rest === undefined || more.length > 0) throw bad('it has no "#" between address and offer')

@@ -1,4 +1,4 @@
-/** A method in words for people. */
+/** Words for a method, as people read them. */
 import { isStructuredMethod, type Method, type PrunerName, type SparsityTarget } from '../../src/form/method.ts'
 
 export const PRUNER_NAMES: Record<PrunerName, string> = {
@@ -7,19 +7,19 @@ export const PRUNER_NAMES: Record<PrunerName, string> = {
   magnitude: 'magnitude',
 }
 
-/** A decimal share for people: 60 %, 12.5 %. */
+/** A share as a percentage: 60 %, 12.5 %. */
 export function percent(ppm: number): string {
   return `${ppm / 10_000} %`
 }
 
-/** Of what: "50 % of the weights", "2 of every 4 consecutive weights of a row". */
+/** The share of zeros in words: "50 % of the weights", "2 of every 4 consecutive weights of a row". */
 export function shareOfZeros(target: SparsityTarget): string {
   return target.kind === 'unstructured'
     ? `${percent(target.ppm)} of the weights`
     : `${target.n} of every ${target.m} consecutive weights of a row`
 }
 
-/** What a method has done to a model, a sentence for its card. */
+/** A sentence for the card of a model that says what a method did to it. */
 export function doneInWords(method: Method): string {
   if (isStructuredMethod(method)) {
     const { ppm, from, to } = method.target

@@ -1,18 +1,22 @@
 /**
- * What of a base model pruning does not reach, or finds done already, in plain sentences: to be read before work
- * begins.
+ * Sentences about a base model, to be read before work begins: the matrices that pruning does not reach, and the zeros
+ * that the base has already.
  */
 import type { SparsityTarget } from '../../src/form/method.ts'
 
 /** The weight matrices in the blocks of a base model. */
 export interface BlockMatrices {
-  /** Those that are pruned; zeros of the base. */
+  /** The matrices that are pruned, with the number of their zeros in the base. */
   layers: readonly { weights: number; zeros: number }[]
-  /** Those that are not. `reason`: what they are instead of a layer's weights, as a noun phrase. */
+  /**
+   * The matrices that are not pruned. `reason`: the role of a matrix in place of a layer's weights, as a noun phrase.
+   */
   unpruned: readonly { name: string; block: number; weights: number; reason: string }[]
 }
 
-/** Nothing where every matrix is a layer. @param done - what is not done to the others */
+/**
+ * Lines about the matrices that are not layers; none if every matrix is a layer. @param done - the work that skips them
+ */
 export function unprunedInWords(
   { layers, unpruned }: { layers: readonly { weights: number }[]; unpruned: BlockMatrices['unpruned'] },
   done: 'pruned' | 'trained',
@@ -27,7 +31,7 @@ export function unprunedInWords(
   ]
 }
 
-/** Nothing where the base has no more zeros than are asked for. */
+/** A sentence if the base, or a layer of it, has more zeros than the target asks for; otherwise none. */
 export function sparserInWords({ layers }: BlockMatrices, target: SparsityTarget): string[] {
   const wanted = target.kind === 'unstructured' ? target.ppm / 1e6 : target.n / target.m
   const zeros = layers.reduce((sum, layer) => sum + layer.zeros, 0)
@@ -43,7 +47,7 @@ function weightsOf(matrices: readonly { weights: number }[]): number {
   return matrices.reduce((sum, { weights }) => sum + weights, 0)
 }
 
-/** A share for people: 0.7 -> 70 %. */
+/** A share as a percentage: 0.7 becomes 70 %. */
 function percent(share: number): string {
   return `${Number((share * 100).toPrecision(4))} %`
 }

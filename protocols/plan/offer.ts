@@ -1,6 +1,6 @@
 /**
- * What a founder proposes: everything that decides what will be computed. Its hash stands in the invitation, so a
- * joiner knows that it was given the founder's offer and no other. The secret that admits is not part of it.
+ * The offer of a founder: everything that decides what will be computed. The invitation holds its hash, so a joiner
+ * knows that it was given the founder's offer and no other. The secret that admits members is not part of the offer.
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -9,37 +9,39 @@ import { type Method, PRUNERS, type SparsityTarget } from '../../src/form/method
 import { decode, encode, fixedBytes, hashSchema, integer, ppmSchema } from '../wire/encoding.ts'
 import { peerIdSchema } from '../wire/signing.ts'
 
-/** Raised whenever any bit of mask, merge, encoding or vote changes: peers of two versions never mix. */
+/** Raised whenever any bit of mask, merge, encoding or vote changes. Peers of two versions never work together. */
 export const PROTOCOL_VERSION = 1
 
 /** An offer is a few hundred bytes; this leaves room for a long model name. */
 export const MAX_OFFER_BYTES = 4 * 1024
 /** Votes and contributions grow with the square of the members; measured up to 16, simulated up to 64. */
 export const MAX_MEMBERS = 64
-/** 1 is a peer alone: `prune` does that. */
+/** 1 would be a peer alone: `prune` does that. */
 export const MIN_MEMBERS = 2
-/** Far beyond where masks still move; bounds what a member may announce ahead of time. */
+/**
+ * Far beyond the round after which masks still change. It bounds the rounds that a member may announce ahead of time.
+ */
 export const MAX_ROUNDS = 1000
-/** Largest open decoders have about 130 blocks. A commit list stays small. */
+/** The largest open decoders have about 130 blocks. With this limit a commit list stays small. */
 export const MAX_BLOCKS = 1024
-/** Tokens a window: the longest context of any model that a calibration would use. */
+/** The most tokens of a window: the longest context of any model that a calibration would use. */
 export const MAX_WINDOW = 1 << 20
 export const MAX_WINDOWS = 1 << 20
-/** M of an n:m pattern: hardware knows 4 and 8. */
+/** The largest m of an n:m pattern: hardware supports 4 and 8. */
 export const MAX_PATTERN = 256
 /** A week: a wait beyond that is a mistake in the unit. */
 export const MAX_ROUND_TIMEOUT_MS = 7 * 24 * 3600 * 1000
-/** Of training, a site and round: beyond that sites drift apart, and nobody waits as long. */
+/** The most training steps of a site in a round: with more, sites drift apart and people wait too long. */
 export const MAX_STEPS = 100_000
 export const NONCE_BYTES = 16
 const MAX_MODEL_NAME = 200
 
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
-/** Letters, marks, digits, punctuation and spaces on one line: what may be shown in another site's terminal. */
+/** A text that may be shown in another site's terminal: letters, marks, digits, punctuation and spaces on one line. */
 export const printable = (max: number): z.ZodType<string> =>
   z.string().min(1).max(max).regex(PRINTABLE, 'must be printable')
 
-/** What a model is called, as an offer may say it: a directory may have any name. */
+/** A model's name in the form that an offer allows. A directory may have any name; other characters become "_". */
 export function asModelName(name: string): string {
   const printed = [...name].map((character) => (PRINTABLE.test(character) ? character : '_')).join('')
   return printed.slice(0, MAX_MODEL_NAME).toWellFormed()
@@ -49,32 +51,35 @@ export interface Offer {
   version: typeof PROTOCOL_VERSION
   /** The founder's peer id (multihash bytes). */
   founder: Uint8Array
-  /** Random: makes each offer, and so each federation, its own. */
+  /** Random bytes that make each offer, and so each federation, unique. */
   nonce: Uint8Array
   model: {
-    /** For people. */
+    /** The model's name, for people. */
     name: string
-    /** SHA-256 that names the base model's bytes. */
+    /** SHA-256 of the base model: see src/model/forward/hash.ts. */
     hash: Uint8Array
     parameters: number
-    /** Decoder blocks. */
+    /** The number of decoder blocks. */
     blocks: number
   }
   method: Method
   merge: 'l0'
-  /** The most rounds. */
+  /** The largest number of rounds. */
   rounds: number
-  /** Stop early once fewer mask bits than this moved, in ppm; null: never. */
+  /** The federation ends early once fewer mask bits than this moved in a round, in ppm; null: never. */
   untilChange: number | null
-  /** Capacity of a member that declares none: share of the blocks it prunes a round, in ppm. */
+  /** The capacity of a member that declares none: the share of the blocks that it prunes in a round, in ppm. */
   sample: number
-  /** Calibration windows a site. */
+  /** The number of calibration windows of a site. */
   windows: number
-  /** Tokens a window. */
+  /** The number of tokens in a window. */
   window: number
-  /** Members, the founder included. */
+  /** The number of members, the founder included. */
   members: number
-  /** How long a proposer waits for stragglers; null: max(30 s, what the quorum took), four times in the last round. */
+  /**
+   * The time that a proposer waits for stragglers. null: max(30 s, the time that the quorum took), and four times that
+   * in the last round.
+   */
   roundTimeoutMs: number | null
 }
 
@@ -130,24 +135,24 @@ const offerSchema: z.ZodType<Offer> = z
 export interface SealedOffer {
   offer: Offer
   bytes: Uint8Array
-  /** SHA-256 of the bytes: what the invitation carries. */
+  /** SHA-256 of the bytes; the invitation carries it. */
   hash: Uint8Array
 }
 
-/** @throws {MalformedMessageError} a field out of its range: the founder's own mistake */
+/** Makes an offer and seals it. @throws {MalformedMessageError} a field out of its range: the founder's own mistake */
 export function makeOffer(offer: Omit<Offer, 'version' | 'merge'>): SealedOffer {
   return decodeOffer(encode({ ...offer, version: PROTOCOL_VERSION, merge: 'l0' }))
 }
 
-/** @throws {MalformedMessageError} also for an offer of another protocol version: see offerVersion */
+/** Reads an offer. @throws {MalformedMessageError} also for an offer of another protocol version: see offerVersion */
 export function decodeOffer(bytes: Uint8Array): SealedOffer {
   const offer = decode({ what: 'offer', schema: offerSchema, maxBytes: MAX_OFFER_BYTES }, bytes)
   return { offer, bytes, hash: hashOf(bytes) }
 }
 
 /**
- * The protocol version that an offer names, even where nothing else of it is known, so that a joiner can say which
- * version it needs. Null where the bytes are no offer at all.
+ * The protocol version that an offer names, even if nothing else of it is understood, so that a joiner can say which
+ * version it needs. Null if the bytes are not an offer.
  */
 export function offerVersion(bytes: Uint8Array): number | null {
   try {
@@ -163,12 +168,15 @@ export function hashOf(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(bytes).digest())
 }
 
-/** floor(2n/3) + 1: any two such groups of n share a member that is honest, if fewer than a third are not. */
+/**
+ * The size of a quorum: floor(2n/3) + 1. Any two such groups of n share an honest member if fewer than a third of the
+ * members are dishonest.
+ */
 export function quorumOf(members: number): number {
   return Math.floor((2 * members) / 3) + 1
 }
 
-/** floor((n-1)/3): so many members may lie and the rest still agree. */
+/** The number of members that may lie while the rest still agree: floor((n-1)/3). */
 export function faultsOf(members: number): number {
   return Math.floor((members - 1) / 3)
 }

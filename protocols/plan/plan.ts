@@ -1,6 +1,6 @@
 /**
- * The plan: an offer and the acceptances of all its members. Its hash is the federation's id, and a member's place
- * in it is the member's index in every message and manifest.
+ * The plan: an offer and the acceptances of all its members. Its hash is the federation's id. A member's place in the
+ * plan is the member's index in every message and manifest.
  */
 import { z } from 'zod'
 import {
@@ -17,13 +17,13 @@ import { type Signer, signedBytes, type Verifier, verifierOf } from '../wire/sig
 import { type Acceptance, type AcceptanceFault, acceptanceFault, acceptanceSchema } from './acceptance.ts'
 import { decodeOffer, hashOf, MAX_MEMBERS, MAX_OFFER_BYTES, type Offer, type SealedOffer } from './offer.ts'
 
-/** An offer and 64 acceptances of at most 400 bytes. */
+/** Enough for an offer and 64 acceptances of at most 400 bytes. */
 export const MAX_PLAN_BYTES = 64 * 1024
-/** A plan and 64 signatures of about 130 bytes with their keys. */
+/** Enough for a plan and 64 signatures of about 130 bytes with their keys. */
 export const MAX_SIGNED_PLAN_BYTES = MAX_PLAN_BYTES + 16 * 1024
 export const MAX_PLAN_SIGNATURE_BYTES = 256
 
-/** What the bytes of a plan hold. The offer is kept as the bytes that were hashed. */
+/** The contents of a plan's bytes. The offer is kept as the bytes that were hashed. */
 interface PlanBody {
   offer: Uint8Array
   acceptances: Acceptance[]
@@ -35,11 +35,11 @@ const planSchema: z.ZodType<PlanBody> = z.strictObject({
 })
 
 export interface Member {
-  /** Place in the roster. */
+  /** The member's place in the roster. */
   index: number
   peer: Uint8Array
   site: string
-  /** In ppm. */
+  /** The share of the blocks that the member prunes in a round, in ppm. */
   capacity: number
   verifier: Verifier
 }
@@ -50,16 +50,16 @@ export interface Plan {
   bytes: Uint8Array
   offer: Offer
   offerHash: Uint8Array
-  /** By peer id bytes, ascending. */
+  /** Sorted by peer id bytes, ascending. */
   acceptances: Acceptance[]
   /** The roster, in the same order. */
   members: Member[]
 }
 
-/** Why a plan is none: the founder, or whoever wrote the file, is at fault. */
+/** The reason why a plan is refused. The founder, or whoever wrote the file, is at fault. */
 export type PlanFault = AcceptanceFault | 'members' | 'order' | 'founder'
 
-/** The plan is well-formed but not one that its offer allows. */
+/** The plan is well-formed, but its offer does not allow it. */
 export class InvalidPlanError extends Error {
   static name = 'InvalidPlanError'
   readonly name = 'InvalidPlanError'
@@ -74,7 +74,8 @@ export class InvalidPlanError extends Error {
 
 /**
  * Puts the acceptances in order and seals them.
- * @throws {InvalidPlanError} they are not the members that the offer asks for
+ * @throws {MalformedMessageError} the plan has more members than any may have
+ * @throws {InvalidPlanError} the acceptances are not the members that the offer asks for
  */
 export function makePlan(offer: SealedOffer, acceptances: readonly Acceptance[], secret: Uint8Array | null): Plan {
   const sorted = [...acceptances].sort((a, b) => compareBytes(a.peer, b.peer))
@@ -84,9 +85,9 @@ export function makePlan(offer: SealedOffer, acceptances: readonly Acceptance[],
 /**
  * Decodes a plan and checks all of it: the offer, every acceptance's MAC and signature, number and order of members,
  * the founder among them.
- * @param secret - the invitation's; null (offline) leaves the MACs unchecked
- * @throws {MalformedMessageError}
- * @throws {InvalidPlanError}
+ * @param secret - the invitation's; null (offline) leaves MACs and names unchecked
+ * @throws {MalformedMessageError} the bytes are not a plan
+ * @throws {InvalidPlanError} a check fails
  */
 export function decodePlan(bytes: Uint8Array, secret: Uint8Array | null): Plan {
   const body = decode({ what: 'plan', schema: planSchema, maxBytes: MAX_PLAN_BYTES }, bytes)
@@ -111,12 +112,12 @@ export function decodePlan(bytes: Uint8Array, secret: Uint8Array | null): Plan {
   return { id: hashOf(bytes), bytes, offer, offerHash: hash, acceptances, members }
 }
 
-/** The member with this peer id, or null: not on the roster. */
+/** The member with this peer id; null if it is not on the roster. */
 export function memberOf(plan: Plan, peer: Uint8Array): Member | null {
   return plan.members.find((member) => equalBytes(member.peer, peer)) ?? null
 }
 
-/** A member's signature over a plan's id. It gives at most one for an offer. */
+/** A member's signature over a plan's id. A member signs at most one plan for an offer. */
 export interface PlanSignature {
   plan: Uint8Array
   /** Index in the roster. */
@@ -130,7 +131,7 @@ const planSignatureSchema: z.ZodType<PlanSignature> = z.strictObject({
   signature: signatureSchema,
 })
 
-/** @throws {RangeError} the signer is not a member */
+/** Signs a plan. @throws {RangeError} the signer is not a member */
 export function signPlan(signer: Signer, plan: Plan): PlanSignature {
   const member = memberOf(plan, signer.peerId)
   if (member === null) throw new RangeError('the signer is not a member of the plan')
@@ -141,12 +142,12 @@ export function encodePlanSignature(signature: PlanSignature): Uint8Array {
   return encode(signature)
 }
 
-/** @throws {MalformedMessageError} */
+/** @throws {MalformedMessageError} the bytes are not a plan signature */
 export function decodePlanSignature(bytes: Uint8Array): PlanSignature {
   return decode({ what: 'plan signature', schema: planSignatureSchema, maxBytes: MAX_PLAN_SIGNATURE_BYTES }, bytes)
 }
 
-/** Null if good. */
+/** The fault of a signature; null if it is good. */
 export function planSignatureFault(plan: Plan, signature: PlanSignature): 'plan' | 'member' | 'signature' | null {
   if (!equalBytes(signature.plan, plan.id)) return 'plan'
   const member = plan.members[signature.member]
@@ -154,7 +155,7 @@ export function planSignatureFault(plan: Plan, signature: PlanSignature): 'plan'
   return member.verifier.verify(signedBytes('plan', plan.id), signature.signature) ? null : 'signature'
 }
 
-/** The file `plan.cbor`: a plan and the signature of every member, in the roster's order. */
+/** The content of the file `plan.cbor`: a plan and the signature of every member, in the roster's order. */
 export interface SignedPlan {
   plan: Plan
   signatures: Uint8Array[]
@@ -170,9 +171,9 @@ export function encodeSignedPlan({ plan, signatures }: SignedPlan): Uint8Array {
 }
 
 /**
- * Decodes and checks everything but the MACs, which need the secret.
- * @throws {MalformedMessageError}
- * @throws {InvalidPlanError}
+ * Decodes a signed plan. Checks everything but MACs and names, which need the secret.
+ * @throws {MalformedMessageError} the bytes are not a signed plan
+ * @throws {InvalidPlanError} a check fails
  */
 export function decodeSignedPlan(bytes: Uint8Array): SignedPlan {
   const body = decode({ what: 'signed plan', schema: signedPlanSchema, maxBytes: MAX_SIGNED_PLAN_BYTES }, bytes)

@@ -1,6 +1,6 @@
 /**
- * The plan in plain sentences: what will be done and what will leave this site. A person reads this before anything
- * happens, so it promises nothing that the code does not keep and hides nothing that it does.
+ * The plan in plain sentences: what will be done, and what will leave this site. A person reads this before anything
+ * happens, so it promises nothing that the code does not keep and hides nothing that the code does.
  */
 import {
   isStructuredMethod,
@@ -18,15 +18,15 @@ import { type Offer, quorumOf } from './offer.ts'
 import { shown } from './site-name.ts'
 
 export interface PlanInWords {
-  /** What will be done, one sentence or two an entry. */
+  /** The work that will be done, one sentence or two an entry. */
   what: string[]
-  /** What will leave this site. */
+  /** The data that will leave this site, one sentence or more an entry. */
   leaves: string[]
 }
 
 /**
- * @param capacity - share of the blocks that this site prunes a round, in ppm; default: the offer's sample
- * @param matrices - of the base model, where it is at hand
+ * @param capacity - share of the blocks that this site prunes in a round, in ppm; default: the offer's sample
+ * @param matrices - the matrices of the base model, if it is at hand
  */
 export function planInWords(offer: Offer, capacity: number = offer.sample, matrices?: BlockMatrices): PlanInWords {
   const { method } = offer
@@ -131,7 +131,7 @@ function voting({ members }: Offer): string[] {
   return [`A round ends when ${quorum} of the ${members} sites have signed the same result.`]
 }
 
-/** What a contribution of this kind carries, to every member, and by them to whomever they pass it on. */
+/** The data in a contribution of this kind. It is sent to every member, and members may pass it on. */
 function payloadInWords(payload: PayloadKind, pruner: PrunerName): string[] {
   const statistics =
     'For every block this site prunes: the mean square of each feature that enters its layers, over all of your ' +
