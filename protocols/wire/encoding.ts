@@ -1,8 +1,7 @@
 /**
- * One way to write every message: CBOR in the core deterministic form of RFC 8949, section 4.2.1 (shortest
- * integers and lengths, definite lengths only, map keys in bytewise order). What a peer signs or hashes is those
- * bytes, so the decoder refuses anything that the encoder would not have written: two encodings of one message
- * would be two hashes.
+ * The one encoding of every message: CBOR in the core deterministic form of RFC 8949, section 4.2.1 (shortest integers
+ * and lengths, definite lengths only, map keys in bytewise order). A peer signs or hashes those bytes, so the decoder
+ * refuses anything that the encoder would not have written: two encodings of one message would have two hashes.
  */
 import { decode as decodeCbor, encode as encodeCbor, rfc8949EncodeOptions } from 'cborg'
 import { z } from 'zod'
@@ -12,16 +11,21 @@ export const HASH_BYTES = 32
 /** An Ed25519 signature (RFC 8032). */
 const SIGNATURE_BYTES = 64
 
-/** Why bytes are not a message: the reasons are stable, for logs and tests. The author of the bytes is at fault. */
+/**
+ * The reason why bytes are not a message. Reasons are stable, for logs and tests. The author of the bytes is at fault.
+ */
 export type MalformedReason = 'too large' | 'not CBOR' | 'not canonical' | 'not this message'
 
-/** Bytes from elsewhere that are not what they should be. Never shown to the peer that sent them. */
+/**
+ * Bytes from another peer or a file that are not the expected message. The text is never shown to the peer that sent
+ * them.
+ */
 export class MalformedMessageError extends Error {
   static name = 'MalformedMessageError'
   readonly name = 'MalformedMessageError'
   readonly code = 'MESSAGE_MALFORMED'
   readonly reason: MalformedReason
-  /** Which message was expected. */
+  /** The message that was expected. */
   readonly what: string
 
   constructor(what: string, reason: MalformedReason, detail: string) {
@@ -41,12 +45,12 @@ const DECODE_OPTIONS = {
   rejectDuplicateMapKeys: true,
 }
 
-/** The canonical bytes of a message, in memory of their own (cborg hands out slices of Node's pool). */
+/** The canonical bytes of a message, in memory of their own (cborg returns slices of Node's pool). */
 export function encode(message: unknown): Uint8Array {
   return new Uint8Array(encodeCbor(message, rfc8949EncodeOptions))
 }
 
-/** What is being decoded: its name for errors, its form, and the most bytes it may have. */
+/** The expected message: its name for errors, its form, and the most bytes it may have. */
 interface MessageForm<T> {
   what: string
   schema: z.ZodType<T>
@@ -55,9 +59,9 @@ interface MessageForm<T> {
 }
 
 /**
- * Decodes canonical bytes and nothing else. Key order and float forms, which cborg does not check, are covered by
- * encoding the result again: for a message within its cap that costs less than its signature.
- * @throws {MalformedMessageError}
+ * Decodes canonical bytes and nothing else. cborg does not check key order and float forms; these are checked by
+ * encoding the result again. For a message within its cap that costs less than its signature.
+ * @throws {MalformedMessageError} the bytes are not this message
  */
 export function decode<T>({ what, schema, maxBytes }: MessageForm<T>, bytes: Uint8Array): T {
   if (bytes.byteLength > maxBytes) {
@@ -69,7 +73,7 @@ export function decode<T>({ what, schema, maxBytes }: MessageForm<T>, bytes: Uin
     parsed = decodeCbor(bytes, DECODE_OPTIONS)
     again = encode(parsed)
   } catch (error) {
-    // Also a RangeError of nesting that is deeper than the stack.
+    // This also catches the RangeError of nesting that is deeper than the stack.
     throw new MalformedMessageError(what, 'not CBOR', error instanceof Error ? error.message : String(error))
   }
   if (!equalBytes(bytes, again)) {
@@ -84,14 +88,14 @@ export function decode<T>({ what, schema, maxBytes }: MessageForm<T>, bytes: Uin
   return result.data
 }
 
-/** Bytes of exactly this length. */
+/** A schema for bytes of exactly this length. */
 export function fixedBytes(length: number): z.ZodType<Uint8Array> {
   return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.byteLength === length, {
     message: `must be ${length} bytes`,
   })
 }
 
-/** Bytes of at most this length. */
+/** A schema for bytes of at most this length. */
 export function boundedBytes(max: number): z.ZodType<Uint8Array> {
   return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.byteLength <= max, {
     message: `must be at most ${max} bytes`,
@@ -101,7 +105,7 @@ export function boundedBytes(max: number): z.ZodType<Uint8Array> {
 export const hashSchema = fixedBytes(HASH_BYTES)
 export const signatureSchema = fixedBytes(SIGNATURE_BYTES)
 
-/** A whole number in [min, max]. */
+/** A schema for a whole number in [min, max]. */
 export function integer(min: number, max: number): z.ZodType<number> {
   return z.number().int().min(min).max(max)
 }
@@ -113,7 +117,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i])
 }
 
-/** The order of Buffer.compare: bytewise, the shorter first where one is the beginning of the other. */
+/** The order of Buffer.compare: bytewise. If one array is the beginning of the other, the shorter is first. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.byteLength, b.byteLength)
   for (let i = 0; i < shared; i++) {
@@ -122,12 +126,12 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.byteLength - b.byteLength
 }
 
-/** Lower-case hexadecimal. */
+/** Bytes as lower-case hexadecimal digits. */
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }
 
-/** The first eight digits: how people name a federation, a certificate, a root. */
+/** The first eight digits of a hash: the short name of a federation, a certificate or a root. */
 export function id8(hash: Uint8Array): string {
   return toHex(hash.subarray(0, 4))
 }

@@ -1,24 +1,27 @@
 /**
- * The name of a blob: SHA-256("coppice/blob/1", a zero byte, its length as u64 little-endian, the SHA-256 of each
- * chunk of 1 MiB). Who fetches one first gets the list of chunk hashes, checks it against the name, and can then
- * check every chunk as it comes, from whomever it comes.
+ * The name of a blob: SHA-256("coppice/blob/1", a zero byte, its length as u64 little-endian, the SHA-256 of each chunk
+ * of 1 MiB). A peer that fetches a blob gets the list of chunk hashes first and checks it against the name. It can then
+ * check every chunk as it arrives, from any peer.
  */
 import { createHash } from 'node:crypto'
 import { equalBytes, HASH_BYTES } from './encoding.ts'
 
-/** Large enough that the list of hashes is 1/32768 of the blob, small enough to hold a few in memory. */
+/**
+ * The size of a chunk: large enough that the list of hashes is 1/32768 of the blob, small enough to hold a few in
+ * memory.
+ */
 export const CHUNK_BYTES = 1024 * 1024
-/** No contribution of one block is larger: a chunk list is then at most 1 MiB itself. */
+/** The largest blob: no contribution of one block is larger. A chunk list is then at most 1 MiB itself. */
 export const MAX_BLOB_BYTES = 32768 * CHUNK_BYTES
 
 const DOMAIN = Buffer.from('coppice/blob/1\0')
 
-/** How many chunks a blob of this many bytes has; the empty blob has none. */
+/** The number of chunks of a blob of this many bytes; the empty blob has none. */
 export function chunkCount(byteLength: number): number {
   return Math.ceil(byteLength / CHUNK_BYTES)
 }
 
-/** Bytes of chunk `index`: 1 MiB except for the last. */
+/** The length of chunk `index` in bytes: 1 MiB except for the last. */
 export function chunkLength(byteLength: number, index: number): number {
   return Math.min(CHUNK_BYTES, byteLength - index * CHUNK_BYTES)
 }
@@ -28,7 +31,7 @@ function chunkHash(chunk: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(chunk).digest())
 }
 
-/** A blob's length and the hashes of its chunks, one after another: what its id is the hash of. */
+/** A blob's length and the hashes of its chunks, one after another. The blob's id is the hash of both. */
 export interface ChunkList {
   byteLength: number
   /** chunkCount(byteLength) hashes of 32 bytes. */
@@ -37,7 +40,7 @@ export interface ChunkList {
 
 /**
  * The id of a blob with these chunks.
- * @throws {RangeError} a length that no blob has, or another number of hashes than the length says
+ * @throws {RangeError} a length that no blob has, or a number of hashes that does not fit the length
  */
 export function blobIdOfChunks({ byteLength, hashes }: ChunkList): Uint8Array {
   if (!Number.isSafeInteger(byteLength) || byteLength < 0 || byteLength > MAX_BLOB_BYTES) {
@@ -53,7 +56,7 @@ export function blobIdOfChunks({ byteLength, hashes }: ChunkList): Uint8Array {
   return new Uint8Array(createHash('sha256').update(DOMAIN).update(length).update(hashes).digest())
 }
 
-/** Whether this list is the one that the id names. Never throws: a stranger sends it. */
+/** Whether the id names this list. Never throws: a stranger sends the list. */
 export function isChunkListOf(id: Uint8Array, list: ChunkList): boolean {
   try {
     return equalBytes(blobIdOfChunks(list), id)
@@ -62,14 +65,14 @@ export function isChunkListOf(id: Uint8Array, list: ChunkList): boolean {
   }
 }
 
-/** Whether these bytes are chunk `index` of the blob with this (checked) list. */
+/** Whether these bytes are chunk `index` of the blob with this list, which was checked before. */
 export function isChunkOf(list: ChunkList, index: number, chunk: Uint8Array): boolean {
   if (index < 0 || index >= chunkCount(list.byteLength)) return false
   if (chunk.byteLength !== chunkLength(list.byteLength, index)) return false
   return equalBytes(chunkHash(chunk), list.hashes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES))
 }
 
-/** Hashes a blob whose bytes come in pieces of any size. */
+/** Hashes a blob whose bytes arrive in pieces of any size. */
 export class BlobHasher {
   #chunk = createHash('sha256')
   #inChunk = 0
@@ -88,7 +91,7 @@ export class BlobHasher {
     return this
   }
 
-  /** The list of chunks, whose id is the blob's. Nothing may be added afterwards. */
+  /** The list of chunks and the blob's id. No bytes may be added afterwards. */
   finish(): ChunkList & { id: Uint8Array } {
     if (this.#inChunk > 0) this.#endChunk()
     const hashes = new Uint8Array(Buffer.concat(this.#hashes))

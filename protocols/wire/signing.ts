@@ -1,7 +1,7 @@
 /**
- * Who said what. A peer is its Ed25519 key: the libp2p peer id of such a key holds the key itself, so whoever
- * knows a roster can check every signature with nothing else. What is signed starts with its purpose, so that no
- * signature can be shown as one for something else.
+ * Signatures: they prove who said what. A peer is its Ed25519 key: the libp2p peer id of such a key holds the key
+ * itself, so whoever knows a roster can check every signature with nothing else. Signed bytes start with their purpose,
+ * so that no signature can be presented as one for another purpose.
  */
 import {
   createHmac,
@@ -15,12 +15,18 @@ import {
 import { z } from 'zod'
 import { equalBytes } from './encoding.ts'
 
-/** Identity multihash (0x00), 36 bytes, protobuf {type: Ed25519 (1), data: 32 bytes}: libp2p peer-ids specification. */
+/**
+ * The beginning of a peer id: identity multihash (0x00), 36 bytes, protobuf {type: Ed25519 (1), data: 32 bytes}.
+ * Source: libp2p peer-ids specification.
+ */
 const PEER_ID_PREFIX = Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20)
 const PUBLIC_KEY_BYTES = 32
 const PEER_ID_BYTES = PEER_ID_PREFIX.byteLength + PUBLIC_KEY_BYTES
 
-/** SubjectPublicKeyInfo and PKCS #8 of an Ed25519 key up to its 32 bytes (RFC 8410, sections 4 and 7). */
+/**
+ * The beginnings of SubjectPublicKeyInfo and PKCS #8 of an Ed25519 key, up to its 32 bytes (RFC 8410, sections 4 and
+ * 7).
+ */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
@@ -39,13 +45,14 @@ function isPeerId(value: unknown): boolean {
 
 /** Signs as one peer. */
 export interface Signer {
-  /** Multihash bytes. */
+  /** The peer id as multihash bytes. */
   readonly peerId: Uint8Array
   sign(bytes: Uint8Array): Uint8Array
 }
 
 /**
  * @param privateKey - libp2p's raw Ed25519 private key: 32 bytes of seed, 32 of public key
+ * @throws {RangeError} the key does not have 64 bytes
  */
 export function signerOf(privateKey: Uint8Array): Signer {
   if (privateKey.byteLength !== 64) throw new RangeError(`an Ed25519 key has 64 bytes, not ${privateKey.byteLength}`)
@@ -72,12 +79,14 @@ export function verifierOf(peerId: Uint8Array): Verifier {
   return { peerId, verify: (bytes, signature) => verify(null, bytes, key, signature) }
 }
 
-/** What a signature covers: `coppice/<purpose>/1`, a zero byte, the fields one after another. */
+/** The bytes that a signature covers: `coppice/<purpose>/1`, a zero byte, the fields one after another. */
 export function signedBytes(purpose: string, ...fields: Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat([Buffer.from(`coppice/${purpose}/1\0`), ...fields]))
 }
 
-/** An unsigned integer below 2^32 as four bytes, least significant first: a field of signed bytes. */
+/**
+ * An unsigned integer below 2^32 as four bytes, least significant first: a field of signed bytes. @throws {RangeError}
+ */
 export function u32(value: number): Uint8Array {
   if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) throw new RangeError(`${value} is no u32`)
   return Uint8Array.of(value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24)
@@ -88,7 +97,7 @@ export function mac(secret: Uint8Array, bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHmac('sha256', secret).update(bytes).digest())
 }
 
-/** Compares two MACs in a time that does not tell where they differ. */
+/** Compares two MACs in a time that does not depend on where they differ. */
 export function equalMacs(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && timingSafeEqual(a, b)
 }
