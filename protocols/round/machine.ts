@@ -1,7 +1,7 @@
 /**
- * The round as a pure function. An event first changes what is known; then the rules are tried, in order, until none
- * applies any more. The rules are those of Tendermint (Buchman, Kwon, Milosevic, "The latest gossip on BFT consensus",
- * arXiv 1807.04938, algorithm 1) with the gathering of contributions before them and the merge within.
+ * The round as a pure function. An event first changes the knowledge in the state; then the rules are tried, in order,
+ * until none applies any more. The rules are those of Tendermint (Buchman, Kwon, Milosevic, "The latest gossip on BFT
+ * consensus", arXiv 1807.04938, algorithm 1) with the gathering of contributions before them and the merge within.
  */
 
 import { STATUS_INTERVAL_MS } from './messages/constants.ts'
@@ -23,7 +23,7 @@ import { syncTimers, takeFired } from './timers.ts'
 import { beginTurn, emit, patch, type Turn } from './turn.ts'
 import type { Context, Outcome, RoundEvent, RoundState } from './types.ts'
 
-/** Before the event `start`. */
+/** The state before the event `start`. */
 export function initialState(context: Context): RoundState {
   const members = context.federation.members
   return {
@@ -60,7 +60,7 @@ export function initialState(context: Context): RoundState {
   }
 }
 
-/** The next state, and what is to be done before the next event. Neither argument is written to. */
+/** The next state, and the effects to carry out before the next event. Neither argument is written to. */
 export function step(context: Context, state: RoundState, event: RoundEvent): Outcome {
   const turn = beginTurn(context, state)
   if (state.step === 'stopped') return { state, effects: [] }
@@ -70,7 +70,7 @@ export function step(context: Context, state: RoundState, event: RoundEvent): Ou
   return { state: turn.state, effects: turn.effects }
 }
 
-/** Each returns whether it applied. The first that does is followed by all of them again. */
+/** Each rule returns whether it applied. When one has applied, all rules are tried again from the first. */
 const RULES: ReadonlyArray<(turn: Turn) => boolean> = [
   ruleDecide,
   ruleAdopt,
@@ -140,14 +140,14 @@ const TIMERS: Readonly<Record<string, (turn: Turn, id: string) => void>> = {
   precommit: (turn, id) => takeFired(turn, 'precommit', id) && onPrecommitTimeout(turn),
 }
 
-/** Ids begin with a name: `precommit/3/0` is round 3, attempt 0. */
+/** Timer ids begin with a name: `precommit/3/0` is that of round 3, attempt 0. */
 function onTimer(turn: Turn, id: string): void {
   TIMERS[id.split('/')[0]]?.(turn, id)
 }
 
 /**
- * The messages by which a member that missed them gets to where this peer is: what anti-entropy compares and sends.
- * Commits that no certificate covers yet, evidence, and the votes of this round.
+ * The messages that a member needs to catch up with this peer; anti-entropy compares and sends them. They are the
+ * commits that no certificate covers yet, evidence, and the votes of this round.
  */
 export function heldMessages(context: Context, state: RoundState): Envelope[] {
   const turn = beginTurn(context, state)

@@ -1,9 +1,9 @@
-/** The timers of the steps. They stand still while this peer merges, and start afresh when it has. */
+/** The timers of the steps. They stop while this peer merges, and start again from the beginning afterwards. */
 import { LAST_ROUND_WAIT_FACTOR, MIN_WAIT_MS, STATUS_INTERVAL_MS, STEP_TIMEOUT_MS } from './messages/constants.ts'
 import { emit, patch, type Turn } from './turn.ts'
 import type { StepTimer } from './types.ts'
 
-/** Ids carry round and attempt, so that one that comes late is recognised. */
+/** Timer ids carry round and attempt, so that a late timer is recognised. */
 function stepTimerId({ state }: Turn, timer: StepTimer): string {
   return `${timer}/${state.round}/${state.attempt}`
 }
@@ -12,7 +12,7 @@ export function waitTimerId({ state }: Turn): string {
   return `wait/${state.round}`
 }
 
-/** The timer becomes due; it runs as soon as no merge does. */
+/** Makes a timer due. It runs as soon as no merge is running. */
 export function setDue(turn: Turn, timer: StepTimer): void {
   if (!turn.state.due.includes(timer)) patch(turn, { due: [...turn.state.due, timer] })
 }
@@ -28,7 +28,7 @@ export function dropAll(turn: Turn): void {
   disarm(turn, turn.state.armed)
 }
 
-/** A timer has run out; returns whether it still meant anything. */
+/** Removes a timer that has run out; returns whether it was still wanted. */
 export function takeFired(turn: Turn, timer: StepTimer, id: string): boolean {
   if (id !== stepTimerId(turn, timer) || !turn.state.armed.includes(timer)) return false
   patch(turn, {
@@ -38,7 +38,7 @@ export function takeFired(turn: Turn, timer: StepTimer, id: string): boolean {
   return true
 }
 
-/** Makes the timers that run those that are due and may run. Called at the end of every step. */
+/** Starts the timers that are due and may run, and stops all others. Called at the end of every step. */
 export function syncTimers(turn: Turn): void {
   const { due, merges, step } = turn.state
   if (step === 'stopped') return
@@ -63,8 +63,9 @@ function disarm(turn: Turn, timers: readonly StepTimer[]): void {
 }
 
 /**
- * How long a proposer waits for the rest after a quorum has committed: max(30 s, what the quorum took), four times
- * that in the last round. The plan may say another wait. What the quorum took is counted in whole status intervals.
+ * The time that a proposer waits for the other members after a quorum has committed: max(30 s, the time that the quorum
+ * took), and four times that in the last round. The plan may give another wait. The quorum's time is counted in whole
+ * status intervals.
  */
 export function waitMs({ context, state }: Turn): number {
   const { roundTimeoutMs, rounds } = context.federation

@@ -1,6 +1,4 @@
-/**
- * One call of the machine: the state as it changes, the effects as they gather. States themselves are never written to.
- */
+/** One call of the machine: the changing state and the collected effects. States themselves are never written to. */
 import { faultsOf, quorumOf } from '../plan/offer.ts'
 import type { BindingBody, Hash } from './messages/messages.ts'
 import { placeOf } from './messages/messages.ts'
@@ -26,7 +24,7 @@ export function note(turn: Turn, text: string): void {
   emit(turn, { type: 'note', text })
 }
 
-/** Ends everything. */
+/** Stops the machine. */
 export function exit(turn: Turn, reason: ExitReason, detail: string): void {
   patch(turn, { step: 'stopped' })
   emit(turn, { type: 'exit', reason, detail })
@@ -36,7 +34,7 @@ export function quorum({ context }: Turn): number {
   return quorumOf(context.federation.members)
 }
 
-/** So many members that one of them must be honest. */
+/** The smallest number of members of which one must be honest. */
 export function oneHonest({ context }: Turn): number {
   return faultsOf(context.federation.members) + 1
 }
@@ -56,23 +54,23 @@ export function isDishonest(turn: Turn, member: number): boolean {
   return turn.state.evidence[member] !== undefined || isExcluded(turn, member)
 }
 
-/** Who proposes in an attempt of the current round: the members that are not excluded take turns. */
+/** The proposer of an attempt of the current round: the members that are not excluded take turns. */
 export function proposerOf(turn: Turn, attempt: number): number {
   const active = turn.roster.filter((member) => !isExcluded(turn, member))
   return active[(turn.state.round - 1 + attempt) % active.length]
 }
 
-/** Whether the machine is in one of the steps in which it votes, or waits to. */
+/** Whether the machine is in one of the steps in which it votes, or in the one before them. */
 export function isVoting({ step }: RoundState): boolean {
   return step === 'collect' || step === 'propose' || step === 'prevote' || step === 'precommit'
 }
 
-/** What was heard of an attempt. */
+/** The messages that were heard of an attempt. */
 export function attemptRecord(turn: Turn, attempt: number): AttemptRecord {
   return turn.state.attempts[attempt] ?? { proposal: null, prevotes: [], precommits: [] }
 }
 
-/** What this peer has signed at the place of this body, if anything. */
+/** The body that this peer has signed at the place of this body; null if there is none. */
 function signedAt({ state }: Turn, body: BindingBody): BindingBody | null {
   const place = placeOf(body)
   for (const earlier of state.signed) {
@@ -82,8 +80,8 @@ function signedAt({ state }: Turn, body: BindingBody): BindingBody | null {
 }
 
 /**
- * Signs what binds this peer: written down first, then sent. At a place where it has signed already, nothing
- * happens: what was signed stands, and the machine goes on from it.
+ * Signs a body that binds this peer: it is persisted first, then sent. If this peer has signed at that place already,
+ * nothing happens: the earlier body is returned, and the machine goes on from it.
  */
 export function signOnce(turn: Turn, body: BindingBody): BindingBody {
   const earlier = signedAt(turn, body)
@@ -94,12 +92,12 @@ export function signOnce(turn: Turn, body: BindingBody): BindingBody {
   return body
 }
 
-/** Eight digits of a hash, or nil: for notes. */
+/** The first eight digits of a hash, or "nil": for notes. */
 export function short(hash: Hash | null): string {
   return hash === null ? 'nil' : hash.slice(0, 8)
 }
 
-/** Sets an index of an array that may be shorter, in a copy. */
+/** A copy of an array with one item replaced. An array that is too short is filled up with `empty`. */
 export function withIndex<T>(list: readonly T[], index: number, item: T, empty: T): T[] {
   const copy = [...list]
   while (copy.length <= index) copy.push(empty)

@@ -14,11 +14,11 @@ import { decodeValue, encodeValue, type Value } from './value.ts'
 export interface Certificate {
   value: Value
   /**
-   * The attempt of all signatures. Precommits of different attempts together prove nothing: a member may be
-   * released from a lock between them.
+   * The attempt of all signatures. Precommits of different attempts together prove nothing: a member may be released
+   * from a lock between two attempts.
    */
   attempt: number
-  /** By member, ascending. */
+  /** One entry a member that signed, ascending by member. */
   signatures: Array<{ member: number; signature: Uint8Array }>
 }
 
@@ -35,7 +35,7 @@ const certificateSchema = z.strictObject({
     .refine((list) => list.every(({ member }, i) => i === 0 || list[i - 1].member < member), 'members must ascend'),
 })
 
-/** The hash of the value alone. */
+/** The certificate's id: the hash of the value alone. */
 export function certificateId(certificate: Certificate): Hash {
   return toHex(blobId(encodeValue(certificate.value)))
 }
@@ -48,17 +48,20 @@ export function encodeCertificate({ value, attempt, signatures }: Certificate): 
   })
 }
 
-/** @throws {MalformedMessageError} */
+/** @throws {MalformedMessageError} the bytes are not a certificate */
 export function decodeCertificate(bytes: Uint8Array): Certificate {
   const form = { what: 'certificate', schema: certificateSchema, maxBytes: MAX_CERTIFICATE_BYTES }
   const { value, attempt, signatures } = decode(form, bytes)
   return { value: decodeValue(value), attempt, signatures }
 }
 
-/** Why a certificate certifies nothing. */
+/** The reason why a certificate certifies nothing. */
 type CertificateFault = 'plan' | 'quorum' | 'member' | 'signature'
 
-/** Null if a quorum of the plan's members has precommitted the value in one attempt. Needs no earlier certificate. */
+/**
+ * The fault of a certificate; null if a quorum of the plan's members has precommitted the value in one attempt. No
+ * earlier certificate is needed for this check.
+ */
 export function certificateFault(plan: Plan, certificate: Certificate): CertificateFault | null {
   const id = toHex(plan.id)
   if (certificate.value.plan !== id) return 'plan'

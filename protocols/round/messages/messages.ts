@@ -1,6 +1,6 @@
 /**
- * What members tell each other by gossip, each message signed by its author and at most 1 KiB. In decoded messages
- * a hash is its lower-case hexadecimal text: it is compared with ===, is a key, and can be read in a log.
+ * The gossip messages between members, each signed by its author and at most 1 KiB. In decoded messages a hash is its
+ * lower-case hexadecimal text, which can be compared with ===, used as a key, and read in a log.
  */
 import { z } from 'zod'
 import { hashOf, MAX_MEMBERS, MAX_ROUNDS } from '../../plan/offer.ts'
@@ -22,29 +22,32 @@ import { MAX_ATTEMPTS, MAX_GOSSIP_BYTES } from './constants.ts'
 /** 64 lower-case hexadecimal digits. */
 export type Hash = string
 
-/** Where a member stands: waiting for contributions, the three steps of an attempt, taking over what was certified. */
+/**
+ * The step of a member: it waits for contributions, is in one of the three steps of an attempt, takes over a certified
+ * value, serves others, or has stopped.
+ */
 const STEPS = ['collect', 'propose', 'prevote', 'precommit', 'adopt', 'serve', 'stopped'] as const
 export type Step = (typeof STEPS)[number]
 
-/** "My contributions of this round are those in the commit list with this id." One a round. */
+/** "My contributions of this round are those in the commit list with this id." A member sends one a round. */
 export interface Commit {
   type: 'commit'
   round: number
   root: Hash
 }
 
-/** "Let the round end with this value." One an attempt, by the attempt's proposer. */
+/** "Let the round end with this value." The proposer of an attempt sends one. */
 export interface Proposal {
   type: 'proposal'
   round: number
   attempt: number
   /** Id of the value's blob. */
   value: Hash
-  /** Attempt in which a quorum prevoted this value already (the paper's validRound), or -1. */
+  /** The earlier attempt in which a quorum prevoted this value (the paper's validRound), or -1. */
   polRound: number
 }
 
-/** One of either kind an attempt; null is nil, a vote for nothing. */
+/** A member sends one of either kind an attempt. null is nil, a vote for nothing. */
 export interface Vote {
   type: 'prevote' | 'precommit'
   round: number
@@ -59,7 +62,9 @@ export interface Status {
   attempt: number
   /** Id of the last certificate that this member has taken over. */
   certificate: Hash | null
-  /** Grows with every status: no two are the same message, and an old one sent again tells nothing. */
+  /**
+   * Number of the status, which grows: no two statuses are the same message, and an old one sent again tells nothing.
+   */
   beat: number
 }
 
@@ -72,12 +77,15 @@ export interface Evidence {
 
 export type Body = Commit | Proposal | Vote | Status | Evidence
 
-/** What a member may sign only once a place (round, or round and attempt): contradicting it is equivocation. */
+/**
+ * A body that a member may sign only once a place (round, or round and attempt). A second, different one is
+ * equivocation.
+ */
 export type BindingBody = Commit | Proposal | Vote
 
 export interface Envelope<T extends Body = Body> {
   plan: Hash
-  /** Author: index in the roster. */
+  /** The author's index in the roster. */
   from: number
   body: T
   signature: Uint8Array
@@ -88,7 +96,7 @@ export const hash: z.ZodType<Hash, unknown> = fixedBytes(HASH_BYTES).transform(t
 
 const round = integer(1, MAX_ROUNDS)
 const attempt = integer(0, MAX_ATTEMPTS - 1)
-/** Half of what is left of a gossip message for two envelopes. A signed vote has about 230 bytes. */
+/** The most bytes of each of two envelopes, half of the room in a gossip message. A signed vote has about 230 bytes. */
 const MAX_EVIDENCE_PART_BYTES = 350
 
 const bodySchema = z.discriminatedUnion('type', [
@@ -123,7 +131,7 @@ const envelopeSchema = z.strictObject({
   signature: signatureSchema,
 })
 
-/** The bytes of a hash that was decoded by this module. */
+/** The 32 bytes of a hash that was decoded by this module. @throws {RangeError} the text is not a hash */
 export function bytesOf(hash: Hash): Uint8Array {
   const bytes = fromHex(hash)
   if (bytes?.byteLength !== HASH_BYTES) throw new RangeError(`"${hash}" is no hash`)
@@ -146,12 +154,12 @@ function bodyToWire(body: Body): Record<string, unknown> {
   }
 }
 
-/** A body alone: what the write-ahead log keeps. */
+/** The bytes of a body alone, which the write-ahead log keeps. */
 export function encodeBody(body: Body): Uint8Array {
   return encode(bodyToWire(body))
 }
 
-/** @throws {MalformedMessageError} */
+/** @throws {MalformedMessageError} the bytes are not a body */
 export function decodeBody(bytes: Uint8Array): Body {
   return decode({ what: 'message body', schema: bodySchema, maxBytes: MAX_GOSSIP_BYTES }, bytes)
 }
@@ -160,7 +168,7 @@ export function encodeEnvelope({ plan, from, body, signature }: Envelope): Uint8
   return encode({ plan: bytesOf(plan), from, body: bodyToWire(body), signature })
 }
 
-/** @throws {MalformedMessageError} */
+/** @throws {MalformedMessageError} the bytes are not an envelope */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
   return decode({ what: 'gossip message', schema: envelopeSchema, maxBytes: MAX_GOSSIP_BYTES }, bytes)
 }
@@ -174,7 +182,7 @@ function optionalHash(hash: Hash | null): Uint8Array {
   return field
 }
 
-/** What the author of a body signs: purpose, federation, then the fields in a fixed layout. */
+/** The bytes that the author of a body signs: purpose, federation, then the fields in a fixed layout. */
 export function bodyBytes(plan: Hash, body: Body): Uint8Array {
   return signedBytes(body.type, bytesOf(plan), ...fieldsOf(body))
 }
@@ -197,15 +205,21 @@ function fieldsOf(body: Body): Uint8Array[] {
   }
 }
 
-/** Signs as member `from`. */
+/** Signs a body as member `from`. */
 export function makeEnvelope<T extends Body>(signer: Signer, plan: Hash, from: number, body: T): Envelope<T> {
   return { plan, from, body, signature: signer.sign(bodyBytes(plan, body)) }
 }
 
-/** Why an envelope does not count. Whoever passed it on should have checked, except for `plan`, which may be old. */
+/**
+ * The reason why an envelope does not count. The peer that passed it on should have checked it, except for `plan`,
+ * which may be an old one.
+ */
 type EnvelopeFault = 'plan' | 'member' | 'signature' | 'evidence'
 
-/** Null if the envelope belongs to this plan, is signed by the member it names, and any evidence in it holds. */
+/**
+ * The fault of an envelope; null if it belongs to this plan, is signed by the member it names, and any evidence in it
+ * holds.
+ */
 export function envelopeFault(plan: Plan, envelope: Envelope): EnvelopeFault | null {
   if (envelope.plan !== toHex(plan.id)) return 'plan'
   const member = plan.members[envelope.from]
@@ -215,12 +229,12 @@ export function envelopeFault(plan: Plan, envelope: Envelope): EnvelopeFault | n
   return null
 }
 
-/** The place that a body binds its author to: two different ones at one place are equivocation. */
+/** The place to which a body binds its author: two different bodies at one place are equivocation. */
 export function placeOf(body: BindingBody): string {
   return body.type === 'commit' ? `commit/${body.round}` : `${body.type}/${body.round}/${body.attempt}`
 }
 
-/** Whether a body binds. */
+/** Whether a body binds its author. */
 export function isBinding(body: Body): body is BindingBody {
   return body.type !== 'status' && body.type !== 'evidence'
 }
@@ -233,12 +247,12 @@ export function sameBody(a: BindingBody, b: BindingBody): boolean {
   return a.type !== 'proposal' || b.type !== 'proposal' || a.polRound === b.polRound
 }
 
-/** Two different bodies that one member signed for one place. */
+/** Evidence of two different bodies that one member signed for one place. */
 export function makeEvidence(first: Envelope, second: Envelope): Evidence {
   return { type: 'evidence', first: encodeEnvelope(first), second: encodeEnvelope(second) }
 }
 
-/** The member that this evidence convicts, or null where it convicts nobody. */
+/** The member that this evidence convicts; null if it convicts nobody. */
 export function culpritOf(plan: Plan, evidence: Evidence): number | null {
   let pair: Envelope[]
   try {

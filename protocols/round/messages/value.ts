@@ -1,7 +1,7 @@
 /**
- * What a round ends with. A value names the contributions that are merged (the manifest) and what they merge to;
- * its hash is the certificate's id. Everything in it follows from the manifest and the certificates before it, so
- * all honest members who merge one manifest write the same bytes.
+ * The value with which a round ends. A value names the contributions that are merged (the manifest) and the result of
+ * the merge; its hash is the certificate's id. Everything in it follows from the manifest and the certificates before
+ * it, so all honest members who merge one manifest write the same bytes.
  */
 import { z } from 'zod'
 import { hashOf, MAX_BLOCKS, MAX_MEMBERS, MAX_ROUNDS, quorumOf } from '../../plan/offer.ts'
@@ -10,37 +10,39 @@ import { blobId } from '../../wire/hash.ts'
 import { MAX_COMMIT_LIST_BYTES, MAX_VALUE_BYTES } from './constants.ts'
 import { bytesOf, type Hash, hash } from './messages.ts'
 
-/** What of a plan the round needs; plain data but for the arcs, which src/merge/sampling.ts computes. */
+/**
+ * The parts of a plan that the round needs. They are plain data except the arcs, which src/merge/sampling.ts computes.
+ */
 export interface Federation {
   /** The plan's id. */
   id: Hash
-  /** Members on the roster. */
+  /** The number of members on the roster. */
   members: number
-  /** Decoder blocks of the model. */
+  /** The number of decoder blocks of the model. */
   blocks: number
-  /** The most rounds. */
+  /** The largest number of rounds. */
   rounds: number
-  /** Stop once fewer mask bits moved, in ppm; null: never. */
+  /** The federation ends once fewer mask bits than this moved, in ppm; null: never. */
   untilChange: number | null
-  /** The wait for stragglers; null: by rule. */
+  /** The wait for stragglers; null: see waitMs. */
   roundTimeoutMs: number | null
   /** The blocks that a member prunes in a round (1, 2, ...): its arc. */
   blocksOf(member: number, round: number): readonly number[]
 }
 
-/** One contribution as its author commits to it. */
+/** One contribution in its author's commit list. */
 export interface CommitEntry {
   block: number
   /** Id of the contribution's blob. */
   root: Hash
-  /** Its length. */
+  /** The blob's length in bytes. */
   bytes: number
 }
 
-/** A member's contributions of a round, by block, ascending. */
+/** A member's contributions of a round, ascending by block. */
 export type CommitList = CommitEntry[]
 
-/** One contribution as a manifest lists it. */
+/** One contribution in a manifest. */
 export interface ManifestEntry {
   member: number
   block: number
@@ -52,17 +54,17 @@ export interface ManifestEntry {
 export interface Value {
   plan: Hash
   round: number
-  /** Id of the certificate before; null in round 1. */
+  /** Id of the certificate of the round before; null in round 1. */
   previous: Hash | null
-  /** Members whose contributions no longer count, since they equivocated; ascending. */
+  /** Members whose contributions no longer count because they equivocated; ascending. */
   excluded: number[]
-  /** By member, then block, ascending; one a member and block. */
+  /** One entry for each member and block, ascending by member, then block. */
   entries: ManifestEntry[]
   /** Root of the merged layers (src/merge/masks/l0.ts). */
   merged: Hash
-  /** Mask bits that differ from the certificate before (round 1: from a mask that keeps all). */
+  /** The number of mask bits that differ from the certificate before (round 1: from a mask that keeps everything). */
   moved: number
-  /** Mask bits of the model, blocks without contribution included. */
+  /** The number of mask bits of the model, blocks without contribution included. */
   bits: number
 }
 
@@ -101,12 +103,12 @@ function ascends<T>(list: readonly T[], order: (a: T, b: T) => number): boolean 
   return list.every((item, i) => i === 0 || order(list[i - 1], item) < 0)
 }
 
-/** The bytes of a commit list; their blob id is what a commit message carries. */
+/** The bytes of a commit list. A commit message carries their blob id. */
 export function encodeCommitList(list: CommitList): Uint8Array {
   return encode(list.map(({ block, root, bytes }) => [block, bytesOf(root), bytes]))
 }
 
-/** @throws {MalformedMessageError} */
+/** @throws {MalformedMessageError} the bytes are not a commit list */
 export function decodeCommitList(bytes: Uint8Array): CommitList {
   return decode({ what: 'commit list', schema: commitListSchema, maxBytes: MAX_COMMIT_LIST_BYTES }, bytes)
 }
@@ -122,12 +124,12 @@ export function encodeValue(value: Value): Uint8Array {
   })
 }
 
-/** @throws {MalformedMessageError} */
+/** @throws {MalformedMessageError} the bytes are not a value */
 export function decodeValue(bytes: Uint8Array): Value {
   return decode({ what: 'value', schema: valueSchema, maxBytes: MAX_VALUE_BYTES }, bytes)
 }
 
-/** The hash of a value: what is voted for. */
+/** The hash of a value, for which members vote. */
 export function valueHash(value: Value): Hash {
   return toHex(blobId(encodeValue(value)))
 }
@@ -137,21 +139,22 @@ function wireEntry({ member, block, round, root }: ManifestEntry): unknown[] {
 }
 
 /**
- * Names a merge: the entries, and the certificate that moved bits are counted from. Local; on no wire.
+ * The key of a merge: a hash of the entries, and of the certificate from which moved bits are counted. It is used
+ * locally and never sent.
  */
 export function manifestKey(previous: Hash | null, entries: readonly ManifestEntry[]): Hash {
   return toHex(hashOf(encode([previous, entries.map(wireEntry)])))
 }
 
-/** A certified value and its hash: what the next round builds on. */
+/** A certified value and its hash, on which the next round builds. */
 export interface Certified {
   id: Hash
   value: Value
 }
 
 /**
- * Whether a value may follow `last`, as far as the certificates themselves tell; null if so, else what is wrong.
- * That its entries were committed and merge to what it says is for the members to check who hold them.
+ * The reason why a value may not follow `last`, as far as the certificates themselves tell; null if it may. Members who
+ * hold the entries must check that these were committed, and that they merge to the root in the value.
  */
 export function valueFault(federation: Federation, last: Certified | null, value: Value): string | null {
   if (value.plan !== federation.id) return 'another plan'
@@ -167,7 +170,10 @@ function excludedFault(federation: Federation, last: Certified | null, value: Va
   return back === undefined ? null : `member ${back} was excluded and is back`
 }
 
-/** Arcs, rounds, nothing lost or older than before, and a quorum of members with entries of this round. */
+/**
+ * Checks arcs and rounds, that no entry is lost or older than before, and that a quorum of members has entries of this
+ * round.
+ */
 function manifestFault(federation: Federation, last: Certified | null, value: Value): string | null {
   const before = new Map(last?.value.entries.map((entry) => [placeInManifest(entry), entry]))
   const fresh = new Set<number>()
@@ -197,15 +203,16 @@ export function placeInManifest({ member, block }: { member: number; block: numb
   return member * MAX_BLOCKS + block
 }
 
-/** Blocks that nobody has contributed: they keep their base weights. */
+/** Blocks to which nobody has contributed: they keep their base weights. */
 export function uncoveredBlocks(federation: Pick<Federation, 'blocks'>, value: Value): number[] {
   const covered = new Set(value.entries.map(({ block }) => block))
   return Array.from({ length: federation.blocks }, (_, block) => block).filter((block) => !covered.has(block))
 }
 
 /**
- * Whether the federation ends with this value: the last round, or, from the second on, fewer bits moved than
- * --until-change allows and every block has a contribution. A function of the value, so all decide alike.
+ * Whether the federation ends with this value. It ends with the last round, or, from the second round on, if fewer bits
+ * moved than --until-change allows and every block has a contribution. The answer is a function of the value, so all
+ * members decide alike.
  */
 export function isLast(federation: Pick<Federation, 'blocks' | 'rounds' | 'untilChange'>, value: Value): boolean {
   if (value.round >= federation.rounds) return true

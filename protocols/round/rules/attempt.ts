@@ -1,11 +1,17 @@
-/** An attempt to agree: a proposer, a proposal, two votes (the paper's round; ours is the federation's). */
+/**
+ * An attempt to agree: a proposer, a proposal, two votes. The paper calls an attempt a round; a round here is the
+ * federation's.
+ */
 import { MAX_ATTEMPTS } from '../messages/constants.ts'
 import { agreed, voters } from '../tally.ts'
 import { dropAll, setDue, waitTimerId } from '../timers.ts'
 import { emit, exit, isVoting, note, oneHonest, patch, proposerOf, quorum, type Turn } from '../turn.ts'
 import type { AttemptRecord } from '../types.ts'
 
-/** StartRound (arXiv 1807.04938, lines 11-21). The proposer, too, has a timer: it may lack what it would propose. */
+/**
+ * StartRound (arXiv 1807.04938, lines 11-21). The proposer has a timer, too: it may lack the contributions for its own
+ * proposal.
+ */
 export function startAttempt(turn: Turn, attempt: number): void {
   if (attempt >= MAX_ATTEMPTS) {
     exit(turn, 'noAgreement', `${MAX_ATTEMPTS} attempts at round ${turn.state.round} have failed`)
@@ -16,7 +22,7 @@ export function startAttempt(turn: Turn, attempt: number): void {
     emit(turn, { type: 'clearTimer', id: waitTimerId(turn) })
   }
   dropAll(turn)
-  // A proposer whose candidate failed makes it anew, with what has come since.
+  // A proposer whose candidate failed makes a new one, with the contributions that have arrived since.
   const stale = attempt > 0 && proposerOf(turn, attempt) === turn.context.self
   patch(turn, { attempt, step: 'propose', candidate: stale ? null : turn.state.candidate })
   note(turn, `attempt ${attempt} of round ${turn.state.round}: member ${proposerOf(turn, attempt)} proposes`)
@@ -44,7 +50,7 @@ function membersIn({ proposal, prevotes, precommits }: AttemptRecord): Set<numbe
   return members
 }
 
-/** Lines 47-48 and 65-67: a quorum has precommitted something; what else may come has a timer. */
+/** Lines 47-48 and 65-67: a quorum has precommitted something. A timer runs for the precommits that are missing. */
 export function rulePrecommitted(turn: Turn): boolean {
   const { attempts, attempt, due, step } = turn.state
   if (!isVoting(turn.state) || step === 'collect') return false

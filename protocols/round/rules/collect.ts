@@ -1,8 +1,8 @@
 /**
- * Before the first attempt: contributions come in. Nothing is limited in time until a quorum has committed; then
- * the rest have a wait. A peer leaves this step when it could propose, whether or not it is the proposer: that is
- * when its own patience with the proposer begins. It merges what it would propose at once, since the proposer most
- * likely holds the same: all merge at the same time, and not one after the other.
+ * The step before the first attempt: contributions arrive. It has no time limit until a quorum has committed; then the
+ * others have a wait. A peer leaves this step when it could propose, whether or not it is the proposer, and then begins
+ * to wait for the proposer. It merges its own candidate at once, since the proposer most likely holds the same
+ * contributions: all peers then merge at the same time, and not one after the other.
  */
 
 import { STALL_TICKS } from '../messages/constants.ts'
@@ -12,7 +12,7 @@ import { startAttempt } from './attempt.ts'
 import { committedMembers } from './commit.ts'
 import { freshMembers, isResolved, makeCandidate, mergeOf } from './manifest.ts'
 
-/** A quorum has committed: the wait for the rest begins. */
+/** A quorum has committed: the wait for the other members begins. */
 export function ruleQuorumCommitted(turn: Turn): boolean {
   const { step, wait } = turn.state
   if (step !== 'collect' || wait !== 'none' || committedMembers(turn).length < quorum(turn)) return false
@@ -21,7 +21,9 @@ export function ruleQuorumCommitted(turn: Turn): boolean {
   return true
 }
 
-/** All is here, or the wait is over and a quorum's is. */
+/**
+ * Every member's contributions are resolved, or the wait is over and a quorum's are valid: the first attempt begins.
+ */
 export function ruleReady(turn: Turn): boolean {
   if (turn.state.step !== 'collect' || freshMembers(turn).length < quorum(turn)) return false
   if (turn.state.wait !== 'over' && !turn.roster.every((member) => isResolved(turn, member))) return false
@@ -33,14 +35,14 @@ export function ruleReady(turn: Turn): boolean {
   return true
 }
 
-/** Somebody else is ready already. */
+/** Another member has proposed already: the first attempt begins. */
 export function ruleProposalSeen(turn: Turn): boolean {
   if (turn.state.step !== 'collect' || attemptRecord(turn, 0).proposal === null) return false
   startAttempt(turn, 0)
   return true
 }
 
-/** A quorum has committed, but what it committed to cannot be had: attempts begin, so that this can fail. */
+/** A quorum has committed, but its contributions cannot be fetched. Attempts begin, so that the round can fail. */
 export function ruleStalled(turn: Turn): boolean {
   if (turn.state.step !== 'collect' || turn.state.stalledTicks < STALL_TICKS) return false
   note(turn, 'contributions of a quorum are committed, but do not come')

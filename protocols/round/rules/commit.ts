@@ -1,4 +1,4 @@
-/** Commits: this peer's own when it has pruned, and those of others. */
+/** Commits: this peer's own after it has pruned, and those of others. */
 
 import type { Commit, Envelope } from '../messages/messages.ts'
 import type { CommitList } from '../messages/value.ts'
@@ -6,7 +6,9 @@ import { emit, isExcluded, isVoting, patch, signOnce, type Turn } from '../turn.
 import { ownContributions, requestList } from './contributions.ts'
 import { convict } from './equivocation.ts'
 
-/** Begins to prune for the current round, unless this peer has committed for it, or still prunes for an earlier one. */
+/**
+ * Begins to prune for the current round, unless this peer has committed for it, or is still pruning for an earlier one.
+ */
 export function startPruning(turn: Turn): void {
   const { context, state } = turn
   if (state.pruning !== null || isExcluded(turn, context.self)) return
@@ -16,8 +18,8 @@ export function startPruning(turn: Turn): void {
 }
 
 /**
- * Pruning is done. A member that was overtaken meanwhile commits under the round it pruned for, and then joins the
- * current one.
+ * Commits after pruning. A member that was overtaken meanwhile commits under the round for which it pruned, and then
+ * joins the current one.
  */
 export function onPruned(turn: Turn, round: number, root: string, list: CommitList): void {
   if (turn.state.pruning !== round) return
@@ -28,7 +30,7 @@ export function onPruned(turn: Turn, round: number, root: string, list: CommitLi
   if (isVoting(turn.state) && turn.state.round > round) startPruning(turn)
 }
 
-/** Returns whether it tells anything new. Commits of later rounds are kept: their authors are ahead. */
+/** Records a commit. Returns whether it was new. Commits of later rounds are kept: their authors are ahead. */
 export function onCommit(turn: Turn, envelope: Envelope<Commit>): boolean {
   const { from, body } = envelope
   const { federation } = turn.context
@@ -42,7 +44,7 @@ export function onCommit(turn: Turn, envelope: Envelope<Commit>): boolean {
   return true
 }
 
-/** Members that have committed for the current round and may be counted. */
+/** Members that have committed for the current round and whose commits count. */
 export function committedMembers(turn: Turn): number[] {
   const { commits, evidence, round } = turn.state
   return turn.roster.filter((member) => {

@@ -1,4 +1,4 @@
-/** Getting hold of what was committed: commit list first, then each contribution, then its validation. */
+/** Fetches committed contributions: the commit list first, then each contribution, then its validation. */
 import type { Envelope, Hash } from '../messages/messages.ts'
 import { type CommitList, type ManifestEntry, placeInManifest } from '../messages/value.ts'
 import { emit, isDishonest, note, patch, short, type Turn } from '../turn.ts'
@@ -32,15 +32,15 @@ export function listsOf(turn: Turn, member: number, round: number): ListStatus[]
   })
 }
 
-/** Whether a commit of this round has anything for this block that the last certificate does not have. */
+/** Whether a contribution of this round is newer than that of the last certificate for this member and block. */
 export function isNewer(turn: Turn, member: number, block: number, round: number): boolean {
   const certified = turn.state.certified[placeInManifest({ member, block })]
   return certified === undefined || certified.round < round
 }
 
 /**
- * Asks for the list behind a commit, unless it is of a round too far ahead: nobody needs those yet, and a member
- * could announce a thousand.
+ * Asks for the list behind a commit, unless its round is too far ahead: nobody needs such lists yet, and a member could
+ * announce a thousand.
  */
 export function requestList(turn: Turn, member: number, round: number, root: Hash): void {
   const key = listKey(member, round, root)
@@ -49,7 +49,7 @@ export function requestList(turn: Turn, member: number, round: number, root: Has
   emit(turn, { type: 'fetch', what: 'list', id: root, author: member })
 }
 
-/** A new round has begun: asks for the lists of commits that were too far ahead until now. */
+/** Asks for the lists of commits that were too far ahead until the current round began. */
 export function requestLists(turn: Turn): void {
   for (const commit of turn.roster.flatMap((member) => Object.values(turn.state.commits[member] ?? {}).flat())) {
     const { body, from } = commit
@@ -57,7 +57,7 @@ export function requestLists(turn: Turn): void {
   }
 }
 
-/** Whether a commit may have something that the last certificate does not have. */
+/** Whether a commit may name a contribution that the last certificate does not have. */
 export function isOpen(turn: Turn, { body, from }: Envelope): boolean {
   if (body.type !== 'commit') return false
   const { round } = body
@@ -66,7 +66,7 @@ export function isOpen(turn: Turn, { body, from }: Envelope): boolean {
 
 /**
  * Asks for a contribution once. The length that its author announced is no limit: another member may name the same
- * contribution with another length, and whether it is valid must not depend on who was heard first.
+ * contribution with another length, and whether it is valid must not depend on which message arrived first.
  */
 export function requestContribution(turn: Turn, { member, block, root }: Omit<ManifestEntry, 'round'>): void {
   if (contributionStatus(turn, block, root) !== undefined) return
@@ -75,7 +75,7 @@ export function requestContribution(turn: Turn, { member, block, root }: Omit<Ma
   emit(turn, { type: 'fetch', what: 'contribution', id: root, author: member, block, bytes })
 }
 
-/** What is wrong with a list as that of this member and round, or null. */
+/** The fault of a list as that of this member and round; null if there is none. */
 function listFault(turn: Turn, member: number, round: number, list: CommitList): string | null {
   const arc = turn.context.federation.blocksOf(member, round)
   for (const { block, bytes } of list) {
@@ -86,7 +86,9 @@ function listFault(turn: Turn, member: number, round: number, list: CommitList):
   return null
 }
 
-/** A list has come: for every commit that names it, check it and ask for what is new in it. */
+/**
+ * Takes a list that has arrived: for every commit that names it, checks it and asks for the new contributions in it.
+ */
 export function onList(turn: Turn, { root, list }: Event<'list'>): void {
   for (const key of Object.keys(turn.state.lists)) {
     const [member, round, named] = key.split('/')
@@ -103,7 +105,7 @@ function acceptList(turn: Turn, key: string, member: number, round: number, list
   }
   setList(turn, key, list)
   patch(turn, { stalledTicks: 0 })
-  if (isDishonest(turn, member)) return // fetched only where a manifest names it
+  if (isDishonest(turn, member)) return // these contributions are fetched only if a manifest names them
   for (const { block, root } of list) {
     if (isNewer(turn, member, block, round)) requestContribution(turn, { member, block, root })
   }
@@ -123,13 +125,13 @@ export function onValidated(turn: Turn, { block, root, reason }: Event<'validate
   if (reason !== null) note(turn, `contribution ${short(root)} to block ${block} refused: ${reason}`)
 }
 
-/** This peer's own contributions: held, and valid by construction. */
+/** Records this peer's own contributions. It holds them, and they are valid by construction. */
 export function ownContributions(turn: Turn, round: number, root: Hash, list: CommitList): void {
   setList(turn, listKey(turn.context.self, round, root), list)
   for (const { block, root } of list) setContribution(turn, block, root, 'valid')
 }
 
-/** Forgets lists and contributions in which nothing is newer than the last certificate. */
+/** Forgets lists and contributions that have nothing newer than the last certificate. */
 export function forgetCertified(turn: Turn): void {
   const lists: Record<string, ListStatus> = {}
   const contributions: Record<number, Record<Hash, ContributionStatus>> = {}

@@ -1,4 +1,4 @@
-/** The end of a round: a quorum of precommits is a certificate, and what it certifies becomes the model. */
+/** The end of a round: a quorum of precommits is a certificate, and its value becomes the model. */
 import type { Certificate } from '../messages/certificate.ts'
 import { certificateId } from '../messages/certificate.ts'
 import type { Hash } from '../messages/messages.ts'
@@ -13,7 +13,7 @@ import { mergeOf } from './manifest.ts'
 import { startRound } from './rounds.ts'
 import { startServing } from './serve.ts'
 
-/** Lines 49-54: in whatever attempt, a quorum has precommitted one value. */
+/** Lines 49-54: a quorum has precommitted one value, in any attempt. */
 export function ruleDecide(turn: Turn): boolean {
   if (!isVoting(turn.state)) return false
   for (const [attempt, record] of turn.state.attempts.entries()) {
@@ -36,7 +36,10 @@ function certificateOf(value: Value, attempt: number, hash: Hash, { precommits }
   return { value, attempt, signatures: votes.map(({ from, signature }) => ({ member: from, signature })) }
 }
 
-/** A certificate from elsewhere, its signatures checked: of this round or a later one, it is taken over. */
+/**
+ * Takes a certificate from another peer, whose signatures were checked. It is taken over if it is of this round or a
+ * later one.
+ */
 export function onCertificate(turn: Turn, certificate: Certificate): void {
   const { value } = certificate
   const { last, adopting, round } = turn.state
@@ -65,8 +68,9 @@ function certify(turn: Turn, id: Hash, certificate: Certificate): void {
 }
 
 /**
- * Before a certificate is built on, this peer merges what it certifies, as it would for a vote. If it was overtaken
- * it first fetches what it lacks. Another root than the quorum's means that the computation differs somewhere.
+ * Merges the certified contributions before building on the certificate, as for a vote. A peer that was overtaken first
+ * fetches the contributions that it lacks. A root that differs from the quorum's means that the computation differs
+ * somewhere.
  */
 export function ruleAdopt(turn: Turn): boolean {
   const { adopting, last, step } = turn.state
@@ -75,7 +79,7 @@ export function ruleAdopt(turn: Turn): boolean {
   const next = value.previous === (last?.id ?? null)
   const merge = mergeOf(turn, manifest, value.entries, next ? (last?.manifest ?? null) : null)
   if (merge === null) return false
-  // Moved bits are counted from the certificate before, which a peer that was overtaken by two rounds does not have.
+  // Moved bits are counted from the certificate before. A peer that was overtaken by two rounds does not have that one.
   const same = merge.root === value.merged && (!next || (merge.moved === value.moved && merge.bits === value.bits))
   if (!same) {
     const mine = `${merge.root} with ${merge.moved} of ${merge.bits} bits moved`

@@ -1,5 +1,5 @@
 /**
- * What this peer thinks of a value: it prevotes only for one whose every contribution was committed, is held and
+ * This peer's judgement of a value. It prevotes only for a value whose every contribution was committed, is held and
  * valid, and which it has merged itself to the same root.
  */
 
@@ -10,13 +10,13 @@ import type { KnownValue } from '../types.ts'
 import { contributionStatus, listsOf, requestContribution } from './contributions.ts'
 import { mergeOf } from './manifest.ts'
 
-/** `wait` turns into one of the others when what is missing has come. */
+/** A `wait` becomes `good` or `bad` when the missing data has arrived. */
 type Verdict = { is: 'good' } | { is: 'bad' | 'wait'; reason: string }
 
 const wait = (reason: string): Verdict => ({ is: 'wait', reason })
 const bad = (reason: string): Verdict => ({ is: 'bad', reason })
 
-/** Judges, and asks for whatever is missing. @param author - a member that must have the value */
+/** Judges a value, and asks for whatever is missing. @param author - a member that must have the value */
 export function judge(turn: Turn, hash: Hash, author: number): Verdict {
   const known = turn.state.values[hash]
   if (known === undefined) requestValue(turn, hash, author)
@@ -26,19 +26,20 @@ export function judge(turn: Turn, hash: Hash, author: number): Verdict {
   return exclusions(turn, known) ?? contributions(turn, known) ?? merge(turn, known)
 }
 
+/** Asks for a value once. @param author - a member that must have it */
 export function requestValue(turn: Turn, hash: Hash, author: number): void {
   if (turn.state.values[hash] !== undefined) return
   patch(turn, { values: { ...turn.state.values, [hash]: 'fetching' } })
   emit(turn, { type: 'fetch', what: 'value', id: hash, author })
 }
 
-/** A value has come, or what was fetched is none. */
+/** Records a fetched value. @param value - null if the fetched bytes are not a value */
 export function onValue(turn: Turn, hash: Hash, value: Value | null): void {
   if (turn.state.values[hash] !== 'fetching') return
   patch(turn, { values: { ...turn.state.values, [hash]: value === null ? 'bad' : knownValue(turn, value) } })
 }
 
-/** A value with what can be said of it once and for all. */
+/** A value with the conclusions that do not change during the round. */
 export function knownValue(turn: Turn, value: Value): KnownValue {
   const { certified, last } = turn.state
   return {
@@ -52,7 +53,7 @@ export function knownValue(turn: Turn, value: Value): KnownValue {
   }
 }
 
-/** An exclusion needs evidence, which gossip brings. */
+/** Checks that there is evidence for each exclusion; gossip brings it. */
 function exclusions(turn: Turn, { value }: KnownValue): Verdict | null {
   const open = value.excluded.filter((member) => !isDishonest(turn, member))
   return open.length === 0 ? null : wait(`missing evidence against ${open.join(', ')}`)
@@ -78,7 +79,7 @@ function contributions(turn: Turn, { fresh }: KnownValue): Verdict | null {
   return missing.size === 0 ? null : wait(`missing contribution of ${[...missing].join(', ')}`)
 }
 
-/** Whether a signed commit names this entry; `unknown` while a commit or its list has not come. */
+/** Whether a signed commit names this entry; `unknown` until the commit and its list have arrived. */
 function commitment(turn: Turn, { member, block, round, root }: ManifestEntry): 'yes' | 'no' | 'unknown' {
   const lists = listsOf(turn, member, round)
   for (const list of lists) {

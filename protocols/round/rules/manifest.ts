@@ -17,7 +17,10 @@ export function freshMembers(turn: Turn): number[] {
   })
 }
 
-/** Whether nothing more is to be waited for from a member in this round: all it committed is valid or refused. */
+/**
+ * Whether nothing more needs to be waited for from a member in this round: each of its contributions is valid or
+ * refused.
+ */
 export function isResolved(turn: Turn, member: number): boolean {
   if (isDishonest(turn, member)) return true
   const lists = listsOf(turn, member, turn.state.round)
@@ -33,7 +36,7 @@ export function isResolved(turn: Turn, member: number): boolean {
   )
 }
 
-/** Null where fewer than a quorum of members have valid contributions of this round. */
+/** The candidate; null if fewer than a quorum of members have valid contributions of this round. */
 export function makeCandidate(turn: Turn): Candidate | null {
   if (freshMembers(turn).length < quorum(turn)) return null
   const entries: ManifestEntry[] = []

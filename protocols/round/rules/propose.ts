@@ -10,8 +10,8 @@ import { knownValue } from './judge.ts'
 import { makeCandidate, mergeOf } from './manifest.ts'
 
 /**
- * Lines 14-18: the value that a quorum has prevoted already, if this peer knows of one; else a new one: first the
- * manifest, then its merge, then the value that holds both.
+ * Lines 14-18. Proposes the value that a quorum has prevoted already, if this peer knows one; else a new value: first
+ * the manifest is made, then its merge, then the value that holds both.
  */
 export function rulePropose(turn: Turn): boolean {
   const { attempt, proposed, step, valid } = turn.state
@@ -36,7 +36,7 @@ function propose(turn: Turn, value: Hash, polRound: number): void {
   note(turn, `proposes ${short(signed.type === 'proposal' ? signed.value : value)}`)
 }
 
-/** Writes the value down and serves it. */
+/** Makes the value, stores it and serves it. */
 function newValue(turn: Turn, { entries, excluded }: Candidate, { root, moved, bits }: MergeResult): Hash {
   const { round, last } = turn.state
   const plan = turn.context.federation.id

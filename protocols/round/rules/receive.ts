@@ -1,4 +1,4 @@
-/** Gossip messages on their way in. Whatever the order, the first of a member at a place counts. */
+/** Takes gossip messages in. In any order, the first message of a member at a place counts. */
 
 import { type Envelope, isBinding, type Proposal, sameBody, type Vote } from '../messages/messages.ts'
 import { countFor } from '../tally.ts'
@@ -24,7 +24,7 @@ export function receive(turn: Turn, envelope: Envelope): void {
   }
 }
 
-/** Returns whether the message tells anything new: only then has its author been heard. */
+/** Returns whether the message is new. Only then its author counts as heard. */
 function take(turn: Turn, envelope: Envelope): boolean {
   const { body, from } = envelope
   if (isBinding(body) && (isExcluded(turn, from) || turn.state.step === 'serve')) return false
@@ -44,7 +44,7 @@ function take(turn: Turn, envelope: Envelope): boolean {
   }
 }
 
-/** Both commits of an equivocator may be in manifests of others, so both are kept. */
+/** Records evidence. Manifests of others may hold either commit of an equivocator, so both are kept. */
 function takeEvidence(turn: Turn, envelope: Parameters<typeof onEvidence>[1]): boolean {
   const pair = onEvidence(turn, envelope)
   for (const { body, ...rest } of pair ?? []) {
@@ -53,7 +53,10 @@ function takeEvidence(turn: Turn, envelope: Parameters<typeof onEvidence>[1]): b
   return pair !== null
 }
 
-/** Of this round: recorded. Of the next: kept until it begins. Of others: nothing to do with them. */
+/**
+ * Takes a proposal or a vote. One of this round is recorded, one of the next is kept until that round begins, any other
+ * is ignored.
+ */
 function takeVoting(turn: Turn, envelope: Envelope<Proposal | Vote>): boolean {
   const { body, from } = envelope
   const { early, round } = turn.state
@@ -82,9 +85,10 @@ function takeProposal(turn: Turn, envelope: Envelope<Proposal>): boolean {
 }
 
 /**
- * A second vote of a member at one place convicts it. It still counts if so many others have voted for the same that
- * one of them is honest: that one may have locked the value, which this peer must be able to understand. Votes for
- * what only liars vote for are dropped, so that they cannot fill the memory.
+ * Records a vote. A second vote of a member at one place convicts it. The second vote still counts if enough others
+ * have voted for the same value that one of them must be honest: that one may have locked the value, and this peer must
+ * be able to understand why. Votes for values that only liars vote for are dropped, so that they cannot fill the
+ * memory.
  */
 function takeVote(turn: Turn, envelope: Envelope<Vote>, list: 'prevotes' | 'precommits'): boolean {
   const { body, from } = envelope

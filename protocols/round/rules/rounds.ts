@@ -6,7 +6,10 @@ import { forgetCertified, requestLists } from './contributions.ts'
 import { receive } from './receive.ts'
 import { sendStatus } from './status.ts'
 
-/** Forgets the votes of the round before, goes on from what this peer has signed in this one, and starts to prune. */
+/**
+ * Begins a round: forgets the votes of the round before, restores what this peer has signed in this one, and starts to
+ * prune.
+ */
 export function startRound(turn: Turn, round: number): void {
   const { early, signed } = turn.state
   patch(turn, {
@@ -37,7 +40,7 @@ export function startRound(turn: Turn, round: number): void {
   for (const envelope of Object.values(early)) receive(turn, envelope)
 }
 
-/** The lock that this peer's own precommits of a round amount to: after a restart it holds as before. */
+/** The lock that follows from this peer's own precommits of a round: after a restart it holds as before. */
 function lockOf({ state }: Turn, round: number) {
   let lock: { value: string; attempt: number } | null = null
   for (const body of state.signed) {

@@ -1,4 +1,4 @@
-/** After the last certificate: others may still need what this peer holds. */
+/** The step after the last certificate: others may still need blobs and messages that this peer holds. */
 import { LINGER_MS, SERVE_IDLE_MS } from '../messages/constants.ts'
 import { emit, exit, isExcluded, patch, type Turn } from '../turn.ts'
 import { sendStatus } from './status.ts'
@@ -10,7 +10,7 @@ export function startServing(turn: Turn): void {
   emit(turn, { type: 'setTimer', id: 'serve', ms: SERVE_IDLE_MS })
 }
 
-/** All have announced the last certificate: only what is on its way to others is waited for. */
+/** All have announced the last certificate: only messages that are on their way are waited for. */
 export function ruleAllDone(turn: Turn): boolean {
   const { announced, last, lingering, step } = turn.state
   if (step !== 'serve' || lingering) return false

@@ -1,4 +1,4 @@
-/** Every ten seconds a member says where it stands; whoever hears too few for too long gives up. */
+/** Every ten seconds a member announces its round and step. A peer that hears too few members for too long gives up. */
 import { SILENCE_TICKS, STATUS_INTERVAL_MS } from '../messages/constants.ts'
 import type { Status } from '../messages/messages.ts'
 import { emit, exit, isVoting, patch, quorum, type Turn, withIndex } from '../turn.ts'
@@ -25,7 +25,7 @@ export function onStatusTimer(turn: Turn): void {
   exit(turn, 'noAgreement', `heard ${heard.length} of ${quorum(turn)} members that are needed for ${minutes} minutes`)
 }
 
-/** Returns whether it is a new one. */
+/** Records a status. Returns whether it is a new one. */
 export function onStatus(turn: Turn, from: number, { beat, certificate, round, step }: Status): boolean {
   const earlier = turn.state.announced[from]
   if (earlier != null && earlier.beat >= beat) return false
@@ -34,7 +34,7 @@ export function onStatus(turn: Turn, from: number, { beat, certificate, round, s
   return true
 }
 
-/** Others are in a later round, so there is a certificate to be had: asked for once in a status interval. */
+/** Asks for a later certificate because another member is in a later round: once in a status interval. */
 export function behind(turn: Turn, member: number, theirs: number): void {
   const { askedToCatchUp, round, step } = turn.state
   const next = isVoting(turn.state) ? round : round + 1

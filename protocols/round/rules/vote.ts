@@ -1,4 +1,6 @@
-/** The two votes of an attempt (arXiv 1807.04938, algorithm 1; its "round" is our attempt, its height our round). */
+/**
+ * The two votes of an attempt (arXiv 1807.04938, algorithm 1; its "round" is an attempt here, its "height" a round).
+ */
 
 import type { Hash, Vote } from '../messages/messages.ts'
 import { agreed, countFor, supporterOf, voters } from '../tally.ts'
@@ -17,7 +19,7 @@ import {
 } from '../turn.ts'
 import { judge } from './judge.ts'
 
-/** Votes, or stays with what it has voted at this place before; then the next step begins. */
+/** Votes, unless this peer has voted at this place before; then the next step begins. */
 function castVote(turn: Turn, type: Vote['type'], value: Hash | null, reason: string): void {
   const { attempt, round } = turn.state
   dropDue(turn, type === 'prevote' ? 'propose' : 'prevote')
@@ -27,7 +29,9 @@ function castVote(turn: Turn, type: Vote['type'], value: Hash | null, reason: st
   note(turn, `${type} ${short(value)}${reason === '' ? '' : ` (${reason})`}`)
 }
 
-/** Lines 22-33: prevote for the proposal as soon as it is known to be good, nil as soon as it is known not to be. */
+/**
+ * Lines 22-33: prevotes for the proposal as soon as it is known to be good, and nil as soon as it is known to be bad.
+ */
 export function rulePrevote(turn: Turn): boolean {
   if (turn.state.step !== 'propose') return false
   const opinion = opinionOfProposal(turn)
@@ -41,10 +45,10 @@ interface Opinion {
   reason: string
 }
 
-/** Whatever a proposer that equivocates may still say, nobody waits for it. */
+/** Nobody waits for a proposer that equivocates. */
 const LIAR: Opinion = { vote: null, reason: 'the proposer has equivocated' }
 
-/** What this peer would prevote on the attempt's proposal; null: there is none. */
+/** This peer's prevote on the attempt's proposal; null if there is no proposal. */
 function opinionOfProposal(turn: Turn): Opinion | null {
   const { attempt, locked } = turn.state
   const proposal = attemptRecord(turn, attempt).proposal?.body
@@ -60,13 +64,13 @@ function opinionOfProposal(turn: Turn): Opinion | null {
   return { vote: verdict.is === 'bad' ? null : 'later', reason: verdict.reason }
 }
 
-/** Lines 57-60: no proposal that could be judged in time. */
+/** Lines 57-60: there was no proposal that could be judged in time. */
 export function onProposeTimeout(turn: Turn): void {
   if (turn.state.step !== 'propose') return
   castVote(turn, 'prevote', null, opinionOfProposal(turn)?.reason ?? 'no proposal')
 }
 
-/** Lines 36-43: a quorum has prevoted a value that this peer holds good too: lock it. */
+/** Lines 36-43: locks a value that a quorum has prevoted, if this peer finds it good too. */
 export function ruleLock(turn: Turn): boolean {
   const { attempt, step, valid } = turn.state
   if (step !== 'prevote' && step !== 'precommit') return false
@@ -82,7 +86,8 @@ export function ruleLock(turn: Turn): boolean {
 }
 
 /**
- * Lines 34-35 and 44-46: a quorum has prevoted: nil, then nothing can come of this attempt; else others have a timer.
+ * Lines 34-35 and 44-46: a quorum has prevoted. If it prevoted nil, the attempt has failed; otherwise a timer runs for
+ * the missing prevotes.
  */
 export function rulePrevoted(turn: Turn): boolean {
   const { attempt, due, step } = turn.state
