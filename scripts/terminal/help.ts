@@ -1,4 +1,4 @@
-/** What --help of a command says below its options. */
+/** The text of a command's --help below its options. */
 import type { Command } from 'commander'
 import { EXIT } from '../../src/base/errors.ts'
 
@@ -16,7 +16,7 @@ const MEANINGS: Record<keyof typeof EXIT, string> = {
 
 type Outcome = keyof typeof EXIT
 
-/** Adds an example and the exit codes that this command can end with, beside 0, 1, 2, and 130 and 143. */
+/** Adds examples and the exit codes with which this command can end, besides 0, 1, 2, and 130 and 143. */
 export function addHelp(command: Command, examples: readonly string[], outcomes: readonly Outcome[]): Command {
   const codes = (['done', 'bug', 'usage', ...outcomes] as const).map((name) => `  ${EXIT[name]}  ${MEANINGS[name]}`)
   return command.addHelpText(

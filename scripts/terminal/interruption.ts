@@ -1,31 +1,31 @@
-/** Ctrl-C and kill: the first asks the command to stop cleanly, a later one ends the process at once. */
+/** Ctrl-C and kill. The first signal asks the command to stop cleanly; a later one ends the process at once. */
 import { constants } from 'node:os'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 type Signal = (typeof SIGNALS)[number]
 
 /**
- * A keystroke reaches this process up to three times, from the terminal, from npm and from an older Node that started
- * it. Only a signal that comes later than this is a second wish.
+ * The time within which signals count as one wish. A keystroke reaches this process up to three times, from the
+ * terminal, from npm and from an older Node that started it. Only a signal that comes later than this is a second wish.
  */
 export const SAME_WISH_MS = 1000
 
-/** What a second wish leaves. */
+/** The warning after a second wish. */
 const AT_ONCE = 'It stopped at once, in the middle of its work: half-written files may be left.'
 
-/** Said where the first wish is not fulfilled at once. */
+/** The message when the command does not stop at once after the first wish. */
 export function draining(unit: 'block' | 'step'): string {
   return `Stopping once the ${unit} at hand is finished; Ctrl-C again stops at once.`
 }
 
-/** Why everything stops: the reason of the abort signal. */
+/** The reason of the abort signal: the person has asked the command to stop. */
 export class InterruptedError extends Error {
   static name = 'InterruptedError'
   readonly name = 'InterruptedError'
   readonly code = 'INTERRUPTED'
   /** 128 and the signal's number: 130 for Ctrl-C, 143 for kill. */
   readonly exit: number
-  /** What is kept and how to go on, in one line. */
+  /** One line that says what is kept and how to continue. */
   readonly hint: string
   private readonly signal: Signal
 
@@ -36,7 +36,7 @@ export class InterruptedError extends Error {
     this.signal = signal
   }
 
-  /** The same, with what a command has to say. */
+  /** The same error, with a command's own hint. */
   withHint(hint: string): InterruptedError {
     return new InterruptedError(this.signal, hint)
   }

@@ -1,11 +1,11 @@
 /**
- * Names that a person could take for one another. Letters that look alike are folded as Unicode Technical Standard 39
- * says (unhomoglyph has its table); beyond that, case, marks, spaces and signs do not count.
+ * Finds names that a person could take for one another. Letters that look alike are folded as Unicode Technical
+ * Standard 39 says (unhomoglyph has its table); beyond that, case, marks, spaces and signs do not count.
  */
 import unhomoglyph from 'unhomoglyph'
 import { type SiteLabel, siteInWords } from '../../protocols/plan/site-name.ts'
 
-/** Scripts with letters that look like those of another of them. */
+/** Scripts whose letters look like those of another script in this list. */
 const SCRIPTS = ['Latin', 'Greek', 'Cyrillic', 'Armenian', 'Cherokee', 'Coptic', 'Lisu', 'Georgian'] as const
 const PATTERNS = SCRIPTS.map((script) => ({ script, pattern: new RegExp(`\\p{Script=${script}}`, 'u') }))
 
@@ -22,13 +22,13 @@ export function warnings(sites: readonly SiteLabel[]): string[] {
   return lines
 }
 
-/** Whether one could be read as the other. */
+/** Whether one name could be read as the other. */
 export function lookAlike(a: string, b: string): boolean {
   const [of, others] = [skeletons(a), skeletons(b)]
   return of.some((skeleton, i) => skeleton === others[i])
 }
 
-/** As it is drawn, and drawn in small letters: I is like l, i is not. */
+/** A name folded as it is drawn, and folded as it is drawn in small letters: I looks like l, i does not. */
 function skeletons(name: string): [string, string] {
   const plain = withoutMarks(name.normalize('NFKC'))
   return [bare(unhomoglyph(plain).toLowerCase()), bare(unhomoglyph(plain.toLowerCase()))]
@@ -38,7 +38,7 @@ function withoutMarks(text: string): string {
   return text.normalize('NFD').replace(/\p{M}/gu, '')
 }
 
-/** Letters and digits alone, where there are any. */
+/** The letters and digits of a text alone, if it has any. */
 function bare(text: string): string {
   const kept = withoutMarks(text).replace(/[^\p{L}\p{N}]/gu, '')
   return kept === '' ? text : kept

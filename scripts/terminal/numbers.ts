@@ -1,8 +1,8 @@
-/** Numbers for people. */
+/** Numbers as people read them. */
 
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
 
-/** 1234567 -> "1.2 MB": decimal units, two digits that matter. */
+/** 1234567 -> "1.2 MB": decimal units, two significant digits. */
 export function bytes(count: number): string {
   let unit = 0
   let value = count
@@ -22,13 +22,13 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`
 }
 
-/** What a run takes, 0.0213 -> "21.3 ms", 1.5 -> "1.50 s": three digits that matter. */
+/** The time of a run, 0.0213 -> "21.3 ms", 1.5 -> "1.50 s": three significant digits. */
 export function runTime(seconds: number): string {
   const [value, unit] = seconds < 0.9995 ? [seconds * 1000, 'ms'] : [seconds, 's']
   return `${value < 99.95 ? value.toPrecision(3) : Math.round(value)} ${unit}`
 }
 
-/** Perplexity: two places while they matter. */
+/** A perplexity: with two decimal places below 1000. */
 export function perplexity(value: number): string {
   return value < 1000 ? value.toFixed(2) : value.toPrecision(6)
 }
@@ -38,7 +38,7 @@ export function percent(share: number): string {
   return `${Number((share * 100).toPrecision(5))} %`
 }
 
-/** -0.153 -> "-15 %", 0.02 -> "+2 %": more or less than before. */
+/** A change as a percentage, -0.153 -> "-15 %", 0.02 -> "+2 %". */
 export function changePercent(share: number): string {
   return `${share > 0 ? '+' : ''}${Math.round(share * 100)} %`
 }

@@ -4,11 +4,11 @@ import type { Readable, Writable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { InterruptedError } from './interruption.ts'
 
-/** The keyboard: what a question needs of process.stdin. */
+/** The keyboard: the part of process.stdin that a question needs. */
 export type Keyboard = Readable & { isTTY?: boolean; setRawMode?(on: boolean): unknown }
 
 export interface Question {
-  /** In one line. */
+  /** The question, in one line. */
   text: string
   yes: string
   no: string
@@ -17,13 +17,15 @@ export interface Question {
 interface QuestionInit extends Question {
   input: Keyboard
   output: Writable
-  /** Takes the question back; its reason is thrown. */
+  /** Takes the question back when it aborts; its reason is thrown. */
   signal: AbortSignal
 }
 
 /** Ctrl-C and Ctrl-D, as a terminal in raw mode sends them. */
 const ENDS = ['\x03', '\x04']
-/** Keys that were pressed earlier arrive within this, once they may: they answer no question that nobody had read. */
+/**
+ * The time in which keys that were pressed before the question arrive. They are dropped: nobody had read the question.
+ */
 const TYPED_AHEAD_MS = 50
 
 /**
@@ -59,7 +61,7 @@ interface Watch extends Disposable {
   signal: AbortSignal
 }
 
-/** Aborts where no answer can come any more. readline ends in silence at Ctrl-D. */
+/** A signal that aborts when no answer can come any more. readline itself ends in silence at Ctrl-D. */
 function watchForEnd(input: Keyboard): Watch {
   const controller = new AbortController()
   const onEnd = () => controller.abort()
@@ -75,7 +77,7 @@ function watchForEnd(input: Keyboard): Watch {
   }
 }
 
-/** A terminal keeps what is typed while nobody reads it. */
+/** Drops the keys that the terminal has kept from before: it keeps whatever is typed while nobody reads it. */
 async function discardTypedAhead(input: Keyboard): Promise<void> {
   if (input.setRawMode === undefined) return
   input.setRawMode(true)

@@ -1,33 +1,34 @@
 /**
- * How a command ends that does not succeed. For people: two lines on stderr, the code at the end of the first; for a
- * bug the stack trace below. For programs, with --json: one object on stdout.
+ * The end of a command that does not succeed. People get two lines on stderr, with the code at the end of the first;
+ * for a bug the stack trace follows. Programs, with --json, get one object on stdout.
  */
 import { CommanderError } from 'commander'
 import { CoppiceError, EXIT, oneLine, UsageError } from '../../src/base/errors.ts'
 import { InterruptedError } from './interruption.ts'
 
-/** Commander's codes for having shown help or the version, as asked. */
+/** Commander's codes for having shown help or the version on request. */
 const SHOWN = new Set(['commander.helpDisplayed', 'commander.version'])
 
-/** What a program is told. */
+/** A refusal as programs read it. */
 interface RefusalReport {
-  /** See docs/errors.md. */
+  /** Stable code; docs/errors.md lists all of them. */
   code: string
   exit: number
-  /** What is wrong and where, in one line. */
+  /** One line that says what is wrong and where. */
   what: string
-  /** What to do about it, in one line. */
+  /** One line that says what to do about it. */
   hint: string
 }
 
 interface Ending {
   exit: number
-  /** For stderr; empty: nothing to say. */
+  /** The text for stderr; empty if there is nothing to say. */
   text: string
-  /** null: nothing was refused. */
+  /** null if nothing was refused. */
   report: RefusalReport | null
 }
 
+/** The ending for anything that a command throws. */
 export function endingOf(error: unknown): Ending {
   if (error instanceof CommanderError) {
     return SHOWN.has(error.code) ? { exit: EXIT.done, text: '', report: null } : refusal(fromCommander(error))
@@ -37,7 +38,7 @@ export function endingOf(error: unknown): Ending {
   return { exit: EXIT.bug, text: `coppice: a bug, please report it (${report.code})\n${stackOf(error)}\n`, report }
 }
 
-/** What a refusal is under --json, a line of its own. */
+/** The line of JSON for a refusal, with --json. */
 export function jsonOf(report: RefusalReport): string {
   return `${JSON.stringify({ error: report })}\n`
 }
@@ -46,7 +47,9 @@ function refusal({ code, exit, message: what, hint }: CoppiceError | Interrupted
   return { exit, text: `coppice: ${what} (${code})\n${hint}\n`, report: { code, exit, what, hint } }
 }
 
-/** Commander's own refusals ("error: unknown option '--sparsty'\n(Did you mean --sparsity?)") in our two lines. */
+/**
+ * Commander's own refusals ("error: unknown option '--sparsty'\n(Did you mean --sparsity?)") in the two lines of ours.
+ */
 function fromCommander({ code, message }: CommanderError): UsageError {
   if (code === 'commander.help') {
     return new UsageError({ code: 'USAGE', what: 'no command given', hint: 'Try coppice simulate, or coppice --help.' })

@@ -1,7 +1,7 @@
 /**
- * What a command says. Results go to stdout; with --json one object does and everything else goes to stderr.
- * Progress always goes to stderr: a line that redraws itself on a terminal, now and then a plain line elsewhere. So do
- * questions, and what they are about.
+ * The output of a command. Results go to stdout; with --json a single object goes there and everything else goes to
+ * stderr. Progress always goes to stderr: on a terminal a line that redraws itself, elsewhere a plain line now and
+ * then. Questions, and the text that belongs to them, go to stderr as well.
  */
 import { Writable } from 'node:stream'
 import { InterruptedError } from './interruption.ts'
@@ -9,7 +9,7 @@ import { percent } from './numbers.ts'
 import { ask, type Keyboard, type Question } from './question.ts'
 import { clipped } from './width.ts'
 
-/** What a terminal needs of process.stdout and process.stderr. */
+/** The parts of process.stdout and process.stderr that a terminal needs. */
 export interface Output {
   write(text: string): unknown
   readonly isTTY?: boolean
@@ -19,19 +19,19 @@ export interface Output {
 interface TerminalInit {
   stdout: Output
   stderr: Output
-  /** Where answers come from; undefined: from nowhere. Opened by who asks alone. */
+  /** Opens the source of answers, only when a question is asked; undefined: there is none. */
   stdin?: () => Keyboard | undefined
-  /** Ctrl-C as the answer to a question, of which a terminal makes no signal. */
+  /** Called for Ctrl-C as the answer to a question: in raw mode the terminal sends no signal for it. */
   interrupt?: () => void
-  /** Only one object on stdout, at the end. */
+  /** Whether stdout gets a single object, at the end. */
   json: boolean
-  /** Milliseconds, monotonic. */
+  /** A clock in milliseconds, monotonic. */
   now?: () => number
 }
 
-/** A terminal is redrawn at most so often: faster than reading, slow enough to cost nothing. */
+/** The shortest time between two redraws: too short to read more, long enough to cost nothing. */
 const REDRAW_MS = 100
-/** A log file gets a line of progress as often as this. */
+/** The time between two lines of progress in a log file. */
 const LOG_MS = 5000
 const BAR_WIDTH = 24
 const DEFAULT_COLUMNS = 80
@@ -42,14 +42,14 @@ export class Terminal {
   private readonly stderr: Output
   private readonly stdin: () => Keyboard | undefined
   private readonly interrupt: () => void
-  /** What is said while a question stands there; null: none does. */
+  /** Output that waits while a question is open; null if none is open. */
   private held: Array<() => void> | null = null
   private readonly now: () => number
   private readonly live: boolean
   private drawn = false
-  /** When progress was last written, at first when this was made. */
+  /** The time when progress was last written; at first the time when this terminal was made. */
   private spoke: number
-  /** When each label was last written, by how far it was (see stageOf); several peers take turns. */
+  /** The time when each label was last written, by its stage (see stageOf); several peers take turns. */
   private readonly written = new Map<string, number>()
 
   constructor({ stdout, stderr, stdin, json, interrupt, now = () => performance.now() }: TerminalInit) {
@@ -63,13 +63,13 @@ export class Terminal {
     this.spoke = now()
   }
 
-  /** Says nothing, for work whose progress would come before what must come first. */
+  /** A terminal that writes nothing, for work whose progress would precede output that must be first. */
   static silent(): Terminal {
     const nowhere: Output = { write: () => undefined }
     return new Terminal({ stdout: nowhere, stderr: nowhere, json: true })
   }
 
-  /** Lines for a person, as part of the result: stdout, or stderr with --json. */
+  /** Writes lines of the result for a person: to stdout, or to stderr with --json. */
   say(text: string): void {
     if (this.held !== null) return void this.held.push(() => this.say(text))
     this.clear()
@@ -77,7 +77,7 @@ export class Terminal {
     output.write(`${text}\n`)
   }
 
-  /** A line about what is going on. */
+  /** Writes a line about the work in progress. */
   note(text: string): void {
     if (this.held !== null) return void this.held.push(() => this.note(text))
     this.clear()
@@ -85,10 +85,10 @@ export class Terminal {
   }
 
   /**
-   * What is being done and how far it is. In a log file, what cannot be counted has a line only after a silence: a
-   * refusal that comes at once then stands alone. There the first step that is done has its line, however soon it
-   * comes.
-   * @param total - 0: unknown
+   * Shows the current work and its progress. In a log file, work that cannot be counted has a line only after a
+   * silence, so that a refusal right at the start stands alone. The first finished step has its line there, however
+   * soon it comes.
+   * @param total - 0 if it is not known
    */
   progress(label: string, done = 0, total = 0): void {
     if (this.held !== null) return
@@ -115,7 +115,7 @@ export class Terminal {
   }
 
   /**
-   * Asks the person; other words wait until there is an answer.
+   * Asks the person; other output waits until there is an answer.
    * @throws {InterruptedError} Ctrl-C
    * @throws the signal's reason
    */
@@ -137,7 +137,7 @@ export class Terminal {
     }
   }
 
-  /** The one object of --json; without it nothing. */
+  /** Writes the single object of --json; without --json it writes nothing. */
   result(report: object): void {
     this.clear()
     if (this.json) this.stdout.write(`${JSON.stringify(report)}\n`)
@@ -150,7 +150,7 @@ export class Terminal {
   }
 }
 
-/** A label before anything of it is counted, at its beginning, and while it moves. */
+/** A label with its stage: before anything is counted, at the beginning of counting, or while the count grows. */
 function stageOf(label: string, done: number, total: number): string {
   if (total === 0) return label
   return done === 0 ? `${label}: begun` : `${label}: moving`

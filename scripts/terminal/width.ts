@@ -1,15 +1,16 @@
-/** Columns of a terminal: letters of Chinese take two, marks on a letter none. */
+/** Columns of a terminal: Chinese characters take two, marks on a letter none. */
 import stringWidth from 'fast-string-width'
 
-/** Isolates keep texts that run from right to left apart, and are not seen. */
+/** Isolates keep text that runs from right to left apart. They take no column. */
 const UNSEEN = /[\u2066-\u2069]/gu
 const segmenter = new Intl.Segmenter()
 
+/** The number of columns that a text takes. */
 export function columns(text: string): number {
   return stringWidth(text.replace(UNSEEN, ''))
 }
 
-/** As much of a text, from its beginning, as has room. */
+/** The longest beginning of a text that fits into `room` columns. */
 export function clipped(text: string, room: number): string {
   if (columns(text) <= room) return text
   let [end, used] = [0, 0]
