@@ -1,15 +1,15 @@
 /**
- * The table that a simulation ends with: kinds of text down; across dense, each site alone, together after each round
- * with the bytes so far, FedAvg. Columns that were not run are left out.
+ * The table at the end of a simulation. Rows are kinds of text. Columns are dense, each site alone, together after each
+ * round with the bytes so far, and FedAvg. Columns that were not run are left out.
  */
 import { bytes, perplexity } from '../terminal/numbers.ts'
 import type { PeerReport, PerplexityReport, RoundReport } from './federation.ts'
 import { table } from './table.ts'
 
-/** With more sites than this a terminal has no room for a column each: best, mean and worst stand for them. */
+/** The most sites that have a column each. With more, a terminal has no room: best, mean and worst stand for them. */
 const MOST_SITE_COLUMNS = 5
 
-/** What is known so far: before the first round, rounds are empty. */
+/** The values known so far; before the first round `rounds` is empty. */
 interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'isolatedFirst' | 'rounds'> {
   dense: number
   fedavg: number | null
@@ -45,7 +45,7 @@ export function perplexityTable(
 
 const fedavgColumn: Column = { heading: ['FedAvg', ''], value: ({ fedavg }) => fedavg ?? Number.NaN }
 
-/** Before any training. */
+/** The mean of the sites alone before any training. */
 function firstColumn(peers: number): Column {
   const mean = ({ isolatedFirst }: TableRow) => (isolatedFirst ?? []).reduce((sum, value) => sum + value, 0) / peers
   return { heading: ['alone', 'mean, round 1'], value: mean }

@@ -1,4 +1,4 @@
-/** The report of a federation: what --json prints and report.json holds. Shares are fractions, hashes hexadecimal. */
+/** The report of a federation, which --json prints and report.json holds. Shares are fractions, hashes hexadecimal. */
 import type { Offer } from '../../protocols/plan/offer.ts'
 import { ppmToFraction } from '../../src/base/decimal.ts'
 import type { Method } from '../../src/form/method.ts'
@@ -8,16 +8,17 @@ export interface PlanReport {
   /** The federation's id: the plan's hash. */
   id: string
   pruner: Method['pruner']
-  /** null under a pattern, and where structures are removed. */
+  /** null with a pattern, and when structures are removed. */
   sparsity: number | null
   /** 'n:m', or null. */
   pattern: string | null
   /**
-   * Where structures are removed: of each kind's places, from a block up to another, with steps of training a round.
+   * Only if structures are removed: the share of each kind's places, the first block and the one behind the last, and
+   * the steps of training in a round.
    */
   structures?: { ratio: number; blocks: [from: number, to: number]; steps: number }
   merge: 'l0'
-  /** At most. */
+  /** The largest number of rounds. */
   rounds: number
   sample: number
   model: { name: string; hash: string; parameters: number }
@@ -28,47 +29,47 @@ export interface PeerReport {
   id: string
   site: string
   capacity: number
-  /** Root of the merged layers, as this peer has merged them. */
+  /** Root of the merged layers that this peer has computed. */
   root: string
   /** Bytes written to sockets. */
   sentBytes: number
   receivedBytes: number
-  /** Bytes of this peer's own contributions: what left its site once. */
+  /** Bytes of this peer's own contributions, each counted once. */
   payloadBytes: number
   seconds: number
 }
 
 export interface RoundReport {
   round: number
-  /** Entries of the manifest. */
+  /** Number of entries in the manifest. */
   contributions: number
-  /** Blocks that nobody has contributed so far: base weights. */
+  /** Blocks to which nobody has contributed so far: they have base weights. */
   uncovered: number[]
-  /** Share of mask bits that moved. */
+  /** The share of mask bits that moved. */
   maskChange: number
   /** Id of the certificate. */
   certificate: string
-  /** What all peers wrote to sockets in this round. */
+  /** Bytes that all peers wrote to sockets in this round. */
   bytes: number
 }
 
 export interface PerplexityReport {
-  /** What kind of text. */
+  /** The kind of text. */
   text: string
-  /** Predictions: windows * (window - 1). */
+  /** Number of predictions: windows * (window - 1). */
   tokens: number
   windows: number
   window: number
   dense: number
-  /** By peer: pruned alone, all blocks, on its own windows. null: not run. */
+  /** One value a peer: the model pruned by it alone, all blocks, on its own windows. null: not run. */
   isolated: number[] | null
-  /** The same before any training, where structures are removed in more than one round. */
+  /** The same before any training; only if structures are removed in more than one round. */
   isolatedFirst?: number[]
   /** Plain averages of the last manifest under the final masks. null: not run. */
   fedavg: number | null
-  /** After each round. */
+  /** One value a round. */
   rounds: number[]
-  /** After the last. */
+  /** The value after the last round. */
   federated: number
 }
 
@@ -79,8 +80,8 @@ export interface FederationReport {
   peers: PeerReport[]
   rounds: RoundReport[]
   /**
-   * `zeros` of the `weights` of all matrices in the blocks, as they were written; or structures that are gone, and of
-   * how many. `model` is the directory that was written.
+   * Zeros in the written matrices of all blocks: `zeros` of `weights`. If structures are removed: the removed units,
+   * and the number of all units. `model` is the directory that was written.
    */
   result: { root: string; sparsity: number; zeros: number; weights: number; model: string }
   perplexity: PerplexityReport[]
@@ -88,14 +89,14 @@ export interface FederationReport {
   peakMemoryBytes: number
 }
 
-/** What `peer` and `join` end with: one site's view. */
+/** The report at the end of `peer` and `join`: one site's view. */
 export interface MemberReport extends SiteReport {
   federation: string
   peer: string
   root: string
-  /** Ids, by round. */
+  /** One certificate id a round. */
   certificates: string[]
-  /** As FederationReport has them in `result`. */
+  /** As in `result` of FederationReport. */
   sparsity: number
   zeros: number
   weights: number

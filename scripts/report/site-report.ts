@@ -1,49 +1,52 @@
-/** The end of a federation at one site: whether it was worth it, and what has left the site. */
+/** The report at the end of a federation at one site: whether it was worth it, and the data that has left the site. */
 import type { PeerResult } from '../../peers/peer.ts'
 import { SHOWN_ID, shown } from '../../protocols/plan/site-name.ts'
 import { bytes, counted, duration, perplexity } from '../terminal/numbers.ts'
 
-/** On one text. */
+/** Perplexities on one text. */
 export interface SitePerplexity {
   text: string
-  /** Predictions: windows * (window - 1). */
+  /** Number of predictions: windows * (window - 1). */
   tokens: number
   windows: number
   window: number
   base: number
-  /** Pruned by this site alone, on its own windows. null: not known, and not asked for with --alone. */
+  /** The model pruned by this site alone, on its own windows. null: not known, and not asked for with --alone. */
   alone: number | null
   together: number
 }
 
-/** What has left this site. */
+/** The data that has left this site. */
 interface LeftReport {
   /**
    * This site's contributions, by round and block. `time`: when it was announced (ISO 8601, UTC); `hash`: its name
    * among peers, and in contributions/; `to`: peer ids of the members that fetched it from here.
    */
   contributions: Array<{ round: number; block: number; time: string; bytes: number; hash: string; to: string[] }>
-  /** Of these contributions together. */
+  /** Bytes of these contributions together. */
   payloadBytes: number
-  /** Over this site's sockets, everything included: contributions of others that were passed on, votes, connections. */
+  /**
+   * Bytes over this site's sockets, everything included: contributions of others that were passed on, votes,
+   * connections.
+   */
   sentBytes: number
   receivedBytes: number
 }
 
-/** What peer and join add to their report. */
+/** The part that peer and join add to their report. */
 export interface SiteReport {
   /** All sites, in the order of the plan. */
   members: Array<{ name: string; peer: string }>
-  /** By text. null: nothing was measured. */
+  /** One entry a text. null: nothing was measured. */
   perplexity: SitePerplexity[] | null
   left: LeftReport
-  /** Since the command began, waiting for others included. */
+  /** Seconds since the command began, waiting for others included. */
   seconds: number
   peakMemoryBytes: number
 }
 
 export interface SiteMeasures extends Pick<SiteReport, 'perplexity' | 'seconds' | 'peakMemoryBytes'> {
-  /** Why nothing was measured, or what is missing, in sentences. */
+  /** Sentences that say why nothing was measured, or what is missing. */
   notes: string[]
 }
 
@@ -71,7 +74,10 @@ export function siteReport(
   }
 }
 
-/** With more contributions than fit on a screen a line stands for a round; report.json has all. */
+/**
+ * The most contributions that have a line each. More do not fit on a screen: then a line stands for a round, and
+ * report.json has all.
+ */
 const MOST_LINES = 24
 
 export function siteInWords(

@@ -6,7 +6,7 @@ const GAP = '  '
 
 /**
  * @param rows - all have the same number of cells
- * @param headings - how many of them are above the rule
+ * @param headings - the number of rows above the rule
  */
 export function table(rows: readonly (readonly string[])[], headings = 1): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => columns(row[column]))))
