@@ -1,14 +1,17 @@
 /**
- * Tells whether two machines compute with the same bits: processors of different kinds sum the same products in another
- * order, and a prune then takes other ways at near ties.
+ * Tells whether two machines compute the same bits. Processors of different kinds sum the same products in another
+ * order, and a prune then decides near ties differently.
  */
 import { createHash } from 'node:crypto'
 import { LinearAlgebra } from '../../src/runtime/linear-algebra.ts'
 
-/** As many rows as a calibration of the default run has in a batch, as many columns as its model is wide. */
+/** The number of rows that a calibration of the default run has in a batch, and the width of its model. */
 const [ROWS, COLS] = [512, 192]
 
-/** The beginning of SHA-256 of one Gram matrix, X^T X in float32, X [512, 192] the same everywhere. */
+/**
+ * The first 16 hexadecimal digits of SHA-256 of one Gram matrix, X^T X in float32, where X [512, 192] is the same
+ * everywhere.
+ */
 export async function arithmeticProbe(): Promise<string> {
   const x = { data: fixedNumbers(ROWS * COLS), rows: ROWS, cols: COLS }
   const algebra = await LinearAlgebra.create()

@@ -1,4 +1,4 @@
-/** Refuses what breaks a rule of the house: see rules.ts. Part of `npm run check`. */
+/** Refuses sources that break a rule of the house: see rules.ts. Part of `npm run check`. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,7 +19,7 @@ const paths = LAYERS.flatMap((layer) => globSync(`${layer}/**/*.ts`, { cwd: root
 const sources = new Map(paths.sort().map((path) => [path, read(path)]))
 const testPaths = globSync('test/**/*.ts', { cwd: root }).sort()
 const tests = new Map(testPaths.map((path) => [path, read(path)]))
-/** It holds what the rules refuse. */
+/** This test contains text that the rules refuse. */
 const OWN_TEST = 'test/scripts/dev/rules.test.ts'
 const found = [
   ...[...sources].flatMap(([path, source]) => violations(path, source)),

@@ -1,32 +1,35 @@
-/** The first block of README that shows output: what the default run ends with, and which machine computed it. */
+/** The first block of README that shows output: the end of the default run, and the machine that computed it. */
 
 /** The sentence in front of the block. */
 const RECORDED = /It ends so \(paths shortened; recorded on (.+), whose arithmetic has the mark ([0-9a-f]{16})\):/
 const BLOCK = new RegExp(`${RECORDED.source}\n\n\`\`\`\n([\\s\\S]*?)\n\`\`\``)
 
 interface RecordedRun {
-  /** The processor, as the system calls it. */
+  /** The processor's name in the system. */
   processor: string
-  /** What its products of matrices give: see arithmetic-probe.ts. */
+  /** The probe of its matrix products: see arithmetic-probe.ts. */
   arithmetic: string
   lines: string[]
 }
 
-/** @throws {Error} README has no such block */
+/** The run that README shows. @throws {Error} README has no such block */
 export function recordedRun(readme: string): RecordedRun {
   const match = BLOCK.exec(readme)
   if (match === null) throw new Error('README.md has no block of output behind the words "It ends so"')
   return { processor: match[1], arithmetic: match[2], lines: match[3].split('\n') }
 }
 
-/** README with another run in the place of its own. */
+/** README with another run in place of its own. */
 export function withRun(readme: string, { processor, arithmetic, lines }: RecordedRun): string {
   recordedRun(readme)
   const sentence = `It ends so (paths shortened; recorded on ${processor}, whose arithmetic has the mark ${arithmetic}):`
   return readme.replace(BLOCK, () => `${sentence}\n\n\`\`\`\n${lines.join('\n')}\n\`\`\``)
 }
 
-/** What a simulation prints from its last table on. @param out - its output directory, shown as coppice-out/ID */
+/**
+ * The lines that a simulation prints from its last table on. @param out - its output directory, shown as coppice-out/ID
+ * @throws {Error} no table or no federation at the end
+ */
 export function endOfRun(stdout: string, out: string): string[] {
   const lines = stdout.trimEnd().split('\n')
   const start = lines.findLastIndex((line) => line.startsWith('perplexity '))
@@ -35,14 +38,14 @@ export function endOfRun(stdout: string, out: string): string[] {
   return lines.slice(start).map((line) => line.replaceAll(out, `coppice-out/${id}`))
 }
 
-/** How far perplexities may be from those recorded. */
+/** The largest relative difference between a perplexity and the recorded one. */
 const PERPLEXITY_TOLERANCE = 0.01
 
 /**
- * Where a run is not the recorded one: words, zeros and bytes of contributions must be the same, perplexities within a
- * percent, the root only on a machine of the same arithmetic. Durations may differ, and with them the last digit of
- * what went through sockets: members announce themselves for as long as a run takes (measured: 0.7 % more bytes in 2.2
- * times the time).
+ * The lines in which a run differs from the recorded one. Words, zeros and bytes of contributions must be the same,
+ * perplexities within a percent, and the root only on a machine of the same arithmetic. Durations may differ, and with
+ * them the last digit of the bytes sent over sockets: members send status messages for as long as a run takes
+ * (measured: 0.7 % more bytes in 2.2 times the time).
  */
 export function differences(recorded: readonly string[], now: readonly string[], sameArithmetic: boolean): string[] {
   if (recorded.length !== now.length) return [`${now.length} lines instead of ${recorded.length}`]
@@ -54,10 +57,10 @@ export function differences(recorded: readonly string[], now: readonly string[],
 }
 
 const PERPLEXITY = /^\d+\.\d\d$/
-/** The second line of the table's head, with the bytes at all sockets. */
+/** Index of the second line of the table's head, with the bytes at all sockets. */
 const HEADING = 1
 
-/** The tokens of a line. A table is set as wide as its numbers, so spaces and rules do not count. */
+/** The tokens of a line. The width of a table follows from its numbers, so spaces and rules do not count. */
 function comparable(line: string, heading: boolean, sameArithmetic: boolean): string[] {
   if (/^-+$/.test(line)) return ['---']
   const timeless = line.replace(/ in (\d+ h |\d+ min )?[\d.]+ (s|min),/, ' in TIME,')
@@ -73,7 +76,7 @@ function equal(wanted: string, found: string): boolean {
   return Math.abs(Number(found) / Number(wanted) - 1) <= PERPLEXITY_TOLERANCE
 }
 
-/** "6.7" and "6.8", "13" and "14". */
+/** Whether two numbers differ by at most one in the last digit: "6.7" and "6.8", "13" and "14". */
 function withinLastDigit(wanted: string, found: string): boolean {
   const decimals = wanted.includes('.') ? 1 : 0
   return Math.round(Math.abs(Number(found) - Number(wanted)) * 10 ** decimals) <= 1

@@ -1,4 +1,7 @@
-/** `npm run readme`: runs what README shows first, and puts what it ends with into README, with the machine's name. */
+/**
+ * `npm run readme`: runs the first command that README shows, and puts the end of its output into README, with the
+ * machine's name.
+ */
 import '../../src/runtime/no-telemetry.ts'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

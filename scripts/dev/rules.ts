@@ -1,14 +1,15 @@
 /**
- * The rules of the house: which folder may import which, and what each may call.
+ * The rules of the house: the imports that each folder may have, and the calls that each may make.
  *
  * Imports run one way between the four folders, scripts -> peers -> protocols -> src, and inside `src` from the upper
- * floors to the lower ones. What a machine computes knows no network, what peers say knows neither files nor models,
- * and neither reads a clock or draws by chance. What the merge executes uses exact arithmetic alone.
+ * floors to the lower ones. Computations of one machine (src) know no network, messages between peers (protocols) know
+ * neither files nor models, and neither reads a clock or draws by chance. Code that the merge executes uses exact
+ * arithmetic alone.
  */
 import { dirname, join } from 'node:path'
 import { codeOf, importsOf, isComment, lineAt, namesOf } from './source.ts'
 
-/** From the innermost folder outwards: each imports itself and those before it. */
+/** The folders, from the innermost one outwards: each imports itself and those before it. */
 export const LAYERS = ['src', 'protocols', 'peers', 'scripts'] as const
 type Layer = (typeof LAYERS)[number]
 
@@ -29,13 +30,16 @@ export const ROOMS = [
 ] as const
 type Room = (typeof ROOMS)[number]
 
-/** A folder with more files than this says no longer what is in it; a reader sees this many names at a glance. */
+/**
+ * The most files in a folder: a reader sees this many names at a glance. A folder with more no longer says what is in
+ * it.
+ */
 export const MAX_FILES_A_FOLDER = 15
-/** The width of the code, which the formatter holds; it leaves comments alone. */
+/** The width of comments, the same as that of the code. The formatter holds the latter, but leaves comments alone. */
 export const MAX_COMMENT_COLUMNS = 120
 
 interface Ban {
-  /** Matches an import specifier, or for `calls` a piece of source text. */
+  /** Matches an import specifier, or in CALLS a piece of source text. */
   pattern: RegExp
   reason: string
 }
@@ -76,7 +80,7 @@ const UNORDERED: Ban = {
   pattern: /\bnew (Map|Set)\b|\bfor \(const \w+ in /,
   reason: 'what is iterated lies in an order that the data give',
 }
-/** What the merge executes gives the same bits on every machine. */
+/** Code that the merge executes gives the same bits on every machine. */
 const EXACT = [INEXACT, POWER, SHARE, UNORDERED]
 
 const IMPORTS: Record<Layer, Ban[]> = {
@@ -93,7 +97,10 @@ const CALLS: Record<string, Ban[]> = {
   'protocols/': [CLOCK, CHANCE],
 }
 
-/** The one file of `src` and `protocols` that reads a clock: seconds for reports, which nothing else follows from. */
+/**
+ * The one file of `src` and `protocols` that reads a clock: it gives seconds for reports, and no other result depends
+ * on it.
+ */
 const STOPWATCH = 'src/base/stopwatch.ts'
 /** A signal reaches a long computation between two turns of the event loop: no clock is read. */
 const TURNS = /\bimport \{ setImmediate \} from 'node:timers\/promises'/
@@ -102,7 +109,7 @@ const TURNS = /\bimport \{ setImmediate \} from 'node:timers\/promises'/
 const RUNTIME = 'src/runtime/onnx-runtime.ts'
 const NO_TELEMETRY = 'src/runtime/no-telemetry.ts'
 
-/** Whether ONNX Runtime could be loaded with its telemetry on. Asked of sources and tests alike. */
+/** The faults by which ONNX Runtime could be loaded with its telemetry on. Checked in sources and tests alike. */
 export function telemetryFaults(path: string, source: string): string[] {
   const code = codeOf(source)
   const imports = importsOf(code)
@@ -114,7 +121,7 @@ export function telemetryFaults(path: string, source: string): string[] {
   ]
 }
 
-/** What is wrong with one source file, a line each. @param path - relative to the repository, with slashes */
+/** The faults of one source file, one line each. @param path - relative to the repository, with slashes */
 export function violations(path: string, source: string): string[] {
   const code = codeOf(source)
   const layer = layerOf(path)
@@ -130,7 +137,7 @@ export function violations(path: string, source: string): string[] {
   return [...wrongImports, ...wrongCalls, ...telemetryFaults(path, source), ...wideComments(path, source)]
 }
 
-/** Lines of comments beyond the width of the code. Asked of sources and tests alike. */
+/** Comment lines that are wider than the code. Checked in sources and tests alike. */
 export function wideComments(path: string, source: string): string[] {
   return source.split('\n').flatMap((line, at) => {
     if (line.length <= MAX_COMMENT_COLUMNS || !isComment(line)) return []
@@ -138,7 +145,7 @@ export function wideComments(path: string, source: string): string[] {
   })
 }
 
-/** Folders that hold too many files. @param paths - of all files of the sources, or of the tests */
+/** Folders that hold too many files. @param paths - of all files of the sources, or of all files of the tests */
 export function crowdedFolders(paths: readonly string[]): string[] {
   const byFolder = Map.groupBy(paths, (path) => dirname(path))
   return [...byFolder].flatMap(([folder, { length }]) =>

@@ -1,6 +1,12 @@
-/** What the rules read of a source file: code without comments, imports, exports. By patterns, not by a parser. */
+/**
+ * The parts of a source file that the rules read: code without comments, imports, exports. They are found by patterns,
+ * not by a parser.
+ */
 
-/** Comments become spaces of the same length, so that line numbers stay; strings with "//" in them stay whole. */
+/**
+ * Code without comments. Comments become spaces of the same length, so that line numbers stay; strings that contain
+ * "//" stay whole.
+ */
 export function codeOf(source: string): string {
   return source.replace(
     /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g,
@@ -15,7 +21,7 @@ export function importsOf(code: string): string[] {
 
 interface Names {
   exported: string[]
-  /** `*`: every name of that file. */
+  /** `*` stands for every name of that file. */
   imported: { specifier: string; name: string }[]
 }
 
@@ -26,7 +32,7 @@ const WHOLE = /\*\s+(?:as\s+\w+\s+)?from\s+'([^']+)'/g
 const DYNAMIC_LIST = /\{([^}]*)\}\s*=\s*await\s+import\('([^']+)'\)/g
 const DYNAMIC_MEMBER = /\bimport\('([^']+)'\)\)?\s*(?:\.|\[')(\w+)/g
 
-/** Names that a file exports where it declares them, and names that it imports or passes on. */
+/** The names that a file exports where it declares them, and the names that it imports or re-exports. */
 export function namesOf(code: string): Names {
   const listed = [...code.matchAll(LIST), ...code.matchAll(DYNAMIC_LIST)].flatMap(([, list, specifier]) =>
     list
@@ -43,7 +49,7 @@ export function namesOf(code: string): Names {
   }
 }
 
-/** Whether a line is a comment or ends in one: what begins with a star inside a comment, and what stands behind //. */
+/** Whether a line is a comment or ends in one. A line that begins with a star counts as one inside a comment. */
 export function isComment(line: string): boolean {
   const code = codeOf(line)
   return /^\s*(\*|\/\*|\/\/)/.test(line) || code.trimEnd().length < line.trimEnd().length

@@ -1,6 +1,6 @@
 /**
- * Runs the tests with Node's own runner: test/**\/*.test.ts, or with --soak test/**\/*.soak.ts, which take long and
- * are therefore apart. Any other argument keeps only the files whose path contains it.
+ * Runs the tests with Node's own runner: test/**\/*.test.ts, or with --soak test/**\/*.soak.ts, which take long and are
+ * therefore apart. Any other argument keeps only the files whose path contains it.
  */
 import '../../src/runtime/no-telemetry.ts'
 import { spawn, spawnSync } from 'node:child_process'
@@ -9,9 +9,12 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { COLLECTOR } from '../../src/engine/workers.ts'
 
-/** ONNX Runtime takes two threads by itself, so more files at once than two cores would only wait for each other. */
+/**
+ * The number of test files that run at once. ONNX Runtime alone takes two threads, so more files on two cores would
+ * only wait for each other.
+ */
 const CONCURRENCY = 2
-/** A test that hangs should say which one it is before a CI machine gives up on the whole run. */
+/** The time limit of a test: a test that hangs should be named before a CI machine gives up on the whole run. */
 const TIMEOUT_MS = 300_000
 const SOAK_TIMEOUT_MS = 3 * 3_600_000
 
@@ -38,9 +41,9 @@ const runner = spawn(process.execPath, [...options, ...files], { cwd: root, stdi
 runner.on('exit', (code) => process.exit(code ?? 1))
 
 /**
- * Has Node keep the sources as it compiled them, for all processes that the tests start: half a second of work in each
- * of some thousand. Node writes them when a process ends by itself, which those of the engine never do; so they are
- * loaded here once. It keeps them apart by V8's options, of which the engine has some.
+ * Makes Node keep the compiled sources for all processes that the tests start: this saves half a second of work in each
+ * of some thousand. Node writes them when a process ends by itself, which the engine's processes never do; so they are
+ * loaded here once. Node keeps them apart by V8's options, and the engine's processes have some.
  */
 function keepCompiled(): void {
   const commands = globSync(['scripts/program.ts', 'scripts/commands/*/handler.ts'], { cwd: root })
