@@ -1,7 +1,11 @@
-/** A range of blocks, against the model that it is of. */
+/** Checks a range of blocks against its model. */
 import { UsageError } from '../../src/base/errors.ts'
 
-/** From A up to B, which is left out. @throws {UsageError} BLOCKS_RANGE */
+/**
+ * Checks the blocks from `from` up to `to`, which is not one of them.
+ * @param count - number of blocks of the model
+ * @throws {UsageError} BLOCKS_RANGE
+ */
 export function assertBlocks(from: number, to: number, count: number): void {
   if (from < to && to <= count) return
   throw new UsageError({

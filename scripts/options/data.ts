@@ -1,4 +1,4 @@
-/** Where a site keeps its key and what belongs to its federations, and what it calls itself. */
+/** Options for a site's data directory, which holds its key and the files of its federations, and for its name. */
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
@@ -7,9 +7,9 @@ import { UsageError } from '../../src/base/errors.ts'
 import { notEmpty } from './values.ts'
 
 export interface SiteOptions {
-  /** Absolute. */
+  /** Absolute path. */
   data: string
-  /** null: the one that the data directory holds, or one derived from the key. */
+  /** null: the name that the data directory holds, or one derived from the key. */
   name: string | null
 }
 
@@ -35,7 +35,7 @@ export function addSiteOptions(command: Command): Command {
     )
 }
 
-/** @throws {UsageError} USAGE_MISSING: no data directory, and none follows from the account */
+/** @throws {UsageError} USAGE_MISSING: no data directory is given, and the account has no default */
 export function siteOptions({ data, name }: RawSiteOptions): SiteOptions {
   return {
     data: data === undefined ? defaultDataDirectory(process.env, process.platform) : resolve(data),
@@ -44,8 +44,8 @@ export function siteOptions({ data, name }: RawSiteOptions): SiteOptions {
 }
 
 /**
- * $XDG_STATE_HOME/coppice; without that %LOCALAPPDATA%\coppice on Windows, elsewhere ~/.local/state/coppice. Relative
- * paths count as none, as XDG says.
+ * The default data directory: $XDG_STATE_HOME/coppice; without that %LOCALAPPDATA%\coppice on Windows, elsewhere
+ * ~/.local/state/coppice. Relative paths are ignored, as XDG demands.
  * @throws {UsageError} USAGE_MISSING
  */
 export function defaultDataDirectory(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
@@ -65,8 +65,8 @@ function isPath(path: string | undefined): path is string {
 }
 
 /**
- * A name in its normal form. What chooses between the coloured and the plain form of an emoji is dropped: keyboards add
- * it unasked.
+ * A name in its normal form. The character that selects the coloured or the plain form of an emoji is dropped:
+ * keyboards add it unasked.
  * @throws {UsageError} USAGE_VALUE
  */
 function siteName(text: string): string {

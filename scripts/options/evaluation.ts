@@ -4,15 +4,15 @@ import { type Command, Option } from 'commander'
 import { MAX_WINDOW } from '../../protocols/plan/offer.ts'
 import { wholeNumber } from './values.ts'
 
-/** Tokens of each text: perplexity is then good to about a percent, within seconds on a small model. */
+/** The number of tokens of each text: they give a perplexity to about a percent, within seconds on a small model. */
 export const DEFAULT_EVAL_TOKENS = 20_480
 
 export interface EvaluationOptions {
-  /** Paths; empty where none was given. */
+  /** Paths; empty if none was given. */
   files: string[]
-  /** Tokens of each text at most; undefined: the command's default. */
+  /** The most tokens of each text; undefined: the command's default. */
   tokens: number | undefined
-  /** undefined: the calibration's window. */
+  /** Tokens a window; undefined: the same as for calibration. */
   window: number | undefined
 }
 
@@ -24,7 +24,7 @@ export interface RawEvaluation {
 
 const TEXTS = 'texts to measure perplexity on'
 
-/** @param otherwise - what is evaluated where no text is given */
+/** @param otherwise - the texts that are evaluated if none is given */
 export function addEvaluationOptions(command: Command, otherwise?: string): Command {
   return command
     .option('--eval <file...>', otherwise === undefined ? TEXTS : `${TEXTS} (default: ${otherwise})`)

@@ -1,13 +1,13 @@
-/** How a peer is reached. */
+/** Options for the addresses of a peer. */
 import { type Command, Option } from 'commander'
 import { parseAddress } from '../../peers/network/addresses.ts'
 import { DEFAULT_LISTEN } from '../../peers/network/constants.ts'
 import { refuseConflict } from './values.ts'
 
 export interface NetworkOptions {
-  /** Multiaddr as text; null: this peer only dials out. */
+  /** The multiaddr on which it listens, as text; null: this peer only dials out. */
   listen: string | null
-  /** Multiaddr that others are told; null: the ones this peer listens on. */
+  /** The multiaddr that others are told; null: those on which this peer listens. */
   announce: string | null
 }
 

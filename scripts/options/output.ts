@@ -1,4 +1,4 @@
-/** Where results go, and in what form. */
+/** Options for the place and the form of results. */
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { notEmpty } from './values.ts'

@@ -1,4 +1,4 @@
-/** PLAN: what a federation agrees on, and for `prune` the part of it that one site alone needs. */
+/** PLAN: the options on which a federation agrees, and for `prune` the part of them that one site alone needs. */
 import { type Command, Option } from 'commander'
 import { MAX_BLOCKS, MAX_PATTERN, MAX_ROUND_TIMEOUT_MS, MAX_ROUNDS, MAX_STEPS } from '../../protocols/plan/offer.ts'
 import { UsageError } from '../../src/base/errors.ts'
@@ -29,20 +29,23 @@ const STRUCTURED: StructuredMethod['pruner'] = 'llm-pruner'
 const DEFAULT_PRUNER: PrunerName = 'sparsegpt'
 const DEFAULT_TARGET: SparsityTarget = { kind: 'unstructured', ppm: 500_000 }
 const DEFAULT_ROUNDS = 1
-/** Of training, a site and round. */
+/** Training steps of a site in a round. */
 const DEFAULT_RECOVER = 20
-/** Where only --until-change says when to stop: masks have long settled by then, and it must end some time. */
+/**
+ * The most rounds if only --until-change decides the end: masks have long settled by then, and the federation must end
+ * some time.
+ */
 const MOST_ROUNDS_UNTIL_CHANGE = 20
 const ALL = 1_000_000
 
 export interface PlanOptions {
   method: Method
   rounds: number
-  /** Share of the blocks that a site prunes a round, in ppm. */
+  /** The share of the blocks that a site prunes in a round, in ppm. */
   sample: number
-  /** Share of mask bits, in ppm; null: all rounds are held. */
+  /** The share of mask bits below which the federation ends, in ppm; null: all rounds are held. */
   untilChange: number | null
-  /** null: the protocol's own. */
+  /** The wait for stragglers; null: the protocol's own. */
   roundTimeoutMs: number | null
 }
 
@@ -65,7 +68,10 @@ export interface RawPlan extends Omit<RawPruner, 'pruner'> {
   roundTimeout?: number
 }
 
-/** @param required - whether the user must choose, among pruners that run alone: then no defaults are named */
+/**
+ * @param required - whether the user must choose, among the pruners that one site can run alone: then help shows no
+ * defaults
+ */
 export function addPrunerOptions(command: Command, required: boolean): Command {
   const names = required ? PRUNERS : [...PRUNERS, STRUCTURED]
   const byDefault = (value: string) => (required ? ' (required)' : ` (default: ${value})`)
@@ -132,7 +138,7 @@ export function addPlanOptions(command: Command): Command {
     )
 }
 
-/** The last block of `--blocks` where nothing is said: clamped to the model, see `methodFor`. */
+/** The end of `--blocks` if the option is not given: `methodFor` replaces it by the model's number of blocks. */
 const TO_THE_END = MAX_BLOCKS
 
 export function planOptions(raw: RawPlan): PlanOptions {
@@ -166,7 +172,7 @@ function methodOf(raw: RawPlan): Method {
   return { pruner, target: { kind: 'structured', ppm: ratio, from, to, steps: recover ?? DEFAULT_RECOVER } }
 }
 
-/** The method for a model of so many blocks. @throws {UsageError} BLOCKS_RANGE */
+/** The method for a model with this number of blocks. @throws {UsageError} BLOCKS_RANGE */
 export function methodFor(method: Method, blocks: number): Method {
   if (!isStructuredMethod(method)) return method
   const { target } = method
@@ -175,7 +181,9 @@ export function methodFor(method: Method, blocks: number): Method {
   return { ...method, target: { ...target, to } }
 }
 
-/** For one site alone nothing is agreed on by default. @throws {UsageError} USAGE_MISSING */
+/**
+ * The pruner and target of one site alone, which has no defaults. @throws {UsageError} USAGE_MISSING, USAGE_CONFLICT
+ */
 export function prunerOptions(raw: RawPruner, command: string): { pruner: PrunerName; target: SparsityTarget } {
   const { pruner } = raw
   if (pruner === undefined) return refuseMissing('--pruner', command, `Give --pruner one of ${PRUNERS.join(', ')}.`)
@@ -192,7 +200,7 @@ function targetOf({ sparsity, pattern }: Pick<RawPruner, 'sparsity' | 'pattern'>
   return sparsity === undefined ? null : { kind: 'unstructured', ppm: sparsity }
 }
 
-/** Options that stand in the plan: who joins has agreed to the founder's. */
+/** Options that the plan fixes: a site that joins has agreed to the founder's. */
 const FIXED_BY_PLAN = [
   '--pruner <name>',
   '--sparsity <share>',
@@ -208,7 +216,7 @@ const FIXED_BY_PLAN = [
   '--window <n>',
 ]
 
-/** Adds the options of the plan to a command that must refuse them, so that the refusal says why. */
+/** Adds the plan's options to a command that must refuse them, so that the refusal gives the reason. */
 export function refusePlanOptions(command: Command): Command {
   for (const flags of FIXED_BY_PLAN) {
     const [flag] = flags.split(' ')

@@ -1,13 +1,14 @@
-/** How a recovery trains. */
+/** Options for the training of a recovery. */
 import { type Command, Option } from 'commander'
 import { decimal, wholeNumber } from './values.ts'
 
 /**
- * LLM-Pruner's (its section 4.1), but for the batch, which is what a machine without an accelerator does in seconds.
+ * LLM-Pruner's settings (its section 4.1). Only the batch differs: it is one that a machine without an accelerator
+ * computes in seconds.
  */
 export const RECOVERY = { rank: 8, alpha: 16, rate: 1e-4, batch: 8, length: 128 } as const
 
-/** More than this is no longer of low rank in any layer that is worth one. */
+/** The largest rank: a larger one is no longer low in any layer for which adapters are worth their cost. */
 const MAX_RANK = 1024
 const MAX_STEPS = 1_000_000
 const MAX_BATCH = 4096
@@ -18,7 +19,7 @@ export interface RecoveryOptions {
   alpha: number
   rate: number
   batch: number
-  /** Tokens a row; undefined: RECOVERY.length, or what the model takes, see windowFor. */
+  /** Tokens a row; undefined: RECOVERY.length, or the model's longest window if that is less, see windowFor. */
   length: number | undefined
 }
 

@@ -1,10 +1,10 @@
-/** Whether and on what a site of a federation measures the model at the end. */
+/** Options for the measurement of the model at the end of a federation, at one site. */
 import type { Command } from 'commander'
 import { addEvaluationOptions, type EvaluationOptions, evaluationOptions, type RawEvaluation } from './evaluation.ts'
 import { refuseConflict } from './values.ts'
 
 export interface SiteEvaluationOptions extends EvaluationOptions {
-  /** Whether the whole model is pruned alone for it, where the site did not do so anyway. */
+  /** Whether the site also prunes the whole model alone for comparison, if it has not done so anyway. */
   alone: boolean
 }
 
@@ -19,7 +19,7 @@ export function addSiteEvaluationOptions(command: Command): Command {
     .option('--alone', 'prune the whole model alone as well, at the end, to compare with')
 }
 
-/** null: nothing is measured. */
+/** The options; null if nothing is measured. */
 export function siteEvaluationOptions({ alone = false, ...raw }: RawSiteEvaluation): SiteEvaluationOptions | null {
   if (raw.eval !== false) return { ...evaluationOptions({ ...raw, eval: raw.eval }), alone }
   if (alone) refuseConflict('--alone is measured, and --no-eval measures nothing', 'Leave out one of the two.')

@@ -1,4 +1,4 @@
-/** SITE: what a site brings: its model, its text, and how much of it calibrates. */
+/** SITE: the options for a site's own part: its model, its text, and the number of windows that calibrate. */
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { MAX_WINDOW, MAX_WINDOWS } from '../../protocols/plan/offer.ts'
@@ -7,28 +7,30 @@ import type { WindowLimits } from '../../src/jobs/jobs.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
 import { notEmpty, PROPER_SHARE, refuseMissing, share, wholeNumber } from './values.ts'
 
-/** Windows of text a site: what SparseGPT and Wanda are usually measured with is 128, and 32 is close to it. */
+/**
+ * The number of windows of text of a site: SparseGPT and Wanda are usually measured with 128, and 32 is close to it.
+ */
 const DEFAULT_WINDOWS = 32
-/** Tokens a window, where the model takes as many. */
+/** The number of tokens in a window, if the model takes as many. */
 const DEFAULT_WINDOW = 512
 
 export interface ModelOptions {
   /** Absolute path of the model's directory. */
   model: string
-  /** Whether that is the model which comes with this package. */
+  /** Whether this is the model that comes with the package. */
   embedded: boolean
 }
 
 export interface TextOptions {
-  /** Paths; empty where none was given. */
+  /** Paths; empty if none was given. */
   texts: string[]
-  /** Splits texts into documents; undefined: each file is one. */
+  /** The text between documents; undefined: each file is one document. */
   separator: string | undefined
 }
 
 export interface WindowOptions {
   windows: number
-  /** undefined: DEFAULT_WINDOW or what the model takes, see windowFor. */
+  /** Tokens a window; undefined: DEFAULT_WINDOW, or the model's longest window if that is less, see windowFor. */
   window: number | undefined
 }
 
@@ -50,7 +52,7 @@ export function addModelOption(command: Command): Command {
 
 const TEXTS = 'texts in UTF-8: plain, or JSON lines or one array with the key "text"; gzip is unpacked'
 
-/** @param otherwise - what is taken where no text is given */
+/** @param otherwise - the texts that are taken if none is given */
 export function addTextOptions(command: Command, otherwise?: string): Command {
   return command
     .option('--text <file...>', otherwise === undefined ? TEXTS : `${TEXTS} (default: ${otherwise})`)
@@ -61,7 +63,7 @@ export function addTextOptions(command: Command, otherwise?: string): Command {
     )
 }
 
-/** @param help - what they mean to this command */
+/** @param help - the meaning of the options for this command */
 export function addWindowOptions(command: Command, help: { windows?: string; window?: string } = {}): Command {
   return command
     .addOption(
@@ -79,7 +81,7 @@ export function windowOption(
   return new Option('--window <n>', description).argParser(wholeNumber('--window', 2, MAX_WINDOW))
 }
 
-/** Of one site; `simulate` takes a list instead. */
+/** Adds the capacity of one site; `simulate` takes a list instead. */
 export function addCapacityOption(
   command: Command,
   description = 'share of the blocks this site prunes a round (default: as the plan says)',
@@ -103,10 +105,10 @@ export function windowOptions({ windows = DEFAULT_WINDOWS, window }: RawSite): W
 }
 
 /**
- * Tokens a window.
- * @param limits - what the model takes; where config.json does not say how many, anything goes
- * @param otherwise - where none are asked for
- * @throws {UsageError} WINDOW_FIXED, WINDOW_LONG: the model does not take so many
+ * The number of tokens in a window.
+ * @param limits - the windows that the model takes; any length if config.json gives no limit
+ * @param otherwise - the number if none is asked for
+ * @throws {UsageError} WINDOW_FIXED, WINDOW_LONG: the model does not take that many
  */
 export function windowFor(
   wanted: number | undefined,

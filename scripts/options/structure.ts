@@ -1,4 +1,4 @@
-/** What shrinking and looking at structures have in common. */
+/** Options that `shrink` and `structures` share. */
 import { Option } from 'commander'
 import type { GroupQueries } from '../../src/structure/find/follow.ts'
 import { oneOf } from './values.ts'

@@ -1,9 +1,9 @@
-/** Readers of option values. Each is strict, and its refusal names the option, what came and what is expected. */
+/** Readers of option values. Each is strict, and its refusal names the option, the given text and the expected form. */
 import { parsePpm } from '../../src/base/decimal.ts'
 import { UsageError } from '../../src/base/errors.ts'
 import type { SparsityTarget } from '../../src/form/method.ts'
 
-/** Turns what was typed after an option into its value. */
+/** Turns the text after an option into its value. @throws {UsageError} USAGE_VALUE */
 type Reader<T> = (text: string) => T
 
 /** @throws {UsageError} USAGE_VALUE, always */
@@ -34,12 +34,12 @@ interface ShareRange {
 
 /** 0 keeps everything; 1 would leave nothing. */
 export const SPARSITY: ShareRange = { min: 0, max: 999_999, words: 'at least 0 and below 1' }
-/** Of heads and channels. */
+/** The range of a share of heads and channels. */
 export const RATIO: ShareRange = { min: 1, max: 999_999, words: 'above 0 and below 1' }
-/** A share of blocks or of mask bits: none of them is no share. */
+/** The range of a share of blocks or of mask bits; 0 is not allowed. */
 export const PROPER_SHARE: ShareRange = { min: 1, max: 1_000_000, words: 'above 0 and at most 1' }
 
-/** A decimal of at most 6 places in parts per million, never through a double. */
+/** A decimal of at most 6 places, as parts per million; it is never read as a double. */
 export function share(flag: string, { min, max, words }: ShareRange): Reader<number> {
   const expected = `a decimal ${words}, of at most 6 places`
   return (text) => {
@@ -68,7 +68,7 @@ export function decimal(flag: string): Reader<number> {
   }
 }
 
-/** Seconds as milliseconds, at most 3 places. */
+/** Seconds with at most 3 decimal places, as milliseconds. */
 export function seconds(flag: string, maxMs: number): Reader<number> {
   return (text) => {
     const [, whole, places = ''] = /^(\d{1,9})(?:\.(\d{1,3}))?$/.exec(text) ?? []
@@ -77,7 +77,7 @@ export function seconds(flag: string, maxMs: number): Reader<number> {
   }
 }
 
-/** A:B, from A up to B, which is left out. */
+/** A:B, the numbers from A up to B, which is not one of them. */
 export function range(flag: string): Reader<[from: number, to: number]> {
   return (text) => {
     const [, from, to] = /^(\d{1,6}):(\d{1,6})$/.exec(text) ?? []
@@ -101,7 +101,7 @@ export function oneOf<const Word extends string>(flag: string, words: readonly W
   return (text) => words.find((word) => word === text) ?? refuseValue(flag, text, `one of ${words.join(', ')}`)
 }
 
-/** Some of these words separated by commas, or the word for none of them. */
+/** Some of these words separated by commas, or `none` for an empty list. */
 export function someOf<const Word extends string>(flag: string, words: readonly Word[], none: string): Reader<Word[]> {
   const one = oneOf(flag, words)
   return (text) => {
@@ -113,7 +113,7 @@ export function someOf<const Word extends string>(flag: string, words: readonly 
   }
 }
 
-/** Anything but nothing: an empty separator or path is a slip of the shell. */
+/** Any text that is not empty: an empty separator or path is a slip of the shell. */
 export function notEmpty(flag: string, what: string): Reader<string> {
   return (text) => (text === '' ? refuseValue(flag, text, what) : text)
 }

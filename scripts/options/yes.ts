@@ -1,10 +1,10 @@
-/** Whether a person is asked before this site signs anything. */
+/** The option to sign without asking a person. */
 import type { Command } from 'commander'
 import { UsageError } from '../../src/base/errors.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 export interface YesOptions {
-  /** Nobody is asked. */
+  /** Whether nobody is asked. */
   yes: boolean
 }
 
@@ -20,7 +20,10 @@ export function yesOption({ yes }: RawYes): YesOptions {
   return { yes: yes === true }
 }
 
-/** Before any work. @throws {UsageError} USAGE_MISSING: somebody is to be asked, and nobody can be */
+/**
+ * Checks, before any work, that a person can be asked. @throws {UsageError} USAGE_MISSING: a person must be asked, and
+ * there is no terminal
+ */
 export function assertCanAsk({ yes }: YesOptions, terminal: Terminal): void {
   if (yes || terminal.canAsk) return
   throw new UsageError({
