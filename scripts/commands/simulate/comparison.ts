@@ -1,4 +1,4 @@
-/** Perplexities of a simulation as they become known, and the table of them. */
+/** Collects the perplexities of a simulation as they are measured, and prints them as a table. */
 import { mergedFiles } from '../../../peers/work/engine-work.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/jobs.ts'
@@ -14,13 +14,13 @@ import type { SimulateOptions } from './options.ts'
 interface ComparisonInit {
   work: Work
   options: SimulateOptions
-  /** The plan's. */
+  /** The plan's method. */
   method: Method
   /** SHA-256 of the base model. */
   hash: Uint8Array
   sites: readonly SimulatedSite[]
   evaluated: readonly EvaluatedText[]
-  /** For the models of sites alone. */
+  /** Directory for the models of sites alone. */
   scratch: string
   /** Decoder blocks of the model. */
   blocks: number
@@ -29,15 +29,15 @@ interface ComparisonInit {
 export class Comparison {
   private readonly init: ComparisonInit
   private rounds: RoundReport[] = []
-  /** By text. */
+  /** One value a text. */
   private dense: number[] = []
-  /** By peer, then text; null: not run. */
+  /** One array a peer, with one value a text; null: not run. */
   private alone: number[][] | null = null
-  /** The same after the first of several rounds, where structures are removed. */
+  /** The same after the first of several rounds; only if structures are removed. */
   private aloneFirst: number[][] | null = null
-  /** By text; null: not run. */
+  /** One value a text; null: not run. */
   private average: number[] | null = null
-  /** By round, then text. */
+  /** One array a round, with one value a text. */
   private readonly after: number[][] = []
   private merged: BlockFile[] = []
 
@@ -45,7 +45,7 @@ export class Comparison {
     this.init = init
   }
 
-  /** Dense, and each site alone. */
+  /** Measures the dense model, and each site alone. */
   async start(): Promise<void> {
     const { options, sites } = this.init
     this.dense = await this.evaluate([], 'Evaluating the dense model')
@@ -58,7 +58,7 @@ export class Comparison {
     this.show()
   }
 
-  /** By round (one, unless structures are removed), then text. */
+  /** One array a round (one round, unless structures are removed), with one value a text. */
   private async evaluateAlone(site: SimulatedSite): Promise<number[][]> {
     const { work, options, method, hash, blocks, scratch } = this.init
     const alone: Alone = { work, dir: options.model, hash, blocks, rounds: options.plan.rounds, scratch }
@@ -69,7 +69,7 @@ export class Comparison {
     return rounds
   }
 
-  /** After a round. The last round's table waits for FedAvg. */
+  /** Measures the model after a round. The last round's table is printed only after FedAvg. */
   async add({ report, merged }: CertifiedRound): Promise<void> {
     this.rounds.push(report)
     this.merged = mergedFiles(merged, this.init.method)

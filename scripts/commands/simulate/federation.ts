@@ -1,6 +1,6 @@
 /**
- * A federation on one machine: starts the sites in the order that the topology asks for, and gathers what they tell.
- * Every site is a real peer; they share the engine and nothing else, or with --processes nothing at all.
+ * A federation on one machine: starts the sites in the order that the topology demands, and collects their events.
+ * Every site is a real peer. Sites share the engine and nothing else; with --processes they share nothing at all.
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -22,11 +22,11 @@ import type { SimulateOptions } from './options.ts'
 import type { OfferedPlan, SiteEvent, SiteJob, SiteResult, SiteRound } from './site.ts'
 import { type SiteHost, startSite } from './start-site.ts'
 
-/** Peers of a simulation are for each other only. */
+/** Peers of a simulation listen on this machine only. */
 const LISTEN = '/ip4/127.0.0.1/tcp/0'
 
 export interface SimulatedSite {
-  /** For tables: early, court-2. */
+  /** Short name for tables: early, court-2. */
   name: string
   /** In ppm. */
   capacity: number
@@ -36,7 +36,7 @@ export interface SimulatedSite {
 interface FoundInit {
   work: Work
   options: SimulateOptions
-  /** The plan's, for this model. */
+  /** The plan's method, for this model. */
   method: Method
   structured: EngineWorkInit['structured']
   /** Tokens a window. */
@@ -45,16 +45,16 @@ interface FoundInit {
   /** SHA-256 of the base model. */
   hash: Uint8Array
   sites: readonly SimulatedSite[]
-  /** Where the founder's results go: model/, plan.cbor, certificates/, contributions/. */
+  /** Directory for the founder's results: model/, plan.cbor, certificates/, contributions/. */
   out: string
-  /** For data directories; what the other sites have is the same as the founder's. */
+  /** Directory for data directories, and for the results of the other sites, which are the same as the founder's. */
   scratch: string
 }
 
-/** A round as it has just been certified at the founder. */
+/** A round that has just been certified at the founder. */
 export interface CertifiedRound {
   report: RoundReport
-  /** Block -> file of its MergedBlock; a block that is not there keeps its base weights. */
+  /** The file of each block's MergedBlock; a block that is missing keeps its base weights. */
   merged: ReadonlyMap<number, string>
 }
 
@@ -66,13 +66,17 @@ export interface FederationOutcome {
   sparsity: number
   zeros: number
   weights: number
-  /** What the last manifest names: block -> files. */
+  /** The contributions of the last manifest: the files of each block. */
   contributions: ReadonlyMap<number, string[]>
-  /** What the written model's logits differ by in plain ONNX Runtime, as a share of the largest. */
+  /**
+   * The difference of the written model's logits in plain ONNX Runtime, as a share of the largest; null: see Engine.
+   */
   difference: number | null
 }
 
-/** Founds with all sites; pruning waits for run(). Whichever site fails first fails the whole. */
+/**
+ * Founds a federation of all sites; pruning waits for run(). The first failure of a site fails the whole simulation.
+ */
 export async function found(init: FoundInit): Promise<SimulatedFederation> {
   const federation = new SimulatedFederation(init)
   try {
@@ -93,7 +97,9 @@ interface RunningSite {
 
 interface RunEvents {
   onProgress(label: string, done: number, total: number): void
-  /** The peers do not wait for it; its files stay until the federation is disposed of. */
+  /**
+   * Called for each certified round. The peers do not wait for it; its files stay until the federation is disposed of.
+   */
   onRound(round: CertifiedRound): Promise<void>
 }
 
@@ -104,16 +110,16 @@ class SimulatedFederation implements AsyncDisposable {
   private readonly sites: RunningSite[] = []
   private readonly gate = Promise.withResolvers<void>()
   private readonly stop = new AbortController()
-  /** Rejects with what failed first. */
+  /** Rejects with the first failure. */
   private readonly failure = Promise.withResolvers<never>()
   private readonly founding = Promise.withResolvers<Plan>()
   private readonly onInterrupt: () => void
   private foundedPlan: Plan | undefined
   private written: WrittenModel | undefined
   private events: RunEvents | undefined
-  /** How many of the founder's rounds are followed. */
+  /** The number of the founder's rounds that are reported to `onRound`. */
   private following = 0
-  /** What they are followed by, one after the other. */
+  /** The calls of `onRound`, one after the other. */
   private followed: Promise<void> = Promise.resolve()
 
   constructor(init: FoundInit) {
@@ -129,7 +135,7 @@ class SimulatedFederation implements AsyncDisposable {
       members: options.peers,
     }
     this.secret = derived('secret', options.seed, SECRET_BYTES)
-    this.failure.promise.catch(() => undefined) // whoever waits has it from the race
+    this.failure.promise.catch(() => undefined) // callers get the rejection from the race
     this.onInterrupt = () => this.fail(work.signal.reason)
     work.signal.addEventListener('abort', this.onInterrupt, { once: true })
   }
@@ -154,12 +160,12 @@ class SimulatedFederation implements AsyncDisposable {
     this.foundedPlan = await this.unlessFailed(this.founding.promise)
   }
 
-  /** Holds all rounds; resolves when every site has ended. */
+  /** Runs all rounds; resolves when every site has ended. */
   async run(events: RunEvents): Promise<FederationOutcome> {
     this.events = events
     const elapsed = stopwatch()
     for (const site of this.sites) {
-      // A failure is told by the race below.
+      // The race below reports a failure.
       site.result.then(
         () => (site.seconds = elapsed()),
         () => undefined,
@@ -229,13 +235,13 @@ class SimulatedFederation implements AsyncDisposable {
     }
   }
 
-  /** In this round every site ... */
+  /** The verb for a site's work in this round. */
   private doing(round: number): string {
     if (!isStructuredMethod(this.init.method)) return 'prunes'
     return round === 1 ? 'measures' : 'trains'
   }
 
-  /** A round is followed once every site has told of it, or of a later one: its bytes are then what they stay. */
+  /** Reports the rounds that every site has announced, or a later one: their bytes no longer change. */
   private followTold(): void {
     const told = Math.min(...this.sites.map(({ rounds }) => rounds.at(-1)?.round ?? 0))
     for (const round of this.sites[0].rounds.slice(this.following)) {
@@ -258,7 +264,7 @@ class SimulatedFederation implements AsyncDisposable {
     return { round, contributions, uncovered, maskChange: moved / bits, certificate, bytes }
   }
 
-  /** What all sites have written to sockets by the end of a round. */
+  /** The bytes that all sites have written to sockets by the end of a round. */
   private sentUntil(round: number): number {
     return this.sites.reduce(
       (sum, { rounds }) => sum + (rounds.findLast((report) => report.round <= round)?.sentBytes ?? 0),
@@ -300,10 +306,13 @@ class SimulatedFederation implements AsyncDisposable {
   }
 }
 
-/** Replaced at once by the site's own. */
+/** A placeholder that the site's own result replaces at once. */
 const NEVER: SiteResult = { peerId: '', root: '', sentBytes: 0, receivedBytes: 0, payloadBytes: 0, rounds: [] }
 
-/** The same command gives the same federation: SHA-256("coppice/simulate/" what NUL seed), cut to length. */
+/**
+ * Bytes derived from the seed, so that the same command gives the same federation: SHA-256("coppice/simulate/" `what`
+ * NUL `seed`), cut to length.
+ */
 function derived(what: string, seed: number, length: number): Uint8Array {
   const digest = createHash('sha256').update(`coppice/simulate/${what}\0${seed}`).digest()
   return new Uint8Array(digest.subarray(0, length))

@@ -1,4 +1,4 @@
-/** What `coppice simulate` does: each site alone, then all together, round by round, with a table after each. */
+/** The work of `coppice simulate`: each site alone, then all together, round by round, with a table after each. */
 import { join } from 'node:path'
 import { planInWords } from '../../../protocols/plan/words.ts'
 import { id8, toHex } from '../../../protocols/wire/encoding.ts'

@@ -1,4 +1,4 @@
-/** `coppice simulate`: several sites in one go, on one machine, each a real peer. */
+/** `coppice simulate`: several sites on one machine, each a real peer. */
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'

@@ -24,20 +24,20 @@ export const BASELINES = ['isolated', 'fedavg'] as const
 
 type Baseline = (typeof BASELINES)[number]
 
-/** Each site alone is a whole prune: with more sites than this it is run only on request. */
+/** The most peers for which the baselines run without being asked for: each site alone is a whole prune. */
 export const MOST_PEERS_WITH_BASELINES = 8
 
 export interface SimulateOptions extends ModelOptions, TextOptions, WindowOptions, OutputOptions {
   peers: number
-  /** Keys and secret follow from it. */
+  /** Keys and secret are derived from it. */
   seed: number
   plan: PlanOptions
-  /** By peer, in ppm; null: the plan's sample. */
+  /** One entry a peer, in ppm; null: the plan's sample. */
   capacities: number[] | null
   evaluation: EvaluationOptions
   topology: Topology
   baselines: Baseline[]
-  /** A process a peer. */
+  /** Whether each peer has its own process. */
   processes: boolean
 }
 
@@ -50,7 +50,10 @@ export interface RawSimulate extends RawSite, RawPlan, RawEvaluation, RawOutput 
   processes?: boolean
 }
 
-/** There is no plain average of what structures are removed from. */
+/**
+ * The baselines to run. FedAvg is not possible when structures are removed: there is no plain average of such models.
+ * @throws {UsageError} USAGE_CONFLICT
+ */
 function baselinesOf({ baselines }: RawSimulate, peers: number, method: Method): Baseline[] {
   const possible = BASELINES.filter((name) => name !== 'fedavg' || !isStructuredMethod(method))
   const impossible = baselines?.find((name) => !possible.includes(name))

@@ -1,10 +1,10 @@
-/** The process of one site under --processes: the parent sends a SiteJob, and gets events and the result. */
+/** The process of one site under --processes. The parent sends a SiteJob, and gets events and the result. */
 
 import { refusalToObject } from '../../../src/base/errors.ts'
 import { Engine } from '../../../src/engine/engine.ts'
 import { runSite, type SiteEvent, type SiteJob, type SiteResult } from './site.ts'
 
-/** What the parent sends: the job, the word to begin pruning, the word to stop. */
+/** The parent's messages: the job, the permission to begin pruning, the order to stop. */
 export type ToSite = { type: 'job'; job: SiteJob } | { type: 'go' } | { type: 'stop' }
 
 export type FromSite =
@@ -20,7 +20,7 @@ process.on('message', (message: ToSite) => {
   else if (message.type === 'stop') stop.abort(new Error('stopped by the simulation'))
   else void run(message.job)
 })
-// The parent hears the signals of a terminal as well, and says what to do about them.
+// The parent receives the terminal's signals as well, and decides what to do about them.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 process.on('disconnect', () => process.exit(1))
 

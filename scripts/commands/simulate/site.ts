@@ -1,6 +1,6 @@
 /**
- * One site of a simulation: a real peer with its own key, data directory, store, sockets and merge. What it is told
- * and what it tells is plain data, so that it runs in this process or in one of its own.
+ * One site of a simulation: a real peer with its own key, data directory, store, sockets and merge. Its job and its
+ * events are plain data, so that it runs in this process or in one of its own.
  */
 import { mkdir } from 'node:fs/promises'
 import { DataDirectory } from '../../../peers/disk/data-directory.ts'
@@ -28,7 +28,7 @@ export interface SiteJob {
   apart: readonly string[]
   /** See EngineWorkInit. */
   structured: EngineWorkInit['structured']
-  /** Keys follow from it and the index. */
+  /** The site's key is derived from the seed and the index. */
   seed: number
   data: string
   out: string
@@ -41,18 +41,18 @@ export interface SiteJob {
 export type SiteEvent =
   | { type: 'listening'; addresses: string[] }
   | { type: 'invitation'; line: string }
-  /** Encoded. */
+  /** The plan, encoded. */
   | { type: 'founded'; plan: Uint8Array }
   | { type: 'prune'; round: number; done: number; total: number }
   | { type: 'round'; round: SiteRound }
-  /** What writing the model measured. */
+  /** The measurements made while the model was written. */
   | { type: 'written'; written: WrittenModel }
 
 /** A round at one site. */
 export interface SiteRound extends Omit<RoundReport, 'value' | 'traffic'> {
-  /** Roots that the manifest names, by block. */
+  /** One entry for each contribution in the manifest. */
   entries: Array<{ block: number; root: string }>
-  /** Written to this site's sockets since its start. */
+  /** Bytes written to this site's sockets since its start. */
   sentBytes: number
 }
 
@@ -68,12 +68,13 @@ export interface SiteResult {
 interface SiteContext {
   engine: Engine
   description: ModelDescription
-  /** Resolves when pruning may begin: sites alone come before the federation. */
+  /** Resolves when pruning may begin: first each site is measured alone. */
   gate: Promise<void>
   signal: AbortSignal
   onEvent(event: SiteEvent): void
 }
 
+/** Runs a site from founding or joining to the end of the federation. */
 export async function runSite(job: SiteJob, context: SiteContext): Promise<SiteResult> {
   const { index, name: site, capacity, offer, role, data, out, listen, connect } = job
   const { onEvent, signal } = context
@@ -84,7 +85,7 @@ export async function runSite(job: SiteJob, context: SiteContext): Promise<SiteR
     agree: null,
     listen,
     connect,
-    keepMerges: index === 0, // the founder's are evaluated
+    keepMerges: index === 0, // only the founder's merges are evaluated
     signal,
     onEvent(event: PeerEvent) {
       const plain = plainEvent(event)
@@ -99,7 +100,10 @@ export async function runSite(job: SiteJob, context: SiteContext): Promise<SiteR
   return toResult(result)
 }
 
-/** Prunes once it may. Only the founder writes the model, since all would write the same. */
+/**
+ * The work of a simulated site. It prunes after the gate has opened. Only the founder writes the model, since all would
+ * write the same.
+ */
 class SimulatedWork extends EngineWork {
   private readonly gate: Promise<void>
   private readonly writes: boolean
@@ -130,7 +134,7 @@ class SimulatedWork extends EngineWork {
   }
 }
 
-/** What of a peer's events a simulation wants, as plain data. */
+/** The events of a peer that a simulation needs, as plain data; null for the others. */
 function plainEvent(event: PeerEvent): SiteEvent | null {
   switch (event.type) {
     case 'listening':

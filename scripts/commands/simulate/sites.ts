@@ -1,4 +1,4 @@
-/** From the options of `simulate` to what each site calibrates on and what is evaluated. */
+/** Makes the calibration windows of each site and the evaluated windows from the options of `simulate`. */
 
 import { basename, extname } from 'node:path'
 import type { WindowLimits } from '../../../src/jobs/jobs.ts'
@@ -15,16 +15,21 @@ import type { SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './options.ts'
 import { allocate, sharers, siteNames } from './windows.ts'
 
-/** Of each held kind of the embedded default: a quarter of what it holds, enough for a percent. */
+/** Tokens of each held kind of the embedded default: a quarter of the kind, enough for a percent. */
 const EMBEDDED_EVAL_TOKENS = 10_240
 
 interface Prepared {
-  /** Tokens a calibration window. */
+  /** The number of tokens in a calibration window. */
   window: number
   sites: SimulatedSite[]
   evaluated: EvaluatedText[]
 }
 
+/**
+ * Reads the texts and divides them.
+ * @throws {InputError} TEXT_SHORT and the refusals of a text that cannot be read
+ * @throws {UsageError} WINDOW_FIXED, WINDOW_LONG
+ */
 export async function prepareSites(work: Work, options: SimulateOptions, limits: WindowLimits): Promise<Prepared> {
   const { model, separator, evaluation, peers, windows, plan, capacities } = options
   const window = windowFor(options.window, limits)
@@ -63,7 +68,7 @@ export async function prepareSites(work: Work, options: SimulateOptions, limits:
   return { window, sites, evaluated }
 }
 
-/** A text under its file's name without the ending: columns are narrow. */
+/** A text named after its file, without the ending: columns are narrow. */
 function namedSource(path: string): TextSource {
   return { ...fileSource(path), name: shown(basename(path, extname(path))) }
 }

@@ -16,7 +16,7 @@ export interface SiteHost {
   processes: boolean
 }
 
-/** Resolves when the site has done all its rounds and nobody needs it any more. */
+/** Starts a site. Resolves when the site has done all its rounds and nobody needs it any more. */
 export function startSite(job: SiteJob, host: SiteHost, onEvent: (event: SiteEvent) => void): Promise<SiteResult> {
   return host.processes ? startProcess(job, host, onEvent) : runSite(job, { ...host, onEvent })
 }

@@ -1,12 +1,13 @@
 /**
- * Which windows of which text each simulated site calibrates on, and which are kept out for evaluation. Peer i takes
- * text i mod F; peers that share a text take windows one after the other; what is kept out lies at its end.
+ * Divides texts into the windows on which each simulated site calibrates, and those kept out for evaluation. Peer i
+ * takes text i mod F. Peers that share a text take windows one after the other. Windows for evaluation are at the
+ * text's end.
  */
 import { asSiteName, MAX_SITE_NAME } from '../../../protocols/plan/site-name.ts'
 import { InputError } from '../../../src/base/errors.ts'
 import { keptOut } from '../../common/site/kept-out.ts'
 
-/** One of the texts, in whole windows. */
+/** The number of whole windows of a text. */
 interface TextLength {
   name: string
   windows: number
@@ -21,21 +22,21 @@ interface Share {
 }
 
 interface Allocation {
-  /** By peer. */
+  /** One entry a peer. */
   sites: Share[]
-  /** By text; empty where other texts are evaluated. */
+  /** One entry a text; empty if other texts are evaluated. */
   kept: Share[]
 }
 
-/** Peers that calibrate on a text. */
+/** The number of peers that calibrate on a text. */
 export function sharers(peers: number, texts: number, text: number): number {
   return Math.ceil((peers - text) / texts)
 }
 
 /**
- * @param windows - that each site calibrates on
+ * @param windows - number of windows on which each site calibrates
  * @param keep - whether the end of each text is kept out for evaluation
- * @throws {InputError} TEXT_SHORT: says how many windows of which text are needed
+ * @throws {InputError} TEXT_SHORT: a text has too few windows
  */
 export function allocate(peers: number, texts: readonly TextLength[], windows: number, keep: boolean): Allocation {
   const kept = keep ? keptOut(windows) : 0
@@ -60,10 +61,13 @@ export function allocate(peers: number, texts: readonly TextLength[], windows: n
   }
 }
 
-/** Room for the number behind a name: "-", and two digits of at most 64 sites. */
+/** Room for the number behind a name: "-", and two digits for at most 64 sites. */
 const NUMBER_CHARS = 3
 
-/** A name for each site: its text's, as far as a site may be called so, numbered where several share it. */
+/**
+ * A name for each site: its text's name, changed where a site's name may not contain a character, and numbered if
+ * several sites share the text.
+ */
 export function siteNames(peers: number, texts: readonly string[]): string[] {
   return Array.from({ length: peers }, (_, peer) => {
     const name = asSiteName(texts[peer % texts.length], MAX_SITE_NAME - NUMBER_CHARS)

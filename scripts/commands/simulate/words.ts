@@ -1,4 +1,4 @@
-/** What a simulation says to people, before and after. */
+/** The sentences of a simulation for people, before it runs and after it. */
 import type { PlanInWords } from '../../../protocols/plan/words.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import { outcomeInWords } from '../../common/block-matrices.ts'
@@ -6,7 +6,7 @@ import type { FederationReport } from '../../report/federation.ts'
 import { bytes, counted, duration, sameLogits } from '../../terminal/numbers.ts'
 import type { SimulateOptions } from './options.ts'
 
-/** Said before anything runs, so that nobody waits for what it cannot give. */
+/** These lines are shown before anything runs, so that nobody waits for a result that pruning cannot give. */
 const WHAT_SPARSITY_GIVES = [
   'What this gives: one pruned model with the same certified masks at every site, and a smaller file once packed.',
   'What it does not give: speed in ONNX Runtime on a CPU, which computes with the zeros as with any other number.',
@@ -16,13 +16,13 @@ const WHAT_REMOVAL_GIVES = [
   'What this gives: one smaller model, the same at every site, with fewer products to compute in any ONNX Runtime.',
 ]
 
-/** The plan, what will come of it, and what leaves a site. */
+/** The plan, the benefit of the result, and the data that leaves a site. */
 export function introduction({ what, leaves }: PlanInWords, method: Method): string {
   const gives = isStructuredMethod(method) ? WHAT_REMOVAL_GIVES : WHAT_SPARSITY_GIVES
   return [...what, ...gives, 'What leaves a site:', ...leaves.map((line) => `  ${line}`)].join('\n')
 }
 
-/** Below the last table. @param path - the output directory */
+/** The lines below the last table. @param path - the output directory */
 export function closing(
   { result, peers, rounds, seconds, plan, perplexity }: FederationReport,
   difference: number | null,
@@ -45,7 +45,7 @@ export function closing(
   ].join('\n')
 }
 
-/** On how much of what perplexity was measured. */
+/** The texts on which perplexity was measured, and their numbers of windows. */
 function evaluatedOn(
   perplexity: FederationReport['perplexity'],
   { embedded, texts, evaluation }: SimulateOptions,
