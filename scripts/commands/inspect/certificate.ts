@@ -1,4 +1,4 @@
-/** A certificate in words: what was merged, what changed, and who signed it. */
+/** A certificate in words: the merged contributions, the change, and the members who signed. */
 
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import { siteInWords } from '../../../protocols/plan/site-name.ts'
@@ -18,19 +18,19 @@ interface CertificateReport {
   id: string
   federation: string
   round: number
-  /** Id of the certificate before. */
+  /** Id of the certificate of the round before; null in the first round. */
   previous: string | null
   /** Root of the merged layers. */
   root: string
-  /** Share of mask bits that moved. */
+  /** The share of mask bits that moved. */
   maskChange: number
-  /** Entries of the manifest. */
+  /** One entry for each contribution in the manifest. */
   contributions: Array<{ member: number; site: string | null; block: number; round: number; root: string }>
-  /** null where no plan lies beside the file. */
+  /** null if there is no plan beside the file. */
   uncovered: number[] | null
   excluded: number[]
   signatures: Array<{ member: number; site: string | null }>
-  /** Whether a quorum of the plan's members signed; null where no plan lies beside the file. */
+  /** Whether a quorum of the plan's members signed; null if there is no plan beside the file. */
   valid: boolean | null
 }
 

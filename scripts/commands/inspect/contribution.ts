@@ -1,6 +1,6 @@
 /**
- * A contribution in words. Its bytes name neither shapes nor author: the plan, the certificates and the model beside
- * it in a peer's output directory do.
+ * A contribution in words. Its bytes name neither shapes nor author; the plan, the certificates and the model beside it
+ * in a peer's output directory do.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,19 +22,22 @@ import { bytes as inBytes, integer, percent } from '../../terminal/numbers.ts'
 import { malformed, neighbourCertificates, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
 
 interface ContributionReport {
-  /** Its content hash: what commits and manifests name. */
+  /** Its content hash, by which commits and manifests name it. */
   root: string
   bytes: number
   payload: PayloadKind | 'structures'
-  /** The following are null, or empty, where plan, certificates or model do not lie beside the file. */
+  /** The following are null, or empty, if plan, certificates or model are not beside the file. */
   federation: string | null
   member: number | null
   site: string | null
   block: number | null
   round: number | null
-  /** Mean squares of the features that enter the layers, by distinct input, and the layers that read it. */
+  /**
+   * One entry a distinct input: the mean squares of the features that enter layers, and the names of the layers that
+   * read it.
+   */
   inputs: Array<{ columns: number; smallest: number; largest: number; layers: string[] }>
-  /** By role; `zeros` where the contribution carries masks. */
+  /** One entry a layer, in order of role; `zeros` is null if the contribution carries no masks. */
   layers: Array<{ name: string; shape: [out: number, cols: number]; zeros: number | null }>
 }
 
@@ -73,7 +76,7 @@ export async function inspectContribution(path: string, run: Run): Promise<Contr
   return report
 }
 
-/** What the bytes say once the shapes of the block are known. */
+/** The contents of the bytes, read with the shapes of the block. @throws {InputError} INSPECT_MALFORMED */
 function contents(
   path: string,
   bytes: Uint8Array,

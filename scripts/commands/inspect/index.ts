@@ -1,4 +1,4 @@
-/** `coppice inspect`: what a model, a contribution or a certificate is, in words. */
+/** `coppice inspect`: describes a model, a contribution or a certificate in words. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
@@ -6,7 +6,7 @@ import { addJsonOption } from '../../options/output.ts'
 import { notEmpty, refuseConflict, refuseMissing } from '../../options/values.ts'
 import { addHelp } from '../../terminal/help.ts'
 
-/** What is looked at; absolute path. */
+/** The file or directory to inspect; absolute path. */
 interface InspectOptions {
   kind: 'model' | 'contribution' | 'certificate'
   path: string

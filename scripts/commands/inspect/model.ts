@@ -1,4 +1,4 @@
-/** A model directory in words: its blocks and layers, and how many of their values are zero. */
+/** A model directory in words: its blocks and layers, and the number of their values that are zero. */
 import { unprunedInWords } from '../../../protocols/plan/model-words.ts'
 import { Engine } from '../../../src/engine/engine.ts'
 import type { Run } from '../../command.ts'
@@ -10,9 +10,9 @@ import { counted, integer, percent } from '../../terminal/numbers.ts'
 interface ModelReport {
   parameters: number
   blocks: number
-  /** `zeros`: values equal to 0. */
+  /** `zeros`: number of values equal to 0. */
   layers: Array<{ name: string; block: number; shape: [out: number, cols: number]; zeros: number }>
-  /** Weight matrices in the blocks that are no layers: nothing prunes them. */
+  /** Weight matrices in the blocks that are not layers and are not pruned. */
   unpruned: Array<{ name: string; block: number; weights: number; zeros: number; reason: string }>
 }
 

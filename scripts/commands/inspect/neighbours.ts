@@ -1,4 +1,4 @@
-/** What lies beside a file in the output directory of a peer and tells more about it than its own bytes do. */
+/** The files beside an inspected file in the output directory of a peer. They tell more about it than its own bytes. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { decodeSignedPlan, InvalidPlanError, type Plan } from '../../../protocols/plan/plan.ts'
@@ -6,7 +6,7 @@ import { type Certificate, decodeCertificate } from '../../../protocols/round/me
 import { MalformedMessageError } from '../../../protocols/wire/encoding.ts'
 import { InputError } from '../../../src/base/errors.ts'
 
-/** OUT, for a file of OUT/contributions or OUT/certificates. */
+/** The output directory OUT of a file in OUT/contributions or OUT/certificates. */
 export function outputOf(file: string): string {
   return dirname(dirname(file))
 }
@@ -25,7 +25,7 @@ export function readInspected(path: string, what: string): Uint8Array {
   }
 }
 
-/** @throws {InputError} INSPECT_MALFORMED */
+/** The refusal of a file that is not what it should be: INSPECT_MALFORMED. */
 export function malformed(path: string, what: string, cause: Error): InputError {
   return new InputError({
     code: 'INSPECT_MALFORMED',
@@ -35,12 +35,12 @@ export function malformed(path: string, what: string, cause: Error): InputError 
   })
 }
 
-/** Null where there is none, or none that can be read: then names are missing and nothing else. */
+/** The plan beside the file; null if there is none, or none that can be read: then only names are missing. */
 export function neighbourPlan(out: string): Plan | null {
   return readNeighbour(join(out, 'plan.cbor'), (bytes) => decodeSignedPlan(bytes).plan)
 }
 
-/** Certificates by round; those that cannot be read are left out. */
+/** The certificates beside the file, by round; those that cannot be read are left out. */
 export function neighbourCertificates(out: string): Certificate[] {
   const folder = join(out, 'certificates')
   if (!existsSync(folder)) return []
