@@ -1,4 +1,4 @@
-/** What `coppice verify` does: finds the base model that the plan names, then leaves the rest to peers/verify.ts. */
+/** The work of `coppice verify`: finds the base model that the plan names, then calls peers/verify.ts. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSignedPlan, type Verified, verifyDirectory } from '../../../peers/verify.ts'
@@ -46,7 +46,10 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
   return verified
 }
 
-/** A report proves nothing, so it may be missing; one that is there must be whole and say what was found. */
+/**
+ * Checks report.json. A report proves nothing, so it may be missing; if it exists, it must be whole and agree with the
+ * result. @throws {DivergedError} VERIFY_FAILED
+ */
 function checkReport(path: string, verified: Verified): void {
   if (!existsSync(path)) return
   const fault = reportFault(readFileSync(path, 'utf8'), verified)

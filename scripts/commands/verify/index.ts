@@ -1,4 +1,4 @@
-/** `coppice verify`: checks offline what one peer kept, down to the last bit of the model. */
+/** `coppice verify`: checks the files that one peer kept, offline, down to the last bit of the model. */
 import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
 import { addJsonOption } from '../../options/output.ts'

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 
 export interface VerifyOptions {
-  /** OUT of a peer; absolute. */
+  /** The output directory of a peer; absolute path. */
   directory: string
   /** The base model; null: the embedded one. */
   base: string | null
