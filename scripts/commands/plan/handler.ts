@@ -1,4 +1,4 @@
-/** What `coppice plan` does: dials the founder, fetches the offer, shows it. */
+/** The work of `coppice plan`: dials the founder, fetches the offer, shows it. */
 import { look } from '../../../peers/network/look.ts'
 import { peerIdText } from '../../../protocols/plan/site-name.ts'
 import { type PlanInWords, planInWords } from '../../../protocols/plan/words.ts'
@@ -10,9 +10,9 @@ import { planText } from '../../common/site/site.ts'
 import { type PlanReport, planReport } from '../../report/federation.ts'
 import type { ShowPlanOptions } from './options.ts'
 
-/** Shares are fractions, hashes hexadecimal. */
+/** The shown plan. Shares are fractions, hashes hexadecimal. */
 interface ShownPlan extends Omit<PlanReport, 'id'> {
-  /** Hash of the offer: what the invitation names. */
+  /** Hash of the offer, which the invitation holds. */
   offer: string
   /** Peer id. */
   founder: string
@@ -20,7 +20,7 @@ interface ShownPlan extends Omit<PlanReport, 'id'> {
   windows: number
   window: number
   untilChange: number | null
-  /** Who has joined so far, the founder first. */
+  /** The sites that have joined so far, the founder first. */
   sites: Array<{ peer: string; site: string }>
   words: PlanInWords
 }

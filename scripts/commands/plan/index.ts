@@ -1,4 +1,4 @@
-/** `coppice plan`: shows what an invitation invites to. */
+/** `coppice plan`: shows the plan behind an invitation. */
 import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
 import { addJsonOption } from '../../options/output.ts'
