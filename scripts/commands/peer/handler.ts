@@ -23,7 +23,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   await using site = await openSite(options, run)
   await using engine = new Engine({ apart: apartFrom(options) })
   await using own = new SiteWork()
-  // With --json the line to paste is the first on stderr, so what comes before it is not said.
+  // With --json the line to paste is the first on stderr, so messages before it are not written.
   const reading = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
   const model = await readModel(reading, options.model)
   const { dir, description, hash } = model
