@@ -54,16 +54,17 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
     if (left !== null) run.terminal.note(left)
     return report
   } catch (error) {
-    // Only the offer could have said that no text is needed.
+    // Without the offer nobody knows whether a text is needed; it most likely is.
     if (error instanceof NetworkError && options.texts.length === 0) throw textMissing(error)
     throw talk.ended(error)
   }
 }
 
 /**
- * Before anything is sent.
+ * Checks, before anything is sent, that this site can take part in the plan.
  * @throws {RefusedError} REFUSED_MODEL: this site has another model
- * @throws {UsageError} the plan needs a text, or a window that the model does not take
+ * @throws {UsageError} USAGE_MISSING: the plan needs a text; WINDOW_FIXED, WINDOW_LONG: its window is one that the
+ * model does not take
  */
 function assertFits({ texts, model: dir }: JoinOptions, { model, method, window }: Offer, own: BaseModel): void {
   const [wanted, found] = [toHex(model.hash), toHex(own.hash)]

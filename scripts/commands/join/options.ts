@@ -24,7 +24,9 @@ export interface RawJoin extends RawSite, RawSiteEvaluation, RawNetwork, RawOutp
   capacity?: number
 }
 
-/** Whether a text is needed depends on the plan's pruner, so it is asked for once the offer is here. */
+/**
+ * Reads the options. Whether a text is needed depends on the plan's pruner, so it is checked when the offer is known.
+ */
 export function joinOptions(address: string | undefined, raw: RawJoin): JoinOptions {
   if (address === undefined) {
     refuseMissing('the address', 'join', 'Put the whole line that the founder printed before all options.')
