@@ -1,4 +1,4 @@
-/** `coppice evaluate`: perplexity of a model on texts. */
+/** `coppice evaluate`: measures the perplexity of a model on texts. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { Engine } from '../../../src/engine/engine.ts'
@@ -21,7 +21,7 @@ interface EvaluateOptions {
   texts: string[]
   separator: string | undefined
   window: number | undefined
-  /** Of each text at most. */
+  /** The most tokens of each text. */
   tokens: number
 }
 
