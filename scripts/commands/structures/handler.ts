@@ -1,4 +1,4 @@
-/** What `coppice structures` does: the structures of each block in words, and what ratios would remove. */
+/** The work of `coppice structures`: describes the structures of each block, and the units that ratios would remove. */
 import { Engine } from '../../../src/engine/engine.ts'
 import {
   describeRatio,
@@ -12,7 +12,10 @@ import { describe, labelled } from '../../common/engine.ts'
 import { table } from '../../report/table.ts'
 import { counted, integer, percent } from '../../terminal/numbers.ts'
 
-/** Of heads and channels in every block: from what costs little to what costs a model its use without recovery. */
+/**
+ * Ratios of heads and channels in every block: from one that costs little to one that makes a model useless without
+ * recovery.
+ */
 const RATIOS: readonly number[] = [0.1, 0.2, 0.25, 0.33, 0.5]
 
 interface StructuresReport {
@@ -20,7 +23,7 @@ interface StructuresReport {
   parameters: number
   blocks: number
   structures: StructureDescription[]
-  /** What would go if a ratio held for every block. */
+  /** The units that a ratio would remove if it held for every block. */
   ratios: RatioDescription[]
 }
 
@@ -79,7 +82,7 @@ function memberInWords({ name, along, places }: MemberDescription): string {
   return `${counted(places, 'place')} of ${of}`
 }
 
-/** Structures of several blocks that differ in names alone. */
+/** Groups the structures of several blocks that differ only in names. */
 function groups(found: readonly StructureDescription[]): { blocks: number[]; example: StructureDescription }[] {
   const alike = new Map<string, { blocks: number[]; example: StructureDescription }>()
   for (const example of found) {
@@ -92,7 +95,7 @@ function groups(found: readonly StructureDescription[]): { blocks: number[]; exa
   return [...alike.values()]
 }
 
-/** Ascending numbers with runs drawn together: 0-3, 5. */
+/** Ascending numbers with runs shortened: 0-3, 5. */
 function ranges(numbers: readonly number[]): string {
   const runs: [first: number, last: number][] = []
   for (const number of numbers) {

@@ -1,4 +1,7 @@
-/** `coppice structures`: what in a model can be removed together, so that it stays a whole model of smaller tensors. */
+/**
+ * `coppice structures`: lists the units of a model that can be removed together, so that a whole model of smaller
+ * tensors is left.
+ */
 import type { Command } from 'commander'
 import type { GroupQueries } from '../../../src/structure/find/follow.ts'
 import type { Start } from '../../command.ts'
