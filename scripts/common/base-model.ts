@@ -1,4 +1,4 @@
-/** The base model of a command: read once, before anything is made of it. */
+/** The base model of a command, read once before any other work. */
 import type { EngineWorkInit } from '../../peers/work/engine-work.ts'
 import { ppmToFraction } from '../../src/base/decimal.ts'
 import { isStructuredMethod, type Method } from '../../src/form/method.ts'
@@ -8,24 +8,26 @@ import { assertRuns, describe, labelled, type Work } from './engine.ts'
 export interface BaseModel {
   dir: string
   description: ModelDescription
-  /** SHA-256. */
+  /** SHA-256 of the model: see src/model/forward/hash.ts. */
   hash: Uint8Array
 }
 
 /**
- * A base model, before anything is made of it.
+ * Reads a base model and tries it in plain ONNX Runtime.
  * @throws {InputError} MODEL_REFUSED_BY_RUNTIME, and as Decoder.open does
  */
 export async function readModel(work: Work, dir: string): Promise<BaseModel> {
   const description = await describe(work, dir)
-  // At the same time: one is a process of ONNX Runtime, the other reads files.
+  // Both run at the same time: one is a process of ONNX Runtime, the other reads files.
   const [hash] = await Promise.all([labelled(work, 'Hashing the model', 'hash', { dir }), assertRuns(work, dir)])
   return { dir, description, hash }
 }
 
 /**
- * What a site's work must know of the model, once it can be cut.
- * @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN; {UsageError} NOTHING_REMOVED
+ * The structural facts that a site's work needs of the model, after a check that it can be cut; null if no structures
+ * are removed.
+ * @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN
+ * @throws {UsageError} NOTHING_REMOVED
  */
 export function structuredOf(work: Work, dir: string, method: Method): Promise<EngineWorkInit['structured']> {
   if (!isStructuredMethod(method)) return Promise.resolve(null)

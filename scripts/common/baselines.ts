@@ -1,4 +1,4 @@
-/** What the federation is compared with: each site alone, and plain averages under the same masks. */
+/** The baselines of a federation: each site alone, and plain averages under the same masks. */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SparseMethod, StructuredMethod } from '../../src/form/method.ts'
@@ -6,7 +6,7 @@ import type { BlockFile, TokenWindows } from '../../src/jobs/jobs.ts'
 import { labelled, type Work } from './engine.ts'
 import type { EvaluatedText } from './perplexities.ts'
 
-/** Perplexity on each text. */
+/** The perplexity on each text, one value a text. */
 export async function evaluateAll(
   work: Work,
   dir: string,
@@ -32,13 +32,13 @@ export interface Alone {
   scratch: string
 }
 
-/** A site, and what it calibrates on. */
+/** A site, and the windows on which it calibrates. */
 interface LoneSite {
   name: string
   windows: TokenWindows
 }
 
-/** One site prunes all blocks on its own windows. The files are overwritten by the next site's. */
+/** Prunes all blocks on the windows of one site. The next site's call overwrites the files. */
 export async function isolated(
   { work, dir, blocks: count, scratch }: Alone,
   { pruner, target }: SparseMethod,
@@ -58,7 +58,8 @@ export async function isolated(
 }
 
 /**
- * One site removes structures by its own importances, and trains alone, round by round. Yields the model after each.
+ * Removes structures by the importances of one site, and trains on its windows alone, round by round. Yields the model
+ * after each round.
  */
 export async function* isolatedRounds(
   { work, dir, hash, blocks: count, rounds, scratch }: Alone,
@@ -85,7 +86,10 @@ export async function* isolatedRounds(
   }
 }
 
-/** Sum over the contributors divided by their number, under the merged masks. */
+/**
+ * Averages contributions under the merged masks: the sum over the contributors divided by their number. Returns one
+ * file a merged block.
+ */
 export async function fedavg(
   work: Work,
   dir: string,

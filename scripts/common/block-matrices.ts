@@ -1,4 +1,4 @@
-/** The weight matrices in the blocks of a model, and how many of their values are zero. */
+/** The weight matrices in the blocks of a model, and the number of their values that are zero. */
 
 import type { RoundReport } from '../../peers/round/events.ts'
 import type { BlockMatrices } from '../../protocols/plan/model-words.ts'
@@ -9,7 +9,7 @@ import { integer, percent } from '../terminal/numbers.ts'
 import type { BaseModel } from './base-model.ts'
 import { labelled, type Work } from './engine.ts'
 
-/** Weights of all blocks, of which so many are zero. */
+/** The weights of all blocks, and the number and share of those that are zero. */
 interface Sparsity {
   sparsity: number
   zeros: number
@@ -20,7 +20,7 @@ export function weightsOf({ layers, unpruned }: Pick<ModelDescription, 'layers' 
   return { layers: layers.map(({ rows, cols }) => ({ weights: rows * cols })), unpruned }
 }
 
-/** With the zeros of a base model. */
+/** The matrices of a base model with their zeros. */
 export async function blockMatrices(
   work: Work,
   { dir, description }: Pick<BaseModel, 'dir' | 'description'>,
@@ -34,7 +34,7 @@ export async function blockMatrices(
   }
 }
 
-/** Over all weight matrices in the blocks, those that nothing prunes among them. */
+/** Counts zeros over all weight matrices in the blocks, those that are not pruned included. */
 export function sparsityOf(description: Pick<ModelDescription, 'layers' | 'unpruned'>, zeros: BlockZeros): Sparsity {
   const { layers, unpruned } = weightsOf(description)
   const weights = sum([...layers, ...unpruned].map((matrix) => matrix.weights))
@@ -43,8 +43,8 @@ export function sparsityOf(description: Pick<ModelDescription, 'layers' | 'unpru
 }
 
 /**
- * What a federation has made of a model: zeros of what was written; where structures are removed, how many of them are
- * gone, and of how many.
+ * The result of a federation: the zeros in the written model. If structures are removed: the number of removed units,
+ * and of all units.
  */
 export function outcomeOf(
   description: ModelDescription,

@@ -1,10 +1,10 @@
-/** The files of a model's directory besides graph and weights: which do not come along with what is written. */
+/** Lists the files of a model's directory that are not copied to a written model. */
 import type { LeftBehind } from '../../src/model/write/companions.ts'
 import { counted } from '../terminal/numbers.ts'
 import type { Work } from './engine.ts'
 import { DEFAULT_PARENT } from './output-directory.ts'
 
-/** What a command is given that is its user's own, wherever it lies. */
+/** The paths in a command's options that belong to its user, wherever they are. */
 interface OwnPaths {
   texts: readonly string[]
   evaluation?: { files: readonly string[] } | null
@@ -14,7 +14,7 @@ interface OwnPaths {
   data?: string | null
 }
 
-/** For Engine: a text or a result may lie in the model's directory, and is not copied from there. */
+/** The `apart` paths for Engine: a text or a result may lie in the model's directory, and is not copied from there. */
 export function apartFrom({ texts, evaluation, instructions, recoveryText, out, data }: OwnPaths): string[] {
   const files = [...texts, ...(evaluation?.files ?? []), ...(recoveryText?.texts ?? [])]
   return [...files, ...[instructions, data].filter((path) => typeof path === 'string'), out ?? DEFAULT_PARENT]
@@ -30,13 +30,14 @@ const WHY_LEFT: Readonly<Record<LeftBehind['why'], string>> = {
   cycle: 'links to a directory that holds them',
 }
 
-/** Names of one reason that are said; a repository may hold a dozen quantised graphs. */
+/** The most names that are listed for one reason; a repository may hold a dozen quantised graphs. */
 const MOST_NAMES = 8
 
 /**
- * What does not come along, in a line; null: all does.
- * @param anew - names of files that are written anew
- * @throws {InputError} MODEL_FILE_UNREADABLE, MODEL_FILES_MANY: what could not be copied, before anything is computed
+ * The files that are not copied, in one line; null if all are copied.
+ * @param anew - names of files that the command writes anew
+ * @throws {InputError} MODEL_FILE_UNREADABLE, MODEL_FILES_MANY: files that could not be copied, before anything is
+ * computed
  */
 export async function notCopied(
   { engine, signal }: Work,
@@ -47,7 +48,7 @@ export async function notCopied(
   return left.length === 0 ? null : leftInWords(left)
 }
 
-/** "Not copied: a.bin, b.onnx (weights and other graphs); .git (dot files)." */
+/** The line: "Not copied: a.bin, b.onnx (weights and other graphs); .git (dot files)." */
 export function leftInWords(left: readonly LeftBehind[]): string {
   const reasons = Object.entries(WHY_LEFT).flatMap(([why, words]) => {
     const names = left.filter((each) => each.why === why).map(({ name }) => name)

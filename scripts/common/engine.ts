@@ -1,4 +1,4 @@
-/** The engine as commands use it: each job with its place in the progress. */
+/** The engine for commands: each job shows its progress. */
 import type { Engine } from '../../src/engine/engine.ts'
 import type { JobEvent, JobName, Jobs, ModelDescription } from '../../src/jobs/jobs.ts'
 import type { Run } from '../command.ts'
@@ -10,7 +10,7 @@ export interface Work extends Run {
   engine: Engine
 }
 
-/** Does a job under a label of the progress; `onBlock` hears of each pruned block. */
+/** Runs a job under a label of the progress. `onBlock` is called for each pruned block. */
 export async function labelled<Name extends JobName>(
   { engine, terminal, signal }: Work,
   label: string,
@@ -28,9 +28,7 @@ export async function labelled<Name extends JobName>(
   })
 }
 
-/**
- * Does a job that ends where it can be gone on with: where a signal comes it finishes the block or step that it is at.
- */
+/** Runs a job that can be continued later. After a signal it finishes its current block or step, and then ends. */
 export async function drained<Name extends JobName>(
   { engine, terminal, signal }: Work,
   { label, unit }: { label: string; unit: 'block' | 'step' },
@@ -59,11 +57,15 @@ export async function drained<Name extends JobName>(
   }
 }
 
+/** The description of a model. @throws {InputError} as Decoder.open does */
 export function describe(work: Work, dir: string): Promise<ModelDescription> {
   return labelled(work, 'Reading the model', 'describe', { dir })
 }
 
-/** @throws {InputError} MODEL_REFUSED_BY_RUNTIME: plain ONNX Runtime does not load or not run the model */
+/**
+ * Checks a model in plain ONNX Runtime. @throws {InputError} MODEL_REFUSED_BY_RUNTIME: the runtime cannot load or run
+ * it
+ */
 export function assertRuns({ engine, terminal, signal }: Work, dir: string): Promise<void> {
   terminal.progress('Trying the model in ONNX Runtime')
   return engine.attempt(dir, { signal })

@@ -1,4 +1,4 @@
-/** The directory that a command writes to. It is the command's alone: absent or empty before, whole afterwards. */
+/** The directory to which a command writes. It is the command's alone: absent or empty before, complete afterwards. */
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -8,42 +8,58 @@ import { type DirectoryLock, lockDirectory } from '../../peers/disk/lock.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { REPORT_FILE, sealedReport } from '../report/sealed.ts'
 
-/** In the current directory: where results go if --out says nothing, each in a directory of its federation's name. */
+/**
+ * The directory for results without --out, in the current directory. Each result gets a directory with its federation's
+ * name in it.
+ */
 export const DEFAULT_PARENT = 'coppice-out'
 
-/** Inside the directory itself: a mounted volume can then be the output, and renaming stays within one file system. */
+/**
+ * Directory of staged results, inside the output directory itself: a mounted volume can then be the output, and
+ * renaming stays within one file system.
+ */
 const STAGING = '.partial'
-/** Beside it, for what is only needed on the way: large, so not in a temporary directory that may be memory. */
+/**
+ * Directory of temporary files, beside the staged results. They are large, so they are not in a temporary directory
+ * that may be memory.
+ */
 const SCRATCH = '.scratch'
-/** The same where a later command can go on with it. */
+/** The same, if a later command can continue from it. */
 const UNFINISHED = '.unfinished'
-/** What the latter becomes once the results are in place. */
+/** The name that UNFINISHED gets when the results are in place. */
 const FINISHED = '.finished'
-/** In UNFINISHED while results are moved to their place: their names. They are not results if it is still there. */
+/**
+ * A file in UNFINISHED with the names of results while they are moved to their place. While it exists they do not count
+ * as results.
+ */
 const MOVING_FILE = 'moving.json'
 
 const LOCKED_HINT = 'Another command writes there: wait until it ends, or give --out another directory.'
 
 interface ReserveOptions {
-  /** Given: what an interrupted command has left is taken over. Says whether scratch is worth keeping at the end. */
+  /**
+   * If given, the command takes over the files that an interrupted command has left. It tells whether scratch is worth
+   * keeping at the end.
+   */
   worthKeeping?: (scratch: string) => boolean
 }
 
 /**
- * Reserved before the work, so that hours of it do not end in front of a closed door. What is written to `staging`
- * shows at `path` only after commit(); without, everything made here goes again, but for scratch that is worth keeping.
+ * An output directory that is reserved before the work, so that hours of work do not fail at the end. Files in
+ * `staging` appear at `path` only after commit(). Without commit() everything made here is removed, except scratch that
+ * is worth keeping.
  */
 export class OutputDirectory implements AsyncDisposable {
   readonly staging: string
   readonly scratch: string
-  /** Where staging and scratch lie. */
+  /** Directory of staging and scratch. */
   private readonly home: string
-  /** Where results go. */
+  /** Directory of the results. */
   private target: string
-  /** The outermost directory that was made for this one; undefined: it was there. */
+  /** The outermost directory that was made for this one; undefined: it existed. */
   private readonly made: string | undefined
   private readonly options: ReserveOptions
-  /** Of what can be taken over, which two commands would do at once. */
+  /** The lock on scratch that can be taken over: two commands could do so at once. */
   private lock: DirectoryLock | undefined
   private committed = false
 
@@ -56,7 +72,7 @@ export class OutputDirectory implements AsyncDisposable {
     this.options = options
   }
 
-  /** @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE, OUTPUT_LOCKED */
+  /** Reserves a directory. @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE, OUTPUT_LOCKED */
   static async reserve(path: string, options: ReserveOptions = {}): Promise<OutputDirectory> {
     const made = await makeDirectory(path)
     const directory = new OutputDirectory(path, made, options)
@@ -72,7 +88,7 @@ export class OutputDirectory implements AsyncDisposable {
     return directory
   }
 
-  /** Locks what an earlier command has left, and removes of it what is half-written. */
+  /** Locks the scratch that an earlier command has left, and removes its half-written results. */
   private async takeOver(): Promise<void> {
     const { home, scratch, staging } = this
     const moving = join(scratch, MOVING_FILE)
@@ -87,7 +103,7 @@ export class OutputDirectory implements AsyncDisposable {
     })
   }
 
-  /** For results that get their name only on the way: see claim. @throws {OutputError} OUTPUT_UNWRITABLE */
+  /** Reserves a directory for results that get their name later: see claim. @throws {OutputError} OUTPUT_UNWRITABLE */
   static unnamed(parent = resolve(DEFAULT_PARENT)): Promise<OutputDirectory> {
     return OutputDirectory.reserve(join(parent, `.new-${randomUUID()}`))
   }
@@ -97,14 +113,14 @@ export class OutputDirectory implements AsyncDisposable {
   }
 
   /**
-   * Gives an unnamed directory its name, or NAME-2, ... where that is taken.
+   * Gives an unnamed directory its name, or NAME-2, ... if that is taken.
    * @throws {OutputError} OUTPUT_UNWRITABLE
    */
   async claim(name: string): Promise<void> {
     this.target = await claimDirectory(dirname(this.home), name)
   }
 
-  /** Moves what was staged to where it belongs. @throws {OutputError} OUTPUT_UNWRITABLE */
+  /** Moves the staged results to their place. @throws {OutputError} OUTPUT_UNWRITABLE */
   async commit(): Promise<void> {
     const { home, staging, scratch, target } = this
     await attempt(target, async () => {
@@ -118,7 +134,7 @@ export class OutputDirectory implements AsyncDisposable {
     this.committed = true
   }
 
-  /** What can be taken over loses its name first: nobody goes on with half of it. */
+  /** Removes scratch. A directory that can be taken over is renamed first, so that nobody continues from half of it. */
   private async removeScratch(): Promise<void> {
     const { home, lock, scratch } = this
     const doomed = lock === undefined ? scratch : join(home, FINISHED)
@@ -155,7 +171,7 @@ async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The names that a file of JSON lists; none where there is no whole one. */
+/** The names that a JSON file lists; none if the file is missing or incomplete. */
 async function namesIn(path: string): Promise<string[]> {
   try {
     const names: unknown = JSON.parse(await readFile(path, 'utf8'))

@@ -17,12 +17,16 @@ interface EvaluationTexts {
   model: string
   separator: string | undefined
   evaluation: EvaluationOptions
-  /** Of the calibration, for texts that are given none of their own. */
+  /** The calibration's window, for texts without one of their own. */
   window: number
   limits: WindowLimits
 }
 
-/** @throws {InputError} TEXT_SHORT; {UsageError} WINDOW_LONG, WINDOW_FIXED */
+/**
+ * The windows of the texts of --eval.
+ * @throws {InputError} TEXT_SHORT
+ * @throws {UsageError} WINDOW_LONG, WINDOW_FIXED
+ */
 export async function evaluationTexts(
   work: Work,
   { model, separator, evaluation, window, limits }: EvaluationTexts,
@@ -38,7 +42,7 @@ export async function evaluationTexts(
   return texts
 }
 
-/** By text. */
+/** One perplexity a text. */
 export async function perplexities(
   work: Work,
   {

@@ -1,4 +1,4 @@
-/** Recovering a model and writing it, as `recover` and `shrink` do. */
+/** Trains the adapters of a recovery, for `recover` and `shrink`. */
 
 import { OutputError } from '../../src/base/errors.ts'
 import type { RecoverArgs, RecoveredModel, TokenWindows } from '../../src/jobs/jobs.ts'
@@ -12,26 +12,26 @@ import { InterruptedError } from '../terminal/interruption.ts'
 import { counted, integer, perplexity } from '../terminal/numbers.ts'
 import { drained, labelled, type Work } from './engine.ts'
 
-/** What was done to a model that was recovered, for its card. */
+/** The sentence for the card of a model that was recovered. */
 export const RECOVERED =
   'Adapters of low rank were trained for all layers and added to their weights; zeros of pruned layers stayed zeros.'
 
-/** What is learnt. */
+/** The text that is learnt. */
 interface RecoveryText {
-  /** For people. */
+  /** The text's name, for messages. */
   name: string
   rows: TokenWindows
-  /** Instructions that left no room for their answer. */
+  /** The number of instructions that left no room for their answer. */
   skipped: number
 }
 
-/** Before anything is evaluated. @throws {InputError} TEXT_SHORT */
+/** Checks the number of rows before anything is evaluated. @throws {InputError} TEXT_SHORT */
 function enough(text: RecoveryText): RecoveryText {
   assertEnoughRows(text.rows, text.name)
   return text
 }
 
-/** The rows of a text: all of it, or so many from its beginning. @throws {InputError} TEXT_SHORT */
+/** The rows of a text: all, or the first `rows` of them. @throws {InputError} TEXT_SHORT */
 export async function textRows(
   work: Work,
   dir: string,
@@ -45,7 +45,10 @@ export async function textRows(
   return enough({ name, rows: cutWindows(tokens, length), skipped: 0 })
 }
 
-/** The same of instructions. @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TEXT_SHORT */
+/**
+ * The rows of instructions: all, or the first `rows` of them.
+ * @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TEXT_SHORT
+ */
 export async function instructionRows(
   work: Work,
   dir: string,
@@ -58,20 +61,20 @@ export async function instructionRows(
   return enough({ name, rows: some, skipped })
 }
 
-/** In an output's scratch: what a recovery can go on from. */
+/** The directory in an output's scratch that holds the checkpoint of a recovery. */
 export const TRAINING = 'training'
 
 interface TrainedModel extends RecoveredModel {
   settings: RecoverArgs['settings']
 }
 
-/** How adapters begin: any number does. */
+/** The seed of the adapters' first values: any number will do. */
 const SEED = 0
 
 /**
- * Trains, or goes on with it.
- * @param out - of the checkpoint, and of the recovered weights
- * @param kept - for people: where the former is
+ * Trains adapters, or continues an interrupted training.
+ * @param out - directory of the checkpoint and of the recovered weights
+ * @param kept - name of the checkpoint's place, for messages
  */
 export async function trained(
   work: Work,
@@ -102,7 +105,7 @@ export async function trained(
   }
 }
 
-/** What became of it, in lines. */
+/** The result of a recovery in lines. */
 export function recoveryInWords({ steps, best, before, settings, heldLayers, rows }: TrainedModel): string[] {
   const early = steps < settings.steps ? `, ended early after ${integer(steps)} of ${integer(settings.steps)}` : ''
   const on = `on ${counted(rows.keptOut, 'row')} that were kept out`

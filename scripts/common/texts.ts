@@ -1,4 +1,4 @@
-/** From what the options name to windows of tokens. */
+/** Reads the texts that options name, and cuts them into windows of tokens. */
 
 import type { TokenWindows } from '../../src/jobs/jobs.ts'
 import {
@@ -12,20 +12,20 @@ import type { TextOptions } from '../options/site.ts'
 import { labelled, type Work } from './engine.ts'
 
 export interface Tokenised {
-  /** For people. */
+  /** The text's name, for messages. */
   name: string
-  /** Tokens, the incomplete last window included: of the whole text, unless fewer were enough. */
+  /** The number of tokens, the incomplete last window included: of the whole text, unless fewer were enough. */
   tokens: number
   windows: TokenWindows
 }
 
-/** A text, and what it is cut into. */
+/** A text, and the length of its windows. */
 interface TextCut {
   dir: string
   source: TextSource
   separator: string | undefined
   window: number
-  /** Tokens from its beginning that are enough; all by default. */
+  /** The number of tokens from its beginning that are enough; default: all. */
   wanted?: number
 }
 
@@ -42,7 +42,7 @@ export function firstWindows({ name, tokens, windows }: Tokenised, count: number
 }
 
 /**
- * The windows that perplexity is measured on: at most `tokens` tokens from the start.
+ * The windows on which perplexity is measured: at most `tokens` tokens from the start, and at least one window.
  * @throws {InputError} TEXT_SHORT
  */
 export function evaluatedWindows(text: Tokenised, tokens: number): TokenWindows {
@@ -50,14 +50,14 @@ export function evaluatedWindows(text: Tokenised, tokens: number): TokenWindows 
   return firstWindows(text, Math.max(1, Math.min(windows.count, Math.floor(tokens / windows.length))))
 }
 
-/** Predictions on these windows: the first token of each has no context. */
+/** The number of predictions on these windows: the first token of each has no context. */
 export function predictions({ count, length }: TokenWindows): number {
   return count * (length - 1)
 }
 
-/** Stands in where there is no text: magnitude needs none, and a written model is checked on any words. */
+/** The text that is used if there is none: magnitude needs no text, and a written model can be checked on any words. */
 const SENTENCE = 'To coppice a wood is to cut many trees back together, so that all of them grow again stronger. '
-/** Its repetitions: more tokens than a check looks at. */
+/** The number of repetitions: they have more tokens than a check reads. */
 const REPETITIONS = 4
 
 /** One window of a fixed English sentence. */
@@ -67,7 +67,11 @@ export async function anyWindow(work: Work, dir: string): Promise<TokenWindows> 
   return { ids, count: 1, length: ids.length }
 }
 
-/** All files of a site are one text. Without any, which magnitude allows, a sentence that says nothing of the site. */
+/**
+ * The calibration windows of a site. All its files are one text. Without any file, which magnitude allows, the windows
+ * are a sentence that tells nothing of the site.
+ * @throws {InputError} TEXT_SHORT
+ */
 export async function calibration(
   work: Work,
   dir: string,

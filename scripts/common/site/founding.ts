@@ -1,4 +1,7 @@
-/** Founding, as a person sees it: who is there, what is asked before this site signs, and where it ended. */
+/**
+ * The founding as a person sees it: the sites that are here, the questions before this site signs, and the way it
+ * ended.
+ */
 
 import type { PeerInit } from '../../../peers/peer.ts'
 import { systemClock } from '../../../peers/round/clock.ts'
@@ -16,7 +19,7 @@ import { InterruptedError } from '../../terminal/interruption.ts'
 import { counted } from '../../terminal/numbers.ts'
 import { rosterText } from './roster.ts'
 
-/** How far a site has come. */
+/** The progress of this site. */
 type Stage = 'preparing' | 'waiting' | 'asked' | 'signed' | 'founded'
 
 interface FoundingTalkInit extends YesOptions {
@@ -35,7 +38,7 @@ export class FoundingTalk {
     this.init = init
   }
 
-  /** Shows what a question is about where the question is: on stderr, if there is one. */
+  /** Shows the text that a question is about. It goes where the question is, to stderr, if there will be one. */
   show(text: string): void {
     const { terminal } = this.init.run
     if (this.init.yes) terminal.say(text)
@@ -43,8 +46,8 @@ export class FoundingTalk {
   }
 
   /**
-   * Before this site tells anything of itself.
-   * @throws {RefusedError} REFUSED_DECLINED: the person does not want to
+   * Asks the person before this site sends anything about itself.
+   * @throws {RefusedError} REFUSED_DECLINED: the person does not want to take part
    * @throws {NoAgreementError} NO_AGREEMENT_UNANSWERED
    */
   async accept(): Promise<void> {
@@ -60,7 +63,7 @@ export class FoundingTalk {
     }
   }
 
-  /** What a peer asks before it signs; null: with --yes nothing. */
+  /** The question of a peer before it signs; null if nothing is asked (--yes). */
   get agree(): PeerInit['agree'] {
     return this.init.yes ? null : (plan, signal) => this.sign(plan, signal)
   }
@@ -98,7 +101,7 @@ export class FoundingTalk {
     }
   }
 
-  /** Told again and again: only what has changed is said. */
+  /** Prints the changes of the list of sites, which the peer reports again and again. */
   private tellWaiting(sites: readonly SiteLabel[], members: number): void {
     const { own, run } = this.init
     const { terminal } = run
@@ -116,7 +119,7 @@ export class FoundingTalk {
     if (missing > 0) terminal.say(`Waiting for ${counted(missing, 'more site')} (${now.size} of ${members} are here).`)
   }
 
-  /** The error of a peer, with what a person who has stopped it has to know. */
+  /** The error of a peer. If a person has stopped it, the error gets a hint that says what follows. */
   ended(error: unknown): unknown {
     const { role, run } = this.init
     const reason: unknown = run.signal.reason
@@ -125,12 +128,12 @@ export class FoundingTalk {
   }
 }
 
-/** Who had joined when the offer was fetched. */
+/** The sites that had joined when the offer was fetched, in words. */
 export function hereText(sites: readonly SiteLabel[], members: number): string {
   return `Here so far: ${sites.map(siteInWords).join(', ')} (${sites.length} of ${members}).`
 }
 
-/** After Ctrl-C. */
+/** Hints after Ctrl-C. */
 const HINTS: Record<FoundingTalkInit['role'], Record<Stage, string | null>> = {
   founder: {
     preparing: null,

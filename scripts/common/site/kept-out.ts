@@ -1,15 +1,14 @@
-/**
- * Windows at the end of a site's own text that are kept out of calibration, so that what they say of a model is fair.
- */
+/** Windows at the end of a site's own text that are kept out of calibration, so that a model is measured fairly. */
 import type { TokenWindows } from '../../../src/jobs/jobs.ts'
 
-/** A tenth as much as a site calibrates on, at least one window. */
+/** The number of windows to keep out: a tenth of the calibration windows, at least one. */
 export function keptOut(windows: number): number {
   return Math.max(1, Math.floor(windows / 10))
 }
 
 /**
- * Windows that were kept out, in the length that is evaluated; at least one, unless that is longer than all of them.
+ * Cuts kept-out windows to the length that is evaluated. There is at least one window, shorter than asked for if the
+ * kept-out text is shorter.
  */
 export function recut({ ids, length, count }: TokenWindows, window: number, tokens: number): TokenWindows {
   const wanted = Math.min(window, ids.length)
@@ -18,14 +17,15 @@ export function recut({ ids, length, count }: TokenWindows, window: number, toke
 }
 
 /**
- * What is kept out lies at the end of a text, and of a longer one at the end of so many tokens: some four megabytes,
- * which take two seconds to tokenise. A text of gigabytes is not read for a few windows.
+ * The most tokens that are read to find the end of a text: some four megabytes, which take two seconds to tokenise.
+ * Kept-out windows lie at the end of these tokens if the text is longer: a text of gigabytes is not read for a few
+ * windows.
  */
 const FAR_ENOUGH_TOKENS = 1_000_000
 
 /**
- * Tokens of a text that are read, where something of it is kept out.
- * @param needed - for calibration and what is kept out
+ * The number of tokens that are read of a text if a part of it is kept out.
+ * @param needed - tokens for calibration and for the part kept out
  */
 export function readForEnd(needed: number): number {
   return Math.max(needed, FAR_ENOUGH_TOKENS)

@@ -6,8 +6,8 @@ import { equalBytes } from '../../../protocols/wire/encoding.ts'
 import { warnings } from '../../terminal/look-alike.ts'
 
 /**
- * One line a member, the founder first. Peer ids have one length and come before the names: no name can look like more
- * than a name.
+ * One line a member, the founder first. Peer ids have one length and stand before the names, so no name can look like
+ * anything but a name.
  * @param own - peer id of this site
  */
 export function rosterText({ members, offer }: Plan, own: Uint8Array): string {

@@ -1,6 +1,6 @@
 /**
- * What a site does once its model is written: it measures whether joining was worth it, while its peer still serves the
- * others, and reports. The model is whole by then, whatever becomes of the rest.
+ * The end of a federation at one site. After its model is written, it measures whether joining was worth it, while its
+ * peer still serves the others, and reports. The model is complete by then, even if the rest fails.
  */
 
 import { mkdir } from 'node:fs/promises'
@@ -55,23 +55,23 @@ export class SiteEnd {
     this.init = init
   }
 
-  /** What is measured on, and what this site calibrates on. */
+  /** Takes the site's text: the part for measuring, and the part for calibration. */
   brings(text: SiteText): void {
     this.text = text
   }
 
-  /** Everything that the peer tells. */
+  /** Takes an event of the peer. */
   hear(event: PeerEvent): void {
     if (event.type === 'founded') {
       this.plan = event.plan
       this.out = event.out
     } else if (event.type === 'serving') {
       this.measuring = this.measure(event.own)
-      this.measuring.catch(() => undefined) // whoever waits for it hears of it
+      this.measuring.catch(() => undefined) // whoever waits for it gets the rejection
     }
   }
 
-  /** Waits for the peer and for what is measured. */
+  /** Waits for the peer and for the measurement, and reports. */
   async after(running: Promise<PeerResult>): Promise<MemberReport> {
     const { work, model, options, site } = this.init
     const base = options.embedded ? null : model.dir
@@ -114,7 +114,7 @@ export class SiteEnd {
       }
     const texts = text.evaluated
     const base = await perplexities(work, { dir: model.dir, kind: 'base', texts })
-    await work.engine.rest() // of two models at once nothing would be gained
+    await work.engine.rest() // two models at once in memory would bring nothing
     const together = await perplexities(work, { dir: join(this.out, MODEL_NAME), kind: 'common', texts })
     await work.engine.rest()
     const weights = await this.weightsAlone(own)
@@ -133,7 +133,10 @@ export class SiteEnd {
     return { perplexity: measured, notes: alone === null ? [ALONE_UNKNOWN] : [] }
   }
 
-  /** null: not known, and not asked for. */
+  /**
+   * The weights of the model that this site would have alone; null if they are not known, and not asked for with
+   * --alone.
+   */
   private async weightsAlone(own: readonly ManifestEntry[]): Promise<BlockFile[] | null> {
     if (this.isAlone(own)) return this.fromContributions(own)
     const { work, model, options } = this.init
@@ -150,9 +153,9 @@ export class SiteEnd {
   }
 
   /**
-   * Whether what the last certificate names of this site is a whole model that no other site had a part in: all blocks
-   * of one round, in which text flowed through this site's own; where structures are removed, of the first, since
-   * adapters of later ones begin with those of all.
+   * Whether this site's contributions in the last certificate are a whole model in which no other site had a part. They
+   * are all blocks of one round, in which text flowed through this site's own blocks. If structures are removed, it
+   * must be the first round, since adapters of later rounds begin with those of all sites.
    */
   private isAlone(own: readonly ManifestEntry[]): boolean {
     const rounds = new Set(own.map(({ round }) => round))
@@ -160,7 +163,7 @@ export class SiteEnd {
     return this.plan !== null && (!isStructuredMethod(this.plan.offer.method) || rounds.has(1))
   }
 
-  /** A merge of one site's contributions is that site's model. */
+  /** The model of this site, merged from its own contributions alone. */
   private async fromContributions(own: readonly ManifestEntry[]): Promise<BlockFile[] | null> {
     const { work, model, site } = this.init
     const { scratch } = site.founded
@@ -186,7 +189,7 @@ export class SiteEnd {
   }
 }
 
-/** Writes report.json and says where everything is. */
+/** Writes report.json, and prints the places of all results. */
 async function conclude(
   { terminal }: Run,
   outcome: PeerResult,

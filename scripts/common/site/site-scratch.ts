@@ -1,6 +1,7 @@
 /**
- * Where a site's engine puts what it prunes in a round: in the directory of the federation, so that a later run goes on
- * with it. That run may be of another federation: a checkpoint of the same inputs is taken over from there.
+ * The directory in which a site's engine keeps the blocks that it prunes in a round. It lies in the directory of the
+ * federation, so that a later run continues from it. That run may belong to another federation: a checkpoint of the
+ * same inputs is taken over from there.
  */
 import { existsSync } from 'node:fs'
 import { readdir, rename, rm } from 'node:fs/promises'
@@ -11,13 +12,13 @@ import type { TokenWindows } from '../../../src/jobs/jobs.ts'
 import { holdsCheckpoint } from '../../../src/prune/run/record-file.ts'
 
 export interface ScratchInputs {
-  /** Of the base model. */
+  /** SHA-256 of the base model. */
   modelHash: Uint8Array
   method: Method
   windows: TokenWindows
 }
 
-/** Of the digest of the inputs, in the name of the directory: 64 bits tell those of one site apart. */
+/** The number of digits of the inputs' digest in the directory's name: 64 bits tell the inputs of one site apart. */
 const NAME_DIGITS = 16
 
 export class SiteScratch implements AsyncDisposable {
@@ -25,8 +26,8 @@ export class SiteScratch implements AsyncDisposable {
   private over = false;
 
   /**
-   * The scratch space in the directory of a federation, with what an earlier federation of this site has left of the
-   * same inputs. It is made only by whoever writes to it.
+   * The scratch directory of a federation. A checkpoint that an earlier federation of this site has left for the same
+   * inputs is moved there. The directory itself is made by whoever writes to it.
    */
   async in(federation: string, { modelHash, method, windows }: ScratchInputs): Promise<string> {
     const { ids, count, length } = windows
@@ -40,7 +41,7 @@ export class SiteScratch implements AsyncDisposable {
     return path
   }
 
-  /** The last round is over. */
+  /** Called after the last round: the checkpoint is not kept. */
   done(): void {
     this.over = true
   }

@@ -1,4 +1,4 @@
-/** What a site of a federation calibrates on, and what it measures the result on. */
+/** The text on which a site of a federation calibrates, and the text on which it measures the result. */
 import { basename } from 'node:path'
 import { InputError } from '../../../src/base/errors.ts'
 import type { TokenWindows, WindowLimits } from '../../../src/jobs/jobs.ts'
@@ -11,17 +11,17 @@ import { type EvaluatedText, evaluationTexts } from '../perplexities.ts'
 import { calibration, firstWindows, tokenise } from '../texts.ts'
 import { keptOut, readForEnd, recut } from './kept-out.ts'
 
-/** The name of what is kept out of a site's own text. */
+/** The name of the kept-out part of a site's own text. */
 export const KEPT_OUT = 'your text kept out'
 
 export interface SiteTextOptions extends TextOptions {
   /** The model's directory. */
   model: string
-  /** null: --no-eval. */
+  /** null with --no-eval. */
   evaluation: SiteEvaluationOptions | null
 }
 
-/** What a plan asks for, and what the model takes. */
+/** The windows that a plan asks for, and the lengths that the model takes. */
 interface WantedWindows {
   windows: number
   window: number
@@ -30,13 +30,14 @@ interface WantedWindows {
 
 export interface SiteText {
   calibration: TokenWindows
-  /** Empty: nothing is measured. */
+  /** Empty if nothing is measured. */
   evaluated: EvaluatedText[]
 }
 
 /**
- * Before the plan is shown or anything is sent.
- * @throws {InputError} TEXT_SHORT; {UsageError} WINDOW_LONG
+ * Reads both texts, before the plan is shown or anything is sent.
+ * @throws {InputError} TEXT_SHORT
+ * @throws {UsageError} WINDOW_LONG, WINDOW_FIXED
  */
 export async function siteText(work: Work, options: SiteTextOptions, asked: WantedWindows): Promise<SiteText> {
   const { model, texts, evaluation } = options

@@ -1,6 +1,4 @@
-/**
- * What a site of a federation computes with: made once the federation's directory is there, and asked of it at the end.
- */
+/** The work of a site of a federation. It is made when the federation's directory exists, and read at the end. */
 import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
 import { draining } from '../../terminal/interruption.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
@@ -21,7 +19,7 @@ export class SiteWork implements AsyncDisposable {
   private readonly place = new SiteScratch()
   private made: Made | null = null
 
-  /** For PeerInit: makes the work in the directory of the federation. */
+  /** The function for PeerInit that makes the work in the directory of the federation. */
   maker({ model, terminal, ...init }: SiteWorkInit): (directory: string) => Promise<EngineWork> {
     const { dir, description, hash: modelHash } = model
     const { method, structured, windows } = init
@@ -34,13 +32,13 @@ export class SiteWork implements AsyncDisposable {
     }
   }
 
-  /** The work, and where it puts what is only needed on the way. The federation is founded. */
+  /** The work and its scratch directory, after the federation was founded. */
   get founded(): Made {
     if (this.made === null) throw new Error('a site took part without work of its own')
     return this.made
   }
 
-  /** The last round is over: its checkpoints are of no use any more. */
+  /** Called after the last round: its checkpoints are not needed any more. */
   done(): void {
     this.place.done()
   }

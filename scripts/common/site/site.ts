@@ -26,9 +26,12 @@ interface OpenSite extends AsyncDisposable {
   own: SiteLabel
 }
 
-/** Before any work. @throws {OutputError} what stands in the way of results or of the data directory */
+/**
+ * Opens the directories of a site, before any work. @throws {OutputError} results or the data directory cannot be
+ * written
+ */
 export async function openSite({ out, data: path, name }: SiteOptions & OutputOptions, run: Run): Promise<OpenSite> {
-  // Without --out results get a directory of the federation's name.
+  // Without --out results get a directory with the federation's name.
   const place = out === null ? { parent: resolve(DEFAULT_PARENT) } : { out }
   await assertApart(path, place)
   await assertOutFree(place)
@@ -40,7 +43,7 @@ export async function openSite({ out, data: path, name }: SiteOptions & OutputOp
   return { data, place, own, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
-/** What a peer is started with, whoever founds. */
+/** The part of a peer's start that founders and joiners share. */
 export function peerInit(
   { listen, announce }: NetworkOptions,
   { data, place }: OpenSite,
@@ -56,10 +59,10 @@ export function peerInit(
   return { data, place, listen, announce: announce ?? undefined, signal: run.signal, agree, onEvent }
 }
 
-/** What of an offer decides what is computed. */
+/** The part of an offer that decides the computation. */
 type OfferTerms = Omit<Offer, keyof typeof UNSAID>
 
-/** The rest of it, which no words are made of. */
+/** The rest of an offer, which the words do not mention. */
 const UNSAID = { version: PROTOCOL_VERSION, merge: 'l0', founder: new Uint8Array(), nonce: new Uint8Array() } as const
 
 /** The plan in words and what will leave this site. @param capacity - in ppm; null: the offer's sample */
@@ -68,7 +71,7 @@ export function planText(offer: OfferTerms, capacity: number | null, matrices?: 
   return [...what, 'What will leave this site:', ...leaves.map((line) => `  ${line}`)].join('\n')
 }
 
-/** Turns what a peer tells of its rounds into lines and progress; of its founding work/founding.ts tells. */
+/** Prints a peer's rounds as lines and progress; founding.ts prints its founding. */
 function narrator(terminal: Terminal): (event: PeerEvent) => void {
   let things = 'masks'
   return (event) => {
