@@ -1,4 +1,4 @@
-/** DATA and OUT lie apart: whoever is given OUT, to verify it, must not get the key of the site with it. */
+/** DATA and OUT must lie apart: OUT is given away for verification, and must not contain the site's key. */
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { OutputError } from '../../src/base/errors.ts'
@@ -17,7 +17,7 @@ export async function assertApart(data: string, place: OutPlace): Promise<void> 
   })
 }
 
-/** Without links, as far as the path exists; the rest as it is. */
+/** The path without links, as far as it exists; the rest is unchanged. */
 async function resolved(path: string): Promise<string> {
   try {
     return await realpath(path)
@@ -32,7 +32,7 @@ function isInside(path: string, directory: string): boolean {
   return way !== '..' && !way.startsWith(`..${sep}`) && !isOtherRoot(way)
 }
 
-/** On Windows there is no relative way to another drive. */
+/** Whether `way` leads to another drive: on Windows there is no relative path to one. */
 function isOtherRoot(way: string): boolean {
   return /^[a-z]:|^\\\\/i.test(way)
 }

@@ -14,14 +14,15 @@ import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { writeDurably } from './files.ts'
 
-/** The file of a round, in every directory of certificates. */
+/** The name of a round's file, in every directory of certificates. */
 export function certificateFile(round: number): string {
   return `${round}.cbor`
 }
 
 /**
- * `kept`: it was the next one; `known`: it is held already; `gap`: those between are missing; `bad`: no quorum has
- * signed it; `fork`: a quorum has, but it does not follow from what is held, so that one of the two is wrong.
+ * The outcome of `append`. `kept`: it was the next certificate. `known`: it is held already. `gap`: certificates before
+ * it are missing. `bad`: no quorum has signed it. `fork`: a quorum has, but it does not follow from the certificates
+ * that are held, so that one of the two is wrong.
  */
 export type Appended = 'kept' | 'known' | 'gap' | 'bad' | 'fork'
 
@@ -29,7 +30,7 @@ export class CertificateChain {
   readonly directory: string
   private readonly plan: Plan
   private readonly federation: Federation
-  /** Round r is at r - 1. */
+  /** The certificate of round r is at r - 1. */
   private readonly held: Certified[] = []
   private tail: Promise<unknown> = Promise.resolve()
 
@@ -39,7 +40,10 @@ export class CertificateChain {
     this.federation = federation
   }
 
-  /** @throws {OutputError} a file is damaged or does not follow from the one before */
+  /**
+   * @throws {OutputError} OUTPUT_CERTIFICATE_DAMAGED: a file is damaged or does not follow from the one before;
+   * OUTPUT_UNWRITABLE
+   */
   static async open(directory: string, plan: Plan, federation: Federation): Promise<CertificateChain> {
     const chain = new CertificateChain(directory, plan, federation)
     try {
@@ -53,7 +57,7 @@ export class CertificateChain {
     return chain
   }
 
-  /** Rounds 1 to this are held. */
+  /** The number of certificates: those of rounds 1 to this one are held. */
   get rounds(): number {
     return this.held.length
   }
@@ -66,12 +70,12 @@ export class CertificateChain {
     return this.held.map(({ id }) => id)
   }
 
-  /** Null where it is not held. */
+  /** The bytes of a round's certificate; null if it is not held. */
   async read(round: number): Promise<Uint8Array | null> {
     return round >= 1 && round <= this.rounds ? this.bytes(round) : null
   }
 
-  /** Keeps a certificate if it is the next one. Calls follow one another. */
+  /** Keeps a certificate if it is the next one. Calls are carried out one after the other. */
   async append(certificate: Certificate): Promise<Appended> {
     const done = this.tail.then(() => this.appendNext(certificate))
     this.tail = done.catch(() => {})
@@ -90,7 +94,7 @@ export class CertificateChain {
     return 'kept'
   }
 
-  /** Keeps a certificate that does not belong to the chain, beside it: evidence of what went wrong. */
+  /** Keeps a certificate that does not belong to the chain, in a file beside it, as evidence of the fault. */
   async keepFork(certificate: Certificate): Promise<void> {
     const name = `fork-${certificate.value.round}-${certificateId(certificate).slice(0, 8)}.cbor`
     await writeDurably(join(this.directory, name), encodeCertificate(certificate))

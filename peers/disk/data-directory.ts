@@ -1,13 +1,11 @@
 /**
- * DATA: what a site keeps to itself, one directory for all its federations, closed to other accounts:
- *
- *   peer.key          who the site is
- *   name              what it calls itself, where it has said so
- *   plans.wal         the plans that it has signed
+ * DATA: the files that a site keeps to itself, one directory for all its federations, closed to other accounts:
+ *   peer.key          the site's private key
+ *   name              the site's name, if one was given
+ *   plans.wal         the plans that the site has signed
  *   lock              held while a peer runs
  *   federations/ID/   one federation: plan.cbor, offer, journal.wal, blobs, certificates, merges, checkpoints
- *
- * Nothing of it is in OUT, which anyone may have.
+ * None of these files is in OUT, which may be given to anyone.
  */
 import { chmod, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -24,25 +22,28 @@ import { PLANS_FILE, SignedPlans } from './signed-plans.ts'
 import { NAME_FILE, siteNameOf } from './site-name-file.ts'
 
 export const FEDERATIONS_NAME = 'federations'
-/** In the directory of a federation: the hash of its offer in hexadecimal, by which an invitation finds it. */
+/**
+ * A file in the directory of a federation with the hash of its offer in hexadecimal: an invitation finds the federation
+ * by it.
+ */
 export const OFFER_FILE = 'offer'
-/** Read, written and entered by its owner only. */
+/** Only the owner may read, write and enter. */
 const PRIVATE_MODE = 0o700
-/** Permissions of everybody else. */
+/** Permissions of all other accounts. */
 const OTHERS = 0o077
 
 const LOCKED_HINT =
   'Another peer of this account runs there. A second site in one account needs a --data of its own, and keeps to it.'
 
 interface DataDirectoryOptions {
-  /** Default: the key that lies there, made where there is none. */
+  /** Default: the key in the directory, which is made if there is none. */
   privateKey?: Ed25519PrivateKey
 }
 
-/** Locked as long as it is not disposed of: two processes with one key would vote twice. */
+/** The open data directory. It is locked until it is disposed of: two processes with one key would vote twice. */
 export class DataDirectory implements AsyncDisposable {
   readonly path: string
-  /** It was open to other accounts, and is not any more. */
+  /** Whether it was open to other accounts, and has been closed. */
   readonly tightened: boolean
   readonly privateKey: Ed25519PrivateKey
   readonly signer: Signer
@@ -65,7 +66,7 @@ export class DataDirectory implements AsyncDisposable {
   }
 
   /**
-   * Makes what is not there.
+   * Opens a data directory, and makes the missing parts of it.
    * @throws {OutputError} OUTPUT_LOCKED, OUTPUT_DATA_OPEN, OUTPUT_KEY_DAMAGED, OUTPUT_LOG_DAMAGED, OUTPUT_UNWRITABLE
    */
   static async open(path: string, { privateKey }: DataDirectoryOptions = {}): Promise<DataDirectory> {
@@ -83,12 +84,15 @@ export class DataDirectory implements AsyncDisposable {
     return new DataDirectory(path, tightened, key, signedPlans, resources.move())
   }
 
-  /** What the site calls itself. @param given - kept from now on; null: as before @throws {OutputError} */
+  /**
+   * The site's name. @param given - a name to keep from now on; null: the name stays
+   * @throws {OutputError} OUTPUT_UNWRITABLE
+   */
   siteName(given: string | null): Promise<string> {
     return siteNameOf(this.path, this.signer.peerId, given)
   }
 
-  /** The directory of a federation, made where it is not there. @throws {OutputError} OUTPUT_UNWRITABLE */
+  /** The directory of a federation, which is made if it does not exist. @throws {OutputError} OUTPUT_UNWRITABLE */
   async federation({ id, offerHash }: Plan): Promise<string> {
     const directory = join(this.path, FEDERATIONS_NAME, toHex(id))
     await makeDirectory(directory)
@@ -101,16 +105,16 @@ export class DataDirectory implements AsyncDisposable {
   }
 }
 
-/** What a data directory holds; with anything else in it, it is not ours to close. */
+/** The names of a data directory. Coppice does not close a directory that holds any other. */
 const OWN_NAMES = new Set([KEY_FILE, NAME_FILE, PLANS_FILE, LOCK_FILE, FEDERATIONS_NAME])
 
 /**
- * Whether a directory had to be closed to other accounts. One that holds other things is refused instead: who else
- * needs them is not known.
+ * Closes a directory to other accounts; returns whether that was necessary. A directory that holds other things is
+ * refused instead: somebody else may need them.
  * @throws {OutputError} OUTPUT_DATA_OPEN
  */
 async function closeToOthers(path: string): Promise<boolean> {
-  if (process.platform === 'win32') return false // has no such permissions: a user's folder is closed there anyway
+  if (process.platform === 'win32') return false // it has no such permissions; a user's folder is closed there anyway
   try {
     const { mode } = await stat(path)
     if ((mode & OTHERS) === 0) return false

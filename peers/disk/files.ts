@@ -1,14 +1,14 @@
-/** Small duties of everything that writes: directories, durable files. */
+/** Helpers for everything that writes: directories, durable files. */
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 
 /**
- * Makes a directory and its parents; returns the outermost that was not there. Not by mkdir's own `recursive`: where
- * nothing can be made (/proc) that tries again for ever.
- * @param mode - of the directory itself, where it is made
- * @throws {OutputError} it cannot be made
+ * Makes a directory and its parents; returns the outermost one that did not exist. mkdir's own `recursive` is not used:
+ * where nothing can be made (/proc) it tries for ever.
+ * @param mode - permissions of the directory itself, if it is made
+ * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export async function makeDirectory(path: string, mode = 0o777): Promise<string | undefined> {
   try {
@@ -25,7 +25,7 @@ export async function makeDirectory(path: string, mode = 0o777): Promise<string 
   }
 }
 
-/** Whether it is there; false also where nothing is. @throws it is something else */
+/** Whether a directory is there; false if nothing is. @throws {Error} ENOTDIR: something else is there */
 async function isDirectory(path: string): Promise<boolean> {
   try {
     if ((await stat(path)).isDirectory()) return true
@@ -51,9 +51,9 @@ export async function syncDirectory(path: string): Promise<void> {
 }
 
 /**
- * Writes a file so that its name never stands for half of it: temporary file, fsync, rename, fsync of the
+ * Writes a file so that its name never belongs to an incomplete file: temporary file, fsync, rename, fsync of the
  * directory.
- * @throws {OutputError} the directory cannot be written to
+ * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export async function writeDurably(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`

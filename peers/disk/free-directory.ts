@@ -1,5 +1,6 @@
 /**
- * Directories that are the maker's alone: free before, named without collision, gone again where nothing came of it.
+ * Directories that belong to their maker alone: empty before, named without collision, removed again if no results were
+ * made.
  */
 import { mkdir, readdir, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -7,8 +8,8 @@ import { OutputError } from '../../src/base/errors.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 
 /**
- * Whether results can come to stand here, as far as looking tells: nothing is made.
- * @param own - names in it that may be there
+ * Checks that a directory is absent or empty; makes nothing.
+ * @param own - names that may be in it
  * @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE
  */
 export async function assertFree(path: string, ...own: string[]): Promise<void> {
@@ -28,8 +29,9 @@ export async function assertFree(path: string, ...own: string[]): Promise<void> 
 }
 
 /**
- * Makes PARENT/NAME, or NAME-2, NAME-3, ... where that is taken: two sites that work in one directory, or the same
- * simulation twice, have federations of the same name. Whoever makes a directory has it, however many try at once.
+ * Makes PARENT/NAME, or NAME-2, NAME-3, ... if that is taken: two sites that work in one directory, or the same
+ * simulation twice, have federations of the same name. A directory belongs to whoever makes it, however many try at
+ * once.
  * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export async function claimDirectory(parent: string, name: string): Promise<string> {
@@ -44,7 +46,7 @@ export async function claimDirectory(parent: string, name: string): Promise<stri
   }
 }
 
-/** Removes empty directories from `path` upwards to `outermost`; stops at the first that others have filled. */
+/** Removes empty directories from `path` upwards to `outermost`; stops at the first that is not empty. */
 export async function removeEmpty(path: string, outermost: string): Promise<void> {
   try {
     await rmdir(path)

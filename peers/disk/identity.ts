@@ -1,7 +1,7 @@
 /**
- * Who a peer is: an Ed25519 key. Its peer id is what others know it by, and its signature is under every
- * message. The key of a site lies in its data directory, readable by its owner only; a simulation derives
- * its keys from a seed instead, so that the same command gives the same federation.
+ * The identity of a peer: an Ed25519 key. Other peers know it by its peer id, and its signature is under every message.
+ * The key of a site lies in its data directory, readable by its owner only; a simulation derives its keys from a seed
+ * instead, so that the same command gives the same federation.
  */
 import { createHash } from 'node:crypto'
 import { chmod, readFile, stat } from 'node:fs/promises'
@@ -17,14 +17,14 @@ import { OutputError } from '../../src/base/errors.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 import { writeDurably } from './files.ts'
 
-/** In the data directory: the private key as libp2p's protobuf, raw bytes. */
+/** A file in the data directory with the private key as libp2p's protobuf, raw bytes. */
 export const KEY_FILE = 'peer.key'
-/** Read and written by its owner only. */
+/** Only the owner may read and write. */
 const KEY_FILE_MODE = 0o600
-/** A key file has 68 bytes; what is much longer is some other file and is not read. */
+/** A key file has 68 bytes; a much longer file is something else and is not read. */
 const MAX_KEY_FILE_BYTES = 4096
 
-/** Reads the key of a data directory, or makes one. @throws {OutputError} it is damaged or cannot be written */
+/** Reads the key of a data directory, or makes one. @throws {OutputError} OUTPUT_KEY_DAMAGED, OUTPUT_UNWRITABLE */
 export async function identityOf(directory: string): Promise<Ed25519PrivateKey> {
   const path = join(directory, KEY_FILE)
   const bytes = await readKey(path)
@@ -48,7 +48,7 @@ export async function identityOf(directory: string): Promise<Ed25519PrivateKey> 
   }
 }
 
-/** A key that a simulation can make again: SHA-256("coppice/simulate/key" NUL seed NUL index) is its seed. */
+/** A key that a simulation can make again. Its seed is SHA-256("coppice/simulate/key" NUL seed NUL index). */
 export async function identityFromSeed(seed: string, index: number): Promise<Ed25519PrivateKey> {
   const digest = createHash('sha256').update(`coppice/simulate/key\0${seed}\0${index}`).digest()
   return generateKeyPairFromSeed('Ed25519', digest)

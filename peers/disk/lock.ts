@@ -1,7 +1,7 @@
 /**
- * One process a directory: two that sign with one key would vote twice, two that write one result mix it. The lock is a
- * file that holds the process id, made with O_EXCL; it counts only while that process is alive, so a crash leaves no
- * trap.
+ * Locks a directory for one process: two processes that sign with one key would vote twice, two that write one result
+ * would mix it. The lock is a file that holds the process id, made with O_EXCL. It counts only while that process is
+ * alive, so a crash leaves no trap.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { open, readFile, rm } from 'node:fs/promises'
@@ -9,12 +9,12 @@ import { join } from 'node:path'
 import { OutputError } from '../../src/base/errors.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 
-/** In the data directory. */
+/** The name of the lock file in the directory. */
 export const LOCK_FILE = 'lock'
-/** A second process that finds a stale lock removes it; two that race for it try again. */
+/** The number of attempts. A process that finds a stale lock removes it; two processes that race for it try again. */
 const ATTEMPTS = 3
 
-/** Directories that this very process holds: its own process id in a file proves nothing about them. */
+/** Lock files that this very process holds: its own process id in a file proves nothing about them. */
 const held = new Set<string>()
 
 export interface DirectoryLock {
@@ -22,8 +22,8 @@ export interface DirectoryLock {
 }
 
 /**
- * @param hint - what the user can do where the directory is locked
- * @throws {OutputError} another running process holds the directory, or it cannot be written to
+ * @param hint - advice to the user if the directory is locked
+ * @throws {OutputError} OUTPUT_LOCKED: another running process holds the directory; OUTPUT_UNWRITABLE
  */
 export async function lockDirectory(directory: string, hint: string): Promise<DirectoryLock> {
   const path = join(directory, LOCK_FILE)
@@ -64,18 +64,18 @@ function hold(path: string): DirectoryLock {
   }
 }
 
-/** A process that exits without a word (an uncaught exception, a second Ctrl-C) still leaves no lock behind. */
+/** Removes the locks of a process that exits without releasing them (an uncaught exception, a second Ctrl-C). */
 function releaseAll(): void {
   for (const path of held) {
     try {
       if (readFileSync(path, 'utf8').trim() === String(process.pid)) rmSync(path, { force: true })
     } catch {
-      // nothing more can be done while exiting; the next process sees that this one is gone
+      // nothing more can be done while exiting; the next process sees that this one has ended
     }
   }
 }
 
-/** The living process that holds a lock file; null where it is stale or has just gone. */
+/** The living process that holds a lock file; null if the lock is stale or has just been removed. */
 async function ownerOf(path: string): Promise<number | null> {
   let text: string
   try {
@@ -96,10 +96,10 @@ async function ownerOf(path: string): Promise<number | null> {
 }
 
 /**
- * A process that has ended and whose parent has not heard of it: in a container without an init it stays that for good.
+ * Whether a process has ended and its parent has not been told: in a container without an init it stays in that state.
  */
 async function isZombie(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '') // of Linux; "PID (NAME) STATE ..."
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '') // only on Linux: "PID (NAME) STATE ..."
   return stat.charAt(stat.lastIndexOf(')') + 2) === 'Z'
 }
 

@@ -1,6 +1,6 @@
 /**
- * The merges of a peer, block by block, each a file. A block whose contributions are those of the merge before is not
- * computed again. Merges are kept by the key of their manifest until another is taken over.
+ * The merges of a peer, one file a block. A block whose contributions are those of the merge before is not computed
+ * again. A merge is kept under the key of its manifest until another is taken over.
  */
 import { link, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,11 +11,11 @@ import { toHex } from '../../protocols/wire/encoding.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
 import type { Work } from '../work/work.ts'
 
-/** Blocks that are merged at once: two, so that reading one overlaps with computing another. */
+/** The number of blocks that are merged at once: two, so that reading one overlaps with computing another. */
 const PARALLEL = 2
 
 interface Block {
-  /** The contributions, as a key. */
+  /** The roots of the contributions, sorted and joined. */
   key: string
   file: string
   root: Uint8Array
@@ -25,14 +25,14 @@ interface Block {
 
 interface Merge extends MergeResult {
   zeros: number
-  /** By block; absent where nobody contributed. */
+  /** One entry a block with contributions, by its number. */
   blocks: ReadonlyMap<number, Block>
 }
 
 export class Merges {
   private readonly directory: string
   private readonly work: Work
-  /** Where a contribution that is held lies. */
+  /** The path of a contribution that is held. */
   private readonly fileOf: (root: Hash) => string
   private readonly merges = new Map<Hash, Merge>()
 
@@ -42,7 +42,10 @@ export class Merges {
     this.fileOf = fileOf
   }
 
-  /** Merges these contributions and counts what moved since the merge `previous`. Stops between two blocks. */
+  /**
+   * Merges these contributions and counts the mask bits that moved since the merge `previous`. Stops between two
+   * blocks.
+   */
   async merge(
     key: Hash,
     entries: readonly ManifestEntry[],
@@ -76,7 +79,7 @@ export class Merges {
     return merge
   }
 
-  /** Block -> file of a merge. */
+  /** The file of each block of a merge. */
   files(key: Hash): Map<number, string> {
     return new Map([...this.get(key).blocks].map(([block, { file }]) => [block, file]))
   }
@@ -92,7 +95,7 @@ export class Merges {
 
   private async mergeBlock(block: number, entries: readonly ManifestEntry[], folder: string, before: Block | null) {
     const roots = entries.filter((entry) => entry.block === block).map(({ root }) => root)
-    // A block that lost its last contribution, its author having been excluded, is the base again.
+    // A block that lost its last contribution, because its author was excluded, has its base weights again.
     if (roots.length === 0) return { block: null, moved: before?.zeros ?? 0 }
     const key = [...roots].sort().join()
     const file = join(folder, String(block))

@@ -1,18 +1,18 @@
 /**
- * OUT: a peer's results, for people: the model and what verifies it. Nothing in it is secret: what a peer keeps to
- * itself lies in its data directory (peers/disk/data-directory.ts).
+ * OUT: a peer's results, for people: the model and the files that verify it. Nothing in it is secret: the files that a
+ * peer keeps to itself are in its data directory (peers/disk/data-directory.ts).
  */
 import { id8 } from '../../protocols/wire/encoding.ts'
 import { makeDirectory } from './files.ts'
 import { assertFree, claimDirectory, removeEmpty } from './free-directory.ts'
 
-/** OUT itself, or the parent under which it becomes PARENT/ID8 (ID8-2, ... where that is taken). */
+/** The path of OUT, or the parent in which it gets the name PARENT/ID8 (ID8-2, ... if that is taken). */
 export type OutPlace = { out: string } | { parent: string }
 
-/** Disposing of it removes the empty directories that it made. */
+/** An open OUT. Disposing of it removes the directories that it made, if they are empty. */
 export class OutDirectory implements AsyncDisposable {
   private readonly place: OutPlace
-  /** From the first upwards to the second, as far as they are empty. */
+  /** The directories that were made: from `path` upwards to `outermost`. */
   private readonly made: Array<[path: string, outermost: string]> = []
 
   private constructor(place: OutPlace) {
@@ -20,8 +20,8 @@ export class OutDirectory implements AsyncDisposable {
   }
 
   /**
-   * Makes OUT where its name is known.
-   * @throws {OutputError} OUT holds something, or cannot be written
+   * Opens OUT, and makes it if its name is known.
+   * @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE
    */
   static async open(place: OutPlace): Promise<OutDirectory> {
     const directory = new OutDirectory(place)
@@ -35,7 +35,7 @@ export class OutDirectory implements AsyncDisposable {
     return directory
   }
 
-  /** OUT, once the federation has a name. @throws {OutputError} it cannot be written */
+  /** The path of OUT, after the federation has a name. @throws {OutputError} OUTPUT_UNWRITABLE */
   async settle(planId: Uint8Array): Promise<string> {
     const { place } = this
     if ('out' in place) return place.out
@@ -55,7 +55,9 @@ export class OutDirectory implements AsyncDisposable {
   }
 }
 
-/** OUT, where its name is known, holds nothing. @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE */
+/**
+ * Checks that OUT is absent or empty, if its name is known. @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE
+ */
 export async function assertOutFree(place: OutPlace): Promise<void> {
   if ('out' in place) await assertFree(place.out)
 }

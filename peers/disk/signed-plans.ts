@@ -1,4 +1,7 @@
-/** The plans that a site has signed, in a write-ahead log: at most one an offer. A record is offer hash and plan id. */
+/**
+ * The plans that a site has signed, in a write-ahead log: at most one for each offer. A record is offer hash and plan
+ * id.
+ */
 import { join } from 'node:path'
 import { type Plan, type PlanSignature, signPlan } from '../../protocols/plan/plan.ts'
 import { equalBytes, HASH_BYTES } from '../../protocols/wire/encoding.ts'
@@ -6,7 +9,7 @@ import type { Signer } from '../../protocols/wire/signing.ts'
 import { OutputError } from '../../src/base/errors.ts'
 import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts'
 
-/** In the data directory. */
+/** The name of the log in the data directory. */
 export const PLANS_FILE = 'plans.wal'
 
 interface SignedPlanRecord {
@@ -23,7 +26,7 @@ export class SignedPlans {
     this.plans = log.records.map(readRecord)
   }
 
-  /** @throws {OutputError} it is damaged */
+  /** @throws {OutputError} OUTPUT_LOG_DAMAGED, OUTPUT_UNWRITABLE */
   static async open(directory: string): Promise<SignedPlans> {
     return new SignedPlans(await openWriteAheadLog(join(directory, PLANS_FILE)))
   }
@@ -34,8 +37,8 @@ export class SignedPlans {
   }
 
   /**
-   * Signs a plan, once that is on the disk, and never another one for the same offer.
-   * @throws {OutputError} this site has signed another plan for this offer
+   * Signs a plan after the record of it is on the disk. A second plan for the same offer is never signed.
+   * @throws {OutputError} OUTPUT_SIGNED_ANOTHER_PLAN: this site has signed another plan for this offer
    */
   async sign(signer: Signer, plan: Plan): Promise<PlanSignature> {
     const earlier = this.plans.find(({ offer }) => equalBytes(offer, plan.offerHash))

@@ -1,4 +1,4 @@
-/** What a site calls itself, kept in its data directory, so that it is the same at every start. */
+/** The site's name, kept in its data directory, so that it is the same at every start. */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,17 +6,17 @@ import { siteNameFault } from '../../protocols/plan/site-name.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 import { writeDurably } from './files.ts'
 
-/** In the data directory: UTF-8, one line. */
+/** A file in the data directory: UTF-8, one line. */
 export const NAME_FILE = 'name'
 
-/** Letters of a derived name: no vowels, so that it is no word. Four of them are 130,000 names. */
+/** Letters of a derived name: without vowels, so that it is not a word. Four letters give 130,000 names. */
 const LETTERS = 'bcdfghjkmnpqrstvwxz'
 const DERIVED_LETTERS = 4
 
 /**
  * The name that a data directory holds, or one derived from the site's key.
- * @param given - kept from now on; null: as before
- * @throws {OutputError} it cannot be written or read
+ * @param given - a name to keep from now on; null: the name stays
+ * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export async function siteNameOf(directory: string, peerId: Uint8Array, given: string | null): Promise<string> {
   const path = join(directory, NAME_FILE)
@@ -26,13 +26,16 @@ export async function siteNameOf(directory: string, peerId: Uint8Array, given: s
   return given
 }
 
-/** "site-" and four letters. Neither the machine's name nor the account's: those say more than a site may want to. */
+/**
+ * A name from the key: "site-" and four letters. It is neither the machine's name nor the account's: those may reveal
+ * more than a site wants.
+ */
 export function derivedName(peerId: Uint8Array): string {
   const digest = createHash('sha256').update('coppice/site-name\0').update(peerId).digest()
   return `site-${[...digest.subarray(0, DERIVED_LETTERS)].map((byte) => LETTERS[byte % LETTERS.length]).join('')}`
 }
 
-/** Null where there is none, or one that is no name any more. */
+/** The name in the file; null if there is none, or if its name is not allowed any more. */
 async function readName(path: string): Promise<string | null> {
   try {
     const name = (await readFile(path, 'utf8')).trimEnd()

@@ -1,7 +1,7 @@
 /**
- * The blobs of a peer: contributions, commit lists, values. A file is named by its id and appears under that name
- * only when it is whole and on the disk (temporary file, fsync, rename). What is read is a range of one file: no blob
- * is ever in memory as a whole.
+ * The blobs of a peer: contributions, commit lists, values. A file is named by its id, and appears under that name only
+ * when it is whole and on the disk (temporary file, fsync, rename). Large blobs are read in ranges of one file, and are
+ * never in memory as a whole.
  */
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,12 +14,12 @@ import { syncDirectory } from './files.ts'
 
 /** Names of whole blobs. */
 const BLOB_NAME = /^[0-9a-f]{64}$/
-/** What a crash left half-written ends in this; it is removed on opening. */
+/** The ending of files that are being written. Those that a crash left are removed on opening. */
 const TEMPORARY = '.tmp'
 
 export class BlobStore implements BlobSource {
   readonly directory: string
-  /** Length and, once it has been needed, the list of chunks. */
+  /** The length of each blob and, after it has been needed, its list of chunks. */
   private readonly held = new Map<string, { byteLength: number; list: ChunkList | null }>()
   private temporaries = 0
 
@@ -27,7 +27,7 @@ export class BlobStore implements BlobSource {
     this.directory = directory
   }
 
-  /** @throws {OutputError} the directory cannot be used */
+  /** @throws {OutputError} OUTPUT_UNWRITABLE: the directory cannot be used */
   static async open(directory: string): Promise<BlobStore> {
     const store = new BlobStore(directory)
     try {
@@ -47,18 +47,20 @@ export class BlobStore implements BlobSource {
     return this.held.has(id)
   }
 
-  /** Bytes of a blob that is held. */
+  /** The length in bytes of a blob that is held. @throws {RangeError} it is not held */
   byteLength(id: string): number {
     return this.heldBlob(id).byteLength
   }
 
-  /** Where a blob that is held lies. */
+  /** The path of a blob that is held. @throws {RangeError} it is not held */
   path(id: string): string {
     this.heldBlob(id)
     return join(this.directory, id)
   }
 
-  /** Stores bytes that are in memory; returns their id. A chunk at a time, so that nothing else waits for it. */
+  /**
+   * Stores bytes that are in memory; returns their id. Writes a chunk at a time, so that no other work waits for it.
+   */
   async put(bytes: Uint8Array): Promise<string> {
     const writer = this.writer()
     const hasher = new BlobHasher()
@@ -74,13 +76,16 @@ export class BlobStore implements BlobSource {
     return name
   }
 
-  /** Takes a blob whose chunks were checked against its list. */
+  /** A sink for a blob whose chunks were checked against its list. */
   writer(): BlobSink {
     const path = join(this.directory, `${process.pid}-${this.temporaries++}${TEMPORARY}`)
     return new BlobWriter(path, this.directory, (id, list) => this.held.set(id, { byteLength: list.byteLength, list }))
   }
 
-  /** Whole, for what is small (commit lists, values). */
+  /**
+   * Reads one chunk, or without an index a whole blob, for small ones (commit lists, values).
+   * @throws {OutputError} OUTPUT_BLOB_DAMAGED: the file is too short
+   */
   async read(id: string, index: number): Promise<Uint8Array>
   async read(id: string): Promise<Uint8Array>
   async read(id: string, index?: number): Promise<Uint8Array> {
@@ -98,8 +103,9 @@ export class BlobStore implements BlobSource {
   }
 
   /**
-   * Null where it is not held. A blob of an earlier run is hashed again before its list is trusted.
-   * @throws {OutputError} it was damaged on the disk
+   * The chunk list of a blob; null if the blob is not held. A blob of an earlier run is hashed again before its list is
+   * trusted.
+   * @throws {OutputError} OUTPUT_BLOB_DAMAGED
    */
   async chunks(id: string): Promise<ChunkList | null> {
     const blob = this.held.get(id)
@@ -134,7 +140,7 @@ export class BlobStore implements BlobSource {
   }
 }
 
-/** One file in the making. */
+/** A file that is being written. */
 class BlobWriter implements BlobSink {
   private readonly path: string
   private readonly directory: string
@@ -157,7 +163,7 @@ class BlobWriter implements BlobSink {
   }
 
   async commit(id: string, list: ChunkList): Promise<void> {
-    await this.write(new Uint8Array()) // the empty blob is a file as well
+    await this.write(new Uint8Array()) // an empty blob needs a file as well
     try {
       await this.handle?.sync()
       await this.handle?.close()

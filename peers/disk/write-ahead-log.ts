@@ -1,9 +1,10 @@
 /**
- * What a peer must not forget before it signs: an append-only file of records. A record is its length
- * (u32, little-endian), the CRC-32 of length and body (u32, little-endian), and the body. `append` returns
- * once the record is on the disk. A crash can cut the last record short: opening truncates that tail. A
- * record that is damaged while others follow it was damaged later, and is refused: what it forgot might
- * have been a vote.
+ * A write-ahead log, for facts that a peer must not forget before it signs: an append-only file of records. A record is
+ * its length (u32, little-endian), the CRC-32 of length and body (u32, little-endian), and the body. `append` returns
+ * when the record is on the disk.
+ *
+ * A crash can cut the last record short: opening truncates that tail. A damaged record with others behind it was
+ * damaged later, and is refused: it might have been a vote.
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -12,20 +13,23 @@ import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { syncDirectory } from './files.ts'
 
-/** Length and checksum. */
+/** The bytes of length and checksum. */
 const HEADER_BYTES = 8
-/** Votes and messages are below 1 KiB, a plan of 1,000 members about 300 KiB; more is a damaged length. */
+/**
+ * The longest record. Votes and messages are below 1 KiB, a plan of 1,000 members about 300 KiB; a larger length is a
+ * damaged one.
+ */
 export const MAX_RECORD_BYTES = 2 ** 24
 
 export interface WriteAheadLog {
-  /** What was there on opening, oldest first. */
+  /** The records that the file held when it was opened, oldest first. */
   readonly records: readonly Uint8Array[]
-  /** Returns when the record is on the disk. Calls are written in their order. */
+  /** Returns when the record is on the disk. Records are written in the order of the calls. */
   append(record: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 
-/** @throws {OutputError} the file cannot be written, or a record in its middle is damaged */
+/** @throws {OutputError} OUTPUT_LOG_DAMAGED: a record in its middle is damaged; OUTPUT_UNWRITABLE */
 export async function openWriteAheadLog(path: string): Promise<WriteAheadLog> {
   let handle: FileHandle
   try {
@@ -48,7 +52,7 @@ export async function openWriteAheadLog(path: string): Promise<WriteAheadLog> {
   }
 }
 
-/** A record as bytes of the file. */
+/** The bytes of a record in the file. @throws {RangeError} the record is too long */
 export function frameRecord(record: Uint8Array): Uint8Array {
   if (record.length > MAX_RECORD_BYTES) {
     throw new RangeError(`a record of ${record.length} bytes; the log takes ${MAX_RECORD_BYTES}`)
@@ -62,8 +66,8 @@ export function frameRecord(record: Uint8Array): Uint8Array {
 }
 
 /**
- * The whole records of a log and where they end.
- * @throws {OutputError} a damaged record with a whole one after it
+ * The whole records of a log, and the offset of their end.
+ * @throws {OutputError} OUTPUT_LOG_DAMAGED: a damaged record has a whole one after it
  */
 export function parseRecords(path: string, bytes: Uint8Array): { records: Uint8Array[]; end: number } {
   const records: Uint8Array[] = []
@@ -80,7 +84,7 @@ export function parseRecords(path: string, bytes: Uint8Array): { records: Uint8A
   return { records, end: offset }
 }
 
-/** Where the record at this offset ends, or null where it is cut short or damaged. */
+/** The end of the record at this offset; null if the record is cut short or damaged. */
 function wholeRecordAt(bytes: Uint8Array, offset: number): number | null {
   if (offset + HEADER_BYTES > bytes.length) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset)
@@ -98,7 +102,7 @@ function recordFollows(bytes: Uint8Array, from: number): boolean {
   return false
 }
 
-/** CRC-32 of the length field and the body, without the field that holds it. */
+/** CRC-32 of the length field and the body, without the field of the checksum itself. */
 function checksum(frame: Uint8Array): number {
   return crc32(frame.subarray(HEADER_BYTES), crc32(frame.subarray(0, 4)))
 }
@@ -128,7 +132,7 @@ class FileLog implements WriteAheadLog {
     if (this.closed) return Promise.reject(new Error(`${this.path} is closed`))
     const frame = frameRecord(record)
     const written = this.tail.then(() => this.write(frame))
-    // After a failed write nothing may follow: the file ends in an unknown place.
+    // After a failed write no record may follow: the end of the file is unknown.
     this.tail = written
     written.catch(() => {})
     return written
