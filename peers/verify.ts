@@ -1,7 +1,8 @@
 /**
- * Verifies offline what one peer kept: every signature and hash of the plan and the certificates, every contribution
- * that the last certificate names, the merge computed again from them and the base model, and the written model byte
- * for byte. What a member did is proven by signatures, what the federation computed by computing it again.
+ * Verifies offline the files that one peer kept: every signature and hash of the plan and the certificates, every
+ * contribution in the last certificate, the merge, which is computed again from them and the base model, and the
+ * written model byte for byte. Signatures prove the acts of members; computing again proves the result of the
+ * federation.
  */
 import { createReadStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,25 +28,29 @@ export interface Verified {
   /** The plan's id. */
   federation: string
   rounds: number
-  /** Signatures that were checked: acceptances, plan, certificates. */
+  /** The number of signatures that were checked: of acceptances, plan and certificates. */
   signatures: number
   root: string
-  /** Files of the model that are not as the base's are and decide nothing that is verified, a sentence each. */
+  /** Files of the model that differ from the base's and do not affect the verified parts, one sentence each. */
   notes: string[]
   ok: true
 }
 
 interface VerifyInit {
   engine: Engine
-  /** OUT of a peer: plan.cbor, certificates, contributions, model. */
+  /** The output directory of a peer: plan.cbor, certificates, contributions, model. */
   dir: string
-  /** The base model's directory; its hash is known to be the plan's. */
+  /** The base model's directory; the caller has checked its hash against the plan's. */
   base: string
   signal?: AbortSignal
   onProgress?: (done: number, total: number) => void
 }
 
-/** Reads and checks plan.cbor alone, so that a caller can find the base model it wants. */
+/**
+ * Reads and checks plan.cbor alone, so that a caller can find the base model that it names.
+ * @throws {InputError} VERIFY_MISSING
+ * @throws {DivergedError} VERIFY_FAILED
+ */
 export function readSignedPlan(dir: string): { plan: Plan; signatures: number } {
   const path = join(dir, 'plan.cbor')
   return guarded(path, () => {
@@ -55,8 +60,9 @@ export function readSignedPlan(dir: string): { plan: Plan; signatures: number } 
 }
 
 /**
+ * Verifies an output directory.
  * @throws {InputError} VERIFY_MISSING: a file is not there
- * @throws {DivergedError} VERIFY_FAILED: something differs; the message says what and where
+ * @throws {DivergedError} VERIFY_FAILED: a file differs; the message says which one and how
  */
 export async function verifyDirectory({ engine, dir, base, signal, onProgress }: VerifyInit): Promise<Verified> {
   const { plan, signatures } = readSignedPlan(dir)
@@ -116,7 +122,7 @@ function readCertificates(dir: string, plan: Plan): Certificate[] {
   })
 }
 
-/** Each certificate follows the one before. */
+/** Checks that each certificate follows from the one before. */
 function checkChain(
   dir: string,
   plan: Plan,
@@ -187,7 +193,10 @@ async function mergeAgain({
   return merged
 }
 
-/** Every file is the blob that its name says, all that are named are there, and no others. */
+/**
+ * Checks that every file is the blob that its name says, that all blobs of the manifest are there, and that there are
+ * no others.
+ */
 async function checkBlobs(folder: string, entries: readonly ManifestEntry[]): Promise<void> {
   const wanted = new Set(entries.map(({ root }) => root))
   for (const root of wanted) {
@@ -223,7 +232,7 @@ function readKept(path: string): Uint8Array {
   return readFileSync(path)
 }
 
-/** Damage that a decoder finds is a difference, not a bug. */
+/** Reads a file. Damage that a decoder finds becomes VERIFY_FAILED: it is a difference, not a bug. */
 function guarded<T>(path: string, read: () => T): T {
   try {
     return read()
