@@ -1,8 +1,18 @@
+/**
+ * Serves blobs. A member opens a stream and speaks first, with one request; this peer answers with the status and, where
+ * it holds the blob, the list and the chunks asked for. It reads one chunk at a time, and the next when the asker has
+ * taken it, within SERVE_TIMEOUT_MS a frame and for MAX_SERVED_STREAMS at once.
+ */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import { pipe } from 'it-pipe'
+import type { Uint8ArrayList } from 'uint8arraylist'
 import { MAX_FRAME_BYTES } from '../stream/constants.ts'
-import { FrameStream } from '../stream/frames.ts'
-import { toHex } from '../wire/encoding.ts'
-import { type ChunkList, chunkCount } from '../wire/hash.ts'
+import { Duplex } from '../stream/duplex.ts'
+import { CutShortError } from '../stream/errors.ts'
+import { decodeFrames, encodeFrames, moving } from '../stream/frames.ts'
+import { serve } from '../stream/serve.ts'
+import { HASH_BYTES, toHex } from '../wire/encoding.ts'
+import { chunkCount } from '../wire/hash.ts'
 import * as limits from './constants.ts'
 import type { BlobServerComponents } from './index.ts'
 import { type BlobRequest, decodeRequest, encodeAnswer } from './messages.ts'
@@ -23,60 +33,58 @@ class Server implements BlobServer {
     this.components = components
   }
 
-  /** One stream, one request. What fails is logged here; the asker sees only a reset. */
-  handle = async (stream: Stream, { remotePeer }: Connection): Promise<void> => {
-    using deadline = this.components.clock.deadline(limits.SERVE_TIMEOUT_MS)
-    const frames = new FrameStream(stream, { maxFrameBytes: limits.REQUEST_BYTES, signal: deadline.signal })
-    try {
-      if (!this.components.admits(remotePeer)) throw new Error('not a member')
-      const request = decodeRequest(await frames.expect('a blob request'))
-      await frames.closeRead()
-      await this.answer(request, frames, remotePeer, () => deadline.restart())
-      await frames.close()
-    } catch (error) {
-      stream.log.error('blob request of %p failed - %e', remotePeer, error)
-      frames.abort(error instanceof Error ? error : new Error(String(error)))
-    } finally {
-      frames.release()
-    }
+  /** One stream, one request. What fails is logged; the asker sees only a reset. */
+  handle = (stream: Stream, { remotePeer }: Connection): Promise<void> => {
+    const { admits, clock } = this.components
+    const what = `blob request of ${remotePeer}`
+    return serve(stream, { clock, timeoutMs: limits.SERVE_TIMEOUT_MS, what }, async (deadline) => {
+      if (!admits(remotePeer)) throw new Error('not a member')
+      using duplex = new Duplex(stream, deadline.signal)
+      await pipe(
+        duplex,
+        (bytes) => decodeFrames(bytes, limits.REQUEST_BYTES),
+        (requests) => this.answer(requests, remotePeer),
+        (frames) => moving(frames, deadline),
+        encodeFrames,
+        duplex,
+      )
+    })
   }
 
-  private async answer(request: BlobRequest, frames: FrameStream, peer: PeerId, moved: () => void): Promise<void> {
+  private async *answer(requests: AsyncIterable<Uint8ArrayList>, peer: PeerId): AsyncGenerator<Uint8Array> {
+    const request = decodeRequest(await onlyFrame(requests))
     const id = toHex(request.id)
     this.components.onAsked?.(id, peer)
-    if (this.serving >= limits.MAX_SERVED_STREAMS) return frames.write(encodeAnswer({ status: 'busy' }))
+    if (this.serving >= limits.MAX_SERVED_STREAMS) return yield encodeAnswer({ status: 'busy' })
     this.serving++
     try {
-      const list = await this.components.source.chunks(id)
-      if (list === null) return await frames.write(encodeAnswer({ status: 'not-yet' }))
-      await frames.write(encodeAnswer({ status: 'found', byteLength: list.byteLength }))
-      if (request.list) await sendPieces(list.hashes, limits.HASHES_PER_FRAME * 32, frames, moved)
-      const onServed = () => this.components.onServed?.(id, peer)
-      await this.sendChunks(id, list, request, frames, { moved, onServed })
+      yield* this.blob(id, request, peer)
     } finally {
       this.serving--
     }
   }
 
-  private async sendChunks(
-    id: string,
-    list: ChunkList,
-    request: BlobRequest,
-    frames: FrameStream,
-    { moved, onServed }: { moved(): void; onServed(): void },
-  ) {
+  private async *blob(id: string, request: BlobRequest, peer: PeerId): AsyncGenerator<Uint8Array> {
+    const { source, onServed } = this.components
+    const list = await source.chunks(id)
+    if (list === null) return yield encodeAnswer({ status: 'not-yet' })
+    yield encodeAnswer({ status: 'found', byteLength: list.byteLength })
+    if (request.list) yield* piecesOf(list.hashes, limits.HASHES_PER_FRAME * HASH_BYTES)
     const end = Math.min(request.from + request.count, chunkCount(list.byteLength))
     for (let index = request.from; index < end; index++) {
-      const chunk = await this.components.source.read(id, index)
-      onServed()
-      await sendPieces(chunk, MAX_FRAME_BYTES, frames, moved)
+      const chunk = await source.read(id, index)
+      onServed?.(id, peer)
+      yield* piecesOf(chunk, MAX_FRAME_BYTES)
     }
   }
 }
 
-async function sendPieces(bytes: Uint8Array, size: number, frames: FrameStream, moved: () => void): Promise<void> {
-  for (let at = 0; at < bytes.byteLength; at += size) {
-    await frames.write(bytes.subarray(at, at + size))
-    moved()
-  }
+/** The request. Whatever else the asker sends is dropped, not queued. */
+async function onlyFrame(frames: AsyncIterable<Uint8ArrayList>): Promise<Uint8Array> {
+  for await (const frame of frames) return frame.slice()
+  throw new CutShortError('a blob request')
+}
+
+function* piecesOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size)
 }

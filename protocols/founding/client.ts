@@ -1,3 +1,9 @@
+/**
+ * The joiner's side of founding. It opens a stream to the founder, or to a neighbour that passes it on, and speaks first:
+ * once to fetch the offer (answered within ANSWER_TIMEOUT_MS), once to join, which lasts until all have signed. A word
+ * comes at least every WAITING_TIMEOUT_MS, or the founder is gone. Everything that this member signs is checked here.
+ */
+import type { Stream } from '@libp2p/interface'
 import { CoppiceError } from '../../src/base/errors.ts'
 import type { Acceptance } from '../plan/acceptance.ts'
 import { encodeAcceptance } from '../plan/acceptance.ts'
@@ -12,7 +18,8 @@ import {
   planSignatureFault,
 } from '../plan/plan.ts'
 import { type SiteLabel, siteInWords } from '../plan/site-name.ts'
-import { composed } from '../stream/composed.ts'
+import { ask } from '../stream/serve.ts'
+import type { Deadline } from '../stream/time.ts'
 import { equalBytes, MalformedMessageError } from '../wire/encoding.ts'
 import { ANSWER_TIMEOUT_MS, MEMBER_PATIENCE_MS, signingTimeoutMs, WAITING_TIMEOUT_MS } from './constants.ts'
 import { Conversation } from './conversation.ts'
@@ -32,8 +39,7 @@ export interface FetchedOffer {
  * @throws {NetworkError} the stream broke
  */
 export async function fetchOffer(hash: Uint8Array, components: FoundingComponents): Promise<FetchedOffer> {
-  using deadline = components.clock.deadline(ANSWER_TIMEOUT_MS, components.signal)
-  return await converse(components, deadline.signal, async (conversation) => {
+  return await converse(components, ANSWER_TIMEOUT_MS, async ({ conversation }) => {
     await conversation.send({ type: 'ask', version: PROTOCOL_VERSION, offer: hash })
     const answer = await conversation.fromFounder()
     if (answer.type !== 'offer') throw unexpected(answer)
@@ -67,9 +73,7 @@ interface JoinInit extends FoundingWatcher {
  * @throws {NetworkError} the stream broke
  */
 export async function joinFounding(init: JoinInit, components: FoundingComponents): Promise<Founded> {
-  using silence = components.clock.deadline(WAITING_TIMEOUT_MS)
-  using signal = composed(silence.signal, components.signal)
-  return await converse(components, signal.signal, async (conversation) => {
+  return await converse(components, WAITING_TIMEOUT_MS, async ({ conversation, stream, silence }) => {
     const hear = async () => {
       const message = await conversation.fromFounder()
       silence.restart()
@@ -80,7 +84,7 @@ export async function joinFounding(init: JoinInit, components: FoundingComponent
     const { plan, addresses, asks } = await awaitPlan(hear, init)
     const deadlineMs = signingTimeoutMs(asks) + MEMBER_PATIENCE_MS
     using deadline = components.clock.deadline(deadlineMs)
-    const onLate = () => conversation.abort(refusals.foundingEnded('late', []))
+    const onLate = () => stream.abort(refusals.foundingEnded('late', []))
     deadline.signal.addEventListener('abort', onLate)
     const signatures = await agree(conversation, plan, init, awaitSignatures(hear, plan, init))
     return { plan, signatures, addresses }
@@ -192,20 +196,27 @@ function unexpected(message: FounderMessage): Error {
     : new Error(`${message.type} out of turn`)
 }
 
+interface Talk {
+  conversation: Conversation
+  stream: Stream
+  /** Ends the conversation after the timeout. */
+  silence: Deadline
+}
+
 async function converse<T>(
-  { open, signal: stop }: FoundingComponents,
-  signal: AbortSignal,
-  talk: (conversation: Conversation) => Promise<T>,
+  { open, clock, signal }: FoundingComponents,
+  timeoutMs: number,
+  talk: (talk: Talk) => Promise<T>,
 ): Promise<T> {
-  let conversation: Conversation | null = null
   try {
-    conversation = new Conversation(await open(signal), signal)
-    const result = await talk(conversation)
-    await conversation.end()
-    return result
+    return await ask(open, { clock, timeoutMs, signal }, async (stream, silence) => {
+      using conversation = new Conversation(stream, silence.signal)
+      const result = await talk({ conversation, stream, silence })
+      await conversation.end()
+      return result
+    })
   } catch (error) {
-    conversation?.abort(error)
-    stop.throwIfAborted()
+    signal.throwIfAborted()
     if (error instanceof CoppiceError) throw error
     if (error instanceof Error && error.name === 'UnsupportedProtocolError') throw refusals.otherFounding(error)
     throw refusals.founderGone(error)

@@ -1,14 +1,27 @@
-/** One stream of the founding protocol, as messages. */
+/**
+ * One stream of the founding protocol, as messages of at most MAX_FOUNDING_BYTES. The joiner opens it and speaks first;
+ * founding/messages.ts says what follows.
+ */
 import type { Stream } from '@libp2p/interface'
+import { PROTOCOL_VERSION } from '../plan/offer.ts'
 import { FrameStream } from '../stream/frames.ts'
 import { expectMessage, readMessage, writeMessage } from '../stream/messages.ts'
-import { MAX_FOUNDING_BYTES } from './constants.ts'
-import { decodeFounder, decodeJoiner, encodeFounding, type FounderMessage, type JoinerMessage } from './messages.ts'
+import type { Clock } from '../stream/time.ts'
+import { MAX_FOUNDING_BYTES, WAITING_INTERVAL_MS } from './constants.ts'
+import {
+  decodeFounder,
+  decodeJoiner,
+  encodeFounding,
+  type FounderMessage,
+  type FoundingRefusal,
+  type JoinerMessage,
+} from './messages.ts'
 
-export class Conversation {
-  readonly frames: FrameStream
+export class Conversation implements Disposable {
+  private readonly frames: FrameStream
   private sent: Promise<void> = Promise.resolve()
 
+  /** @param signal - aborts the stream, and with it every call that waits */
   constructor(stream: Stream, signal: AbortSignal) {
     this.frames = new FrameStream(stream, { signal })
   }
@@ -19,6 +32,23 @@ export class Conversation {
     const sending = this.sent.then(() => writeMessage(this.frames, bytes))
     this.sent = sending.catch(() => {})
     return sending
+  }
+
+  refuse(reason: FoundingRefusal): Promise<void> {
+    return this.send({ type: 'refused', reason, version: PROTOCOL_VERSION })
+  }
+
+  /** While others are waited for, a word every WAITING_INTERVAL_MS shows that the link lives. Never throws. */
+  async keepSaying(news: () => FounderMessage | null, clock: Clock, signal: AbortSignal): Promise<void> {
+    try {
+      for (;;) {
+        await clock.pause(WAITING_INTERVAL_MS, signal)
+        const message = news()
+        if (message !== null) await this.send(message)
+      }
+    } catch {
+      // the stream has ended, and with it the waiting
+    }
   }
 
   /** Null where the joiner has ended the stream. */
@@ -32,12 +62,11 @@ export class Conversation {
   }
 
   /** Ends in good order; what was said still arrives. */
-  async end(): Promise<void> {
-    await this.frames.close()
-    this.frames.release()
+  end(): Promise<void> {
+    return this.frames.close()
   }
 
-  abort(error: unknown): void {
-    this.frames.abort(error instanceof Error ? error : new Error(String(error)))
+  [Symbol.dispose](): void {
+    this.frames[Symbol.dispose]()
   }
 }

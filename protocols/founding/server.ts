@@ -1,23 +1,22 @@
-import type { Connection, Stream } from '@libp2p/interface'
-import { type Acceptance, acceptanceFault, decodeAcceptance } from '../plan/acceptance.ts'
+/**
+ * The founder's side of founding. A joiner opens a stream and speaks first, within ANSWER_TIMEOUT_MS. `ask` is answered by
+ * the offer. `accept` takes a seat; the founder then keeps that stream and says how many are here, sends the plan once all
+ * seats are taken, and gathers signatures for at most `signingTimeoutMs`. A stream carries MAX_FOUNDING_BYTES a message.
+ */
+import type { Acceptance } from '../plan/acceptance.ts'
 import { PROTOCOL_VERSION, type SealedOffer } from '../plan/offer.ts'
-import {
-  decodePlanSignature,
-  encodePlanSignature,
-  makePlan,
-  memberOf,
-  type Plan,
-  planSignatureFault,
-} from '../plan/plan.ts'
-import type { SiteLabel } from '../plan/site-name.ts'
+import { makePlan, memberOf } from '../plan/plan.ts'
 import { composed } from '../stream/composed.ts'
+import { serve } from '../stream/serve.ts'
 import type { Clock } from '../stream/time.ts'
-import { equalBytes, MalformedMessageError, toHex } from '../wire/encoding.ts'
-import { ANSWER_TIMEOUT_MS, signingTimeoutMs, WAITING_INTERVAL_MS } from './constants.ts'
+import { equalBytes } from '../wire/encoding.ts'
+import { ANSWER_TIMEOUT_MS, signingTimeoutMs } from './constants.ts'
 import { Conversation } from './conversation.ts'
 import { declinedHere, foundingEnded } from './errors.ts'
 import type { Founded, FoundingWatcher, PlanSigner, StreamHandler } from './index.ts'
-import type { FounderMessage, FoundingEnding, FoundingRefusal, JoinerMessage, MemberAddresses } from './messages.ts'
+import type { FounderMessage, FoundingEnding, JoinerMessage } from './messages.ts'
+import { type Seat, Seats } from './seats.ts'
+import { Signatures } from './signatures.ts'
 
 interface FoundingServerInit extends FoundingWatcher {
   offer: SealedOffer
@@ -48,23 +47,14 @@ export function foundingServer(init: FoundingServerInit): FoundingServer {
   return new Mailbox(init)
 }
 
-/** A joiner's place, as long as its stream is open or a plan names it. */
-interface Seat {
-  acceptance: Acceptance
-  addresses: string[]
-  asks: boolean
-  conversation: Conversation | null
-}
-
 type Stage = 'open' | 'signing' | 'founded' | 'failed'
 
 class Mailbox implements FoundingServer {
   private readonly init: FoundingServerInit
-  /** By peer id in hexadecimal. */
-  private readonly seats = new Map<string, Seat>()
-  private readonly signatures = new Map<number, Uint8Array>()
+  private readonly seats: Seats
   private stage: Stage = 'open'
-  private plan: Plan | null = null
+  /** Null: there is no plan yet. */
+  private signatures: Signatures | null = null
   private readonly outcome = Promise.withResolvers<Founded>()
   private readonly over = new AbortController()
   /** Resolves when a founding has failed and all who were here have heard why. */
@@ -72,8 +62,7 @@ class Mailbox implements FoundingServer {
 
   constructor(init: FoundingServerInit) {
     this.init = init
-    const { own, addresses, asks } = init
-    this.seats.set(toHex(own.peer), { acceptance: own, addresses, asks, conversation: null })
+    this.seats = new Seats(init)
     this.outcome.promise.catch(() => {})
   }
 
@@ -91,12 +80,12 @@ class Mailbox implements FoundingServer {
     }
   }
 
-  /** What fails is logged here; the joiner sees a refusal, or a reset where it broke the protocol. */
-  handle = async (stream: Stream, { remotePeer }: Connection): Promise<void> => {
-    using first = this.init.clock.deadline(ANSWER_TIMEOUT_MS)
-    using signal = composed(first.signal, this.over.signal)
-    const conversation = new Conversation(stream, signal.signal)
-    try {
+  /** A failure is logged; the joiner sees a refusal, or a reset where it broke the protocol. */
+  handle: StreamHandler = (stream, { remotePeer }) => {
+    const limits = { clock: this.init.clock, timeoutMs: ANSWER_TIMEOUT_MS, what: `founding with ${remotePeer}` }
+    return serve(stream, limits, async (first) => {
+      using signal = composed(first.signal, this.over.signal)
+      using conversation = new Conversation(stream, signal.signal)
       const message = await conversation.fromJoiner()
       if (message?.type === 'ask') await this.answerAsk(message, conversation)
       else if (message?.type === 'accept') {
@@ -104,28 +93,26 @@ class Mailbox implements FoundingServer {
         await this.answerAccept(message, conversation)
       } else throw new Error(`a stream that begins with ${message?.type ?? 'nothing'}`)
       await conversation.end()
-    } catch (error) {
-      stream.log.error('founding with %p failed - %e', remotePeer, error)
-      conversation.abort(error)
-    }
+    })
   }
 
   private async answerAsk(ask: JoinerMessage & { type: 'ask' }, conversation: Conversation): Promise<void> {
     const { offer } = this.init
-    if (ask.version !== PROTOCOL_VERSION) return refuse(conversation, 'version')
-    if (!equalBytes(ask.offer, offer.hash)) return refuse(conversation, 'offer')
+    if (ask.version !== PROTOCOL_VERSION) return conversation.refuse('version')
+    if (!equalBytes(ask.offer, offer.hash)) return conversation.refuse('offer')
     // Whoever has no seat may as well hear it before its text is read.
-    if (this.stage === 'failed') return refuse(conversation, 'failed')
-    await conversation.send({ type: 'offer', offer: offer.bytes, sites: this.sites() })
+    if (this.stage === 'failed') return conversation.refuse('failed')
+    await conversation.send({ type: 'offer', offer: offer.bytes, sites: this.seats.sites() })
   }
 
   private async answerAccept(accept: JoinerMessage & { type: 'accept' }, conversation: Conversation): Promise<void> {
-    const seat = this.seatFor(accept)
-    if (typeof seat === 'string') return refuse(conversation, seat)
+    const closed = { open: null, signing: 'full', founded: 'full', failed: 'failed' } as const
+    const seat = this.seats.claim(accept, closed[this.stage])
+    if (typeof seat === 'string') return conversation.refuse(seat)
     seat.conversation = conversation
     try {
       if (this.stage === 'open') await this.tellAll()
-      if (this.stage === 'open' && this.seats.size === this.init.offer.offer.members) this.seal()
+      if (this.stage === 'open' && this.seats.areTaken) this.seal()
       else if (this.stage !== 'open') await this.sendPlan(conversation)
       await this.listen(seat, conversation)
     } finally {
@@ -133,80 +120,48 @@ class Mailbox implements FoundingServer {
     }
   }
 
-  /** The seat that this acceptance gets or has, or why none. */
-  private seatFor({ acceptance: bytes, addresses, asks }: JoinerMessage & { type: 'accept' }): Seat | FoundingRefusal {
-    let acceptance: Acceptance
-    try {
-      acceptance = decodeAcceptance(bytes)
-    } catch (error) {
-      if (error instanceof MalformedMessageError) return 'acceptance'
-      throw error
-    }
-    const fault = acceptanceFault(acceptance, this.init.offer.hash, this.init.secret)
-    if (fault !== null) return fault === 'signature' || fault === 'name' ? 'acceptance' : fault
-    const key = toHex(acceptance.peer)
-    const held = this.seats.get(key)
-    if (held !== undefined) return this.reclaim(held, acceptance)
-    if (this.stage === 'failed') return 'failed'
-    if (this.stage !== 'open' || this.seats.size >= this.init.offer.offer.members) return 'full'
-    const seat = { acceptance, addresses, asks, conversation: null }
-    this.seats.set(key, seat)
-    return seat
-  }
-
-  /** A member whose stream broke after the plan was sent comes back with the very same acceptance. */
-  private reclaim(seat: Seat, acceptance: Acceptance): Seat | FoundingRefusal {
-    const same = equalBytes(seat.acceptance.signature, acceptance.signature)
-    return seat.conversation === null && same && seat.acceptance !== this.init.own ? seat : 'member'
-  }
-
   /** The joiner's stream has ended. That frees its seat, or ends the founding where its signature is still missing. */
   private lapse(seat: Seat): void {
     seat.conversation = null
-    if (this.stage === 'failed' && this.open().length === 0) this.emptied.resolve()
-    const member = this.memberAt(seat)
-    if (member !== null && !this.signatures.has(member)) this.end('gone', [member])
+    if (this.stage === 'failed' && this.seats.open().length === 0) this.emptied.resolve()
+    const unsigned = this.unsignedIndexOf(seat)
+    if (unsigned !== null) this.end('gone', [unsigned])
     if (this.stage !== 'open') return
-    this.seats.delete(toHex(seat.acceptance.peer))
+    this.seats.free(seat)
     this.tellAll().catch((error) => this.fail(error))
+  }
+
+  /** The index in the plan of a site that has not signed; null: it has, or there is no plan yet. */
+  private unsignedIndexOf({ acceptance }: Seat): number | null {
+    return this.signatures?.unsignedIndexOf(acceptance.peer) ?? null
   }
 
   private async tellAll(): Promise<void> {
     const { members } = this.init.offer.offer
-    const sites = this.sites()
+    const sites = this.seats.sites()
     this.init.onWaiting?.(sites, members)
-    await this.broadcast((conversation) => conversation.send({ type: 'waiting', sites, members }))
-  }
-
-  private sites(): SiteLabel[] {
-    return [...this.seats.values()].map(({ acceptance: { peer, site } }) => ({ peer, site }))
-  }
-
-  /** The index in the plan; null: there is none yet. */
-  private memberAt({ acceptance }: Seat): number | null {
-    return this.plan && (memberOf(this.plan, acceptance.peer)?.index ?? null)
+    await this.seats.broadcast((conversation) => conversation.send({ type: 'waiting', sites, members }))
   }
 
   /** All seats are taken: from here on the plan is what it is. */
   private seal(): void {
-    const acceptances = [...this.seats.values()].map(({ acceptance }) => acceptance)
-    this.plan = makePlan(this.init.offer, acceptances, this.init.secret)
+    this.signatures = new Signatures(makePlan(this.init.offer, this.seats.acceptances(), this.init.secret))
     this.stage = 'signing'
-    void this.collect(this.plan)
+    void this.collect(this.signatures)
   }
 
-  private async collect(plan: Plan): Promise<void> {
-    const { clock, sign } = this.init
-    using deadline = clock.deadline(signingTimeoutMs(this.asks()), this.over.signal)
+  private async collect(signatures: Signatures): Promise<void> {
+    const { clock, own, sign } = this.init
+    using deadline = clock.deadline(signingTimeoutMs(this.seats.ask), this.over.signal)
     const over = new AbortController()
     this.outcome.promise.catch((error) => over.abort(error))
-    const onLate = () => this.end('late', this.unsigned(plan))
+    const onLate = () => this.end('late', signatures.missing())
     deadline.signal.addEventListener('abort', onLate)
     try {
-      await this.broadcast((conversation) => this.sendPlan(conversation))
-      const own = await sign(plan, over.signal)
-      if (own === null) this.end('declined', [memberOf(plan, this.init.own.peer)?.index ?? -1])
-      else await this.takeSignature(plan, own.member, own.signature)
+      await this.seats.broadcast((conversation) => this.sendPlan(conversation))
+      const signed = await sign(signatures.plan, over.signal)
+      if (signed === null) this.end('declined', [memberOf(signatures.plan, own.peer)?.index ?? -1])
+      else await this.takeSignature(signatures, signed.member, signed.signature)
       await this.outcome.promise
     } catch (error) {
       this.fail(error)
@@ -215,19 +170,11 @@ class Mailbox implements FoundingServer {
     }
   }
 
-  private asks(): boolean {
-    return [...this.seats.values()].some(({ asks }) => asks)
-  }
-
-  private unsigned(plan: Plan): number[] {
-    return plan.members.map(({ index }) => index).filter((index) => !this.signatures.has(index))
-  }
-
   /** The plan has no federation. All who are here hear why before the founder does: its process ends with that. */
   private end(ending: FoundingEnding, members: number[]): void {
-    const { plan } = this
-    if (this.stage !== 'signing' || plan === null) return
+    if (this.stage !== 'signing' || this.signatures === null) return
     this.stage = 'failed'
+    const { plan } = this.signatures
     const sites = members.map((index) => plan.members[index])
     const isOwn = sites.some(({ peer }) => equalBytes(peer, this.init.own.peer))
     const reason = ending === 'declined' && isOwn ? declinedHere(true) : foundingEnded(ending, sites)
@@ -237,105 +184,68 @@ class Mailbox implements FoundingServer {
   private async tellEnding(message: FounderMessage & { type: 'ended' }): Promise<void> {
     using deadline = this.init.clock.deadline(ANSWER_TIMEOUT_MS, this.over.signal)
     deadline.signal.addEventListener('abort', () => this.emptied.resolve())
-    if (this.open().length === 0) return
-    await this.broadcast((conversation) => conversation.send(message))
+    if (this.seats.open().length === 0) return
+    await this.seats.broadcast((conversation) => conversation.send(message))
     await this.emptied.promise
   }
 
   private async listen(seat: Seat, conversation: Conversation): Promise<void> {
     const beat = new AbortController()
-    void this.keepTelling(conversation, beat.signal)
+    void conversation.keepSaying(() => this.news(), this.init.clock, beat.signal)
     try {
       for (;;) {
         const message = await conversation.fromJoiner()
         if (message === null) return
-        const member = this.memberAt(seat)
-        if (message.type === 'declined' && member !== null && !this.signatures.has(member)) {
-          this.end('declined', [member])
-          continue
-        }
-        if (message.type !== 'signature' || this.plan === null) throw new Error(`${message.type} out of turn`)
-        const signature = decodePlanSignature(message.signature)
-        const fault = planSignatureFault(this.plan, signature)
-        if (fault !== null) throw new Error(`a plan signature with a wrong ${fault}`)
-        await this.takeSignature(this.plan, signature.member, signature.signature)
+        await this.hear(seat, message)
       }
     } finally {
       beat.abort()
     }
   }
 
-  /** While all wait for others, or for a person, a word now and then shows that the link lives. */
-  private async keepTelling(conversation: Conversation, signal: AbortSignal): Promise<void> {
-    try {
-      for (;;) {
-        await this.init.clock.pause(WAITING_INTERVAL_MS, signal)
-        if (this.stage === 'signing') await conversation.send({ type: 'signing', signed: this.signed() })
-        if (this.stage !== 'open') continue
-        await conversation.send({ type: 'waiting', sites: this.sites(), members: this.init.offer.offer.members })
-      }
-    } catch {
-      // the stream has ended, and with it the waiting
-    }
+  private async hear(seat: Seat, message: JoinerMessage): Promise<void> {
+    const unsigned = this.unsignedIndexOf(seat)
+    if (message.type === 'declined' && unsigned !== null) return this.end('declined', [unsigned])
+    if (message.type !== 'signature' || this.signatures === null) throw new Error(`${message.type} out of turn`)
+    const { member, signature } = this.signatures.open(message.signature)
+    await this.takeSignature(this.signatures, member, signature)
   }
 
-  private async takeSignature(plan: Plan, member: number, signature: Uint8Array): Promise<void> {
-    this.signatures.set(member, signature)
-    if (this.stage !== 'signing' || this.signatures.size < plan.members.length) {
-      if (this.stage === 'founded') await this.broadcast((conversation) => this.sendSignatures(conversation))
-      if (this.stage === 'signing') await this.tellSigning(plan)
-      return
-    }
-    this.stage = 'founded'
-    await this.broadcast((conversation) => this.sendSignatures(conversation))
-    this.outcome.resolve({ plan, signatures: this.inOrder(plan), addresses: this.addresses() })
+  /** How far the founding is, for somebody who waits. */
+  private news(): FounderMessage | null {
+    const { members } = this.init.offer.offer
+    if (this.stage === 'open') return { type: 'waiting', sites: this.seats.sites(), members }
+    if (this.stage === 'signing') return { type: 'signing', signed: this.signatures?.signed() ?? [] }
+    return null
   }
 
-  private async tellSigning(plan: Plan): Promise<void> {
-    const signed = this.signed()
-    this.init.onSigning?.(plan, signed)
-    await this.broadcast((conversation) => conversation.send({ type: 'signing', signed }))
+  private async takeSignature(signatures: Signatures, member: number, signature: Uint8Array): Promise<void> {
+    signatures.add(member, signature)
+    const isLast = this.stage === 'signing' && signatures.areComplete
+    if (this.stage === 'signing' && !isLast) return this.tellSigning(signatures)
+    if (isLast) this.stage = 'founded'
+    if (this.stage !== 'founded') return
+    await this.seats.broadcast((conversation) => this.sendSignatures(conversation))
+    if (!isLast) return
+    const { plan } = signatures
+    this.outcome.resolve({ plan, signatures: signatures.inOrder(), addresses: this.seats.addresses() })
   }
 
-  private signed(): number[] {
-    return [...this.signatures.keys()].sort((a, b) => a - b)
+  private async tellSigning(signatures: Signatures): Promise<void> {
+    const signed = signatures.signed()
+    this.init.onSigning?.(signatures.plan, signed)
+    await this.seats.broadcast((conversation) => conversation.send({ type: 'signing', signed }))
   }
 
   private async sendPlan(conversation: Conversation): Promise<void> {
-    if (this.plan === null) return
-    const { bytes: plan } = this.plan
-    await conversation.send({ type: 'plan', plan, addresses: this.addresses(), asks: this.asks() })
+    if (this.signatures === null) return
+    const { bytes: plan } = this.signatures.plan
+    await conversation.send({ type: 'plan', plan, addresses: this.seats.addresses(), asks: this.seats.ask })
     if (this.stage === 'founded') await this.sendSignatures(conversation)
   }
 
   private async sendSignatures(conversation: Conversation): Promise<void> {
-    if (this.plan === null) return
-    const { id } = this.plan
-    const signatures = this.inOrder(this.plan).map((signature, member) => {
-      return encodePlanSignature({ plan: id, member, signature })
-    })
-    await conversation.send({ type: 'signatures', signatures })
-  }
-
-  private inOrder(plan: Plan): Uint8Array[] {
-    return plan.members.map(({ index }) => {
-      const signature = this.signatures.get(index)
-      if (signature === undefined) throw new Error(`member ${index} has not signed`)
-      return signature
-    })
-  }
-
-  private addresses(): MemberAddresses[] {
-    return [...this.seats.values()].map(({ acceptance, addresses }) => ({ peer: acceptance.peer, addresses }))
-  }
-
-  /** To every open stream; one that fails has ended and lapses by itself. */
-  private async broadcast(tell: (conversation: Conversation) => Promise<void>): Promise<void> {
-    await Promise.all(this.open().map((conversation) => tell(conversation).catch(() => {})))
-  }
-
-  private open(): Conversation[] {
-    return [...this.seats.values()].flatMap(({ conversation }) => conversation ?? [])
+    if (this.signatures !== null) await conversation.send({ type: 'signatures', signatures: this.signatures.encoded() })
   }
 
   private fail(error: unknown): void {
@@ -343,8 +253,4 @@ class Mailbox implements FoundingServer {
     this.stage = 'failed'
     this.outcome.reject(error)
   }
-}
-
-async function refuse(conversation: Conversation, reason: FoundingRefusal): Promise<void> {
-  await conversation.send({ type: 'refused', reason, version: PROTOCOL_VERSION })
 }

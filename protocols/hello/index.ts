@@ -1,6 +1,8 @@
 /**
- * The first thing that two connected members say to each other: which federation, which model, which version, how
- * far. A refusal has a reason that a person can act on.
+ * The greeting: the first thing that two connected members say to each other, namely which federation, which model,
+ * which version, how far. Whoever greets opens a stream and speaks first; the other answers with its own greeting or
+ * with a refusal, whose reason a person can act on. One message each way of at most MAX_HELLO_BYTES, within
+ * HELLO_TIMEOUT_MS.
  *
  * @example
  * await node.handle(HELLO_PROTOCOL, helloServer({ own, isMember, clock, onGreeting }), MAX_HELLO_STREAMS)
@@ -9,6 +11,7 @@
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { PROTOCOL_VERSION } from '../plan/offer.ts'
 import { FrameStream } from '../stream/frames.ts'
+import { ask, serve } from '../stream/serve.ts'
 import type { Clock } from '../stream/time.ts'
 import { equalBytes } from '../wire/encoding.ts'
 import { HELLO_TIMEOUT_MS, MAX_HELLO_BYTES } from './constants.ts'
@@ -31,22 +34,18 @@ interface HelloComponents {
 }
 
 export function helloServer(components: HelloComponents): (stream: Stream, connection: Connection) => Promise<void> {
-  return async (stream, { remotePeer }) => {
-    using deadline = components.clock.deadline(HELLO_TIMEOUT_MS)
-    const frames = new FrameStream(stream, { maxFrameBytes: MAX_HELLO_BYTES, signal: deadline.signal })
-    try {
+  const { clock, onGreeting } = components
+  return (stream, { remotePeer }) => {
+    const what = `greeting of ${remotePeer}`
+    return serve(stream, { clock, timeoutMs: HELLO_TIMEOUT_MS, what }, async ({ signal }) => {
+      using frames = new FrameStream(stream, { maxFrameBytes: MAX_HELLO_BYTES, signal })
       const greeting = decodeGreeting(await frames.expect('a greeting'))
       await frames.closeRead()
       const answer = answerTo(greeting, remotePeer, components)
       await frames.write(encodeHello(answer))
       await frames.close()
-      if (answer.type === 'hello') components.onGreeting?.(remotePeer, greeting)
-    } catch (error) {
-      stream.log.error('greeting of %p failed - %e', remotePeer, error)
-      frames.abort(error instanceof Error ? error : new Error(String(error)))
-    } finally {
-      frames.release()
-    }
+      if (answer.type === 'hello') onGreeting?.(remotePeer, greeting)
+    })
   }
 }
 
@@ -74,25 +73,16 @@ interface SayHelloInit {
 }
 
 /** Greets a neighbour. An answer of another federation comes back as the refusal that it deserves. */
-export async function sayHello({ open, own, clock, signal }: SayHelloInit): Promise<HelloAnswer> {
-  using deadline = clock.deadline(HELLO_TIMEOUT_MS, signal)
-  const frames = new FrameStream(await open(deadline.signal), {
-    maxFrameBytes: MAX_HELLO_BYTES,
-    signal: deadline.signal,
-  })
-  try {
+export function sayHello({ open, own, clock, signal }: SayHelloInit): Promise<HelloAnswer> {
+  return ask(open, { clock, timeoutMs: HELLO_TIMEOUT_MS, signal }, async (stream, deadline) => {
+    using frames = new FrameStream(stream, { maxFrameBytes: MAX_HELLO_BYTES, signal: deadline.signal })
     await frames.write(encodeHello(own))
     await frames.close()
     const answer = decodeHelloAnswer(await frames.expect('an answer'))
     if (answer.type === 'refused') return answer
     const reason = difference(own, answer.greeting)
     return reason === null ? answer : { type: 'refused', reason }
-  } catch (error) {
-    frames.abort(error instanceof Error ? error : new Error(String(error)))
-    throw error
-  } finally {
-    frames.release()
-  }
+  })
 }
 
 export { HELLO_PROTOCOL, HELLO_RETRY_MS, MAX_HELLO_STREAMS } from './constants.ts'

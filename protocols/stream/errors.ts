@@ -45,3 +45,8 @@ export class MalformedError extends Error {
     super(what, options)
   }
 }
+
+/** What was thrown, as libp2p wants it. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown })
+}

@@ -1,21 +1,73 @@
 /**
- * A libp2p stream as a sequence of frames, each an unsigned varint length and that many bytes. Reading is
- * bounded: iterating a libp2p 3 stream would queue whatever comes, so this reader pauses the stream while
- * READ_AHEAD_BYTES wait. Writing honours backpressure: `send` returning false means that nothing more may be
- * written before `drain` (yamux itself queues without limit).
+ * Frames on a stream: each an unsigned varint length and that many bytes. `decodeFrames` and `encodeFrames` are steps
+ * of a pipe; `FrameStream` is the same duplex for a conversation, a frame at a time.
  *
  * @example
- * const frames = new FrameStream(stream, { maxFrameBytes: 37, signal })
+ * using frames = new FrameStream(stream, { maxFrameBytes: 37, signal })
  * const request = await frames.read()   // null at the end of the stream
  * await frames.closeRead()              // what else comes is dropped, not queued
  * await frames.write(answer)
  * await frames.close()
  */
-import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
-import { encode } from 'it-length-prefixed'
-import { Uint8ArrayList } from 'uint8arraylist'
-import { MAX_FRAME_BYTES, READ_AHEAD_BYTES } from './constants.ts'
+import type { Stream } from '@libp2p/interface'
+import { decode, encode } from 'it-length-prefixed'
+import type { Uint8ArrayList } from 'uint8arraylist'
+import { MAX_FRAME_BYTES } from './constants.ts'
+import { type Bytes, Duplex, type Source } from './duplex.ts'
 import { CutShortError, MalformedError, OversizeError } from './errors.ts'
+import type { Deadline } from './time.ts'
+
+/** The varint of a length below 2^21 has at most 3 bytes. */
+const MAX_PREFIX_BYTES = 3
+
+/**
+ * The frames in what comes.
+ * @param maxFrameBytes - longest frame accepted; a longer one is refused before its bytes are waited for
+ * @throws {OversizeError} a frame is longer than allowed
+ * @throws {MalformedError} a length has more than 3 bytes
+ * @throws {CutShortError} the source ended inside a frame
+ */
+export async function* decodeFrames(
+  bytes: Source<Uint8ArrayList>,
+  maxFrameBytes: number = MAX_FRAME_BYTES,
+): AsyncGenerator<Uint8ArrayList, void> {
+  let isInside = false
+  const onLength = () => {
+    isInside = true
+  }
+  const onData = () => {
+    isInside = false
+  }
+  const lengthDecoder = lengthDecoderOf(maxFrameBytes)
+  try {
+    yield* decode(bytes, { lengthDecoder, maxDataLength: maxFrameBytes, onLength, onData })
+  } catch (error) {
+    if (error instanceof Error && error.name === 'UnexpectedEOFError') isInside = true
+    else throw error
+  }
+  // A source that ends right after a length is no error to it-length-prefixed.
+  if (isInside) throw new CutShortError('the rest of a frame')
+}
+
+/** Each frame behind its length, as one piece: a send for each. */
+export async function* encodeFrames(frames: Source<Uint8Array>): AsyncGenerator<Uint8ArrayList, void> {
+  for await (const frame of frames) yield encodeFrame(frame)
+}
+
+/** Starts the time of a deadline anew with each frame that passes. */
+export async function* moving<T>(frames: AsyncIterable<T>, deadline: Deadline): AsyncGenerator<T, void> {
+  for await (const frame of frames) {
+    deadline.restart()
+    yield frame
+  }
+}
+
+/** The next frame, which must come; the frames stay open. @throws {CutShortError} they ended instead */
+export async function nextFrame<T>(frames: AsyncIterator<T>, what: string): Promise<T> {
+  const { done, value } = await frames.next()
+  if (done) throw new CutShortError(what)
+  return value
+}
 
 interface FrameStreamInit {
   /** Longest frame accepted from the other side; known before anything is allocated. */
@@ -24,71 +76,41 @@ interface FrameStreamInit {
   signal: AbortSignal
 }
 
-/** The varint of a length below 2^21 has at most 3 bytes. */
-const MAX_PREFIX_BYTES = 3
-
-export class FrameStream {
+export class FrameStream implements Disposable {
   private readonly stream: Stream
-  private readonly maxFrameBytes: number
   private readonly signal: AbortSignal
-  private readonly buffer = new Uint8ArrayList()
-  private ended = false
-  private closed = false
-  private failure: Error | null = null
-  private wake: (() => void) | null = null
-  private drain: (() => void) | null = null
+  private readonly duplex: Duplex
+  private readonly frames: AsyncGenerator<Uint8ArrayList, void>
 
-  constructor(stream: Stream, { maxFrameBytes = MAX_FRAME_BYTES, signal }: FrameStreamInit) {
+  constructor(stream: Stream, { maxFrameBytes, signal }: FrameStreamInit) {
     this.stream = stream
-    this.maxFrameBytes = maxFrameBytes
     this.signal = signal
-    stream.addEventListener('message', this.onMessage)
-    stream.addEventListener('end', this.onEnd)
-    stream.addEventListener('close', this.onClose)
-    stream.addEventListener('drain', this.onDrain)
-    signal.addEventListener('abort', this.onAbort)
-    this.ended = stream.readableEnded
-    if (signal.aborted) this.onAbort()
+    this.duplex = new Duplex(stream, signal)
+    this.frames = decodeFrames(this.duplex.source, maxFrameBytes)
   }
 
   /**
-   * The next frame; null where the stream ended between two.
-   * @throws {OversizeError} the frame is longer than allowed
-   * @throws {CutShortError} the stream ended inside a frame
+   * The next frame, a copy; null where the stream ended between two.
+   * @throws {OversizeError} {MalformedError} {CutShortError} as decodeFrames
    */
   async read(): Promise<Uint8Array | null> {
-    for (;;) {
-      const frame = this.take()
-      if (frame !== null) return frame
-      if (this.failure) throw this.failure
-      if (this.ended) {
-        if (this.buffer.byteLength > 0) throw new CutShortError('the rest of a frame')
-        return null
-      }
-      await this.moreToRead()
-    }
+    const { done, value } = await this.frames.next()
+    return done ? null : value.slice()
   }
 
   /** The next frame, which must come. @throws {CutShortError} the stream ended instead */
   async expect(what: string): Promise<Uint8Array> {
-    const frame = await this.read()
-    if (frame === null) throw new CutShortError(what)
-    return frame
+    return (await nextFrame(this.frames, what)).slice()
   }
 
-  /** Resolves when the other side can take more. */
+  /** Resolves when the other side can take more. @throws {OversizeError} the frame is longer than any */
   async write(frame: Uint8Array): Promise<void> {
-    if (frame.byteLength > MAX_FRAME_BYTES) throw new OversizeError(frame.byteLength, MAX_FRAME_BYTES)
-    this.throwIfOver()
-    if (!this.stream.send(encode.single(frame))) await this.drained()
+    await this.duplex.write(encodeFrame(frame))
   }
 
   /** Drops whatever else the other side sends. */
   async closeRead(): Promise<void> {
-    this.ended = true
-    this.buffer.consume(this.buffer.byteLength)
-    this.stream.removeEventListener('message', this.onMessage)
-    await this.stream.closeRead({ signal: this.signal })
+    await this.frames.return()
   }
 
   /** Ends our side in good order: what was written still arrives. */
@@ -96,100 +118,32 @@ export class FrameStream {
     await this.stream.close({ signal: this.signal })
   }
 
-  /** Ends both sides at once; the other sees a reset. */
-  abort(error: Error): void {
-    this.stream.abort(error)
-    this.release()
+  /** Lets go of the signal and the stream. */
+  [Symbol.dispose](): void {
+    this.duplex.release()
   }
+}
 
-  /** Lets go of the signal and the stream. Call it when the stream has been closed or aborted. */
-  release(): void {
-    this.stream.removeEventListener('message', this.onMessage)
-    this.stream.removeEventListener('end', this.onEnd)
-    this.stream.removeEventListener('close', this.onClose)
-    this.stream.removeEventListener('drain', this.onDrain)
-    this.signal.removeEventListener('abort', this.onAbort)
-  }
+function encodeFrame(frame: Uint8Array): Uint8ArrayList {
+  if (frame.byteLength > MAX_FRAME_BYTES) throw new OversizeError(frame.byteLength, MAX_FRAME_BYTES)
+  return encode.single(frame)
+}
 
-  private take(): Uint8Array | null {
-    const prefix = this.readPrefix()
-    if (prefix === null) return null
-    const end = prefix.bytes + prefix.length
-    if (this.buffer.byteLength < end) return null
-    const frame = this.buffer.slice(prefix.bytes, end)
-    this.buffer.consume(end)
-    if (this.buffer.byteLength < READ_AHEAD_BYTES && this.stream.readStatus === 'paused') this.stream.resume()
-    return frame
-  }
-
-  /** The length at the head of the buffer; null where not all of it has come. */
-  private readPrefix(): { length: number; bytes: number } | null {
+/** Reads a length; a RangeError says that not all of it has come. `bytes`: of the length that was read last. */
+function lengthDecoderOf(maxFrameBytes: number) {
+  const lengthOf = (bytes: Bytes): number => {
     let length = 0
-    for (let bytes = 1; bytes <= MAX_PREFIX_BYTES; bytes++) {
-      if (this.buffer.byteLength < bytes) return null
-      const byte = this.buffer.get(bytes - 1)
-      length += (byte & 0x7f) * 2 ** (7 * (bytes - 1))
-      if (byte < 0x80) {
-        if (length > this.maxFrameBytes) throw new OversizeError(length, this.maxFrameBytes)
-        return { length, bytes }
-      }
+    for (let at = 0; at < MAX_PREFIX_BYTES; at++) {
+      if (at >= bytes.byteLength) throw new RangeError('the rest of a length has not come')
+      const byte = 'get' in bytes ? bytes.get(at) : bytes[at]
+      length += (byte & 0x7f) * 2 ** (7 * at)
+      if (byte >= 0x80) continue
+      if (length > maxFrameBytes) throw new OversizeError(length, maxFrameBytes)
+      lengthOf.bytes = at + 1
+      return length
     }
     throw new MalformedError('a frame length of more than 3 bytes')
   }
-
-  private moreToRead(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wake = resolve
-    })
-  }
-
-  /**
-   * Resolves when the other side can take more. libp2p's own `onDrain` resolves at once from its second call on, since
-   * it keeps the promise of the first (@libp2p/utils 7.4), so that a writer that trusts it queues without end.
-   */
-  private async drained(): Promise<void> {
-    while (this.stream.writableNeedsDrain) {
-      await new Promise<void>((resolve) => {
-        this.drain = resolve
-      })
-      this.throwIfOver()
-    }
-  }
-
-  private throwIfOver(): void {
-    if (this.failure) throw this.failure
-    if (this.closed) throw new CutShortError('something to write to')
-    this.signal.throwIfAborted()
-  }
-
-  private readonly onMessage = ({ data }: StreamMessageEvent): void => {
-    this.buffer.append(data)
-    if (this.buffer.byteLength >= READ_AHEAD_BYTES && this.stream.readStatus === 'readable') this.stream.pause()
-    this.wake?.()
-  }
-
-  private readonly onEnd = (): void => {
-    this.ended = true
-    this.wake?.()
-  }
-
-  private readonly onClose = ({ error }: StreamCloseEvent): void => {
-    if (error) this.failure ??= error
-    this.closed = true
-    this.ended = true
-    this.signal.removeEventListener('abort', this.onAbort)
-    this.wake?.()
-    this.drain?.()
-  }
-
-  private readonly onDrain = (): void => this.drain?.()
-
-  private readonly onAbort = (): void => {
-    const reason: unknown = this.signal.reason
-    const error = reason instanceof Error ? reason : new Error('aborted', { cause: reason })
-    this.failure = error
-    this.abort(error)
-    this.wake?.()
-    this.drain?.()
-  }
+  lengthOf.bytes = 0
+  return lengthOf
 }

@@ -1,7 +1,8 @@
 /**
- * Anti-entropy: gossip forgets what is older than a few seconds and loses what was published before a link was made,
- * so every few seconds a peer compares notes with a random neighbour and both are filled up. Whoever is behind gets
- * the chain of certificates the same way.
+ * Anti-entropy. Gossip forgets messages after a few seconds, and loses what was published before a link was made. So
+ * every SYNC_INTERVAL_MS a peer opens a stream to a random neighbour and says first what it has; both end with what
+ * either had, messages and certificates alike. One exchange brings at most MAX_ENVELOPES messages and MAX_CERTIFICATES
+ * certificates each way, and ends after SYNC_TIMEOUT_MS without progress.
  *
  * @example
  * await node.handle(SYNC_PROTOCOL, syncServer(components), MAX_SYNC_STREAMS)
@@ -11,6 +12,7 @@ import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { hashOf } from '../plan/offer.ts'
 import { FrameStream } from '../stream/frames.ts'
 import { readMessage, writeMessage } from '../stream/messages.ts'
+import { ask, serve } from '../stream/serve.ts'
 import type { Clock, Deadline } from '../stream/time.ts'
 import * as limits from './constants.ts'
 import { decodeSync, encodeSync, joinIds, type SyncMessage, splitIds } from './messages.ts'
@@ -42,30 +44,30 @@ export function messageId(envelope: Uint8Array): string {
 }
 
 export function syncServer(components: SyncComponents): (stream: Stream, connection: Connection) => Promise<void> {
-  return async (stream, { remotePeer }) => {
-    using deadline = components.clock.deadline(limits.SYNC_TIMEOUT_MS)
-    const exchange = new Exchange(stream, components.source, deadline)
-    await exchange.run(async () => {
-      if (!components.isMember(remotePeer)) throw new Error('not a member')
-      await exchange.answer(() => components.onBehind?.(remotePeer))
+  const { clock, isMember, onBehind, source } = components
+  return (stream, { remotePeer }) => {
+    const what = `sync with ${remotePeer}`
+    return serve(stream, { clock, timeoutMs: limits.SYNC_TIMEOUT_MS, what }, async (deadline) => {
+      if (!isMember(remotePeer)) throw new Error('not a member')
+      using exchange = new Exchange(stream, source, deadline)
+      await exchange.answer(() => onBehind?.(remotePeer))
     })
   }
 }
 
 /** One exchange with a neighbour. @throws where it broke off; what had come by then has been taken in */
-export async function syncWith(
+export function syncWith(
   open: (signal: AbortSignal) => Promise<Stream>,
   { source, clock }: SyncComponents,
   signal: AbortSignal,
 ): Promise<void> {
-  using deadline = clock.deadline(limits.SYNC_TIMEOUT_MS, signal)
-  const exchange = new Exchange(await open(deadline.signal), source, deadline)
-  const failure = await exchange.run(() => exchange.ask())
-  if (failure !== null) throw failure
+  return ask(open, { clock, timeoutMs: limits.SYNC_TIMEOUT_MS, signal }, async (stream, deadline) => {
+    using exchange = new Exchange(stream, source, deadline)
+    await exchange.ask()
+  })
 }
 
-class Exchange {
-  private readonly stream: Stream
+class Exchange implements Disposable {
   private readonly source: SyncSource
   private readonly deadline: Deadline
   private readonly frames: FrameStream
@@ -73,26 +75,13 @@ class Exchange {
   private envelopes = 0
 
   constructor(stream: Stream, source: SyncSource, deadline: Deadline) {
-    this.stream = stream
     this.source = source
     this.deadline = deadline
     this.frames = new FrameStream(stream, { signal: deadline.signal })
   }
 
-  /** Runs one side to its end; what fails is logged and returned, and the other side sees a reset. */
-  async run(side: () => Promise<void>): Promise<Error | null> {
-    try {
-      await side()
-      await this.frames.close()
-      return null
-    } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error))
-      this.stream.log.error('sync failed - %e', failure)
-      this.frames.abort(failure)
-      return failure
-    } finally {
-      this.frames.release()
-    }
+  [Symbol.dispose](): void {
+    this.frames[Symbol.dispose]()
   }
 
   async ask(): Promise<void> {
@@ -105,6 +94,7 @@ class Exchange {
       want.rounds,
       splitIds(want.ids).flatMap((id) => mine.get(id) ?? []),
     )
+    await this.frames.close()
   }
 
   async answer(onBehind: () => void): Promise<void> {
@@ -120,6 +110,7 @@ class Exchange {
     const lacking = [...theirs].filter((id) => !mine.has(id)).slice(0, limits.MAX_ENVELOPES)
     await this.send({ type: 'want', rounds: this.source.rounds(), ids: joinIds(lacking) })
     await this.receiveUntil(null)
+    await this.frames.close()
   }
 
   /** Certificates after those that the other has, then messages. */
