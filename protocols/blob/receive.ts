@@ -58,7 +58,7 @@ export async function receive(
   return 'found'
 }
 
-/** What the length says is bounded by the protocol; a liar may exaggerate, so only a list that the id confirms convicts. */
+/** A server may exaggerate the length, so only a list that the id confirms convicts the author of too long a blob. */
 async function takeList(frames: Frames, byteLength: number, id: string, { maxBytes }: FetchOptions) {
   const lengths = [chunkCount(byteLength) * HASH_BYTES]
   const hashes = await nextFrame(pieces(frames, lengths, HASHES_PER_FRAME * HASH_BYTES), 'a list')

@@ -1,7 +1,7 @@
 /**
- * Serves blobs. A member opens a stream and speaks first, with one request; this peer answers with the status and, where
- * it holds the blob, the list and the chunks asked for. It reads one chunk at a time, and the next when the asker has
- * taken it, within SERVE_TIMEOUT_MS a frame and for MAX_SERVED_STREAMS at once.
+ * Serves blobs. A member opens a stream and speaks first, with one request. This peer answers with the status and,
+ * where it holds the blob, the list and the chunks asked for. It reads one chunk at a time, and the next when the asker
+ * has taken that one. A frame may take SERVE_TIMEOUT_MS; MAX_SERVED_STREAMS are served at once.
  */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { pipe } from 'it-pipe'

@@ -1,7 +1,7 @@
 /**
- * The joiner's side of founding. It opens a stream to the founder, or to a neighbour that passes it on, and speaks first:
- * once to fetch the offer (answered within ANSWER_TIMEOUT_MS), once to join, which lasts until all have signed. A word
- * comes at least every WAITING_TIMEOUT_MS, or the founder is gone. Everything that this member signs is checked here.
+ * The joiner's side of founding. It opens a stream to the founder, or to a neighbour that passes it on, and speaks
+ * first: once to fetch the offer, answered within ANSWER_TIMEOUT_MS, and once to join, which lasts until all have
+ * signed. Without a word for WAITING_TIMEOUT_MS the founder is gone. All that this member signs is checked here.
  */
 import type { Stream } from '@libp2p/interface'
 import { CoppiceError } from '../../src/base/errors.ts'

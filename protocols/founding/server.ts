@@ -1,7 +1,7 @@
 /**
- * The founder's side of founding. A joiner opens a stream and speaks first, within ANSWER_TIMEOUT_MS. `ask` is answered by
- * the offer. `accept` takes a seat; the founder then keeps that stream and says how many are here, sends the plan once all
- * seats are taken, and gathers signatures for at most `signingTimeoutMs`. A stream carries MAX_FOUNDING_BYTES a message.
+ * The founder's side of founding. A joiner opens a stream and speaks first, within ANSWER_TIMEOUT_MS. `ask` is answered
+ * by the offer. `accept` takes a seat: the founder keeps that stream, says who is here, sends the plan once all seats
+ * are taken, and gathers signatures for at most signingTimeoutMs. A message has at most MAX_FOUNDING_BYTES.
  */
 import type { Acceptance } from '../plan/acceptance.ts'
 import { PROTOCOL_VERSION, type SealedOffer } from '../plan/offer.ts'
@@ -136,11 +136,12 @@ class Mailbox implements FoundingServer {
     return this.signatures?.unsignedIndexOf(acceptance.peer) ?? null
   }
 
+  /** Tells all who wait, and whoever watches here. */
   private async tellAll(): Promise<void> {
-    const { members } = this.init.offer.offer
-    const sites = this.seats.sites()
-    this.init.onWaiting?.(sites, members)
-    await this.seats.broadcast((conversation) => conversation.send({ type: 'waiting', sites, members }))
+    const news = this.news()
+    if (news?.type === 'waiting') this.init.onWaiting?.(news.sites, news.members)
+    if (news?.type === 'signing' && this.signatures !== null) this.init.onSigning?.(this.signatures.plan, news.signed)
+    if (news !== null) await this.seats.broadcast((conversation) => conversation.send(news))
   }
 
   /** All seats are taken: from here on the plan is what it is. */
@@ -222,19 +223,13 @@ class Mailbox implements FoundingServer {
   private async takeSignature(signatures: Signatures, member: number, signature: Uint8Array): Promise<void> {
     signatures.add(member, signature)
     const isLast = this.stage === 'signing' && signatures.areComplete
-    if (this.stage === 'signing' && !isLast) return this.tellSigning(signatures)
+    if (this.stage === 'signing' && !isLast) return this.tellAll()
     if (isLast) this.stage = 'founded'
     if (this.stage !== 'founded') return
     await this.seats.broadcast((conversation) => this.sendSignatures(conversation))
     if (!isLast) return
     const { plan } = signatures
     this.outcome.resolve({ plan, signatures: signatures.inOrder(), addresses: this.seats.addresses() })
-  }
-
-  private async tellSigning(signatures: Signatures): Promise<void> {
-    const signed = signatures.signed()
-    this.init.onSigning?.(signatures.plan, signed)
-    await this.seats.broadcast((conversation) => conversation.send({ type: 'signing', signed }))
   }
 
   private async sendPlan(conversation: Conversation): Promise<void> {

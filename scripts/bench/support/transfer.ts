@@ -1,7 +1,7 @@
 /**
  * One transfer between two nodes of this process, over TCP, Noise and yamux: `transfer.ts KIND MEBIBYTES`. Prints its
- * seconds, those of the processor, and the peak of resident memory as JSON. KIND: `blob`, by the protocol, each chunk checked; `raw`, the same
- * number of bytes on a bare libp2p stream, written as fast as it drains and counted.
+ * seconds, those of the processor, and the peak of resident memory as JSON. KIND is `blob`, by the protocol, each chunk
+ * checked; or `raw`, the same number of bytes on a bare libp2p stream, written as fast as it drains, and counted.
  */
 import { once } from 'node:events'
 import { multiaddr } from '@multiformats/multiaddr'
