@@ -1,6 +1,6 @@
 /** Helpers for everything that writes: directories, durable files. */
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 
@@ -71,4 +71,21 @@ export async function writeDurably(path: string, bytes: Uint8Array, mode = 0o644
     await rm(temporary, { force: true })
     throw unwritable(path, error)
   }
+}
+
+/** The same bytes under a second name; a copy where the file system has no such thing. @throws {OutputError} */
+export async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch {
+    await copyDurably(from, to).catch((error) => {
+      throw unwritable(to, error)
+    })
+  }
+}
+
+async function copyDurably(from: string, to: string): Promise<void> {
+  await copyFile(from, to)
+  await using handle = await open(to, 'r+')
+  await handle.sync()
 }

@@ -7,10 +7,10 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import { join } from 'node:path'
 import type { BlobSink, BlobSource } from '../../protocols/blob/index.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
-import { BlobHasher, CHUNK_BYTES, type ChunkList, chunkLength } from '../../protocols/wire/hash.ts'
+import { BlobHasher, CHUNK_BYTES, type ChunkList, chunkCount, chunkLength } from '../../protocols/wire/hash.ts'
 import { OutputError } from '../../src/base/errors.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
-import { syncDirectory } from './files.ts'
+import { linkOrCopy, syncDirectory } from './files.ts'
 
 /** Names of whole blobs. */
 const BLOB_NAME = /^[0-9a-f]{64}$/
@@ -76,10 +76,31 @@ export class BlobStore implements BlobSource {
     return name
   }
 
+  /**
+   * Takes over a file that is on the disk already and is never written again: it is hashed and gets its id as another
+   * name. Returns the id. The file stays where it is, and may be removed there.
+   * @throws {OutputError} the store cannot be written to
+   */
+  async adopt(file: string): Promise<string> {
+    const { id, ...list } = await hashFile(file)
+    const name = toHex(id)
+    if (this.held.has(name)) return name
+    const temporary = this.temporary()
+    await linkOrCopy(file, temporary)
+    try {
+      await rename(temporary, join(this.directory, name))
+      await syncDirectory(this.directory)
+    } catch (error) {
+      throw unwritable(this.directory, error)
+    }
+    this.held.set(name, { byteLength: list.byteLength, list })
+    return name
+  }
+
   /** A sink for a blob whose chunks were checked against its list. */
   writer(): BlobSink {
-    const path = join(this.directory, `${process.pid}-${this.temporaries++}${TEMPORARY}`)
-    return new BlobWriter(path, this.directory, (id, list) => this.held.set(id, { byteLength: list.byteLength, list }))
+    const onCommit = (id: string, list: ChunkList) => this.held.set(id, { byteLength: list.byteLength, list })
+    return new BlobWriter(this.temporary(), this.directory, onCommit)
   }
 
   /**
@@ -125,12 +146,13 @@ export class BlobStore implements BlobSource {
 
   private async verify(id: string): Promise<ChunkList> {
     const path = join(this.directory, id)
-    const hasher = new BlobHasher()
-    const { byteLength } = this.heldBlob(id)
-    for (let index = 0; index * CHUNK_BYTES < byteLength; index++) hasher.update(await this.read(id, index))
-    const { id: found, ...list } = hasher.finish()
+    const { id: found, ...list } = await hashFile(path)
     if (toHex(found) !== id) throw damaged(path)
     return list
+  }
+
+  private temporary(): string {
+    return join(this.directory, `${process.pid}-${this.temporaries++}${TEMPORARY}`)
   }
 
   private heldBlob(id: string): { byteLength: number } {
@@ -181,6 +203,21 @@ class BlobWriter implements BlobSink {
     })
     await rm(this.path, { force: true })
   }
+}
+
+/** Id and list of a file, a chunk at a time, so that nothing else waits for it. @throws {OutputError} it got shorter */
+async function hashFile(path: string): Promise<ChunkList & { id: Uint8Array }> {
+  const hasher = new BlobHasher()
+  await using handle = await open(path, 'r')
+  const { size } = await handle.stat()
+  const chunk = new Uint8Array(Math.min(size, CHUNK_BYTES))
+  for (let index = 0; index < chunkCount(size); index++) {
+    const length = chunkLength(size, index)
+    const { bytesRead } = await handle.read(chunk, 0, length, index * CHUNK_BYTES)
+    if (bytesRead !== length) throw damaged(path)
+    hasher.update(chunk.subarray(0, length))
+  }
+  return hasher.finish()
 }
 
 function damaged(path: string): OutputError {

@@ -39,7 +39,14 @@ export const MAX_WRITE_BUFFER_BYTES = 8 * 1024 * 1024
 export const MAX_STRANGERS = 16
 /** How long a stranger may stay: one refused acceptance takes two round trips. */
 export const STRANGER_STAY_MS = 10_000
-/** So often lost or missing links are looked for, on average. */
+/** How often lost or missing links are looked for, on average. */
 export const RECONNECT_INTERVAL_MS = 5_000
 /** Up to this many neighbours everybody dials everybody; beyond, gossip and forwarding need no more. */
 export const MAX_DIALLED_NEIGHBOURS = 16
+/** A missing link is dialled in this many rounds of looking: members that start together are up within seconds. */
+export const EAGER_DIAL_ROUNDS = 3
+/**
+ * Afterwards it is dialled once in so many rounds, about once a minute: a site that cannot be reached from here costs
+ * little, and others forward meanwhile. Each of the two members has a turn, half of these rounds apart.
+ */
+export const PATIENT_DIAL_ROUNDS = 12

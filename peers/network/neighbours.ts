@@ -19,6 +19,7 @@ import {
   type SyncComponents,
   syncWith,
 } from '../../protocols/sync/index.ts'
+import { Tasks } from '../tasks.ts'
 import * as limits from './constants.ts'
 import type { PeerNode } from './node.ts'
 
@@ -41,9 +42,9 @@ interface NeighboursInit {
 export class Neighbours {
   private readonly init: NeighboursInit
   private readonly stop = new AbortController()
-  private readonly running = new Set<Promise<void>>()
-  /** Dials that failed in a row, by peer id. */
-  private readonly failures = new Map<string, number>()
+  private readonly tasks = new Tasks()
+  /** Rounds of looking for links in which a member was missing, by peer id. */
+  private readonly absences = new Map<string, number>()
 
   constructor(init: NeighboursInit) {
     this.init = init
@@ -63,7 +64,7 @@ export class Neighbours {
     libp2p.removeEventListener('peer:connect', this.onConnect)
     libp2p.removeEventListener('peer:disconnect', this.onDisconnect)
     this.stop.abort(new Error('the peer has stopped'))
-    await Promise.all(this.running)
+    await this.tasks.ended()
   }
 
   /** Compares notes now, with this member where it is a neighbour. */
@@ -74,11 +75,11 @@ export class Neighbours {
   }
 
   private run(task: Promise<void>): void {
-    const done = task.catch((error) => {
-      if (!this.stop.signal.aborted) this.init.onNote(String(error))
-    })
-    this.running.add(done)
-    void done.finally(() => this.running.delete(done))
+    this.tasks.add(
+      task.catch((error) => {
+        if (!this.stop.signal.aborted) this.init.onNote(String(error))
+      }),
+    )
   }
 
   private readonly onConnect = ({ detail }: CustomEvent<PeerId>): void => {
@@ -158,15 +159,14 @@ export class Neighbours {
     return upstream !== null && absent.includes(upstream) ? [upstream, ...chosen] : chosen
   }
 
-  /**
-   * Of two members the one with the lower id dials, so that they do not cross; the other does if that has not worked.
-   */
+  /** The member with the lower id dials, so that two dials do not cross; the other does if that has not worked. */
   private mayDial(peer: string): boolean {
-    const rounds = this.failures.get(peer) ?? 0
-    this.failures.set(peer, rounds + 1)
-    return this.init.node.peerId < peer
-      ? rounds < 3 || rounds % 12 === 0
-      : rounds > 0 && (rounds < 3 || rounds % 12 === 6)
+    const rounds = this.absences.get(peer) ?? 0
+    this.absences.set(peer, rounds + 1)
+    const isEager = rounds < limits.EAGER_DIAL_ROUNDS
+    const turn = rounds % limits.PATIENT_DIAL_ROUNDS
+    if (this.init.node.peerId < peer) return isEager || turn === 0
+    return rounds > 0 && (isEager || turn === limits.PATIENT_DIAL_ROUNDS / 2)
   }
 
   private async dial(peer: string): Promise<void> {
@@ -174,7 +174,7 @@ export class Neighbours {
     using deadline = clock.deadline(limits.DIAL_TIMEOUT_MS, this.stop.signal)
     try {
       await node.dialAny(addresses.get(peer) ?? [], deadline.signal)
-      this.failures.delete(peer)
+      this.absences.delete(peer)
     } catch {
       this.stop.signal.throwIfAborted() // many sites cannot be reached from everywhere: others forward
     }

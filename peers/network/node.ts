@@ -21,6 +21,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { MAX_GOSSIP_BYTES } from '../../protocols/round/messages/constants.ts'
 import { NetworkError } from '../../src/base/errors.ts'
+import { systemClock } from '../round/clock.ts'
 import { parseAddress, peerIdOfAddress, printable, withPeerId } from './addresses.ts'
 import * as limits from './constants.ts'
 import { countedTcp, type Traffic, TrafficCounter } from './counted-tcp.ts'
@@ -223,8 +224,10 @@ export class PeerNode {
     this.libp2p.addEventListener('peer:disconnect', ({ detail }) => this.connected.delete(detail.toString()))
     const showOut = (connection: Connection) => {
       if (this.roster.isMember(connection.remotePeer)) return
-      const timer = setTimeout(() => void connection.close().catch(() => {}), limits.STRANGER_STAY_MS)
-      connection.addEventListener('close', () => clearTimeout(timer), { once: true })
+      const gone = new AbortController()
+      connection.addEventListener('close', () => gone.abort(), { once: true })
+      const stay = systemClock.pause(limits.STRANGER_STAY_MS, gone.signal)
+      stay.then(() => connection.close()).catch(() => {}) // it has gone by itself
     }
     this.strangers().forEach(showOut)
     this.libp2p.addEventListener('connection:open', ({ detail }) => showOut(detail))

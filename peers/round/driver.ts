@@ -2,57 +2,49 @@
  * Runs the round machine: hands in one event at a time and carries out its effects in their order. All decisions are
  * the machine's; clocks, disk, network and computing are here.
  */
-import type { BlobClient } from '../../protocols/blob/client.ts'
-import { BlobTooLargeError } from '../../protocols/blob/errors.ts'
 import type { Plan } from '../../protocols/plan/plan.ts'
 import { heldMessages, initialState, step } from '../../protocols/round/machine.ts'
 import { type Certificate, decodeCertificate } from '../../protocols/round/messages/certificate.ts'
-import { MAX_COMMIT_LIST_BYTES, MAX_VALUE_BYTES } from '../../protocols/round/messages/constants.ts'
 import { type Body, type Commit, makeEnvelope } from '../../protocols/round/messages/messages.ts'
-import {
-  type CommitEntry,
-  decodeCommitList,
-  decodeValue,
-  encodeCommitList,
-  type Federation,
-  uncoveredBlocks,
-} from '../../protocols/round/messages/value.ts'
-import type { Context, Effect, ExitReason, RoundEvent, RoundState } from '../../protocols/round/types.ts'
+import type { Federation } from '../../protocols/round/messages/value.ts'
+import type { Context, Effect, EffectOf, ExitReason, RoundEvent, RoundState } from '../../protocols/round/types.ts'
 import type { Clock } from '../../protocols/stream/time.ts'
-import { MalformedMessageError } from '../../protocols/wire/encoding.ts'
 import type { Signer } from '../../protocols/wire/signing.ts'
 import type { Appended, CertificateChain } from '../disk/certificates.ts'
 import type { Journal } from '../disk/journal.ts'
 import type { Merges } from '../disk/merges.ts'
-import type { BlobStore } from '../disk/store.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
 import type { Post } from '../network/gossip.ts'
-import { PeerStoppedError, type Work } from '../work/work.ts'
+import { Tasks } from '../tasks.ts'
+import { PeerStoppedError } from '../work/work.ts'
+import { neededBlobs, reportOf } from './adopted.ts'
 import type { RoundProgressEvent, RoundReport } from './events.ts'
+import { Fetching, type FetchingComponents } from './fetching.ts'
+import { Pruning, type PruningComponents } from './pruning.ts'
 import { Timers } from './timers.ts'
 
-interface DriverComponents {
+interface DriverComponents extends FetchingComponents, PruningComponents {
   plan: Plan
   federation: Federation
   /** Index in the roster. */
   self: number
   signer: Signer
-  work: Work
-  store: BlobStore
   merges: Merges
   journal: Journal
   chain: CertificateChain
-  blobs: Pick<BlobClient, 'fetch'>
   clock: Clock
-  /** Peer ids as text, by member. */
-  peerIds: string[]
   traffic(): Traffic
-  /** Others are ahead: compare notes with this member, or with whom there is. */
-  catchUp(member: number): void
   /** The last certificate is taken over: write the model and what verifies it. Must be done before the peer ends. */
   finish(report: RoundReport, signal: AbortSignal): Promise<void>
   keepMerges: boolean
   onEvent(event: RoundProgressEvent): void
+}
+
+/** The other members, as a running driver reaches them. */
+interface Others {
+  post: Post
+  /** Others are ahead: compare notes with this member, or with whom there is. */
+  catchUp(member: number): void
 }
 
 interface DriverResult {
@@ -60,49 +52,46 @@ interface DriverResult {
   detail: string
 }
 
-type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>
-
 export class Driver {
   private readonly components: DriverComponents
   private readonly context: Context
   private readonly timers: Timers
   private readonly queue: RoundEvent[] = []
   private state: RoundState
-  private post: Post | null = null
+  private others: Others | null = null
   private running = false
   private readonly stopped = new AbortController()
   private readonly outcome = Promise.withResolvers<DriverResult>()
-  private pruning: AbortController | null = null
+  private readonly fetching: Fetching
+  private readonly pruning: Pruning
   /** What runs and may write. */
-  private readonly tasks = new Set<Promise<void>>()
+  private readonly tasks = new Tasks()
   private finishing: Promise<void> = Promise.resolve()
-  /**
-   * Contributions that are longer than one of their block can be, as BLOCK/ID: found invalid. The same bytes may be
-   * good for another block, whoever else names them.
-   */
-  private readonly oversize = new Set<string>()
-  /** Contributions of the pruning that runs: stored, and not yet in any commit. */
-  private readonly fresh = new Set<string>()
   /** Rounds that this peer has taken over. */
   readonly reports: RoundReport[] = []
-  /** Bytes of the contributions that this peer has made. */
-  payloadBytes = 0
 
   constructor(components: DriverComponents) {
     this.components = components
     const { clock, federation, self, work } = components
     this.context = { federation, self, maxContributionBytes: (block) => work.maxContributionBytes(block) }
     this.state = initialState(this.context)
+    this.fetching = new Fetching(components, this.stopped.signal)
+    this.pruning = new Pruning(components)
     this.timers = new Timers(clock, (id) => this.handIn({ type: 'timer', id }))
     this.outcome.promise.catch(() => {})
+  }
+
+  /** Bytes of the contributions that this peer has made. */
+  get payloadBytes(): number {
+    return this.pruning.payloadBytes
   }
 
   /**
    * Runs until the machine stops and everything is written.
    * @throws the signal's reason, or what failed at this peer (its disk, its engine)
    */
-  async run(post: Post, signal: AbortSignal): Promise<DriverResult> {
-    this.post = post
+  async run(others: Others, signal: AbortSignal): Promise<DriverResult> {
+    this.others = others
     const onAbort = () => this.outcome.reject(signal.reason)
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort)
@@ -115,10 +104,10 @@ export class Driver {
     } finally {
       signal.removeEventListener('abort', onAbort)
       this.stopped.abort(new Error('the peer has stopped'))
-      this.pruning?.abort(signal.aborted ? new PeerStoppedError(signal.reason) : this.stopped.signal.reason)
+      this.pruning.callOff(signal.aborted ? new PeerStoppedError(signal.reason) : this.stopped.signal.reason)
       this.timers.clearAll()
       // Whoever removes or moves the data directory now finds nobody writing to it.
-      await Promise.allSettled(this.tasks)
+      await this.tasks.ended()
     }
   }
 
@@ -126,12 +115,12 @@ export class Driver {
   handIn(event: RoundEvent): void {
     if (this.stopped.signal.aborted) return
     this.queue.push(event)
-    if (!this.running) this.track(this.work())
+    if (!this.running) this.tasks.add(this.work())
   }
 
   /** What anti-entropy compares, by short id. */
   messages(): Map<string, Uint8Array> {
-    return this.post?.index(heldMessages(this.context, this.state)) ?? new Map()
+    return this.others?.post.index(heldMessages(this.context, this.state)) ?? new Map()
   }
 
   /** A certificate from another peer: the chain is kept whole, the machine gets the newest. */
@@ -178,11 +167,11 @@ export class Driver {
       case 'prune':
         return this.begin(() => this.prune(effect))
       case 'abortPrune':
-        return this.pruning?.abort(new Error('no longer needed'))
+        return this.pruning.callOff(new Error('no longer needed'))
       case 'fetch':
-        return this.begin(() => this.fetch(effect))
+        return this.begin(() => this.fetching.fetch(effect))
       case 'validate':
-        return this.begin(() => this.validate(effect))
+        return this.begin(() => this.fetching.validate(effect))
       case 'merge':
         return this.begin(() => this.merge(effect))
       case 'certificate':
@@ -190,7 +179,7 @@ export class Driver {
       case 'adopted':
         return this.adopt(effect)
       case 'catchUp':
-        return this.components.catchUp(effect.member)
+        return this.others?.catchUp(effect.member)
       case 'setTimer':
         return this.timers.set(effect.id, effect.ms)
       case 'clearTimer':
@@ -210,114 +199,41 @@ export class Driver {
     )
   }
 
-  /** What fails here fails the peer: a disk that is full, an engine that breaks. */
-  private begin(task: () => Promise<void>): void {
-    this.track(
-      task().catch((error) => {
+  /** Begins what an event answers. What fails here fails the peer: a disk that is full, an engine that breaks. */
+  private begin(task: () => Promise<RoundEvent | null>): void {
+    const done = async () => {
+      const event = await task()
+      if (event !== null) this.handIn(event)
+    }
+    this.tasks.add(
+      done().catch((error) => {
         if (!this.stopped.signal.aborted) this.outcome.reject(error)
       }),
     )
   }
 
-  private track(task: Promise<void>): void {
-    this.tasks.add(task)
-    const forget = () => void this.tasks.delete(task)
-    task.then(forget, forget)
-  }
-
   /** A list that an earlier run has made may be gone with what it names. */
   private async announce({ round, root }: Commit): Promise<void> {
     const { onEvent, store } = this.components
-    const list = store.has(root) ? await readAs(store, root, decodeCommitList) : null
+    const list = store.has(root) ? await this.fetching.readList(root) : null
     if (list !== null) onEvent({ type: 'announced', round, list })
   }
 
   private send(body: Body): void {
     const { federation, self, signer } = this.components
-    this.post?.send(makeEnvelope(signer, federation.id, self, body))
+    this.others?.post.send(makeEnvelope(signer, federation.id, self, body))
   }
 
-  private async prune({ round, blocks }: EffectOf<'prune'>): Promise<void> {
-    const { merges, onEvent, store, work } = this.components
-    const stop = new AbortController()
-    this.pruning = stop
-    this.fresh.clear()
-    const list: CommitEntry[] = []
+  private prune(effect: EffectOf<'prune'>): Promise<RoundEvent | null> {
+    const { merges, onEvent } = this.components
+    const { round } = effect
     const merged = this.state.last === null ? new Map<number, string>() : merges.files(this.state.last.manifest)
-    try {
-      await work.prune({
-        blocks: [...blocks].sort((a, b) => a - b),
-        merged,
-        signal: stop.signal,
-        onBlock: async (block, bytes) => {
-          const root = await store.put(bytes)
-          this.fresh.add(root)
-          list.push({ block, root, bytes: bytes.byteLength })
-          this.payloadBytes += bytes.byteLength
-        },
-        onProgress: (done, total) => onEvent({ type: 'prune', round, done, total }),
-      })
-    } catch (error) {
-      if (stop.signal.aborted) return
-      throw error
-    }
-    list.sort((a, b) => a.block - b.block)
-    const root = await store.put(encodeCommitList(list))
-    this.fresh.add(root)
-    this.handIn({ type: 'pruned', round, root, list })
+    return this.pruning.prune(effect, merged, (done, total) => onEvent({ type: 'prune', round, done, total }))
   }
 
-  private async fetch(effect: EffectOf<'fetch'>): Promise<void> {
-    const { store } = this.components
-    const { id } = effect
-    const held = await this.obtain(effect)
-    if (effect.what === 'list') {
-      this.handIn({ type: 'list', root: id, list: held ? await readAs(store, id, decodeCommitList) : null })
-    } else if (effect.what === 'value') {
-      this.handIn({ type: 'value', hash: id, value: held ? await readAs(store, id, decodeValue) : null })
-    } else {
-      if (!held) this.oversize.add(contributionKey(effect.block, id))
-      this.handIn({ type: 'held', block: effect.block, root: id })
-    }
-  }
-
-  /** Whether the blob is in the store now; else it is longer than allowed, which its id proves. */
-  private async obtain(effect: EffectOf<'fetch'>): Promise<boolean> {
-    const { blobs, peerIds, store } = this.components
-    const { id, author } = effect
-    const maxBytes = this.maxBytes(effect)
-    if (store.has(id)) return store.byteLength(id) <= maxBytes
-    try {
-      const create = () => store.writer()
-      await blobs.fetch(id, { maxBytes, create, author: peerIds[author], signal: this.stopped.signal })
-      return true
-    } catch (error) {
-      if (error instanceof BlobTooLargeError) return false
-      throw error
-    }
-  }
-
-  private maxBytes(effect: EffectOf<'fetch'>): number {
-    if (effect.what === 'list') return MAX_COMMIT_LIST_BYTES
-    if (effect.what === 'value') return MAX_VALUE_BYTES
-    return effect.bytes ?? this.components.work.maxContributionBytes(effect.block)
-  }
-
-  private async validate({ block, root }: EffectOf<'validate'>): Promise<void> {
-    const { store, work } = this.components
-    // It only reads and cannot be called off: a peer that stops does not wait for it.
-    const { promise, reject, resolve } = Promise.withResolvers<string | null>()
-    const onStop = () => reject(this.stopped.signal.reason)
-    this.stopped.signal.addEventListener('abort', onStop)
-    if (this.oversize.has(contributionKey(block, root))) resolve('longer than one of its block can be')
-    else work.validate(block, store.path(root)).then(resolve, reject)
-    const reason = await promise.finally(() => this.stopped.signal.removeEventListener('abort', onStop))
-    this.handIn({ type: 'validated', block, root, reason })
-  }
-
-  private async merge({ manifest, entries, previous }: EffectOf<'merge'>): Promise<void> {
+  private async merge({ manifest, entries, previous }: EffectOf<'merge'>): Promise<RoundEvent> {
     const { root, moved, bits } = await this.components.merges.merge(manifest, entries, previous, this.stopped.signal)
-    this.handIn({ type: 'merged', manifest, root, moved, bits })
+    return { type: 'merged', manifest, root, moved, bits }
   }
 
   /** A chain that cannot be written to fails the peer, whoever brought the certificate. */
@@ -338,42 +254,17 @@ export class Driver {
     if (kept === 'gap') this.components.onEvent({ type: 'note', text: 'certificates before this one are missing' })
   }
 
-  private async adopt({ id, value, manifest, last }: EffectOf<'adopted'>): Promise<void> {
-    const { federation, finish, keepMerges, merges, onEvent, store, traffic } = this.components
-    const report: RoundReport = {
-      round: value.round,
-      certificate: id,
-      value,
-      contributions: value.entries.length,
-      uncovered: uncoveredBlocks(federation, value),
-      moved: value.moved,
-      bits: value.bits,
-      zeros: merges.get(manifest).zeros,
-      traffic: traffic(),
-      merged: merges.files(manifest),
-    }
+  private async adopt(effect: EffectOf<'adopted'>): Promise<void> {
+    const { finish, keepMerges, merges, onEvent, store } = this.components
+    const report = reportOf(effect, this.components)
     this.reports.push(report)
     onEvent({ type: 'round', round: report })
-    if (!keepMerges) await merges.retain(new Set([manifest, ...Object.keys(this.state.merges)]))
-    await store.retain(this.neededBlobs(id, value.entries))
-    if (!last) return
+    if (!keepMerges) await merges.retain(new Set([effect.manifest, ...Object.keys(this.state.merges)]))
+    await store.retain(neededBlobs(effect, this.state, this.pruning.fresh))
+    if (!effect.last) return
     this.finishing = finish(report, this.stopped.signal)
     this.finishing.catch((error) => this.outcome.reject(error))
-    this.track(this.finishing)
-  }
-
-  /** What the newest manifest names, its value, and what this round still uses. */
-  private neededBlobs(value: string, entries: ReadonlyArray<{ root: string }>): Set<string> {
-    const { commits, contributions, lists } = this.state
-    const open = Object.values(commits).flatMap((byRound) => Object.values(byRound).flat())
-    return new Set([
-      value,
-      ...this.fresh,
-      ...entries.map(({ root }) => root),
-      ...open.flatMap(({ body }) => (body.type === 'commit' ? body.root : [])),
-      ...Object.values(lists).flatMap((list) => (typeof list === 'string' ? [] : list.map(({ root }) => root))),
-      ...Object.values(contributions).flatMap((byId) => Object.keys(byId)),
-    ])
+    this.tasks.add(this.finishing)
   }
 
   /** Whoever watches hears what has changed. */
@@ -386,19 +277,5 @@ export class Driver {
     const statuses = Object.values(after.contributions).flatMap((byId) => Object.values(byId))
     const valid = statuses.filter((status) => status === 'valid').length
     onEvent({ type: 'contributions', round: after.round, valid, known: statuses.length })
-  }
-}
-
-function contributionKey(block: number, id: string): string {
-  return `${block}/${id}`
-}
-
-/** Null where the bytes are none of the kind. */
-async function readAs<T>(store: BlobStore, id: string, decode: (bytes: Uint8Array) => T): Promise<T | null> {
-  try {
-    return decode(await store.read(id))
-  } catch (error) {
-    if (error instanceof MalformedMessageError) return null
-    throw error
   }
 }

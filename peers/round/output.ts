@@ -2,13 +2,12 @@
  * What a peer leaves behind for people and for `verify`: plan.cbor, certificates, the contributions that the last
  * manifest names, the model. Each appears under its name only when it is whole.
  */
-import { copyFile, link, mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SignedPlan } from '../../protocols/plan/plan.ts'
 import { encodeSignedPlan } from '../../protocols/plan/plan.ts'
-import { unwritable } from '../../src/base/system-errors.ts'
 import { type CertificateChain, certificateFile } from '../disk/certificates.ts'
-import { writeDurably } from '../disk/files.ts'
+import { linkOrCopy, writeDurably } from '../disk/files.ts'
 import type { BlobStore } from '../disk/store.ts'
 import type { Work } from '../work/work.ts'
 import type { RoundReport } from './events.ts'
@@ -59,16 +58,5 @@ async function whole(path: string, write: (part: string) => Promise<void>): Prom
   } catch (error) {
     await rm(part, { recursive: true, force: true })
     throw error
-  }
-}
-
-/** The same bytes under a second name; a copy where the file system has no such thing. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to)
-  } catch {
-    await copyFile(from, to).catch((error) => {
-      throw unwritable(to, error)
-    })
   }
 }

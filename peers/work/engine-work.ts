@@ -1,5 +1,5 @@
 /** What a site computes for its federation, done by the engine on the site's own model directory and text. */
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { doneInWords } from '../../protocols/plan/method-words.ts'
 import type { Engine, JobOptions, WrittenModel } from '../../src/engine/engine.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
@@ -65,10 +65,10 @@ export class EngineWork implements Work {
   async prune({ blocks, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
     const { scratch, modelHash, onDrain } = this.init
     await mkdir(scratch, { recursive: true })
-    // Blocks are handed over in order, each read back before the next. They stay in a checkpoint until the next round.
+    // Blocks are handed over in order. The checkpoint keeps its own name of each until the next round.
     let handedOver: Promise<void> = Promise.resolve()
     const handOver = async (block: number, path: string) => {
-      await onBlock(block, await readFile(path))
+      await onBlock(block, path)
       if (modelHash === null) await rm(path)
     }
     // Where one cannot be handed over (a disk that is full), the rest need not be pruned.

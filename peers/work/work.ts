@@ -21,8 +21,11 @@ export interface PruneJob {
   merged: ReadonlyMap<number, string>
   /** See PeerStoppedError. */
   signal: AbortSignal
-  /** A block is done: its encoded contribution. Ascending, one at a time. */
-  onBlock(block: number, bytes: Uint8Array): Promise<void>
+  /**
+   * A block is done. Blocks come in ascending order, one at a time.
+   * @param file - its encoded contribution: on the disk, and never written again, so that it may get a second name
+   */
+  onBlock(block: number, file: string): Promise<void>
   onProgress?(done: number, total: number): void
 }
 

@@ -103,6 +103,8 @@ export type Effect =
   /** Stop. Nothing happens afterwards. */
   | { type: 'exit'; reason: ExitReason; detail: string }
 
+export type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>
+
 /**
  * The reason for the end. `done`; `noAgreement` (exit 6); `diverged` (exit 7): a quorum holds another result over a
  * manifest that this peer holds, so the files that reproduce it are kept.

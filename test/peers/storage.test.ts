@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -158,6 +158,25 @@ test('a store reads ranges of what it was given, also after it was opened again'
   assert.deepEqual(await again.read(id, 2), bytes.slice(2 * CHUNK_BYTES))
   assert.deepEqual(await again.chunks(id), await store.chunks(id))
   assert.equal(await again.chunks('0'.repeat(64)), null)
+})
+
+test('a store takes over a file as another name of it, and keeps it when the first name is removed', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const store = await BlobStore.open(join(directory, 'blobs'))
+  for (const size of [0, 1, CHUNK_BYTES, 2 * CHUNK_BYTES + 5]) {
+    const bytes = new Uint8Array(randomBytes(size))
+    const file = join(directory, 'made')
+    await writeFile(file, bytes)
+    const id = await store.adopt(file)
+    assert.equal(id, toHex(blobId(bytes)), `${size} bytes`)
+    assert.equal((await stat(store.path(id))).ino, (await stat(file)).ino, 'no byte is copied')
+    assert.equal(await store.adopt(file), id, 'the second time it is held already')
+    await rm(file)
+    const again = await BlobStore.open(join(directory, 'blobs'))
+    assert.deepEqual(await again.read(id), bytes)
+    assert.deepEqual(await store.chunks(id), await again.chunks(id))
+  }
+  assert.equal((await readdir(join(directory, 'blobs'))).length, 4, 'no temporary name is left')
 })
 
 test('a store refuses a blob that changed on the disk while it was away', async (context) => {

@@ -2,7 +2,8 @@
  * A model of random matrices and its Work: small, deterministic, no ONNX. The pruner, the validation and the merge are
  * the real ones; a site's text is a seed that its statistics come from.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtempDisposable, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MergedBlockReport, MergeJob, PruneJob, Work } from '../../peers/work/work.ts'
 import type { BlockForm, LayerWeights } from '../../src/form/block-form.ts'
@@ -60,11 +61,14 @@ export class MatrixWork implements Work {
   }
 
   async prune({ blocks, signal, onBlock, onProgress }: PruneJob): Promise<void> {
+    await using scratch = await mkdtempDisposable(join(tmpdir(), 'coppice-test-'))
     for (const [done, block] of blocks.entries()) {
       signal.throwIfAborted()
       const random = randomOf(this.text * 7919 + block)
       const inputs = FORM.inputs.map((cols) => Float32Array.from({ length: cols }, () => Math.fround(random())))
-      await onBlock(block, encodeContribution(FORM, { inputs }))
+      const file = join(scratch.path, String(block))
+      await writeFile(file, encodeContribution(FORM, { inputs }))
+      await onBlock(block, file)
       this.pruned.push(block)
       onProgress?.(done + 1, blocks.length)
     }

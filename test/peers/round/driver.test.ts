@@ -93,7 +93,6 @@ async function scene(context: TestContext) {
     clock: systemClock,
     peerIds: plan.members.map(({ site }) => site),
     traffic: () => ({ sentBytes: 0, receivedBytes: 0 }),
-    catchUp: () => undefined,
     finish: async () => undefined,
     keepMerges: false,
     onEvent: (event) => events.push(event),
@@ -101,7 +100,7 @@ async function scene(context: TestContext) {
   const onMessage = (envelope: ReturnType<typeof makeEnvelope>) => driver.handIn({ type: 'message', envelope })
   const post = new Post({ plan, publish: async () => undefined, onMessage })
   const stop = new AbortController()
-  const running = driver.run(post, stop.signal)
+  const running = driver.run({ post, catchUp: () => undefined }, stop.signal)
   running.catch(() => undefined)
   context.after(async () => {
     stop.abort()

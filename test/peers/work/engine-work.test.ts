@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { EngineWork } from '../../../peers/work/engine-work.ts'
@@ -37,8 +37,8 @@ function site(context: TestContext, scratch: string, modelHash: Uint8Array | nul
     async prune(blocks, merged = NO_MERGES, last = Number.POSITIVE_INFINITY) {
       const stop = new AbortController()
       const out = new Map<number, Buffer>()
-      const onBlock = async (block: number, bytes: Uint8Array) => {
-        out.set(block, Buffer.from(bytes))
+      const onBlock = async (block: number, file: string) => {
+        out.set(block, readFileSync(file))
         if (out.size === last) stop.abort(new Error('the peer ends'))
       }
       const pruning = work.prune({ blocks, merged, signal: stop.signal, onBlock })

@@ -1,0 +1,88 @@
+/** What a peer is started with, what its parts hand on to each other, and what it reports at its end. */
+import type { Invitation } from '../protocols/plan/invitation.ts'
+import type { Offer, SealedOffer } from '../protocols/plan/offer.ts'
+import type { Plan } from '../protocols/plan/plan.ts'
+import type { SiteLabel } from '../protocols/plan/site-name.ts'
+import type { Clock } from '../protocols/stream/time.ts'
+import type { Signer } from '../protocols/wire/signing.ts'
+import type { DataDirectory } from './disk/data-directory.ts'
+import type { OutPlace } from './disk/out-directory.ts'
+import type { Traffic } from './network/counted-tcp.ts'
+import type { PeerNode } from './network/node.ts'
+import type { PeerEvent, RoundReport } from './round/events.ts'
+import type { SentContribution } from './round/ledger.ts'
+import type { Work } from './work/work.ts'
+
+export interface PeerInit {
+  data: DataDirectory
+  place: OutPlace
+  /**
+   * Asks whether to sign the plan of all members; null: signs unasked. The signal: the answer is not needed any more.
+   * What it throws ends the peer.
+   */
+  agree: ((plan: Plan, signal: AbortSignal) => Promise<boolean>) | null
+  /** Multiaddr; default: any port on every interface; null: this site only dials out. */
+  listen?: string | null
+  announce?: string
+  /**
+   * `all`: dials every member whose address is known. `upstream`: keeps to the peer it joined through, and to whoever
+   * joined through it (a star, a line).
+   */
+  connect?: 'all' | 'upstream'
+  /** Keep the merged blocks of every round in the data directory, for whoever evaluates them. */
+  keepMerges?: boolean
+  signal: AbortSignal
+  /** Deadlines and pauses; default: the system's. */
+  clock?: Clock
+  onEvent?(event: PeerEvent): void
+  /** Its libp2p node is up: for metrics, and for tests that cut its links. */
+  onNode?(node: PeerNode): void
+}
+
+/** What a site brings: its name, how much it takes on (ppm), and what it computes with. */
+export interface Site {
+  site: string
+  capacity: number
+  /** @param directory - of the federation, in the data directory */
+  work(directory: string): Work | Promise<Work>
+}
+
+export interface FoundInit extends PeerInit, Site {
+  /** Everything that is computed; founder, nonce and version are added. */
+  offer: Omit<Offer, 'version' | 'merge' | 'founder' | 'nonce'>
+  /** 16 bytes each; default: random. A simulation derives them from its seed. */
+  nonce?: Uint8Array
+  secret?: Uint8Array
+}
+
+export interface JoinInit extends PeerInit {
+  invitation: Invitation
+  /** Checks the offer against this site's model and text; what it throws ends the peer before anything is sent. */
+  prepare(offer: SealedOffer, sites: SiteLabel[]): Promise<Site>
+}
+
+export interface PeerResult {
+  planId: string
+  peerId: string
+  /** Root of the merged layers. */
+  root: string
+  /** Ids, by round. */
+  certificates: string[]
+  rounds: RoundReport[]
+  traffic: Traffic
+  /** Bytes of the contributions that this peer has made. */
+  payloadBytes: number
+  /** What has left this site, and to whom. */
+  contributions: SentContribution[]
+  /** In the order of the roster. */
+  members: Array<{ site: string; peerId: string }>
+  out: string
+}
+
+/** A peer between its start and its founding. */
+export interface Starting {
+  clock: Clock
+  node: PeerNode
+  signer: Signer
+  tell(event: PeerEvent): void
+}

@@ -1,0 +1,159 @@
+/** A member of a federation that is founded, from its first greeting to the written model. */
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { BLOB_PROTOCOL, type BlobClientComponents, blobClient } from '../../protocols/blob/index.ts'
+import type { Founded } from '../../protocols/founding/index.ts'
+import { memberOf } from '../../protocols/plan/plan.ts'
+import { peerIdText } from '../../protocols/plan/site-name.ts'
+import { toHex } from '../../protocols/wire/encoding.ts'
+import type { Journal } from '../disk/journal.ts'
+import type { PeerInit, PeerResult, Starting } from '../init.ts'
+import { Post } from '../network/gossip.ts'
+import { dialable, Neighbours } from '../network/neighbours.ts'
+import { Driver } from '../round/driver.ts'
+import type { RoundProgressEvent, RoundReport } from '../round/events.ts'
+import { Ledger } from '../round/ledger.ts'
+import { outcomeError } from '../round/outcome.ts'
+import { writeOutput } from '../round/output.ts'
+import type { Work } from '../work/work.ts'
+import { type Archive, openArchive } from './archive.ts'
+import { greetingOf, serve, syncOf } from './serving.ts'
+
+interface Member extends Starting {
+  founded: Founded
+  /** The neighbour that this peer joined through; null: it is the founder. */
+  upstream: string | null
+  /** Of the federation, in the data directory. */
+  directory: string
+  out: string
+  journal: Journal
+  work: Work
+}
+
+/** Takes part in the rounds of the federation. @throws as the outcome says; the signal's reason */
+export async function takePart(init: PeerInit, member: Member): Promise<PeerResult> {
+  const { clock, directory, founded, node, out, tell, work } = member
+  const { plan } = founded
+  const planId = toHex(plan.id)
+  tell({ type: 'founded', plan, planId, out })
+  const archive = await openArchive(directory, founded, work)
+  const { chain, merges, store } = archive
+  const peerIds = plan.members.map(({ peer }) => peerIdText(peer))
+  node.closeRoster(peerIds)
+
+  const blobs = blobClient(blobComponents(member))
+  const ledger = new Ledger(() => clock.date())
+  const { keepMerges = false, connect = 'all' } = init
+  const driver = driverOf({ member, archive, ledger, blobs, peerIds, keepMerges })
+  const post = new Post({
+    plan,
+    publish: (bytes) => node.publish(bytes),
+    onMessage: (envelope) => driver.handIn({ type: 'message', envelope }),
+  })
+  const sync = syncOf(driver, chain, post, member)
+  const neighbours = new Neighbours({
+    node,
+    clock,
+    random: Math.random,
+    greeting: () => greetingOf(plan, chain),
+    sync,
+    addresses: addressesOf(member, connect),
+    upstream: member.upstream,
+    onNeighbour: () => {
+      blobs.wake()
+      tell({ type: 'neighbours', connected: node.neighbours().size, members: plan.members.length })
+    },
+    onNote: (text) => tell({ type: 'note', text }),
+  })
+  await serve({ plan, chain, driver, ledger, node, store, sync })
+  node.joinTopic(`/coppice/${planId}`, (bytes) => post.receive(bytes))
+  neighbours.start()
+  try {
+    const catchUp = (index: number) => neighbours.syncNow(peerIds[index])
+    const { detail, reason } = await driver.run({ post, catchUp }, init.signal)
+    if (reason !== 'done') throw outcomeError(reason, detail, directory)
+    if (!keepMerges) await merges.retain(new Set())
+    return resultOf(member, archive, driver, ledger)
+  } finally {
+    await neighbours.end()
+  }
+}
+
+function blobComponents({ clock, node, tell }: Member): BlobClientComponents {
+  return {
+    neighbours: () => node.neighbours().keys(),
+    open: (id, signal) => node.open(id, BLOB_PROTOCOL, signal),
+    clock,
+    random: Math.random,
+    onLiar: (id, error) => tell({ type: 'note', text: `${id} is not asked again: ${error.message}` }),
+  }
+}
+
+interface Driving {
+  member: Member
+  archive: Archive
+  ledger: Ledger
+  blobs: ReturnType<typeof blobClient>
+  peerIds: string[]
+  keepMerges: boolean
+}
+
+function driverOf({ member, archive, ledger, ...rest }: Driving): Driver {
+  const { clock, founded, journal, node, signer, tell, work } = member
+  const { plan } = founded
+  const self = memberOf(plan, signer.peerId)?.index ?? -1
+  return new Driver({
+    ...archive,
+    ...rest,
+    plan,
+    self,
+    signer,
+    work,
+    journal,
+    clock,
+    traffic: () => node.traffic(),
+    finish: (last, signal) => finish(member, archive, self, last, signal),
+    onEvent(event: RoundProgressEvent) {
+      if (event.type === 'announced') ledger.announced(event.round, event.list)
+      tell(event)
+    },
+  })
+}
+
+/** Writes the model and what verifies it. */
+async function finish(
+  { founded, out, tell, work }: Member,
+  { chain, store }: Archive,
+  self: number,
+  last: RoundReport,
+  signal: AbortSignal,
+): Promise<void> {
+  const { plan, signatures } = founded
+  tell({ type: 'writing', directory: out })
+  await writeOutput({ out, signed: { plan, signatures }, chain, store, work, last, signal })
+  tell({ type: 'serving', own: last.value.entries.filter(({ member }) => member === self) })
+}
+
+function resultOf({ founded, node, out }: Member, { chain }: Archive, driver: Driver, ledger: Ledger): PeerResult {
+  const { plan } = founded
+  return {
+    planId: toHex(plan.id),
+    peerId: node.peerId,
+    root: driver.reports.at(-1)?.value.merged ?? chain.last?.value.merged ?? '',
+    certificates: chain.ids(),
+    rounds: driver.reports,
+    traffic: node.traffic(),
+    payloadBytes: driver.payloadBytes,
+    contributions: ledger.contributions(),
+    members: plan.members.map(({ peer, site }) => ({ site, peerId: peerIdText(peer) })),
+    out,
+  }
+}
+
+/** Whom this peer may dial, by peer id. */
+function addressesOf({ founded, upstream }: Member, connect: 'all' | 'upstream'): Map<string, Multiaddr[]> {
+  const known = founded.addresses.map(({ peer, addresses }) => {
+    const id = peerIdText(peer)
+    return [id, dialable(id, addresses)] as const
+  })
+  return new Map(known.filter(([id, addresses]) => addresses.length > 0 && (connect === 'all' || id === upstream)))
+}

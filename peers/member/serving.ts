@@ -1,0 +1,62 @@
+/** What a member answers to others, stream by stream: blobs, greetings, anti-entropy. */
+import type { PeerId } from '@libp2p/interface'
+import { BLOB_PROTOCOL, blobServer, MAX_STREAMS_PER_PEER } from '../../protocols/blob/index.ts'
+import { type Greeting, HELLO_PROTOCOL, helloServer, MAX_HELLO_STREAMS } from '../../protocols/hello/index.ts'
+import { PROTOCOL_VERSION } from '../../protocols/plan/offer.ts'
+import type { Plan } from '../../protocols/plan/plan.ts'
+import { bytesOf } from '../../protocols/round/messages/messages.ts'
+import type { Clock } from '../../protocols/stream/time.ts'
+import { MAX_SYNC_STREAMS, SYNC_PROTOCOL, type SyncComponents, syncServer } from '../../protocols/sync/index.ts'
+import type { CertificateChain } from '../disk/certificates.ts'
+import type { BlobStore } from '../disk/store.ts'
+import type { Post } from '../network/gossip.ts'
+import type { PeerNode } from '../network/node.ts'
+import type { Driver } from '../round/driver.ts'
+import type { Ledger } from '../round/ledger.ts'
+
+interface Serving {
+  plan: Plan
+  chain: CertificateChain
+  driver: Driver
+  ledger: Ledger
+  node: PeerNode
+  store: BlobStore
+  sync: SyncComponents
+}
+
+export async function serve({ plan, chain, driver, ledger, node, store, sync }: Serving): Promise<void> {
+  const isMember = (id: PeerId) => node.isMember(id)
+  const { clock } = sync
+  const asked = () => driver.handIn({ type: 'asked' })
+  const onServed = (id: string, peer: PeerId) => ledger.served(id, peer.toString())
+  const blobs = blobServer({ source: store, clock, admits: isMember, onAsked: asked, onServed })
+  const hello = helloServer({ own: () => greetingOf(plan, chain), isMember, clock })
+  await node.handle(BLOB_PROTOCOL, blobs.handle, MAX_STREAMS_PER_PEER)
+  await node.handle(HELLO_PROTOCOL, hello, MAX_HELLO_STREAMS)
+  await node.handle(SYNC_PROTOCOL, syncServer({ ...sync, onBehind: asked }), MAX_SYNC_STREAMS)
+}
+
+/** What anti-entropy may see of a member, whichever side begins. */
+export function syncOf(
+  driver: Driver,
+  chain: CertificateChain,
+  post: Post,
+  { node, clock }: { node: PeerNode; clock: Clock },
+): SyncComponents {
+  return {
+    source: {
+      rounds: () => chain.rounds,
+      certificate: (round) => chain.read(round),
+      messages: () => driver.messages(),
+      takeEnvelope: (bytes) => post.receiveLate(bytes),
+      takeCertificate: (bytes) => driver.takeCertificate(bytes),
+    },
+    isMember: (id) => node.isMember(id),
+    clock,
+  }
+}
+
+export function greetingOf(plan: Plan, chain: CertificateChain): Greeting {
+  const certificate = chain.last === null ? null : bytesOf(chain.last.id)
+  return { version: PROTOCOL_VERSION, plan: plan.id, model: plan.offer.model.hash, certificate, rounds: chain.rounds }
+}

@@ -1,0 +1,47 @@
+/** A round that this peer has taken over: the report of it, and the blobs that are still needed afterwards. */
+import { type Federation, uncoveredBlocks } from '../../protocols/round/messages/value.ts'
+import type { EffectOf, RoundState } from '../../protocols/round/types.ts'
+import type { Merges } from '../disk/merges.ts'
+import type { Traffic } from '../network/counted-tcp.ts'
+import type { RoundReport } from './events.ts'
+
+interface ReportComponents {
+  federation: Federation
+  merges: Merges
+  traffic(): Traffic
+}
+
+export function reportOf(
+  { id, value, manifest }: EffectOf<'adopted'>,
+  { federation, merges, traffic }: ReportComponents,
+): RoundReport {
+  return {
+    round: value.round,
+    certificate: id,
+    value,
+    contributions: value.entries.length,
+    uncovered: uncoveredBlocks(federation, value),
+    moved: value.moved,
+    bits: value.bits,
+    zeros: merges.get(manifest).zeros,
+    traffic: traffic(),
+    merged: merges.files(manifest),
+  }
+}
+
+/** The value, what its manifest names, and what this round still uses. @param fresh - stored and in no commit yet */
+export function neededBlobs(
+  { id, value }: EffectOf<'adopted'>,
+  { commits, contributions, lists }: RoundState,
+  fresh: ReadonlySet<string>,
+): Set<string> {
+  const open = Object.values(commits).flatMap((byRound) => Object.values(byRound).flat())
+  return new Set([
+    id,
+    ...fresh,
+    ...value.entries.map(({ root }) => root),
+    ...open.flatMap(({ body }) => (body.type === 'commit' ? body.root : [])),
+    ...Object.values(lists).flatMap((list) => (typeof list === 'string' ? [] : list.map(({ root }) => root))),
+    ...Object.values(contributions).flatMap((byId) => Object.keys(byId)),
+  ])
+}

@@ -1,0 +1,96 @@
+/** Blobs that the round needs: fetched within what names them allows, read or checked, and answered by an event. */
+import type { BlobClient } from '../../protocols/blob/client.ts'
+import { BlobTooLargeError } from '../../protocols/blob/errors.ts'
+import { MAX_COMMIT_LIST_BYTES, MAX_VALUE_BYTES } from '../../protocols/round/messages/constants.ts'
+import { type CommitList, decodeCommitList, decodeValue } from '../../protocols/round/messages/value.ts'
+import type { EffectOf, RoundEvent } from '../../protocols/round/types.ts'
+import { MalformedMessageError } from '../../protocols/wire/encoding.ts'
+import type { BlobStore } from '../disk/store.ts'
+import type { Work } from '../work/work.ts'
+
+export interface FetchingComponents {
+  blobs: Pick<BlobClient, 'fetch'>
+  store: BlobStore
+  work: Work
+  /** Peer ids as text, by member. */
+  peerIds: string[]
+}
+
+export class Fetching {
+  private readonly components: FetchingComponents
+  /** The peer has stopped. */
+  private readonly signal: AbortSignal
+  /**
+   * Contributions that are longer than one of their block can be, as BLOCK/ID: found invalid. The same bytes may be
+   * good for another block, whoever else names them.
+   */
+  private readonly oversize = new Set<string>()
+
+  constructor(components: FetchingComponents, signal: AbortSignal) {
+    this.components = components
+    this.signal = signal
+  }
+
+  async fetch(effect: EffectOf<'fetch'>): Promise<RoundEvent> {
+    const { id } = effect
+    const held = await this.obtain(effect)
+    if (effect.what === 'list') return { type: 'list', root: id, list: held ? await this.readList(id) : null }
+    if (effect.what === 'value')
+      return { type: 'value', hash: id, value: held ? await this.read(id, decodeValue) : null }
+    if (!held) this.oversize.add(contributionKey(effect.block, id))
+    return { type: 'held', block: effect.block, root: id }
+  }
+
+  async validate({ block, root }: EffectOf<'validate'>): Promise<RoundEvent> {
+    const { store, work } = this.components
+    // It only reads and cannot be called off: a peer that stops does not wait for it.
+    const { promise, reject, resolve } = Promise.withResolvers<string | null>()
+    const onStop = () => reject(this.signal.reason)
+    this.signal.addEventListener('abort', onStop)
+    if (this.oversize.has(contributionKey(block, root))) resolve('longer than one of its block can be')
+    else work.validate(block, store.path(root)).then(resolve, reject)
+    const reason = await promise.finally(() => this.signal.removeEventListener('abort', onStop))
+    return { type: 'validated', block, root, reason }
+  }
+
+  /** A list that is held; null where the bytes are none. */
+  readList(id: string): Promise<CommitList | null> {
+    return this.read(id, decodeCommitList)
+  }
+
+  /** Whether the blob is in the store now; else it is longer than allowed, which its id proves. */
+  private async obtain(effect: EffectOf<'fetch'>): Promise<boolean> {
+    const { blobs, peerIds, store } = this.components
+    const { id, author } = effect
+    const maxBytes = this.maxBytes(effect)
+    if (store.has(id)) return store.byteLength(id) <= maxBytes
+    try {
+      const create = () => store.writer()
+      await blobs.fetch(id, { maxBytes, create, author: peerIds[author], signal: this.signal })
+      return true
+    } catch (error) {
+      if (error instanceof BlobTooLargeError) return false
+      throw error
+    }
+  }
+
+  private maxBytes(effect: EffectOf<'fetch'>): number {
+    if (effect.what === 'list') return MAX_COMMIT_LIST_BYTES
+    if (effect.what === 'value') return MAX_VALUE_BYTES
+    return effect.bytes ?? this.components.work.maxContributionBytes(effect.block)
+  }
+
+  /** Null where the bytes are none of the kind. */
+  private async read<T>(id: string, decode: (bytes: Uint8Array) => T): Promise<T | null> {
+    try {
+      return decode(await this.components.store.read(id))
+    } catch (error) {
+      if (error instanceof MalformedMessageError) return null
+      throw error
+    }
+  }
+}
+
+function contributionKey(block: number, id: string): string {
+  return `${block}/${id}`
+}
