@@ -1,4 +1,4 @@
-/** Limits of the blob protocol. */
+/** Name and limits of the blob protocol: frames, streams, patience. */
 
 import { MAX_FRAME_BYTES } from '../stream/constants.ts'
 import { HASH_BYTES } from '../wire/encoding.ts'

@@ -1,4 +1,4 @@
-/** What can go wrong with one neighbour; who fetches then asks another. */
+/** Faults of a blob and of whoever serves it. After the first, whoever fetches asks another neighbour. */
 
 /** The bytes are not those that the id names. The serving neighbour is at fault, not the author. */
 export class CorruptBlobError extends Error {

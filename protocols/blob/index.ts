@@ -1,10 +1,12 @@
 /**
- * Blobs by id, from whoever has them: a server for what this peer holds, a client that pulls what it lacks from any
- * connected neighbour and checks every chunk as it comes.
+ * Blobs by id, from whoever has them. A client pulls the blobs that this peer lacks from any connected neighbour, and
+ * checks every chunk as it comes; a server answers for those that this peer holds. The client opens a stream and
+ * speaks first: one stream carries one request of at most MAX_CHUNKS_PER_REQUEST chunks, and at most
+ * MAX_STREAMS_PER_PEER streams run between two peers each way.
  *
  * @example
- * node.handle(BLOB_PROTOCOL, blobServer({ source: store, clock, admits }).handle, { maxInboundStreams:
- * MAX_STREAMS_PER_PEER }) const blobs = blobClient({ neighbours, open, clock, random })
+ * await node.handle(BLOB_PROTOCOL, blobServer({ source: store, clock, admits }).handle, MAX_STREAMS_PER_PEER)
+ * const blobs = blobClient({ neighbours, open, clock, random })
  * await blobs.fetch(id, { maxBytes, create: () => store.writer(), signal })
  */
 import type { PeerId, Stream } from '@libp2p/interface'

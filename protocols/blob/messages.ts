@@ -1,9 +1,9 @@
 /**
- * One stream, one request. The asker sends one frame of REQUEST_BYTES: flags (bit 0: send the list of chunk hashes),
- * the id (32 bytes), first chunk and number of chunks (u32, little-endian). The answer is a frame with a status and,
- * where the blob is held, its length (u64, little-endian); then the list, if asked for, in frames of
- * HASHES_PER_FRAME hashes; then each chunk in frames of MAX_FRAME_BYTES. All frames but the last of a list or chunk
- * are full: a frame is progress.
+ * Request and answer of the blob protocol, byte by byte. The asker sends one frame of REQUEST_BYTES: flags (bit 0: send
+ * the list of chunk hashes), the id (32 bytes), first chunk and number of chunks (u32, little-endian). The answer is a
+ * frame with a status and, where the blob is held, its length (u64, little-endian); then the list, if asked for, in
+ * frames of HASHES_PER_FRAME hashes; then each chunk in frames of MAX_FRAME_BYTES. All frames but the last of a list or
+ * chunk are full: a frame is progress.
  */
 
 import { MalformedError } from '../stream/errors.ts'

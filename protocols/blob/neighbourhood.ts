@@ -1,4 +1,4 @@
-/** Whom to ask next: within the caps on streams, the author first, nobody who lied, the rest at random. */
+/** The neighbours that a fetch may ask, in order: the author first, then the others at random, nobody who lied. */
 import * as limits from './constants.ts'
 import type { BlobClientComponents } from './index.ts'
 

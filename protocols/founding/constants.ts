@@ -1,4 +1,4 @@
-/** Limits of founding. */
+/** Name and limits of founding: addresses, messages, streams, patience. */
 import { MAX_MEMBERS } from '../plan/offer.ts'
 import { MAX_PLAN_BYTES } from '../plan/plan.ts'
 

@@ -1,4 +1,4 @@
-/** Why there is no federation, in the words of the person who wanted one. */
+/** Reasons why there is no federation, in words for the person who wanted one. */
 import { NetworkError, NoAgreementError, RefusedError } from '../../src/base/errors.ts'
 import { PROTOCOL_VERSION } from '../plan/offer.ts'
 import { type SiteLabel, siteInWords } from '../plan/site-name.ts'

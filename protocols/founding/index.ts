@@ -1,8 +1,9 @@
 /**
  * Founding: n peers become the members of one plan. The founder is a mailbox: it hands out the offer, gathers
  * acceptances, puts them in order and passes signatures around. It can withhold, but not choose what is signed: every
- * member checks offer, acceptances and signatures itself. A member that cannot reach the founder reaches a neighbour
- * that passes its stream on (founding/relay.ts).
+ * member checks offer, acceptances and signatures itself. The joiner opens a stream and speaks first. One that cannot
+ * reach the founder reaches a neighbour that passes its stream on (founding/relay.ts). A message has at most
+ * MAX_FOUNDING_BYTES, and constants.ts says how long each side waits.
  *
  * @example
  * const founding = foundingServer({ offer, secret, own, addresses, asks, sign, clock, onWaiting })

@@ -1,5 +1,5 @@
 /**
- * What founder and joiner say to each other, one CBOR message after another. A stream begins with `ask` (answered by
+ * The messages of founder and joiner, CBOR one after another. A stream begins with `ask` (answered by
  * `offer`, and done) or with `accept` (answered by `waiting` until all have joined, then `plan`, which the joiner
  * answers by `signature` or `declined`; then `signing` until all have signed, and `signatures`). The founder may say
  * `refused` at any point, or `ended` once the plan was sent, and then ends the stream.

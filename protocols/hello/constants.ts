@@ -1,4 +1,4 @@
-/** Limits of the greeting. */
+/** Name and limits of the greeting. */
 
 export const HELLO_PROTOCOL = '/coppice/hello/1'
 /** Three hashes, two numbers and their names: about 170 bytes. */

@@ -1,4 +1,4 @@
-/** A greeting and its answer: one CBOR message each way, one stream. */
+/** A greeting and its answer: one CBOR message each way on one stream, the greeting first. */
 import { z } from 'zod'
 import { decode, encode, hashSchema, integer } from '../wire/encoding.ts'
 import { MAX_HELLO_BYTES } from './constants.ts'

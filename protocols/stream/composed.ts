@@ -1,8 +1,9 @@
 /**
- * One signal out of several that lets go of its parents when cleared. `AbortSignal.any` does not: a signal
- * that lives as long as the process keeps everything ever composed with it (43 MB a day in one libp2p node,
+ * One signal out of several that lets go of its parents when cleared. `AbortSignal.any` does not: a signal that lives
+ * as long as the process keeps everything ever composed with it (43 MB a day in one libp2p node,
  * https://github.com/ChainSafe/lodestar/issues/8969).
  */
+
 interface ComposedSignal extends Disposable {
   signal: AbortSignal
   /** Removes the listeners on the parents; the signal never aborts after that. */

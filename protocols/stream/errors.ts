@@ -1,4 +1,4 @@
-/** What can go wrong on any stream, whatever is spoken on it. The other side sees a reset, never these texts. */
+/** Failures of any stream, whatever is spoken on it. The other side sees a reset, never these texts. */
 
 /** Nothing moved for as long as the protocol allows. The other side or the network is at fault. */
 export class DeadlineError extends Error {

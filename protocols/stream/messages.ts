@@ -1,6 +1,7 @@
 /**
- * Messages that may be longer than a frame: a frame with the length (u32, little-endian), then the bytes in frames
- * of MAX_FRAME_BYTES, all full but the last.
+ * Messages that may be longer than a frame, for founding and anti-entropy: a frame with the length (u32,
+ * little-endian), then the bytes in frames of MAX_FRAME_BYTES, all full but the last. Each protocol has a longest
+ * message, which the reader knows before it allocates.
  */
 import { MAX_FRAME_BYTES } from './constants.ts'
 import { CutShortError, MalformedError, OversizeError } from './errors.ts'

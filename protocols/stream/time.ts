@@ -1,4 +1,6 @@
-/** What a protocol may ask of time. Protocols have no clock of their own: whoever runs them injects one. */
+/** Time, as a protocol may ask for it. Protocols have no clock of their own: whoever runs them injects one. */
+
+/** A time that is running. */
 export interface Deadline extends Disposable {
   /** Aborts when the time is over, or with its parent. */
   signal: AbortSignal

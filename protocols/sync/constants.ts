@@ -1,4 +1,4 @@
-/** Limits of anti-entropy. */
+/** Name and limits of anti-entropy: how often, how much in one exchange, how long. */
 import { MAX_CERTIFICATE_BYTES, MAX_GOSSIP_BYTES } from '../round/messages/constants.ts'
 
 export const SYNC_PROTOCOL = '/coppice/sync/1'

@@ -1,7 +1,7 @@
 /**
- * One exchange: the asker says what it has (`have`). The other sends the certificates that follow (`certificate`),
- * messages that the asker lacks (`envelopes`), and at last what it lacks itself (`want`). The asker sends those in
- * the same form and ends the stream.
+ * The messages of one exchange, CBOR one after another. The asker speaks first and says what it has (`have`). The other
+ * sends the certificates that follow (`certificate`), messages that the asker lacks (`envelopes`), and at last what it
+ * lacks itself (`want`). The asker sends those in the same form and ends the stream.
  */
 import { z } from 'zod'
 import { MAX_CERTIFICATE_BYTES, MAX_GOSSIP_BYTES } from '../round/messages/constants.ts'
