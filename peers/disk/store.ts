@@ -3,7 +3,7 @@
  * when it is whole and on the disk (temporary file, fsync, rename). Large blobs are read in ranges of one file, and are
  * never in memory as a whole.
  */
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { chmod, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlobSink, BlobSource } from '../../protocols/blob/index.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
@@ -16,6 +16,8 @@ import { linkOrCopy, syncDirectory } from './files.ts'
 const BLOB_NAME = /^[0-9a-f]{64}$/
 /** The ending of files that are being written. Those that a crash left are removed on opening. */
 const TEMPORARY = '.tmp'
+/** Contributions are for members alone. */
+const BLOB_MODE = 0o600
 
 export class BlobStore implements BlobSource {
   readonly directory: string
@@ -88,6 +90,7 @@ export class BlobStore implements BlobSource {
     const temporary = this.temporary()
     await linkOrCopy(file, temporary)
     try {
+      await chmod(temporary, BLOB_MODE)
       await rename(temporary, join(this.directory, name))
       await syncDirectory(this.directory)
     } catch (error) {
@@ -177,7 +180,7 @@ class BlobWriter implements BlobSink {
 
   async write(chunk: Uint8Array): Promise<void> {
     try {
-      this.handle ??= await open(this.path, 'wx', 0o600)
+      this.handle ??= await open(this.path, 'wx', BLOB_MODE)
       await this.handle.writeFile(chunk)
     } catch (error) {
       throw unwritable(this.path, error)

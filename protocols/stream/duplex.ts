@@ -1,7 +1,8 @@
 /**
  * A libp2p stream for `it-pipe`: a source of bytes, a sink of bytes. Both ends are bounded. The source pauses the
  * stream while READ_AHEAD_BYTES wait, where iterating a libp2p 3 stream would queue whatever comes. The sink waits for
- * every drain, since yamux queues without limit. Both end with the signal's reason.
+ * every drain, since yamux queues without limit. Both end with the signal's reason. It stands at the ends of a pipe: in
+ * the middle of one, it-pipe would queue.
  *
  * @example
  * using duplex = new Duplex(stream, deadline.signal)

@@ -170,6 +170,7 @@ test('a store takes over a file as another name of it, and keeps it when the fir
     const id = await store.adopt(file)
     assert.equal(id, toHex(blobId(bytes)), `${size} bytes`)
     assert.equal((await stat(store.path(id))).ino, (await stat(file)).ino, 'no byte is copied')
+    assert.equal((await stat(store.path(id))).mode & 0o777, 0o600)
     assert.equal(await store.adopt(file), id, 'the second time it is held already')
     await rm(file)
     const again = await BlobStore.open(join(directory, 'blobs'))
