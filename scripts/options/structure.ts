@@ -1,6 +1,6 @@
 /** Options that `shrink` and `structures` share. */
 import { Option } from 'commander'
-import type { GroupQueries } from '../../src/structure/find/follow.ts'
+import type { GroupQueries } from '../../src/structure/find/walk.ts'
 import { oneOf } from './values.ts'
 
 /** The first one is the default. */

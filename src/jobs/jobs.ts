@@ -15,7 +15,7 @@ import type { PlainAttempt, PlainRace } from '../runtime/reference-run.ts'
 import type { StructureDescription } from '../structure/choose/describe.ts'
 import type { Fluctuation } from '../structure/choose/fluctuation.ts'
 import type { Criterion, Reduction } from '../structure/choose/importance.ts'
-import type { GroupQueries } from '../structure/find/follow.ts'
+import type { GroupQueries } from '../structure/find/walk.ts'
 
 export interface ModelDescription {
   name: string

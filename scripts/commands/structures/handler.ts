@@ -6,7 +6,7 @@ import {
   type RatioDescription,
   type StructureDescription,
 } from '../../../src/structure/choose/describe.ts'
-import type { GroupQueries } from '../../../src/structure/find/follow.ts'
+import type { GroupQueries } from '../../../src/structure/find/walk.ts'
 import type { Run } from '../../command.ts'
 import { describe, labelled } from '../../common/engine.ts'
 import { table } from '../../report/table.ts'

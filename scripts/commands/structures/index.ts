@@ -3,7 +3,7 @@
  * tensors is left.
  */
 import type { Command } from 'commander'
-import type { GroupQueries } from '../../../src/structure/find/follow.ts'
+import type { GroupQueries } from '../../../src/structure/find/walk.ts'
 import type { Start } from '../../command.ts'
 import { addJsonOption } from '../../options/output.ts'
 import { addModelOption, modelOptions, type RawSite } from '../../options/site.ts'

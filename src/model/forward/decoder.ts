@@ -15,7 +15,8 @@ import { foldConstants } from '../../onnx/lower/fold-constants.ts'
 import { lower } from '../../onnx/lower/lower.ts'
 import type { Lowered } from '../../onnx/lower/lowered.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
-import { assertInputs, assertKnownOperators, assertNotQuantised } from '../../onnx/operators/operators.ts'
+import { assertInputs, assertKnownOperators, assertNotQuantised } from '../../onnx/operators/checks.ts'
+import { operatorOf } from '../../onnx/operators/table.ts'
 import { readOnnx } from '../../onnx/read.ts'
 import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose, typeName } from '../../onnx/tensor.ts'
 import { ConstantSessions } from '../../runtime/constant-sessions.ts'
@@ -38,12 +39,6 @@ import { type Shifts, shiftedModel, shiftTensors } from './output-shift.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13
-
-/** Operators of norms and products over the last axis: they never mix positions. */
-const POSITIONWISE: ReadonlySet<string> = new Set([
-  ...['Add', 'Cast', 'Div', 'Identity', 'LayerNormalization', 'MatMul', 'Mul', 'Pow', 'Reciprocal', 'ReduceMean'],
-  ...['RMSNormalization', 'SimplifiedLayerNormalization', 'Sqrt', 'Sub', 'Tanh'],
-])
 
 /**
  * Sessions that keep what a run needs for the next one. A model of equal blocks has fewer, trained or not; where each
@@ -218,9 +213,9 @@ export class Decoder {
     const { nodes } = this.cut.head
     const own = new Set(nodes.flatMap((node) => this.index.nodes[node].output))
     return nodes.every((node) => {
-      const { opType, input } = this.index.nodes[node]
-      const outside = input.filter((value) => !this.index.isConstant(value) && !own.has(value))
-      return POSITIONWISE.has(opType) && outside.every((value) => value === this.cut.head.enters)
+      const made = this.index.nodes[node]
+      const outside = made.input.filter((value) => !this.index.isConstant(value) && !own.has(value))
+      return operatorOf(made)?.positionwise && outside.every((value) => value === this.cut.head.enters)
     })
   }
 

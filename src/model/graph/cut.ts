@@ -11,6 +11,7 @@
 import { InputError } from '../../base/errors.ts'
 import { GraphIndex, type Use } from '../../onnx/graph.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
+import { keepsNumbers, measures, operatorOf, passesMatrix } from '../../onnx/operators/table.ts'
 import { isFloating } from '../../onnx/tensor.ts'
 import { type Linear, linearAt } from './layers.ts'
 import { type Unfollowed, unfollowedAt } from './unfollowed.ts'
@@ -35,11 +36,6 @@ export interface DecoderCut {
   hidden: number[]
 }
 
-const ATTENTION: ReadonlySet<string> = new Set(['Softmax', 'Attention', 'GroupQueryAttention', 'MultiHeadAttention'])
-/** Operators whose outputs are shapes, not the hidden state. */
-const SHAPE: ReadonlySet<string> = new Set(['Shape', 'Size'])
-/** Operators that change the shape of the stream and nothing else. */
-const RESHAPING: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast', 'Identity'])
 const EMBEDDING_PART = -1
 
 /**
@@ -98,7 +94,7 @@ function hiddenNodes(index: GraphIndex, needed: ReadonlySet<number>, path: strin
   const values = new Set<string>()
   const found: number[] = []
   for (const [at, node] of index.nodes.entries()) {
-    if (!needed.has(at) || index.isConstantNode(at) || SHAPE.has(node.opType)) continue
+    if (!needed.has(at) || index.isConstantNode(at) || measures(node)) continue
     const looksUp = node.opType === 'Gather' && isTable(index, node.input[0]) && fromIds.has(node.input[1])
     if (looksUp || node.input.some((input) => values.has(input))) {
       found.push(at)
@@ -114,7 +110,7 @@ function hiddenNodes(index: GraphIndex, needed: ReadonlySet<number>, path: strin
 export function isTable(index: GraphIndex, value: string): boolean {
   let name = value
   for (let maker = index.maker(name); maker !== undefined; maker = index.maker(name)) {
-    if (!['Cast', 'Identity', 'Transpose'].includes(index.nodes[maker].opType)) return false
+    if (!passesMatrix(index.nodes[maker])) return false
     name = index.nodes[maker].input[0]
   }
   const tensor = index.initializers.get(name)
@@ -177,13 +173,12 @@ function blockBorders(
     const branches = nodes.length > 1
     if (!branches || !nodes.some(isProduct)) continue
     const before = { value: waists[k - 1].value, count: waists[k - 1].after + 1 }
-    if (nodes.some((node) => ATTENTION.has(index.nodes[node].opType))) starts.push(before)
+    if (nodes.some((node) => operatorOf(index.nodes[node])?.attends)) starts.push(before)
     if (starts.length > 0) end = { value: waists[k].value, count: waists[k].after + 1 }
   }
   // A block gives back the stream in the shape in which it came: OPT flattens it in between.
   for (const { value, after } of waists) {
-    if (end && after === end.count && RESHAPING.has(index.nodes[hidden[after]].opType))
-      end = { value, count: after + 1 }
+    if (end && after === end.count && keepsNumbers(index.nodes[hidden[after]])) end = { value, count: after + 1 }
   }
   if (end === undefined) throw unlikeADecoder(path, 'no residual branch with attention was found')
   return [...starts, end]
@@ -232,7 +227,7 @@ function assignParts(
 
 function looksAtHidden(index: GraphIndex, node: number, hidden: readonly number[]): boolean {
   const makers = index.nodes[node].input.map((input) => index.maker(input))
-  return SHAPE.has(index.nodes[node].opType) && makers.some((maker) => maker !== undefined && hidden.includes(maker))
+  return measures(index.nodes[node]) && makers.some((maker) => maker !== undefined && hidden.includes(maker))
 }
 
 function assemble(

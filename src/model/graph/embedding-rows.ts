@@ -1,8 +1,6 @@
 /** The number of tokens for which a graph has an embedding. */
 import type { GraphIndex } from '../../onnx/graph.ts'
-
-/** Operators that pass token ids on unchanged. */
-const PASSING: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast', 'Identity'])
+import { keepsNumbers, passesMatrix } from '../../onnx/operators/table.ts'
 
 /**
  * The number of rows of the table in which input_ids are looked up, of the smallest if there are several; null if none
@@ -11,8 +9,9 @@ const PASSING: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', '
 export function embeddingRows(index: GraphIndex): number | null {
   const ids = new Set(['input_ids'])
   const rows: number[] = []
-  for (const { opType, input, output } of index.nodes) {
-    if (PASSING.has(opType) && ids.has(input[0])) for (const name of output) ids.add(name)
+  for (const node of index.nodes) {
+    const { opType, input, output } = node
+    if (keepsNumbers(node) && ids.has(input[0])) for (const name of output) ids.add(name)
     if (opType === 'Gather' && ids.has(input[1])) rows.push(...rowsOf(index, input[0]))
   }
   return rows.length === 0 ? null : Math.min(...rows)
@@ -24,7 +23,7 @@ function rowsOf(index: GraphIndex, table: string): number[] {
   let rows = 0
   for (let maker = index.maker(name); maker !== undefined; maker = index.maker(name)) {
     const { opType, input } = index.nodes[maker]
-    if (!['Cast', 'Identity', 'Transpose'].includes(opType)) return []
+    if (!passesMatrix(index.nodes[maker])) return []
     if (opType === 'Transpose') rows = 1 - rows
     name = input[0]
   }

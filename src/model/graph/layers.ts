@@ -4,6 +4,7 @@
  */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { attribute, type GraphIndex, intAttribute } from '../../onnx/graph.ts'
+import { passesMatrix } from '../../onnx/operators/table.ts'
 import { isFloating, type TensorRef } from '../../onnx/tensor.ts'
 
 export interface Linear {
@@ -24,9 +25,6 @@ export interface Linear {
   alpha: number
 }
 
-/** Operators that may stand between an initializer and the product that reads it. */
-export const PASSING: ReadonlySet<string> = new Set(['Transpose', 'Cast', 'Identity'])
-
 /** The linear layer of a node; undefined if the node is none. */
 export function linearAt(index: GraphIndex, node: number): Linear | undefined {
   const { opType, input } = index.nodes[node]
@@ -41,7 +39,7 @@ export function linearAt(index: GraphIndex, node: number): Linear | undefined {
     if (step.opType === 'Transpose') {
       if (!swapsTwoAxes(step)) return undefined
       transposed = !transposed
-    } else if (!PASSING.has(step.opType)) return undefined
+    } else if (!passesMatrix(step)) return undefined
     chain.unshift(maker)
     value = step.input[0]
   }

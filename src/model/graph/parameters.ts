@@ -1,14 +1,10 @@
 /** The number of a decoder's trained numbers, as its trainer counts them: a tensor that is used twice counts once. */
-import { operatorName } from '../../onnx/operators/operators.ts'
+import { placesOf } from '../../onnx/operators/table.ts'
 import { elementCount, isFloating, readable, readFloats, type TensorRef } from '../../onnx/tensor.ts'
 import { type DecoderCut, isTable } from './cut.ts'
 
-/** Inputs that hold rotary tables, by operator. */
-const ROTARY_SLOTS: Record<string, readonly number[]> = {
-  'com.microsoft:GroupQueryAttention': [7, 8],
-  'com.microsoft:RotaryEmbedding': [2, 3],
-  RotaryEmbedding: [1, 2],
-}
+/** Inputs that hold rotary tables. */
+const ROTARY_TABLES = 'cos sin'
 
 export function countParameters(cut: DecoderCut): number {
   return trainedTensors(cut).reduce((sum, { dims }) => sum + elementCount(dims), 0)
@@ -30,7 +26,7 @@ export function trainedTensors({ index, hidden, embedding, blocks, head }: Decod
     }
     for (const [slot, input] of index.nodes[at].input.entries()) if (!skipped.includes(slot)) visit(input)
   }
-  for (const at of hidden) read(at, found, ROTARY_SLOTS[operatorName(index.nodes[at])])
+  for (const at of hidden) read(at, found, placesOf(index.nodes[at], ROTARY_TABLES))
   const lookedUp = new Set<TensorRef>()
   for (const at of [embedding, ...blocks, head].flatMap(({ nodes }) => nodes)) {
     const { opType, input } = index.nodes[at]

@@ -7,9 +7,8 @@ import {
   NodeProtoSchema,
   ValueInfoProtoSchema,
 } from '../../onnx/generated/onnx_pb.js'
-import { CONTENTS } from '../../onnx/gradient/rules.ts'
 import type { Observed } from '../../onnx/gradient/tape.ts'
-import { operatorName } from '../../onnx/operators/operators.ts'
+import { operatorOf, placesOf } from '../../onnx/operators/table.ts'
 import type * as ort from '../../runtime/onnx-runtime.ts'
 import { refusing } from '../../runtime/refusing.ts'
 import { createSession } from '../../runtime/session.ts'
@@ -57,6 +56,8 @@ function valuesOf(graph: GraphProto): Set<string> {
 
 function contentsOf(graph: GraphProto): Set<string> {
   return new Set(
-    graph.node.flatMap((node) => (CONTENTS[operatorName(node)] ?? []).flatMap((slot) => node.input[slot] || [])),
+    graph.node.flatMap((node) =>
+      placesOf(node, operatorOf(node)?.contents ?? '').flatMap((slot) => node.input[slot] || []),
+    ),
   )
 }

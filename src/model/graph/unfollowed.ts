@@ -5,8 +5,8 @@
  */
 
 import { attribute, type GraphIndex, intAttribute } from '../../onnx/graph.ts'
-import { EXACT } from '../../onnx/lower/fold-constants.ts'
-import { operatorName } from '../../onnx/operators/operators.ts'
+import { operatorName } from '../../onnx/operators/name.ts'
+import { operatorOf, placesOf } from '../../onnx/operators/table.ts'
 import { DATA_TYPE, elementCount, isFloating, isMatrix, readFloats, type TensorRef } from '../../onnx/tensor.ts'
 import { layerName, linearAt } from './layers.ts'
 
@@ -19,28 +19,6 @@ export interface Unfollowed {
   reason: string
 }
 
-/** Operators that add, compare, choose or join. Their masks and biases of two axes are not weights of a product. */
-const NO_PRODUCT: ReadonlySet<string> = new Set(
-  `
-  Add And Concat Equal Expand Greater GreaterOrEqual Less LessOrEqual Max Min Not Or Reshape Sub Sum Where Xor
-  com.microsoft:BiasGelu com.microsoft:FastGelu
-`
-    .trim()
-    .split(/\s+/),
-)
-/**
- * Operators of attention. Their first inputs are queries, keys and values; the others are masks, tables, pasts and
- * lengths.
- */
-const ATTENTION: ReadonlySet<string> = new Set([
-  'Attention',
-  'com.microsoft:GroupQueryAttention',
-  'com.microsoft:MultiHeadAttention',
-])
-const ROTARY: ReadonlySet<string> = new Set(['RotaryEmbedding', 'com.microsoft:RotaryEmbedding'])
-const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Einsum'])
-const LOOKUPS: ReadonlySet<string> = new Set(['Gather', 'GatherElements', 'GatherND'])
-
 /**
  * The matrix that a node of a block reads and that is not a layer's; undefined if there is none.
  * @param hidden - values that descend from the token embedding
@@ -51,8 +29,9 @@ export function unfollowedAt(index: GraphIndex, hidden: ReadonlySet<string>, nod
   for (const slot of slotsOf(index, node)) {
     const value = input[slot] ?? ''
     if (value === '' || hidden.has(value)) continue
-    if (!index.isConstant(value) && !PRODUCTS.has(index.nodes[node].opType)) continue
-    const weights = matricesBehind(index, hidden, value, PRODUCTS.has(index.nodes[node].opType))
+    const isFactor = operatorOf(index.nodes[node])?.matrix === 'factor'
+    if (!index.isConstant(value) && !isFactor) continue
+    const weights = matricesBehind(index, hidden, value, isFactor)
     if (weights.length > 0) return { node, weights, reason: reasonOf(index, node, slot, weights[0]) }
   }
   return undefined
@@ -61,13 +40,10 @@ export function unfollowedAt(index: GraphIndex, hidden: ReadonlySet<string>, nod
 /** The inputs of a node that would be the matrix of a product. */
 function slotsOf(index: GraphIndex, at: number): number[] {
   const node = index.nodes[at]
-  const name = operatorName(node)
-  if (NO_PRODUCT.has(name)) return []
-  if (name === 'Gemm') return [0, 1]
-  if (ATTENTION.has(name)) return [0, 1, 2]
-  if (ROTARY.has(name)) return [0]
-  if (LOOKUPS.has(name)) return isTableOfVectors(index, node.input[0]) ? [] : [0]
-  if ((name === 'Mul' || name === 'Div') && node.input.some((value) => isTableOrMask(index, value))) return []
+  const { matrix, matrices } = operatorOf(node) ?? {}
+  if (matrices !== undefined) return placesOf(node, matrices)
+  if (matrix === 'table') return isTableOfVectors(index, node.input[0]) ? [] : [0]
+  if (matrix === 'scale' && node.input.some((value) => isTableOrMask(index, value))) return []
   return [...node.input.keys()]
 }
 
@@ -115,13 +91,14 @@ function reasonOf(index: GraphIndex, at: number, slot: number, weight: TensorRef
   const node = index.nodes[at]
   const name = operatorName(node)
   const value = node.input[slot]
-  if (LOOKUPS.has(name)) return `matrices [${weight.dims.join(', ')}] of which a ${name} takes some`
+  const matrix = operatorOf(node)?.matrix
+  if (matrix === 'table') return `matrices [${weight.dims.join(', ')}] of which a ${name} takes some`
   if (name === 'Gemm' && intAttribute(node, 'transA', 0) === 1)
     return 'a factor of a Gemm that reads the other one transposed'
   if (name === 'Einsum')
     return `a factor of an Einsum (${Buffer.from(attribute(node, 'equation')?.s ?? []).toString()})`
-  if (name === 'Mul' || name === 'Div') return `a factor of a ${name}, element by element`
-  if (!PRODUCTS.has(name)) return `an input of ${name}`
+  if (matrix === 'scale') return `a factor of a ${name}, element by element`
+  if (matrix !== 'factor') return `an input of ${name}`
   if (slot === 0) return `the first factor of a ${name}`
   const odd = oddMaker(index, value)
   if (odd !== undefined) return odd
@@ -137,10 +114,10 @@ function oddMaker(index: GraphIndex, value: string): string | undefined {
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     const maker = index.maker(name)
     if (maker === undefined) continue
-    const operator = operatorName(index.nodes[maker])
-    if (!index.isConstantNode(maker)) return `made anew for every text, by ${operator}`
-    if (!EXACT.has(operator)) return `computed from other constants, by ${operator}`
-    open.push(...index.nodes[maker].input)
+    const node = index.nodes[maker]
+    if (!index.isConstantNode(maker)) return `made anew for every text, by ${operatorName(node)}`
+    if (!operatorOf(node)?.exact) return `computed from other constants, by ${operatorName(node)}`
+    open.push(...node.input)
   }
   return undefined
 }

@@ -9,8 +9,9 @@ import { type GraphProto, type NodeProto, NodeProtoSchema } from '../../onnx/gen
 import { freshName, GraphIndex } from '../../onnx/graph.ts'
 import type { Lowered } from '../../onnx/lower/lowered.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
+import { passesMatrix } from '../../onnx/operators/table.ts'
 import { byteLength, type TensorRef, tensorBytes } from '../../onnx/tensor.ts'
-import { type Linear, linearAt, PASSING } from './layers.ts'
+import { type Linear, linearAt } from './layers.ts'
 
 /**
  * Gives every one of these layers an initializer (and a Transpose or Cast, if one stands before it) of its own, in the
@@ -53,7 +54,7 @@ function isFirstReader(index: GraphIndex, weight: string, node: number): boolean
   const visit = (value: string) => {
     for (const { node: reader } of index.uses(value)) {
       const step = index.nodes[reader]
-      if (PASSING.has(step.opType)) visit(step.output[0])
+      if (passesMatrix(step)) visit(step.output[0])
       else readers.add(linearAt(index, reader)?.weight.name === weight ? reader : -1)
     }
   }
@@ -125,7 +126,7 @@ function makersOf(file: OnnxModel, graph: GraphProto): Map<string, NodeProto> {
 function chainOf(makers: ReadonlyMap<string, NodeProto>, value: string): { root: string; steps: NodeProto[] } {
   const steps: NodeProto[] = []
   let root = value
-  for (let maker = makers.get(root); maker && PASSING.has(maker.opType); maker = makers.get(root)) {
+  for (let maker = makers.get(root); maker && passesMatrix(maker); maker = makers.get(root)) {
     steps.unshift(maker)
     root = maker.input[0]
   }

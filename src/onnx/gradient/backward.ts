@@ -4,8 +4,8 @@
  * cotangents is visited; an operator without a rule is refused by its name.
  */
 import type { GraphProto, NodeProto, TensorProto } from '../generated/onnx_pb.js'
+import { operatorOf } from '../operators/table.ts'
 import { type Cotangent, NoRuleError, noGradient } from './rule.ts'
-import { hasGradient, ruleOf } from './rules.ts'
 import { type Observed, Tape } from './tape.ts'
 
 /**
@@ -82,8 +82,8 @@ function stepBack(
   cotangents: readonly Cotangent[],
   active: ReadonlySet<string>,
 ): readonly Cotangent[] {
-  const rule = ruleOf(node)
-  if (rule === undefined) throw noGradient(node, 'the operator has no rule')
+  const rule = operatorOf(node)?.gradient
+  if (!rule) throw noGradient(node, 'the operator has no rule')
   const [first] = cotangents
   try {
     const wants = (input: number) => active.has(node.input[input])
@@ -93,4 +93,9 @@ function stepBack(
     if (error instanceof NoRuleError) throw noGradient(node, `there is no rule for ${error.message}`)
     throw error
   }
+}
+
+/** Whether what a node makes changes where its input changes a little; operators that are not known are asked later. */
+function hasGradient(node: NodeProto): boolean {
+  return operatorOf(node)?.gradient !== null
 }

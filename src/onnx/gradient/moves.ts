@@ -1,6 +1,6 @@
-/** Rules of operators that only move numbers: the cotangents are moved back. */
+/** Formulas of operators that only move numbers: the cotangents are moved back. */
 import { attribute, intAttribute } from '../graph.ts'
-import { NoRuleError, type Rule, type Rules } from './rule.ts'
+import { NoRuleError, type Rule } from './rule.ts'
 import type { Tape } from './tape.ts'
 
 const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1)
@@ -9,15 +9,15 @@ const fromFront = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis
 const resized = (shape: readonly number[], axis: number, size: number) =>
   shape.map((old, at) => (at === axis ? size : old))
 
-const reshape: Rule = ({ node, tape, d }) => [tape.reshape(d, tape.shape(node.input[0]))]
+export const reshape: Rule = ({ node, tape, d }) => [tape.reshape(d, tape.shape(node.input[0]))]
 
-const transpose: Rule = ({ node, tape, d }) => {
+export const transpose: Rule = ({ node, tape, d }) => {
   const rank = tape.shape(node.input[0]).length
   const perm = attribute(node, 'perm')?.ints.map(Number) ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis)
   return [tape.op('Transpose', [d], { perm: perm.map((_, axis) => perm.indexOf(axis)) })]
 }
 
-const concat: Rule = ({ node, tape, d, wants }) => {
+export const concat: Rule = ({ node, tape, d, wants }) => {
   const rank = tape.shape(node.output[0]).length
   const axis = fromFront(intAttribute(node, 'axis', 0), rank)
   const sizes = node.input.map((input) => tape.shape(input)[axis])
@@ -25,7 +25,7 @@ const concat: Rule = ({ node, tape, d, wants }) => {
   return pieces.map((piece, k) => (wants(k) ? piece : null))
 }
 
-const split: Rule = ({ node, tape, cotangents }) => {
+export const split: Rule = ({ node, tape, cotangents }) => {
   const pieces = node.output.map((output, k) => cotangents[k] ?? tape.zeros(tape.shape(output)))
   return [tape.op('Concat', pieces, { axis: intAttribute(node, 'axis', 0) })]
 }
@@ -64,7 +64,7 @@ function putBack(
   return [padded(tape, wide, rank, axis, start, behindLast), full] // a negative number of zeros cuts off
 }
 
-const slice: Rule = ({ node, tape, d }) => {
+export const slice: Rule = ({ node, tape, d }) => {
   const shape = tape.shape(node.input[0])
   const starts = tape.content(node.input[1]) ?? []
   const axes = tape.content(node.input[3]) ?? starts.map((_, axis) => axis)
@@ -80,7 +80,7 @@ const slice: Rule = ({ node, tape, d }) => {
   return [value]
 }
 
-const pad: Rule = ({ node, tape, d }) => {
+export const pad: Rule = ({ node, tape, d }) => {
   const mode = Buffer.from(attribute(node, 'mode')?.s ?? []).toString()
   if (mode !== '' && mode !== 'constant') throw new NoRuleError(`padding in mode ${mode}`)
   if (node.input[3]) throw new NoRuleError('padding of some axes')
@@ -90,10 +90,12 @@ const pad: Rule = ({ node, tape, d }) => {
   return [tape.op('Slice', [d, tape.integers(begins), tape.integers(ends)])]
 }
 
-const expand: Rule = ({ node, tape, d }) => [tape.unbroadcast(d, tape.shape(node.output[0]), tape.shape(node.input[0]))]
+export const expand: Rule = ({ node, tape, d }) => [
+  tape.unbroadcast(d, tape.shape(node.output[0]), tape.shape(node.input[0])),
+]
 
 /** Every axis of the output is [repetitions, size]: repetitions are summed. */
-const tile: Rule = ({ node, tape, d }) => {
+export const tile: Rule = ({ node, tape, d }) => {
   const shape = tape.shape(node.input[0])
   const pairs = tape.shape(node.output[0]).flatMap((size, axis) => [size / shape[axis], shape[axis]])
   const repetitions = shape.map((_, axis) => 2 * axis)
@@ -101,7 +103,7 @@ const tile: Rule = ({ node, tape, d }) => {
 }
 
 /** Rows that were looked up add up where they came from: x [before, n, behind], ids [any], y [before, any, behind]. */
-const gather: Rule = ({ node, tape, d }) => {
+export const gather: Rule = ({ node, tape, d }) => {
   const [x, ids] = node.input
   const shape = tape.shape(x)
   const axis = fromFront(intAttribute(node, 'axis', 0), shape.length)
@@ -114,7 +116,7 @@ const gather: Rule = ({ node, tape, d }) => {
   return [tape.reshape(tape.op('Transpose', [added], { perm: [1, 0, 2] }), shape)]
 }
 
-const gatherElements: Rule = ({ node, tape, d }) => {
+export const gatherElements: Rule = ({ node, tape, d }) => {
   const [x, ids] = node.input
   const zeros = tape.zeros(tape.shape(x))
   return [tape.op('ScatterElements', [zeros, ids, d], { ...ADDING, axis: intAttribute(node, 'axis', 0) })]
@@ -123,23 +125,6 @@ const gatherElements: Rule = ({ node, tape, d }) => {
 /** What is added up at one place, not replaced. */
 const ADDING = { reduction: 'add' } as const
 
-const trilu: Rule = ({ node, tape, d }) => [
+export const trilu: Rule = ({ node, tape, d }) => [
   tape.op('Trilu', node.input[1] ? [d, node.input[1]] : [d], { upper: intAttribute(node, 'upper', 1) }),
 ]
-
-export const MOVES: Rules = {
-  Reshape: reshape,
-  Flatten: reshape,
-  Squeeze: reshape,
-  Unsqueeze: reshape,
-  Transpose: transpose,
-  Concat: concat,
-  Split: split,
-  Slice: slice,
-  Pad: pad,
-  Expand: expand,
-  Tile: tile,
-  Gather: gather,
-  GatherElements: gatherElements,
-  Trilu: trilu,
-}

@@ -1,6 +1,6 @@
-/** Rules of sums and means over axes, and of the norms made of them. */
+/** Formulas of sums and means over axes, of the norms made of them, and of softmax. */
 import { attribute, intAttribute } from '../graph.ts'
-import type { Rule, Rules, Step } from './rule.ts'
+import type { Rule, Step } from './rule.ts'
 import type { Tape } from './tape.ts'
 
 const DEFAULT_EPSILON = 1e-5
@@ -26,7 +26,7 @@ function kept(step: Step, value: string, axes: readonly number[]): string {
 }
 
 /** The cotangent of a sum is that of each of its terms, times `factor`. */
-function spread(step: Step, factor: (count: number) => number): readonly string[] {
+export function spread(step: Step, factor: (count: number) => number): readonly string[] {
   const { node, tape, d } = step
   const axes = reducedAxes(step)
   const shape = tape.shape(node.input[0])
@@ -34,13 +34,13 @@ function spread(step: Step, factor: (count: number) => number): readonly string[
   return [tape.op('Expand', [d1, tape.integers(shape)])]
 }
 
-const squares: Rule = (step) => {
+export const squares: Rule = (step) => {
   const { node, tape, d } = step
   return [tape.op('Mul', [tape.scale(node.input[0], 2), kept(step, d, reducedAxes(step))])]
 }
 
 /** sqrt of the sum of squares: d x / y. */
-const l2: Rule = (step) => {
+export const l2: Rule = (step) => {
   const { node, tape, d } = step
   const ratio = kept(step, tape.op('Div', [d, node.output[0]]), reducedAxes(step))
   return [tape.op('Mul', [node.input[0], ratio])]
@@ -66,7 +66,7 @@ function reciprocalDeviation(step: Step, centred: string, mean: (value: string) 
 }
 
 /** Source: Ba, Kiros, Hinton 2016; with h = d w and x^ = (x - mean) r: dx = r (h - mean h - x^ mean(h x^)). */
-const layerNorm: Rule = (step) => {
+export const layerNorm: Rule = (step) => {
   const { node, tape, d, wants } = step
   const [x, w, bias] = node.input
   const { shape, mean } = normalised(step)
@@ -83,7 +83,7 @@ const layerNorm: Rule = (step) => {
 }
 
 /** Source: Zhang, Sennrich 2019; as above without the mean: dx = r (h - x^ mean(h x^)). */
-const rmsNorm: Rule = (step) => {
+export const rmsNorm: Rule = (step) => {
   const { node, tape, d, wants } = step
   const [x, w] = node.input
   const { shape, mean } = normalised(step)
@@ -98,12 +98,16 @@ function scaleGradient(tape: Tape, d: string, unit: string, shape: readonly numb
   return tape.unbroadcast(tape.op('Mul', [d, unit]), shape, tape.shape(w))
 }
 
-export const NORMS: Rules = {
-  ReduceSum: (step) => spread(step, () => 1),
-  ReduceMean: (step) => spread(step, (count) => 1 / count),
-  ReduceSumSquare: squares,
-  ReduceL2: l2,
-  LayerNormalization: layerNorm,
-  RMSNormalization: rmsNorm,
-  SimplifiedLayerNormalization: rmsNorm,
+/** Of what is summed along an axis: y (d - sum of d y). Source: Goodfellow et al. 2016, section 6.2.2.3. */
+export const softmax: Rule = ({ node, tape, d }) => {
+  const [y] = node.output
+  const axis = intAttribute(node, 'axis', -1)
+  const dy = tape.op('Mul', [d, y])
+  return [tape.op('Sub', [dy, tape.op('Mul', [y, tape.sumOver(dy, [axis])])])]
+}
+
+export const logSoftmax: Rule = ({ node, tape, d }) => {
+  const axis = intAttribute(node, 'axis', -1)
+  const share = tape.op('Mul', [tape.op('Exp', [node.output[0]]), tape.sumOver(d, [axis])])
+  return [tape.op('Sub', [d, share])]
 }

@@ -1,9 +1,9 @@
-/** Rules of products of matrices. */
+/** Formulas of products of matrices. */
 import { attribute, intAttribute } from '../graph.ts'
-import { NoRuleError, type Rule, type Rules, type Step } from './rule.ts'
+import { NoRuleError, type Rule, type Step } from './rule.ts'
 import type { Tape } from './tape.ts'
 
-const gemm = (tape: Tape, a: string, b: string, transA: number, transB: number, alpha = 1) =>
+const times = (tape: Tape, a: string, b: string, transA: number, transB: number, alpha = 1) =>
   tape.op('Gemm', [a, b], { alpha: { float: alpha }, transA, transB })
 
 /** The last two axes change places. */
@@ -19,13 +19,13 @@ function rowsTimesMatrix({ node, tape, d, wants }: Step): readonly (string | nul
   const [x, w] = node.input
   const [k, n] = tape.shape(w)
   const flat = tape.reshape(d, [-1, n])
-  const dx = () => tape.reshape(gemm(tape, flat, w, 0, 1), tape.shape(x))
-  const dw = () => gemm(tape, tape.reshape(x, [-1, k]), flat, 1, 0)
+  const dx = () => tape.reshape(times(tape, flat, w, 0, 1), tape.shape(x))
+  const dw = () => times(tape, tape.reshape(x, [-1, k]), flat, 1, 0)
   return [wants(0) ? dx() : null, wants(1) ? dw() : null]
 }
 
 /** dA = d B^T, dB = A^T d, summed over batch axes that were broadcast. */
-const matmul: Rule = (step) => {
+export const matmul: Rule = (step) => {
   const { node, tape, d, wants } = step
   const [a, b] = node.input
   const [shapeA, shapeB, shapeY] = [a, b, node.output[0]].map((value) => tape.shape(value))
@@ -38,16 +38,14 @@ const matmul: Rule = (step) => {
 }
 
 /** Y = alpha A' B' + beta C, where A' and B' are transposed if the attributes say so. */
-const gemmRule: Rule = ({ node, tape, d, wants }) => {
+export const gemm: Rule = ({ node, tape, d, wants }) => {
   const [a, b, c] = node.input
   const transA = intAttribute(node, 'transA', 0)
   const transB = intAttribute(node, 'transB', 0)
   const alpha = attribute(node, 'alpha')?.f ?? 1
   const beta = attribute(node, 'beta')?.f ?? 1
-  const da = () => (transA ? gemm(tape, b, d, transB, 1, alpha) : gemm(tape, d, b, 0, 1 - transB, alpha))
-  const db = () => (transB ? gemm(tape, d, a, 1, transA, alpha) : gemm(tape, a, d, 1 - transA, 0, alpha))
+  const da = () => (transA ? times(tape, b, d, transB, 1, alpha) : times(tape, d, b, 0, 1 - transB, alpha))
+  const db = () => (transB ? times(tape, d, a, 1, transA, alpha) : times(tape, a, d, 1 - transA, 0, alpha))
   const dc = () => tape.scale(tape.unbroadcast(d, tape.shape(node.output[0]), tape.shape(c)), beta)
   return [wants(0) ? da() : null, wants(1) ? db() : null, wants(2) ? dc() : null]
 }
-
-export const PRODUCTS: Rules = { MatMul: matmul, Gemm: gemmRule }

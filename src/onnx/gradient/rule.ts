@@ -1,7 +1,7 @@
 /** What a rule is: from the cotangents of a node's outputs to those of its inputs. */
 import { InputError } from '../../base/errors.ts'
 import type { NodeProto } from '../generated/onnx_pb.js'
-import { operatorName } from '../operators/operators.ts'
+import { operatorName } from '../operators/name.ts'
 import type { Tape } from './tape.ts'
 
 /** The name of a value, or null where nothing flows. */
@@ -22,8 +22,6 @@ export interface Step {
  * Cotangents by input; what nobody wants may be left out. Source of the formulas: Griewank, Walther 2008, chapter 3.
  */
 export type Rule = (step: Step) => readonly Cotangent[]
-
-export type Rules = Readonly<Record<string, Rule>>
 
 /** A rule meets a case that it does not cover: what it is, for the refusal. */
 export class NoRuleError extends Error {}

@@ -17,7 +17,7 @@ import { DATA_TYPE } from '../tensor.ts'
 export interface Observed {
   /** Of every value. */
   shapes: ReadonlyMap<string, readonly number[]>
-  /** Content of the inputs that `CONTENTS` of the rules names: axes, starts, exponents. */
+  /** Content of the inputs that `contents` of an operator's entry names: axes, starts, exponents. */
   contents: ReadonlyMap<string, readonly number[]>
 }
 

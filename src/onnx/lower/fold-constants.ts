@@ -18,7 +18,7 @@ import {
 } from '../generated/onnx_pb.js'
 import { attribute, freshName } from '../graph.ts'
 import type { OnnxModel } from '../model.ts'
-import { operatorName } from '../operators/operators.ts'
+import { keepsNumbers, operatorOf, passesMatrix } from '../operators/table.ts'
 import { byteLength, elementBytes, elementCount, isFloating, isMatrix, type TensorRef, tensorBytes } from '../tensor.ts'
 
 /** A model that computes one value from tensors that it is fed, by the names of its inputs. */
@@ -35,26 +35,8 @@ export interface ConstantRuntime {
   compute(model: ConstantModel): Uint8Array
 }
 
-/**
- * Operators that give the same bits on every machine: they move numbers, convert them, or round once as IEEE 754 says.
- * A sum over many numbers depends on its order, so what needs one (a product of matrices) is not folded: two sites
- * would have two base models.
- */
-export const EXACT: ReadonlySet<string> = new Set(
-  `
-  Abs Add Cast CastLike Ceil Clip Concat Constant ConstantOfShape Div Equal Expand EyeLike Flatten Floor Gather GatherElements
-  GatherND Greater GreaterOrEqual Identity Less LessOrEqual Max Min Mul Neg Not Range Reshape ScatterElements ScatterND
-  Shape Sign Size Slice Split Squeeze Sub Tile Transpose Trilu Unsqueeze Where
-`
-    .trim()
-    .split(/\s+/),
-)
-/** Which inputs of a product may be a matrix. */
-const FACTORS: Record<string, readonly number[]> = { MatMul: [0, 1], Gemm: [0, 1], Einsum: [0, 1] }
-/** What layers and tables are followed through. */
-const PASSING: ReadonlySet<string> = new Set(['Transpose', 'Cast', 'Identity'])
-/** What changes the form of token ids and not which they are. */
-const RESHAPING: ReadonlySet<string> = new Set(['Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze'])
+/** So many inputs of a product, from the first on, may be a matrix. */
+const FACTORS = 2
 /**
  * Tensors of at most this many bytes are part of a constant model: shapes and axes, from which it follows what sizes
  * are.
@@ -131,7 +113,10 @@ class Scope {
     return this.isConstant(value) ? this : undefined
   }
 
-  /** Whether exact operators make a value from constants alone. */
+  /**
+   * Whether exact operators make a value from constants alone. What needs a sum (a product of matrices) is not folded:
+   * two sites would have two base models.
+   */
   private isConstant(value: string): boolean {
     const known = this.constants.get(value)
     if (known !== undefined) return known
@@ -140,7 +125,7 @@ class Scope {
     const constant =
       maker === undefined
         ? this.tensors.has(value) || (this.outer?.isConstant(value) ?? false)
-        : EXACT.has(operatorName(maker)) && maker.input.every((input) => input === '' || this.isConstant(input))
+        : operatorOf(maker)?.exact === true && maker.input.every((input) => input === '' || this.isConstant(input))
     this.constants.set(value, constant)
     return constant
   }
@@ -159,15 +144,16 @@ function scopesOf(file: OnnxModel): Scope[] {
 }
 
 /** The values that may be the matrix of a product, or a table in which tokens are looked up. */
-function factorsOf(scope: Scope, { opType, input }: NodeProto): string[] {
-  if (opType === 'Gather') return isIds(scope, input[1]) ? [input[0]] : []
-  return (FACTORS[opType] ?? []).flatMap((slot) => input[slot] || [])
+function factorsOf(scope: Scope, node: NodeProto): string[] {
+  const { input } = node
+  if (operatorOf(node)?.axes === 'gather') return isIds(scope, input[1]) ? [input[0]] : []
+  return operatorOf(node)?.matrix === 'factor' ? input.slice(0, FACTORS).filter((value) => value !== '') : []
 }
 
 function isIds(scope: Scope, value: string): boolean {
   if (value === 'input_ids') return true
   const maker = scope.maker(value)
-  return maker !== undefined && RESHAPING.has(maker.opType) && isIds(scope, maker.input[0])
+  return maker !== undefined && keepsNumbers(maker) && isIds(scope, maker.input[0])
 }
 
 /** Whether a matrix is reached from a value as it is, or turned. */
@@ -177,7 +163,7 @@ function isFollowed(scope: Scope, value: string): boolean {
     const tensor = scope.tensor(value)
     return tensor?.dims.length === 2 && isFloating(tensor.dataType)
   }
-  if (!PASSING.has(maker.opType)) return false
+  if (!passesMatrix(maker)) return false
   const turn = attribute(maker, 'perm')?.ints.map(Number)
   return (turn === undefined || turn.join() === '1,0') && isFollowed(scope, maker.input[0])
 }

@@ -7,11 +7,12 @@
 import { clone } from '@bufbuild/protobuf'
 import { type GraphProto, type NodeProto, type ValueInfoProto, ValueInfoProtoSchema } from '../generated/onnx_pb.js'
 import { intAttribute } from '../graph.ts'
+import { placesOf } from '../operators/table.ts'
 import type { Lowered } from './lowered.ts'
 
 const RING = 'sliding_window_cache'
-/** Which inputs of GroupQueryAttention are its past. */
-const PAST_SLOTS = [3, 4]
+/** The inputs that are its past. */
+const PAST = 'pastKey pastValue'
 
 export function plainCache({ model: { graph } }: Lowered): void {
   const buffers = bufferLengths(graph)
@@ -32,7 +33,7 @@ function withFreeLength(info: ValueInfoProto): ValueInfoProto {
 export function cacheLengths(graph: GraphProto): Map<string, number> {
   const rings = graph.node.filter((node) => isGroupQuery(node) && intAttribute(node, RING, 0) === 1)
   const lengths = rings.flatMap((node) =>
-    PAST_SLOTS.map((slot) => [node.input[slot], intAttribute(node, 'local_window_size', 0)] as const),
+    placesOf(node, PAST).map((slot) => [node.input[slot], intAttribute(node, 'local_window_size', 0)] as const),
   )
   return new Map([...lengths, ...bufferLengths(graph)])
 }
@@ -41,7 +42,9 @@ export function cacheLengths(graph: GraphProto): Map<string, number> {
 function bufferLengths({ input, node: nodes }: GraphProto): Map<string, number> {
   const isPast = (name: string) => {
     const uses = nodes.flatMap((node) =>
-      node.input.flatMap((value, slot) => (value === name ? isGroupQuery(node) && PAST_SLOTS.includes(slot) : [])),
+      node.input.flatMap((value, slot) =>
+        value === name ? isGroupQuery(node) && placesOf(node, PAST).includes(slot) : [],
+      ),
     )
     return uses.length > 0 && uses.every(Boolean)
   }

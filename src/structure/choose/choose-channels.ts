@@ -13,9 +13,8 @@ import { addGradient, type GradientJob, LossGradients, type WeightGradients } fr
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { someWindows } from '../../model/text/text.ts'
 import type { GraphIndex } from '../../onnx/graph.ts'
-import { operatorName } from '../../onnx/operators/operators.ts'
+import { operatorOf } from '../../onnx/operators/table.ts'
 import { elementCount, readFloats } from '../../onnx/tensor.ts'
-import { NORMS } from '../find/follow.ts'
 import type { WeightJob } from './choose-removal.ts'
 import { axisScores, type Importance, type Reduction } from './importance.ts'
 import { randomScores } from './random-scores.ts'
@@ -136,7 +135,7 @@ function isCounted(index: GraphIndex, member: WidthMember): boolean {
 function isScale(index: GraphIndex, value: string): boolean {
   return index.uses(value).some(({ node, slot }) => {
     if (index.isConstantNode(node)) return index.nodes[node].output.some((output) => isScale(index, output))
-    const name = operatorName(index.nodes[node])
-    return name === 'Mul' || (NORMS.has(name) && slot === 1)
+    const own = index.nodes[node]
+    return own.opType === 'Mul' || (operatorOf(own)?.axes === 'norm' && slot === 1)
   })
 }

@@ -2,9 +2,9 @@
 
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { elementCount, isFloating } from '../../onnx/tensor.ts'
-import type { GroupQueries } from '../find/follow.ts'
 import { structuresOf } from '../find/follow-blocks.ts'
 import type { Member, Structure } from '../find/structure.ts'
+import type { GroupQueries } from '../find/walk.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 export interface MemberDescription {

@@ -9,9 +9,8 @@ import type { GraphProto, NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { like } from '../../onnx/graph.ts'
 import { splitSkipNorm } from '../../onnx/lower/split-skip-norms.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
+import { measures } from '../../onnx/operators/table.ts'
 
-/** Operators that read of a value only how large it is. */
-const SHAPE: ReadonlySet<string> = new Set(['Shape', 'Size'])
 /** How inputs that hold the past of a block begin. */
 const PAST = /^past/
 
@@ -88,7 +87,7 @@ function pastsOf({ cut, index, directory }: Decoder): string[][] {
   const pasts: string[][] = cut.blocks.map(() => [])
   const inBlock = new Map(cut.blocks.flatMap(({ nodes }, block) => nodes.map((node) => [node, block] as const)))
   for (const name of [...index.inputs].filter((input) => PAST.test(input)).sort()) {
-    const readers = index.uses(name).filter(({ node }) => !SHAPE.has(index.nodes[node].opType))
+    const readers = index.uses(name).filter(({ node }) => !measures(index.nodes[node]))
     for (const block of new Set(readers.flatMap(({ node }) => inBlock.get(node) ?? []))) pasts[block].push(name)
   }
   if (pasts.every((own) => own.length === pasts[0].length) && new Set(pasts.flat()).size === pasts.flat().length)

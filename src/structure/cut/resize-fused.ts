@@ -4,8 +4,14 @@
  */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { intAttribute } from '../../onnx/graph.ts'
-import { operatorName } from '../../onnx/operators/operators.ts'
+import type { Operator } from '../../onnx/operators/operator.ts'
+import { inputOf, operatorOf, placesOf } from '../../onnx/operators/table.ts'
 import type { Axes, Axis } from '../find/labels.ts'
+
+type Heads = NonNullable<Operator['heads']>
+
+/** [batch, heads, tokens, size] */
+const RANK_APART = 4
 
 interface FusedAttention {
   /** Attributes that change. */
@@ -20,20 +26,11 @@ interface Cut {
   kept(places: Int32Array): number
 }
 
-type Resize = (node: NodeProto, cut: Cut) => FusedAttention
-
-const RESIZING: Readonly<Record<string, Resize>> = {
-  Attention: standardAttention,
-  'com.microsoft:GroupQueryAttention': groupQueryAttention,
-  'com.microsoft:MultiHeadAttention': multiHeadAttention,
-  RotaryEmbedding: rotaryEmbedding,
-  'com.microsoft:RotaryEmbedding': rotaryEmbedding,
-}
-
 /** What a node is told of heads; undefined: it is told nothing. */
 export function resizeFused(node: NodeProto, cut: Cut): FusedAttention | undefined {
-  const name = operatorName(node)
-  return Object.hasOwn(RESIZING, name) ? RESIZING[name](node, cut) : undefined
+  const heads = operatorOf(node)?.heads
+  if (heads === undefined) return undefined
+  return placesOf(node, 'query').length === 0 ? rotary(node, heads, cut) : attention(node, heads, cut)
 }
 
 /** Heads that are left of `heads` that lie one after the other along an axis. */
@@ -43,39 +40,31 @@ function headsLeft(axis: Axis, heads: number, { kept }: Cut): number {
 
 const last = (axes: Axes): Axis => axes[axes.length - 1] ?? null
 
-function groupQueryAttention(node: NodeProto, cut: Cut): FusedAttention {
-  const heads = intAttribute(node, 'num_heads', 0)
-  const pairs = intAttribute(node, 'kv_num_heads', heads)
-  const [query, key] = node.input
-  let [q, k] = [query, key].map((value) => last(cut.axesOf(value)))
-  if (key === '' && q !== null) {
-    const size = q.length / (heads + 2 * pairs) // queries, keys and values in one
-    ;[q, k] = [q.subarray(0, heads * size), q.subarray(heads * size, (heads + pairs) * size)]
+/** Where queries have heads on an axis of their own, no attribute tells how many. */
+function attention(node: NodeProto, { queries, pairs }: Heads, cut: Cut): FusedAttention {
+  const [query, key] = ['query', 'key'].map((name) => cut.axesOf(inputOf(node, name)))
+  const pasts = (heads: number) => ({ inputs: placesOf(node, 'pastKey pastValue'), outputs: [1, 2], heads })
+  if (query.length === RANK_APART) return { counts: {}, pasts: key[1] ? pasts(cut.kept(key[1])) : undefined }
+  const heads = intAttribute(node, queries, 0)
+  if (pairs === undefined) {
+    const left = headsLeft(last(query), heads, cut)
+    return { counts: { [queries]: left }, pasts: pasts(left) }
   }
-  const [num_heads, kv_num_heads] = [headsLeft(q, heads, cut), headsLeft(k, pairs, cut)]
-  return { counts: { num_heads, kv_num_heads }, pasts: { inputs: [3, 4], outputs: [1, 2], heads: kv_num_heads } }
-}
-
-function multiHeadAttention(node: NodeProto, cut: Cut): FusedAttention {
-  const heads = headsLeft(last(cut.axesOf(node.input[0])), intAttribute(node, 'num_heads', 0), cut)
-  return { counts: { num_heads: heads }, pasts: { inputs: [6, 7], outputs: [1, 2], heads } }
-}
-
-/** With heads on an axis of their own nothing is told. */
-function standardAttention(node: NodeProto, cut: Cut): FusedAttention {
-  const [q, k] = node.input.map((value) => cut.axesOf(value))
-  const pasts = (heads: number) => ({ inputs: [4, 5], outputs: [1, 2], heads })
-  if (q.length === 4) return { counts: {}, pasts: k[1] ? pasts(cut.kept(k[1])) : undefined }
-  const q_num_heads = headsLeft(last(q), intAttribute(node, 'q_num_heads', 0), cut)
-  const kv_num_heads = headsLeft(last(k), intAttribute(node, 'kv_num_heads', 0), cut)
-  return { counts: { q_num_heads, kv_num_heads }, pasts: pasts(kv_num_heads) }
+  const shared = intAttribute(node, pairs, heads)
+  let [q, k] = [query, key].map(last)
+  if (inputOf(node, 'key') === '' && q !== null) {
+    const size = q.length / (heads + 2 * shared) // queries, keys and values in one
+    ;[q, k] = [q.subarray(0, heads * size), q.subarray(heads * size, (heads + shared) * size)]
+  }
+  const [left, sharedLeft] = [headsLeft(q, heads, cut), headsLeft(k, shared, cut)]
+  return { counts: { [queries]: left, [pairs]: sharedLeft }, pasts: pasts(sharedLeft) }
 }
 
 /** Told only where heads are joined, and not always there. */
-function rotaryEmbedding(node: NodeProto, cut: Cut): FusedAttention {
-  const heads = intAttribute(node, 'num_heads', 0)
-  const axes = cut.axesOf(node.input[0])
+function rotary(node: NodeProto, { queries }: Heads, cut: Cut): FusedAttention {
+  const heads = intAttribute(node, queries, 0)
   if (heads === 0) return { counts: {}, pasts: undefined }
-  const axis = axes.length === 4 ? axes[1] : last(axes)
-  return { counts: { num_heads: headsLeft(axis, heads, cut) }, pasts: undefined }
+  const axes = cut.axesOf(inputOf(node, 'data'))
+  const axis = axes.length === RANK_APART ? axes[1] : last(axes)
+  return { counts: { [queries]: headsLeft(axis, heads, cut) }, pasts: undefined }
 }

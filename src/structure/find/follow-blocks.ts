@@ -7,8 +7,9 @@ import { observeShapes } from '../../model/graph/shapes.ts'
 import type { GraphProto } from '../../onnx/generated/onnx_pb.js'
 import type { Observed } from '../../onnx/gradient/tape.ts'
 import { isFused, unfuse } from '../../onnx/operators/unfuse.ts'
-import { type Followed, followAxes, followEmbedding, type GroupQueries } from './follow.ts'
+import { type Followed, followAxes, followEmbedding } from './follow.ts'
 import { findStructures, type Structure } from './structure.ts'
+import type { GroupQueries } from './walk.ts'
 
 /**
  * Sizes of the run that shows what is what: unlike each other and unlike sizes of models, so that no axis is taken for

@@ -11,8 +11,8 @@ import { type Beside, writeCompanions } from '../../model/write/write-companions
 import type { OnnxModel } from '../../onnx/model.ts'
 import { writeOnnx } from '../../onnx/write.ts'
 import { type PlainRace, plainTensor } from '../../runtime/reference-run.ts'
-import type { GroupQueries } from '../find/follow.ts'
 import type { Removal } from '../find/removal.ts'
+import type { GroupQueries } from '../find/walk.ts'
 import { zeroedWeights } from '../find/zero-readers.ts'
 import { type CountsLeft, countsLeft, slicedConfig, slicedGenaiConfig } from './sliced-config.ts'
 

@@ -1,0 +1,90 @@
+/** What is known of an operator. Whatever a field does not say is not known, and never guessed. */
+import type { NodeProto } from '../generated/onnx_pb.js'
+import type { Rule } from '../gradient/rule.ts'
+import type { Tape } from '../gradient/tape.ts'
+
+export interface Operator {
+  /**
+   * Names of the inputs in their order, a ? behind those that may be missing; the first one alone, `data`, where nobody
+   * looks at the others.
+   */
+  slots?: string
+  /**
+   * Where it stands if not in any file: `lowered`, in files, and rewritten before anything is computed; `made`, in
+   * graphs that are made here alone.
+   */
+  stands?: 'lowered' | 'made'
+  /** Whether it never mixes positions: it computes over the last axis, or number by number. */
+  positionwise?: true
+  /**
+   * Whether it gives the same bits on every machine: it moves numbers, converts them, or rounds once as IEEE 754 says.
+   * A sum over many numbers depends on its order.
+   */
+  exact?: true
+  /** Whether it lets tokens see each other. */
+  attends?: true
+  /** Its outputs are true or false: all of them, or where its first input is. */
+  truths?: 'makes' | 'passes'
+  /** What it does to axes; undefined: what it reads cannot be followed. */
+  axes?: AxesRule
+  /** What it makes of a matrix among its inputs: a factor, a table of which it takes rows, or factors one by one. */
+  matrix?: 'factor' | 'table' | 'scale'
+  /** Slots in which a matrix would be weights; '': none, masks and biases stand there. By default all. */
+  matrices?: string
+  /** Slots whose content its rules read, not only whose shape. */
+  contents?: string
+  /** From the cotangents of its outputs to those of its inputs; null: no gradient flows through. */
+  gradient?: Rule | null
+  /** Writes the same in plain operators, since only those have rules, and returns its first output. */
+  unfused?: (fused: Fused) => string
+  /** Attributes that tell it how many heads there are, of queries and of keys and values. */
+  heads?: { queries: string; pairs?: string }
+}
+
+export type Operators = Readonly<Record<string, Operator>>
+
+/**
+ * What becomes of the axes of inputs:
+ *
+ *   same         the output has them, and may be the input itself: Identity
+ *   elementwise  operands are aligned at their last axes, and of size 1 broadcast
+ *   reshape      as the sizes before and behind say
+ *   transpose    they change places, by the attribute `perm`
+ *   concat       joined along the attribute `axis`; split, the reverse
+ *   slice        places from start to end; gather, those that the second input names; expand, repeated
+ *   matmul       the last of the first and the last but one of the second are summed over; gemm, by its attributes
+ *   norm         computed over those from the attribute `axis` on, which stay; softmax, over that one
+ *   mean         those of `axes` become one number; reduction, another one than their mean
+ *   measure      the output is about sizes: Shape
+ *   places       the output is new: places, or one number everywhere
+ *   constant     there are no inputs
+ */
+export type AxesRule =
+  | 'same'
+  | 'elementwise'
+  | 'reshape'
+  | 'transpose'
+  | 'concat'
+  | 'split'
+  | 'slice'
+  | 'gather'
+  | 'expand'
+  | 'matmul'
+  | 'gemm'
+  | 'norm'
+  | 'softmax'
+  | 'mean'
+  | 'reduction'
+  | 'measure'
+  | 'places'
+  | 'constant'
+
+/** A node that is to be written as plain ones. */
+export interface Fused {
+  tape: Tape
+  node: NodeProto
+  /** The input of that name; '' where the node has none. */
+  input(name: string): string
+  /** Whether a value is true or false. */
+  isTruth(value: string): boolean
+}
