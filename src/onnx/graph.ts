@@ -1,8 +1,7 @@
 /**
  * Questions about a graph that every pass asks: who makes a value, who reads it, is it constant, what is its content.
  */
-import { create } from '@bufbuild/protobuf'
-import { type AttributeProto, type GraphProto, type NodeProto, NodeProtoSchema } from './generated/onnx_pb.js'
+import type { AttributeProto, GraphProto, NodeProto } from './generated/onnx_pb.js'
 import type { OnnxModel } from './model.ts'
 import { inlineTensor } from './read.ts'
 import type { TensorRef } from './tensor.ts'
@@ -78,16 +77,6 @@ export class GraphIndex {
 
 export function attribute(node: NodeProto, name: string): AttributeProto | undefined {
   return node.attribute.find((entry) => entry.name === name)
-}
-
-/** A node that a pass makes. */
-export function makeNode(
-  opType: string,
-  input: string[],
-  output: string[],
-  fields: Partial<Pick<NodeProto, 'name' | 'attribute'>> = {},
-): NodeProto {
-  return create(NodeProtoSchema, { opType, input, output, ...fields })
 }
 
 export function intAttribute(node: NodeProto, name: string, fallback: number): number {

@@ -1,11 +1,10 @@
 /** A block's graph with the adapters of its layers: two thin products beside a layer, or a changed weight. */
-import { clone, create } from '@bufbuild/protobuf'
+import { clone } from '@bufbuild/protobuf'
 import type { Decoder } from '../model/forward/decoder.ts'
 import type { Linear } from '../model/graph/layers.ts'
 import type { PartModel } from '../model/graph/part.ts'
-import { valueInfo } from '../onnx/build.ts'
-import { type GraphProto, ModelProtoSchema, type NodeProto, TensorProtoSchema } from '../onnx/generated/onnx_pb.js'
-import { makeNode } from '../onnx/graph.ts'
+import { nodeMaking, tensorProto, valueInfo } from '../onnx/build.ts'
+import { type GraphProto, ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../onnx/tensor.ts'
 
 interface AdaptedBlock {
@@ -53,8 +52,7 @@ const SCALE = 'adapter/scale'
 const ZERO = 'adapter/zero'
 
 function scalar(name: string, value: number) {
-  const rawData = new Uint8Array(new Float32Array([value]).buffer)
-  return create(TensorProtoSchema, { name, dataType: DATA_TYPE.float, rawData })
+  return tensorProto({ name, dataType: DATA_TYPE.float, dims: [] }, Float32Array.of(value))
 }
 
 /**
@@ -69,10 +67,10 @@ function addBeside(graph: GraphProto, product: string, role: number, scale: stri
   graph.node.splice(
     at + 1,
     0,
-    makes(named(role, 'down'), 'MatMul', x, adapterName(role, 'a')),
-    makes(named(role, 'scaled'), 'Mul', named(role, 'down'), scale),
-    makes(named(role, 'up'), 'MatMul', named(role, 'scaled'), adapterName(role, 'b')),
-    makes(product, 'Add', named(role, 'base'), named(role, 'up')),
+    nodeMaking(named(role, 'down'), 'MatMul', [x, adapterName(role, 'a')]),
+    nodeMaking(named(role, 'scaled'), 'Mul', [named(role, 'down'), scale]),
+    nodeMaking(named(role, 'up'), 'MatMul', [named(role, 'scaled'), adapterName(role, 'b')]),
+    nodeMaking(product, 'Add', [named(role, 'base'), named(role, 'up')]),
   )
 }
 
@@ -83,19 +81,15 @@ function changeWeight(graph: GraphProto, { stored }: Linear, weight: string, rol
   const product = named(role, 'product')
   const turned = named(role, 'turned')
   graph.node.unshift(
-    makes(named(role, 'scaled'), 'Mul', adapterName(role, 'a'), SCALE),
-    makes(product, 'MatMul', named(role, 'scaled'), adapterName(role, 'b')),
-    ...(stored === 'out-in' ? [makes(turned, 'Transpose', product)] : []),
-    makes(named(role, 'zeros'), 'Equal', weight, ZERO),
-    makes(named(role, 'update'), 'Where', named(role, 'zeros'), ZERO, stored === 'out-in' ? turned : product),
-    makes(changed, 'Add', weight, named(role, 'update')),
+    nodeMaking(named(role, 'scaled'), 'Mul', [adapterName(role, 'a'), SCALE]),
+    nodeMaking(product, 'MatMul', [named(role, 'scaled'), adapterName(role, 'b')]),
+    ...(stored === 'out-in' ? [nodeMaking(turned, 'Transpose', [product])] : []),
+    nodeMaking(named(role, 'zeros'), 'Equal', [weight, ZERO]),
+    nodeMaking(named(role, 'update'), 'Where', [named(role, 'zeros'), ZERO, stored === 'out-in' ? turned : product]),
+    nodeMaking(changed, 'Add', [weight, named(role, 'update')]),
   )
 }
 
 function named(role: number, what: string): string {
   return `adapter/${role}/${what}`
-}
-
-function makes(output: string, opType: string, ...input: string[]): NodeProto {
-  return makeNode(opType, input, [output], { name: output })
 }

@@ -4,7 +4,7 @@
  * On one machine the same call gives the same bits; on another CPU the last bits may differ.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
-import { valueInfo } from '../onnx/build.ts'
+import { type Attributes, attributesOf, makeNode, valueInfo } from '../onnx/build.ts'
 import { ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../onnx/tensor.ts'
 import * as ort from './onnx-runtime.ts'
@@ -33,9 +33,6 @@ const DEFAULT_THREADS = 2
 /** The operator set in which Gemm's C may be left out (11) and later: any that ONNX Runtime 1.30 knows would do. */
 const OPSET = 17n
 const IR_VERSION = 9n
-/** Of AttributeProto.type. */
-const FLOAT = 1
-const INT = 2
 
 export class LinearAlgebra {
   private readonly sessions: ReadonlyMap<string, ort.InferenceSession>
@@ -100,15 +97,10 @@ function tensor({ data, rows, cols }: Matrix): ort.Tensor {
 
 /** y = a b, or y = c - a b, as a model of one node: Gemm with beta 1 and alpha -1 for the latter. */
 function gemmModel(transposeA: boolean, transposeB: boolean, subtract: boolean): Uint8Array {
-  const integer = (name: string, flag: boolean) => ({ name, type: INT, i: BigInt(flag) })
-  const attribute = [integer('transA', transposeA), integer('transB', transposeB)]
   const inputs = subtract ? ['a', 'b', 'c'] : ['a', 'b']
-  const node = {
-    opType: 'Gemm',
-    input: inputs,
-    output: ['y'],
-    attribute: subtract ? [...attribute, { name: 'alpha', type: FLOAT, f: -1 }] : attribute,
-  }
+  const factor: Attributes = subtract ? { alpha: { float: -1 } } : {}
+  const attributes = { transA: Number(transposeA), transB: Number(transposeB), ...factor }
+  const node = makeNode('Gemm', inputs, ['y'], { attribute: attributesOf(attributes) })
   const float2d = (name: string) => valueInfo(name, { dataType: DATA_TYPE.float, dims: [null, null] })
   const graph = { name: 'product', node: [node], input: inputs.map(float2d), output: [float2d('y')] }
   const model = create(ModelProtoSchema, {

@@ -2,13 +2,10 @@
 import { closeSync, copyFileSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { valueInfo } from '../../../src/onnx/build.ts'
+import { type Attributes, nodeMaking, tensorProto, valueInfo } from '../../../src/onnx/build.ts'
 import {
-  type AttributeProto,
-  AttributeProtoSchema,
   ModelProtoSchema,
   type NodeProto,
-  NodeProtoSchema,
   type TensorProto,
   TensorProtoSchema,
 } from '../../../src/onnx/generated/onnx_pb.js'
@@ -33,7 +30,6 @@ const WEIGHTS_FILE = 'model.onnx_data'
 const POOL = 1 << 24
 /** So that the stream neither dies out nor explodes over many blocks. */
 const WEIGHT_SPREAD = 0.02
-const ATTRIBUTE = { int: 2, ints: 7 } as const
 
 /** Bytes of the weights file. */
 export function syntheticBytes({ blocks, hidden, inner }: SyntheticForm): number {
@@ -55,9 +51,9 @@ export function writeSyntheticModel(dir: string, form: SyntheticForm): void {
   // The causal mask: what lies right of the diagonal is never looked at.
   graph.node('Shape', ['input_ids'], 'ids_shape')
   graph.node('Gather', ['ids_shape', 'one'], 'window')
-  graph.node('Concat', ['window', 'window'], 'square', [int('axis', 0)])
+  graph.node('Concat', ['window', 'window'], 'square', { axis: 0 })
   graph.node('Expand', ['never', 'square'], 'full')
-  graph.node('Trilu', ['full', graph.integer('above', 1)], 'mask', [int('upper', 1)])
+  graph.node('Trilu', ['full', graph.integer('above', 1)], 'mask', { upper: 1 })
 
   graph.weight('embedding', [VOCABULARY, hidden])
   let stream = graph.node('Gather', ['embedding', 'input_ids'], 'embedded')
@@ -71,16 +67,14 @@ export function writeSyntheticModel(dir: string, form: SyntheticForm): void {
     const [q, k, v] = ['q', 'k', 'v'].map((name) => {
       const flat = product(attended, `attention/${name}`, hidden, hidden)
       const split = graph.node('Reshape', [flat, 'split'], at(`${name}_split`))
-      return graph.node('Transpose', [split], at(`${name}_heads`), [
-        ints('perm', name === 'k' ? [0, 2, 3, 1] : [0, 2, 1, 3]),
-      ])
+      return graph.node('Transpose', [split], at(`${name}_heads`), { perm: name === 'k' ? [0, 2, 3, 1] : [0, 2, 1, 3] })
     })
     const scores = graph.node('Mul', [graph.node('MatMul', [q, k], at('scores')), 'scale'], at('scaled'))
     const masked = graph.node('Add', [scores, 'mask'], at('masked'))
-    const shares = graph.node('Softmax', [masked], at('shares'), [int('axis', -1)])
-    const mixed = graph.node('Transpose', [graph.node('MatMul', [shares, v], at('mixed'))], at('swapped'), [
-      ints('perm', [0, 2, 1, 3]),
-    ])
+    const shares = graph.node('Softmax', [masked], at('shares'), { axis: -1 })
+    const mixed = graph.node('Transpose', [graph.node('MatMul', [shares, v], at('mixed'))], at('swapped'), {
+      perm: [0, 2, 1, 3],
+    })
     const joined = graph.node('Reshape', [mixed, 'join'], at('joined'))
     stream = graph.node('Add', [stream, product(joined, 'attention/o', hidden, hidden)], at('after_attention'))
     const fed = rmsNorm(graph, stream, at('norm2'), hidden)
@@ -109,10 +103,10 @@ export function writeSyntheticModel(dir: string, form: SyntheticForm): void {
 /** x / sqrt(mean(x^2) + epsilon) * weight */
 function rmsNorm(graph: GraphBuilder, x: string, name: string, hidden: number): string {
   graph.weight(`${name}.weight`, [hidden])
-  const mean = graph.node('ReduceMean', [graph.node('Pow', [x, 'two'], `${name}/square`)], `${name}/mean`, [
-    ints('axes', [-1]),
-    int('keepdims', 1),
-  ])
+  const mean = graph.node('ReduceMean', [graph.node('Pow', [x, 'two'], `${name}/square`)], `${name}/mean`, {
+    axes: [-1],
+    keepdims: 1,
+  })
   const root = graph.node('Sqrt', [graph.node('Add', [mean, 'epsilon'], `${name}/plus`)], `${name}/root`)
   return graph.node('Mul', [graph.node('Div', [x, root], `${name}/normed`), `${name}.weight`], `${name}/out`)
 }
@@ -124,16 +118,13 @@ class GraphBuilder {
   private readonly weights: number[] = []
   private offset = 0
 
-  node(opType: string, input: string[], output: string, attribute: AttributeProto[] = []): string {
-    this.nodes.push(create(NodeProtoSchema, { opType, input, output: [output], name: output, attribute }))
+  node(opType: string, input: string[], output: string, attributes: Attributes = {}): string {
+    this.nodes.push(nodeMaking(output, opType, input, attributes))
     return output
   }
 
   integers(name: string, values: number[], dims = [values.length]): string {
-    const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer)
-    this.initializers.push(
-      create(TensorProtoSchema, { name, dims: dims.map(BigInt), dataType: DATA_TYPE.int64, rawData }),
-    )
+    this.initializers.push(tensorProto({ name, dims, dataType: DATA_TYPE.int64 }, BigInt64Array.from(values, BigInt)))
     return name
   }
 
@@ -142,10 +133,8 @@ class GraphBuilder {
   }
 
   floats(name: string, values: number[]): void {
-    const rawData = new Uint8Array(Float32Array.from(values).buffer)
-    this.initializers.push(
-      create(TensorProtoSchema, { name, dims: [BigInt(values.length)], dataType: DATA_TYPE.float, rawData }),
-    )
+    const form = { name, dims: [values.length], dataType: DATA_TYPE.float }
+    this.initializers.push(tensorProto(form, Float32Array.from(values)))
   }
 
   weight(name: string, dims: number[]): void {
@@ -196,12 +185,4 @@ class GraphBuilder {
       closeSync(fd)
     }
   }
-}
-
-function int(name: string, value: number): AttributeProto {
-  return create(AttributeProtoSchema, { name, type: ATTRIBUTE.int, i: BigInt(value) })
-}
-
-function ints(name: string, values: number[]): AttributeProto {
-  return create(AttributeProtoSchema, { name, type: ATTRIBUTE.ints, ints: values.map(BigInt) })
 }

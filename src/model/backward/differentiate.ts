@@ -1,12 +1,7 @@
 /** A model with its backward pass behind it: cotangents of some values go in, gradients of others come out. */
-import { clone, create } from '@bufbuild/protobuf'
+import { clone } from '@bufbuild/protobuf'
 import { valueInfo } from '../../onnx/build.ts'
-import {
-  type ModelProto,
-  ModelProtoSchema,
-  type NodeProto,
-  ValueInfoProtoSchema,
-} from '../../onnx/generated/onnx_pb.js'
+import { type ModelProto, ModelProtoSchema, type NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { BACKWARD_OPSET, backwardPass } from '../../onnx/gradient/backward.ts'
 import type { Observed } from '../../onnx/gradient/tape.ts'
 import { DATA_TYPE } from '../../onnx/tensor.ts'
@@ -44,7 +39,7 @@ export function differentiate(
   graph.initializer.push(...constants)
   for (const [value, name] of cotangents)
     graph.input.push(valueInfo(name, { dataType: DATA_TYPE.float, dims: observed.shapes.get(value) ?? [] }))
-  graph.output = outputs.map((name) => create(ValueInfoProtoSchema, { name }))
+  graph.output = outputs.map((name) => valueInfo(name))
   for (const opset of proto.opsetImport) {
     const standard = opset.domain === '' || opset.domain === 'ai.onnx'
     if (standard && Number(opset.version) < BACKWARD_OPSET) opset.version = BigInt(BACKWARD_OPSET)

@@ -34,8 +34,9 @@ import { unprunedMatrices } from '../graph/unfollowed.ts'
 import { storedCopies, tellApart } from '../graph/untie-weights.ts'
 import { FedWeights } from './fed-weights.ts'
 import { withLogProbabilities } from './log-probabilities.ts'
-import { BATCHES, type Observation, observedModel, sumNames } from './observe.ts'
+import { BATCHES, observedModel } from './observe.ts'
 import { type Shifts, shiftedModel, shiftTensors } from './output-shift.ts'
+import { type Observation, sumNames } from './sums.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13

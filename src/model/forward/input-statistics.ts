@@ -1,5 +1,5 @@
 /** Sums over all batches of what the inputs of layers are. */
-import { type Observation, panels } from './observe.ts'
+import { type Observation, panels } from './sums.ts'
 
 export interface InputStatistics {
   /** Sum over tokens of x_j^2, [d]. */

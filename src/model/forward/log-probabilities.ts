@@ -1,12 +1,7 @@
 /** A model of logits made one of log-probabilities. */
-import { clone, create } from '@bufbuild/protobuf'
-import { valueInfo } from '../../onnx/build.ts'
-import {
-  type ModelProto,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  ValueInfoProtoSchema,
-} from '../../onnx/generated/onnx_pb.js'
+import { clone } from '@bufbuild/protobuf'
+import { attributesOf, makeNode, valueInfo } from '../../onnx/build.ts'
+import { type ModelProto, ModelProtoSchema } from '../../onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../../onnx/tensor.ts'
 import type { PartModel } from '../graph/part.ts'
 
@@ -16,24 +11,12 @@ export function withLogProbabilities(head: PartModel): ModelProto {
   const logits = [...head.outputs.values()][0]
   const graph = proto.graph
   if (graph === undefined) throw new Error('a part without a graph')
-  const axis = { name: 'axis', i: -1n, type: 2 }
+  const attribute = attributesOf({ axis: -1 })
   graph.node.push(
-    create(NodeProtoSchema, {
-      opType: 'LogSoftmax',
-      name: 'log_softmax',
-      input: [logits],
-      output: ['log_softmax'],
-      attribute: [axis],
-    }),
-    create(NodeProtoSchema, {
-      opType: 'GatherElements',
-      name: 'pick',
-      input: ['log_softmax', 'targets'],
-      output: ['log_probability'],
-      attribute: [axis],
-    }),
+    makeNode('LogSoftmax', [logits], ['log_softmax'], { name: 'log_softmax', attribute }),
+    makeNode('GatherElements', ['log_softmax', 'targets'], ['log_probability'], { name: 'pick', attribute }),
   )
   graph.input.push(valueInfo('targets', { dataType: DATA_TYPE.int64, dims: [null, null, 1] }))
-  graph.output = [create(ValueInfoProtoSchema, { name: 'log_probability' })]
+  graph.output = [valueInfo('log_probability')]
   return proto
 }

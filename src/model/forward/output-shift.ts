@@ -1,8 +1,7 @@
 /** A part in which some layers give something more than their product: a vector added to every row of it. */
 import { clone } from '@bufbuild/protobuf'
-import { valueInfo } from '../../onnx/build.ts'
+import { makeNode, valueInfo } from '../../onnx/build.ts'
 import { ModelProtoSchema } from '../../onnx/generated/onnx_pb.js'
-import { makeNode } from '../../onnx/graph.ts'
 import { DATA_TYPE } from '../../onnx/tensor.ts'
 import * as ort from '../../runtime/onnx-runtime.ts'
 import type { PartModel } from '../graph/part.ts'

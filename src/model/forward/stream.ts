@@ -10,9 +10,9 @@ import type * as ort from '../../runtime/onnx-runtime.ts'
 import type { Decoder, Values } from './decoder.ts'
 import { HiddenBatches } from './hidden-batches.ts'
 import { type InputStatistics, Totals } from './input-statistics.ts'
-import type { Observation } from './observe.ts'
 import type { Shifts } from './output-shift.ts'
 import { headSpans, nextTokens, predictionsOf } from './predictions.ts'
+import type { Observation } from './sums.ts'
 
 /** The graph's input of token ids. */
 const IDS = 'input_ids'

@@ -6,15 +6,16 @@
 
 import { createHash } from 'node:crypto'
 import { clone, create, toBinary } from '@bufbuild/protobuf'
-import { valueInfo } from '../../onnx/build.ts'
+import { tensorProto, valueInfo } from '../../onnx/build.ts'
 import {
+  type GraphProto,
+  GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
-  TensorProtoSchema,
+  type TensorProto,
   type ValueInfoProto,
-  ValueInfoProtoSchema,
 } from '../../onnx/generated/onnx_pb.js'
 import type { GraphIndex } from '../../onnx/graph.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
@@ -58,85 +59,104 @@ export function partModel(
   wanted: readonly string[],
   typeOf: (value: string) => ValueType,
 ): PartModel {
-  const own = new Set(nodes)
-  const names = new Map<string, string>()
-  const weights = new Map<string, string>()
-  const values = new Map<string, string>()
-  const inputs: ValueInfoProto[] = []
-  const constants: TensorRef[] = []
-  const body: NodeProto[] = []
-  const placed = new Set<number>()
+  const part = new CanonicalPart(index, new Set(nodes), typeOf)
+  for (const value of wanted) part.visit(value)
+  const outputs = new Map(wanted.map((value) => [value, part.nameOf(value)]))
+  const { irVersion, opsetImport } = model.proto
+  const graph = part.graph([...outputs.values()])
+  const proto = create(ModelProtoSchema, { irVersion, opsetImport, graph })
+  const key = createHash('sha256').update(toBinary(ModelProtoSchema, proto)).digest('hex')
+  const { weights, values } = part
+  return {
+    ...{ proto, key, weights, values, outputs },
+    inside: (value) => part.nameOf(value),
+    holds: (value) => part.holds(value),
+  }
+}
 
-  const leaf = (value: string): void => {
-    if (names.has(value)) return
-    const tensor = index.initializers.get(value)
-    if (tensor === undefined) {
-      const name = `x${values.size}`
-      names.set(value, name)
-      values.set(value, name)
-      inputs.push(valueInfo(name, typeOf(value)))
-    } else if (isFed(tensor)) {
-      const name = `w${weights.size}`
-      names.set(value, name)
-      weights.set(value, name)
-      inputs.push(valueInfo(name, tensor))
-    } else {
-      const name = `c${constants.length}`
-      names.set(value, name)
-      constants.push({ ...tensor, name })
-    }
+/** Gathers a part from its outputs backwards, and names what it meets. */
+class CanonicalPart {
+  readonly weights = new Map<string, string>()
+  readonly values = new Map<string, string>()
+  private readonly index: GraphIndex
+  private readonly own: ReadonlySet<number>
+  private readonly typeOf: (value: string) => ValueType
+  private readonly names = new Map<string, string>()
+  private readonly inputs: ValueInfoProto[] = []
+  private readonly constants: TensorProto[] = []
+  private readonly body: NodeProto[] = []
+  private readonly placed = new Set<number>()
+
+  /** @param own - nodes of the part; constant ones are taken along */
+  constructor(index: GraphIndex, own: ReadonlySet<number>, typeOf: (value: string) => ValueType) {
+    this.index = index
+    this.own = own
+    this.typeOf = typeOf
   }
 
-  const visit = (value: string): void => {
-    const maker = index.maker(value)
-    if (maker === undefined || !(own.has(maker) || index.isConstantNode(maker))) {
-      leaf(value)
-      return
-    }
-    if (placed.has(maker)) return
-    placed.add(maker)
-    const node = clone(NodeProtoSchema, index.nodes[maker])
-    node.$unknown = undefined // exporters write into these fields the line of source from which the node comes
-    node.attribute.sort((a, b) => (a.name < b.name ? -1 : 1))
-    for (const input of node.input) if (input !== '') visit(input)
-    node.name = `n${body.length}`
-    node.input = node.input.map((input) => (input === '' ? '' : nameOf(input)))
-    node.output = node.output.map((output, k) => {
-      if (output === '') return ''
-      names.set(output, `v${body.length}_${k}`)
-      return nameOf(output)
-    })
-    body.push(node)
+  holds(value: string): boolean {
+    return this.names.has(value)
   }
 
-  const nameOf = (value: string): string => {
-    const name = names.get(value)
+  nameOf(value: string): string {
+    const name = this.names.get(value)
     if (name === undefined) throw new Error(`value "${value}" is not in this part`)
     return name
   }
 
-  for (const value of wanted) visit(value)
-  const outputs = new Map(wanted.map((value) => [value, nameOf(value)]))
-  const proto = create(ModelProtoSchema, {
-    irVersion: model.proto.irVersion,
-    opsetImport: model.proto.opsetImport,
-    graph: {
+  /** Takes a value, and all that it is made of, unless it is there already. */
+  visit(value: string): void {
+    const maker = this.index.maker(value)
+    if (maker === undefined || !(this.own.has(maker) || this.index.isConstantNode(maker))) this.leaf(value)
+    else if (!this.placed.has(maker)) this.place(maker)
+  }
+
+  private place(maker: number): void {
+    this.placed.add(maker)
+    const node = clone(NodeProtoSchema, this.index.nodes[maker])
+    node.$unknown = undefined // exporters write into these fields the line of source from which the node comes
+    node.attribute.sort((a, b) => (a.name < b.name ? -1 : 1))
+    for (const input of node.input) if (input !== '') this.visit(input)
+    const at = this.body.length
+    node.name = `n${at}`
+    node.input = node.input.map((input) => (input === '' ? '' : this.nameOf(input)))
+    node.output = node.output.map((output, k) => (output === '' ? '' : this.name(output, `v${at}_${k}`)))
+    this.body.push(node)
+  }
+
+  /** An input of the part, or a constant that stays in it. */
+  private leaf(value: string): void {
+    if (this.names.has(value)) return
+    const tensor = this.index.initializers.get(value)
+    if (tensor === undefined) {
+      const name = this.name(value, `x${this.values.size}`)
+      this.values.set(value, name)
+      this.inputs.push(valueInfo(name, this.typeOf(value)))
+    } else if (isFed(tensor)) {
+      const name = this.name(value, `w${this.weights.size}`)
+      this.weights.set(value, name)
+      this.inputs.push(valueInfo(name, tensor))
+    } else {
+      const name = this.name(value, `c${this.constants.length}`)
+      this.constants.push(tensorProto({ ...tensor, name }, tensorBytes(tensor)))
+    }
+  }
+
+  private name(value: string, name: string): string {
+    this.names.set(value, name)
+    return name
+  }
+
+  /** @param outputs - canonical names */
+  graph(outputs: readonly string[]): GraphProto {
+    return create(GraphProtoSchema, {
       name: 'part',
-      node: body,
-      initializer: constants.map((tensor) =>
-        create(TensorProtoSchema, {
-          name: tensor.name,
-          dims: tensor.dims.map(BigInt),
-          dataType: tensor.dataType,
-          rawData: tensorBytes(tensor),
-        }),
-      ),
-      input: inputs,
-      output: [...outputs.values()].map((name) => create(ValueInfoProtoSchema, { name })),
-    },
-  })
-  const key = createHash('sha256').update(toBinary(ModelProtoSchema, proto)).digest('hex')
-  return { proto, key, weights, values, outputs, inside: nameOf, holds: (value) => names.has(value) }
+      node: this.body,
+      initializer: this.constants,
+      input: this.inputs,
+      output: outputs.map((name) => valueInfo(name)),
+    })
+  }
 }
 
 /** Whether an input of a part's model is a tensor that is fed, by its canonical name. */

@@ -1,12 +1,7 @@
 /** Observes one run of a graph: the shapes of its values, and the small contents that rules of gradients read. */
-import { clone, create, toBinary } from '@bufbuild/protobuf'
-import type { ModelProto } from '../../onnx/generated/onnx_pb.js'
-import {
-  type GraphProto,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  ValueInfoProtoSchema,
-} from '../../onnx/generated/onnx_pb.js'
+import { clone, toBinary } from '@bufbuild/protobuf'
+import { nodeMaking, valueInfo } from '../../onnx/build.ts'
+import { type GraphProto, type ModelProto, ModelProtoSchema } from '../../onnx/generated/onnx_pb.js'
 import type { Observed } from '../../onnx/gradient/tape.ts'
 import { operatorOf, placesOf } from '../../onnx/operators/table.ts'
 import type * as ort from '../../runtime/onnx-runtime.ts'
@@ -32,7 +27,7 @@ export async function observeShapes(
   for (const value of values) addNode(graph, 'Shape', value, `${SHAPE_OF}${value}`)
   for (const value of contents) addNode(graph, 'Identity', value, `${CONTENT_OF}${value}`)
   graph.output = graph.node.flatMap(({ output: [name] }) =>
-    name.startsWith(SHAPE_OF) || name.startsWith(CONTENT_OF) ? [create(ValueInfoProtoSchema, { name })] : [],
+    name.startsWith(SHAPE_OF) || name.startsWith(CONTENT_OF) ? [valueInfo(name)] : [],
   )
   const session = refusing(await createSession(toBinary(ModelProtoSchema, proto), { threads }), 'a part of the model')
   try {
@@ -46,7 +41,7 @@ export async function observeShapes(
 }
 
 function addNode(graph: GraphProto, opType: string, input: string, output: string): void {
-  graph.node.push(create(NodeProtoSchema, { opType, name: output, input: [input], output: [output] }))
+  graph.node.push(nodeMaking(output, opType, [input]))
 }
 
 function valuesOf(graph: GraphProto): Set<string> {

@@ -2,15 +2,8 @@
  * Nodes of a backward pass as they are written: operators by a call each, constants, and what a run has shown of
  * shapes.
  */
-import { create } from '@bufbuild/protobuf'
-import {
-  type AttributeProto,
-  AttributeProtoSchema,
-  type NodeProto,
-  type TensorProto,
-  TensorProtoSchema,
-} from '../generated/onnx_pb.js'
-import { makeNode } from '../graph.ts'
+import { type Attributes, attributesOf, makeNode, tensorProto } from '../build.ts'
+import type { NodeProto, TensorProto } from '../generated/onnx_pb.js'
 import { DATA_TYPE } from '../tensor.ts'
 
 /** What one run of the forward graph has shown; the backward pass holds for runs of these very shapes. */
@@ -20,12 +13,6 @@ export interface Observed {
   /** Content of the inputs that `contents` of an operator's entry names: axes, starts, exponents. */
   contents: ReadonlyMap<string, readonly number[]>
 }
-
-/** An attribute is an integer, a list of integers, a word, or a float. */
-type Attributes = Record<string, number | readonly number[] | string | { float: number }>
-
-/** Of AttributeProto.type. */
-const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const
 
 export class Tape {
   readonly nodes: NodeProto[] = []
@@ -64,8 +51,8 @@ export class Tape {
   ops(opType: string, inputs: readonly string[], count: number, attributes: Attributes = {}): string[] {
     const at = this.nodes.length
     const outputs = Array.from({ length: count }, (_, k) => `${this.prefix}${at}_${k}`)
-    const attribute = Object.entries(attributes).map(([name, value]) => toAttribute(name, value))
-    this.nodes.push(makeNode(opType, [...inputs], outputs, { name: `${this.prefix}${at}`, attribute }))
+    const fields = { name: `${this.prefix}${at}`, attribute: attributesOf(attributes) }
+    this.nodes.push(makeNode(opType, [...inputs], outputs, fields))
     return outputs
   }
 
@@ -84,13 +71,12 @@ export class Tape {
     return this.constant(`t${this.constants.length}`, DATA_TYPE.float, dims, values)
   }
 
-  private constant(key: string, dataType: number, dims: readonly number[], data: Float32Array | BigInt64Array): string {
+  private constant(key: string, dataType: number, dims: readonly number[], data: ArrayBufferView<ArrayBuffer>): string {
     const known = this.known.get(key)
     if (known !== undefined) return known
     const name = `${this.prefix}const${this.constants.length}`
     this.known.set(key, name)
-    const rawData = new Uint8Array(data.buffer as ArrayBuffer)
-    this.constants.push(create(TensorProtoSchema, { name, dataType, dims: dims.map(BigInt), rawData }))
+    this.constants.push(tensorProto({ name, dataType, dims }, data))
     return name
   }
 
@@ -120,12 +106,4 @@ export class Tape {
     const summed = this.sumOver(value, axes)
     return extra === 0 ? summed : this.reshape(summed, to)
   }
-}
-
-export function toAttribute(name: string, value: Attributes[string]): AttributeProto {
-  if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: ATTRIBUTE.int, i: BigInt(value) })
-  if (typeof value === 'string')
-    return create(AttributeProtoSchema, { name, type: ATTRIBUTE.string, s: Buffer.from(value) })
-  if ('float' in value) return create(AttributeProtoSchema, { name, type: ATTRIBUTE.float, f: value.float })
-  return create(AttributeProtoSchema, { name, type: ATTRIBUTE.ints, ints: value.map(BigInt) })
 }

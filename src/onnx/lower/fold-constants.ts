@@ -6,15 +6,13 @@
  * are.
  */
 import { clone, create } from '@bufbuild/protobuf'
+import { tensorProto, valueInfo } from '../build.ts'
 import {
   type GraphProto,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
-  TensorProtoSchema,
-  type ValueInfoProto,
-  ValueInfoProtoSchema,
 } from '../generated/onnx_pb.js'
 import { attribute, freshName } from '../graph.ts'
 import type { OnnxModel } from '../model.ts'
@@ -189,29 +187,17 @@ function chainOf(scope: Scope, value: string): Chain {
 function constantModel({ proto }: OnnxModel, { nodes, tensors }: Chain, value: string): ConstantModel {
   const isSmall = (tensor: TensorRef) => byteLength(tensor) <= SMALL_BYTES
   const fed = [...tensors].filter((tensor) => !isSmall(tensor))
-  const initializer = [...tensors].filter(isSmall).map((tensor) =>
-    create(TensorProtoSchema, {
-      name: tensor.name,
-      dims: tensor.dims.map(BigInt),
-      dataType: tensor.dataType,
-      rawData: tensorBytes(tensor),
-    }),
-  )
+  const small = [...tensors].filter(isSmall)
+  const initializer = small.map((tensor) => tensorProto(tensor, tensorBytes(tensor)))
   const graph = {
     name: 'constants',
     node: [...nodes].map((node) => clone(NodeProtoSchema, node)),
     initializer,
-    input: fed.map(infoOf),
-    output: [infoOf({ name: value })],
+    input: fed.map((tensor) => valueInfo(tensor.name, tensor)),
+    output: [valueInfo(value)],
   }
   const { irVersion, opsetImport } = proto
   return { proto: create(ModelProtoSchema, { irVersion, opsetImport, graph }), fed }
-}
-
-function infoOf({ name, dataType, dims }: Pick<TensorRef, 'name'> & Partial<TensorRef>): ValueInfoProto {
-  if (dims === undefined) return create(ValueInfoProtoSchema, { name })
-  const dim = dims.map((size) => ({ value: { case: 'dimValue' as const, value: BigInt(size) } }))
-  return create(ValueInfoProtoSchema, { name, type: { tensorType: { elemType: dataType, shape: { dim } } } })
 }
 
 /** Puts a matrix in the place of the node that makes it; what else the node makes stays. */

@@ -2,9 +2,11 @@
  * If on use_cache_branch -> one of its branches. Merged decoders hold the model twice: `then` continues a past, `else`
  * begins a text. Here every window begins a text, so `then` is for them alone who change the graph.
  */
+
 import { InputError } from '../../base/errors.ts'
+import { makeNode } from '../build.ts'
 import type { GraphProto, NodeProto } from '../generated/onnx_pb.js'
-import { attribute, makeNode } from '../graph.ts'
+import { attribute } from '../graph.ts'
 import type { OnnxModel } from '../model.ts'
 import { inlineTensor } from '../read.ts'
 import { copyNode, type Lowered } from './lowered.ts'

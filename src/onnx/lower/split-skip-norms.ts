@@ -8,9 +8,9 @@
  * Between two blocks the residual stream s is then the only live value, as in graphs that were never fused. Source:
  * docs/ContribOperators.md of ONNX Runtime (com.microsoft, version 1).
  */
-import { create } from '@bufbuild/protobuf'
-import { AttributeProtoSchema, type NodeProto } from '../generated/onnx_pb.js'
-import { attribute, makeNode } from '../graph.ts'
+import { attributesOf, makeNode } from '../build.ts'
+import type { NodeProto } from '../generated/onnx_pb.js'
+import { attribute } from '../graph.ts'
 import type { Lowered } from './lowered.ts'
 
 /** The plain norm behind each fused one, and where that finds its parameters and its bias. */
@@ -45,12 +45,11 @@ function splitOne(node: NodeProto, { norm, parameters, bias }: (typeof SKIP_NORM
   if (node.input[bias]) nodes.push(makeNode('Add', [unbiased, node.input[bias]], [sum], { name: `${node.name}/Bias` }))
   const read = parameters.map((slot) => node.input[slot] ?? '')
   while (read.at(-1) === '') read.pop()
-  const integer = (name: string, i: bigint) => create(AttributeProtoSchema, { name, i, type: 2 })
-  const epsilon = attribute(node, 'epsilon') ?? create(AttributeProtoSchema, { name: 'epsilon', f: EPSILON, type: 1 })
+  const epsilon = attribute(node, 'epsilon')?.f ?? EPSILON
   nodes.push(
     makeNode(norm, [sum, ...read], [node.output[OUTPUT.norm]], {
       name: `${node.name}/${norm}`,
-      attribute: [integer('axis', -1n), epsilon, integer('stash_type', 1n)],
+      attribute: attributesOf({ axis: -1, epsilon: { float: epsilon }, stash_type: 1 }),
     }),
   )
   return nodes

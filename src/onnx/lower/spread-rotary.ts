@@ -5,9 +5,8 @@
  * 23) and ONNX Runtime want [batch, tokens, half]: the graph runs for one window only. Expand spreads what is 1 and
  * leaves the rest. With position ids (a fourth input) the tables are indexed, and fit any batch.
  */
-import { create } from '@bufbuild/protobuf'
-import { AttributeProtoSchema, type NodeProto, TensorProtoSchema } from '../generated/onnx_pb.js'
-import { makeNode } from '../graph.ts'
+import { attributesOf, makeNode, tensorProto } from '../build.ts'
+import type { NodeProto } from '../generated/onnx_pb.js'
 import { DATA_TYPE } from '../tensor.ts'
 import type { Lowered } from './lowered.ts'
 
@@ -24,13 +23,11 @@ function spread(node: NodeProto): NodeProto[] {
   const [x, cos, sin] = node.input
   node.input[1] = name('cos')
   node.input[2] = name('sin')
-  const integer = (attribute: string, i: bigint) => create(AttributeProtoSchema, { name: attribute, i, type: 2 })
-  const ones = create(TensorProtoSchema, { dims: [2n], dataType: DATA_TYPE.int64, int64Data: [1n, 1n] })
-  const value = create(AttributeProtoSchema, { name: 'value', t: ones, type: 4 })
+  const ones = tensorProto({ dataType: DATA_TYPE.int64, dims: [2] }, BigInt64Array.of(1n, 1n))
   return [
-    makeNode('Shape', [x], [name('batch')], { attribute: [integer('start', 0n), integer('end', 1n)] }),
-    makeNode('Constant', [], [name('ones')], { attribute: [value] }),
-    makeNode('Concat', [name('batch'), name('ones')], [name('shape')], { attribute: [integer('axis', 0n)] }),
+    makeNode('Shape', [x], [name('batch')], { attribute: attributesOf({ start: 0, end: 1 }) }),
+    makeNode('Constant', [], [name('ones')], { attribute: attributesOf({ value: { tensor: ones } }) }),
+    makeNode('Concat', [name('batch'), name('ones')], [name('shape')], { attribute: attributesOf({ axis: 0 }) }),
     makeNode('Expand', [cos, name('shape')], [name('cos')]),
     makeNode('Expand', [sin, name('shape')], [name('sin')]),
   ]

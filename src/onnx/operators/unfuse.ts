@@ -2,11 +2,13 @@
  * Fused operators as plain ones, since only those have rules: for whole windows from their first token on, without
  * padding and with an empty past, as everything here is computed. Sizes are those of the observed run.
  */
+
 import { clone } from '@bufbuild/protobuf'
+import { makeNode } from '../build.ts'
 import { type GraphProto, type ModelProto, ModelProtoSchema } from '../generated/onnx_pb.js'
 import { noGradient } from '../gradient/rule.ts'
 import { type Observed, Tape } from '../gradient/tape.ts'
-import { intAttribute, makeNode } from '../graph.ts'
+import { intAttribute } from '../graph.ts'
 import { DATA_TYPE } from '../tensor.ts'
 import { inputOf, operatorOf } from './table.ts'
 

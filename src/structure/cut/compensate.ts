@@ -1,9 +1,11 @@
 /** Adds vectors to what layers of a graph give: to the bias where there is one, else as a new one. */
+
 import { InputError } from '../../base/errors.ts'
 import { narrow } from '../../form/half.ts'
 import type { Shifts } from '../../model/forward/output-shift.ts'
+import { makeNode } from '../../onnx/build.ts'
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
-import { attribute, freshName, GraphIndex, intAttribute, like, makeNode } from '../../onnx/graph.ts'
+import { attribute, freshName, GraphIndex, intAttribute, like } from '../../onnx/graph.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { DATA_TYPE, readFloats, type TensorRef } from '../../onnx/tensor.ts'
 

@@ -2,11 +2,13 @@
  * A model without the units that are removed: its tensors are smaller, and every size in the graph that followed from
  * theirs is what it is now. What is cut where is known from the labels of axes, so no architecture is.
  */
+
 import { create } from '@bufbuild/protobuf'
 import { InputError } from '../../base/errors.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
+import { nodeMaking } from '../../onnx/build.ts'
 import { type NodeProto, TensorShapeProto_DimensionSchema, type ValueInfoProto } from '../../onnx/generated/onnx_pb.js'
-import { intAttribute, like, makeNode } from '../../onnx/graph.ts'
+import { intAttribute, like } from '../../onnx/graph.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { cutTensor, DATA_TYPE, type TensorRef } from '../../onnx/tensor.ts'
 import { type FollowedBlock, type FollowedPart, tracedWindows } from '../find/follow-blocks.ts'
@@ -282,7 +284,7 @@ export class Slicer {
     const dataType = DATA_TYPE.bool
     const which = this.copy.add(wanted('changed'), { dims: [length], dataType, data: { kind: 'memory', bytes } })
     const value = this.copy.fresh(wanted('resized'))
-    this.copy.insertBefore(copy, makeNode('Where', [which, told, name], [value], { name: value }))
+    this.copy.insertBefore(copy, nodeMaking(value, 'Where', [which, told, name]))
     copy.input[slot] = value
   }
 

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { clone, create } from '@bufbuild/protobuf'
 import { Decoder } from '../../../src/model/forward/decoder.ts'
+import { valueInfo } from '../../../src/onnx/build.ts'
 import {
   type GraphProto,
   type ModelProto,
   NodeProtoSchema,
   TensorProtoSchema,
-  ValueInfoProtoSchema,
 } from '../../../src/onnx/generated/onnx_pb.js'
 import { edited } from '../../support/models/edited.ts'
 
@@ -37,7 +37,7 @@ const CASES: Case[] = [
   [
     'an output that nothing makes',
     (graph) => {
-      graph.output.push(create(ValueInfoProtoSchema, { name: 'extra' }))
+      graph.output.push(valueInfo('extra'))
     },
     /the value "extra" is read by the end of the graph, and nothing makes it/,
   ],
@@ -145,7 +145,7 @@ describe('a graph', () => {
 
   it('may have an initializer for an input, as files of IR version 3 do', () => {
     const dir = edited(join(scratch, 'defaults'), (graph) => {
-      for (const { name } of graph.initializer) graph.input.push(create(ValueInfoProtoSchema, { name }))
+      for (const { name } of graph.initializer) graph.input.push(valueInfo(name))
     })
     assert.equal(Decoder.open(dir).blocks, 2)
   })

@@ -3,16 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { create } from '@bufbuild/protobuf'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import { Decoder } from '../../../src/model/forward/decoder.ts'
 import { plainAttempt } from '../../../src/model/write/write.ts'
-import {
-  type GraphProto,
-  type ModelProto,
-  NodeProtoSchema,
-  ValueInfoProtoSchema,
-} from '../../../src/onnx/generated/onnx_pb.js'
+import { nodeMaking, valueInfo } from '../../../src/onnx/build.ts'
+import type { GraphProto, ModelProto } from '../../../src/onnx/generated/onnx_pb.js'
 import { attemptPlain } from '../../../src/runtime/reference-run.ts'
 import { runtimeWords } from '../../../src/runtime/runtime-refusal.ts'
 import { coppice, lastLines } from '../../support/command-line.ts'
@@ -61,10 +56,8 @@ const CASES: [title: string, edit: Edit, what: RegExp, hint: RegExp][] = [
   [
     'a node beside the way to the logits that fails when it runs',
     (graph) => {
-      graph.node.push(
-        create(NodeProtoSchema, { opType: 'MatMul', input: ['logits', 'logits'], output: ['square'], name: 'square' }),
-      )
-      graph.output.push(create(ValueInfoProtoSchema, { name: 'square' }))
+      graph.node.push(nodeMaking('square', 'MatMul', ['logits', 'logits']))
+      graph.output.push(valueInfo('square'))
     },
     /square/,
     /Check that the model runs in ONNX Runtime at all/,

@@ -2,16 +2,11 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { valueInfo } from '../../../src/onnx/build.ts'
+import { type Attributes, attributesOf, makeNode, nodeMaking, tensorProto, valueInfo } from '../../../src/onnx/build.ts'
 import {
-  type AttributeProto,
-  AttributeProtoSchema,
-  type GraphProto,
   ModelProtoSchema,
   type NodeProto,
-  NodeProtoSchema,
   type TensorProto,
-  TensorProtoSchema,
   type ValueInfoProto,
 } from '../../../src/onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../../../src/onnx/tensor.ts'
@@ -20,8 +15,6 @@ import { fixturePath } from '../shared.ts'
 
 export const SIZE = { vocabulary: 96, hidden: 64, heads: 4, headSize: 16, feedForward: 96, positions: 64, blocks: 2 }
 const OPSET = 21
-
-type Attributes = Record<string, number | bigint | bigint[] | GraphProto>
 
 /** Collects nodes; every method gives the name of the value that it makes. */
 export class GraphBuilder {
@@ -42,14 +35,11 @@ export class GraphBuilder {
     return name
   }
 
-  /** bigint attributes are ints, numbers floats. */
   op(opType: string, input: string[], attributes: Attributes = {}, outputs = 1): string {
     const [domain, plain] = opType.includes(':') ? opType.split(':') : ['', opType]
     const name = `/${plain}_${this.node.length}`
     const output = Array.from({ length: outputs }, (_, k) => `${name}/output_${k}`)
-    this.node.push(
-      create(NodeProtoSchema, { opType: plain, domain, name, input, output, attribute: attributesOf(attributes) }),
-    )
+    this.node.push(makeNode(plain, input, output, { domain, name, attribute: attributesOf(attributes) }))
     return output[0]
   }
 
@@ -78,17 +68,16 @@ export class GraphBuilder {
     const values = this.random.normals(count).map((value) => value * (dims.length > 1 ? 0.3 : 0.5))
     if (this.stored === 'float') return this.floats(name, values, dims)
     this.tensor(name, DATA_TYPE.float16, dims, Float16Array.from(values))
-    return this.op('Cast', [name], { to: 1n })
+    return this.op('Cast', [name], { to: 1 })
   }
 
-  tensor(name: string, dataType: number, dims: number[], { buffer }: { buffer: ArrayBuffer }): void {
-    const rawData = new Uint8Array(buffer)
-    this.initializer.push(create(TensorProtoSchema, { name, dataType, dims: dims.map(BigInt), rawData }))
+  tensor(name: string, dataType: number, dims: number[], content: ArrayBufferView<ArrayBuffer>): void {
+    this.initializer.push(tensorProto({ name, dataType, dims }, content))
   }
 
   /** A model directory whose graph gives `logits`. */
   save(dir: string, logits: string, config: Record<string, unknown> = {}, opset = OPSET): string {
-    this.node.push(create(NodeProtoSchema, { opType: 'Identity', name: 'logits', input: [logits], output: ['logits'] }))
+    this.node.push(nodeMaking('logits', 'Identity', [logits]))
     const output = [valueInfo('logits', { dataType: DATA_TYPE.float, dims: [null, null, SIZE.vocabulary] })]
     const { node, initializer, input } = this
     const model = create(ModelProtoSchema, {
@@ -105,15 +94,6 @@ export class GraphBuilder {
     cpSync(join(fixturePath('decoders/opt/optimum-past'), 'tokenizer.json'), join(dir, 'tokenizer.json'))
     return dir
   }
-}
-
-function attributesOf(attributes: Attributes): AttributeProto[] {
-  return Object.entries(attributes).map(([name, value]) => {
-    if (typeof value === 'bigint') return create(AttributeProtoSchema, { name, i: value, type: 2 })
-    if (typeof value === 'number') return create(AttributeProtoSchema, { name, f: value, type: 1 })
-    if (Array.isArray(value)) return create(AttributeProtoSchema, { name, ints: value, type: 7 })
-    return create(AttributeProtoSchema, { name, g: value, type: 5 })
-  })
 }
 
 /** Cosines and sines of a rotary embedding, [positions, headSize / 2] each. */
@@ -143,25 +123,27 @@ export function groupQueryDecoder(dir: string, stored: 'float' | 'float16', slid
       graph.feed(`past_key_values.${block}.${kind}`, DATA_TYPE.float, [null, pairs, null, headSize]),
     ),
   )
-  const ring: Attributes = slidingWindow ? { local_window_size: BigInt(slidingWindow), sliding_window_cache: 1n } : {}
+  const ring: Attributes = slidingWindow ? { local_window_size: slidingWindow, sliding_window_cache: 1 } : {}
   const [cos, sin] = rotaryCaches(graph)
   const table = graph.weight('model.embed_tokens.weight', [vocabulary, hidden])
-  const tokens = graph.op('ReduceSum', [mask, graph.integers('axis_1', [1])], { keepdims: 0n })
-  const last = graph.op('Cast', [graph.op('Sub', [tokens, graph.integers('one', [1])])], { to: 6n })
-  const total = graph.op('Gather', [graph.op('Shape', [mask]), graph.integers('second', [1], [])], { axis: 0n })
-  const length = graph.op('Cast', [total], { to: 6n })
+  const tokens = graph.op('ReduceSum', [mask, graph.integers('axis_1', [1])], { keepdims: 0 })
+  const last = graph.op('Cast', [graph.op('Sub', [tokens, graph.integers('one', [1])])], { to: 6 })
+  const total = graph.op('Gather', [graph.op('Shape', [mask]), graph.integers('second', [1], [])], { axis: 0 })
+  const length = graph.op('Cast', [total], { to: 6 })
   const headwise = (value: string, count: number, name: string) => {
     const split = graph.op('Reshape', [value, graph.integers(`${name}_split`, [0, 0, count, headSize])])
     const scale = graph.weight(`${name}_norm.weight`, [headSize])
     const normed = graph.op('SimplifiedLayerNormalization', [split, scale], {
-      axis: -1n,
-      epsilon: 1e-6,
-      stash_type: 1n,
+      axis: -1,
+      epsilon: { float: 1e-6 },
+      stash_type: 1,
     })
     return graph.op('Reshape', [normed, graph.integers(`${name}_merge`, [0, 0, count * headSize])])
   }
   let stream = graph.op('Gather', [table, ids])
-  let normed = graph.op('SimplifiedLayerNormalization', [stream, graph.weight('norm', [hidden])], { epsilon: 1e-6 })
+  let normed = graph.op('SimplifiedLayerNormalization', [stream, graph.weight('norm', [hidden])], {
+    epsilon: { float: 1e-6 },
+  })
   for (let block = 0; block < blocks; block++) {
     const name = (part: string) => `model.layers.${block}.${part}`
     const project = (input: string, part: string, cols: number, rows: number) =>
@@ -172,19 +154,21 @@ export function groupQueryDecoder(dir: string, stored: 'float' | 'float16', slid
     const attended = graph.op(
       'com.microsoft:GroupQueryAttention',
       [q, k, v, ...past[block], last, length, cos, sin, positions],
-      { num_heads: BigInt(heads), kv_num_heads: BigInt(pairs), do_rotary: 1n, ...ring },
+      { num_heads: heads, kv_num_heads: pairs, do_rotary: 1, ...ring },
       3,
     )
     const skip = (value: string, part: string) => {
       const scale = graph.weight(name(part), [hidden])
-      const y = graph.op('com.microsoft:SkipSimplifiedLayerNormalization', [stream, value, scale], { epsilon: 1e-6 })
+      const y = graph.op('com.microsoft:SkipSimplifiedLayerNormalization', [stream, value, scale], {
+        epsilon: { float: 1e-6 },
+      })
       stream = graph.also(y, 3)
       return y
     }
     const inner = skip(project(attended, 'o', heads * headSize, hidden), 'norm2')
     const gate = project(inner, 'gate', hidden, feedForward)
     const gated = graph.op('Mul', [
-      graph.op('com.microsoft:QuickGelu', [gate], { alpha: 1 }),
+      graph.op('com.microsoft:QuickGelu', [gate], { alpha: { float: 1 } }),
       project(inner, 'up', hidden, feedForward),
     ])
     normed = skip(project(gated, 'down', feedForward, hidden), 'norm3')
@@ -223,12 +207,14 @@ export function multiHeadDecoder(dir: string, biased = false): string {
     const attended = graph.op(
       'com.microsoft:MultiHeadAttention',
       [turned('q'), turned('k'), project(normed, 'v', hidden, hidden), bias, '', '', ...past[block]],
-      { num_heads: BigInt(heads), unidirectional: 1n },
+      { num_heads: heads, unidirectional: 1 },
       3,
     )
     const skip = (value: string, part: string) => {
       const parameters = ['scale', 'shift', 'bias'].map((kind) => graph.weight(name(`${part}.${kind}`), [hidden]))
-      const y = graph.op('com.microsoft:SkipLayerNormalization', [value, stream, ...parameters], { epsilon: 1e-5 })
+      const y = graph.op('com.microsoft:SkipLayerNormalization', [value, stream, ...parameters], {
+        epsilon: { float: 1e-5 },
+      })
       stream = graph.also(y, 3)
       return y
     }
@@ -264,7 +250,7 @@ export function standardAttentionDecoder(dir: string, heads: 'apart' | 'joined')
   const mask = graph.op('Unsqueeze', [seen, rows]) // [batch, 1, tokens, tokens]
   let stream = graph.op('Gather', [graph.weight('embed', [vocabulary, hidden]), ids])
   const norm = (name: string) =>
-    graph.op('RMSNormalization', [stream, graph.weight(name, [hidden])], { axis: -1n, epsilon: 1e-6 })
+    graph.op('RMSNormalization', [stream, graph.weight(name, [hidden])], { axis: -1, epsilon: { float: 1e-6 } })
   for (let block = 0; block < blocks; block++) {
     const name = (part: string) => `layers.${block}.${part}`
     const project = (input: string, part: string, cols: number, width: number) =>
@@ -274,17 +260,17 @@ export function standardAttentionDecoder(dir: string, heads: 'apart' | 'joined')
       const value = project(normed, which, hidden, own * headSize)
       if (heads === 'joined') return value
       const split = graph.op('Reshape', [value, graph.integers(name(`${which}.split`), [0, 0, own, headSize])])
-      return graph.op('Transpose', [split], { perm: [0n, 2n, 1n, 3n] })
+      return graph.op('Transpose', [split], { perm: [0, 2, 1, 3] })
     }
     const turned = (which: string, own: number) =>
-      graph.op('RotaryEmbedding', [part(which, own), cos, sin, positions], { num_heads: BigInt(own) })
-    const told: Attributes = heads === 'joined' ? { q_num_heads: BigInt(count), kv_num_heads: BigInt(pairs) } : {}
+      graph.op('RotaryEmbedding', [part(which, own), cos, sin, positions], { num_heads: own })
+    const told: Attributes = heads === 'joined' ? { q_num_heads: count, kv_num_heads: pairs } : {}
     const attended = graph.op('Attention', [turned('q', count), turned('k', pairs), part('v', pairs), mask], told)
     const joined =
       heads === 'joined'
         ? attended
         : graph.op('Reshape', [
-            graph.op('Transpose', [attended], { perm: [0n, 2n, 1n, 3n] }),
+            graph.op('Transpose', [attended], { perm: [0, 2, 1, 3] }),
             graph.integers(name('join'), [0, 0, count * headSize]),
           ])
     stream = graph.op('Add', [stream, project(joined, 'o', count * headSize, hidden)])

@@ -1,17 +1,16 @@
 /**
  * Ways in which an exporter lets a weight matrix reach its product, other than as an initializer that a MatMul reads.
  */
+
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
+import { type Attributes, attributesOf, makeNode, tensorProto } from '../../../src/onnx/build.ts'
 import {
   type AttributeProto,
-  AttributeProtoSchema,
   type NodeProto,
   StringStringEntryProtoSchema,
-  TensorProtoSchema,
 } from '../../../src/onnx/generated/onnx_pb.js'
-import { makeNode } from '../../../src/onnx/graph.ts'
 import type { OnnxModel } from '../../../src/onnx/model.ts'
 import { readOnnx } from '../../../src/onnx/read.ts'
 import { DATA_TYPE, readFloats, type TensorRef, tensorBytes, transpose } from '../../../src/onnx/tensor.ts'
@@ -67,16 +66,17 @@ export class HiddenMatrix {
   }
 
   /** A Constant node. */
-  constant(what: string, attribute: AttributeProto): string {
-    this.model.graph.node.unshift(makeNode('Constant', [], [this.name(what)], { name: what, attribute: [attribute] }))
+  constant(what: string, attribute: AttributeProto[]): string {
+    this.model.graph.node.unshift(makeNode('Constant', [], [this.name(what)], { name: what, attribute }))
     return this.name(what)
   }
 
   /** A node in front of the product. */
-  op(opType: string, what: string, input: string[], attribute: AttributeProto[] = [], outputs = 1): string {
+  op(opType: string, what: string, input: string[], attributes: Attributes = {}, outputs = 1): string {
     const output = Array.from({ length: outputs }, (_, k) => (k === 0 ? this.name(what) : `${this.name(what)}/${k}`))
     const { node } = this.model.graph
-    node.splice(node.indexOf(this.product), 0, makeNode(opType, input, output, { name: this.name(what), attribute }))
+    const fields = { name: this.name(what), attribute: attributesOf(attributes) }
+    node.splice(node.indexOf(this.product), 0, makeNode(opType, input, output, fields))
     return output[0]
   }
 
@@ -86,23 +86,13 @@ export class HiddenMatrix {
   }
 
   /** Something else stands for the product. */
-  becomes(opType: string, input: string[], attribute: AttributeProto[] = []): void {
-    Object.assign(this.product, { opType, input, attribute })
+  becomes(opType: string, input: string[], attributes: Attributes = {}): void {
+    Object.assign(this.product, { opType, input, attribute: attributesOf(attributes) })
   }
 }
 
-export const int = (name: string, value: number) => create(AttributeProtoSchema, { name, i: BigInt(value), type: 2 })
-export const ints = (name: string, values: number[]) =>
-  create(AttributeProtoSchema, { name, ints: values.map(BigInt), type: 7 })
-export const text = (name: string, value: string) =>
-  create(AttributeProtoSchema, { name, s: new TextEncoder().encode(value), type: 3 })
-const floats = (name: string, values: Float32Array) =>
-  create(AttributeProtoSchema, { name, floats: [...values], type: 6 })
-
-export function tensorValue(dataType: number, dims: number[], array: ArrayBufferView<ArrayBuffer>): AttributeProto {
-  const rawData = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
-  const t = create(TensorProtoSchema, { dataType, dims: dims.map(BigInt), rawData })
-  return create(AttributeProtoSchema, { name: 'value', t, type: 4 })
+export function tensorValue(dataType: number, dims: number[], content: ArrayBufferView<ArrayBuffer>): AttributeProto[] {
+  return attributesOf({ value: { tensor: tensorProto({ dataType, dims }, content) } })
 }
 
 export type Way = (matrix: HiddenMatrix) => void
@@ -117,14 +107,12 @@ export const FOLLOWED: Record<string, Way> = {
   },
   'Cast of a Constant node in fp16': (m) => {
     const half = Float16Array.from(m.values)
-    m.reads(
-      m.op('Cast', 'w', [m.constant('c', tensorValue(DATA_TYPE.float16, [m.cols, m.rows], half))], [int('to', 1)]),
-    )
+    m.reads(m.op('Cast', 'w', [m.constant('c', tensorValue(DATA_TYPE.float16, [m.cols, m.rows], half))], { to: 1 }))
   },
   'value_floats and a Reshape whose shape is a Concat': (m) => {
-    const sizes = [m.cols, m.rows].map((size, k) => m.constant(`s${k}`, ints('value_ints', [size])))
-    const shape = m.op('Concat', 's', sizes, [int('axis', 0)])
-    m.reads(m.op('Reshape', 'r', [m.constant('c', floats('value_floats', m.values)), shape]))
+    const sizes = [m.cols, m.rows].map((size, k) => m.constant(`s${k}`, attributesOf({ value_ints: [size] })))
+    const shape = m.op('Concat', 's', sizes, { axis: 0 })
+    m.reads(m.op('Reshape', 'r', [m.constant('c', attributesOf({ value_floats: { floats: m.values } })), shape]))
   },
   'Mul of its half': (m) => {
     m.reads(
@@ -143,7 +131,7 @@ export const FOLLOWED: Record<string, Way> = {
     const halves = [m.values.subarray(0, at), m.values.subarray(at)].map((half, k) =>
       m.floats(`h${k}`, half, [m.cols / 2, m.rows]),
     )
-    m.reads(m.op('Concat', 'c', halves, [int('axis', 0)]))
+    m.reads(m.op('Concat', 'c', halves, { axis: 0 }))
   },
   'one of three outputs of a Split': (m) => {
     const packed = m.floats(
@@ -151,7 +139,7 @@ export const FOLLOWED: Record<string, Way> = {
       [...m.values, ...m.values.map(() => 1), ...m.values.map(() => 2)],
       [3 * m.cols, m.rows],
     )
-    m.reads(m.op('Split', 's', [packed], [int('axis', 0), int('num_outputs', 3)], 3))
+    m.reads(m.op('Split', 's', [packed], { axis: 0, num_outputs: 3 }, 3))
   },
   'Slice, Squeeze and Transpose of a stack': (m) => {
     const turned = transpose(m.values, m.cols, m.rows)
@@ -160,12 +148,12 @@ export const FOLLOWED: Record<string, Way> = {
       stack,
       ...['from', 'to', 'axis'].map((what, k) => m.integers(what, [k === 1 ? 1 : 0])),
     ])
-    m.reads(m.op('Transpose', 't', [m.op('Squeeze', 'q', [one, m.integers('ax', [0])])], [ints('perm', [1, 0])]))
+    m.reads(m.op('Transpose', 't', [m.op('Squeeze', 'q', [one, m.integers('ax', [0])])], { perm: [1, 0] }))
   },
   'Cast of whole numbers, times a scale': (m) => {
     const scale = Math.max(...m.values.map(Math.abs)) / 127
     const whole = Int32Array.from(m.values, (w) => Math.round(w / scale))
-    const cast = m.op('Cast', 'f', [m.whole('w', whole, m.weight.dims)], [int('to', 1)])
+    const cast = m.op('Cast', 'f', [m.whole('w', whole, m.weight.dims)], { to: 1 })
     m.reads(m.op('Mul', 's', [cast, m.floats('scale', [scale], [])]))
   },
   'Where of itself and zeros': (m) => {
@@ -184,14 +172,13 @@ export const scaledGemm: Way = (m) => {
     m.values.map((w) => w / 2),
     m.weight.dims,
   )
-  const alpha = create(AttributeProtoSchema, { name: 'alpha', f: 2, type: 1 })
-  const y = m.op('Gemm', 'y', [flat, half], [alpha])
+  const y = m.op('Gemm', 'y', [flat, half], { alpha: { float: 2 } })
   const lead = m.op('Slice', 'l', [
     m.op('Shape', 's', [m.product.input[0]]),
     m.integers('from', [0]),
     m.integers('to', [2]),
   ])
-  m.becomes('Reshape', [y, m.op('Concat', 'c', [lead, m.integers('rows', [m.rows])], [int('axis', 0)])])
+  m.becomes('Reshape', [y, m.op('Concat', 'c', [lead, m.integers('rows', [m.rows])], { axis: 0 })])
 }
 
 /** The product is none that layers are found by: named, with this reason. */
@@ -199,19 +186,15 @@ export const NAMED: Record<string, { way: Way; reason: RegExp; weights?: number 
   'the first factor': {
     way: (m) => {
       const w = m.floats('w', transpose(m.values, m.cols, m.rows), [m.rows, m.cols])
-      const x = m.op('Transpose', 'x', [m.product.input[0]], [ints('perm', [0, 2, 1])])
+      const x = m.op('Transpose', 'x', [m.product.input[0]], { perm: [0, 2, 1] })
       const y = m.op('MatMul', 'y', [w, x])
-      m.becomes('Transpose', [y], [ints('perm', [0, 2, 1])])
+      m.becomes('Transpose', [y], { perm: [0, 2, 1] })
     },
     reason: /^the first factor of a MatMul$/,
   },
   Einsum: {
     way: (m) => {
-      m.becomes(
-        'Einsum',
-        [m.product.input[0], m.floats('w', m.values, m.weight.dims)],
-        [text('equation', 'bsi,io->bso')],
-      )
+      m.becomes('Einsum', [m.product.input[0], m.floats('w', m.values, m.weight.dims)], { equation: 'bsi,io->bso' })
     },
     reason: /Einsum \(bsi,io->bso\)/,
   },
@@ -222,15 +205,12 @@ export const NAMED: Record<string, { way: Way; reason: RegExp; weights?: number 
   'Gemm with transA': {
     way: (m) => {
       const flat = m.op('Reshape', 'f', [m.product.input[0], m.integers('flat', [-1, m.cols])])
-      const y = m.op(
-        'Gemm',
-        'y',
-        [m.op('Transpose', 't', [flat]), m.floats('w', m.values, m.weight.dims)],
-        [int('transA', 1)],
-      )
+      const y = m.op('Gemm', 'y', [m.op('Transpose', 't', [flat]), m.floats('w', m.values, m.weight.dims)], {
+        transA: 1,
+      })
       const shape = m.op('Shape', 's', [m.product.input[0]])
       const lead = m.op('Slice', 'l', [shape, m.integers('from', [0]), m.integers('to', [2])])
-      m.becomes('Reshape', [y, m.op('Concat', 'c', [lead, m.integers('rows', [m.rows])], [int('axis', 0)])])
+      m.becomes('Reshape', [y, m.op('Concat', 'c', [lead, m.integers('rows', [m.rows])], { axis: 0 })])
     },
     reason: /Gemm that reads the other one transposed/,
   },
@@ -244,7 +224,7 @@ export const NAMED: Record<string, { way: Way; reason: RegExp; weights?: number 
   },
   'made for each text': {
     way: (m) => {
-      const one = m.op('Cast', 'o', [m.op('Size', 's', ['input_ids'])], [int('to', 1)])
+      const one = m.op('Cast', 'o', [m.op('Size', 's', ['input_ids'])], { to: 1 })
       const same = m.op('Div', 'd', [one, one])
       m.reads(m.op('Mul', 'm', [m.floats('w', m.values, m.weight.dims), same]))
     },
@@ -254,7 +234,7 @@ export const NAMED: Record<string, { way: Way; reason: RegExp; weights?: number 
     way: (m) => {
       const x = m.op('Unsqueeze', 'x', [m.product.input[0], m.integers('last', [-1])])
       const y = m.op('Mul', 'y', [x, m.floats('w', m.values, m.weight.dims)])
-      m.becomes('ReduceSum', [y, m.integers('axis', [-2])], [int('keepdims', 0)])
+      m.becomes('ReduceSum', [y, m.integers('axis', [-2])], { keepdims: 0 })
     },
     reason: /Mul, element by element/,
   },
@@ -272,7 +252,7 @@ export function withoutInitializers(dir: string): string {
   const model = readOnnx(join(BASE, 'model.onnx'))
   const constants = [...model.initializers.values()].map((tensor) => {
     const { name, dims, dataType } = tensor
-    return makeNode('Constant', [], [name], { name, attribute: [tensorValue(dataType, dims, tensorBytes(tensor))] })
+    return makeNode('Constant', [], [name], { name, attribute: tensorValue(dataType, dims, tensorBytes(tensor)) })
   })
   model.graph.node.unshift(...constants)
   model.initializers.clear()
@@ -287,8 +267,8 @@ function save(dir: string, model: OnnxModel): string {
 }
 
 /** A tensor whose bytes are a file beside the graph. */
-export function outside(attribute: AttributeProto, location: string): AttributeProto {
-  const { t } = attribute
+export function outside(attributes: AttributeProto[], location: string): AttributeProto[] {
+  const [{ t }] = attributes
   if (t === undefined) throw new Error('no tensor')
   const entries = { location, offset: 0, length: t.rawData.length }
   t.rawData = new Uint8Array()
@@ -296,5 +276,5 @@ export function outside(attribute: AttributeProto, location: string): AttributeP
   t.externalData = Object.entries(entries).map(([key, value]) =>
     create(StringStringEntryProtoSchema, { key, value: String(value) }),
   )
-  return attribute
+  return attributes
 }

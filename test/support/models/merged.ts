@@ -2,16 +2,9 @@
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
-import { valueInfo } from '../../../src/onnx/build.ts'
-import {
-  AttributeProtoSchema,
-  type GraphProto,
-  GraphProtoSchema,
-  type NodeProto,
-  NodeProtoSchema,
-  TensorProtoSchema,
-} from '../../../src/onnx/generated/onnx_pb.js'
-import { like, makeNode } from '../../../src/onnx/graph.ts'
+import { attributesOf, makeNode, tensorProto, valueInfo } from '../../../src/onnx/build.ts'
+import { type GraphProto, GraphProtoSchema, type NodeProto } from '../../../src/onnx/generated/onnx_pb.js'
+import { like } from '../../../src/onnx/graph.ts'
 import type { OnnxModel } from '../../../src/onnx/model.ts'
 import { readOnnx } from '../../../src/onnx/read.ts'
 import { DATA_TYPE } from '../../../src/onnx/tensor.ts'
@@ -39,12 +32,10 @@ export function mergeDecoder(from: string, dir: string, weights: 'outer' | 'own'
     ],
     output,
   })
-  const choice = create(NodeProtoSchema, {
-    opType: 'If',
+  const branches = { then_branch: { graph: withPast }, else_branch: { graph: noPast } }
+  const choice = makeNode('If', ['use_cache_branch'], ['logits'], {
     name: 'optimum::if',
-    input: ['use_cache_branch'],
-    output: ['logits'],
-    attribute: [branch('then_branch', withPast), branch('else_branch', noPast)],
+    attribute: attributesOf(branches),
   })
   const model: OnnxModel = {
     ...base,
@@ -63,22 +54,16 @@ export function mergeDecoder(from: string, dir: string, weights: 'outer' | 'own'
   return dir
 }
 
-function branch(name: string, g: GraphProto) {
-  return create(AttributeProtoSchema, { name, g, type: 5 })
-}
-
 const emptied = (name: string) => `${name}/empty`
 
 /** [batch, key/value heads, 0, head size] from the shape of input_ids. */
 function emptyPast({ name, type }: GraphProto['input'][number]): NodeProto[] {
   const dims = (type?.tensorType?.shape?.dim ?? []).map(({ value }) => (value.case === 'dimValue' ? value.value : 0n))
-  const integer = (attribute: string, i: bigint) => create(AttributeProtoSchema, { name: attribute, i, type: 2 })
-  const rest = create(TensorProtoSchema, { dims: [3n], dataType: DATA_TYPE.int64, int64Data: [dims[1], 0n, dims[3]] })
-  const value = create(AttributeProtoSchema, { name: 'value', t: rest, type: 4 })
+  const rest = tensorProto({ dims: [3], dataType: DATA_TYPE.int64 }, BigInt64Array.of(dims[1], 0n, dims[3]))
   return [
-    makeNode('Shape', ['input_ids'], [`${name}/batch`], { attribute: [integer('start', 0n), integer('end', 1n)] }),
-    makeNode('Constant', [], [`${name}/rest`], { attribute: [value] }),
-    makeNode('Concat', [`${name}/batch`, `${name}/rest`], [`${name}/dims`], { attribute: [integer('axis', 0n)] }),
+    makeNode('Shape', ['input_ids'], [`${name}/batch`], { attribute: attributesOf({ start: 0, end: 1 }) }),
+    makeNode('Constant', [], [`${name}/rest`], { attribute: attributesOf({ value: { tensor: rest } }) }),
+    makeNode('Concat', [`${name}/batch`, `${name}/rest`], [`${name}/dims`], { attribute: attributesOf({ axis: 0 }) }),
     makeNode('ConstantOfShape', [`${name}/dims`], [emptied(name)]),
   ]
 }

@@ -8,8 +8,8 @@ import type { BlockWeights } from '../../../../src/form/block-weights.ts'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { compareWritten, expectedRun, writeModel } from '../../../../src/model/write/write.ts'
 import { zerosOf } from '../../../../src/model/write/zeros.ts'
+import { makeNode } from '../../../../src/onnx/build.ts'
 import { AttributeProtoSchema, type GraphProto } from '../../../../src/onnx/generated/onnx_pb.js'
-import { makeNode } from '../../../../src/onnx/graph.ts'
 import { readOnnx } from '../../../../src/onnx/read.ts'
 import { DATA_TYPE, readFloats, type TensorRef, tensorBytes } from '../../../../src/onnx/tensor.ts'
 import { writeOnnx } from '../../../../src/onnx/write.ts'
@@ -54,7 +54,7 @@ type InBranch = (graph: GraphProto, tensors: Map<string, TensorRef>, tensor: Ten
 /** Instead of an initializer of a branch. */
 const constantOf: InBranch = (graph, tensors, { name, dims, dataType, ...tensor }) => {
   const value = tensorValue(dataType, dims, tensorBytes({ name, dims, dataType, ...tensor }))
-  graph.node.unshift(makeNode('Constant', [], [name], { name, attribute: [value] }))
+  graph.node.unshift(makeNode('Constant', [], [name], { name, attribute: value }))
   tensors.delete(name)
 }
 const doubledHalf: InBranch = (graph, tensors, { name, dims, dataType, ...tensor }) => {
@@ -214,7 +214,7 @@ it('a Constant node with a sparse tensor is refused by its name', () => {
     [DOWN]: (m) => {
       const sparse = create(AttributeProtoSchema, { name: 'sparse_value', type: 11 })
       sparse.$unknown = [{ no: 22, wireType: 2, data: Uint8Array.of(0) }] // sparse_tensor, of no length
-      m.reads(m.constant('c', sparse))
+      m.reads(m.constant('c', [sparse]))
     },
   })
   assert.throws(() => Decoder.open(dir), { name: 'InputError', code: 'MODEL_FIELD', message: /sparse_tensor/ })

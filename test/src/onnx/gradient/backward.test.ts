@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { create } from '@bufbuild/protobuf'
+import { makeNode } from '../../../../src/onnx/build.ts'
 import { type GraphProto, GraphProtoSchema, type NodeProto } from '../../../../src/onnx/generated/onnx_pb.js'
 import { backwardPass } from '../../../../src/onnx/gradient/backward.ts'
-import { makeNode } from '../../../../src/onnx/graph.ts'
 
 const observed = {
   shapes: new Map(['x', 'y', 'z', 'w', 'u'].map((name) => [name, [2, 2]])),

@@ -2,10 +2,8 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { differentiate } from '../../../../src/model/backward/differentiate.ts'
 import { observeShapes } from '../../../../src/model/graph/shapes.ts'
-import { valueInfo } from '../../../../src/onnx/build.ts'
-import { type ModelProto, ModelProtoSchema, ValueInfoProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
-import { toAttribute } from '../../../../src/onnx/gradient/tape.ts'
-import { makeNode } from '../../../../src/onnx/graph.ts'
+import { attributesOf, makeNode, valueInfo } from '../../../../src/onnx/build.ts'
+import { type ModelProto, ModelProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../../../../src/onnx/tensor.ts'
 import * as ort from '../../../../src/runtime/onnx-runtime.ts'
 import { createSession } from '../../../../src/runtime/session.ts'
@@ -30,9 +28,8 @@ export class OneNode {
       opType,
       named.map(({ name }) => name),
       this.outputs,
-      { attribute: Object.entries(attributes).map(([name, value]) => toAttribute(name, value)) },
+      { domain, attribute: attributesOf(attributes) },
     )
-    node.domain = domain
     const present = named.flatMap(({ operand, name }) => (operand === null ? [] : [{ operand, name }]))
     this.feeds = Object.fromEntries(present.map(({ operand, name }) => [name, tensorOf(operand)]))
     this.wanted = present.flatMap(({ operand, name }) => ('wanted' in operand && operand.wanted ? [name] : []))
@@ -46,7 +43,7 @@ export class OneNode {
         name: 'one',
         node: [node],
         input: present.map(({ operand, name }) => valueInfo(name, { dataType: typeOf(operand), dims: operand.dims })),
-        output: this.outputs.map((name) => create(ValueInfoProtoSchema, { name })),
+        output: this.outputs.map((name) => valueInfo(name)),
       },
     })
   }

@@ -5,13 +5,8 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { narrow, widen } from '../../../../src/form/half.ts'
-import { valueInfo } from '../../../../src/onnx/build.ts'
-import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  TensorProtoSchema,
-  ValueInfoProtoSchema,
-} from '../../../../src/onnx/generated/onnx_pb.js'
+import { tensorProto, valueInfo } from '../../../../src/onnx/build.ts'
+import { GraphProtoSchema, ModelProtoSchema, ValueInfoProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
 import { lower } from '../../../../src/onnx/lower/lower.ts'
 import type { OnnxModel } from '../../../../src/onnx/model.ts'
 import { readOnnx } from '../../../../src/onnx/read.ts'
@@ -31,14 +26,7 @@ function model(name: string, graph: GraphBuilder, output: string): OnnxModel {
 
 /** The `logits` of a graph in ONNX Runtime. */
 async function run({ graph, proto, initializers }: OnnxModel, feeds: Record<string, Tensor>): Promise<number[]> {
-  const initializer = [...initializers.values()].map((tensor) =>
-    create(TensorProtoSchema, {
-      name: tensor.name,
-      dims: tensor.dims.map(BigInt),
-      dataType: tensor.dataType,
-      rawData: tensorBytes(tensor),
-    }),
-  )
+  const initializer = [...initializers.values()].map((tensor) => tensorProto(tensor, tensorBytes(tensor)))
   const { node, input, output } = graph
   const whole = create(ModelProtoSchema, {
     irVersion: proto.irVersion,
@@ -168,11 +156,11 @@ describe('lowering a graph', () => {
     }
     const [then, otherwise] = [branch('Abs'), branch('Floor')] // both make "/Exp_1/output_0"
     const graphs = [then, otherwise].map(({ node, result }) =>
-      create(GraphProtoSchema, { name: 'branch', node, output: [create(ValueInfoProtoSchema, { name: result })] }),
+      create(GraphProtoSchema, { name: 'branch', node, output: [valueInfo(result)] }),
     )
     const chosen = graph.op('If', [graph.op('Not', [graph.op('Not', [use])])], {
-      then_branch: graphs[0],
-      else_branch: graphs[1],
+      then_branch: { graph: graphs[0] },
+      else_branch: { graph: graphs[1] },
     })
     const file = model('if', graph, graph.op('Add', [chosen, outer]))
     const feeds = { x: random(1, [3]), use_cache_branch: new Tensor('bool', [false], [1]) }
@@ -201,9 +189,13 @@ describe('lowering a graph', () => {
   it('refuses an If that chooses by something else', () => {
     const graph = new GraphBuilder(10)
     const x = graph.feed('x', DATA_TYPE.float, [])
-    const empty = create(GraphProtoSchema, { name: 'branch', output: [create(ValueInfoProtoSchema, { name: x })] })
+    const empty = create(GraphProtoSchema, { name: 'branch', output: [valueInfo(x)] })
     const condition = graph.op('IsNaN', [x])
-    const file = model('odd', graph, graph.op('If', [condition], { then_branch: empty, else_branch: empty }))
+    const file = model(
+      'odd',
+      graph,
+      graph.op('If', [condition], { then_branch: { graph: empty }, else_branch: { graph: empty } }),
+    )
     assert.throws(() => lower(file), { code: 'MODEL_BRANCHES', message: /IsNaN/ })
   })
 })
@@ -215,10 +207,14 @@ describe('a file with branches', () => {
     const branch = (seed: number) => {
       const inside = new GraphBuilder(seed)
       const result = inside.op('Neg', [inside.weight('large', [32, 32])])
-      const output = [create(ValueInfoProtoSchema, { name: result })]
+      const output = [valueInfo(result)]
       return create(GraphProtoSchema, { name: 'branch', node: inside.node, initializer: inside.initializer, output })
     }
-    const file = model('own', graph, graph.op('If', [use], { then_branch: branch(1), else_branch: branch(2) }))
+    const file = model(
+      'own',
+      graph,
+      graph.op('If', [use], { then_branch: { graph: branch(1) }, else_branch: { graph: branch(2) } }),
+    )
     const weights = ({ subgraphs }: OnnxModel) =>
       [...subgraphs.values()].map((own) => tensorBytes(own.get('large') ?? assert.fail()))
     assert.deepEqual(

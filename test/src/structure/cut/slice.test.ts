@@ -6,8 +6,8 @@ import { create } from '@bufbuild/protobuf'
 import type { WeightsOf } from '../../../../src/form/block-weights.ts'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { Stream } from '../../../../src/model/forward/stream.ts'
-import { AttributeProtoSchema, GraphProtoSchema, ValueInfoProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
-import { makeNode } from '../../../../src/onnx/graph.ts'
+import { attributesOf, makeNode, nodeMaking, valueInfo } from '../../../../src/onnx/build.ts'
+import { GraphProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
 import { readOnnx } from '../../../../src/onnx/read.ts'
 import { DATA_TYPE } from '../../../../src/onnx/tensor.ts'
 import { serialiseOnnx, writeOnnx } from '../../../../src/onnx/write.ts'
@@ -62,13 +62,11 @@ function withDeadBranch(from: string, dir: string): string {
   const branch = (name: string, opType: string) =>
     create(GraphProtoSchema, {
       name,
-      node: [makeNode(opType, [inner], [name], { name })],
-      output: [create(ValueInfoProtoSchema, { name })],
+      node: [nodeMaking(name, opType, [inner])],
+      output: [valueInfo(name)],
     })
   const [alive, dead] = [branch('alive', 'Identity'), branch('dead', 'Neg')]
-  const attribute = Object.entries({ then_branch: alive, else_branch: dead }).map(([name, g]) =>
-    create(AttributeProtoSchema, { name, g, type: 5 }),
-  )
+  const attribute = attributesOf({ then_branch: { graph: alive }, else_branch: { graph: dead } })
   graph.node.push(makeNode('If', ['always'], ['logits'], { name: 'If', attribute }))
   const data = { kind: 'memory' as const, bytes: Uint8Array.of(1) }
   model.initializers.set('always', { name: 'always', dims: [], dataType: DATA_TYPE.bool, data })

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
-import { GraphProtoSchema, ValueInfoProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
-import { makeNode } from '../../../../src/onnx/graph.ts'
+import { makeNode, valueInfo } from '../../../../src/onnx/build.ts'
+import { GraphProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
 import { followAxes } from '../../../../src/structure/find/follow.ts'
 import { structuresOf } from '../../../../src/structure/find/follow-blocks.ts'
 import { findStructures, type Structure } from '../../../../src/structure/find/structure.ts'
@@ -132,7 +132,7 @@ describe('coupled structures of a block', () => {
       y: [3, 2],
     }
     const graph = create(GraphProtoSchema, {
-      input: ['x0', 'w0', 'w1'].map((name) => create(ValueInfoProtoSchema, { name })),
+      input: ['x0', 'w0', 'w1'].map((name) => valueInfo(name)),
       node: [
         makeNode('Constant', [], ['c'], { name: 'slopes' }),
         makeNode('MatMul', ['x0', 'w0'], ['h']),
