@@ -1,13 +1,13 @@
 /**
- * fp16 (IEEE 754 binary16), in which survivors travel and in which their means are stored. Finite values are whole
- * multiples of 2^-24 of magnitude at most 65504. Conversion is the language's own (Float16Array): from float64, once,
- * to nearest, ties to even. Zero has one encoding: +0.
+ * fp16 (IEEE 754 binary16), in which files may store weights, survivors travel and their means are stored. Finite values
+ * are whole multiples of 2^-24 of magnitude at most 65504. Narrowing is the language's own (Float16Array): from float64
+ * or float32, once, to nearest, ties to even. Widening is exact.
  */
 import { InputError } from '../base/errors.ts'
 import { isKept } from './mask.ts'
 
 /** From here on a value rounds to infinity: half a unit beyond the largest finite value, 65504. */
-const FP16_OVERFLOW = 65_520
+const OVERFLOW = 65_520
 
 const NEGATIVE_ZERO = 0x8000
 const EXPONENT = 0x7c00
@@ -17,10 +17,37 @@ export function float16Of(bits: Uint16Array): Float16Array {
   return new Float16Array(bits.buffer, bits.byteOffset, bits.length)
 }
 
-/** The bits of `values` as fp16, every zero and whatever rounds to zero as +0. Values must be in range. */
-export function fp16Bits(values: Float64Array | Float32Array): Uint16Array {
+/** float32 bits of every fp16 bit pattern: looking up is four times as fast as the language's own conversion. */
+const WIDE = new Uint32Array(
+  Float32Array.from(float16Of(Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits))).buffer,
+)
+
+/** Writes the float32 values of fp16 bits into `out`, which has their length. */
+export function widen(bits: Uint16Array, out: Float32Array): void {
+  const wide = new Uint32Array(out.buffer, out.byteOffset, out.length)
+  for (let i = 0; i < bits.length; i++) wide[i] = WIDE[bits[i]]
+}
+
+/** The bits of the nearest fp16 values; zero keeps its sign, as ONNX stores it. */
+function nearest(values: Float64Array | Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint16Array(values.length)
   float16Of(bits).set(values)
+  return bits
+}
+
+/** Whether fp16 cannot hold a value: it is too large, infinite or NaN. */
+function isBeyond(value: number): boolean {
+  return !(Math.abs(value) < OVERFLOW)
+}
+
+/** fp16 bits of float32 values, and the index of the first that fp16 cannot hold, or -1. */
+export function narrow(values: Float32Array): { bits: Uint16Array<ArrayBuffer>; beyond: number } {
+  return { bits: nearest(values), beyond: values.findIndex(isBeyond) }
+}
+
+/** The bits of `values` as fp16, every zero and whatever rounds to zero as +0. Values must be in range. */
+export function fp16Bits(values: Float64Array | Float32Array): Uint16Array {
+  const bits = nearest(values)
   for (let i = 0; i < bits.length; i++) if (bits[i] === NEGATIVE_ZERO) bits[i] = 0
   return bits
 }
@@ -36,7 +63,7 @@ export function packSurvivors(weight: Float32Array, mask: Uint8Array, name: stri
   for (let i = 0; i < weight.length; i++) {
     if (!isKept(mask, i)) continue
     const value = weight[i]
-    if (!(Math.abs(value) < FP16_OVERFLOW)) throw outOfRange(value, i, name)
+    if (isBeyond(value)) throw outOfRange(value, i, name)
     kept[count++] = value
   }
   return fp16Bits(kept.subarray(0, count))

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { InputError } from '../base/errors.ts'
-import { widen } from '../form/half.ts'
+import { widen } from '../form/fp16.ts'
 
 /** ONNX element types that Coppice meets, by their number in TensorProto.DataType. */
 export const DATA_TYPE = {

@@ -1,7 +1,7 @@
 /** Adds vectors to what layers of a graph give: to the bias where there is one, else as a new one. */
 
 import { InputError } from '../../base/errors.ts'
-import { narrow } from '../../form/half.ts'
+import { narrow } from '../../form/fp16.ts'
 import type { Shifts } from '../../model/forward/output-shift.ts'
 import { makeNode } from '../../onnx/build.ts'
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'

@@ -6,7 +6,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
-import { narrow } from '../../form/half.ts'
+import { narrow } from '../../form/fp16.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { readJson } from '../../model/graph/directory.ts'
 import { type Linear, linearAt } from '../../model/graph/layers.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { findBadFp16, float16Of, fp16Bits, packSurvivors } from '../../../src/form/fp16.ts'
+import { findBadFp16, float16Of, fp16Bits, narrow, packSurvivors, widen } from '../../../src/form/fp16.ts'
 import { dropKept, newMask } from '../../../src/form/mask.ts'
 import { fractionOf, nearestBits, UNITS, unitsOf } from './fp16-oracle.ts'
 
@@ -70,6 +70,30 @@ describe('fp16', () => {
     assert.equal(findBadFp16(Uint16Array.of(0, 1, 0x3c00, 0x7bff, 0xfbff, 0x8001)), -1)
     for (const bad of [0x8000, 0x7c00, 0xfc00, 0x7c01, 0x7e00, 0xffff]) {
       assert.equal(findBadFp16(Uint16Array.of(0, 1, bad, 0x8000)), 2, bad.toString(16))
+    }
+  })
+})
+
+describe('fp16 in files', () => {
+  const bits = Uint16Array.from({ length: 1 << 16 }, (_, i) => i)
+  const values = new Float32Array(bits.length)
+  widen(bits, values)
+
+  it('widens every bit pattern to the value that the language gives it', () => {
+    assert.deepEqual(values, Float32Array.from(new Float16Array(bits.buffer)))
+  })
+
+  it('narrows every finite value back to its bits, the sign of zero too', () => {
+    const finite = bits.filter((_, i) => Number.isFinite(values[i]))
+    assert.deepEqual(narrow(values.filter((value) => Number.isFinite(value))), { bits: finite, beyond: -1 })
+  })
+
+  it('rounds halves to even, and finds what it cannot hold', () => {
+    const half = narrow(Float32Array.of(2049, 2051, 2 ** -25, 3 * 2 ** -25, 65_519, -65_519))
+    assert.deepEqual([...new Float16Array(half.bits.buffer)], [2048, 2052, 0, 2 ** -23, 65_504, -65_504])
+    assert.equal(half.beyond, -1)
+    for (const value of [65_520, -65_520, Number.POSITIVE_INFINITY, Number.NaN]) {
+      assert.equal(narrow(Float32Array.of(1, value)).beyond, 1, `${value}`)
     }
   })
 })

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { narrow, widen } from '../../../../src/form/half.ts'
 import { tensorProto, valueInfo } from '../../../../src/onnx/build.ts'
 import { GraphProtoSchema, ModelProtoSchema, ValueInfoProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
 import { lower } from '../../../../src/onnx/lower/lower.ts'
@@ -51,30 +50,6 @@ function assertClose(actual: number[], expected: number[], tolerance: number): v
     assert.ok(Math.abs(actual[i] - value) <= tolerance, `element ${i}: ${actual[i]}, not ${value}`)
   }
 }
-
-describe('fp16', () => {
-  const bits = Uint16Array.from({ length: 1 << 16 }, (_, i) => i)
-  const values = new Float32Array(bits.length)
-  widen(bits, values)
-
-  it('widens every bit pattern to the value that the language gives it', () => {
-    assert.deepEqual(values, Float32Array.from(new Float16Array(bits.buffer)))
-  })
-
-  it('narrows every finite value back to its bits, the sign of zero too', () => {
-    const finite = bits.filter((_, i) => Number.isFinite(values[i]))
-    assert.deepEqual(narrow(values.filter((value) => Number.isFinite(value))), { bits: finite, beyond: -1 })
-  })
-
-  it('rounds halves to even, and finds what it cannot hold', () => {
-    const half = narrow(Float32Array.of(2049, 2051, 2 ** -25, 3 * 2 ** -25, 65_519, -65_519))
-    assert.deepEqual([...new Float16Array(half.bits.buffer)], [2048, 2052, 0, 2 ** -23, 65_504, -65_504])
-    assert.equal(half.beyond, -1)
-    for (const value of [65_520, -65_520, Number.POSITIVE_INFINITY, Number.NaN]) {
-      assert.equal(narrow(Float32Array.of(1, value)).beyond, 1, `${value}`)
-    }
-  })
-})
 
 describe('lowering a graph', () => {
   for (const [name, parameters] of [
