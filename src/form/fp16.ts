@@ -1,7 +1,7 @@
 /**
- * fp16 (IEEE 754 binary16), in which files may store weights, survivors travel and their means are stored. Finite values
- * are whole multiples of 2^-24 of magnitude at most 65504. Narrowing is the language's own (Float16Array): from float64
- * or float32, once, to nearest, ties to even. Widening is exact.
+ * fp16 (IEEE 754 binary16), in which files may store weights, survivors travel and their means are stored. Finite
+ * values are whole multiples of 2^-24 of magnitude at most 65504. Narrowing is the language's own (Float16Array): from
+ * float64 or float32, once, to nearest, ties to even. Widening is exact.
  */
 import { InputError } from '../base/errors.ts'
 import { isKept } from './mask.ts'

@@ -4,7 +4,7 @@
  */
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { elementCount, type TensorRef } from '../../onnx/tensor.ts'
-import { refuse } from '../cut/slice.ts'
+import { refuse } from '../cut/refusal.ts'
 import { type FollowedPart, followParts } from '../find/follow-blocks.ts'
 import type { Axis, Labels } from '../find/labels.ts'
 

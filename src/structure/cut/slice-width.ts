@@ -6,7 +6,9 @@ import type { OnnxModel } from '../../onnx/model.ts'
 import { cutTensor, type TensorRef } from '../../onnx/tensor.ts'
 import type { Width } from '../choose/width.ts'
 import { FileCopy } from './file-copy.ts'
-import { assertBranches, Slicer } from './slice.ts'
+import { resizeNodes } from './resize-nodes.ts'
+import { assertBranches } from './slice.ts'
+import { Slicer } from './slicer.ts'
 
 /**
  * The graph of `decoder`'s file without some hidden channels, weights still by reference. `decoder` stays as it is, and
@@ -28,8 +30,7 @@ export function sliceWidth(decoder: Decoder, { members, branches }: Width, remov
   }
   for (const [stored, smaller] of cut) copy.replace(stored, smaller)
   for (const parts of branches) {
-    for (const [position, part] of parts.entries())
-      new Slicer(copy, position - 1, part, (label) => gone.has(part.channelOf(label))).resizeNodes()
+    for (const part of parts) resizeNodes(new Slicer(copy, part, (label) => gone.has(part.channelOf(label))))
   }
   return copy.model
 }

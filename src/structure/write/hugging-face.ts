@@ -16,7 +16,7 @@ import { isGenaiName, isParameterName, moduleOf, possibleNames, readersOf } from
 import { readSafetensors, type WrittenTensor, writeSafetensors } from '../../model/write/safetensors.ts'
 import type { GraphIndex } from '../../onnx/graph.ts'
 import { cutTensor, DATA_TYPE, isFloating, readTransposed, type TensorRef, tensorBytes } from '../../onnx/tensor.ts'
-import { placesByTensor } from '../cut/slice.ts'
+import { placesByTensor } from '../cut/cut-members.ts'
 import type { Removal } from '../find/removal.ts'
 
 const FILE = 'model.safetensors'

@@ -1,0 +1,43 @@
+/** Labels of the places that are removed, and what is left of axes without them. */
+
+import type { FollowedBlock } from '../find/follow-blocks.ts'
+import type { Axes, Axis, Labels } from '../find/labels.ts'
+import type { RemovedUnits } from '../find/removal.ts'
+
+/** Whether a label's class is removed. */
+export type Gone = (label: number) => boolean
+
+export function removedLabels({ model, followed }: FollowedBlock, removed: readonly RemovedUnits[]): Gone {
+  const roots = new Set<number>()
+  for (const { structure, units } of removed) {
+    const [{ tensor, axis, places }] = structure.members
+    const labels = followed.axes.get(model.weights.get(tensor) ?? tensor)?.[axis]
+    if (!labels) throw new Error(`"${tensor}" was not followed`)
+    // Of repeats the labels say how many go, the same of each group; which ones, in a group, makes no size another.
+    const marked = structure.groups === 1 ? units : units.slice(0, units.length / structure.groups).map((_, k) => k)
+    for (const unit of marked) for (const place of places[unit]) roots.add(followed.labels.find(labels[place]))
+  }
+  return (label) => roots.has(followed.labels.find(label))
+}
+
+/** By axis that gets shorter, what is left of it. */
+export function changedAxes(axes: Axes, gone: Gone): Map<number, number> {
+  const changed = new Map<number, number>()
+  for (const [axis, labels] of axes.entries()) {
+    if (labels === null) continue
+    const kept = keptOf(labels, gone)
+    if (kept !== labels.length) changed.set(axis, kept)
+  }
+  return changed
+}
+
+export function keptOf(labels: Int32Array, gone: Gone): number {
+  return labels.reduce((sum, label) => sum + (gone(label) ? 0 : 1), 0)
+}
+
+/** Whether the places of an axis repeat so many times, as those of heads where windows were merged with them. */
+export function repeats(labels: Labels, axis: Axis, times: number): boolean {
+  if (axis === null || times === 1 || axis.length % times !== 0) return false
+  const each = axis.length / times
+  return axis.every((label, place) => labels.same(label, axis[place % each]))
+}
