@@ -98,7 +98,7 @@ async function keptImportances(
   emit({ type: 'progress', done: 0, total: 1 })
   const structures = followed.map((block) => free(block.structures))
   const found = await unitImportances(decoder, structures, windows, signal)
-  decoder.dropOuterWeights()
+  decoder.sessions.dropOuterWeights()
   const file = storeFile(join(out, IMPORTANCES_FILE), found.flat())
   storeFile(recordPath, [Buffer.from(sealJson({ text: digests.text, model: digests.model, file }))])
   emit({ type: 'progress', done: 1, total: 1 })

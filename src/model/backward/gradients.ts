@@ -8,9 +8,10 @@ import type { BlockWeights } from '../../form/block-weights.ts'
 import type { Windows } from '../../form/windows.ts'
 import { isFused, unfuse } from '../../onnx/operators/unfuse.ts'
 import * as ort from '../../runtime/onnx-runtime.ts'
-import { type Decoder, outputsOf, type Values } from '../forward/decoder.ts'
+import type { Decoder } from '../forward/decoder.ts'
 import { withLogProbabilities } from '../forward/log-probabilities.ts'
 import { headSpans, nextTokens, predictionsOf } from '../forward/predictions.ts'
+import { outputsOf, type Values } from '../forward/sessions.ts'
 import type { Part } from '../graph/cut.ts'
 import type { PartModel } from '../graph/part.ts'
 import { observeShapes } from '../graph/shapes.ts'
@@ -86,7 +87,7 @@ export class LossGradients {
 
   /** @throws {InputError} OPERATOR_NO_GRADIENT */
   run(job: GradientJob): Promise<Loss> {
-    return this.decoder.exclusive(() => new BackwardRun(this.decoder, this.known, job).run())
+    return this.decoder.sessions.exclusive(() => new BackwardRun(this.decoder, this.known, job).run())
   }
 }
 
@@ -131,7 +132,7 @@ class BackwardRun {
       job.onPart(block, gradients)
     }
     if (job.of === 'all') job.onPart('embedding', await this.back(embedding, -1, null))
-    decoder.dropOuterWeights()
+    decoder.sessions.dropOuterWeights()
     return { loss: sum / this.predictions, tokens: this.predictions }
   }
 
@@ -148,7 +149,7 @@ class BackwardRun {
       )
       const values = decoder.graphInputs(ids, count, windows.length)
       const batch: Batch = { first, count, values, streams: [], cotangents: new Map() }
-      this.keep(batch, embedding, await decoder.runPart(embedding, values))
+      this.keep(batch, embedding, await decoder.sessions.runPart(embedding, values))
       this.batches.push(batch)
     }
     for (const [block, part] of blocks.entries()) {
@@ -156,14 +157,14 @@ class BackwardRun {
       for (const batch of this.batches) {
         job.signal?.throwIfAborted()
         const before = this.valuesBefore(batch, part, block)
-        this.keep(batch, part, await decoder.runModel(this.modelOf(part, block, before), before, weights))
+        this.keep(batch, part, await decoder.sessions.runModel(this.modelOf(part, block, before), before, weights))
       }
     }
   }
 
   private weightsOf(block: number): ReadonlyMap<string, ort.Tensor> {
     const { beside, weightsOf } = this.job
-    const weights = this.decoder.blockTensors(block, weightsOf?.(block))
+    const weights = this.decoder.sessions.blockTensors(block, weightsOf?.(block))
     for (const [name, tensor] of beside?.tensorsOf(block) ?? []) weights.set(name, tensor)
     return weights
   }
@@ -171,7 +172,7 @@ class BackwardRun {
   /** @param position - a block's number; any other where the part is none */
   private modelOf(part: Part, position: number, values: Values): PartModel {
     const { decoder, job } = this
-    const model = decoder.partModelOf(part, outputsOf(part), values)
+    const model = decoder.sessions.partModelOf(part, outputsOf(part), values)
     return position in decoder.cut.blocks ? (job.beside?.modelOf(position, model) ?? model) : model
   }
 
@@ -254,7 +255,7 @@ class BackwardRun {
     { given, wantedWeights, weights, targets }: StepJob,
   ): Promise<{ values: Map<string, ort.Tensor>; weights: WeightGradients; logProbability?: ort.Tensor }> {
     const { decoder } = this
-    const feeds = decoder.feeds(model, values, weights)
+    const feeds = decoder.sessions.feeds(model, values, weights)
     if (targets !== undefined) feeds[TARGETS] = targets
     const nameOf = (value: string) => (value === LOG_PROBABILITY ? value : (model.outputs.get(value) as string))
     const wantedValues = [...model.values].filter(([value]) => this.hidden.has(value))
@@ -297,7 +298,7 @@ class BackwardRun {
       this.known.set(key, differentiated)
     }
     const { proto } = differentiated
-    return { session: await decoder.session(key, () => proto), differentiated }
+    return { session: await decoder.sessions.session(key, () => proto), differentiated }
   }
 }
 

@@ -1,15 +1,12 @@
 /**
- * A decoder language model, opened for streaming: embedding, blocks and head as ONNX Runtime sessions. Sessions are
- * made once a distinct part, never once a call; weights are read when a block is run, so memory is one block.
+ * A decoder language model, opened: what is known of it from its files. Weights are read when somebody asks for them;
+ * `sessions` runs its parts.
  */
-import { toBinary } from '@bufbuild/protobuf'
 import { InputError } from '../../base/errors.ts'
 import { assertFiniteLayer } from '../../base/finite.ts'
 import type { BlockForm } from '../../form/block-form.ts'
-import type { BlockWeights } from '../../form/block-weights.ts'
 import type { Windows } from '../../form/windows.ts'
 import { externalPath } from '../../onnx/external-data.ts'
-import { type ModelProto, ModelProtoSchema } from '../../onnx/generated/onnx_pb.js'
 import { type GraphIndex, opsetVersion } from '../../onnx/graph.ts'
 import { foldConstants } from '../../onnx/lower/fold-constants.ts'
 import { lower } from '../../onnx/lower/lower.ts'
@@ -20,33 +17,19 @@ import { operatorOf } from '../../onnx/operators/table.ts'
 import { readOnnx } from '../../onnx/read.ts'
 import { DATA_TYPE, readFloats, readTransposed, type TensorRef, transpose, typeName } from '../../onnx/tensor.ts'
 import { ConstantSessions } from '../../runtime/constant-sessions.ts'
-import type * as ort from '../../runtime/onnx-runtime.ts'
-import { refusing } from '../../runtime/refusing.ts'
-import { createSession, dataTypeOf } from '../../runtime/session.ts'
-import { cutDecoder, type DecoderCut, type Part } from '../graph/cut.ts'
+import { blockForm } from '../graph/block-forms.ts'
+import { cutDecoder, type DecoderCut } from '../graph/cut.ts'
 import { configNumber, type ModelDirectory, maxWindow, openModelDirectory } from '../graph/directory.ts'
 import { type FixedSizes, fixedSizes } from '../graph/fixed-sizes.ts'
 import { graphInputs } from '../graph/inputs.ts'
 import { type Linear, layerName, linearAt } from '../graph/layers.ts'
 import { countParameters } from '../graph/parameters.ts'
-import { type PartModel, partModel, type ValueType } from '../graph/part.ts'
 import { unprunedMatrices } from '../graph/unfollowed.ts'
 import { storedCopies, tellApart } from '../graph/untie-weights.ts'
-import { FedWeights } from './fed-weights.ts'
-import { withLogProbabilities } from './log-probabilities.ts'
-import { BATCHES, observedModel } from './observe.ts'
-import { type Shifts, shiftedModel, shiftTensors } from './output-shift.ts'
-import { type Observation, sumNames } from './sums.ts'
+import { Sessions, type Values } from './sessions.ts'
 
 /** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
 const MIN_OPSET = 13
-
-/**
- * Sessions that keep what a run needs for the next one. A model of equal blocks has fewer, trained or not; where each
- * block has its own width, the others ask for memory anew each time (measured, 22 widths of SmolLM2-135M in training:
- * 1.3 times as long, in 1.2 GB instead of 5.3).
- */
-export const MAX_ARENAS = 12
 
 export interface LayerInfo {
   name: string
@@ -55,9 +38,6 @@ export interface LayerInfo {
   rows: number
   cols: number
 }
-
-/** Values of one batch of windows, by their name in the whole graph. */
-export type Values = Map<string, ort.Tensor>
 
 interface DecoderOptions {
   threads?: number
@@ -82,10 +62,8 @@ export class Decoder {
   readonly fixed: FixedSizes
   readonly vocabulary: number
   readonly threads: number
-  private readonly sessions = new Map<string, Promise<ort.InferenceSession>>()
-  private readonly parts = new Map<string, PartModel>()
-  private tail: Promise<unknown> = Promise.resolve()
-  private readonly fed: FedWeights
+  /** Runs of its parts. */
+  readonly sessions: Sessions
   private readonly constants: ConstantSessions
 
   static open(dir: string, { threads = 2 }: DecoderOptions = {}): Decoder {
@@ -110,40 +88,19 @@ export class Decoder {
     this.threads = threads
     this.model = model
     this.constants = constants
-    if (opsetVersion(this.model) < MIN_OPSET) {
-      throw new InputError({
-        code: 'OPSET_OLD',
-        what: `${directory.onnx} is written in opset ${opsetVersion(this.model)}, older than ${MIN_OPSET}`,
-        hint: `Export the model with --opset ${MIN_OPSET} or newer.`,
-      })
-    }
-    const first = lower(this.model, continues)
-    assertKnownOperators(first.model)
-    const firstCut = cutDecoder(first.model)
-    const changed = tellApart(
-      this.model,
-      first,
-      firstCut.blocks.flatMap(({ layers }) => layers),
-    )
-    this.lowered = changed ? lower(this.model, continues) : first
-    this.cut = changed ? cutDecoder(this.lowered.model) : firstCut
+    assertOpset(model)
+    const { lowered, cut } = lowerAndCut(model, continues)
+    this.lowered = lowered
+    this.cut = cut
     const layers = this.cut.blocks.flatMap((block) => block.layers)
-    this.fed = new FedWeights(this.index, layers)
+    this.sessions = new Sessions(this.lowered.model, this.cut, threads)
     this.storedTensors = storedCopies(this.model, this.lowered, this.index, layers)
     this.forms = this.cut.blocks.map(({ layers }) => blockForm(layers))
-    this.layers = this.cut.blocks.flatMap(({ layers }, block) =>
-      layers.map((layer, role) => ({
-        name: layerName(this.index, layer),
-        block,
-        role,
-        rows: layer.rows,
-        cols: layer.cols,
-      })),
-    )
+    this.layers = this.cut.blocks.flatMap(({ layers }, block) => layerInfos(this.index, layers, block))
     this.unpruned = unprunedMatrices(this.index, this.cut.blocks)
     this.maxWindow = maxWindow(directory.config)
     this.vocabulary = configNumber(directory.config, 'vocab_size') ?? 0
-    this.assertFloat32()
+    assertFloat32(model, cut)
     this.fixed = fixedSizes(model)
     const { window = 1 } = this.fixed
     // throws for what neither the engine nor the last check could feed
@@ -186,11 +143,6 @@ export class Decoder {
     return [onnx, ...this.model.externalFiles.map((name) => externalPath(onnx, name))]
   }
 
-  /** Sessions made so far. */
-  get sessionCount(): number {
-    return this.sessions.size
-  }
-
   get blocks(): number {
     return this.cut.blocks.length
   }
@@ -220,19 +172,6 @@ export class Decoder {
     })
   }
 
-  private assertFloat32(): void {
-    for (const { layers } of this.cut.blocks) {
-      for (const { weight, node } of layers) {
-        if (weight.dataType === DATA_TYPE.float) continue
-        throw new InputError({
-          code: 'WEIGHTS_NOT_FLOAT32',
-          what: `${this.directory.onnx} stores the weights of "${this.index.nodes[node].name}" as ${typeName(weight.dataType)}, not float32`,
-          hint: 'Export the model with float32 weights (--dtype fp32).',
-        })
-      }
-    }
-  }
-
   /** Base weights of one block by role, row-major [rows, cols]. @throws {InputError} WEIGHTS_NOT_FINITE */
   baseWeights(block: number): Float32Array<ArrayBuffer>[] {
     return this.cut.blocks[block].layers.map((layer) => {
@@ -258,173 +197,49 @@ export class Decoder {
     return graphInputs(this.model, this.directory.config, { ids, batch, window })
   }
 
-  /**
-   * Runs one part on one batch and returns the stream at its end and what it passes on.
-   * @param into - a tensor of the stream's shape that is no longer needed, to be written over
-   * @param shifts - what some layers give besides
-   */
-  async runPart(
-    part: Part,
-    values: Values,
-    weights?: ReadonlyMap<string, ort.Tensor>,
-    into?: ort.Tensor,
-    shifts?: Shifts,
-  ): Promise<Values> {
-    const given = (value: string) => (value === part.leaves ? into : undefined)
-    const model = this.partModelOf(part, outputsOf(part), values)
-    if (shifts === undefined || shifts.size === 0) return this.runModel(model, values, weights, given)
-    const tensors = new Map([...(weights ?? []), ...shiftTensors(shifts)])
-    return this.runModel(this.shifted(model, part, [...shifts.keys()]), values, tensors, given)
-  }
-
-  /** Runs the model of a part, or what was made of one, and returns its outputs by their names in the whole graph. */
-  async runModel(
-    model: PartModel,
-    values: Values,
-    weights?: ReadonlyMap<string, ort.Tensor>,
-    given: (value: string) => ort.Tensor | undefined = () => undefined,
-  ): Promise<Values> {
-    const session = await this.session(model.key, () => model.proto)
-    const fetches = Object.fromEntries([...model.outputs].map(([value, name]) => [name, given(value) ?? null]))
-    const fed = await session.run(this.feeds(model, values, weights), fetches)
-    // The binding fills what it is given, and hands out a copy of it.
-    return new Map([...model.outputs].map(([value, name]) => [value, given(value) ?? fed[name]]))
-  }
-
-  /**
-   * Sums over some batches of what the distinct inputs of a block's layers are: by input, the squares [d], the panels
-   * of the Gram matrix, or the moments (see observe.ts).
-   * @param values - what the block reads on the first of these batches; on the others all but the stream is the same
-   * @param batches - the stream before the block, [batches, ...dims]
-   */
-  async observe(
-    block: number,
-    values: Values,
-    batches: ort.Tensor,
-    weights: ReadonlyMap<string, ort.Tensor>,
-    observation: Observation,
-  ): Promise<(Float32Array | Float64Array)[][]> {
-    const part = this.cut.blocks[block]
-    const layers = distinctInputs(part.layers)
-    const model = this.partModelOf(
-      part,
-      layers.map(({ input }) => input),
-      values,
-    )
-    const stream = model.values.get(part.enters ?? '')
-    if (stream === undefined) throw new Error('a block that does not read the stream')
-    const inputs = layers.map(({ input, cols }) => ({ value: model.inside(input), width: cols }))
-    const key = `${observation}:${stream}:${inputs.map(({ value }) => value)}:${model.key}`
-    const session = await this.session(key, () => observedModel(model, stream, inputs, observation))
-    const feeds = this.feeds(model, values, weights)
-    delete feeds[stream]
-    const sums = await session.run({ ...feeds, [BATCHES]: batches })
-    return inputs.map(({ width }, k) =>
-      sumNames(k, width, observation).map((name) => sums[name].data as Float32Array | Float64Array),
-    )
-  }
-
-  /** Log-probability of each target, [batch, window], from the stream before the head. targets: [batch, window, 1]. */
-  async logProbabilities(values: Values, targets: ort.Tensor): Promise<ort.Tensor> {
-    const model = this.partModelOf(this.cut.head, outputsOf(this.cut.head), values)
-    const session = await this.session(`nll:${model.key}`, () => withLogProbabilities(model))
-    const feeds = this.feeds(model, values)
-    feeds.targets = targets
-    return (await session.run(feeds)).log_probability
-  }
-
-  /** Work that uses a block's fed weights, one piece at a time: two streams of one decoder do not mix. */
-  exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.tail.then(work)
-    this.tail = turn.catch(() => undefined)
-    return turn
-  }
-
-  /** Weights of a block as tensors to feed: see FedWeights. */
-  blockTensors(block: number, replaced?: BlockWeights): Map<string, ort.Tensor> {
-    return this.fed.ofBlock(this.cut.blocks[block], replaced)
-  }
-
-  /** What a part's session is fed: values by their names in the whole graph, and weights. */
-  feeds(model: PartModel, values: Values, weights?: ReadonlyMap<string, ort.Tensor>): Record<string, ort.Tensor> {
-    const feeds: Record<string, ort.Tensor> = {}
-    for (const [value, name] of model.values) {
-      const tensor = values.get(value)
-      if (tensor === undefined) throw new Error(`value "${value}" has not been computed`)
-      feeds[name] = tensor
-    }
-    for (const [initializer, name] of model.weights)
-      feeds[name] = weights?.get(initializer) ?? this.fed.outer(initializer)
-    return feeds
-  }
-
-  /** Weights outside the blocks are large: who needs them again reads them again. */
-  dropOuterWeights(): void {
-    this.fed.dropOuter()
-  }
-
-  /** The model that computes the wanted values of a part. */
-  partModelOf(part: Part, wanted: readonly string[], values: Values): PartModel {
-    const key = JSON.stringify(wanted)
-    const known = this.parts.get(key)
-    if (known) return known
-    const typeOf = (value: string): ValueType => {
-      const tensor = values.get(value)
-      if (tensor === undefined) throw new Error(`value "${value}" has not been computed`)
-      const dims =
-        value === part.enters
-          ? tensor.dims.map((size, axis) => (axis === tensor.dims.length - 1 ? size : null))
-          : tensor.dims.map(() => null)
-      return { dataType: dataTypeOf(tensor.type), dims }
-    }
-    const made = partModel(this.lowered.model, this.index, part.nodes, wanted, typeOf)
-    this.parts.set(key, made)
-    return made
-  }
-
-  private shifted(model: PartModel, { leaves }: Part, values: readonly string[]): PartModel {
-    const key = JSON.stringify([leaves, values])
-    const made = this.parts.get(key) ?? shiftedModel(model, values)
-    this.parts.set(key, made)
-    return made
-  }
-
-  /** The session of a model, made when its key is first asked for. */
-  session(key: string, build: () => ModelProto | Promise<ModelProto>): Promise<ort.InferenceSession> {
-    const known = this.sessions.get(key)
-    if (known) return known
-    const arena = this.sessions.size < MAX_ARENAS
-    const make = async () => createSession(toBinary(ModelProtoSchema, await build()), { threads: this.threads, arena })
-    const made = make().then((created) => refusing(created, this.directory.onnx))
-    this.sessions.set(key, made)
-    return made
-  }
-
   async close(): Promise<void> {
-    for (const session of this.sessions.values()) await (await session).release()
-    this.sessions.clear()
-    this.fed.dropOuter()
+    await this.sessions.close()
     this.constants.close()
   }
 }
 
-export function outputsOf({ leaves, passes }: Part): string[] {
-  return [leaves, ...passes]
+/** @throws {InputError} OPSET_OLD */
+function assertOpset(model: OnnxModel): void {
+  const version = opsetVersion(model)
+  if (version >= MIN_OPSET) return
+  throw new InputError({
+    code: 'OPSET_OLD',
+    what: `${model.path} is written in opset ${version}, older than ${MIN_OPSET}`,
+    hint: `Export the model with --opset ${MIN_OPSET} or newer.`,
+  })
 }
 
-/** The first layer that reads each distinct input, in order. */
-function distinctInputs(layers: readonly Linear[]): Linear[] {
-  return layers.filter((layer, role) => layers.findIndex(({ input }) => input === layer.input) === role)
+/** The graph that is computed, in parts. Layers that share a tensor are told apart in the file's own graph first. */
+function lowerAndCut(model: OnnxModel, continues: boolean): { lowered: Lowered; cut: DecoderCut } {
+  const first = lower(model, continues)
+  assertKnownOperators(first.model)
+  const cut = cutDecoder(first.model)
+  const layers = cut.blocks.flatMap((block) => block.layers)
+  if (!tellApart(model, first, layers)) return { lowered: first, cut }
+  const lowered = lower(model, continues)
+  return { lowered, cut: cutDecoder(lowered.model) }
 }
 
-function blockForm(layers: readonly Linear[]): BlockForm {
-  const inputs = distinctInputs(layers)
-  return {
-    inputs: inputs.map(({ cols }) => cols),
-    layers: layers.map(({ rows, cols, input }) => ({
-      rows,
-      cols,
-      input: inputs.findIndex((first) => first.input === input),
-    })),
+function layerInfos(index: GraphIndex, layers: readonly Linear[], block: number): LayerInfo[] {
+  return layers.map((layer, role) => {
+    const { rows, cols } = layer
+    return { name: layerName(index, layer), block, role, rows, cols }
+  })
+}
+
+/** @throws {InputError} WEIGHTS_NOT_FLOAT32 */
+function assertFloat32({ path }: OnnxModel, { index, blocks }: DecoderCut): void {
+  for (const { weight, node } of blocks.flatMap(({ layers }) => layers)) {
+    if (weight.dataType === DATA_TYPE.float) continue
+    throw new InputError({
+      code: 'WEIGHTS_NOT_FLOAT32',
+      what: `${path} stores the weights of "${index.nodes[node].name}" as ${typeName(weight.dataType)}, not float32`,
+      hint: 'Export the model with float32 weights (--dtype fp32).',
+    })
   }
 }

@@ -31,7 +31,7 @@ export class FedWeights {
 
   /**
    * By initializer: the base's, layers replaced by `replaced` (row-major) where given. They lie in buffers that the
-   * next call fills again, so both belong inside `Decoder.exclusive`.
+   * next call fills again, so both belong inside `Sessions.exclusive`.
    */
   ofBlock({ nodes, layers }: DecoderCut['blocks'][number], replaced?: BlockWeights): Map<string, ort.Tensor> {
     const tensors = new Map<string, ort.Tensor>()

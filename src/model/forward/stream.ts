@@ -7,11 +7,12 @@ import type { BlockWeights } from '../../form/block-weights.ts'
 import type { Windows } from '../../form/windows.ts'
 import { collectGarbage } from '../../runtime/memory.ts'
 import type * as ort from '../../runtime/onnx-runtime.ts'
-import type { Decoder, Values } from './decoder.ts'
+import type { Decoder } from './decoder.ts'
 import { HiddenBatches } from './hidden-batches.ts'
 import { type InputStatistics, Totals } from './input-statistics.ts'
 import type { Shifts } from './output-shift.ts'
 import { headSpans, nextTokens, predictionsOf } from './predictions.ts'
+import type { Values } from './sessions.ts'
 import type { Observation } from './sums.ts'
 
 /** The graph's input of token ids. */
@@ -71,7 +72,7 @@ export class Stream {
     for (let first = 0; first < windows.count; first += perBatch) {
       const count = Math.min(perBatch, windows.count - first)
       const values = decoder.graphInputs(idsOf(windows, first, count), count, windows.length)
-      for (const [name, tensor] of await decoder.runPart(embedding, values)) values.set(name, tensor)
+      for (const [name, tensor] of await decoder.sessions.runPart(embedding, values)) values.set(name, tensor)
       const stream = values.get(embedding.leaves) as ort.Tensor
       values.delete(embedding.leaves)
       const alike = batches.find((batch) => batch.count === count)?.values
@@ -80,7 +81,7 @@ export class Stream {
       hidden.add(stream)
       batches.push({ first, count, values })
     }
-    decoder.dropOuterWeights()
+    decoder.sessions.dropOuterWeights()
     if (hidden === undefined) throw new RangeError('no windows')
     return new Stream(decoder, windows, batches, hidden)
   }
@@ -91,7 +92,7 @@ export class Stream {
 
   /** Sends the stream through a block: base weights, or these; and with what some layers are to give besides. */
   pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal, shifts?: Shifts): Promise<void> {
-    return this.decoder.exclusive(() => this.passAlone(block, weights, signal, shifts))
+    return this.decoder.sessions.exclusive(() => this.passAlone(block, weights, signal, shifts))
   }
 
   private async passAlone(
@@ -101,11 +102,17 @@ export class Stream {
     shifts: Shifts | undefined,
   ): Promise<void> {
     const part = this.decoder.cut.blocks[block]
-    const tensors = this.decoder.blockTensors(block, weights)
+    const tensors = this.decoder.sessions.blockTensors(block, weights)
     await this.hidden.pass(async (at, old, into) => {
       signal?.throwIfAborted()
       const { values } = this.batches[at]
-      const made = await this.decoder.runPart(part, new Map(values).set(this.enters, old), tensors, into, shifts)
+      const made = await this.decoder.sessions.runPart(
+        part,
+        new Map(values).set(this.enters, old),
+        tensors,
+        into,
+        shifts,
+      )
       made.delete(part.leaves)
       for (const [name, tensor] of made) values.set(name, tensor)
     })
@@ -116,12 +123,12 @@ export class Stream {
 
   /** Leaves a block out: the stream stays as it is, and what later blocks read of this one is computed. */
   skip(block: number): Promise<void> {
-    return this.decoder.exclusive(async () => {
+    return this.decoder.sessions.exclusive(async () => {
       const part = this.decoder.cut.blocks[block]
-      const tensors = part.passes.length > 0 ? this.decoder.blockTensors(block) : undefined
+      const tensors = part.passes.length > 0 ? this.decoder.sessions.blockTensors(block) : undefined
       for (const [at, { values }] of this.batches.entries()) {
         if (tensors === undefined) break
-        const made = await this.decoder.runPart(part, this.valuesOf(at), tensors)
+        const made = await this.decoder.sessions.runPart(part, this.valuesOf(at), tensors)
         for (const name of part.passes) values.set(name, made.get(name) as ort.Tensor)
       }
       this.enters = part.leaves
@@ -154,7 +161,7 @@ export class Stream {
 
   /** What the layers of a block with its base weights read, by distinct input; the stream stays where it is. */
   observe(block: number, observation: Observation, signal?: AbortSignal): Promise<InputStatistics[]> {
-    return this.decoder.exclusive(() => this.observeAlone(block, observation, signal))
+    return this.decoder.sessions.exclusive(() => this.observeAlone(block, observation, signal))
   }
 
   private async observeAlone(
@@ -162,13 +169,13 @@ export class Stream {
     observation: Observation,
     signal?: AbortSignal,
   ): Promise<InputStatistics[]> {
-    const tensors = this.decoder.blockTensors(block)
+    const tensors = this.decoder.sessions.blockTensors(block)
     const totals = this.decoder.forms[block].inputs.map((width) => new Totals(width, observation))
     for (let at = 0; at < this.batches.length; ) {
       signal?.throwIfAborted()
       const alike = this.alikeFrom(at)
       const batches = this.hidden.together(at, alike)
-      const sums = await this.decoder.observe(block, this.valuesOf(at), batches, tensors, observation)
+      const sums = await this.decoder.sessions.observe(block, this.valuesOf(at), batches, tensors, observation)
       for (const [k, total] of totals.entries()) total.add(sums[k])
       at += alike
     }
@@ -195,11 +202,11 @@ export class Stream {
         signal?.throwIfAborted()
         const { targets, counts } = nextTokens(windows, first, span)
         const values = new Map(this.batches[at].values).set(enters, span.stream)
-        const log = (await decoder.logProbabilities(values, targets)).data as Float32Array
+        const log = (await decoder.sessions.logProbabilities(values, targets)).data as Float32Array
         for (const [k, counted] of counts.entries()) if (counted) sum -= log[k]
       }
     }
-    decoder.dropOuterWeights()
+    decoder.sessions.dropOuterWeights()
     return { sum, tokens: predictionsOf(windows) }
   }
 
@@ -213,7 +220,7 @@ export class Stream {
     const at = this.batches.findIndex(({ first, count }) => window >= first && window < first + count)
     if (at === -1) throw new RangeError(`window ${window} of ${this.windows.count}`)
     const { first, count } = this.batches[at]
-    const out = await this.decoder.runPart(this.decoder.cut.head, this.valuesOf(at))
+    const out = await this.decoder.sessions.runPart(this.decoder.cut.head, this.valuesOf(at))
     const all = out.get(this.decoder.cut.head.leaves)?.data as Float32Array
     const size = all.length / count
     return all.slice((window - first) * size, (window - first + 1) * size)

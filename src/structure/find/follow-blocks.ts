@@ -1,6 +1,7 @@
 /** The coupled structures of a decoder, block by block, with their members as tensors of the model. */
 
-import { type Decoder, outputsOf, type Values } from '../../model/forward/decoder.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import { outputsOf, type Values } from '../../model/forward/sessions.ts'
 import type { Part } from '../../model/graph/cut.ts'
 import type { PartModel } from '../../model/graph/part.ts'
 import { observeShapes } from '../../model/graph/shapes.ts'
@@ -70,14 +71,14 @@ async function followWhole(decoder: Decoder): Promise<[FollowedPart, ...Followed
   const { embedding, head } = decoder.cut
   const { blocks, values } = await followBranch(decoder, 'kv')
   const outer = async (part: Part): Promise<FollowedPart> => {
-    const model = decoder.partModelOf(part, outputsOf(part), values)
+    const model = decoder.sessions.partModelOf(part, outputsOf(part), values)
     const { graph, observed } = await observe(decoder, model, values)
     const stream = model.values.get(part.enters ?? '')
     const followed = stream === undefined ? followEmbedding(graph, observed) : followAxes(graph, observed, stream)
     return { part, model, followed, observed, decoder }
   }
   const [first, last] = [await outer(embedding), await outer(head)]
-  decoder.dropOuterWeights()
+  decoder.sessions.dropOuterWeights()
   return [first, ...blocks, last]
 }
 
@@ -88,11 +89,11 @@ async function followBranch(
   const { embedding, blocks } = decoder.cut
   const [windows, window] = [tracedWindows(decoder), decoder.fixed.window ?? WINDOW]
   const values = decoder.graphInputs(new BigInt64Array(windows * window), windows, window)
-  for (const [name, tensor] of await decoder.runPart(embedding, values)) values.set(name, tensor)
+  for (const [name, tensor] of await decoder.sessions.runPart(embedding, values)) values.set(name, tensor)
   const known = new Map<string, Pick<FollowedBlock, 'structures' | 'followed' | 'observed'>>()
   const found: FollowedBlock[] = []
   for (const [block, part] of blocks.entries()) {
-    const model = decoder.partModelOf(part, outputsOf(part), values)
+    const model = decoder.sessions.partModelOf(part, outputsOf(part), values)
     const stream = model.values.get(part.enters ?? '')
     if (stream === undefined) throw new Error('a block that does not read the stream')
     let alike = known.get(model.key)
@@ -104,7 +105,9 @@ async function followBranch(
     }
     const structures = alike.structures.map((structure) => renamed(structure, model))
     found.push({ ...alike, part, model, structures, decoder, continued: undefined })
-    const made = await decoder.exclusive(() => decoder.runPart(part, values, decoder.blockTensors(block)))
+    const made = await decoder.sessions.exclusive(() =>
+      decoder.sessions.runPart(part, values, decoder.sessions.blockTensors(block)),
+    )
     for (const [name, tensor] of made) values.set(name, tensor)
   }
   return { blocks: found, values }
@@ -117,8 +120,12 @@ async function observe(
   values: Values,
   block?: number,
 ): Promise<{ graph: GraphProto; observed: Observed }> {
-  return decoder.exclusive(async () => {
-    const feeds = decoder.feeds(model, values, block === undefined ? undefined : decoder.blockTensors(block))
+  return decoder.sessions.exclusive(async () => {
+    const feeds = decoder.sessions.feeds(
+      model,
+      values,
+      block === undefined ? undefined : decoder.sessions.blockTensors(block),
+    )
     const { threads } = decoder
     const { proto } = model
     const plain = isFused(proto) ? unfuse(proto, await observeShapes(proto, feeds, threads)) : proto

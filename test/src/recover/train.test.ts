@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Windows } from '../../../src/form/windows.ts'
-import { Decoder, MAX_ARENAS } from '../../../src/model/forward/decoder.ts'
+import { Decoder } from '../../../src/model/forward/decoder.ts'
 import { perplexity } from '../../../src/model/forward/perplexity.ts'
+import { MAX_ARENAS } from '../../../src/model/forward/sessions.ts'
 import { someWindows } from '../../../src/model/text/text.ts'
 import { openTokenizer } from '../../../src/model/text/tokenizer.ts'
 import { Adaptation } from '../../../src/recover/adaptation.ts'
@@ -69,10 +70,14 @@ describe('a model of more distinct parts than keep memory of their own', () => {
   it('is trained and measured to the same bits', async () => {
     const crowded = Decoder.open(fixturePath('stories260k'), { threads: 1 })
     const { embedding } = crowded.cut
-    const unused = crowded.partModelOf(embedding, [embedding.leaves], crowded.graphInputs(new BigInt64Array(1), 1, 1))
-    for (let i = 0; i < MAX_ARENAS; i++) await crowded.session(`unused ${i}`, () => unused.proto)
+    const unused = crowded.sessions.partModelOf(
+      embedding,
+      [embedding.leaves],
+      crowded.graphInputs(new BigInt64Array(1), 1, 1),
+    )
+    for (let i = 0; i < MAX_ARENAS; i++) await crowded.sessions.session(`unused ${i}`, () => unused.proto)
     assert.deepEqual(await run({}, undefined, held, crowded), await run({}))
-    assert.ok(crowded.sessionCount > MAX_ARENAS)
+    assert.ok(crowded.sessions.count > MAX_ARENAS)
     await crowded.close()
   })
 })

@@ -122,7 +122,7 @@ describe('a decoder cut into embedding, blocks and head', () => {
       await stream.observe(block, 'squares')
       await stream.pass(block, undefined)
     }
-    assert.equal(decoder.sessionCount, 3) // embedding, block, observed block
+    assert.equal(decoder.sessions.count, 3) // embedding, block, observed block
     await decoder.close()
   })
 
@@ -131,7 +131,7 @@ describe('a decoder cut into embedding, blocks and head', () => {
       const decoder = Decoder.open(fixturePath(`decoders/${name}`))
       const stream = await Stream.start(decoder, { ids: new Int32Array(32), count: 1, length: 32 })
       for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, undefined)
-      assert.equal(decoder.sessionCount, 2, name) // embedding, block
+      assert.equal(decoder.sessions.count, 2, name) // embedding, block
       await decoder.close()
     }
   })
