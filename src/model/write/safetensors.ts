@@ -33,7 +33,11 @@ interface Entry {
   data_offsets: [begin: number, end: number]
 }
 
-/** The tensors of a file by name, in the order of the data. @throws {InputError} SAFETENSORS_UNREADABLE */
+/**
+ * The tensors of a file by name, in the order of the data.
+ * @throws {InputError} SAFETENSORS_SHORT, SAFETENSORS_HEADER, SAFETENSORS_JSON, SAFETENSORS_ENTRY, SAFETENSORS_TYPE,
+ * SAFETENSORS_SHAPE, SAFETENSORS_OFFSET, SAFETENSORS_SIZE
+ */
 export function readSafetensors(path: string): Map<string, TensorRef> {
   const { size } = statSync(path)
   const length = headerLength(path, size)
@@ -43,26 +47,29 @@ export function readSafetensors(path: string): Map<string, TensorRef> {
   let end = start
   const tensors = new Map<string, TensorRef>()
   for (const [name, { dtype, shape, data_offsets }] of entries(path, bytes)) {
-    if (!Object.hasOwn(DATA_TYPES, dtype)) throw unreadable(path, `"${name}" has the element type ${dtype}`)
+    if (!Object.hasOwn(DATA_TYPES, dtype))
+      throw unreadable(path, { code: 'SAFETENSORS_TYPE', why: `"${name}" has the element type ${dtype}` })
     const dataType = DATA_TYPES[dtype]
     const offset = start + data_offsets[0]
     const wanted = elementCount(shape) * elementBytes(dataType, name)
-    if (offset !== end || data_offsets[1] - data_offsets[0] !== wanted)
-      throw unreadable(path, `"${name}" does not lie where its shape says`)
+    const why = `"${name}" does not lie where its shape says`
+    if (offset !== end) throw unreadable(path, { code: 'SAFETENSORS_OFFSET', why })
+    if (data_offsets[1] - data_offsets[0] !== wanted) throw unreadable(path, { code: 'SAFETENSORS_SHAPE', why })
     end = offset + wanted
     tensors.set(name, { name, dims: shape, dataType, data: { kind: 'file', path, offset, length: wanted } })
   }
-  if (end !== size) throw unreadable(path, `it has ${size} bytes where its header says ${end}`)
+  if (end !== size)
+    throw unreadable(path, { code: 'SAFETENSORS_SIZE', why: `it has ${size} bytes where its header says ${end}` })
   return tensors
 }
 
 function headerLength(path: string, size: number): number {
-  if (size < LENGTH_BYTES) throw unreadable(path, 'it is shorter than a length')
+  if (size < LENGTH_BYTES) throw unreadable(path, { code: 'SAFETENSORS_SHORT', why: 'it is shorter than a length' })
   const head = new Uint8Array(LENGTH_BYTES)
   readRange(path, 0, head)
   const length = new DataView(head.buffer).getBigUint64(0, true)
   if (length > BigInt(Math.min(MAX_HEADER_BYTES, size - LENGTH_BYTES)))
-    throw unreadable(path, `its header claims ${length} bytes`)
+    throw unreadable(path, { code: 'SAFETENSORS_HEADER', why: `its header claims ${length} bytes` })
   return Number(length)
 }
 
@@ -71,10 +78,11 @@ function entries(path: string, bytes: Uint8Array): [string, Entry][] {
   try {
     header = JSON.parse(Buffer.from(bytes).toString('utf8'))
   } catch (cause) {
-    throw unreadable(path, 'its header is no JSON', cause)
+    throw unreadable(path, { code: 'SAFETENSORS_JSON', why: 'its header is no JSON', cause })
   }
   const found = Object.entries(header ?? {}).filter(([name]) => name !== '__metadata__')
-  for (const [name, entry] of found) if (!isEntry(entry)) throw unreadable(path, `"${name}" has no good entry`)
+  const bad = found.find(([, entry]) => !isEntry(entry))
+  if (bad) throw unreadable(path, { code: 'SAFETENSORS_ENTRY', why: `"${bad[0]}" has no good entry` })
   return (found as [string, Entry][]).sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0])
 }
 
@@ -85,9 +93,16 @@ function isEntry(entry: unknown): entry is Entry {
   return typeof dtype === 'string' && isList(shape) && isList(data_offsets) && data_offsets.length === 2
 }
 
-function unreadable(path: string, why: string, cause?: unknown): InputError {
+/** A way in which a file is not what the format says. */
+interface Fault {
+  code: string
+  why: string
+  cause?: unknown
+}
+
+function unreadable(path: string, { code, why, cause }: Fault): InputError {
   return new InputError({
-    code: 'SAFETENSORS_UNREADABLE',
+    code,
     what: `${path} is not a readable safetensors file: ${why}`,
     hint: 'Copy the file again, or move it away: names are then taken from the graph.',
     cause,

@@ -76,7 +76,7 @@ function writeTensors(dir: string, tensors: readonly WrittenTensor[]): void {
 
 /**
  * Checks, before anything is removed, that the tensors of the base have names that can be told.
- * @throws {InputError} UNIFORM_NAMES, SAFETENSORS_UNREADABLE
+ * @throws {InputError} UNIFORM_NAMES, or as readSafetensors
  */
 export function assertNames(base: Decoder): void {
   const given = join(base.directory.dir, FILE)

@@ -61,32 +61,36 @@ describe('safetensors', () => {
 
   const long = Buffer.from(file(entry(), 24))
   long.writeBigUInt64LE(2n ** 60n)
-  for (const [what, bytes] of Object.entries({
-    'shorter than a length': Buffer.alloc(7),
-    'a header longer than the file': long,
-    'no JSON': file('{"a"', 24),
-    'no object': file('null', 24),
-    'no entry': file('{"a": 1}', 24),
-    'a negative size': file(entry({ shape: [-2, -3] }), 24),
-    'a size that is no integer': file(entry({ shape: [1.5, 4] }), 24),
-    'an unknown element type': file(entry({ dtype: 'F4' }), 24),
-    'a name of every object': file(entry({ dtype: 'toString' }), 24),
-    'a shape that wants more': file(entry({ shape: [2, 4] }), 32),
-    'a gap': file(entry({ data_offsets: [8, 32] }), 32),
-    'bytes behind the last tensor': file(entry(), 25),
-    'an end behind the file': file(entry(), 23),
-    'an overlap': file(
-      JSON.stringify({
-        a: { dtype: 'U8', shape: [4], data_offsets: [0, 4] },
-        b: { dtype: 'U8', shape: [4], data_offsets: [2, 6] },
-      }),
-      6,
-    ),
-  })) {
-    it(`are refused: ${what}`, async (context) => {
+  for (const [what, code, bytes] of [
+    ['shorter than a length', 'SAFETENSORS_SHORT', Buffer.alloc(7)],
+    ['a header longer than the file', 'SAFETENSORS_HEADER', long],
+    ['no JSON', 'SAFETENSORS_JSON', file('{"a"', 24)],
+    ['no object', 'SAFETENSORS_SIZE', file('null', 24)],
+    ['no entry', 'SAFETENSORS_ENTRY', file('{"a": 1}', 24)],
+    ['a negative size', 'SAFETENSORS_ENTRY', file(entry({ shape: [-2, -3] }), 24)],
+    ['a size that is no integer', 'SAFETENSORS_ENTRY', file(entry({ shape: [1.5, 4] }), 24)],
+    ['an unknown element type', 'SAFETENSORS_TYPE', file(entry({ dtype: 'F4' }), 24)],
+    ['a name of every object', 'SAFETENSORS_TYPE', file(entry({ dtype: 'toString' }), 24)],
+    ['a shape that wants more', 'SAFETENSORS_SHAPE', file(entry({ shape: [2, 4] }), 32)],
+    ['a gap', 'SAFETENSORS_OFFSET', file(entry({ data_offsets: [8, 32] }), 32)],
+    ['bytes behind the last tensor', 'SAFETENSORS_SIZE', file(entry(), 25)],
+    ['an end behind the file', 'SAFETENSORS_SIZE', file(entry(), 23)],
+    [
+      'an overlap',
+      'SAFETENSORS_OFFSET',
+      file(
+        JSON.stringify({
+          a: { dtype: 'U8', shape: [4], data_offsets: [0, 4] },
+          b: { dtype: 'U8', shape: [4], data_offsets: [2, 6] },
+        }),
+        6,
+      ),
+    ],
+  ] as const) {
+    it(`are refused by a code: ${what}`, async (context) => {
       const path = join(await temporaryDirectory(context), 'model.safetensors')
       writeFileSync(path, bytes)
-      assert.throws(() => readSafetensors(path), { code: 'SAFETENSORS_UNREADABLE' })
+      assert.throws(() => readSafetensors(path), { name: 'InputError', code })
     })
   }
 })
