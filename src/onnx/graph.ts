@@ -2,8 +2,8 @@
  * Questions about a graph that every pass asks: who makes a value, who reads it, is it constant, what is its content.
  */
 import type { AttributeProto, GraphProto, NodeProto } from './generated/onnx_pb.js'
+import { inlineTensor } from './inline-tensor.ts'
 import type { OnnxModel } from './model.ts'
-import { inlineTensor } from './read.ts'
 import type { TensorRef } from './tensor.ts'
 
 export interface Use {

@@ -7,8 +7,8 @@ import { InputError } from '../../base/errors.ts'
 import { makeNode } from '../build.ts'
 import type { GraphProto, NodeProto } from '../generated/onnx_pb.js'
 import { attribute } from '../graph.ts'
+import { inlineTensor } from '../inline-tensor.ts'
 import type { OnnxModel } from '../model.ts'
-import { inlineTensor } from '../read.ts'
 import { copyNode, type Lowered } from './lowered.ts'
 
 /** The input by which merged decoders choose: false begins a text. */

@@ -12,7 +12,7 @@ import {
   ValueInfoProtoSchema,
 } from '../generated/onnx_pb.js'
 import { like } from '../graph.ts'
-import { inlineTensor } from '../read.ts'
+import { inlineTensor } from '../inline-tensor.ts'
 import { DATA_TYPE, type TensorRef, tensorBytes } from '../tensor.ts'
 import type { Lowered } from './lowered.ts'
 
