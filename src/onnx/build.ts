@@ -52,7 +52,7 @@ export type Attributes = Record<string, AttributeValue>
 /** AttributeProto.type. */
 const TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const
 
-/** By their names. */
+/** Attributes by their names. */
 export function attributesOf(values: Attributes): AttributeProto[] {
   return Object.entries(values).map(([name, value]) => create(AttributeProtoSchema, { name, ...contentOf(value) }))
 }

@@ -17,7 +17,7 @@ import { type Field, WIRE, type WireFile } from './wire-file.ts'
 
 /** Initializers of at most this many bytes are kept in memory: shapes, axes and scalars that passes look at. */
 const SMALL_TENSOR_BYTES = 1024
-/** Of a sparse tensor made dense: what a file holds that has its weights inside, protobuf's limit. */
+/** The limit of a sparse tensor made dense is protobuf's, of a file that has its weights inside. */
 const MAX_SPARSE_BYTES = 2 ** 31
 /** Field numbers of onnx.proto. */
 const FIELD = {
@@ -39,7 +39,7 @@ export class TensorReader {
     this.file = file
   }
 
-  /** What an attribute of a Constant node holds, if it is floating numbers; a sparse one is refused with the node. */
+  /** The floating numbers in an attribute of a Constant node; a sparse tensor is refused with the node. */
   constantTensor({ payload, end }: Field): TensorRef | undefined {
     const contents = [...this.file.fields(payload, end)].filter(({ wire }) => wire === WIRE.bytes)
     const called = contents.find(({ number }) => number === FIELD.attributeName)

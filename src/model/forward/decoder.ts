@@ -51,14 +51,14 @@ export class Decoder {
   readonly cut: DecoderCut
   /** The tensors of the file that hold each layer's weights; more than one where branches have copies. */
   readonly storedTensors: ReadonlyMap<Linear, TensorRef[]>
-  /** By block. */
+  /** Forms by block. */
   readonly forms: BlockForm[]
   readonly layers: LayerInfo[]
   /** Matrices of blocks that are no layers. */
   readonly unpruned: ReturnType<typeof unprunedMatrices>
   /** The longest window the model takes, if config.json says. */
   readonly maxWindow: number | undefined
-  /** What the file's graph leaves no choice in. */
+  /** Sizes that the file's graph fixes. */
   readonly fixed: FixedSizes
   readonly vocabulary: number
   readonly threads: number

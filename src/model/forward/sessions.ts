@@ -138,7 +138,7 @@ export class Sessions {
     return this.fed.ofBlock(this.cut.blocks[block], replaced)
   }
 
-  /** What a part's session is fed: values by their names in the whole graph, and weights. */
+  /** The inputs of a part's session: values by their names in the whole graph, and weights. */
   feeds(model: PartModel, values: Values, weights?: ReadonlyMap<string, ort.Tensor>): Record<string, ort.Tensor> {
     const feeds: Record<string, ort.Tensor> = {}
     for (const [value, name] of model.values) {

@@ -1,5 +1,5 @@
 /**
- * What one batch adds to the sums over tokens of a layer's input x, [tokens, d]: as nodes of a graph.
+ * Nodes that add one batch to the sums over tokens of a layer's input x, [tokens, d].
  *
  * A Gram matrix is symmetric: it is formed in panels of rows from the diagonal rightwards, a little over half of it.
  */

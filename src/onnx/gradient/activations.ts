@@ -3,7 +3,7 @@ import { attribute } from '../graph.ts'
 import { toOperand } from './elementwise.ts'
 import type { Rule, Step } from './rule.ts'
 
-/** Of the tanh form of GELU: sqrt(2 / pi) (x + 0.044715 x^3) (Hendrycks, Gimpel 2016). */
+/** Constants of the tanh form of GELU: sqrt(2 / pi) (x + 0.044715 x^3) (Hendrycks, Gimpel 2016). */
 const GELU_CUBE = 0.044715
 const GELU_SCALE = Math.sqrt(2 / Math.PI)
 

@@ -13,7 +13,7 @@ import { type Observed, Tape } from './tape.ts'
  */
 export const BACKWARD_OPSET = 16
 
-/** Of the names of the backward pass. */
+/** The prefix of names of the backward pass. */
 const PREFIX = 'grad/'
 
 interface BackwardPass {

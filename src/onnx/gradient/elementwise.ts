@@ -1,10 +1,10 @@
 /** Formulas of operators that work number by number, broadcasting included. d: cotangent of the output. */
 import { NoRuleError, type Rule, type Step } from './rule.ts'
 
-/** Of ONNX's element types, an attribute of Cast. */
+/** ONNX's number of float32, an attribute of Cast. */
 const FLOAT = 1
 
-/** Of an operand: the cotangent of the output, times something, summed where the operand was broadcast. */
+/** The cotangent of an operand: a value of the output's shape, summed where the operand was broadcast. */
 export function toOperand({ tape, node }: Step, operand: number, value: string): string {
   return tape.unbroadcast(value, tape.shape(node.output[0]), tape.shape(node.input[operand]))
 }
@@ -17,7 +17,7 @@ export function unary(derivative: (step: Step, x: string, y: string) => string):
   }
 }
 
-/** Of the larger, or smaller, of two; where they are equal, of the first. */
+/** The cotangent goes to the larger, or smaller, of two; where they are equal, to the first. */
 export function either(comparison: 'GreaterOrEqual' | 'LessOrEqual'): Rule {
   return (step) => {
     const { node, tape, d } = step

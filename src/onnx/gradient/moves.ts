@@ -122,7 +122,7 @@ export const gatherElements: Rule = ({ node, tape, d }) => {
   return [tape.op('ScatterElements', [zeros, ids, d], { ...ADDING, axis: intAttribute(node, 'axis', 0) })]
 }
 
-/** What is added up at one place, not replaced. */
+/** Numbers at one place are added up, not replaced. */
 const ADDING = { reduction: 'add' } as const
 
 export const trilu: Rule = ({ node, tape, d }) => [

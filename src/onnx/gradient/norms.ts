@@ -46,7 +46,7 @@ export const l2: Rule = (step) => {
   return [tape.op('Mul', [node.input[0], ratio])]
 }
 
-/** What both norms share: the axes that are normalised, and means over them. */
+/** The shape of a norm's input, and means over the axes that are normalised. */
 function normalised({ node, tape }: Step) {
   const shape = tape.shape(node.input[0])
   const first = intAttribute(node, 'axis', -1)
@@ -98,7 +98,7 @@ function scaleGradient(tape: Tape, d: string, unit: string, shape: readonly numb
   return tape.unbroadcast(tape.op('Mul', [d, unit]), shape, tape.shape(w))
 }
 
-/** Of what is summed along an axis: y (d - sum of d y). Source: Goodfellow et al. 2016, section 6.2.2.3. */
+/** dx = y (d - sum of d y along the axis). Source: Goodfellow et al. 2016, section 6.2.2.3. */
 export const softmax: Rule = ({ node, tape, d }) => {
   const [y] = node.output
   const axis = intAttribute(node, 'axis', -1)

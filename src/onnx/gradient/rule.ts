@@ -1,4 +1,4 @@
-/** What a rule is: from the cotangents of a node's outputs to those of its inputs. */
+/** A rule of gradients leads from the cotangents of a node's outputs to those of its inputs. */
 import { InputError } from '../../base/errors.ts'
 import type { NodeProto } from '../generated/onnx_pb.js'
 import { operatorName } from '../operators/name.ts'
@@ -12,7 +12,7 @@ export interface Step {
   tape: Tape
   /** Cotangent of the first output. */
   d: string
-  /** By output; at least one is there. */
+  /** Cotangents by output; at least one is there. */
   cotangents: readonly Cotangent[]
   /** Whether anybody wants the cotangent of an input. */
   wants(input: number): boolean

@@ -6,9 +6,9 @@ import { type Attributes, attributesOf, makeNode, tensorProto } from '../build.t
 import type { NodeProto, TensorProto } from '../generated/onnx_pb.js'
 import { DATA_TYPE } from '../tensor.ts'
 
-/** What one run of the forward graph has shown; the backward pass holds for runs of these very shapes. */
+/** Shapes and contents of one run of the forward graph; the backward pass holds for runs of these very shapes. */
 export interface Observed {
-  /** Of every value. */
+  /** Shapes of every value. */
   shapes: ReadonlyMap<string, readonly number[]>
   /** Content of the inputs that `contents` of an operator's entry names: axes, starts, exponents. */
   contents: ReadonlyMap<string, readonly number[]>

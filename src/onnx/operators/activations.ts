@@ -11,7 +11,7 @@ const LEAKY_ALPHA = 0.01
 const ELU_ALPHA = 1
 
 const ELEMENTWISE: Operator = { axes: 'elementwise' }
-/** With a bias added to x first. */
+/** Operators that first add a bias to x. */
 const BIASED: Operator = { ...ELEMENTWISE, matrices: '' }
 
 export const ACTIVATIONS: Operators = {

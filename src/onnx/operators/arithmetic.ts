@@ -3,11 +3,11 @@ import { clip, either, pow, toOperand, unary, where } from '../gradient/elementw
 import type { Operator, Operators } from './operator.ts'
 
 const ELEMENTWISE: Operator = { axes: 'elementwise' }
-/** Rounded once, at most. */
+/** Operators that round at most once. */
 const EXACT: Operator = { axes: 'elementwise', exact: true }
-/** Steps: where they change at all, they have no slope. */
+/** Step functions: they have no slope. */
 const STEP: Operator = { gradient: null }
-/** What one picks or adds: a matrix there is a mask or a bias. */
+/** Operators that add or choose: a matrix among their inputs is a mask or a bias. */
 const PICKING: Operator = { ...EXACT, matrices: '' }
 
 export const ARITHMETIC: Operators = {

@@ -3,7 +3,7 @@ import type { Operator, Operators } from './operator.ts'
 import { groupQueryAttention, multiHeadAttention, standardAttention } from './unfused-attention.ts'
 import { rotaryEmbedding, standardRotary } from './unfused-rotary.ts'
 
-/** The other inputs are masks, tables, pasts and lengths. */
+/** Attention, whose other inputs are masks, tables, pasts and lengths. */
 const ATTENDING: Operator = { attends: true, matrices: 'query key value' }
 const ROTARY: Operator = { matrices: 'data', heads: { queries: 'num_heads' } }
 

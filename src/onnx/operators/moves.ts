@@ -16,7 +16,7 @@ import type { Operator, Operators } from './operator.ts'
 
 const MOVE: Operator = { exact: true }
 const RESHAPE: Operator = { ...MOVE, axes: 'reshape', gradient: reshape }
-/** Of truth values it makes truth values. */
+/** Operators that move truth values as well as numbers. */
 const PASSING: Operator = { ...MOVE, truths: 'passes' }
 
 export const MOVES: Operators = {

@@ -2,9 +2,9 @@
 import { l2, layerNorm, logSoftmax, rmsNorm, softmax, spread, squares } from '../gradient/norms.ts'
 import type { Operator, Operators } from './operator.ts'
 
-/** Axes are an attribute in older opsets, an input in newer ones. */
+/** Reductions over axes, which are an attribute in older opsets and an input in newer ones. */
 const REDUCTION: Operator = { slots: 'data axes?', axes: 'reduction' }
-/** With a rule, which reads which axes they are. */
+/** Reductions with a rule of gradients, which reads the axes. */
 const SUM: Operator = { ...REDUCTION, contents: 'axes' }
 const NORM: Operator = { slots: 'data scale', axes: 'norm', positionwise: true }
 

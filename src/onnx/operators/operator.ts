@@ -1,4 +1,4 @@
-/** What is known of an operator. Whatever a field does not say is not known, and never guessed. */
+/** An entry of the table of operators. A field that is missing means that nothing is known, and nothing is guessed. */
 import type { NodeProto } from '../generated/onnx_pb.js'
 import type { Rule } from '../gradient/rule.ts'
 import type { Tape } from '../gradient/tape.ts'
@@ -10,8 +10,8 @@ export interface Operator {
    */
   slots?: string
   /**
-   * Where it stands if not in any file: `lowered`, in files, and rewritten before anything is computed; `made`, in
-   * graphs that are made here alone.
+   * The place of an operator that no computed graph of a file has: `lowered` ones are in files and rewritten before
+   * anything is computed, `made` ones are only in graphs that are made here.
    */
   stands?: 'lowered' | 'made'
   /** Whether it never mixes positions: it computes over the last axis, or number by number. */
@@ -23,11 +23,11 @@ export interface Operator {
   exact?: true
   /** Whether it lets tokens see each other. */
   attends?: true
-  /** Its outputs are true or false: all of them, or where its first input is. */
+  /** Outputs are true or false: always, or where the first input is. */
   truths?: 'makes' | 'passes'
-  /** What it does to axes; undefined: what it reads cannot be followed. */
+  /** The rule for axes; undefined: axes cannot be followed through it. */
   axes?: AxesRule
-  /** What it makes of a matrix among its inputs: a factor, a table of which it takes rows, or factors one by one. */
+  /** The use of a matrix among its inputs: a factor of a product, a table of rows, or factors one by one. */
   matrix?: 'factor' | 'table' | 'scale'
   /** Slots in which a matrix would be weights; '': none, masks and biases stand there. By default all. */
   matrices?: string
@@ -44,7 +44,7 @@ export interface Operator {
 export type Operators = Readonly<Record<string, Operator>>
 
 /**
- * What becomes of the axes of inputs:
+ * The rules for axes:
  *
  *   same         the output has them, and may be the input itself: Identity
  *   elementwise  operands are aligned at their last axes, and of size 1 broadcast

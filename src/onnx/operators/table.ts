@@ -16,10 +16,10 @@ import { PRODUCTS } from './products.ts'
 
 const FAMILIES = [ARITHMETIC, COMPARISONS, ACTIVATIONS, MOVES, NORMS, PRODUCTS, CONSTANTS, ATTENTION]
 
-/** By name; every question is asked of it when it comes up, so an entry that is added is known from then on. */
+/** Entries by name. An entry that is added is known from then on: nothing is derived from the table beforehand. */
 export const OPERATORS = new Map<string, Operator>(FAMILIES.flatMap((family) => Object.entries(family)))
 
-/** What is known of a node's operator; undefined: nothing. */
+/** The entry of a node's operator; undefined if there is none. */
 export function operatorOf(node: NodeProto): Operator | undefined {
   return OPERATORS.get(operatorName(node))
 }
@@ -46,7 +46,7 @@ export function slotsOf({ slots = 'data' }: Operator): { name: string; needed: b
   return wordsOf(slots).map((slot) => ({ name: slot.replace('?', ''), needed: !slot.endsWith('?') }))
 }
 
-/** Which inputs of a node have one of these names. @param names - apart by spaces */
+/** Places of the inputs of a node that have these names. @param names - separated by spaces */
 export function placesOf(node: NodeProto, names: string): number[] {
   const operator = operatorOf(node)
   if (operator === undefined) return []

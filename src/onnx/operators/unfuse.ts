@@ -12,7 +12,7 @@ import { intAttribute } from '../graph.ts'
 import { DATA_TYPE } from '../tensor.ts'
 import { inputOf, operatorOf } from './table.ts'
 
-/** Of the names that are made here. */
+/** The prefix of names that are made here. */
 const PREFIX = 'plain/'
 
 /** The model without fused attention. @throws {InputError} OPERATOR_NO_GRADIENT */
@@ -46,7 +46,7 @@ export function isFused({ graph }: ModelProto): boolean {
   return graph?.node.some((node) => operatorOf(node)?.unfused !== undefined) ?? false
 }
 
-/** Whether a value's elements are true or false: then it says what is seen, and is not added. */
+/** Whether a value's elements are true or false: such a mask says what is seen, and is not added. */
 function isTruth(graph: GraphProto, value: string): boolean {
   const node = graph.node.find(({ output }) => output.includes(value))
   if (node === undefined) {

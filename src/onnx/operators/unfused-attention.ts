@@ -14,12 +14,12 @@ interface AttentionDims {
   heads: number
   /** Heads of keys and values; each is shared by heads / pairs of the queries. */
   pairs: number
-  /** Of a head's queries and keys, and of its values. */
+  /** The widths of a head's queries and keys, and of its values. */
   size: number
   width: number
 }
 
-/** What all fused attention computes: the softmax of scaled products, over values. */
+/** The parts of attention: the softmax of scaled products, over values. */
 interface Attention {
   dims: AttentionDims
   /** [batch, heads, tokens, size], turned already. */
@@ -28,7 +28,7 @@ interface Attention {
   keys: string
   /** [batch, pairs, tokens, width] */
   values: string
-  /** By which products are multiplied; 0: by one over the root of `size`. */
+  /** The factor of products; 0: one over the root of `size`. */
   scale: number
   /** `cap` tanh(score / cap) instead of a score; 0: no cap. */
   cap: number

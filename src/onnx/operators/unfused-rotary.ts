@@ -8,7 +8,7 @@ export function headsApart(tape: Tape, value: string, [batch, tokens, heads, siz
   return tape.op('Transpose', [tape.reshape(value, [batch, tokens, heads, size])], { perm: [0, 2, 1, 3] })
 }
 
-/** And back. */
+/** The reverse of headsApart. */
 export function headsTogether(
   tape: Tape,
   value: string,
@@ -49,7 +49,7 @@ export function rotated(tape: Tape, value: string, { dims, caches, positions, in
   return resting === undefined ? whole : tape.op('Concat', [whole, resting], { axis: -1 })
 }
 
-/** What a cache says of each token: [tokens, half], or [batch, 1, tokens, half]. */
+/** The rows of a cache for each token: [tokens, half], or [batch, 1, tokens, half]. */
 function table(tape: Tape, cache: string, positions: string, [batch, tokens, half]: readonly number[]): string {
   if (tape.shape(cache).length === 3) return tape.reshape(cache, [batch, 1, tokens, half])
   if (positions === '')

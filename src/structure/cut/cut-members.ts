@@ -24,7 +24,7 @@ export function cutMembers(slicer: Slicer, block: number, removed: readonly Remo
   }
 }
 
-/** What is cut away: by tensor and axis, places. */
+/** The places that are cut away, by tensor and axis. */
 export function placesByTensor(removed: readonly RemovedUnits[]): Map<string, Map<number, Set<number>>> {
   const found = new Map<string, Map<number, Set<number>>>()
   for (const { structure, units } of removed) {

@@ -13,14 +13,14 @@ export function removedLabels({ model, followed }: FollowedBlock, removed: reado
     const [{ tensor, axis, places }] = structure.members
     const labels = followed.axes.get(model.weights.get(tensor) ?? tensor)?.[axis]
     if (!labels) throw new Error(`"${tensor}" was not followed`)
-    // Of repeats the labels say how many go, the same of each group; which ones, in a group, makes no size another.
+    // Labels of repeats say how many are removed of each group; sizes do not depend on which ones.
     const marked = structure.groups === 1 ? units : units.slice(0, units.length / structure.groups).map((_, k) => k)
     for (const unit of marked) for (const place of places[unit]) roots.add(followed.labels.find(labels[place]))
   }
   return (label) => roots.has(followed.labels.find(label))
 }
 
-/** By axis that gets shorter, what is left of it. */
+/** The places that are left, by axis that gets shorter. */
 export function changedAxes(axes: Axes, gone: Gone): Map<number, number> {
   const changed = new Map<number, number>()
   for (const [axis, labels] of axes.entries()) {

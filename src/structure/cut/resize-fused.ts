@@ -26,7 +26,7 @@ interface Cut {
   kept(places: Int32Array): number
 }
 
-/** What a node is told of heads; undefined: it is told nothing. */
+/** The numbers of heads that a node is told; undefined: it is told none. */
 export function resizeFused(node: NodeProto, cut: Cut): FusedAttention | undefined {
   const heads = operatorOf(node)?.heads
   if (heads === undefined) return undefined

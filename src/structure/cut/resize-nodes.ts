@@ -13,10 +13,10 @@ import type { Slicer } from './slicer.ts'
 
 type Resize = (slicer: Slicer, node: NodeProto) => void
 
-/** The others are told nothing: their sizes follow by themselves. */
+/** Operators that are told sizes; those of the others follow by themselves. */
 const RESIZING: Partial<Record<AxesRule, Resize>> = { split, slice, reshape, expand }
 
-/** What Reshape computes from the other sizes. */
+/** The size that Reshape computes from the others. */
 const INFERRED = -1
 
 /** @throws {InputError} SLICE_UNKNOWN */
@@ -31,7 +31,7 @@ export function resizeNodes(slicer: Slicer): void {
   declareShapes(slicer)
 }
 
-/** Some reshape without being told sizes. */
+/** Flatten and the like reshape without being told sizes. */
 function reshape(slicer: Slicer, node: NodeProto): void {
   const [slot] = placesOf(node, 'sizes')
   if (slot === undefined) return

@@ -9,7 +9,7 @@ import type { Slicer } from './slicer.ts'
 /** [batch, heads, positions, size] */
 const PAST_RANK = 4
 
-/** What is left of axes, by axis. */
+/** The places that are left, by axis. */
 type Changed = ReadonlyMap<number, number>
 
 export function declareShapes(slicer: Slicer): void {
@@ -45,7 +45,7 @@ function assertOwn({ decoder, followed }: Slicer, value: string): void {
     throw refuse(decoder, `makes one empty past ("${value}") for several blocks`)
 }
 
-/** What is handed on, perhaps in another element type. */
+/** Keys and values are handed on, perhaps in another element type. */
 export function resizeOutput(slicer: Slicer, value: string | undefined, changed: Changed): void {
   if (!value || changed.size === 0) return
   const { graph } = slicer.copy.model

@@ -27,7 +27,7 @@ export class Slicer {
     return model.holds(value) ? (followed.axes.get(model.inside(value)) ?? []) : []
   }
 
-  /** By axis of a value that gets shorter, what is left of it. */
+  /** The places that are left, by axis of a value that gets shorter. */
   changedAxes(value: string): Map<number, number> {
     return changedAxes(this.axesOf(value), this.gone)
   }

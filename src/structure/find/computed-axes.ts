@@ -1,6 +1,6 @@
 /**
- * Axes that operators compute over: what they give changes with each place that is removed. Of the stream's width that
- * is what is meant, where it is a mean: of fewer places it is as large.
+ * Axes that operators compute over: the result changes with each place that is removed, so labels there are locked. A
+ * mean over the stream's width is an exception: over fewer places it is as large.
  */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { attribute, intAttribute } from '../../onnx/graph.ts'

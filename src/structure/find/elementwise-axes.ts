@@ -2,7 +2,7 @@
 import type { Axis } from './labels.ts'
 import type { Follow } from './walk.ts'
 
-/** What a weight may pass on its way to its product: one array, what is found out about one holds for the other. */
+/** A weight passes on its way to its product: both share one array, so labels of one are labels of the other. */
 export const same: Follow = (walk, node) => {
   const [input] = node.input
   if (walk.isFixed(input)) walk.axes.set(node.output[0], walk.axesOf(input))

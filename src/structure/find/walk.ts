@@ -1,4 +1,4 @@
-/** What is known while the axes of a graph are followed: the labels of each value's axes, and which values are cut. */
+/** The state of a walk along the axes of a graph: the labels of each value's axes, and the values that can be cut. */
 import { isWeightName } from '../../model/graph/part.ts'
 import type { GraphProto, NodeProto } from '../../onnx/generated/onnx_pb.js'
 import type { Observed } from '../../onnx/gradient/tape.ts'
@@ -6,8 +6,8 @@ import { operatorName } from '../../onnx/operators/name.ts'
 import { type Axis, Labels } from './labels.ts'
 
 /**
- * What goes of queries that share keys and values: `kv`, all of them with these; `query`, as many of each group, and
- * keys and values stay.
+ * The fate of queries that share keys and values: with `kv` all of them are removed with these; with `query` as many of
+ * each group are removed, and keys and values stay.
  */
 export type GroupQueries = 'kv' | 'query'
 

@@ -1,4 +1,4 @@
-/** What is computed from weights alone gets its labels from what it meets: they belong to the weights behind it. */
+/** Values that are computed from weights alone get labels from what they meet: the labels belong to those weights. */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import type { AxesRule } from '../../onnx/operators/operator.ts'
 import { operatorOf } from '../../onnx/operators/table.ts'
