@@ -72,8 +72,13 @@ export class Decoder {
     assertNotQuantised(model)
     assertInputs(model)
     const constants = new ConstantSessions(directory.onnx)
-    foldConstants(model, constants)
-    return new Decoder(directory, threads, model, constants, false)
+    try {
+      foldConstants(model, constants)
+      return new Decoder(directory, threads, model, constants, false)
+    } catch (error) {
+      constants.close()
+      throw error
+    }
   }
 
   /** @param continues - which branch is computed, where the model has two: the one that continues a text */
