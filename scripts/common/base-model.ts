@@ -1,6 +1,5 @@
 /** The base model of a command, read once before any other work. */
 import type { EngineWorkInit } from '../../peers/work/engine-work.ts'
-import { ppmToFraction } from '../../src/base/decimal.ts'
 import { isStructuredMethod, type Method } from '../../src/form/method.ts'
 import type { ModelDescription } from '../../src/jobs/jobs.ts'
 import { assertRuns, describe, labelled, type Work } from './engine.ts'
@@ -32,5 +31,5 @@ export async function readModel(work: Work, dir: string): Promise<BaseModel> {
 export function structuredOf(work: Work, dir: string, method: Method): Promise<EngineWorkInit['structured']> {
   if (!isStructuredMethod(method)) return Promise.resolve(null)
   const { from, to, ppm } = method.target
-  return labelled(work, 'Looking for structures', 'structuredForms', { dir, from, to, ratio: ppmToFraction(ppm) })
+  return labelled(work, 'Looking for structures', 'structuredForms', { dir, from, to, ppm })
 }

@@ -1,17 +1,20 @@
 /** How many units of a structure are removed, and which: the lowest scores, of equal ones the first. */
 
+import { ceilShare } from '../base/decimal.ts'
+
 /**
- * How many places of an axis a ratio removes, as LLM-Pruner counts: width - trunc(width (1 - ratio)), in doubles as
- * there; none where that would leave nothing.
+ * How many places of an axis a share removes: ceil(width ppm / 10^6), exactly; none where that would leave nothing.
+ * LLM-Pruner counts width - trunc(width (1 - ratio)), the same number, but in doubles, where 10 (1 - 0.9) is less
+ * than 1.
  */
-export function placesToRemove(width: number, ratio: number): number {
-  const count = width - Math.trunc(width * (1 - ratio))
+export function placesToRemove(width: number, ppm: number): number {
+  const count = ceilShare(width, ppm)
   return count >= width ? 0 : count
 }
 
-/** How many units of so many places each: whole ones only, so a small ratio may remove none. */
-export function unitsToRemove(units: number, placesEach: number, ratio: number): number {
-  return Math.floor(placesToRemove(units * placesEach, ratio) / placesEach)
+/** How many units of so many places each: whole ones only, so a small share may remove none. */
+export function unitsToRemove(units: number, placesEach: number, ppm: number): number {
+  return Math.floor(placesToRemove(units * placesEach, ppm) / placesEach)
 }
 
 /** Of each of so many groups of units that lie one after the other the `count` with the lowest scores, ascending. */

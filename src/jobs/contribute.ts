@@ -31,7 +31,7 @@ import type { StructuredModel } from '../structure/federated/structured-model.ts
 import type { ContributeArgs, JobContext } from './jobs.ts'
 
 /** Another number where the same inputs give other bits than before. */
-const DOMAIN = 'coppice/contribute/1'
+const DOMAIN = 'coppice/contribute/2'
 /** LLM-Pruner's rate, and rows as its reference implementation trains with them. */
 const TRAINING = { rank: RANK, alpha: RANK * SCALE, rate: 1e-4, batch: 8, seed: 0 }
 const ROW = 128

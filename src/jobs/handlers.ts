@@ -143,12 +143,12 @@ export function createHandlers(threads: number): Handlers {
       return contribute(await structured(args.dir), args, context)
     },
 
-    async structuredForms({ dir, from, to, ratio }) {
+    async structuredForms({ dir, from, to, ppm }) {
       const model = await structured(dir)
       const inRange = model.forms.slice(from, to).flatMap(({ structures }) => structures)
-      if (inRange.every(({ units, places }) => unitsToRemove(units, places, ratio) === 0)) {
+      if (inRange.every(({ units, places }) => unitsToRemove(units, places, ppm) === 0)) {
         const units = Math.max(0, ...inRange.map((structure) => structure.units))
-        refuseNothing({ amount: { ratio }, unit: 'head or channel', units })
+        refuseNothing({ amount: { gone: ppm }, unit: 'head or channel', units })
       }
       model.assertCuttable(from, Math.min(to, model.forms.length))
       const units = model.forms.map(({ structures }) => structures.reduce((sum, each) => sum + each.units, 0))

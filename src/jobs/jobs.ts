@@ -12,6 +12,7 @@ import type { OtherPrune } from '../prune/run/checkpoint.ts'
 import type { PruneSeconds } from '../prune/run/sequential.ts'
 import type { Look, TrainSettings } from '../recover/train.ts'
 import type { PlainAttempt, PlainRace } from '../runtime/reference-run.ts'
+import type { Amount } from '../structure/choose/amount.ts'
 import type { StructureDescription } from '../structure/choose/describe.ts'
 import type { Fluctuation } from '../structure/choose/fluctuation.ts'
 import type { Criterion, Reduction } from '../structure/choose/importance.ts'
@@ -100,11 +101,7 @@ export interface ShrinkArgs extends Pick<Beside, 'apart' | 'done'> {
   /** For random importance. */
   seed: number
   reduction: Reduction
-  /**
-   * Of the places of each structure, of the blocks of the range, or of the hidden channels, in (0, 1); or which share
-   * of the parameters is to be left, for which range and ratio are sought.
-   */
-  amount: { ratio: number } | { parameters: number }
+  amount: Amount
   /** Whether what reads removed places is fitted anew. */
   refit: boolean
   /** Heads and channels go in so many steps. */
@@ -194,10 +191,10 @@ export interface Jobs {
   contribute: { args: ContributeArgs; result: null }
   /**
    * By block, how long such a contribution can be, and how many units there are. Refuses models that cannot be cut, and
-   * a ratio by which nothing would go.
+   * a share by which nothing would go.
    */
   structuredForms: {
-    args: { dir: string; from: number; to: number; ratio: number }
+    args: { dir: string; from: number; to: number; ppm: number }
     result: { bytes: number[]; units: number[] }
   }
   /** How many blocks a checkpoint holds of this very prune, and their seconds; null: it holds nothing. */

@@ -1,16 +1,16 @@
 /** How a model is shrunk: what goes is chosen, cut out and written. */
 import { statSync } from 'node:fs'
+import { ppmToFraction } from '../base/decimal.ts'
 import { Decoder } from '../model/forward/decoder.ts'
 import { someWindows } from '../model/text/text.ts'
 import { type ExpectedRun, expectedRun } from '../model/write/write.ts'
-import { elementCount } from '../onnx/tensor.ts'
-import { chooseBlocks } from '../structure/choose/choose-blocks.ts'
-import { chooseChannels } from '../structure/choose/choose-channels.ts'
+import { blocksToRemove, chooseBlocks } from '../structure/choose/choose-blocks.ts'
+import { channelsToRemove, chooseChannels } from '../structure/choose/choose-channels.ts'
 import { chooseRemoval, unitScoresOf } from '../structure/choose/choose-removal.ts'
 import { refuseNothing, removesAny } from '../structure/choose/nothing-removed.ts'
 import { BATCH_TOKENS } from '../structure/choose/offered-importance.ts'
 import { reachParameters } from '../structure/choose/search-ratio.ts'
-import { type Width, widthOf } from '../structure/choose/width.ts'
+import { widthOf } from '../structure/choose/width.ts'
 import { compensate } from '../structure/cut/compensate.ts'
 import { dropBlocks } from '../structure/cut/drop-blocks.ts'
 import { slice } from '../structure/cut/slice.ts'
@@ -48,9 +48,8 @@ async function narrow(
   if (importance === 'flap' || importance === 'flap-adaptive')
     throw new RangeError('FLAP has no score for hidden channels')
   const width = await widthOf(decoder)
-  const ratio = 'ratio' in amount ? amount.ratio : ratioOfWidth(decoder, width, amount.parameters)
-  const job = { importance, seed, reduction, ratio, windows, perBatch: windowsTogether(windows), signal }
-  const removed = await chooseChannels(decoder, width, job)
+  const job = { importance, seed, reduction, windows, perBatch: windowsTogether(windows), signal }
+  const removed = await chooseChannels(decoder, width, channelsToRemove(decoder, width, amount), job)
   if (removed.length === 0) refuseNothing({ amount, unit: 'hidden channel', units: width.channels })
   const narrower = sliceWidth(decoder, width, removed)
   writeNarrow(decoder, narrower, width, width.channels - removed.length, out, { apart, done })
@@ -65,12 +64,6 @@ async function narrow(
   }
 }
 
-/** So many hidden channels that no more than a share of the parameters is left. */
-function ratioOfWidth({ parameters }: Decoder, { channels, members }: Width, share: number): number {
-  const each = members.reduce((sum, { tensor }) => sum + elementCount(tensor.dims), 0) / channels
-  return Math.min(channels - 1, Math.ceil(((1 - share) * parameters) / each)) / channels
-}
-
 /** Whole blocks go. */
 async function dropLayers(
   decoder: Decoder,
@@ -81,8 +74,8 @@ async function dropLayers(
     throw new RangeError('FLAP has no score for whole blocks')
   const perBatch = windowsTogether(windows)
   const blocks = range ?? ([0, decoder.blocks] as const)
-  const job = { importance, seed, ratio: ratioOfBlocks(decoder, amount, blocks), blocks, windows, perBatch, signal }
-  const dropped = await chooseBlocks(decoder, job)
+  const job = { importance, seed, blocks, windows, perBatch, signal }
+  const dropped = await chooseBlocks(decoder, blocksToRemove(decoder, blocks, amount), job)
   if (dropped.length === 0) refuseNothing({ amount, unit: 'block', units: blocks[1] - blocks[0] })
   const shallow = dropBlocks(decoder, dropped)
   writeShallow(decoder, shallow, dropped, out, { apart, done })
@@ -94,14 +87,6 @@ async function dropLayers(
     run: await expectedShallow(decoder, shallow, dropped, { dir: out, ids: check }),
     race: raceOf(decoder, shallow, { dir: out, ids: check }),
   }
-}
-
-/** Whole blocks that leave no more than a share of the parameters, as a ratio of the range; blocks count alike. */
-function ratioOfBlocks(decoder: Decoder, amount: Args['amount'], [from, to]: readonly [number, number]): number {
-  if ('ratio' in amount) return amount.ratio
-  const inBlocks = decoder.cut.blocks.map(({ layers }) => layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0))
-  const each = inBlocks.slice(from, to).reduce((sum, size) => sum + size, 0) / (to - from)
-  return Math.ceil(((1 - amount.parameters) * decoder.parameters) / each) / (to - from)
 }
 
 /** Heads and channels go, block by block. */
@@ -148,13 +133,13 @@ async function shrinkBlocks(decoder: Decoder, args: Args, context: JobContext): 
   }
 }
 
-/** @throws {UsageError} NOTHING_REMOVED; what seeks a ratio finds one that removes something */
+/** @throws {UsageError} NOTHING_REMOVED; what seeks a share finds one that removes something */
 function assertSomething(decoder: Decoder, followed: readonly FollowedBlock[], { amount, blocks, importance }: Args) {
-  if (!('ratio' in amount)) return
+  if (!('gone' in amount)) return
   const [from, to] = blocks ?? [0, decoder.blocks]
   const structures = followed.slice(from, to).map((block) => block.structures)
   const adaptive = importance === 'flap-adaptive'
-  if (removesAny(decoder, structures, { from, ratio: amount.ratio, adaptive })) return
+  if (removesAny(decoder, structures, { from, ppm: amount.gone, adaptive })) return
   const units = Math.max(0, ...structures.flat().map((structure) => structure.units / structure.groups))
   refuseNothing({ amount, unit: 'head or channel', units })
 }
@@ -162,7 +147,7 @@ function assertSomething(decoder: Decoder, followed: readonly FollowedBlock[], {
 /** Of so many windows one is kept out of the importances, to see what harms least. */
 const HELD_SHARE = 4
 
-/** What goes: by a ratio in a range of blocks, or so that a share of the parameters is left. */
+/** What goes: by a share in a range of blocks, or so that a share of the parameters is left. */
 async function chosen(
   decoder: Decoder,
   followed: readonly FollowedBlock[],
@@ -173,10 +158,9 @@ async function chosen(
   const structures = followed.map((block) => block.structures)
   const all = [0, decoder.blocks] as const
   const job = { seed, reduction, blocks: blocks ?? all, perBatch, signal }
-  if ('ratio' in amount) {
-    const { ratio } = amount
+  if ('gone' in amount) {
     return {
-      removals: await chooseRemoval(decoder, structures, { ...job, importance, windows, ratio, steps }),
+      removals: await chooseRemoval(decoder, structures, { ...job, importance, windows, ppm: amount.gone, steps }),
       sought: null,
     }
   }
@@ -189,7 +173,7 @@ async function chosen(
   const reached = await reachParameters(decoder, {
     structures,
     scores: await unitScoresOf(decoder, structures, { ...job, importance, windows: learnt }),
-    share: amount.parameters,
+    left: amount.left,
     blocks: blocks ?? (uniform ? all : undefined),
     held,
     signal,
@@ -198,7 +182,7 @@ async function chosen(
   const heads = reached.removals.some(({ removed }) =>
     removed.some(({ structure, units }) => structure.kind !== 'channels' && units.length > 0),
   )
-  return { removals: reached.removals, sought: { ratio: reached.ratio, blocks: reached.blocks, heads } }
+  return { removals: reached.removals, sought: { ratio: ppmToFraction(reached.gone), blocks: reached.blocks, heads } }
 }
 
 function windowsTogether({ length }: Args['windows']): number {

@@ -75,7 +75,7 @@ async function change(decoder: Decoder, windows: Windows): Promise<void> {
       blocks,
       windows,
       perBatch: 1,
-      ratio: 0.5,
+      ppm: 500_000,
       steps: 1,
     } as const
     const removals = await chooseRemoval(decoder, structures, chosen)

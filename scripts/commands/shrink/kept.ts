@@ -1,6 +1,7 @@
 /** The smaller model that a recovery begins with, kept until that is over: who goes on with it does not choose anew. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ppmToFraction } from '../../../src/base/decimal.ts'
 import { InputError } from '../../../src/base/errors.ts'
 import type { CheckedModel } from '../../../src/engine/engine.ts'
 import { differencesInWords, type Fingerprint, fingerprint } from '../../../src/files/fingerprint.ts'
@@ -22,7 +23,7 @@ const RECORD_FILE = 'smaller.json'
 /** Of the record below; another number where an older record cannot be read. */
 const FORMAT = 2
 /** Another number where the same arguments give another model than before. */
-const DOMAIN = 'coppice/shrink/1'
+const DOMAIN = 'coppice/shrink/2'
 
 interface SmallerRecord {
   format: typeof FORMAT
@@ -35,7 +36,8 @@ interface SmallerRecord {
 /** What decides which model comes out. @param name - of the base, for people */
 export async function shrinkFingerprint(work: Work, name: string, args: Omit<ShrinkArgs, 'out'>): Promise<Fingerprint> {
   const { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks } = args
-  const share = 'ratio' in amount ? `ratio ${amount.ratio}` : `${amount.parameters} of the parameters`
+  const share =
+    'gone' in amount ? `ratio ${ppmToFraction(amount.gone)}` : `${ppmToFraction(amount.left)} of the parameters`
   const flags = [...(refit ? ['refitted'] : []), ...(uniform ? ['uniform'] : [])]
   const range = blocks === null ? 'all blocks' : `blocks ${blocks.join(':')}`
   const how = [share, granularity, range, importance, reduction, `queries by ${groupQueries}`, `seed ${seed}`]

@@ -1,7 +1,7 @@
 /** Options of `coppice shrink`. */
 import { resolve } from 'node:path'
-import { ppmToFraction } from '../../../src/base/decimal.ts'
 import type { Granularity } from '../../../src/jobs/jobs.ts'
+import type { Amount } from '../../../src/structure/choose/amount.ts'
 import type { Fluctuation } from '../../../src/structure/choose/fluctuation.ts'
 import type { Criterion, Reduction } from '../../../src/structure/choose/importance.ts'
 import type { GroupQueries } from '../../../src/structure/find/walk.ts'
@@ -33,11 +33,7 @@ export const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
   granularity: Granularity
-  /**
-   * Of the places of each structure, of the blocks of the range, or of the hidden channels; or the share of the
-   * parameters that is to be left.
-   */
-  amount: { ratio: number } | { parameters: number }
+  amount: Amount
   /** Whether what reads removed places is fitted anew. */
   refit: boolean
   /** In how many, each with importances of what is left. */
@@ -82,8 +78,8 @@ export interface RawShrink extends RawSite, RawEvaluation, RawOutput {
 function amountOf({ ratio, parameters }: RawShrink): ShrinkOptions['amount'] {
   if (ratio !== undefined && parameters !== undefined)
     refuseConflict('--ratio and --parameters exclude each other', 'Give one of the two.')
-  if (parameters !== undefined) return { parameters: ppmToFraction(parameters) }
-  if (ratio !== undefined) return { ratio: ppmToFraction(ratio) }
+  if (parameters !== undefined) return { left: parameters }
+  if (ratio !== undefined) return { gone: ratio }
   return refuseMissing(
     '--ratio',
     'shrink',

@@ -13,10 +13,10 @@ import { table } from '../../report/table.ts'
 import { counted, integer, percent } from '../../terminal/numbers.ts'
 
 /**
- * Ratios of heads and channels in every block: from one that costs little to one that makes a model useless without
- * recovery.
+ * Of heads and channels in every block, in parts per million: from what costs little to what costs a model its use
+ * without recovery.
  */
-const RATIOS: readonly number[] = [0.1, 0.2, 0.25, 0.33, 0.5]
+const SHARES: readonly number[] = [100_000, 200_000, 250_000, 330_000, 500_000]
 
 interface StructuresReport {
   model: string
@@ -32,7 +32,7 @@ export async function structures(dir: string, groupQueries: GroupQueries, run: R
   const work = { ...run, engine }
   const { name, parameters, blocks } = await describe(work, dir)
   const found = await labelled(work, 'Following axes', 'structures', { dir, groupQueries })
-  const ratios = RATIOS.map((ratio) => describeRatio(found, ratio))
+  const ratios = SHARES.map((ppm) => describeRatio(found, ppm))
   const report: StructuresReport = { model: name, parameters, blocks, structures: found, ratios }
   run.terminal.say(inWords(report))
   return report

@@ -30,7 +30,7 @@ export function mergeStructured(
   const kept = form.structures.map(({ units, places }, s) => {
     const mask = newMask(units)
     const sums = summed(contributions.map(({ importances }) => importances[s]))
-    const count = inRange ? unitsToRemove(units, places, ppm / 1e6) : 0
+    const count = inRange ? unitsToRemove(units, places, ppm) : 0
     for (const unit of lowestUnits(sums, count)) dropKept(mask, unit)
     return mask
   })

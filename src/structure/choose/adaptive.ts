@@ -7,6 +7,7 @@
  * As in the authors' program the scores of heads are squared before they are standardised, which spares heads
  * (SmolLM2-135M with a third of blocks 4 to 25 removed, 4,096 tokens: perplexity 178 instead of 206).
  */
+import { floorShare } from '../../base/decimal.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'
 
@@ -25,8 +26,8 @@ interface Candidate {
   score: number
 }
 
-/** The units to remove, one array a structure, each ascending: never all units of a structure. */
-export function adaptiveUnits(decoder: Decoder, found: readonly Fluctuating[], ratio: number): number[][] {
+/** By structure its units that go, ascending: never all of them. */
+export function adaptiveUnits(decoder: Decoder, found: readonly Fluctuating[], ppm: number): number[][] {
   const costs = found.map(({ block, structure }) => weightsOfUnit(decoder, block, structure))
   const total = found.reduce((sum, { structure }, at) => sum + structure.units * costs[at], 0)
   const candidates = found.flatMap(({ structure, scores }, at) =>
@@ -34,7 +35,7 @@ export function adaptiveUnits(decoder: Decoder, found: readonly Fluctuating[], r
   )
   candidates.sort((a, b) => a.score - b.score || a.at - b.at || a.unit - b.unit)
   const gone: number[][] = found.map(() => [])
-  let left = total * ratio
+  let left = floorShare(total, ppm)
   for (const { at, unit } of candidates) {
     if (costs[at] > left || gone[at].length + 1 === found[at].structure.units) continue
     gone[at].push(unit)

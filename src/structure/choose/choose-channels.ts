@@ -7,6 +7,7 @@
  * Deviation from the authors' program: a tensor that embedding and head share counts once, with both gradients added.
  */
 
+import { ceilShare, PPM } from '../../base/decimal.ts'
 import { lowestUnits, placesToRemove } from '../../form/units.ts'
 import type { Windows } from '../../form/windows.ts'
 import { addGradient, type GradientJob, LossGradients, type WeightGradients } from '../../model/backward/gradients.ts'
@@ -15,19 +16,32 @@ import { someWindows } from '../../model/text/text.ts'
 import type { GraphIndex } from '../../onnx/graph.ts'
 import { operatorOf } from '../../onnx/operators/table.ts'
 import { elementCount, readFloats } from '../../onnx/tensor.ts'
+import { NORMS } from '../find/follow.ts'
+import type { Amount } from './amount.ts'
 import type { WeightJob } from './choose-removal.ts'
 import { axisScores, type Importance, type Reduction } from './importance.ts'
 import { randomScores } from './random-scores.ts'
 import type { Width, WidthMember } from './width.ts'
 
-export type ChannelsJob = Omit<WeightJob, 'blocks'>
+export type ChannelsJob = Omit<WeightJob, 'blocks' | 'ppm' | 'steps'>
 
 /** Stands for a block's number when the channels of the whole model are drawn. */
 const WHOLE_MODEL = -2
 
-/** The channels to remove, ascending. @throws {InputError} OPERATOR_NO_GRADIENT */
-export async function chooseChannels(decoder: Decoder, width: Width, job: ChannelsJob): Promise<number[]> {
-  const count = placesToRemove(width.channels, job.ratio)
+/** How many channels of the whole model go; one stays at least. */
+export function channelsToRemove({ parameters }: Decoder, { channels, members }: Width, amount: Amount): number {
+  if ('gone' in amount) return placesToRemove(channels, amount.gone)
+  const each = members.reduce((sum, { tensor }) => sum + elementCount(tensor.dims), 0) / channels
+  return Math.min(channels - 1, Math.ceil(ceilShare(parameters, PPM - amount.left) / each))
+}
+
+/** So many with the lowest scores, ascending. @throws {InputError} OPERATOR_NO_GRADIENT */
+export async function chooseChannels(
+  decoder: Decoder,
+  width: Width,
+  count: number,
+  job: ChannelsJob,
+): Promise<number[]> {
   return count === 0 ? [] : lowestUnits(await channelScores(decoder, width, job), count)
 }
 
@@ -35,7 +49,7 @@ export async function chooseChannels(decoder: Decoder, width: Width, job: Channe
 export async function channelScores(
   decoder: Decoder,
   { channels, members, branches: [parts] }: Width,
-  { importance, seed = 0, reduction, windows, perBatch, signal }: Omit<ChannelsJob, 'ratio'>,
+  { importance, seed = 0, reduction, windows, perBatch, signal }: ChannelsJob,
 ): Promise<Float64Array> {
   if (importance === 'random') return randomScores(channels, seed, WHOLE_MODEL, 0)
   const counted = members

@@ -21,12 +21,9 @@ export interface RemovalJob {
   seed?: number
   /** The reduction over coupled members. FLAP ignores it: it scores only the layers that read a structure. */
   reduction: Reduction
-  /** The share of the places of each structure that is removed, in (0, 1). */
-  ratio: number
-  /**
-   * Number of removal steps (default 1). Importance is measured again after each step. Only with per-weight
-   * importances.
-   */
+  /** What goes of the places of each structure, in parts per million. */
+  ppm: number
+  /** In so many steps, each with importances of what is left; default: 1. Of importances of single weights. */
   steps?: number
   /** The first block, and the one behind the last. */
   blocks: readonly [from: number, to: number]
@@ -62,15 +59,15 @@ export async function chooseRemoval(
     removals = await removeStep(
       decoder,
       structures,
-      { ...job, importance, ratio: (job.ratio * step) / steps },
+      { ...job, importance, ppm: Math.floor((job.ppm * step) / steps) },
       removals,
     )
   return [...removals].map(([block, removed]) => ({ block, removed })).sort((x, y) => x.block - y.block)
 }
 
 /**
- * One of several steps. Importances are those of the model without the units that are removed already, and these stay
- * removed. The ratio is a share of the base's places all the same.
+ * One of several steps: importances are those of the model without what is gone already, which stays gone; the share is
+ * of the base's places all the same.
  */
 async function removeStep(
   decoder: Decoder,
@@ -78,7 +75,7 @@ async function removeStep(
   job: WeightJob,
   before: ReadonlyMap<number, RemovedUnits[]>,
 ): Promise<Map<number, RemovedUnits[]>> {
-  const { importance, reduction, ratio, seed = 0 } = job
+  const { importance, reduction, ppm, seed = 0 } = job
   const weightsOf = (block: number) => {
     const gone = before.get(block)
     return gone && zeroedWeights(decoder, block, gone)
@@ -88,7 +85,7 @@ async function removeStep(
     const removed = structures[block].map((structure, which) => {
       const scores = scoresOf(decoder, block, which, structure, { importance, reduction, seed }, gradients)
       for (const unit of before.get(block)?.[which].units ?? []) scores[unit] = Number.NEGATIVE_INFINITY
-      return chooseUnits(decoder, block, structure, scores, ratio)
+      return chooseUnits(decoder, block, structure, scores, ppm)
     })
     after.set(block, removed)
   })
@@ -103,7 +100,7 @@ async function removeStep(
 export async function unitScoresOf(
   decoder: Decoder,
   structures: readonly (readonly Structure[])[],
-  job: Omit<WeightJob, 'ratio' | 'steps'>,
+  job: Omit<WeightJob, 'ppm' | 'steps'>,
 ): Promise<Float64Array[][]> {
   const [from, to] = job.blocks
   for (let block = from; block < to; block++) assertFree(structures[block], block)
@@ -128,8 +125,8 @@ function scoresOf(
   return unitScores(weigh(decoder, block, structure, gradients), importance, reduction)
 }
 
-/** @property weightsOf - weights of blocks that are not the base's */
-type Visit = Omit<WeightJob, 'reduction' | 'ratio' | 'steps'> & { weightsOf?: WeightsOf }
+/** @property weightsOf - where they are not the base's */
+type Visit = Omit<WeightJob, 'reduction' | 'ppm' | 'steps'> & { weightsOf?: WeightsOf }
 
 /**
  * Visits every block of the range once, in any order, with the gradients that the importance needs.
@@ -170,9 +167,9 @@ function chooseUnits(
   block: number,
   structure: Structure,
   scores: Float64Array,
-  ratio: number,
+  ppm: number,
 ): RemovedUnits {
-  const count = perGroup(structure, placesPerUnit(decoder, block, structure), ratio)
+  const count = perGroup(structure, placesPerUnit(decoder, block, structure), ppm)
   return { structure, units: lowestOfGroups(scores, structure.groups, count) }
 }
 

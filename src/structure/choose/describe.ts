@@ -1,5 +1,6 @@
 /** Describes a decoder's coupled structures, and the units that a ratio would remove of them, in plain data. */
 
+import { ppmToFraction } from '../../base/decimal.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { elementCount, isFloating } from '../../onnx/tensor.ts'
 import { structuresOf } from '../find/follow-blocks.ts'
@@ -83,12 +84,12 @@ export interface RatioDescription {
   parameters: number
 }
 
-/** Counts the units that a ratio would remove, as LLM-Pruner counts them. Locked structures lose none. */
-export function describeRatio(structures: readonly StructureDescription[], ratio: number): RatioDescription {
-  const total = { ratio, heads: 0, queries: 0, channels: 0, parameters: 0 }
+/** What a share in parts per million would remove, by LLM-Pruner's count; of structures that are locked nothing. */
+export function describeRatio(structures: readonly StructureDescription[], ppm: number): RatioDescription {
+  const total = { ratio: ppmToFraction(ppm), heads: 0, queries: 0, channels: 0, parameters: 0 }
   for (const { kind, units, groups, places, parameters, locked } of structures) {
     if (locked !== null) continue
-    const removed = groups * perGroup({ units, groups }, places, ratio)
+    const removed = groups * perGroup({ units, groups }, places, ppm)
     total[kind] += removed
     total.parameters += removed * parameters
   }

@@ -23,9 +23,9 @@ export type Fluctuation = 'flap' | 'flap-adaptive'
 
 interface Job {
   importance: Fluctuation
-  /** The share of the places that is removed, in (0, 1). */
-  ratio: number
-  /** The first block, and the one behind the last. */
+  /** Share of the places that goes, in parts per million. */
+  ppm: number
+  /** First block, and the one behind the last. */
   blocks: readonly [from: number, to: number]
   windows: Windows
   signal?: AbortSignal
@@ -39,8 +39,7 @@ export async function removalsByFluctuation(
 ): Promise<Removal[]> {
   const moments = await observeMoments(decoder, job)
   const found = [...moments].flatMap(([block, own]) => fluctuations(decoder, block, structures[block], own))
-  const units =
-    job.importance === 'flap' ? ownUnits(decoder, found, job.ratio) : adaptiveUnits(decoder, found, job.ratio)
+  const units = job.importance === 'flap' ? ownUnits(decoder, found, job.ppm) : adaptiveUnits(decoder, found, job.ppm)
   return [...moments].map(([block, own]) => {
     const removed = found.flatMap((each, k) =>
       each.block === block ? [{ structure: each.structure, units: units[k] }] : [],
@@ -106,12 +105,12 @@ function fluctuations(
   })
 }
 
-/** The units to remove if each structure loses the same share. */
-function ownUnits(decoder: Decoder, found: readonly Fluctuating[], ratio: number): number[][] {
+/** Of each structure its own share. */
+function ownUnits(decoder: Decoder, found: readonly Fluctuating[], ppm: number): number[][] {
   return found.map(({ block, structure, scores }) => {
     const sums = Float64Array.from(scores, (own) => own.reduce((sum, score) => sum + score, 0))
     const { groups } = structure
-    return lowestOfGroups(sums, groups, perGroup(structure, placesPerUnit(decoder, block, structure), ratio))
+    return lowestOfGroups(sums, groups, perGroup(structure, placesPerUnit(decoder, block, structure), ppm))
   })
 }
 

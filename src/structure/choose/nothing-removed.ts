@@ -1,38 +1,39 @@
-/** The refusal to write a model from which nothing was removed: it would be a copy under the name of a smaller one. */
+/** The refusal to write a model from which nothing went: a copy under the name of a smaller one. */
+import { PPM, ppmToFraction } from '../../base/decimal.ts'
 import { UsageError } from '../../base/errors.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'
 import { adaptiveUnits } from './adaptive.ts'
+import type { Amount } from './amount.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 interface Asked {
-  /** The share of each axis to remove, or the share of all parameters to leave. */
-  amount: { ratio: number } | { parameters: number }
-  /** The name of one unit: "block", "hidden channel". */
+  amount: Amount
+  /** What goes as a whole: "block", "hidden channel". */
   unit: string
   /** The number of units on the axis that has the most. */
   units: number
 }
 
 /**
- * Whether a ratio removes anything of these blocks. It depends on the ratio and the widths alone.
- * @param structures - one array a block of the range
- * @param adaptive - whether FLAP's search shares the removal out among all structures
+ * Whether a share removes anything of these blocks, which follows from it and the widths alone.
+ * @param structures - by block of the range
+ * @param adaptive - whether FLAP's search shares what goes out among all structures
  */
 export function removesAny(
   decoder: Decoder,
   structures: readonly (readonly Structure[])[],
-  { from, ratio, adaptive }: { from: number; ratio: number; adaptive: boolean },
+  { from, ppm, adaptive }: { from: number; ppm: number; adaptive: boolean },
 ): boolean {
   const all = structures.flatMap((own, k) => own.map((structure) => ({ block: from + k, structure })))
   if (!adaptive)
-    return all.some(({ block, structure }) => perGroup(structure, placesPerUnit(decoder, block, structure), ratio) > 0)
-  // Scores decide which units are removed, but not whether any is.
+    return all.some(({ block, structure }) => perGroup(structure, placesPerUnit(decoder, block, structure), ppm) > 0)
+  // Which units go depends on their scores, whether any goes does not.
   const scored = all.map((own) => ({
     ...own,
     scores: Array.from({ length: own.structure.units }, () => new Float64Array(1)),
   }))
-  return adaptiveUnits(decoder, scored, ratio).some((units) => units.length > 0)
+  return adaptiveUnits(decoder, scored, ppm).some((units) => units.length > 0)
 }
 
 /**
@@ -41,14 +42,17 @@ export function removesAny(
  * @throws {UsageError} NOTHING_REMOVED, always
  */
 export function refuseNothing({ amount, unit, units }: Asked): never {
-  const isRatio = 'ratio' in amount
-  const given = isRatio ? `--ratio ${amount.ratio}` : `--parameters ${amount.parameters}`
+  const isRatio = 'gone' in amount
+  const given = isRatio ? `--ratio ${ppmToFraction(amount.gone)}` : `--parameters ${ppmToFraction(amount.left)}`
   const refuse = (why: string, hint: string): never => {
     throw new UsageError({ code: 'NOTHING_REMOVED', what: `${given} would remove nothing: ${why}`, hint })
   }
   if (units <= 1) return refuse(`there is no more than one ${unit}`, 'Give more --blocks, or another --granularity.')
-  if (isRatio && amount.ratio * units < 1)
-    return refuse(`it is less than one ${unit} of ${units}`, `Give --ratio at least ${Math.ceil(1e6 / units) / 1e6}.`)
+  if (isRatio && amount.gone * units < PPM)
+    return refuse(
+      `it is less than one ${unit} of ${units}`,
+      `Give --ratio at least ${ppmToFraction(Math.ceil(PPM / units))}.`,
+    )
   return refuse(
     `it would leave no ${unit} of ${units}`,
     `Give a ${isRatio ? 'smaller --ratio' : 'larger --parameters'}.`,

@@ -3,6 +3,7 @@
  * and ratio to the user (its appendix spares the first blocks and the last). This search tries candidates of both on
  * held-out windows and keeps the one with the lowest loss.
  */
+import { floorShare, PPM, ppmToFraction } from '../../base/decimal.ts'
 import { InputError } from '../../base/errors.ts'
 import { lowestOfGroups } from '../../form/units.ts'
 import type { Windows } from '../../form/windows.ts'
@@ -22,17 +23,15 @@ const SPARED: readonly (readonly [first: number, last: number])[] = [
   [3, 1],
   [4, 4],
 ]
-/** The number of halvings of the ratio. The last one changes less than one place of any axis. */
-const HALVINGS = 24
 
 interface ReachJob {
   /** One array a block. */
   structures: readonly (readonly Structure[])[]
   /** One array a block, with one array a structure, with one score a unit. */
   scores: readonly (readonly Float64Array[])[]
-  /** The share of the parameters that is to be left, in (0, 1). */
-  share: number
-  /** Blocks of which units may be removed; undefined: several ranges are tried. */
+  /** Share of the parameters that is to be left, in parts per million. */
+  left: number
+  /** Blocks that may lose something; undefined: some ranges are tried. */
   blocks: readonly [from: number, to: number] | undefined
   /** Held-out windows: the importances were not measured on them. */
   held: Windows
@@ -42,7 +41,8 @@ interface ReachJob {
 
 export interface Reached {
   removals: Removal[]
-  ratio: number
+  /** Of the places of each structure, in parts per million. */
+  gone: number
   blocks: readonly [from: number, to: number]
 }
 
@@ -57,7 +57,7 @@ interface Candidate {
  */
 export async function reachParameters(decoder: Decoder, job: ReachJob): Promise<Reached> {
   const reached = candidates(job).flatMap((candidate) => reach(decoder, job, candidate) ?? [])
-  if (reached.length === 0) throw tooFew(decoder, job.share)
+  if (reached.length === 0) throw tooFew(decoder, job.left)
   let best = { harm: Number.POSITIVE_INFINITY, choice: reached[0] }
   for (const [tried, choice] of reached.entries()) {
     job.onTried?.(tried, reached.length)
@@ -82,18 +82,18 @@ function candidates({ structures, blocks }: ReachJob): Candidate[] {
     .flatMap((range) => [all, ['channels' as const]].map((kinds) => ({ blocks: range, kinds })))
 }
 
-/** The candidate with the smallest ratio that leaves no more than the share; undefined if there is none. */
+/** The smallest share that goes and leaves no more than is asked for; undefined: there is none. */
 function reach(decoder: Decoder, job: ReachJob, candidate: Candidate): Reached | undefined {
-  const wanted = job.share * decoder.parameters
-  let [low, high] = [0, 1]
+  const wanted = floorShare(decoder.parameters, job.left)
+  let [low, high] = [0, PPM]
   let found: Reached | undefined
-  for (let k = 0; k < HALVINGS; k++) {
-    const ratio = (low + high) / 2
-    const removals = removalsAt(decoder, job, candidate, ratio)
-    if (decoder.parameters - parametersOf(decoder, removals) > wanted) low = ratio
+  while (high - low > 1) {
+    const gone = (low + high) >> 1
+    const removals = removalsAt(decoder, job, candidate, gone)
+    if (decoder.parameters - parametersOf(decoder, removals) > wanted) low = gone
     else {
-      high = ratio
-      found = { removals, ratio, blocks: candidate.blocks }
+      high = gone
+      found = { removals, gone, blocks: candidate.blocks }
     }
   }
   return found
@@ -103,13 +103,13 @@ function removalsAt(
   decoder: Decoder,
   { structures, scores }: ReachJob,
   { blocks: [from, to], kinds }: Candidate,
-  ratio: number,
+  ppm: number,
 ): Removal[] {
   return structures.slice(from, to).map((own, k) => {
     const block = from + k
     const removed = own.map((structure, which) => {
       const count = kinds.includes(structure.kind)
-        ? perGroup(structure, placesPerUnit(decoder, block, structure), ratio)
+        ? perGroup(structure, placesPerUnit(decoder, block, structure), ppm)
         : 0
       return { structure, units: lowestOfGroups(scores[block][which], structure.groups, count) }
     })
@@ -128,10 +128,10 @@ function parametersOf(decoder: Decoder, removals: readonly Removal[]): number {
   )
 }
 
-function tooFew({ directory, parameters }: Decoder, share: number): InputError {
+function tooFew({ directory, parameters }: Decoder, left: number): InputError {
   return new InputError({
     code: 'PARAMETERS_FEW',
-    what: `removing heads and channels leaves more than ${share} of the ${parameters} parameters of ${directory.onnx}`,
+    what: `removing heads and channels leaves more than ${ppmToFraction(left)} of the ${parameters} parameters of ${directory.onnx}`,
     hint: 'Give a larger --parameters; embeddings, norms and a unit of each structure stay.',
   })
 }

@@ -13,7 +13,7 @@ export function placesPerUnit(decoder: Decoder, block: number, { members }: Stru
 export function perGroup(
   { units, groups }: Pick<Structure, 'units' | 'groups'>,
   placesEach: number,
-  ratio: number,
+  ppm: number,
 ): number {
-  return unitsToRemove(units / groups, placesEach, ratio)
+  return unitsToRemove(units / groups, placesEach, ppm)
 }

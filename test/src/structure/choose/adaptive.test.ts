@@ -29,7 +29,7 @@ describe("FLAP's adaptive search", () => {
     })
     const windows = { ids, count: 10, length: 64 }
     const removals = await chooseRemoval(decoder, await structuresOf(decoder), {
-      ...{ importance: 'flap-adaptive', reduction: 'sum', ratio: 0.25, blocks: [0, 5], windows, perBatch: 10 },
+      ...{ importance: 'flap-adaptive', reduction: 'sum', ppm: 250_000, blocks: [0, 5], windows, perBatch: 10 },
     })
     assert.deepEqual(
       removals.map(({ removed: [heads] }) => heads.units),
@@ -62,11 +62,11 @@ describe("FLAP's adaptive search", () => {
     )
     const [heads, channels] = [48 * 64, 3 * 64] // weights of a unit
     const total = 5 * (4 * heads + 172 * channels)
-    for (const ratio of [0.01, 0.3, 0.99]) {
-      const units = adaptiveUnits(decoder, found, ratio)
+    for (const ppm of [10_000, 300_000, 990_000]) {
+      const units = adaptiveUnits(decoder, found, ppm)
       const gone = units.map((own, k) => own.length * (found[k].structure.kind === 'heads' ? heads : channels))
-      assert.ok(sum(gone) <= ratio * total && units.every((own, k) => own.length < found[k].structure.units))
-      if (ratio === 0.3) assert.ok(sum(gone) > ratio * total - channels)
+      assert.ok(sum(gone) * 1e6 <= ppm * total && units.every((own, k) => own.length < found[k].structure.units))
+      if (ppm === 300_000) assert.ok(sum(gone) > 0.3 * total - channels)
     }
   })
 })

@@ -3,7 +3,7 @@ import { before, describe, it } from 'node:test'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { fileSource, tokenStream } from '../../../../src/model/text/text.ts'
 import { openTokenizer } from '../../../../src/model/text/tokenizer.ts'
-import { blockScores, chooseBlocks } from '../../../../src/structure/choose/choose-blocks.ts'
+import { blockScores, blocksToRemove, chooseBlocks } from '../../../../src/structure/choose/choose-blocks.ts'
 import { fixturePath, needsShared, sharedPath } from '../../../support/shared.ts'
 
 const TEXT = 'data/text/tinystories-train-sample.txt'
@@ -42,13 +42,13 @@ describe('how much a whole block matters', () => {
   }
 
   it('decides which go: of the range the lowest, and whole ones only', async () => {
-    const choose = (ratio: number, blocks: [number, number]) =>
-      chooseBlocks(decoder, { ...job, windows, importance: 'l2', ratio, blocks })
-    assert.deepEqual(await choose(0.2, [0, 5]), [2])
-    assert.deepEqual(await choose(0.6, [0, 5]), [0, 2, 4])
-    assert.deepEqual(await choose(0.59, [0, 5]), [2, 4])
-    assert.deepEqual(await choose(0.5, [0, 2]), [0])
-    assert.deepEqual(await choose(0.19, [0, 5]), [])
-    assert.deepEqual(await choose(0.99, [0, 5]), [0, 2, 3, 4])
+    const choose = (gone: number, blocks: [number, number]) =>
+      chooseBlocks(decoder, blocksToRemove(decoder, blocks, { gone }), { ...job, windows, importance: 'l2', blocks })
+    assert.deepEqual(await choose(200_000, [0, 5]), [2])
+    assert.deepEqual(await choose(600_000, [0, 5]), [0, 2, 4])
+    assert.deepEqual(await choose(590_000, [0, 5]), [2, 4])
+    assert.deepEqual(await choose(500_000, [0, 2]), [0])
+    assert.deepEqual(await choose(190_000, [0, 5]), [])
+    assert.deepEqual(await choose(990_000, [0, 5]), [0, 2, 3, 4])
   })
 })

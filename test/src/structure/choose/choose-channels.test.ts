@@ -6,7 +6,12 @@ import type { Windows } from '../../../../src/form/windows.ts'
 import { LossGradients, type WeightGradients } from '../../../../src/model/backward/gradients.ts'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { elementCount, readFloats } from '../../../../src/onnx/tensor.ts'
-import { type ChannelsJob, channelScores, chooseChannels } from '../../../../src/structure/choose/choose-channels.ts'
+import {
+  type ChannelsJob,
+  channelScores,
+  channelsToRemove,
+  chooseChannels,
+} from '../../../../src/structure/choose/choose-channels.ts'
 import { type Width, type WidthMember, widthOf } from '../../../../src/structure/choose/width.ts'
 import { fixturePath } from '../../../support/shared.ts'
 
@@ -25,8 +30,9 @@ const windows: Windows = {
   count: recorded.ids.length / recorded.length,
   length: recorded.length,
 }
-const JOB: ChannelsJob = { importance: 'taylor1', reduction: 'sum', ratio: expected.ratio, windows, perBatch: 3 }
+const JOB: ChannelsJob = { importance: 'taylor1', reduction: 'sum', windows, perBatch: 3 }
 const HIDDEN = 64
+const QUARTER = HIDDEN / 4
 
 describe('hidden channels that are removed', () => {
   let decoder: Decoder
@@ -38,8 +44,9 @@ describe('hidden channels that are removed', () => {
 
   for (const [which, removed] of Object.entries(expected.removed)) {
     it(`are those that PyTorch removes: ${which}`, async () => {
+      const count = channelsToRemove(decoder, width, { gone: 1e6 * expected.ratio })
       const [importance, reduction] = which.split(' ') as [ChannelsJob['importance'], ChannelsJob['reduction']]
-      assert.deepEqual(await chooseChannels(decoder, width, { ...JOB, importance, reduction }), removed)
+      assert.deepEqual(await chooseChannels(decoder, width, count, { ...JOB, importance, reduction }), removed)
     })
   }
 
@@ -53,25 +60,26 @@ describe('hidden channels that are removed', () => {
 
   it('are by chance what the seed says', async () => {
     const [one, same, other] = await Promise.all(
-      [0, 0, 1].map((seed) => chooseChannels(decoder, width, { ...JOB, importance: 'random', seed })),
+      [0, 0, 1].map((seed) => chooseChannels(decoder, width, QUARTER, { ...JOB, importance: 'random', seed })),
     )
     assert.deepEqual(one, same)
     assert.notDeepEqual(one, other)
-    assert.equal(one.length, HIDDEN / 4)
+    assert.equal(one.length, QUARTER)
   })
 
   it('are none where the ratio would leave none', async () => {
-    assert.deepEqual(await chooseChannels(decoder, width, { ...JOB, ratio: 0.99 }), [])
+    assert.equal(channelsToRemove(decoder, width, { gone: 990_000 }), 0)
+    assert.deepEqual(await chooseChannels(decoder, width, 0, JOB), [])
   })
 
   it("are as many as LLM-Pruner's: of LLaMA-7B 3276 and 2048 stay, as many parameters as its authors report", () => {
     const [vocabulary, blocks, feedForward, heads] = [32_000, 32, 11_008, 4096]
-    for (const [ratio, left, parameters] of [
+    for (const [ppm, left, parameters] of [
       [0, 4096, 6_738_415_616],
-      [0.2, 3276, 5_389_416_396],
-      [0.5, 2048, 3_369_207_808],
+      [200_000, 3276, 5_389_416_396],
+      [500_000, 2048, 3_369_207_808],
     ]) {
-      assert.equal(4096 - placesToRemove(4096, ratio), left)
+      assert.equal(4096 - placesToRemove(4096, ppm), left)
       // Everything but heads and feed-forward channels has the width: layers, two norms a block and one behind them.
       assert.equal(left * (2 * vocabulary + blocks * (4 * heads + 3 * feedForward + 2) + 1), parameters)
     }

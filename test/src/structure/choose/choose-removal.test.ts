@@ -20,7 +20,7 @@ const JOB: Omit<RemovalJob, 'windows'> = {
   importance: 'taylor1',
   seed: 0,
   reduction: 'sum',
-  ratio: 0.25,
+  ppm: 250_000,
   blocks: [1, 4],
   perBatch: 10,
 }
@@ -79,8 +79,8 @@ describe('what is removed', () => {
   })
 
   it('in two steps is what a model without the first step loses in one', async (context) => {
-    const job = { ...JOB, windows, ratio: 0.5 }
-    const first = await chooseRemoval(decoder, structures, { ...job, ratio: 0.25 })
+    const job = { ...JOB, windows, ppm: 500_000 }
+    const first = await chooseRemoval(decoder, structures, { ...job, ppm: 250_000 })
     const dir = await temporaryDirectory(context)
     const gone = new Map(first.map(({ block, removed }) => [block, removed]))
     writeModel(decoder, (block) => gone.get(block) && zeroedWeights(decoder, block, gone.get(block) ?? []), dir)
@@ -108,7 +108,7 @@ describe('what is removed', () => {
   })
 
   it('is no head where the ratio is less than one', async () => {
-    const [first] = await chooseRemoval(decoder, structures, { ...JOB, windows, importance: 'l2', ratio: 0.1 })
+    const [first] = await chooseRemoval(decoder, structures, { ...JOB, windows, importance: 'l2', ppm: 100_000 })
     assert.deepEqual(
       first.removed.map(({ units }) => units.length),
       [0, 18],
@@ -117,7 +117,7 @@ describe('what is removed', () => {
 
   it('is of each group the query head of least importance, where keys and values stay', async () => {
     const apart = await structuresOf(decoder, 'query')
-    const job = { ...JOB, windows, importance: 'l2', ratio: 0.5 } as const
+    const job = { ...JOB, windows, importance: 'l2', ppm: 500_000 } as const
     const size = 8
     for (const { block, removed } of await chooseRemoval(decoder, apart, job)) {
       const [q, , , o] = decoder.baseWeights(block) // [64, 64] each

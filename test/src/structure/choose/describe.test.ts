@@ -38,7 +38,7 @@ describe('structures in plain data', () => {
   // A quarter of blocks 1 to 3 leaves 226,048 parameters in an independent implementation.
   it('counts what a ratio removes as LLM-Pruner does', () => {
     const middle = structures.filter(({ block }) => block >= 1 && block < 4)
-    const { heads, channels, parameters } = describeRatio(middle, 0.25)
+    const { heads, channels, parameters } = describeRatio(middle, 250_000)
     assert.deepEqual([heads, channels, decoder.parameters - parameters], [3, 3 * 43, 226_048])
   })
 
@@ -49,15 +49,15 @@ describe('structures in plain data', () => {
     assert.equal(queries.parameters, 2 * 8 * 64)
     // Of two in each group half of one is none.
     assert.deepEqual(
-      [0.25, 0.5].map((ratio) => describeRatio(apart, ratio).queries),
+      [250_000, 500_000].map((ppm) => describeRatio(apart, ppm).queries),
       [0, 4 * decoder.blocks],
     )
   })
 
   it('removes no head where the ratio is less than one, and nothing of what is locked', () => {
-    const { heads, channels } = describeRatio(structures, 0.1)
+    const { heads, channels } = describeRatio(structures, 100_000)
     assert.deepEqual([heads, channels], [0, 18 * decoder.blocks])
     const locked = structures.map((structure) => ({ ...structure, locked: 'not understood' }))
-    assert.deepEqual(describeRatio(locked, 0.5), { ratio: 0.5, heads: 0, queries: 0, channels: 0, parameters: 0 })
+    assert.deepEqual(describeRatio(locked, 500_000), { ratio: 0.5, heads: 0, queries: 0, channels: 0, parameters: 0 })
   })
 })

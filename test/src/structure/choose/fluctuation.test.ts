@@ -38,7 +38,7 @@ describe('what fluctuates least', () => {
     })
     const windows = { ids, count: 10, length: 64 }
     const removals = await chooseRemoval(decoder, await structuresOf(decoder), {
-      ...{ importance: 'flap', reduction: 'sum', ratio: 0.25, blocks: [1, 4], windows, perBatch: 10 },
+      ...{ importance: 'flap', reduction: 'sum', ppm: 250_000, blocks: [1, 4], windows, perBatch: 10 },
     })
     assert.deepEqual(
       removals.map(({ block, removed: [heads, channels] }) => [block, heads.units, channels.units.length]),
@@ -63,7 +63,7 @@ describe('what fluctuates least', () => {
     const structures = await structuresOf(decoder)
     const [length, count] = [128, 48]
     const ids = Int32Array.from({ length: length * count }, (_, i) => (i * i * 7 + (i >> 5)) % decoder.vocabulary)
-    const how = { importance: 'flap', reduction: 'sum', ratio: 0.25, blocks: [0, 1], perBatch: 1 } as const
+    const how = { importance: 'flap', reduction: 'sum', ppm: 250_000, blocks: [0, 1], perBatch: 1 } as const
     const [whole] = await chooseRemoval(decoder, structures, { ...how, windows: { ids, count, length } })
     // The same windows twice have the same mean.
     const twice = { ids: Int32Array.from([...ids, ...ids]), count: 2 * count, length }

@@ -44,7 +44,8 @@ describe('a share of the parameters', () => {
 
   it('is reached, and not by more than one unit a structure and block', async () => {
     for (const share of [0.95, 0.8, 0.6]) {
-      const reached = await reachParameters(decoder, { structures, scores, share, blocks: undefined, held: windows })
+      const job = { structures, scores, left: 1e6 * share }
+      const reached = await reachParameters(decoder, { ...job, blocks: undefined, held: windows })
       const left = leftBy(reached)
       const most = Math.max(...structures.flat().map((structure, k) => parametersOfUnit(decoder, k >> 1, structure)))
       assert.ok(left <= share * decoder.parameters, `${left}`)
@@ -53,7 +54,7 @@ describe('a share of the parameters', () => {
   })
 
   it('is reached by what harms least of all that is tried, the range that is given alone', async () => {
-    const job = { structures, scores, share: 0.85, held: windows }
+    const job = { structures, scores, left: 850_000, held: windows }
     const best = await reachParameters(decoder, { ...job, blocks: undefined })
     for (const blocks of [
       [0, 5],
@@ -67,7 +68,7 @@ describe('a share of the parameters', () => {
   })
 
   it('is refused where so little cannot be left', async () => {
-    const job = { structures, scores, share: 0.1, blocks: undefined, held: windows }
+    const job = { structures, scores, left: 100_000, blocks: undefined, held: windows }
     await assert.rejects(reachParameters(decoder, job), { code: 'PARAMETERS_FEW' })
   })
 })
