@@ -18,8 +18,9 @@ import { type Certified, type ManifestEntry, valueFault } from '../protocols/rou
 import { MalformedMessageError, toHex } from '../protocols/wire/encoding.ts'
 import { BlobHasher } from '../protocols/wire/hash.ts'
 import { CoppiceError, DivergedError, InputError } from '../src/base/errors.ts'
-import type { Engine } from '../src/engine/engine.ts'
-import type { BlockFile, ModelDescription } from '../src/jobs/jobs.ts'
+import type { BlockFile } from '../src/jobs/block-files.ts'
+import type { ModelDescription } from '../src/jobs/model/describe.ts'
+import type { JobEngine } from '../src/jobs/open-engine.ts'
 import { mergedRoot } from '../src/merge/roots.ts'
 import { federationOf } from './round/federation.ts'
 import { mergedKind } from './work/engine-work.ts'
@@ -37,8 +38,8 @@ export interface Verified {
 }
 
 interface VerifyInit {
-  engine: Engine
-  /** The output directory of a peer: plan.cbor, certificates, contributions, model. */
+  engine: JobEngine
+  /** OUT of a peer: plan.cbor, certificates, contributions, model. */
   dir: string
   /** The base model's directory; the caller has checked its hash against the plan's. */
   base: string
@@ -143,7 +144,7 @@ function checkChain(
 }
 
 interface MergeAgain {
-  engine: Engine
+  engine: JobEngine
   dir: string
   base: string
   plan: Plan
@@ -212,7 +213,7 @@ async function checkBlobs(folder: string, entries: readonly ManifestEntry[]): Pr
 }
 
 interface CheckModel {
-  engine: Engine
+  engine: JobEngine
   base: string
   written: string
   weights: BlockFile[]

@@ -1,22 +1,28 @@
 /** What a site computes for its federation, done by the engine on the site's own model directory and text. */
 import { mkdir, rm } from 'node:fs/promises'
 import { doneInWords } from '../../protocols/plan/method-words.ts'
-import type { Engine, JobOptions, WrittenModel } from '../../src/engine/engine.ts'
+import type { JobOptions } from '../../src/engine/lane.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
-import type { BlockFile, JobEvent, Jobs, ModelDescription, TokenWindows } from '../../src/jobs/jobs.ts'
+import type { Windows } from '../../src/form/windows.ts'
+import type { BlockFile } from '../../src/jobs/block-files.ts'
+import type { StructuredForms } from '../../src/jobs/federation/structured-forms.ts'
+import type { JobEvent } from '../../src/jobs/job.ts'
+import type { ModelDescription } from '../../src/jobs/model/describe.ts'
+import type { JobEngine } from '../../src/jobs/open-engine.ts'
+import { type WrittenModel, writeChecked } from '../../src/jobs/plain-runs.ts'
 import { contributionBytes } from '../../src/merge/masks/contribution.ts'
 import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'
 
 export interface EngineWorkInit {
-  engine: Engine
+  engine: JobEngine
   /** The base model's directory. */
   model: string
   description: ModelDescription
   method: Method
   /** Where structures are removed, else null. */
-  structured: Jobs['structuredForms']['result'] | null
+  structured: StructuredForms | null
   /** The site's calibration windows. */
-  windows: TokenWindows
+  windows: Windows
   /** Scratch space of this site alone. */
   scratch: string
   /**
@@ -96,7 +102,11 @@ export class EngineWork implements Work {
     }
   }
 
-  private async compute(blocks: number[], merged: ReadonlyMap<number, string>, options: JobOptions): Promise<void> {
+  private async compute(
+    blocks: number[],
+    merged: ReadonlyMap<number, string>,
+    options: JobOptions<JobEvent>,
+  ): Promise<void> {
     const { engine, model: dir, method, windows, scratch: out, modelHash } = this.init
     const weights = mergedFiles(merged, method)
     if (isStructuredMethod(method)) {
@@ -124,7 +134,7 @@ export class EngineWork implements Work {
     const check = windows.ids.slice(0, Math.min(windows.length, CHECK_TOKENS))
     const weights = mergedFiles(merged, method)
     const done = `${doneInWords(method)} Several sites did so together, and each has a certificate of it.`
-    this.written = await engine.write({ dir: model, weights, out, check, done }, { signal })
+    this.written = await writeChecked(engine, { dir: model, weights, out, check, done }, { signal })
   }
 }
 

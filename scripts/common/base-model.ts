@@ -1,7 +1,7 @@
 /** The base model of a command, read once before any other work. */
 import type { EngineWorkInit } from '../../peers/work/engine-work.ts'
 import { isStructuredMethod, type Method } from '../../src/form/method.ts'
-import type { ModelDescription } from '../../src/jobs/jobs.ts'
+import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import { assertRuns, describe, labelled, type Work } from './engine.ts'
 
 export interface BaseModel {

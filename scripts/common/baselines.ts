@@ -2,7 +2,8 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SparseMethod, StructuredMethod } from '../../src/form/method.ts'
-import type { BlockFile, TokenWindows } from '../../src/jobs/jobs.ts'
+import type { Windows } from '../../src/form/windows.ts'
+import type { BlockFile } from '../../src/jobs/block-files.ts'
 import { labelled, type Work } from './engine.ts'
 import type { EvaluatedText } from './perplexities.ts'
 
@@ -35,7 +36,7 @@ export interface Alone {
 /** A site, and the windows on which it calibrates. */
 interface LoneSite {
   name: string
-  windows: TokenWindows
+  windows: Windows
 }
 
 /** Prunes all blocks on the windows of one site. The next site's call overwrites the files. */

@@ -3,7 +3,7 @@
 import type { RoundReport } from '../../peers/round/events.ts'
 import type { BlockMatrices } from '../../protocols/plan/model-words.ts'
 import { isStructuredMethod, type Method } from '../../src/form/method.ts'
-import type { ModelDescription } from '../../src/jobs/jobs.ts'
+import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { BlockZeros } from '../../src/model/write/zeros.ts'
 import { integer, percent } from '../terminal/numbers.ts'
 import type { BaseModel } from './base-model.ts'

@@ -14,7 +14,7 @@ interface OwnPaths {
   data?: string | null
 }
 
-/** The `apart` paths for Engine: a text or a result may lie in the model's directory, and is not copied from there. */
+/** For openEngine: a text or a result may lie in the model's directory, and is not copied from there. */
 export function apartFrom({ texts, evaluation, instructions, recoveryText, out, data }: OwnPaths): string[] {
   const files = [...texts, ...(evaluation?.files ?? []), ...(recoveryText?.texts ?? [])]
   return [...files, ...[instructions, data].filter((path) => typeof path === 'string'), out ?? DEFAULT_PARENT]
@@ -44,7 +44,7 @@ export async function notCopied(
   dir: string,
   anew: readonly string[] = [],
 ): Promise<string | null> {
-  const left = (await engine.leftBehind(dir, { signal })).filter(({ name }) => !anew.includes(name))
+  const left = (await engine.run('leftBehind', { dir }, { signal })).filter(({ name }) => !anew.includes(name))
   return left.length === 0 ? null : leftInWords(left)
 }
 

@@ -1,13 +1,17 @@
-/** The engine for commands: each job shows its progress. */
-import type { Engine } from '../../src/engine/engine.ts'
-import type { JobEvent, JobName, Jobs, ModelDescription } from '../../src/jobs/jobs.ts'
+/** The engine as commands use it: each job with its place in the progress. */
+
+import type { JobEvent } from '../../src/jobs/job.ts'
+import type { JobName, Jobs } from '../../src/jobs/jobs.ts'
+import type { ModelDescription } from '../../src/jobs/model/describe.ts'
+import type { JobEngine } from '../../src/jobs/open-engine.ts'
+import { attemptModel } from '../../src/jobs/plain-runs.ts'
 import type { Run } from '../command.ts'
 import { draining } from '../terminal/interruption.ts'
 
 export type BlockReport = Extract<JobEvent, { type: 'block' }>['report']
 
 export interface Work extends Run {
-  engine: Engine
+  engine: JobEngine
 }
 
 /** Runs a job under a label of the progress. `onBlock` is called for each pruned block. */
@@ -68,5 +72,5 @@ export function describe(work: Work, dir: string): Promise<ModelDescription> {
  */
 export function assertRuns({ engine, terminal, signal }: Work, dir: string): Promise<void> {
   terminal.progress('Trying the model in ONNX Runtime')
-  return engine.attempt(dir, { signal })
+  return attemptModel(engine, dir, { signal })
 }

@@ -1,16 +1,18 @@
 /** Perplexity on the texts that --eval names. */
-import type { BlockFile, Jobs, TokenWindows, WindowLimits } from '../../src/jobs/jobs.ts'
+
+import type { Windows } from '../../src/form/windows.ts'
+import type { BlockFile } from '../../src/jobs/block-files.ts'
+import type { WindowLimits } from '../../src/jobs/model/describe.ts'
+import type { Measured } from '../../src/jobs/model/evaluate.ts'
 import { fileSource } from '../../src/model/text/text.ts'
 import { DEFAULT_EVAL_TOKENS, type EvaluationOptions } from '../options/evaluation.ts'
 import { windowFor } from '../options/site.ts'
 import { labelled, type Work } from './engine.ts'
 import { evaluatedWindows, tokenise } from './texts.ts'
 
-export type Perplexity = Jobs['evaluate']['result']
-
 export interface EvaluatedText {
   name: string
-  windows: TokenWindows
+  windows: Windows
 }
 
 interface EvaluationTexts {
@@ -51,7 +53,7 @@ export async function perplexities(
     texts,
     weights = [],
   }: { dir: string; kind: string; texts: readonly EvaluatedText[]; weights?: BlockFile[] },
-): Promise<Perplexity[]> {
+): Promise<Measured[]> {
   const results = []
   for (const { name, windows } of texts)
     results.push(await labelled(work, `Evaluating the ${kind} model on ${name}`, 'evaluate', { dir, windows, weights }))

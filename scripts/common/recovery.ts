@@ -1,7 +1,9 @@
 /** Trains the adapters of a recovery, for `recover` and `shrink`. */
 
 import { OutputError } from '../../src/base/errors.ts'
-import type { RecoverArgs, RecoveredModel, TokenWindows } from '../../src/jobs/jobs.ts'
+import type { Windows } from '../../src/form/windows.ts'
+import type { RecoveredModel } from '../../src/jobs/structure/recover.ts'
+import type { RecoverArgs } from '../../src/jobs/structure/recover-args.ts'
 import { textName } from '../../src/model/text/refusals.ts'
 import { cutWindows, filesSource, someWindows } from '../../src/model/text/text.ts'
 import { holdsTraining } from '../../src/recover/record-file.ts'
@@ -20,8 +22,8 @@ export const RECOVERED =
 interface RecoveryText {
   /** The text's name, for messages. */
   name: string
-  rows: TokenWindows
-  /** The number of instructions that left no room for their answer. */
+  rows: Windows
+  /** Instructions that left no room for their answer. */
   skipped: number
 }
 

@@ -1,6 +1,6 @@
 /** Reads the texts that options name, and cuts them into windows of tokens. */
 
-import type { TokenWindows } from '../../src/jobs/jobs.ts'
+import type { Windows } from '../../src/form/windows.ts'
 import {
   assertEnoughWindows,
   cutWindows,
@@ -16,7 +16,7 @@ export interface Tokenised {
   name: string
   /** The number of tokens, the incomplete last window included: of the whole text, unless fewer were enough. */
   tokens: number
-  windows: TokenWindows
+  windows: Windows
 }
 
 /** A text, and the length of its windows. */
@@ -36,7 +36,7 @@ export async function tokenise(work: Work, { dir, source, separator, window, wan
 }
 
 /** The first windows of a text. @throws {InputError} TEXT_SHORT */
-export function firstWindows({ name, tokens, windows }: Tokenised, count: number): TokenWindows {
+export function firstWindows({ name, tokens, windows }: Tokenised, count: number): Windows {
   assertEnoughWindows(name, tokens, windows.count, count, windows.length)
   return someWindows(windows, 0, count)
 }
@@ -45,13 +45,13 @@ export function firstWindows({ name, tokens, windows }: Tokenised, count: number
  * The windows on which perplexity is measured: at most `tokens` tokens from the start, and at least one window.
  * @throws {InputError} TEXT_SHORT
  */
-export function evaluatedWindows(text: Tokenised, tokens: number): TokenWindows {
+export function evaluatedWindows(text: Tokenised, tokens: number): Windows {
   const { windows } = text
   return firstWindows(text, Math.max(1, Math.min(windows.count, Math.floor(tokens / windows.length))))
 }
 
-/** The number of predictions on these windows: the first token of each has no context. */
-export function predictions({ count, length }: TokenWindows): number {
+/** Predictions on these windows: the first token of each has no context. */
+export function predictions({ count, length }: Windows): number {
   return count * (length - 1)
 }
 
@@ -61,7 +61,7 @@ const SENTENCE = 'To coppice a wood is to cut many trees back together, so that 
 const REPETITIONS = 4
 
 /** One window of a fixed English sentence. */
-export async function anyWindow(work: Work, dir: string): Promise<TokenWindows> {
+export async function anyWindow(work: Work, dir: string): Promise<Windows> {
   const source = { name: 'a sentence', documents: [SENTENCE.repeat(REPETITIONS)] }
   const ids = await labelled(work, 'Tokenising', 'tokenise', { dir, source, separator: undefined })
   return { ids, count: 1, length: ids.length }
@@ -78,7 +78,7 @@ export async function calibration(
   { texts, separator }: TextOptions,
   windows: number,
   window: number,
-): Promise<TokenWindows> {
+): Promise<Windows> {
   if (texts.length === 0) return anyWindow(work, dir)
   const source = filesSource(texts)
   return firstWindows(await tokenise(work, { dir, source, separator, window, wanted: windows * window }), windows)

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { MAX_WINDOW, MAX_WINDOWS } from '../../protocols/plan/offer.ts'
 import { UsageError } from '../../src/base/errors.ts'
-import type { WindowLimits } from '../../src/jobs/jobs.ts'
+import type { WindowLimits } from '../../src/jobs/model/describe.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
 import { notEmpty, PROPER_SHARE, refuseMissing, share, wholeNumber } from './values.ts'
 

@@ -1,15 +1,14 @@
 /** What passes between the engine and its workers. */
 import type { ExitCode, Refusal } from '../base/errors.ts'
-import type { JobEvent, JobName, Jobs } from '../jobs/jobs.ts'
 
 export type ToWorker =
-  | { [Name in JobName]: { type: 'run'; id: number; name: Name; args: Jobs[Name]['args'] } }[JobName]
+  | { type: 'run'; id: number; name: string; args: unknown }
   | { type: 'cancel'; id: number }
   /** To a thread: what runs is called off, and the thread ends once that has stopped. */
   | { type: 'end' }
 
 export type FromWorker =
-  | { type: 'event'; id: number; event: JobEvent }
+  | { type: 'event'; id: number; event: unknown }
   /** `peakBytes`: what a worker process had resident at most; 0 for a thread. */
   | { type: 'result'; id: number; result: unknown; peakBytes: number }
   | { type: 'error'; id: number; aborted: boolean; refusal: (Refusal & { exit: ExitCode }) | null; stack: string }

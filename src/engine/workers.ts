@@ -5,7 +5,6 @@
 import '../runtime/no-telemetry.ts'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { InputError } from '../base/errors.ts'
 import { runtimeRefusal } from '../runtime/runtime-refusal.ts'
@@ -37,17 +36,21 @@ const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) }
  */
 export const COLLECTOR = ['--expose-gc', '--max-semi-space-size=2']
 
-const PROGRAM = new URL(`../jobs/worker${extname(import.meta.url)}`, import.meta.url)
+/** What a worker runs, and what it is told: a thread finds it in `workerData`, a process as JSON in its argument. */
+export interface WorkerProgram {
+  program: URL
+  settings: object
+}
 
-export function startWorker(kind: WorkerKind, threads: number, events: WorkerEvents): RunningWorker {
-  return kind === 'thread' ? startThread(threads, events) : startProcess(threads, events)
+export function startWorker(kind: WorkerKind, program: WorkerProgram, events: WorkerEvents): RunningWorker {
+  return kind === 'thread' ? startThread(program, events) : startProcess(program, events)
 }
 
 /** The id of a thread that has ended. */
 const NONE = -1
 
-function startThread(threads: number, { onMessage, onFailure }: WorkerEvents): RunningWorker {
-  const worker = new Worker(PROGRAM, { workerData: { threads } })
+function startThread({ program, settings }: WorkerProgram, { onMessage, onFailure }: WorkerEvents): RunningWorker {
+  const worker = new Worker(program, { workerData: settings })
   worker.on('message', onMessage)
   worker.on('error', onFailure)
   worker.on('exit', (code) => onFailure(new Error(`an engine worker ended with code ${code}`)))
@@ -63,8 +66,8 @@ function startThread(threads: number, { onMessage, onFailure }: WorkerEvents): R
   }
 }
 
-function startProcess(threads: number, { onMessage, onFailure }: WorkerEvents): RunningWorker {
-  const child = fork(PROGRAM, [String(threads)], {
+function startProcess({ program, settings }: WorkerProgram, { onMessage, onFailure }: WorkerEvents): RunningWorker {
+  const child = fork(program, [JSON.stringify(settings)], {
     serialization: 'advanced',
     execArgv: [...process.execArgv, ...COLLECTOR],
     env: { ...process.env, ...ALLOCATOR },

@@ -2,11 +2,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { refusalToObject } from '../base/errors.ts'
 import type { FromWorker, ToWorker } from '../engine/messages.ts'
-import { createHandlers } from './handlers.ts'
-import type { JobContext, JobName, Jobs } from './jobs.ts'
+import { Bench, type WorkerSettings } from './bench.ts'
+import type { Job, JobContext } from './job.ts'
+import { JOBS, type JobName } from './jobs.ts'
 
-const threads = parentPort ? (workerData as { threads: number }).threads : Number(process.argv[2])
-const handlers = createHandlers(threads)
+const bench = new Bench((parentPort ? workerData : JSON.parse(process.argv[2])) as WorkerSettings)
 const running = new Map<number, AbortController>()
 let ending = false
 
@@ -39,23 +39,12 @@ function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   else process.send?.(message)
 }
 
-async function run<Name extends JobName>({
-  id,
-  name,
-  args,
-}: {
-  id: number
-  name: Name
-  args: Jobs[Name]['args']
-}): Promise<void> {
+async function run({ id, name, args }: Extract<ToWorker, { type: 'run' }>): Promise<void> {
   const controller = new AbortController()
   running.set(id, controller)
   const context: JobContext = { signal: controller.signal, emit: (event) => post({ type: 'event', id, event }) }
   try {
-    const result = await (handlers[name] as (args: Jobs[Name]['args'], context: JobContext) => Promise<unknown>)(
-      args,
-      context,
-    )
+    const result = await (JOBS[name as JobName] as Job<unknown, unknown>)(args, bench, context)
     const peakBytes = parentPort ? 0 : process.resourceUsage().maxRSS * 1024
     post({ type: 'result', id, result, peakBytes }, transferable(result))
   } catch (error) {

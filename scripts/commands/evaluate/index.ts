@@ -1,7 +1,7 @@
 /** `coppice evaluate`: measures the perplexity of a model on texts. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { Engine } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { shown } from '../../../src/model/text/refusals.ts'
 import { fileSource } from '../../../src/model/text/text.ts'
 import type { Run, Start } from '../../command.ts'
@@ -63,7 +63,7 @@ export function evaluateOptions(raw: RawEvaluate): EvaluateOptions {
 }
 
 async function evaluate({ model, texts, separator, ...options }: EvaluateOptions, run: Run): Promise<EvaluateReport> {
-  await using engine = new Engine()
+  await using engine = openEngine()
   const work = { ...run, engine }
   const window = windowFor(options.window, await describe(work, model))
   const report: EvaluateReport = { model, texts: [] }

@@ -8,10 +8,10 @@ import type { Plan } from '../../../protocols/plan/plan.ts'
 import { siteInWords } from '../../../protocols/plan/site-name.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
-import { Engine } from '../../../src/engine/engine.ts'
 import { countZeros } from '../../../src/form/mask.ts'
 import { isStructuredMethod, type PayloadKind, payloadOf } from '../../../src/form/method.ts'
-import type { ModelDescription } from '../../../src/jobs/jobs.ts'
+import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { InvalidContributionError } from '../../../src/merge/errors.ts'
 import { type BlockContribution, decodeContribution, payloadKindOf } from '../../../src/merge/masks/contribution.ts'
 import { isStructured } from '../../../src/merge/structures/structured-contribution.ts'
@@ -66,7 +66,7 @@ export async function inspectContribution(path: string, run: Run): Promise<Contr
   const model = join(out, 'model')
   const method = plan?.offer.method
   if (method !== undefined && !isStructuredMethod(method) && entry !== undefined && existsSync(model)) {
-    await using engine = new Engine()
+    await using engine = openEngine()
     Object.assign(
       report,
       contents(path, bytes, payloadOf(method.pruner), entry.block, await describe({ ...run, engine }, model)),

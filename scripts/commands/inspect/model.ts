@@ -1,6 +1,6 @@
 /** A model directory in words: its blocks and layers, and the number of their values that are zero. */
 import { unprunedInWords } from '../../../protocols/plan/model-words.ts'
-import { Engine } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { outcomeInWords, sparsityOf, weightsOf } from '../../common/block-matrices.ts'
 import { describe, labelled } from '../../common/engine.ts'
@@ -17,7 +17,7 @@ interface ModelReport {
 }
 
 export async function inspectModel(dir: string, run: Run): Promise<ModelReport> {
-  await using engine = new Engine()
+  await using engine = openEngine()
   const work = { ...run, engine }
   const { parameters, blocks, layers, unpruned } = await describe(work, dir)
   const zeros = await labelled(work, 'Counting zeros', 'zeros', { dir })

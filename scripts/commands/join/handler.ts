@@ -3,7 +3,7 @@ import type { Offer } from '../../../protocols/plan/offer.ts'
 import { shown } from '../../../protocols/plan/site-name.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { NetworkError, RefusedError, UsageError } from '../../../src/base/errors.ts'
-import { Engine } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { type BaseModel, readModel, structuredOf } from '../../common/base-model.ts'
 import { blockMatrices } from '../../common/block-matrices.ts'
@@ -21,7 +21,7 @@ import type { JoinOptions } from './options.ts'
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
   assertCanAsk(options, run.terminal)
   await using site = await openSite(options, run)
-  await using engine = new Engine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options) })
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)

@@ -1,6 +1,6 @@
 import { found } from '../../../peers/peer.ts'
 import { asModelName } from '../../../protocols/plan/offer.ts'
-import { Engine } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
 import { blockMatrices } from '../../common/block-matrices.ts'
@@ -21,7 +21,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const { terminal, signal } = run
   assertCanAsk(options, terminal)
   await using site = await openSite(options, run)
-  await using engine = new Engine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options) })
   await using own = new SiteWork()
   // With --json the line to paste is the first on stderr, so messages before it are not written.
   const reading = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }

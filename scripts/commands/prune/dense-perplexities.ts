@@ -6,9 +6,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeDurably } from '../../../peers/disk/files.ts'
 import { sealJson, unsealJson } from '../../../src/files/sealed-json.ts'
-import type { Jobs, TokenWindows } from '../../../src/jobs/jobs.ts'
-
-type Measured = Jobs['evaluate']['result']
+import type { Windows } from '../../../src/form/windows.ts'
+import type { Measured } from '../../../src/jobs/model/evaluate.ts'
 
 const FILE = 'dense-perplexities.json'
 
@@ -32,7 +31,7 @@ export class DensePerplexities {
   }
 
   /** What is known of these windows, or else what `measure` finds. @throws {OutputError} OUTPUT_UNWRITABLE */
-  async of(windows: TokenWindows, measure: () => Promise<Measured>): Promise<Measured> {
+  async of(windows: Windows, measure: () => Promise<Measured>): Promise<Measured> {
     const key = this.keyOf(windows)
     const measured = this.known[key] ?? (await measure())
     this.known[key] = measured
@@ -40,7 +39,7 @@ export class DensePerplexities {
     return measured
   }
 
-  private keyOf({ ids, count, length }: TokenWindows): string {
+  private keyOf({ ids, count, length }: Windows): string {
     const { buffer, byteOffset, byteLength } = ids
     const hash = createHash('sha256').update(this.modelHash).update(`\0${count} ${length}\0`)
     return hash.update(new Uint8Array(buffer, byteOffset, byteLength)).digest('hex')

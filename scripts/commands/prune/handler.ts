@@ -4,8 +4,13 @@ import { doneInWords } from '../../../protocols/plan/method-words.ts'
 import { sparserInWords, unprunedInWords } from '../../../protocols/plan/model-words.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
-import { Engine } from '../../../src/engine/engine.ts'
-import type { BlockFile, ModelDescription, PruneArgs, TokenWindows } from '../../../src/jobs/jobs.ts'
+import type { Windows } from '../../../src/form/windows.ts'
+import type { BlockFile } from '../../../src/jobs/block-files.ts'
+import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
+import type { Measured } from '../../../src/jobs/model/evaluate.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
+import { writeChecked } from '../../../src/jobs/plain-runs.ts'
+import type { PruneArgs } from '../../../src/jobs/prune/prune-args.ts'
 import { filesSource } from '../../../src/model/text/text.ts'
 import type { BlockZeros } from '../../../src/model/write/zeros.ts'
 import { holdsCheckpoint } from '../../../src/prune/run/record-file.ts'
@@ -16,7 +21,7 @@ import { blockMatrices, sparsityOf } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import { type BlockReport, drained, labelled, type Work } from '../../common/engine.ts'
 import { OutputDirectory } from '../../common/output-directory.ts'
-import { type EvaluatedText, evaluationTexts, type Perplexity, perplexities } from '../../common/perplexities.ts'
+import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { anyWindow, firstWindows, tokenise } from '../../common/texts.ts'
 import { windowFor } from '../../options/site.ts'
 import { table } from '../../report/table.ts'
@@ -57,7 +62,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   const elapsed = stopwatch()
   const worthKeeping = (scratch: string) => holdsCheckpoint(join(scratch, CHECKPOINT_NAME))
   await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
-  await using engine = new Engine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options) })
   const work = { ...run, engine }
   const { model, pruner, target } = options
   const { description, hash } = await readModel(work, model)
@@ -91,7 +96,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
     run.terminal.progress('Writing')
     const done = doneInWords({ pruner, target })
     const written = { dir: model, weights, out: output.staging, check, done }
-    const { difference, zeros } = await engine.write(written, { signal: run.signal })
+    const { difference, zeros } = await writeChecked(engine, written, { signal: run.signal })
     const write = writing()
     const pruned = await perplexities(work, { dir: model, kind: 'pruned', texts: evaluated, weights })
     await output.commit()
@@ -136,7 +141,7 @@ async function calibrationWindows(
   work: Work,
   { model, pruner, texts, separator, windows }: PruneOptions,
   window: number,
-): Promise<TokenWindows | undefined> {
+): Promise<Windows | undefined> {
   if (pruner === 'magnitude') return undefined
   const source = filesSource(texts)
   return firstWindows(
@@ -151,7 +156,7 @@ async function densePerplexities(
   dir: string,
   texts: readonly EvaluatedText[],
   measured: DensePerplexities,
-): Promise<Perplexity[]> {
+): Promise<Measured[]> {
   const results = []
   for (const { name, windows } of texts) {
     const label = `Evaluating the dense model on ${name}`

@@ -2,8 +2,10 @@
 import { join } from 'node:path'
 import { unprunedInWords } from '../../../protocols/plan/model-words.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
-import { Engine } from '../../../src/engine/engine.ts'
-import type { RecoverArgs, RecoveredModel } from '../../../src/jobs/jobs.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
+import { writeChecked } from '../../../src/jobs/plain-runs.ts'
+import type { RecoveredModel } from '../../../src/jobs/structure/recover.ts'
+import type { RecoverArgs } from '../../../src/jobs/structure/recover-args.ts'
 import { holdsTraining } from '../../../src/recover/record-file.ts'
 import type { Run } from '../../command.ts'
 import { readModel } from '../../common/base-model.ts'
@@ -43,7 +45,7 @@ export async function recover(options: RecoverOptions, run: Run): Promise<Recove
   const { model, recovery, instructions, rows: most } = options
   const worthKeeping = (scratch: string) => holdsTraining(join(scratch, TRAINING))
   await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
-  await using engine = new Engine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options) })
   const work = { ...run, engine }
   const { description, hash } = await readModel(work, model)
   const left = await notCopied(work, model)
@@ -64,7 +66,7 @@ export async function recover(options: RecoverOptions, run: Run): Promise<Recove
   run.terminal.progress('Writing')
   const check = text.rows.ids.slice(0, length)
   const written = { dir: model, weights, out: output.staging, check, done: RECOVERED }
-  const { difference } = await engine.write(written, { signal: run.signal })
+  const { difference } = await writeChecked(engine, written, { signal: run.signal })
   const after = await perplexities(work, { dir: model, kind: 'recovered', texts, weights })
   await output.commit()
   const report: RecoverReport = {

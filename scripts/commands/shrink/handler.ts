@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import { UsageError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
-import { type CheckedModel, Engine } from '../../../src/engine/engine.ts'
-import type { RemovedFromBlock } from '../../../src/jobs/jobs.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
+import { type CheckedModel, shrinkChecked, writeChecked } from '../../../src/jobs/plain-runs.ts'
+import type { RemovedFromBlock } from '../../../src/jobs/structure/shrink-args.ts'
 import { holdsTraining } from '../../../src/recover/record-file.ts'
 import type { Run } from '../../command.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
@@ -76,7 +77,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const elapsed = stopwatch()
   const worthKeeping = (scratch: string) => holdsTraining(join(scratch, TRAINING))
   await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
-  await using engine = new Engine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options) })
   const work = { ...run, engine }
   const { model, granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform } = options
   const description = await describe(work, model)
@@ -95,7 +96,8 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const how = { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks }
   const job = { ...how, dir: model, windows, check, done: DONE[granularity] }
   const shrinkTo = (out: string) =>
-    engine.shrink(
+    shrinkChecked(
+      engine,
       { ...job, out },
       {
         signal: run.signal,
@@ -174,7 +176,7 @@ async function recovered(
   const { weights } = done
   const check = text.rows.ids.slice(0, length)
   const written = { dir: smaller, weights, out: output.staging, check, uniform, done: RECOVERED }
-  const { difference } = await engine.write(written, { signal })
+  const { difference } = await writeChecked(engine, written, { signal })
   const after = await perplexities(work, { dir: smaller, kind: 'recovered', texts, weights })
   return { trained: done, difference, perplexities: after }
 }

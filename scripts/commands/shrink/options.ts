@@ -1,6 +1,6 @@
 /** Options of `coppice shrink`. */
 import { resolve } from 'node:path'
-import type { Granularity } from '../../../src/jobs/jobs.ts'
+import type { Granularity } from '../../../src/jobs/structure/shrink-args.ts'
 import type { Amount } from '../../../src/structure/choose/amount.ts'
 import type { Fluctuation } from '../../../src/structure/choose/fluctuation.ts'
 import type { Criterion, Reduction } from '../../../src/structure/choose/importance.ts'

@@ -1,7 +1,7 @@
 /** Collects the perplexities of a simulation as they are measured, and prints them as a table. */
 import { mergedFiles } from '../../../peers/work/engine-work.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
-import type { BlockFile } from '../../../src/jobs/jobs.ts'
+import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import { type Alone, evaluateAll, fedavg, isolated, isolatedRounds } from '../../common/baselines.ts'
 import type { Work } from '../../common/engine.ts'
 import type { EvaluatedText } from '../../common/perplexities.ts'

@@ -11,9 +11,10 @@ import { asModelName, NONCE_BYTES } from '../../../protocols/plan/offer.ts'
 import { decodePlan, type Plan } from '../../../protocols/plan/plan.ts'
 import { ppmToFraction } from '../../../src/base/decimal.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
-import type { WrittenModel } from '../../../src/engine/engine.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
-import type { ModelDescription, TokenWindows } from '../../../src/jobs/jobs.ts'
+import type { Windows } from '../../../src/form/windows.ts'
+import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
+import type { WrittenModel } from '../../../src/jobs/plain-runs.ts'
 import { outcomeOf } from '../../common/block-matrices.ts'
 import { apartFrom } from '../../common/companions.ts'
 import type { Work } from '../../common/engine.ts'
@@ -30,7 +31,7 @@ export interface SimulatedSite {
   name: string
   /** In ppm. */
   capacity: number
-  windows: TokenWindows
+  windows: Windows
 }
 
 interface FoundInit {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { planInWords } from '../../../protocols/plan/words.ts'
 import { id8, toHex } from '../../../protocols/wire/encoding.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
-import { Engine } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
 import { blockMatrices } from '../../common/block-matrices.ts'
@@ -24,7 +24,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   const { terminal } = run
   await using output =
     options.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(options.out)
-  await using engine = new Engine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options) })
   const work: Work = { ...run, engine }
   const { description, hash } = await readModel(work, options.model)
   const left = await notCopied(work, options.model)

@@ -1,7 +1,7 @@
 /** The process of one site under --processes. The parent sends a SiteJob, and gets events and the result. */
 
 import { refusalToObject } from '../../../src/base/errors.ts'
-import { Engine } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { runSite, type SiteEvent, type SiteJob, type SiteResult } from './site.ts'
 
 /** The parent's messages: the job, the permission to begin pruning, the order to stop. */
@@ -26,7 +26,7 @@ process.on('disconnect', () => process.exit(1))
 
 async function run(job: SiteJob): Promise<void> {
   try {
-    await using engine = new Engine({ apart: job.apart })
+    await using engine = openEngine({ apart: job.apart })
     const description = await engine.run('describe', { dir: job.model })
     const onEvent = (event: SiteEvent) => tell({ type: 'event', event })
     const context = { engine, description, gate: gate.promise, signal: stop.signal, onEvent }

@@ -11,8 +11,10 @@ import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work
 import type { PruneJob } from '../../../peers/work/work.ts'
 import { parseInvitation } from '../../../protocols/plan/invitation.ts'
 import type { Offer } from '../../../protocols/plan/offer.ts'
-import type { Engine, WrittenModel } from '../../../src/engine/engine.ts'
-import type { ModelDescription, TokenWindows } from '../../../src/jobs/jobs.ts'
+import type { Windows } from '../../../src/form/windows.ts'
+import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
+import type { JobEngine } from '../../../src/jobs/open-engine.ts'
+import type { WrittenModel } from '../../../src/jobs/plain-runs.ts'
 
 export type OfferedPlan = Omit<Offer, 'version' | 'merge' | 'founder' | 'nonce'>
 
@@ -21,7 +23,7 @@ export interface SiteJob {
   name: string
   /** In ppm. */
   capacity: number
-  windows: TokenWindows
+  windows: Windows
   /** Directory of the base model. */
   model: string
   /** See EngineOptions. */
@@ -66,7 +68,7 @@ export interface SiteResult {
 }
 
 interface SiteContext {
-  engine: Engine
+  engine: JobEngine
   description: ModelDescription
   /** Resolves when pruning may begin: first each site is measured alone. */
   gate: Promise<void>

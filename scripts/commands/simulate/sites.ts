@@ -1,7 +1,7 @@
 /** Makes the calibration windows of each site and the evaluated windows from the options of `simulate`. */
 
 import { basename, extname } from 'node:path'
-import type { WindowLimits } from '../../../src/jobs/jobs.ts'
+import type { WindowLimits } from '../../../src/jobs/model/describe.ts'
 import { shown } from '../../../src/model/text/refusals.ts'
 import { fileSource, someWindows, type TextSource } from '../../../src/model/text/text.ts'
 import type { Work } from '../../common/engine.ts'

@@ -2,13 +2,13 @@
 import { fork } from 'node:child_process'
 import { extname, join } from 'node:path'
 import { refusalFromObject } from '../../../src/base/errors.ts'
-import type { Engine } from '../../../src/engine/engine.ts'
-import type { ModelDescription } from '../../../src/jobs/jobs.ts'
+import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
+import type { JobEngine } from '../../../src/jobs/open-engine.ts'
 import { runSite, type SiteEvent, type SiteJob, type SiteResult } from './site.ts'
 import type { FromSite, ToSite } from './site-process.ts'
 
 export interface SiteHost {
-  engine: Engine
+  engine: JobEngine
   description: ModelDescription
   /** Resolves when pruning may begin. */
   gate: Promise<void>

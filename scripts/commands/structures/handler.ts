@@ -1,5 +1,5 @@
-/** The work of `coppice structures`: describes the structures of each block, and the units that ratios would remove. */
-import { Engine } from '../../../src/engine/engine.ts'
+/** What `coppice structures` does: the structures of each block in words, and what ratios would remove. */
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import {
   describeRatio,
   type MemberDescription,
@@ -28,7 +28,7 @@ interface StructuresReport {
 }
 
 export async function structures(dir: string, groupQueries: GroupQueries, run: Run): Promise<StructuresReport> {
-  await using engine = new Engine()
+  await using engine = openEngine()
   const work = { ...run, engine }
   const { name, parameters, blocks } = await describe(work, dir)
   const found = await labelled(work, 'Following axes', 'structures', { dir, groupQueries })

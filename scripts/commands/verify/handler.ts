@@ -5,7 +5,7 @@ import { readSignedPlan, type Verified, verifyDirectory } from '../../../peers/v
 import { shown } from '../../../protocols/plan/site-name.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { DivergedError, UsageError } from '../../../src/base/errors.ts'
-import { Engine } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { labelled } from '../../common/engine.ts'
 import { EMBEDDED_MODEL } from '../../paths.ts'
@@ -17,7 +17,7 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
   const { plan } = readSignedPlan(directory)
   const { name, hash } = plan.offer.model
   const model = base ?? EMBEDDED_MODEL
-  await using engine = new Engine()
+  await using engine = openEngine()
   const found = toHex(await labelled({ ...run, engine }, 'Hashing the base model', 'hash', { dir: model }))
   const wanted = toHex(hash)
   if (found !== wanted) {

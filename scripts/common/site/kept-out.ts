@@ -1,5 +1,7 @@
-/** Windows at the end of a site's own text that are kept out of calibration, so that a model is measured fairly. */
-import type { TokenWindows } from '../../../src/jobs/jobs.ts'
+/**
+ * Windows at the end of a site's own text that are kept out of calibration, so that what they say of a model is fair.
+ */
+import type { Windows } from '../../../src/form/windows.ts'
 
 /** The number of windows to keep out: a tenth of the calibration windows, at least one. */
 export function keptOut(windows: number): number {
@@ -10,7 +12,7 @@ export function keptOut(windows: number): number {
  * Cuts kept-out windows to the length that is evaluated. There is at least one window, shorter than asked for if the
  * kept-out text is shorter.
  */
-export function recut({ ids, length, count }: TokenWindows, window: number, tokens: number): TokenWindows {
+export function recut({ ids, length, count }: Windows, window: number, tokens: number): Windows {
   const wanted = Math.min(window, ids.length)
   const rows = Math.max(1, Math.floor(Math.min(tokens, length * count) / wanted))
   return { ids: ids.slice(0, rows * wanted), count: rows, length: wanted }

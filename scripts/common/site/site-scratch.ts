@@ -8,14 +8,14 @@ import { readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { digest } from '../../../src/files/fingerprint.ts'
 import type { Method } from '../../../src/form/method.ts'
-import type { TokenWindows } from '../../../src/jobs/jobs.ts'
+import type { Windows } from '../../../src/form/windows.ts'
 import { holdsCheckpoint } from '../../../src/prune/run/record-file.ts'
 
 export interface ScratchInputs {
   /** SHA-256 of the base model. */
   modelHash: Uint8Array
   method: Method
-  windows: TokenWindows
+  windows: Windows
 }
 
 /** The number of digits of the inputs' digest in the directory's name: 64 bits tell the inputs of one site apart. */

@@ -1,7 +1,8 @@
 /** The text on which a site of a federation calibrates, and the text on which it measures the result. */
 import { basename } from 'node:path'
 import { InputError } from '../../../src/base/errors.ts'
-import type { TokenWindows, WindowLimits } from '../../../src/jobs/jobs.ts'
+import type { Windows } from '../../../src/form/windows.ts'
+import type { WindowLimits } from '../../../src/jobs/model/describe.ts'
 import { someWindows } from '../../../src/model/text/text.ts'
 import { DEFAULT_EVAL_TOKENS } from '../../options/evaluation.ts'
 import { type TextOptions, windowFor } from '../../options/site.ts'
@@ -29,8 +30,8 @@ interface WantedWindows {
 }
 
 export interface SiteText {
-  calibration: TokenWindows
-  /** Empty if nothing is measured. */
+  calibration: Windows
+  /** Empty: nothing is measured. */
   evaluated: EvaluatedText[]
 }
 
@@ -61,7 +62,7 @@ export async function siteText(work: Work, options: SiteTextOptions, asked: Want
   return { calibration: calibrated, evaluated: [evaluated] }
 }
 
-function nothingToKeep(text: { name: string; windows: TokenWindows }, windows: number, kept: number): InputError {
+function nothingToKeep(text: { name: string; windows: Windows }, windows: number, kept: number): InputError {
   const { count, length } = text.windows
   return new InputError({
     code: 'TEXT_SHORT',

@@ -5,8 +5,13 @@ import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'
 import { unitScoresOf } from './choose-removal.ts'
 
-/** The number of tokens that go back through a block together: LLM-Pruner takes as many in all. */
-export const BATCH_TOKENS = 640
+/** Tokens that go back through a block together: as many as LLM-Pruner takes in all. */
+const BATCH_TOKENS = 640
+
+/** Windows that go back through a block together. */
+export function windowsTogether({ length }: Windows): number {
+  return Math.max(1, Math.floor(BATCH_TOKENS / length))
+}
 
 /**
  * @param structures - one array a block; none of them locked
@@ -19,9 +24,15 @@ export async function unitImportances(
   windows: Windows,
   signal?: AbortSignal,
 ): Promise<Float32Array[][]> {
-  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / windows.length))
   const blocks = [0, structures.length] as const
-  const job = { importance: 'taylor1', reduction: 'sum', blocks, windows, perBatch, signal } as const
+  const job = {
+    importance: 'taylor1',
+    reduction: 'sum',
+    blocks,
+    windows,
+    perBatch: windowsTogether(windows),
+    signal,
+  } as const
   const found = await unitScoresOf(decoder, structures, job)
   return found.map((own) => own.map((scores) => Float32Array.from(scores)))
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { EngineWork } from '../../../peers/work/engine-work.ts'
 import { PeerStoppedError } from '../../../peers/work/work.ts'
-import { Engine } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { Decoder } from '../../../src/model/forward/decoder.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
 import { fixturePath } from '../../support/shared.ts'
@@ -25,7 +25,7 @@ interface Site {
 
 /** A site with its own engine, as one process of a peer has it. */
 function site(context: TestContext, scratch: string, modelHash: Uint8Array | null, onDrain?: () => void): Site {
-  const engine = new Engine()
+  const engine = openEngine()
   context.after(() => engine.close())
   const work = new EngineWork({
     ...{ engine, model: MODEL, description, windows: WINDOWS, scratch, modelHash, onDrain },

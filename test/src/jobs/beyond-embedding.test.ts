@@ -4,12 +4,12 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Engine } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { fixturePath } from '../../support/shared.ts'
 
 describe('a token that the embedding of a model has no row for', () => {
   const dir = mkdtempSync(join(tmpdir(), 'coppice-beyond-'))
-  const engine = new Engine()
+  const engine = openEngine()
   before(() => {
     cpSync(fixturePath('stories260k'), dir, { recursive: true })
     const path = join(dir, 'tokenizer.json')

@@ -1,7 +1,7 @@
 /** A prune of a few seconds that tests interrupt. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { PruneArgs } from '../../../src/jobs/jobs.ts'
+import type { PruneArgs } from '../../../src/jobs/prune/prune-args.ts'
 import { fixturePath } from '../../support/shared.ts'
 
 export const BLOCKS = 5

@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Engine } from '../../../src/engine/engine.ts'
-import type { JobEvent, PrunedBlockReport } from '../../../src/jobs/jobs.ts'
+import type { JobEvent, PrunedBlockReport } from '../../../src/jobs/job.ts'
+import { type JobEngine, openEngine } from '../../../src/jobs/open-engine.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
 import { Random } from '../../support/random.ts'
 import { BLOCKS, pruneArgs, recorded } from './pruning.ts'
@@ -25,7 +25,7 @@ interface Outcome {
   at: number[]
 }
 
-async function pruneHere(engine: Engine, out: string): Promise<Outcome> {
+async function pruneHere(engine: JobEngine, out: string): Promise<Outcome> {
   const start = performance.now()
   const outcome: Outcome = { reports: [], first: -1, at: [] }
   await engine.run('prune', pruneArgs(out, WINDOWS), {
@@ -68,7 +68,7 @@ async function pruneAndKill(context: TestContext, out: string, delayMs: number):
 
 test('killed at three random points, a prune goes on to the same bits', async (context) => {
   const dir = await temporaryDirectory(context)
-  await using engine = new Engine()
+  await using engine = openEngine()
   const [whole, killed] = [join(dir, 'whole'), join(dir, 'killed')]
   const expected = await pruneHere(engine, whole)
   const [startMs] = expected.at
@@ -112,7 +112,7 @@ function namesOfBlocks(out: string): string[] {
 
 test('a prune that is asked to end finishes its block, and goes on another time', async (context) => {
   const out = join(await temporaryDirectory(context), 'blocks')
-  await using engine = new Engine()
+  await using engine = openEngine()
   const drain = new AbortController()
   const reason = new Error('enough for today')
   const finished: number[] = []
@@ -137,7 +137,7 @@ test('a prune that is asked to end finishes its block, and goes on another time'
 
 test('a prune that is asked to end before its turn does not begin', async (context) => {
   const out = join(await temporaryDirectory(context), 'blocks')
-  await using engine = new Engine()
+  await using engine = openEngine()
   const drain = AbortSignal.abort(new Error('no'))
   await assert.rejects(engine.run('prune', pruneArgs(out, 1), { drain }), /no/)
 })

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { KEPT_OUT, siteText } from '../../../../scripts/common/site/site-text.ts'
 import { Terminal } from '../../../../scripts/terminal/terminal.ts'
-import { Engine } from '../../../../src/engine/engine.ts'
+import { openEngine } from '../../../../src/jobs/open-engine.ts'
 import { fixturePath } from '../../../support/shared.ts'
 import { siteText as writeSiteText } from '../../../support/sites.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
-const engine = new Engine()
+const engine = openEngine()
 const work = { engine, terminal: Terminal.silent(), signal: new AbortController().signal }
 after(async () => {
   await engine.close()

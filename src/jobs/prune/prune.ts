@@ -1,30 +1,28 @@
-/** The job of pruning, inside a worker: blocks become files, and with a checkpoint those outlast the process. */
+/** The job of pruning: blocks become files, and with a checkpoint those outlast the process. */
 import { join } from 'node:path'
-import { InputError } from '../base/errors.ts'
-import { storeBlock } from '../files/block-store.ts'
-import type { Fingerprint } from '../files/fingerprint.ts'
-import { digestOf, type StoredFile, storeFile } from '../files/stored-file.ts'
-import type { WeightsOf } from '../form/block-weights.ts'
-import { payloadOf } from '../form/method.ts'
-import { encodeContribution, toContribution } from '../merge/masks/contribution.ts'
-import { InvalidContributionError, validateContribution } from '../merge/masks/validate.ts'
-import type { Decoder } from '../model/forward/decoder.ts'
-import { Checkpoint, type FinishedBlock, peek } from '../prune/run/checkpoint.ts'
-import { fingerprintOf } from '../prune/run/fingerprint.ts'
-import { type PrunedBlock, type PruneSeconds, pruneSequential } from '../prune/run/sequential.ts'
-import type { Solvers } from '../prune/run/solvers.ts'
-import type { JobContext, Jobs, PruneArgs, PrunedBlockReport } from './jobs.ts'
+import { InputError } from '../../base/errors.ts'
+import { storeBlock } from '../../files/block-store.ts'
+import { type StoredFile, storeFile } from '../../files/stored-file.ts'
+import { payloadOf } from '../../form/method.ts'
+import { encodeContribution, toContribution } from '../../merge/masks/contribution.ts'
+import { InvalidContributionError, validateContribution } from '../../merge/masks/validate.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import { Checkpoint, type FinishedBlock } from '../../prune/run/checkpoint.ts'
+import { type PrunedBlock, type PruneSeconds, pruneSequential } from '../../prune/run/sequential.ts'
+import type { Bench } from '../bench.ts'
+import type { JobContext, PrunedBlockReport } from '../job.ts'
+import { fingerprintOfArgs, type PruneArgs } from './prune-args.ts'
 
-/** @throws {OutputError} as Checkpoint.open does; {InputError} as the pruners do */
-export async function prune(
-  decoder: Decoder,
-  solvers: Solvers,
-  weightsOf: WeightsOf,
-  args: PruneArgs,
-  { signal, emit }: JobContext,
-): Promise<PruneSeconds> {
+/**
+ * Prunes blocks; each is written to `out` as it is done, as a contribution or as float32 weights, and reported. With
+ * `resume`, `out` is a checkpoint: what it holds of this very prune is reported first and not pruned again.
+ * @throws {OutputError} as Checkpoint.open does; {InputError} as the pruners do
+ */
+export async function prune(args: PruneArgs, bench: Bench, { signal, emit }: JobContext): Promise<PruneSeconds> {
   const { pruner, target, blocks, windows, out, resume } = args
-  const checkpoint = resume && Checkpoint.open(out, fingerprint(decoder, args, resume.modelHash), resume.other)
+  const decoder = bench.open(args.dir)
+  const [solvers, weightsOf] = [await bench.solvers(), await bench.weightsOf(args)]
+  const checkpoint = resume && Checkpoint.open(out, fingerprintOfArgs(decoder, args, resume.modelHash), resume.other)
   const report = (block: FinishedBlock) => emit({ type: 'block', report: toReport(block) })
   for (const block of checkpoint?.finished ?? []) report(block)
   let pruned: FinishedBlock | undefined
@@ -47,17 +45,6 @@ export async function prune(
       report(pruned)
     },
   })
-}
-
-/** What a checkpoint holds of the prune that these arguments ask for. @throws {OutputError} as `peek` does */
-export async function unfinished(decoder: Decoder, args: PruneArgs): Promise<Jobs['unfinished']['result']> {
-  const { out, resume } = args
-  return resume && peek(out, fingerprint(decoder, args, resume.modelHash))
-}
-
-function fingerprint(decoder: Decoder, args: PruneArgs, modelHash: Uint8Array): Fingerprint {
-  const weights = args.weights.map(({ block, path }) => ({ block, digest: digestOf(path) }))
-  return fingerprintOf({ ...args, modelName: decoder.name, modelHash, weights })
 }
 
 function toReport({ block, file: { path, bytes }, damping }: FinishedBlock): PrunedBlockReport {

@@ -1,34 +1,39 @@
 /**
- * What a site contributes where structures are removed. Its importances are of the base model, so they are computed
- * once and kept. Once there is a merge, adapters are trained on the smaller model that it gives, from its own on.
+ * The job of making what a site contributes where structures are removed. Its importances are of the base model, so
+ * they are computed once and kept. Once there is a merge, adapters are trained on the smaller model that it gives, from
+ * its own on.
  */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { InputError } from '../base/errors.ts'
-import { type Fingerprint, fingerprint } from '../files/fingerprint.ts'
-import { sealJson } from '../files/sealed-json.ts'
-import { readSealed } from '../files/sealed-record.ts'
-import { digestOf, readStored, type StoredFile, storeFile } from '../files/stored-file.ts'
-import { InvalidContributionError } from '../merge/masks/validate.ts'
-import { RANK, SCALE } from '../merge/structures/adapter.ts'
-import { gathered, scattered } from '../merge/structures/structured-block.ts'
+import { InputError } from '../../base/errors.ts'
+import { type Fingerprint, fingerprint } from '../../files/fingerprint.ts'
+import { sealJson } from '../../files/sealed-json.ts'
+import { readSealed } from '../../files/sealed-record.ts'
+import { digestOf, readStored, type StoredFile, storeFile } from '../../files/stored-file.ts'
+import type { StructuredTarget } from '../../form/method.ts'
+import type { Windows } from '../../form/windows.ts'
+import { InvalidContributionError } from '../../merge/masks/validate.ts'
+import { RANK, SCALE } from '../../merge/structures/adapter.ts'
+import { gathered, scattered } from '../../merge/structures/structured-block.ts'
 import {
   encodeStructured,
   type PackedAdapter,
   packed,
   unpacked,
   validateStructured,
-} from '../merge/structures/structured-contribution.ts'
-import { cutWindows } from '../model/text/text.ts'
-import { Adaptation } from '../recover/adaptation.ts'
-import { Adapters } from '../recover/adapters.ts'
-import { clearOtherTraining, restoreTraining, storeTraining } from '../recover/checkpoint.ts'
-import { keepOut } from '../recover/rows.ts'
-import { startState, type TrainSettings, train } from '../recover/train.ts'
-import { unitImportances } from '../structure/choose/offered-importance.ts'
-import { free } from '../structure/cut/structured-forms.ts'
-import type { StructuredModel } from '../structure/federated/structured-model.ts'
-import type { ContributeArgs, JobContext } from './jobs.ts'
+} from '../../merge/structures/structured-contribution.ts'
+import { cutWindows } from '../../model/text/text.ts'
+import { Adaptation } from '../../recover/adaptation.ts'
+import { Adapters } from '../../recover/adapters.ts'
+import { clearOtherTraining, restoreTraining, storeTraining } from '../../recover/checkpoint.ts'
+import { keepOut } from '../../recover/rows.ts'
+import { startState, type TrainSettings, train } from '../../recover/train.ts'
+import { unitImportances } from '../../structure/choose/offered-importance.ts'
+import { free } from '../../structure/cut/structured-forms.ts'
+import type { StructuredModel } from '../../structure/federated/structured-model.ts'
+import type { Bench } from '../bench.ts'
+import type { BlockFile } from '../block-files.ts'
+import type { JobContext } from '../job.ts'
 
 /** Another number where the same inputs give other bits than before. */
 const DOMAIN = 'coppice/contribute/2'
@@ -38,9 +43,23 @@ const ROW = 128
 /** Steps between two that are made durable. */
 const STEPS_A_SAVE = 5
 
-/** @throws {InputError} CONTRIBUTION_REFUSED, TEXT_SHORT, OPERATOR_NO_GRADIENT */
-export async function contribute(model: StructuredModel, args: ContributeArgs, context: JobContext): Promise<null> {
-  const { blocks, out, target, weights } = args
+interface ContributeArgs {
+  dir: string
+  target: StructuredTarget
+  /** Ascending. */
+  blocks: number[]
+  windows: Windows
+  /** Of the last certificate, structured; empty: there is none. */
+  weights: BlockFile[]
+  /** Contributions, and what of them can be used again. */
+  out: string
+  modelHash: Uint8Array
+}
+
+/** Each block's file is reported. @throws {InputError} CONTRIBUTION_REFUSED, TEXT_SHORT, OPERATOR_NO_GRADIENT */
+export async function contribute(args: ContributeArgs, bench: Bench, context: JobContext): Promise<null> {
+  const { dir, blocks, out, target, weights } = args
+  const model = await bench.structured(dir)
   mkdirSync(out, { recursive: true })
   const importances = await keptImportances(model, args, context)
   const adapters = weights.length > 0 && target.steps > 0 ? await trainedAdapters(model, args, context) : null

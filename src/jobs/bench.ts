@@ -1,0 +1,92 @@
+/** The bench of a worker: what stays open between its jobs. Models are opened once, and sessions made once. */
+import { rmSync } from 'node:fs'
+import type { WeightsOf } from '../form/block-weights.ts'
+import { Decoder } from '../model/forward/decoder.ts'
+import { embeddingRows } from '../model/graph/embedding-rows.ts'
+import { TokenizerProcess } from '../model/text/tokenizer.ts'
+import { Solvers } from '../prune/run/solvers.ts'
+import { StructuredModel } from '../structure/federated/structured-model.ts'
+import { type BlockFile, weightsOfFiles } from './block-files.ts'
+
+/** What all workers of an engine are told. */
+export interface WorkerSettings {
+  /** Of one operator in ONNX Runtime. */
+  threads: number
+  /** Paths that are never copied beside what is written, though they lie in a model's directory: texts, and output. */
+  apart: readonly string[]
+}
+
+/** A base model, and blocks of it that are other than its own. */
+export interface ModelFiles {
+  dir: string
+  weights: readonly BlockFile[]
+}
+
+export class Bench {
+  readonly threads: number
+  readonly apart: readonly string[]
+  private readonly decoders = new Map<string, Decoder>()
+  private readonly models = new Map<string, Promise<StructuredModel>>()
+  private readonly tokenizers = new TokenizerProcess()
+  private started: Promise<Solvers> | undefined
+
+  constructor({ threads, apart }: WorkerSettings) {
+    this.threads = threads
+    this.apart = apart
+  }
+
+  open(dir: string): Decoder {
+    const decoder = this.decoders.get(dir) ?? Decoder.open(dir, { threads: this.threads })
+    this.decoders.set(dir, decoder)
+    return decoder
+  }
+
+  /** The model as a federation sees it that removes structures. */
+  structured(dir: string): Promise<StructuredModel> {
+    const model = this.models.get(dir) ?? StructuredModel.of(this.open(dir))
+    this.models.set(dir, model)
+    return model
+  }
+
+  tokenizer(dir: string): ReturnType<TokenizerProcess['open']> {
+    return this.tokenizers.open(dir, embeddingRows(this.open(dir).index))
+  }
+
+  solvers(): Promise<Solvers> {
+    this.started ??= Solvers.create(this.threads)
+    return this.started
+  }
+
+  /** In the base's shapes. */
+  async weightsOf({ dir, weights: files }: ModelFiles): Promise<WeightsOf> {
+    if (!isStructured(files)) return weightsOfFiles(this.open(dir), files)
+    const model = await this.structured(dir)
+    return model.weightsOf(model.read(files))
+  }
+
+  /**
+   * Works with the model in whose shapes these weights are written: a smaller one where structures were removed.
+   * @param scratch - for that one, which is as large as what is written: a directory that is not there, and goes again
+   */
+  async using<T>(
+    { dir, weights: files }: ModelFiles,
+    scratch: string,
+    work: (decoder: Decoder, weights: WeightsOf) => Promise<T>,
+  ): Promise<T> {
+    if (!isStructured(files)) return work(this.open(dir), weightsOfFiles(this.open(dir), files))
+    const model = await this.structured(dir)
+    const blocks = model.read(files)
+    try {
+      const smaller = model.cutTo(scratch, blocks, this.apart)
+      const result = await work(smaller, model.smallerWeights(blocks))
+      await smaller.close()
+      return result
+    } finally {
+      rmSync(scratch, { recursive: true, force: true })
+    }
+  }
+}
+
+function isStructured(files: readonly BlockFile[]): boolean {
+  return files.some(({ kind }) => kind === 'structured')
+}

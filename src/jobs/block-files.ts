@@ -1,0 +1,30 @@
+/** Weights of blocks that differ from the base, in files. */
+import { readFileSync } from 'node:fs'
+import { loadBlock } from '../files/block-store.ts'
+import type { BlockForm } from '../form/block-form.ts'
+import type { WeightsOf } from '../form/block-weights.ts'
+import { applyMerged, decodeMergedBlock, type MergedBlock } from '../merge/masks/merged-block.ts'
+import type { Decoder } from '../model/forward/decoder.ts'
+
+/** An encoded MergedBlock or StructuredBlock, or a stored float32 block. */
+export interface BlockFile {
+  block: number
+  kind: 'merged' | 'structured' | 'stored'
+  path: string
+}
+
+/** Of files of the base's shapes: merged and stored ones. */
+export function weightsOfFiles(decoder: Decoder, files: readonly BlockFile[]): WeightsOf {
+  const byBlock = new Map(files.map((file) => [file.block, file]))
+  return (block) => {
+    const file = byBlock.get(block)
+    if (file === undefined) return undefined
+    const form = decoder.forms[block]
+    if (file.kind === 'stored') return loadBlock(file.path, form)
+    return applyMerged(form, decoder.baseWeights(block), readMerged(form, file.path))
+  }
+}
+
+export function readMerged(form: BlockForm, path: string): MergedBlock {
+  return decodeMergedBlock(form, readFileSync(path))
+}

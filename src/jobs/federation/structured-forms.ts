@@ -1,0 +1,32 @@
+/** The job of telling what contributions of structures look like. */
+import { unitsToRemove } from '../../form/units.ts'
+import { structuredBytes } from '../../merge/structures/structured-contribution.ts'
+import { refuseNothing } from '../../structure/choose/nothing-removed.ts'
+import type { Bench } from '../bench.ts'
+
+/** By block. */
+export interface StructuredForms {
+  /** How long a contribution can be. */
+  bytes: number[]
+  /** How many units there are. */
+  units: number[]
+}
+
+/**
+ * @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN: the model cannot be cut
+ * @throws {UsageError} NOTHING_REMOVED: a share by which nothing would go
+ */
+export async function structuredForms(
+  { dir, from, to, ppm }: { dir: string; from: number; to: number; ppm: number },
+  bench: Bench,
+): Promise<StructuredForms> {
+  const model = await bench.structured(dir)
+  const inRange = model.forms.slice(from, to).flatMap(({ structures }) => structures)
+  if (inRange.every(({ units, places }) => unitsToRemove(units, places, ppm) === 0)) {
+    const units = Math.max(0, ...inRange.map((structure) => structure.units))
+    refuseNothing({ amount: { gone: ppm }, unit: 'head or channel', units })
+  }
+  model.assertCuttable(from, Math.min(to, model.forms.length))
+  const units = model.forms.map(({ structures }) => structures.reduce((sum, each) => sum + each.units, 0))
+  return { bytes: model.forms.map(structuredBytes), units }
+}

@@ -1,0 +1,37 @@
+/** The job of checking a contribution: null if it is good, else a reason. */
+import { readFileSync } from 'node:fs'
+import { isStructuredMethod, type Method, payloadOf } from '../../form/method.ts'
+import { decodeContribution } from '../../merge/masks/contribution.ts'
+import { InvalidContributionError, validateContribution } from '../../merge/masks/validate.ts'
+import { decodeStructured, validateStructured } from '../../merge/structures/structured-contribution.ts'
+import type { Bench } from '../bench.ts'
+
+interface ValidateArgs {
+  dir: string
+  method: Method
+  block: number
+  path: string
+}
+
+export async function validate(args: ValidateArgs, bench: Bench): Promise<string | null> {
+  try {
+    await assertValid(args, bench)
+    return null
+  } catch (error) {
+    if (error instanceof InvalidContributionError) return `${error.reason}: ${error.message}`
+    throw error
+  }
+}
+
+async function assertValid({ dir, method, block, path }: ValidateArgs, bench: Bench): Promise<void> {
+  const bytes = readFileSync(path)
+  if (isStructuredMethod(method)) {
+    const { decoder, forms } = await bench.structured(dir)
+    return validateStructured(decoder.baseWeights(block), decodeStructured(forms[block], bytes))
+  }
+  const decoder = bench.open(dir)
+  const form = decoder.forms[block]
+  const kind = payloadOf(method.pruner)
+  const contribution = decodeContribution(form, kind, bytes)
+  validateContribution(form, kind, method.pruner, method.target, decoder.baseWeights(block), contribution)
+}

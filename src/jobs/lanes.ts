@@ -1,0 +1,27 @@
+/** The queue of each job. They stand here and not beside the jobs, since to import these would load ONNX Runtime. */
+import type { LaneName } from '../engine/engine.ts'
+import type { JobName } from './jobs.ts'
+
+export const LANES: Readonly<Record<JobName, LaneName>> = {
+  describe: 'reading',
+  hash: 'reading',
+  zeros: 'reading',
+  attempt: 'reading',
+  leftBehind: 'reading',
+  tokenise: 'reading',
+  instructions: 'reading',
+  unfinished: 'reading',
+  unrecovered: 'reading',
+  prune: 'compute',
+  evaluate: 'compute',
+  structures: 'compute',
+  shrink: 'compute',
+  recover: 'compute',
+  structuredForms: 'compute',
+  contribute: 'compute',
+  validate: 'exact',
+  merge: 'exact',
+  fedavg: 'exact',
+  compare: 'exact',
+  write: 'writing',
+}

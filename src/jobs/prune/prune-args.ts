@@ -1,0 +1,28 @@
+/** What is pruned, and how: the same for a prune and for what there is of one. */
+import type { Fingerprint } from '../../files/fingerprint.ts'
+import { digestOf } from '../../files/stored-file.ts'
+import type { PrunerName, SparsityTarget } from '../../form/method.ts'
+import type { Windows } from '../../form/windows.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
+import type { OtherPrune } from '../../prune/run/checkpoint.ts'
+import { fingerprintOf } from '../../prune/run/fingerprint.ts'
+import type { BlockFile } from '../block-files.ts'
+
+export interface PruneArgs {
+  dir: string
+  pruner: PrunerName
+  target: SparsityTarget
+  /** Ascending. */
+  blocks: number[]
+  windows: Windows | undefined
+  weights: BlockFile[]
+  out: string
+  as: 'contribution' | 'stored'
+  /** null: nothing outlasts an interruption. */
+  resume: { modelHash: Uint8Array; other: OtherPrune } | null
+}
+
+export function fingerprintOfArgs(decoder: Decoder, args: PruneArgs, modelHash: Uint8Array): Fingerprint {
+  const weights = args.weights.map(({ block, path }) => ({ block, digest: digestOf(path) }))
+  return fingerprintOf({ ...args, modelName: decoder.name, modelHash, weights })
+}

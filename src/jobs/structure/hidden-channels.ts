@@ -1,0 +1,36 @@
+/** Hidden channels of the whole model go. */
+import { Decoder } from '../../model/forward/decoder.ts'
+import { expectedRun } from '../../model/write/write.ts'
+import { channelsToRemove, chooseChannels } from '../../structure/choose/choose-channels.ts'
+import { refuseNothing } from '../../structure/choose/nothing-removed.ts'
+import { windowsTogether } from '../../structure/choose/offered-importance.ts'
+import { widthOf } from '../../structure/choose/width.ts'
+import { sliceWidth } from '../../structure/cut/slice-width.ts'
+import { raceOf } from '../../structure/write/write.ts'
+import { writeNarrow } from '../../structure/write/write-narrow.ts'
+import type { JobContext } from '../job.ts'
+import type { Removed, RemovingArgs } from './shrink-args.ts'
+
+/** Hidden channels go, the same of the whole model. */
+export async function removeHiddenChannels(
+  decoder: Decoder,
+  { importance, seed, reduction, amount, windows, out, check, beside }: RemovingArgs,
+  { signal }: JobContext,
+): Promise<Removed> {
+  if (importance === 'flap' || importance === 'flap-adaptive')
+    throw new RangeError('FLAP has no score for hidden channels')
+  const width = await widthOf(decoder)
+  const job = { importance, seed, reduction, windows, perBatch: windowsTogether(windows), signal }
+  const removed = await chooseChannels(decoder, width, channelsToRemove(decoder, width, amount), job)
+  if (removed.length === 0) refuseNothing({ amount, unit: 'hidden channel', units: width.channels })
+  const narrower = sliceWidth(decoder, width, removed)
+  writeNarrow(decoder, narrower, width, width.channels - removed.length, out, beside)
+  return {
+    removed: decoder.forms.map((_, block) => ({ block, hiddenChannels: removed.length })),
+    sought: null,
+    notes: [],
+    // A norm over fewer channels is another one: zeros in the base would not show what is to be computed.
+    run: await expectedRun(Decoder.open(out), () => undefined, out, check),
+    race: raceOf(decoder, narrower, { dir: out, ids: check }),
+  }
+}

@@ -1,0 +1,80 @@
+/** The job of recovering: the training outlasts the process, then adapters are added to the weights. */
+import { stopwatch } from '../../base/stopwatch.ts'
+import { storeBlock } from '../../files/block-store.ts'
+import { Adaptation } from '../../recover/adaptation.ts'
+import { Adapters } from '../../recover/adapters.ts'
+import { restoreTraining, storeTraining } from '../../recover/checkpoint.ts'
+import { keepOut } from '../../recover/rows.ts'
+import { bestLook, type Look, startState, train } from '../../recover/train.ts'
+import type { Bench } from '../bench.ts'
+import type { BlockFile } from '../block-files.ts'
+import type { JobContext } from '../job.ts'
+import { type RecoverArgs, recoveryFingerprint } from './recover-args.ts'
+
+/** Steps between two that are made durable: a few seconds of work on a small model, minutes on a large one. */
+const STEPS_A_SAVE = 5
+
+export interface RecoveredModel {
+  /** Steps done, which are fewer than asked for where nothing got better any more. */
+  steps: number
+  /** Loss before the first step, and before the last. */
+  loss: { first: number; last: number }
+  /** The adapters that were taken, and the model before. */
+  best: Look
+  before: Look
+  rows: { learnt: number; keptOut: number }
+  /** Numbers that were trained. */
+  trained: number
+  /** Layers whose zeros stayed zeros. */
+  heldLayers: number
+  /** All blocks. */
+  weights: BlockFile[]
+  /** Of training, looks included, since this run began. */
+  seconds: number
+}
+
+/**
+ * Trains adapters and adds them to the weights, whose files go to `out`. What `out` holds of this very recovery is gone
+ * on with.
+ * @throws {OutputError} as restoreTraining and storeTraining do; {InputError} TEXT_SHORT, OPERATOR_NO_GRADIENT
+ */
+export async function recover(args: RecoverArgs, bench: Bench, { signal, emit }: JobContext): Promise<RecoveredModel> {
+  const elapsed = stopwatch()
+  const decoder = bench.open(args.dir)
+  const { settings, out } = args
+  const { rows, held } = keepOut(args.rows, args.name)
+  const own = recoveryFingerprint(decoder, args)
+  const state = startState(decoder, settings)
+  restoreTraining(out, own, state)
+  const adaptation = new Adaptation(decoder, settings)
+  const progress = () => emit({ type: 'progress', done: state.step, total: settings.steps })
+  progress()
+  try {
+    await train(decoder, adaptation, state, {
+      ...{ settings, rows, held, signal },
+      onStep() {
+        progress()
+        if (state.step % STEPS_A_SAVE === 0) storeTraining(out, own, state)
+      },
+      onLook: (look) => emit({ type: 'look', look }),
+    })
+  } finally {
+    if (state.step > 0) storeTraining(out, own, state)
+  }
+  const best = new Adapters(decoder.forms, settings.rank, state.best)
+  const weights = decoder.forms.map((_, block): BlockFile => {
+    const { path } = storeBlock(out, block, adaptation.merged(block, best))
+    return { block, kind: 'stored', path }
+  })
+  return {
+    steps: state.step,
+    loss: { first: state.losses[0], last: state.losses[state.losses.length - 1] },
+    best: bestLook(state.looks),
+    before: state.looks[0],
+    rows: { learnt: rows.count, keptOut: held.count },
+    trained: state.values.length,
+    heldLayers: adaptation.heldLayers,
+    weights,
+    seconds: elapsed(),
+  }
+}

@@ -1,0 +1,11 @@
+/** The job of telling what can be removed together, block by block. */
+import { describeStructures, type StructureDescription } from '../../structure/choose/describe.ts'
+import type { GroupQueries } from '../../structure/find/follow.ts'
+import type { Bench } from '../bench.ts'
+
+export async function structures(
+  { dir, groupQueries }: { dir: string; groupQueries: GroupQueries },
+  bench: Bench,
+): Promise<StructureDescription[]> {
+  return describeStructures(bench.open(dir), groupQueries)
+}

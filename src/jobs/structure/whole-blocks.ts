@@ -1,0 +1,34 @@
+/** Whole blocks go. */
+import type { Decoder } from '../../model/forward/decoder.ts'
+import { blocksToRemove, chooseBlocks } from '../../structure/choose/choose-blocks.ts'
+import { refuseNothing } from '../../structure/choose/nothing-removed.ts'
+import { windowsTogether } from '../../structure/choose/offered-importance.ts'
+import { dropBlocks } from '../../structure/cut/drop-blocks.ts'
+import { raceOf } from '../../structure/write/write.ts'
+import { expectedShallow, writeShallow } from '../../structure/write/write-shallow.ts'
+import type { JobContext } from '../job.ts'
+import type { Removed, RemovingArgs } from './shrink-args.ts'
+
+/** Whole blocks go. */
+export async function removeBlocks(
+  decoder: Decoder,
+  { importance, seed, amount, blocks: range, windows, out, check, beside }: RemovingArgs,
+  { signal }: JobContext,
+): Promise<Removed> {
+  if (importance === 'flap' || importance === 'flap-adaptive')
+    throw new RangeError('FLAP has no score for whole blocks')
+  const perBatch = windowsTogether(windows)
+  const blocks = range ?? ([0, decoder.blocks] as const)
+  const job = { importance, seed, blocks, windows, perBatch, signal }
+  const dropped = await chooseBlocks(decoder, blocksToRemove(decoder, blocks, amount), job)
+  if (dropped.length === 0) refuseNothing({ amount, unit: 'block', units: blocks[1] - blocks[0] })
+  const shallow = dropBlocks(decoder, dropped)
+  writeShallow(decoder, shallow, dropped, out, beside)
+  return {
+    removed: dropped.map((block) => ({ block, whole: true })),
+    sought: null,
+    notes: [],
+    run: await expectedShallow(decoder, shallow, dropped, { dir: out, ids: check }),
+    race: raceOf(decoder, shallow, { dir: out, ids: check }),
+  }
+}
