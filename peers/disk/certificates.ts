@@ -12,7 +12,7 @@ import {
 import { type Certified, type Federation, valueFault } from '../../protocols/round/messages/value.ts'
 import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
-import { writeDurably } from './files.ts'
+import { writeDurably } from '../../src/files/durable-file.ts'
 
 /** The name of a round's file, in every directory of certificates. */
 export function certificateFile(round: number): string {

@@ -15,7 +15,7 @@ import {
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { OutputError } from '../../src/base/errors.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
-import { writeDurably } from './files.ts'
+import { writeDurably } from '../../src/files/durable-file.ts'
 
 /** A file in the data directory with the private key as libp2p's protobuf, raw bytes. */
 export const KEY_FILE = 'peer.key'

@@ -3,8 +3,8 @@
  * peer keeps to itself are in its data directory (peers/disk/data-directory.ts).
  */
 import { id8 } from '../../protocols/wire/encoding.ts'
-import { makeDirectory } from './files.ts'
 import { assertFree, claimDirectory, removeEmpty } from './free-directory.ts'
+import { makeDirectory } from './make-directory.ts'
 
 /** The path of OUT, or the parent in which it gets the name PARENT/ID8 (ID8-2, ... if that is taken). */
 export type OutPlace = { out: string } | { parent: string }

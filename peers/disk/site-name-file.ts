@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { siteNameFault } from '../../protocols/plan/site-name.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
-import { writeDurably } from './files.ts'
+import { writeDurably } from '../../src/files/durable-file.ts'
 
 /** A file in the data directory: UTF-8, one line. */
 export const NAME_FILE = 'name'

@@ -3,14 +3,14 @@
  * when it is whole and on the disk (temporary file, fsync, rename). Large blobs are read in ranges of one file, and are
  * never in memory as a whole.
  */
-import { chmod, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlobSink, BlobSource } from '../../protocols/blob/index.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { BlobHasher, CHUNK_BYTES, type ChunkList, chunkCount, chunkLength } from '../../protocols/wire/hash.ts'
 import { OutputError } from '../../src/base/errors.ts'
-import { systemCode, unwritable } from '../../src/base/system-errors.ts'
-import { linkOrCopy, syncDirectory } from './files.ts'
+import { unwritable } from '../../src/base/system-errors.ts'
+import { DurableFile, linkOrCopy, syncDirectory } from '../../src/files/durable-file.ts'
 
 /** Names of whole blobs. */
 const BLOB_NAME = /^[0-9a-f]{64}$/
@@ -170,7 +170,7 @@ class BlobWriter implements BlobSink {
   private readonly path: string
   private readonly directory: string
   private readonly onCommit: (id: string, list: ChunkList) => void
-  private handle: FileHandle | null = null
+  private file: DurableFile | null = null
 
   constructor(path: string, directory: string, onCommit: (id: string, list: ChunkList) => void) {
     this.path = path
@@ -179,32 +179,18 @@ class BlobWriter implements BlobSink {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    try {
-      this.handle ??= await open(this.path, 'wx', BLOB_MODE)
-      await this.handle.writeFile(chunk)
-    } catch (error) {
-      throw unwritable(this.path, error)
-    }
+    this.file ??= await DurableFile.begin(this.path, { mode: BLOB_MODE })
+    await this.file.write(chunk)
   }
 
   async commit(id: string, list: ChunkList): Promise<void> {
-    await this.write(new Uint8Array()) // an empty blob needs a file as well
-    try {
-      await this.handle?.sync()
-      await this.handle?.close()
-      await rename(this.path, join(this.directory, id))
-      await syncDirectory(this.directory)
-    } catch (error) {
-      throw unwritable(this.path, error)
-    }
+    await this.write(new Uint8Array()) // the empty blob is a file as well
+    await this.file?.commit(join(this.directory, id))
     this.onCommit(id, list)
   }
 
   async discard(): Promise<void> {
-    await this.handle?.close().catch((error) => {
-      if (systemCode(error) !== 'EBADF') throw error
-    })
-    await rm(this.path, { force: true })
+    await this.file?.discard()
   }
 }
 

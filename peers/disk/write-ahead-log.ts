@@ -11,7 +11,7 @@ import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
-import { syncDirectory } from './files.ts'
+import { syncDirectory } from '../../src/files/durable-file.ts'
 
 /** The bytes of length and checksum. */
 const HEADER_BYTES = 8

@@ -94,9 +94,9 @@ async function prune(decoder: Decoder, solvers: Solvers, pruner: PrunerName, win
     target: HALF,
     blocks: Array.from({ length: decoder.blocks }, (_, block) => block),
     windows,
-    onBlock({ block, layers }) {
+    async onBlock({ block, layers }) {
       const begin = performance.now()
-      storeBlock(
+      await storeBlock(
         out,
         block,
         layers.map(({ weight }) => weight),

@@ -2,10 +2,11 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { makeDirectory, writeDurably } from '../../peers/disk/files.ts'
 import { assertFree, claimDirectory, removeEmpty } from '../../peers/disk/free-directory.ts'
 import { type DirectoryLock, lockDirectory } from '../../peers/disk/lock.ts'
+import { makeDirectory } from '../../peers/disk/make-directory.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
+import { writeDurably } from '../../src/files/durable-file.ts'
 import { REPORT_FILE, sealedReport } from '../report/sealed.ts'
 
 /**

@@ -6,8 +6,8 @@ import type { RecoveredModel } from '../../src/jobs/structure/recover.ts'
 import type { RecoverArgs } from '../../src/jobs/structure/recover-args.ts'
 import { textName } from '../../src/model/text/refusals.ts'
 import { cutWindows, filesSource, someWindows } from '../../src/model/text/text.ts'
-import { holdsTraining } from '../../src/recover/record-file.ts'
 import { assertEnoughRows } from '../../src/recover/rows.ts'
+import { TRAINING_RECORD } from '../../src/recover/training-record.ts'
 import type { RecoveryOptions } from '../options/recovery.ts'
 import type { TextOptions } from '../options/site.ts'
 import { InterruptedError } from '../terminal/interruption.ts'
@@ -99,7 +99,7 @@ export async function trained(
     })
     return { ...recovered, settings }
   } catch (error) {
-    if (!holdsTraining(out)) throw error
+    if (!TRAINING_RECORD.liesIn(out)) throw error
     const hint = `What was trained is kept in ${kept}: the same command goes on from there.`
     if (error instanceof InterruptedError) throw error.withHint(hint)
     if (!(error instanceof OutputError)) terminal.note(hint)

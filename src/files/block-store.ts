@@ -6,7 +6,7 @@ import type { BlockWeights } from '../form/block-weights.ts'
 import { type StoredFile, storeFile } from './stored-file.ts'
 
 /** Writes row-major float32 weights, little-endian, whole or not at all. @throws {OutputError} OUTPUT_UNWRITABLE */
-export function storeBlock(dir: string, block: number, weights: BlockWeights): StoredFile {
+export async function storeBlock(dir: string, block: number, weights: BlockWeights): Promise<StoredFile> {
   mkdirSync(dir, { recursive: true })
   return storeFile(join(dir, `block-${String(block).padStart(4, '0')}.f32`), weights)
 }

@@ -1,10 +1,16 @@
-/** A sealed JSON file that may not be there: what a checkpoint is known by. */
+/** A sealed JSON file that may not be there. */
 import { readFileSync } from 'node:fs'
 import { systemCode, unwritable } from '../base/system-errors.ts'
-import { unsealJson } from './sealed-json.ts'
+import { writeDurably } from './durable-file.ts'
+import { sealJson, unsealJson } from './sealed-json.ts'
+
+/** Replaces what is there. @throws {OutputError} OUTPUT_UNWRITABLE */
+export async function storeSealed(path: string, value: object): Promise<void> {
+  await writeDurably(path, Buffer.from(sealJson(value)))
+}
 
 /**
- * What sealJson wrote; undefined: there is no file; null: it is not as it was written.
+ * What storeSealed wrote; undefined: there is no file; null: it is not as it was written.
  * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export function readSealed(path: string): object | null | undefined {

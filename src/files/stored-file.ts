@@ -1,7 +1,8 @@
-/** Files that a later run relies on: whole or not there, on the disk before they have their name, known by a digest. */
+/** Files that a later run relies on: whole or not there, and known by a digest. */
 import { createHash, type Hash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { systemCode, unwritable } from '../base/system-errors.ts'
+import { PIECE_BYTES, pieces, writeAll } from './durable-file.ts'
 
 export interface StoredFile {
   path: string
@@ -10,49 +11,19 @@ export interface StoredFile {
   digest: string
 }
 
-/** Written, hashed or read at once: more than a few system calls cost, less than the system takes in one (2 GiB). */
-const PIECE_BYTES = 2 ** 24
-
-/**
- * Writes a file under another name, syncs it, and renames it. Its name is durable after `syncNames`.
- * @throws {OutputError} OUTPUT_UNWRITABLE
- */
-export function storeFile(path: string, chunks: Iterable<ArrayBufferView>): StoredFile {
+/** Writes a file durably, and says how it can be known again. @throws {OutputError} OUTPUT_UNWRITABLE */
+export async function storeFile(path: string, views: Iterable<ArrayBufferView>): Promise<StoredFile> {
   const hash = createHash('sha256')
   let bytes = 0
-  try {
-    const part = `${path}.part`
-    const fd = openSync(part, 'w')
-    try {
-      for (const piece of pieces(chunks)) {
-        for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at)
-        hash.update(piece)
-        bytes += piece.length
-      }
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
+  function* hashed() {
+    for (const piece of pieces(views)) {
+      hash.update(piece)
+      bytes += piece.length
+      yield piece
     }
-    renameSync(part, path)
-  } catch (error) {
-    throw unwritable(path, error)
   }
+  await writeAll(path, hashed())
   return { path, bytes, digest: hash.digest('hex') }
-}
-
-/** Makes the names in a directory survive a power cut; directories cannot be synced on every system. */
-export function syncNames(directory: string): void {
-  try {
-    const fd = openSync(directory, 'r')
-    try {
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-  } catch (error) {
-    const code = systemCode(error)
-    if (code !== 'EISDIR' && code !== 'EPERM' && code !== 'EINVAL') throw unwritable(directory, error)
-  }
 }
 
 /** Whether a file is as it was stored. */
@@ -113,13 +84,5 @@ function openOrNull(path: string): number | null {
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return null
     throw unwritable(path, error)
-  }
-}
-
-/** Bytes of views, without copying. */
-function* pieces(views: Iterable<ArrayBufferView>): Generator<Uint8Array<ArrayBufferLike>> {
-  for (const { buffer, byteOffset, byteLength } of views) {
-    for (let at = 0; at < byteLength; at += PIECE_BYTES)
-      yield new Uint8Array(buffer, byteOffset + at, Math.min(PIECE_BYTES, byteLength - at))
   }
 }

@@ -59,7 +59,7 @@ interface TrainJob {
   /** Rows that are kept out. */
   held: Windows
   signal?: AbortSignal
-  onStep?: (state: TrainState) => void
+  onStep?: (state: TrainState) => void | Promise<void>
   onLook?: (look: Look) => void
 }
 
@@ -114,7 +114,7 @@ export async function train(
     state.step++
     state.losses.push(mean)
     adamStep(state.values, gradients.values, state.moments, { step: state.step, rate })
-    onStep?.(state)
+    await onStep?.(state)
   }
 }
 

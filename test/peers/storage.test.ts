@@ -2,13 +2,12 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { DataDirectory } from '../../peers/disk/data-directory.ts'
-import { writeDurably } from '../../peers/disk/files.ts'
 import { identityFromSeed, identityOf, KEY_FILE } from '../../peers/disk/identity.ts'
 import { LOCK_FILE, lockDirectory } from '../../peers/disk/lock.ts'
 import { OutDirectory } from '../../peers/disk/out-directory.ts'
@@ -194,14 +193,6 @@ test('a store keeps what is named and removes the rest', async (context) => {
   await store.retain(new Set([b]))
   assert.ok(!store.has(a) && store.has(b))
   assert.deepEqual(await readdir(directory), [b])
-})
-
-test('a write that fails leaves neither half a file nor a temporary one', async (context) => {
-  const directory = await temporaryDirectory(context)
-  await mkdir(join(directory, 'taken'))
-  await assert.rejects(writeDurably(join(directory, 'taken'), Uint8Array.of(1)), { exit: 8 })
-  await assert.rejects(writeDurably(join(directory, 'missing', 'file'), Uint8Array.of(1)), { exit: 8 })
-  assert.deepEqual(await readdir(directory), ['taken'])
 })
 
 const PLAN_ID = Uint8Array.of(0xab, 0xcd, 0xef, 0x01, 0x23)

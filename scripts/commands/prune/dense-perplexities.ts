@@ -2,10 +2,8 @@
  * Perplexities of the dense model that an interrupted prune has measured: a resumed one does not measure them again.
  */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeDurably } from '../../../peers/disk/files.ts'
-import { sealJson, unsealJson } from '../../../src/files/sealed-json.ts'
+import { readSealed, storeSealed } from '../../../src/files/sealed-record.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import type { Measured } from '../../../src/jobs/model/evaluate.ts'
 
@@ -24,10 +22,9 @@ export class DensePerplexities {
   }
 
   /** @param directory - where they are kept; what is damaged there counts as not measured */
-  static async open(directory: string, modelHash: Uint8Array): Promise<DensePerplexities> {
+  static open(directory: string, modelHash: Uint8Array): DensePerplexities {
     const path = join(directory, FILE)
-    const text = await readFile(path, 'utf8').catch(() => '')
-    return new DensePerplexities(path, modelHash, (unsealJson(text) ?? {}) as Record<string, Measured>)
+    return new DensePerplexities(path, modelHash, (readSealed(path) ?? {}) as Record<string, Measured>)
   }
 
   /** What is known of these windows, or else what `measure` finds. @throws {OutputError} OUTPUT_UNWRITABLE */
@@ -35,7 +32,7 @@ export class DensePerplexities {
     const key = this.keyOf(windows)
     const measured = this.known[key] ?? (await measure())
     this.known[key] = measured
-    await writeDurably(this.path, Buffer.from(sealJson(this.known)))
+    await storeSealed(this.path, this.known)
     return measured
   }
 

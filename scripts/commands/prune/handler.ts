@@ -13,7 +13,7 @@ import { writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { PruneArgs } from '../../../src/jobs/prune/prune-args.ts'
 import { filesSource } from '../../../src/model/text/text.ts'
 import type { BlockZeros } from '../../../src/model/write/zeros.ts'
-import { holdsCheckpoint } from '../../../src/prune/run/record-file.ts'
+import { PRUNE_RECORD } from '../../../src/prune/run/prune-record.ts'
 import type { PruneSeconds } from '../../../src/prune/run/sequential.ts'
 import type { Run } from '../../command.ts'
 import { readModel } from '../../common/base-model.ts'
@@ -60,7 +60,7 @@ const CHECKPOINT_NAME = 'blocks'
 
 export async function prune(options: PruneOptions, run: Run): Promise<PruneReport> {
   const elapsed = stopwatch()
-  const worthKeeping = (scratch: string) => holdsCheckpoint(join(scratch, CHECKPOINT_NAME))
+  const worthKeeping = (scratch: string) => PRUNE_RECORD.liesIn(join(scratch, CHECKPOINT_NAME))
   await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
   await using engine = openEngine({ apart: apartFrom(options) })
   const work = { ...run, engine }
@@ -82,7 +82,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   if (finished > 0) run.terminal.note(`${finished} of ${blocks.length} blocks are pruned already: going on from there`)
   try {
     const evaluated = await evaluationTexts(work, { ...options, window, limits: description })
-    const dense = await densePerplexities(work, model, evaluated, await DensePerplexities.open(output.scratch, hash))
+    const dense = await densePerplexities(work, model, evaluated, DensePerplexities.open(output.scratch, hash))
     await engine.rest()
     const reports: BlockReport[] = []
     const phases = await drained(work, { label: 'Pruning', unit: 'block' }, 'prune', job, (event) => {

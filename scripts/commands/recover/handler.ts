@@ -6,7 +6,7 @@ import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { RecoveredModel } from '../../../src/jobs/structure/recover.ts'
 import type { RecoverArgs } from '../../../src/jobs/structure/recover-args.ts'
-import { holdsTraining } from '../../../src/recover/record-file.ts'
+import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
 import { readModel } from '../../common/base-model.ts'
 import { weightsOf } from '../../common/block-matrices.ts'
@@ -43,7 +43,7 @@ interface RecoverReport {
 export async function recover(options: RecoverOptions, run: Run): Promise<RecoverReport> {
   const elapsed = stopwatch()
   const { model, recovery, instructions, rows: most } = options
-  const worthKeeping = (scratch: string) => holdsTraining(join(scratch, TRAINING))
+  const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING))
   await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
   await using engine = openEngine({ apart: apartFrom(options) })
   const work = { ...run, engine }

@@ -5,7 +5,7 @@ import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { type CheckedModel, shrinkChecked, writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { RemovedFromBlock } from '../../../src/jobs/structure/shrink-args.ts'
-import { holdsTraining } from '../../../src/recover/record-file.ts'
+import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import { assertRuns, describe, labelled, type Work } from '../../common/engine.ts'
@@ -75,7 +75,7 @@ interface ShrinkReport {
 
 export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> {
   const elapsed = stopwatch()
-  const worthKeeping = (scratch: string) => holdsTraining(join(scratch, TRAINING))
+  const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING))
   await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
   await using engine = openEngine({ apart: apartFrom(options) })
   const work = { ...run, engine }

@@ -3,14 +3,11 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ppmToFraction } from '../../../src/base/decimal.ts'
 import { InputError } from '../../../src/base/errors.ts'
-import { differencesInWords, type Fingerprint, fingerprint } from '../../../src/files/fingerprint.ts'
-import { sealJson } from '../../../src/files/sealed-json.ts'
-import { readSealed } from '../../../src/files/sealed-record.ts'
-import { storeFile, syncNames } from '../../../src/files/stored-file.ts'
+import { type Fingerprint, fingerprint } from '../../../src/files/fingerprint.ts'
+import { RecordFile } from '../../../src/files/record.ts'
 import type { CheckedModel } from '../../../src/jobs/plain-runs.ts'
 import type { ShrinkArgs } from '../../../src/jobs/structure/shrink-args.ts'
-import { refuseOtherRecovery } from '../../../src/recover/checkpoint.ts'
-import { holdsTraining } from '../../../src/recover/record-file.ts'
+import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import { labelled, type Work } from '../../common/engine.ts'
 import type { OutputDirectory } from '../../common/output-directory.ts'
 import { TRAINING } from '../../common/recovery.ts'
@@ -18,20 +15,17 @@ import { counted } from '../../terminal/numbers.ts'
 
 /** In the output's scratch: the model. */
 export const SMALLER = 'smaller'
-/** Beside it, and written after it. */
-const RECORD_FILE = 'smaller.json'
-/** Of the record below; another number where an older record cannot be read. */
-const FORMAT = 2
 /** Another number where the same arguments give another model than before. */
 const DOMAIN = 'coppice/shrink/2'
 
-interface SmallerRecord {
-  format: typeof FORMAT
-  fingerprint: Fingerprint
+interface Smaller {
   /** Of the model's files. */
   hash: string
   shrunk: CheckedModel
 }
+
+/** Beside the model, and written after it. */
+const SMALLER_RECORD = new RecordFile<Smaller>('smaller.json', 2)
 
 /** What decides which model comes out. @param name - of the base, for people */
 export async function shrinkFingerprint(work: Work, name: string, args: Omit<ShrinkArgs, 'out'>): Promise<Fingerprint> {
@@ -59,28 +53,25 @@ export async function keptOrMade(
   own: Fingerprint,
   shrink: (out: string) => Promise<CheckedModel>,
 ): Promise<CheckedModel> {
-  const [dir, path] = [SMALLER, RECORD_FILE].map((name) => join(scratch, name))
   const kept = await keptModel(work, scratch, own)
   if (kept !== null) {
     work.terminal.note('What is to go was chosen already: going on with the smaller model')
     return kept
   }
-  for (const old of [path, dir]) await rm(old, { recursive: true, force: true })
-  const shrunk = await shrink(dir)
-  const record: SmallerRecord = { format: FORMAT, fingerprint: own, hash: await hashOf(work, scratch), shrunk }
-  storeFile(path, [Buffer.from(sealJson(record))])
-  syncNames(scratch)
+  for (const old of [SMALLER_RECORD.name, SMALLER]) await rm(join(scratch, old), { recursive: true, force: true })
+  const shrunk = await shrink(join(scratch, SMALLER))
+  await SMALLER_RECORD.replace(scratch, own, { hash: await hashOf(work, scratch), shrunk })
   return shrunk
 }
 
 /** null: there is none of this fingerprint, or it is damaged. */
 async function keptModel(work: Work, scratch: string, own: Fingerprint): Promise<CheckedModel | null> {
-  const record = readSealed(join(scratch, RECORD_FILE)) as SmallerRecord | null | undefined
-  if (record?.format !== FORMAT) return null
-  const told = differencesInWords(record.fingerprint, own)
-  if (told !== null) return holdsTraining(join(scratch, TRAINING)) ? refuseOtherRecovery(scratch, told) : null
+  const kept = SMALLER_RECORD.find(scratch, own)
+  if (kept.is === 'other' && TRAINING_RECORD.liesIn(join(scratch, TRAINING)))
+    TRAINING_RECORD.refuseOther(scratch, kept.told)
+  if (kept.is !== 'same') return null
   try {
-    return (await hashOf(work, scratch)) === record.hash ? record.shrunk : null
+    return (await hashOf(work, scratch)) === kept.value.hash ? kept.value.shrunk : null
   } catch (error) {
     if (error instanceof InputError) return null // it is no model any more
     throw error

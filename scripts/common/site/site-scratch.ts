@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { digest } from '../../../src/files/fingerprint.ts'
 import type { Method } from '../../../src/form/method.ts'
 import type { Windows } from '../../../src/form/windows.ts'
-import { holdsCheckpoint } from '../../../src/prune/run/record-file.ts'
+import { PRUNE_RECORD } from '../../../src/prune/run/prune-record.ts'
 
 export interface ScratchInputs {
   /** SHA-256 of the base model. */
@@ -35,7 +35,7 @@ export class SiteScratch implements AsyncDisposable {
     const name = `checkpoint-${inputs.slice(0, NAME_DIGITS)}`
     const path = join(federation, name)
     const siblings = (await readdir(dirname(federation))).map((id) => join(dirname(federation), id, name))
-    const earlier = siblings.find(holdsCheckpoint)
+    const earlier = siblings.find((dir) => PRUNE_RECORD.liesIn(dir))
     if (!existsSync(path) && earlier !== undefined) await rename(earlier, path)
     this.path = path
     return path
@@ -47,7 +47,7 @@ export class SiteScratch implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.path === null || (!this.over && holdsCheckpoint(this.path))) return
+    if (this.path === null || (!this.over && PRUNE_RECORD.liesIn(this.path))) return
     await rm(this.path, { recursive: true, force: true })
   }
 }

@@ -7,8 +7,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { type Fingerprint, fingerprint } from '../../files/fingerprint.ts'
-import { sealJson } from '../../files/sealed-json.ts'
-import { readSealed } from '../../files/sealed-record.ts'
+import { RecordFile } from '../../files/record.ts'
 import { digestOf, readStored, type StoredFile, storeFile } from '../../files/stored-file.ts'
 import type { StructuredTarget } from '../../form/method.ts'
 import type { Windows } from '../../form/windows.ts'
@@ -67,7 +66,7 @@ export async function contribute(args: ContributeArgs, bench: Bench, context: Jo
     const contribution = { importances: importances[block], adapters: adapters?.[block] ?? null }
     assertValid(model, block, contribution)
     const bytes = encodeStructured(model.forms[block], contribution)
-    const file = storeFile(join(out, `contribution-${block}`), [bytes])
+    const file = await storeFile(join(out, `contribution-${block}`), [bytes])
     context.emit({ type: 'block', report: { block, path: file.path, bytes: file.bytes, damping: [] } })
   }
   return null
@@ -92,13 +91,8 @@ function assertValid(
   }
 }
 
-interface ImportanceRecord {
-  text: string
-  model: string
-  file: StoredFile
-}
-
-const IMPORTANCES_RECORD = 'importances.json'
+/** Of importances, which a file holds: by block, by structure. */
+const IMPORTANCES_RECORD = new RecordFile<{ file: StoredFile }>('importances.json', 1)
 const IMPORTANCES_FILE = 'importances.f32'
 
 /** By block, by structure. */
@@ -108,18 +102,16 @@ async function keptImportances(
   { signal, emit }: JobContext,
 ): Promise<Float32Array[][]> {
   const { windows, out } = args
-  const { digests } = fingerprintOf(decoder.name, args, 'importances')
-  const recordPath = join(out, IMPORTANCES_RECORD)
-  const record = readSealed(recordPath) as ImportanceRecord | null | undefined
+  const own = fingerprintOf(decoder.name, args, 'importances') // of the whole model, whatever the target
+  const known = IMPORTANCES_RECORD.find(out, own)
+  const path = join(out, IMPORTANCES_FILE)
   const values = forms.map(({ structures }) => structures.map(({ units }) => new Float32Array(units)))
-  const isOurs = record?.text === digests.text && record.model === digests.model
-  if (isOurs && readStored({ ...record.file, path: join(out, IMPORTANCES_FILE) }, values.flat())) return values
+  if (known.is === 'same' && readStored({ ...known.value.file, path }, values.flat())) return values
   emit({ type: 'progress', done: 0, total: 1 })
   const structures = followed.map((block) => free(block.structures))
   const found = await unitImportances(decoder, structures, windows, signal)
-  decoder.sessions.dropOuterWeights()
-  const file = storeFile(join(out, IMPORTANCES_FILE), found.flat())
-  storeFile(recordPath, [Buffer.from(sealJson({ text: digests.text, model: digests.model, file }))])
+  decoder.dropOuterWeights()
+  await IMPORTANCES_RECORD.replace(out, own, { file: await storeFile(path, found.flat()) })
   emit({ type: 'progress', done: 1, total: 1 })
   return found
 }
@@ -152,24 +144,23 @@ async function trainedAdapters(
   // A single row shows at least whether training does anything.
   const { rows, held } = all.count > 1 ? keepOut(all, 'the calibration text') : { rows: all, held: all }
   const checkpoint = join(out, 'training')
-  const print = fingerprintOf(
-    model.decoder.name,
-    args,
+  const print = fingerprintOf(model.decoder.name, args, [
+    target,
     weights.map(({ block, path }) => [block, digestOf(path)]),
-  )
+  ])
   clearOtherTraining(checkpoint, print)
   restoreTraining(checkpoint, print, state)
   const progress = () => emit({ type: 'progress', done: state.step, total: settings.steps })
   try {
     await train(smaller, new Adaptation(smaller, settings), state, {
       ...{ settings, rows, held, signal },
-      onStep() {
+      async onStep() {
         progress()
-        if (state.step % STEPS_A_SAVE === 0) storeTraining(checkpoint, print, state)
+        if (state.step % STEPS_A_SAVE === 0) await storeTraining(checkpoint, print, state)
       },
     })
   } finally {
-    if (state.step > 0) storeTraining(checkpoint, print, state)
+    if (state.step > 0) await storeTraining(checkpoint, print, state)
     await smaller.close()
     rmSync(cut, { recursive: true, force: true })
   }
@@ -179,6 +170,6 @@ async function trainedAdapters(
   )
 }
 
-function fingerprintOf(modelName: string, { modelHash, windows, target }: ContributeArgs, on: unknown): Fingerprint {
-  return fingerprint({ domain: DOMAIN, modelName, modelHash, windows, settings: [target, on], words: 'a federation' })
+function fingerprintOf(modelName: string, { modelHash, windows }: ContributeArgs, settings: unknown): Fingerprint {
+  return fingerprint({ domain: DOMAIN, modelName, modelHash, windows, settings, words: 'a federation' })
 }

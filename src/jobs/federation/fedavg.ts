@@ -23,5 +23,5 @@ export async function fedavg(
   const contributions = readContributions(form, pruner, paths)
   const base = decoder.baseWeights(block)
   const average = fedavgBlock(form, pruner, target, base, contributions, readMerged(form, merged))
-  return { path: storeBlock(out, block, average).path }
+  return { path: (await storeBlock(out, block, average)).path }
 }

@@ -7,7 +7,8 @@ import { payloadOf } from '../../form/method.ts'
 import { encodeContribution, toContribution } from '../../merge/masks/contribution.ts'
 import { InvalidContributionError, validateContribution } from '../../merge/masks/validate.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
-import { Checkpoint, type FinishedBlock } from '../../prune/run/checkpoint.ts'
+import { Checkpoint } from '../../prune/run/checkpoint.ts'
+import type { FinishedBlock } from '../../prune/run/prune-record.ts'
 import { type PrunedBlock, type PruneSeconds, pruneSequential } from '../../prune/run/sequential.ts'
 import type { Bench } from '../bench.ts'
 import type { JobContext, PrunedBlockReport } from '../job.ts'
@@ -35,13 +36,13 @@ export async function prune(args: PruneArgs, bench: Bench, { signal, emit }: Job
     signal,
     from: checkpoint ?? undefined,
     onProgress: (done, total) => emit({ type: 'progress', done, total }),
-    onBlock(block) {
+    async onBlock(block) {
       const damping = block.layers.map((layer) => layer.damping)
-      pruned = { block: block.block, file: write(decoder, args, block), damping }
+      pruned = { block: block.block, file: await write(decoder, args, block), damping }
     },
-    onFinished(block, stream, seconds) {
+    async onFinished(block, stream, seconds) {
       if (pruned?.block !== block) throw new Error(`block ${block} is finished without having been pruned`)
-      checkpoint?.finish(pruned, stream, seconds)
+      await checkpoint?.finish(pruned, stream, seconds)
       report(pruned)
     },
   })
@@ -51,18 +52,18 @@ function toReport({ block, file: { path, bytes }, damping }: FinishedBlock): Pru
   return { block, path, bytes, damping }
 }
 
-function write(decoder: Decoder, args: PruneArgs, pruned: PrunedBlock): StoredFile {
+function write(decoder: Decoder, args: PruneArgs, pruned: PrunedBlock): Promise<StoredFile> {
   if (args.as === 'contribution') return storeContribution(decoder, args, pruned)
   const weights = pruned.layers.map(({ weight }) => weight)
   return storeBlock(args.out, pruned.block, weights)
 }
 
 /** Writes what this site offers for a block, once it has passed the checks that every other member will make. */
-function storeContribution(
+async function storeContribution(
   decoder: Decoder,
   { pruner, target, out }: PruneArgs,
   { block, layers, meanSquares }: PrunedBlock,
-): StoredFile {
+): Promise<StoredFile> {
   const form = decoder.forms[block]
   const kind = payloadOf(pruner)
   const names = decoder.layers.filter((layer) => layer.block === block).map(({ name }) => name)

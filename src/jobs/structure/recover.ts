@@ -52,20 +52,21 @@ export async function recover(args: RecoverArgs, bench: Bench, { signal, emit }:
   try {
     await train(decoder, adaptation, state, {
       ...{ settings, rows, held, signal },
-      onStep() {
+      async onStep() {
         progress()
-        if (state.step % STEPS_A_SAVE === 0) storeTraining(out, own, state)
+        if (state.step % STEPS_A_SAVE === 0) await storeTraining(out, own, state)
       },
       onLook: (look) => emit({ type: 'look', look }),
     })
   } finally {
-    if (state.step > 0) storeTraining(out, own, state)
+    if (state.step > 0) await storeTraining(out, own, state)
   }
   const best = new Adapters(decoder.forms, settings.rank, state.best)
-  const weights = decoder.forms.map((_, block): BlockFile => {
-    const { path } = storeBlock(out, block, adaptation.merged(block, best))
-    return { block, kind: 'stored', path }
-  })
+  const weights: BlockFile[] = []
+  for (let block = 0; block < decoder.blocks; block++) {
+    const { path } = await storeBlock(out, block, adaptation.merged(block, best))
+    weights.push({ block, kind: 'stored', path })
+  }
   return {
     steps: state.step,
     loss: { first: state.losses[0], last: state.losses[state.losses.length - 1] },

@@ -20,10 +20,14 @@ export interface SpilledStream {
 }
 
 /** Writes the stream that stands in front of a block. @throws {OutputError} OUTPUT_UNWRITABLE */
-export function spillStream(dir: string, block: number, { values, place, passed }: StreamState): SpilledStream {
+export async function spillStream(
+  dir: string,
+  block: number,
+  { values, place, passed }: StreamState,
+): Promise<SpilledStream> {
   const file = `stream-${String(block).padStart(4, '0')}`
   const others = passed.flat().map(([, tensor]) => bytesOf(tensor))
-  const { bytes, digest } = storeFile(join(dir, file), [values, ...others])
+  const { bytes, digest } = await storeFile(join(dir, file), [values, ...others])
   const forms = passed.map((tensors) =>
     tensors.map(([name, tensor]) => {
       const { type, dims } = tensor

@@ -39,7 +39,7 @@ export interface SequentialJob {
    * @param stream - behind the block; null if nobody reads it any more
    * @param seconds - of all blocks so far
    */
-  onFinished?: (block: number, stream: Stream | null, seconds: PruneSeconds) => void
+  onFinished?: (block: number, stream: Stream | null, seconds: PruneSeconds) => void | Promise<void>
   onProgress?: (done: number, total: number) => void
   /** Read between blocks only: a block that has begun is finished. */
   signal?: AbortSignal
@@ -84,7 +84,7 @@ export async function pruneSequential(decoder: Decoder, solvers: Solvers, job: S
     await passBlock(decoder, solvers, job, block, stream, watch)
     if (blocks.includes(block)) {
       await turn()
-      job.onFinished?.(block, block < last ? stream : null, watch.seconds)
+      await job.onFinished?.(block, block < last ? stream : null, watch.seconds)
     }
     job.onProgress?.(block + 1, last + 1)
   }

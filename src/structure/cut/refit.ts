@@ -29,7 +29,7 @@ interface RefitJob {
   windows: Windows
   linear: LinearAlgebra
   /** Weights of a block in the base's shapes: zeros where places are gone. */
-  onBlock: (block: number, weights: BlockWeights) => void
+  onBlock: (block: number, weights: BlockWeights) => void | Promise<void>
   signal?: AbortSignal
 }
 
@@ -45,7 +45,7 @@ export async function refit(decoder: Decoder, { removals, windows, linear, onBlo
       const statistics = await stream.observe(block, 'gram', signal)
       const gramOf = (role: number) => statistics[decoder.forms[block].layers[role].input].gram
       weights = await refitted(decoder, block, removed, gramOf, linear)
-      onBlock(block, weights)
+      await onBlock(block, weights)
     }
     if (block < last) await stream.pass(block, weights, signal)
   }

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadBlock, storeBlock } from '../../files/block-store.ts'
-import type { WeightsOf } from '../../form/block-weights.ts'
+import type { BlockWeights, WeightsOf } from '../../form/block-weights.ts'
 import type { Windows } from '../../form/windows.ts'
 import { cutLayer } from '../../merge/structures/structured-block.ts'
 import { Decoder } from '../../model/forward/decoder.ts'
@@ -41,8 +41,9 @@ export async function writeRefitted(decoder: Decoder, job: RefittedJob): Promise
   const linear = await LinearAlgebra.create({ threads: decoder.threads })
   try {
     const files = new Map<number, string>()
-    const onBlock = (block: number, weights: Parameters<typeof storeBlock>[2]) =>
-      void files.set(block, storeBlock(join(scratch, 'blocks'), block, weights).path)
+    const onBlock = async (block: number, weights: BlockWeights) => {
+      files.set(block, (await storeBlock(join(scratch, 'blocks'), block, weights)).path)
+    }
     await refit(decoder, { removals, windows, linear, onBlock, signal })
     const weightsOf: WeightsOf = (block) => {
       const path = files.get(block)

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type ScratchInputs, SiteScratch } from '../../../../scripts/common/site/site-scratch.ts'
-import { RECORD_FILE } from '../../../../src/prune/run/record-file.ts'
+import { PRUNE_RECORD } from '../../../../src/prune/run/prune-record.ts'
 import { temporaryDirectory } from '../../../support/nodes.ts'
 
 const INPUTS: ScratchInputs = {
@@ -24,9 +24,9 @@ async function peer(federations: string, id: string, inputs: ScratchInputs, over
   mkdirSync(federation, { recursive: true })
   await using scratch = new SiteScratch()
   const path = await scratch.in(federation, inputs)
-  const isThere = existsSync(join(path, RECORD_FILE))
+  const isThere = existsSync(join(path, PRUNE_RECORD.name))
   mkdirSync(path, { recursive: true })
-  writeFileSync(join(path, RECORD_FILE), '{}')
+  writeFileSync(join(path, PRUNE_RECORD.name), '{}')
   if (over) scratch.done()
   return isThere
 }

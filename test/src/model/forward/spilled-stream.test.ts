@@ -28,7 +28,7 @@ test('a stream that was spilled goes on to the same bits, in another process or 
   const dir = await temporaryDirectory(context)
   const stream = await Stream.start(open(context), WINDOWS)
   await stream.pass(0, undefined)
-  const spilled: SpilledStream = JSON.parse(JSON.stringify(spillStream(dir, 1, stream.state)))
+  const spilled: SpilledStream = JSON.parse(JSON.stringify(await spillStream(dir, 1, stream.state)))
   const before = await stream.observe(1, 'gram')
 
   const other = await Stream.start(open(context), WINDOWS)
@@ -45,7 +45,7 @@ test('what blocks pass on besides the stream is spilled with it', async (context
   for (const { cut } of decoders) cut.blocks[0].passes.push(name)
   const stream = await Stream.start(decoders[0], WINDOWS)
   await stream.pass(0, undefined)
-  const spilled = spillStream(dir, 1, stream.state)
+  const spilled = await spillStream(dir, 1, stream.state)
   assert.deepEqual(
     spilled.passed.map((batch) => batch.map((value) => value.name)),
     [[name], [name], [name]],
@@ -60,7 +60,7 @@ test('a stream whose file is not as it was written is refused', async (context) 
   const decoder = open(context)
   const stream = await Stream.start(decoder, WINDOWS)
   await stream.pass(0, undefined)
-  const spilled = spillStream(dir, 1, stream.state)
+  const spilled = await spillStream(dir, 1, stream.state)
   const path = join(dir, spilled.file)
   const whole = readFileSync(path)
   const refused = async () => !unspillStream(dir, 1, spilled, await Stream.start(decoder, WINDOWS))

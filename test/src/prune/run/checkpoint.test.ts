@@ -9,7 +9,7 @@ import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { Stream } from '../../../../src/model/forward/stream.ts'
 import { Checkpoint, peek } from '../../../../src/prune/run/checkpoint.ts'
 import { fingerprintOf, type PruneInputs } from '../../../../src/prune/run/fingerprint.ts'
-import { holdsCheckpoint } from '../../../../src/prune/run/record-file.ts'
+import { PRUNE_RECORD } from '../../../../src/prune/run/prune-record.ts'
 import { temporaryDirectory } from '../../../support/nodes.ts'
 import { fixturePath } from '../../../support/shared.ts'
 
@@ -35,9 +35,9 @@ async function half(context: TestContext): Promise<{ dir: string; stream: Stream
   await stream.pass(0, undefined)
   const checkpoint = Checkpoint.open(dir, fingerprintOf(INPUTS), 'refuse')
   assert.equal(checkpoint.next, 0)
-  assert.ok(!holdsCheckpoint(dir))
-  const file = storeBlock(dir, 0, decoder.baseWeights(0))
-  checkpoint.finish({ block: 0, file, damping: [null, 0.01] }, stream, SECONDS)
+  assert.ok(!PRUNE_RECORD.liesIn(dir))
+  const file = await storeBlock(dir, 0, decoder.baseWeights(0))
+  await checkpoint.finish({ block: 0, file, damping: [null, 0.01] }, stream, SECONDS)
   return { dir, stream }
 }
 
@@ -48,7 +48,7 @@ test('a checkpoint gives back what was finished, and the stream behind it', asyn
   const { dir, stream } = await half(context)
   // Of a process that was killed on the way to the next record.
   for (const name of ['block-0001.f32', 'stream-0002', 'progress.json.part']) writeFileSync(join(dir, name), 'x')
-  assert.ok(holdsCheckpoint(dir))
+  assert.ok(PRUNE_RECORD.liesIn(dir))
   assert.deepEqual(peek(dir, fingerprintOf(INPUTS)), { blocks: 1, seconds: SECONDS })
   const again = Checkpoint.open(dir, fingerprintOf(INPUTS), 'refuse')
   const [{ block, file, damping }] = again.finished
@@ -59,8 +59,8 @@ test('a checkpoint gives back what was finished, and the stream behind it', asyn
   again.restore(other)
   assert.deepEqual(other.state, stream.state)
 
-  const last = storeBlock(dir, 1, stream.decoder.baseWeights(1))
-  again.finish({ block: 1, file: last, damping: [] }, null, SECONDS)
+  const last = await storeBlock(dir, 1, stream.decoder.baseWeights(1))
+  await again.finish({ block: 1, file: last, damping: [] }, null, SECONDS)
   assert.deepEqual(readdirSync(dir).sort(), ['block-0000.f32', 'block-0001.f32', 'progress.json'])
   assert.equal(Checkpoint.open(dir, fingerprintOf(INPUTS), 'refuse').next, 2)
 })

@@ -54,10 +54,10 @@ for (const pruner of PRUNERS) {
         from: checkpoint,
         signal: stop.signal,
         onBlock: (block) => void pruned.push(block),
-        onFinished(block, stream, seconds) {
+        async onFinished(block, stream, seconds) {
           const weights = pruned.at(-1)?.layers.map(({ weight }) => weight) ?? []
-          const file = storeBlock(join(dir, 'blocks'), block, weights)
-          checkpoint.finish({ block, file, damping: [] }, stream, seconds)
+          const file = await storeBlock(join(dir, 'blocks'), block, weights)
+          await checkpoint.finish({ block, file, damping: [] }, stream, seconds)
           stop.abort(new Error('a block a day'))
         },
       })

@@ -1,0 +1,117 @@
+/** Files whose name never stands for half of them: written under another, on the disk before they have their own. */
+import { constants } from 'node:fs'
+import { copyFile, type FileHandle, link, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { systemCode, unwritable } from '../base/system-errors.ts'
+
+/** Written at once: more than a few system calls cost, less than the system takes in one (2 GiB). */
+export const PIECE_BYTES = 2 ** 24
+
+/** A file in the making. */
+export class DurableFile {
+  private readonly part: string
+  private readonly told: string
+  private readonly handle: FileHandle
+
+  private constructor(part: string, told: string, handle: FileHandle) {
+    this.part = part
+    this.told = told
+    this.handle = handle
+  }
+
+  /**
+   * @param part - its name until it is whole; what lies there is replaced
+   * @param told - the name in refusals
+   * @throws {OutputError} OUTPUT_UNWRITABLE, as all of these do
+   */
+  static async begin(part: string, { mode = 0o644, told = part } = {}): Promise<DurableFile> {
+    try {
+      return new DurableFile(part, told, await open(part, 'w', mode))
+    } catch (error) {
+      throw unwritable(told, error)
+    }
+  }
+
+  async write(bytes: ArrayBufferView): Promise<void> {
+    try {
+      for (const piece of pieces([bytes]))
+        for (let at = 0; at < piece.length; ) at += (await this.handle.write(piece, at)).bytesWritten
+    } catch (error) {
+      throw unwritable(this.told, error)
+    }
+  }
+
+  /** Gives it its name: fsync, rename, fsync of the directory. */
+  async commit(path: string): Promise<void> {
+    try {
+      await this.handle.sync()
+      await this.handle.close()
+      await rename(this.part, path)
+      await syncDirectory(dirname(path))
+    } catch (error) {
+      throw unwritable(this.told, error)
+    }
+  }
+
+  async discard(): Promise<void> {
+    await this.handle.close() // again where it is closed, which does no harm
+    await rm(this.part, { force: true })
+  }
+}
+
+/** @throws {OutputError} OUTPUT_UNWRITABLE; nothing of it is left then */
+export async function writeDurably(path: string, bytes: ArrayBufferView, mode?: number): Promise<void> {
+  await writeAll(path, [bytes], mode)
+}
+
+/** Writes all of these one after the other. @throws {OutputError} OUTPUT_UNWRITABLE; nothing of it is left then */
+export async function writeAll(path: string, views: Iterable<ArrayBufferView>, mode?: number): Promise<void> {
+  // Another process may write the same.
+  const file = await DurableFile.begin(`${path}.${process.pid}.part`, { mode, told: path })
+  try {
+    for (const view of views) await file.write(view)
+    await file.commit(path)
+  } catch (error) {
+    await file.discard()
+    throw error
+  }
+}
+
+/** The same bytes under a second name; a copy where the file system has no such thing. @throws {OutputError} */
+export async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch {
+    await copyDurably(from, to).catch((error) => {
+      throw unwritable(to, error)
+    })
+  }
+}
+
+async function copyDurably(from: string, to: string): Promise<void> {
+  await copyFile(from, to)
+  await using handle = await open(to, 'r+')
+  await handle.sync()
+}
+
+/** Makes the names in a directory survive a power cut; directories cannot be synced on every system. */
+export async function syncDirectory(path: string): Promise<void> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path, constants.O_RDONLY)
+    await handle.sync()
+  } catch (error) {
+    const code = systemCode(error)
+    if (code !== 'EISDIR' && code !== 'EPERM' && code !== 'EINVAL') throw error
+  } finally {
+    await handle?.close()
+  }
+}
+
+/** Bytes of views, without copying. */
+export function* pieces(views: Iterable<ArrayBufferView>): Generator<Uint8Array<ArrayBufferLike>> {
+  for (const { buffer, byteOffset, byteLength } of views) {
+    for (let at = 0; at < byteLength; at += PIECE_BYTES)
+      yield new Uint8Array(buffer, byteOffset + at, Math.min(PIECE_BYTES, byteLength - at))
+  }
+}
