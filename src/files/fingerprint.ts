@@ -53,8 +53,11 @@ export function fingerprint({ domain, modelName, modelHash, windows, settings, w
 /** What differs, in the order of the parts. Texts in other windows are not said to differ: the settings are. */
 function differences(a: Fingerprint, b: Fingerprint): Part[] {
   const comparable = JSON.stringify(a.windows) === JSON.stringify(b.windows)
-  const parts: Part[] = comparable ? ['model', 'text', 'settings'] : ['model', 'settings']
-  return parts.filter((part) => a.digests[part] !== b.digests[part])
+  const differs = (part: Part) => a.digests[part] !== b.digests[part]
+  return (['model', 'text', 'settings'] as const).filter((part) => {
+    if (comparable || part === 'model') return differs(part)
+    return part === 'settings'
+  })
 }
 
 /** After "another". */

@@ -35,11 +35,12 @@ export async function shrinkFingerprint(work: Work, name: string, args: Omit<Shr
   const flags = [...(refit ? ['refitted'] : []), ...(uniform ? ['uniform'] : [])]
   const range = blocks === null ? 'all blocks' : `blocks ${blocks.join(':')}`
   const how = [share, granularity, range, importance, reduction, `queries by ${groupQueries}`, `seed ${seed}`]
+  const { count, length } = args.windows
   const modelHash = await labelled(work, 'Hashing the model', 'hash', { dir: args.dir })
   return fingerprint({
     ...{ domain: DOMAIN, modelName: name, modelHash, windows: args.windows },
     settings: [granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks],
-    words: [...how, counted(steps, 'step'), ...flags].join(', '),
+    words: [...how, counted(steps, 'step'), `${counted(count, 'window')} of ${length}`, ...flags].join(', '),
   })
 }
 

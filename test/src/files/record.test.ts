@@ -31,6 +31,15 @@ test('a record is found by who does the same work, and tells others what differs
   })
 })
 
+test('a text in other windows is another choice of settings, whether or not the settings name them', async (context) => {
+  const dir = await temporaryDirectory(context)
+  const record = new RecordFile<{ step: number }>('steps.json', 1)
+  await record.replace(dir, OWN, { step: 3 })
+  const told = 'choice of settings (half of it, now half of it)'
+  for (const other of [{ ...windows, count: 1, length: 4 }, undefined])
+    assert.deepEqual(record.find(dir, fingerprint({ ...INPUTS, windows: other })), { is: 'other', told })
+})
+
 test('a record of another format, or with a bit flipped, counts as damaged', async (context) => {
   const dir = await temporaryDirectory(context)
   const record = new RecordFile<{ step: number }>('steps.json', 1)
