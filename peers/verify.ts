@@ -39,7 +39,7 @@ export interface Verified {
 
 interface VerifyInit {
   engine: JobEngine
-  /** OUT of a peer: plan.cbor, certificates, contributions, model. */
+  /** The output directory of a peer: plan.cbor, certificates, contributions, model. */
   dir: string
   /** The base model's directory; the caller has checked its hash against the plan's. */
   base: string

@@ -4,10 +4,10 @@ import { dirname } from 'node:path'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 
 /**
- * Makes a directory and its parents; returns the outermost that was not there. Not by mkdir's own `recursive`: where
- * nothing can be made (/proc) that tries again for ever.
- * @param mode - of the directory itself, where it is made
- * @throws {OutputError} it cannot be made
+ * Makes a directory and its parents; returns the outermost one that did not exist. mkdir's own `recursive` is not used:
+ * where nothing can be made (/proc) it tries for ever.
+ * @param mode - permissions of the directory itself, if it is made
+ * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export async function makeDirectory(path: string, mode = 0o777): Promise<string | undefined> {
   try {
@@ -24,7 +24,7 @@ export async function makeDirectory(path: string, mode = 0o777): Promise<string 
   }
 }
 
-/** Whether it is there; false also where nothing is. @throws it is something else */
+/** Whether a directory is there; false if nothing is. @throws {Error} ENOTDIR: something else is there */
 async function isDirectory(path: string): Promise<boolean> {
   try {
     if ((await stat(path)).isDirectory()) return true

@@ -1,4 +1,4 @@
-/** The engine as commands use it: each job with its place in the progress. */
+/** The engine for commands: each job shows its progress. */
 
 import type { JobEvent } from '../../src/jobs/job.ts'
 import type { JobName, Jobs } from '../../src/jobs/jobs.ts'

@@ -23,7 +23,7 @@ interface RecoveryText {
   /** The text's name, for messages. */
   name: string
   rows: Windows
-  /** Instructions that left no room for their answer. */
+  /** The number of instructions that left no room for their answer. */
   skipped: number
 }
 

@@ -50,7 +50,7 @@ export function evaluatedWindows(text: Tokenised, tokens: number): Windows {
   return firstWindows(text, Math.max(1, Math.min(windows.count, Math.floor(tokens / windows.length))))
 }
 
-/** Predictions on these windows: the first token of each has no context. */
+/** The number of predictions on these windows: the first token of each has no context. */
 export function predictions({ count, length }: Windows): number {
   return count * (length - 1)
 }

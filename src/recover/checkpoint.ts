@@ -32,7 +32,7 @@ export function restoreTraining(dir: string, fingerprint: Fingerprint, state: Tr
   Object.assign(state, { step, losses, looks })
 }
 
-/** Makes a state durable. @throws {OutputError} OUTPUT_UNWRITABLE */
+/** Makes a state durable. @throws {OutputError} OUTPUT_UNWRITABLE, OUTPUT_OTHER_RECOVERY, OUTPUT_CHECKPOINT_DAMAGED */
 export async function storeTraining(dir: string, fingerprint: Fingerprint, state: TrainState): Promise<void> {
   try {
     mkdirSync(dir, { recursive: true })
@@ -51,7 +51,7 @@ function arraysOf({ values, moments, best }: TrainState): Float32Array[] {
   return [values, moments.first, moments.second, best]
 }
 
-/** Empties a directory that holds another recovery, or a damaged one. */
+/** Empties a directory that holds the checkpoint of another recovery, or a damaged one. */
 export function clearOtherTraining(dir: string, fingerprint: Fingerprint): void {
   try {
     TRAINING_RECORD.read(dir, fingerprint)

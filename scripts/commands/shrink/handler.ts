@@ -4,7 +4,7 @@ import { UsageError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { type CheckedModel, shrinkChecked, writeChecked } from '../../../src/jobs/plain-runs.ts'
-import type { RemovedFromBlock } from '../../../src/jobs/structure/shrink-args.ts'
+import type { Granularity, RemovedFromBlock, Shrink } from '../../../src/jobs/structure/shrink-args.ts'
 import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
@@ -79,22 +79,19 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
   await using engine = openEngine({ apart: apartFrom(options) })
   const work = { ...run, engine }
-  const { model, granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform } = options
+  const { model, what, given } = options
+  const uniform = isUniform(what)
   const description = await describe(work, model)
   await assertRuns(work, model)
   const left = await notCopied(work, model, uniform ? ['model.safetensors'] : [])
   const { name, parameters, blocks: count } = description
-  const blocks = options.blocks ?? null
-  if (blocks !== null) assertBlocks(...blocks, count)
-  if (uniform && blocks !== null && blocks[1] - blocks[0] < count) refuseSome(blocks, count)
-  if (granularity === 'channel' && blocks !== null && blocks[1] - blocks[0] < count) refuseHiddenOfSome(blocks, count)
+  if (given.blocks !== undefined) assertRange(options, given.blocks, count)
   const window = windowFor(options.window, description)
   const windows = await calibration(work, model, options, options.windows, window)
   const texts = await evaluationTexts(work, { ...options, window, limits: description })
   run.terminal.progress('Choosing what to remove')
   const check = windows.ids.slice(0, window)
-  const how = { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks }
-  const job = { ...how, dir: model, windows, check, done: DONE[granularity] }
+  const job = { what, dir: model, windows, check, done: DONE[what.granularity] }
   const shrinkTo = (out: string) =>
     shrinkChecked(
       engine,
@@ -143,16 +140,16 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const words = recovery === null ? [] : recoveryInWords(recovery.trained)
   const notes = uniform ? [...shrunk.notes, UNIFORM_NOTE] : shrunk.notes
   const difference = recovery?.difference ?? shrunk.difference
-  run.terminal.say([summary(report, options, words, difference), ...notes].join('\n'))
+  run.terminal.say([summary(report, what, words, difference), ...notes].join('\n'))
   if (left !== null) run.terminal.note(left)
   return report
 }
 
 /** For the model's card. */
-const DONE: Readonly<Record<ShrinkOptions['granularity'], string>> = {
-  block: 'Attention heads and channels were removed, so that its tensors are smaller.',
-  layer: 'Whole blocks were removed.',
-  channel: 'Hidden channels of the whole model were removed, so that all its tensors are smaller.',
+const DONE: Readonly<Record<Granularity, string>> = {
+  'heads-and-channels': 'Attention heads and channels were removed, so that its tensors are smaller.',
+  blocks: 'Whole blocks were removed.',
+  'hidden-channels': 'Hidden channels of the whole model were removed, so that all its tensors are smaller.',
 }
 
 const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for Hugging Face tools.'
@@ -160,7 +157,7 @@ const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for 
 /** Trains the smaller model and writes what becomes of it. */
 async function recovered(
   work: Work,
-  { recoveryText, uniform, out }: ShrinkOptions,
+  { recoveryText, what, out }: ShrinkOptions,
   recovery: RecoveryOptions,
   { output, smaller, texts }: { output: OutputDirectory; smaller: string; texts: readonly EvaluatedText[] },
 ) {
@@ -175,10 +172,22 @@ async function recovered(
   terminal.progress('Writing')
   const { weights } = done
   const check = text.rows.ids.slice(0, length)
-  const written = { dir: smaller, weights, out: output.staging, check, uniform, done: RECOVERED }
+  const written = { dir: smaller, weights, out: output.staging, check, uniform: isUniform(what), done: RECOVERED }
   const { difference } = await writeChecked(engine, written, { signal })
   const after = await perplexities(work, { dir: smaller, kind: 'recovered', texts, weights })
   return { trained: done, difference, perplexities: after }
+}
+
+function isUniform(what: Shrink): boolean {
+  return 'uniform' in what && what.uniform
+}
+
+/** @throws {UsageError} BLOCKS_RANGE; UNIFORM_BLOCKS, CHANNEL_BLOCKS: some blocks where all are asked for */
+function assertRange({ what, given }: ShrinkOptions, blocks: [from: number, to: number], count: number): void {
+  assertBlocks(...blocks, count)
+  if (blocks[1] - blocks[0] === count) return
+  if (isUniform(what)) refuseSome(blocks, count)
+  if (what.granularity === 'hidden-channels') refuseHiddenOfSome(given.granularity, blocks, count)
 }
 
 /** @throws {UsageError} UNIFORM_BLOCKS, always */
@@ -191,11 +200,11 @@ function refuseSome([from, to]: [from: number, to: number], count: number): neve
 }
 
 /** @throws {UsageError} CHANNEL_BLOCKS, always */
-function refuseHiddenOfSome([from, to]: [from: number, to: number], count: number): never {
+function refuseHiddenOfSome(word: string, [from, to]: [from: number, to: number], count: number): never {
   throw new UsageError({
     code: 'CHANNEL_BLOCKS',
-    what: `--granularity channel with --blocks ${from}:${to}: hidden channels go through all ${count} blocks of the model`,
-    hint: 'Give --granularity channel without --blocks.',
+    what: `--granularity ${word} with --blocks ${from}:${to}: hidden channels go through all ${count} blocks of the model`,
+    hint: `Give --granularity ${word} without --blocks.`,
   })
 }
 
@@ -221,7 +230,7 @@ function soughtInWords({ ratio, blocks: [from, to], heads }: NonNullable<ShrinkR
 
 function removedInWords(
   { removed, sought }: Pick<ShrinkReport, 'removed' | 'sought'>,
-  importance: ShrinkOptions['importance'],
+  importance: Shrink['importance'],
 ): string[] {
   const some = removed.flatMap((own) => ('channels' in own ? own : []))
   const [heads, queries, channels] = (['kvHeads', 'queryHeads', 'channels'] as const).map((kind) =>
@@ -254,21 +263,21 @@ function narrowedInWords([first]: readonly RemovedFromBlock[]): string[] {
 
 function whatWent(
   { removed, sought }: Pick<ShrinkReport, 'removed' | 'sought'>,
-  { granularity, importance }: Pick<ShrinkOptions, 'granularity' | 'importance'>,
+  { granularity, importance }: Shrink,
 ): string[] {
-  if (granularity === 'layer') return droppedInWords(removed)
-  return granularity === 'channel' ? narrowedInWords(removed) : removedInWords({ removed, sought }, importance)
+  if (granularity === 'blocks') return droppedInWords(removed)
+  return granularity === 'hidden-channels' ? narrowedInWords(removed) : removedInWords({ removed, sought }, importance)
 }
 
 function summary(
   { parameters, macs, removed, sought, perplexity: texts, speed, bytes: size, seconds, out }: ShrinkReport,
-  options: Pick<ShrinkOptions, 'granularity' | 'importance'>,
+  what: Shrink,
   recoveryWords: readonly string[],
   difference: number | null,
 ): string {
   const { before, after } = parameters
   const lines = [
-    ...whatWent({ removed, sought }, options),
+    ...whatWent({ removed, sought }, what),
     `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
     `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone.`,
     ...speedInWords(speed),

@@ -8,7 +8,7 @@ import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } f
 import { groupQueriesOption } from '../../options/structure.ts'
 import { oneOf, RATIO, range, share, wholeNumber } from '../../options/values.ts'
 import { addHelp } from '../../terminal/help.ts'
-import { GRANULARITIES, IMPORTANCES, type RawShrink, REDUCTIONS, shrinkOptions } from './options.ts'
+import { GRANULARITY_WORDS, IMPORTANCES, type RawShrink, REDUCTIONS, shrinkOptions } from './options.ts'
 
 /** Each goes through the whole calibration text: beyond this a step removes less than a percent of what goes. */
 const MAX_REMOVAL_STEPS = 100
@@ -40,8 +40,8 @@ export function defineShrink(program: Command, start: Start): void {
     .addOption(
       new Option(
         '--granularity <name>',
-        'block: heads and channels of blocks; layer: whole blocks; channel: hidden channels of the whole model (default: block)',
-      ).argParser(oneOf('--granularity', GRANULARITIES)),
+        'heads-and-channels of blocks, whole blocks, or hidden-channels of the whole model (default: heads-and-channels); the paper calls them block, layer and channel, which are taken too',
+      ).argParser(oneOf('--granularity', GRANULARITY_WORDS)),
     )
     .addOption(
       new Option('--steps <n>', 'remove in so many steps, each by importances of what is left (default: 1)').argParser(

@@ -18,6 +18,9 @@ export const SMALLER = 'smaller'
 /** Another number where the same arguments give another model than before. */
 const DOMAIN = 'coppice/shrink/2'
 
+/** LLM-Pruner's, in what is kept and told. */
+const PAPER_NAMES = { 'heads-and-channels': 'block', blocks: 'layer', 'hidden-channels': 'channel' } as const
+
 interface Smaller {
   /** Of the model's files. */
   hash: string
@@ -29,18 +32,27 @@ const SMALLER_RECORD = new RecordFile<Smaller>('smaller.json', 2)
 
 /** What decides which model comes out. @param name - of the base, for people */
 export async function shrinkFingerprint(work: Work, name: string, args: Omit<ShrinkArgs, 'out'>): Promise<Fingerprint> {
-  const { granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks } = args
-  const share =
-    'gone' in amount ? `ratio ${ppmToFraction(amount.gone)}` : `${ppmToFraction(amount.left)} of the parameters`
-  const flags = [...(refit ? ['refitted'] : []), ...(uniform ? ['uniform'] : [])]
-  const range = blocks === null ? 'all blocks' : `blocks ${blocks.join(':')}`
-  const how = [share, granularity, range, importance, reduction, `queries by ${groupQueries}`, `seed ${seed}`]
+  const { what } = args
+  const { amount, importance } = what
+  const granularity = PAPER_NAMES[what.granularity]
+  const how = [
+    'gone' in amount ? `ratio ${ppmToFraction(amount.gone)}` : `${ppmToFraction(amount.left)} of the parameters`,
+    granularity,
+    ...('blocks' in what ? [what.blocks === null ? 'all blocks' : `blocks ${what.blocks.join(':')}`] : []),
+    importance,
+    ...('reduction' in what ? [what.reduction] : []),
+    ...('groupQueries' in what ? [`queries by ${what.groupQueries}`] : []),
+    ...('seed' in what ? [`seed ${what.seed}`] : []),
+    ...('steps' in what ? [counted(what.steps, 'step')] : []),
+    ...('refit' in what && what.refit ? ['refitted'] : []),
+    ...('uniform' in what && what.uniform ? ['uniform'] : []),
+  ]
   const { count, length } = args.windows
   const modelHash = await labelled(work, 'Hashing the model', 'hash', { dir: args.dir })
   return fingerprint({
     ...{ domain: DOMAIN, modelName: name, modelHash, windows: args.windows },
-    settings: [granularity, importance, seed, reduction, amount, refit, steps, groupQueries, uniform, blocks],
-    words: [...how, counted(steps, 'step'), `${counted(count, 'window')} of ${length}`, ...flags].join(', '),
+    settings: { ...what, granularity },
+    words: [...how, `${counted(count, 'window')} of ${length}`].join(', '),
   })
 }
 

@@ -1,6 +1,6 @@
 /** Options of `coppice shrink`. */
 import { resolve } from 'node:path'
-import type { Granularity } from '../../../src/jobs/structure/shrink-args.ts'
+import type { Granularity, Shrink } from '../../../src/jobs/structure/shrink-args.ts'
 import type { Amount } from '../../../src/structure/choose/amount.ts'
 import type { Fluctuation } from '../../../src/structure/choose/fluctuation.ts'
 import type { Criterion, Reduction } from '../../../src/structure/choose/importance.ts'
@@ -19,8 +19,20 @@ import {
 } from '../../options/site.ts'
 import { GROUP_QUERIES } from '../../options/structure.ts'
 import { refuseConflict, refuseMissing } from '../../options/values.ts'
+import { refuseForbidden } from './forbidden.ts'
 
-export const GRANULARITIES = ['block', 'layer', 'channel'] as const satisfies Granularity[]
+/** The words for what goes; behind them those of the LLM-Pruner paper, which calls a block a layer. */
+const GRANULARITY_OF = {
+  'heads-and-channels': 'heads-and-channels',
+  blocks: 'blocks',
+  'hidden-channels': 'hidden-channels',
+  block: 'heads-and-channels',
+  layer: 'blocks',
+  channel: 'hidden-channels',
+} as const satisfies Record<string, Granularity>
+type GranularityWord = keyof typeof GRANULARITY_OF
+
+export const GRANULARITY_WORDS = Object.keys(GRANULARITY_OF) as GranularityWord[]
 
 const FLUCTUATIONS = ['flap', 'flap-adaptive'] as const satisfies Fluctuation[]
 
@@ -32,21 +44,9 @@ export const IMPORTANCES = [
 export const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
-  granularity: Granularity
-  amount: Amount
-  /** Whether what reads removed places is fitted anew. */
-  refit: boolean
-  /** In how many, each with importances of what is left. */
-  steps: number
-  groupQueries: GroupQueries
-  /** Whether all blocks stay alike, and model.safetensors is written. */
-  uniform: boolean
-  /** First block, and the one behind the last; undefined: all blocks. */
-  blocks: [from: number, to: number] | undefined
-  importance: Criterion | Fluctuation
-  /** For random importance. */
-  seed: number
-  reduction: Reduction
+  what: Shrink
+  /** As they were given: only the model shows whether they go together. */
+  given: { granularity: GranularityWord; blocks: [from: number, to: number] | undefined }
   /** null: what is smaller is not trained again. */
   recovery: RecoveryOptions | null
   /** What it learns. */
@@ -57,7 +57,7 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions 
 }
 
 export interface RawShrink extends RawSite, RawEvaluation, RawOutput {
-  granularity?: Granularity
+  granularity?: GranularityWord
   /** In ppm. */
   ratio?: number
   /** In ppm. */
@@ -75,7 +75,7 @@ export interface RawShrink extends RawSite, RawEvaluation, RawOutput {
 }
 
 /** @throws {UsageError} USAGE_MISSING, USAGE_CONFLICT */
-function amountOf({ ratio, parameters }: RawShrink): ShrinkOptions['amount'] {
+function amountOf({ ratio, parameters }: RawShrink): Amount {
   if (ratio !== undefined && parameters !== undefined)
     refuseConflict('--ratio and --parameters exclude each other', 'Give one of the two.')
   if (parameters !== undefined) return { left: parameters }
@@ -87,62 +87,15 @@ function amountOf({ ratio, parameters }: RawShrink): ShrinkOptions['amount'] {
   )
 }
 
+/** @throws {UsageError} USAGE_MISSING, USAGE_CONFLICT */
 export function shrinkOptions(raw: RawShrink): ShrinkOptions {
-  const { parameters, blocks, granularity = GRANULARITIES[0], importance = IMPORTANCES[0], recover, out } = raw
-  const { steps = 1, groupQueries = GROUP_QUERIES[0], uniform = false, seed } = raw
+  const { granularity = GRANULARITY_WORDS[0], importance = IMPORTANCES[0], recover, out } = raw
   const amount = amountOf(raw)
   if (out === undefined) refuseMissing('--out', 'shrink', 'Give --out the directory for the smaller model.')
-  const fluctuates = FLUCTUATIONS.some((name) => name === importance)
-  if (raw.reduce !== undefined && (granularity === 'layer' || fluctuates)) {
-    refuseConflict(
-      '--reduce says how what is coupled counts together, which neither whole blocks nor FLAP ask',
-      'Leave out --reduce.',
-    )
-  }
-  if (granularity === 'layer' && fluctuates)
-    refuseConflict(
-      `--importance ${importance} scores heads and channels, not whole blocks`,
-      'Take another --importance.',
-    )
-  const isFree = fluctuates || importance === 'l2' || importance === 'random'
-  if (steps > 1 && (granularity === 'layer' || isFree))
-    refuseConflict(
-      '--steps asks for gradients anew, of which whole blocks, FLAP, l2 and random make no use',
-      'Leave --steps away, or take --importance taylor1.',
-    )
-  const sought = parameters !== undefined
-  if (sought && (fluctuates || steps > 1))
-    refuseConflict(
-      '--parameters seeks by importances of single weights, in one step',
-      'Leave --steps away, and take --importance taylor1.',
-    )
-  const refit = granularity === 'block' && (raw.refit ?? sought)
-  if (raw.refit && (fluctuates || granularity !== 'block'))
-    refuseConflict(
-      '--refit fits what reads removed heads and channels, for which FLAP has its own way; whole blocks and hidden channels have none',
-      'Leave --refit away.',
-    )
-  if (raw.recoverText !== undefined && recover === undefined)
-    refuseConflict('--recover-text is given without --recover', 'Give --recover the number of steps as well.')
-  if (seed !== undefined && importance !== 'random')
-    refuseConflict('--seed goes with --importance random alone', 'Leave --seed away: nothing else is drawn.')
-  if (granularity === 'layer' && (uniform || raw.groupQueries !== undefined))
-    refuseConflict(
-      '--granularity layer leaves the blocks that stay as they are',
-      'Leave --uniform and --group-queries away.',
-    )
-  if (fluctuates && uniform)
-    refuseConflict(
-      `--importance ${importance} leaves biases that Hugging Face tools do not look for`,
-      'Leave --uniform away.',
-    )
-  if (importance === 'flap-adaptive' && groupQueries === 'query')
-    refuseConflict(
-      '--importance flap-adaptive compares heads with each other that --group-queries query keeps apart',
-      'Take --importance flap.',
-    )
-  if (granularity === 'channel') refuseForHidden(raw)
-  const site = textOptions(raw, 'shrink', refit || (importance !== 'l2' && importance !== 'random'))
+  refuseForbidden({ ...raw, word: granularity, granularity: GRANULARITY_OF[granularity], importance })
+  const what = shrinkOf(raw, GRANULARITY_OF[granularity], importance, amount)
+  const refits = 'refit' in what && what.refit
+  const site = textOptions(raw, 'shrink', refits || (importance !== 'l2' && importance !== 'random'))
   const text = raw.recoverText ?? raw.text
   return {
     ...modelOptions(raw),
@@ -150,30 +103,38 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     recovery: recover === undefined ? null : recoveryOptions(recover),
     recoveryText: recover === undefined ? site : textOptions({ ...raw, text }, 'shrink --recover', true),
     ...windowOptions(raw),
-    amount,
-    refit,
-    steps,
-    groupQueries,
-    uniform,
-    blocks,
-    granularity,
-    importance,
-    seed: seed ?? 0,
-    reduction: raw.reduce ?? REDUCTIONS[0],
+    what,
+    given: { granularity, blocks: raw.blocks },
     evaluation: evaluationOptions(raw),
     out: resolve(out),
   }
 }
 
-/** What does not go with hidden channels, which are the same in the whole model. */
-function refuseForHidden({ importance, steps = 1, groupQueries, uniform }: RawShrink): void {
-  if (FLUCTUATIONS.some((name) => name === importance))
-    refuseConflict(
-      `--importance ${importance} is computed of the layers of blocks alone, and hidden channels go through embedding and head too`,
-      'Take --importance taylor1.',
-    )
-  if (uniform || groupQueries !== undefined)
-    refuseConflict('--granularity channel leaves heads as they are', 'Leave --uniform and --group-queries away.')
-  if (steps > 1)
-    refuseConflict('--steps sets what is gone to zero, which hidden channels in norms are not', 'Leave --steps away.')
+/** Of options that go together. */
+function shrinkOf(
+  { reduce: reduction = REDUCTIONS[0], seed = 0, steps = 1, refit, uniform = false, ...raw }: RawShrink,
+  granularity: Granularity,
+  importance: Criterion | Fluctuation,
+  amount: Amount,
+): Shrink {
+  const { groupQueries = GROUP_QUERIES[0], blocks = null } = raw
+  if (importance === 'flap' || importance === 'flap-adaptive') {
+    if (!('gone' in amount)) throw forbidden()
+    const head = { granularity: 'heads-and-channels', blocks, amount } as const
+    if (importance === 'flap') return { ...head, importance, groupQueries }
+    if (groupQueries !== 'kv') throw forbidden()
+    return { ...head, importance, groupQueries }
+  }
+  const scoring = importance === 'random' ? { importance, seed } : { importance }
+  if (granularity === 'blocks') return { granularity, blocks, amount, ...scoring }
+  if (granularity === 'hidden-channels') return { granularity, reduction, amount, ...scoring }
+  const weighed = { granularity, blocks, groupQueries, reduction, uniform }
+  if ('left' in amount) return { ...weighed, refit: refit ?? true, amount, ...scoring }
+  if (steps === 1) return { ...weighed, refit: refit ?? false, amount, ...scoring }
+  if (importance === 'random' || importance === 'l2') throw forbidden()
+  return { ...weighed, refit: refit ?? false, amount, importance, steps }
+}
+
+function forbidden(): Error {
+  return new Error('options that do not go together are not in the table of those')
 }

@@ -1,4 +1,4 @@
-/** What `coppice structures` does: the structures of each block in words, and what ratios would remove. */
+/** The work of `coppice structures`: describes the structures of each block, and the units that ratios would remove. */
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import {
   describeRatio,

@@ -1,6 +1,4 @@
-/**
- * Windows at the end of a site's own text that are kept out of calibration, so that what they say of a model is fair.
- */
+/** Windows at the end of a site's own text that are kept out of calibration, so that a model is measured fairly. */
 import type { Windows } from '../../../src/form/windows.ts'
 
 /** The number of windows to keep out: a tenth of the calibration windows, at least one. */

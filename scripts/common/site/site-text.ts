@@ -31,7 +31,7 @@ interface WantedWindows {
 
 export interface SiteText {
   calibration: Windows
-  /** Empty: nothing is measured. */
+  /** Empty if nothing is measured. */
   evaluated: EvaluatedText[]
 }
 

@@ -110,7 +110,7 @@ async function keptImportances(
   emit({ type: 'progress', done: 0, total: 1 })
   const structures = followed.map((block) => free(block.structures))
   const found = await unitImportances(decoder, structures, windows, signal)
-  decoder.dropOuterWeights()
+  decoder.sessions.dropOuterWeights()
   await IMPORTANCES_RECORD.replace(out, own, { file: await storeFile(path, found.flat()) })
   emit({ type: 'progress', done: 1, total: 1 })
   return found

@@ -3,13 +3,14 @@ import { ppmToFraction } from '../../base/decimal.ts'
 import { Decoder } from '../../model/forward/decoder.ts'
 import { someWindows } from '../../model/text/text.ts'
 import type { ExpectedRun } from '../../model/write/write.ts'
+import type { Left } from '../../structure/choose/amount.ts'
 import { chooseRemoval, unitScoresOf } from '../../structure/choose/choose-removal.ts'
 import { refuseNothing, removesAny } from '../../structure/choose/nothing-removed.ts'
 import { windowsTogether } from '../../structure/choose/offered-importance.ts'
 import { reachParameters } from '../../structure/choose/search-ratio.ts'
 import { compensate } from '../../structure/cut/compensate.ts'
 import { slice } from '../../structure/cut/slice.ts'
-import { type FollowedBlock, followBlocks } from '../../structure/find/follow-blocks.ts'
+import { followBlocks } from '../../structure/find/follow-blocks.ts'
 import type { Removal } from '../../structure/find/removal.ts'
 import type { Structure } from '../../structure/find/structure.ts'
 import { assertNames, writeHuggingFace } from '../../structure/write/hugging-face.ts'
@@ -17,19 +18,24 @@ import { assertUniform } from '../../structure/write/uniform.ts'
 import { expectedSliced, notesOf, raceOf, writeSliced } from '../../structure/write/write.ts'
 import { writeRefitted } from '../../structure/write/write-refitted.ts'
 import type { JobContext } from '../job.ts'
-import type { Removed, RemovingArgs } from './shrink-args.ts'
+import type { HeadsAndChannels, Removed, RemovingJob } from './shrink-args.ts'
 
-/** Heads and channels go, block by block. */
+/** Block by block. @throws {UsageError} NOTHING_REMOVED; {InputError} as what follows, chooses and writes does */
 export async function removeHeadsAndChannels(
   decoder: Decoder,
-  args: RemovingArgs,
+  what: HeadsAndChannels,
+  job: RemovingJob,
   context: JobContext,
 ): Promise<Removed> {
-  const { groupQueries, uniform, refit, windows, out, check, beside } = args
+  const { groupQueries } = what
+  const { windows, out, check, beside } = job
+  const uniform = 'uniform' in what && what.uniform
   if (uniform) assertNames(decoder)
   const followed = await followBlocks(decoder, groupQueries)
-  assertSomething(decoder, followed, args)
-  const { removals, sought } = await chosen(decoder, followed, args, context)
+  const structures = followed.map((block) => block.structures)
+  const { removals, sought } = isSought(what)
+    ? await removalsBySearch(decoder, structures, what, job, context)
+    : { removals: await removalsByShare(decoder, structures, what, job, context), sought: null }
   if (uniform) assertUniform(decoder, removals)
   const byBlock = new Map(removals.map(({ block, removed }) => [block, removed]))
   const sliced = slice(
@@ -39,7 +45,7 @@ export async function removeHeadsAndChannels(
   )
   for (const { shifts } of removals) if (shifts) compensate(sliced, shifts)
   let run: ExpectedRun
-  if (refit) {
+  if ('refit' in what && what.refit) {
     const { signal } = context
     run = await writeRefitted(decoder, { followed, sliced, removals, windows, uniform, out, beside, check, signal })
   } else {
@@ -65,50 +71,55 @@ export async function removeHeadsAndChannels(
   }
 }
 
-/** @throws {UsageError} NOTHING_REMOVED; what seeks a share finds one that removes something */
-function assertSomething(
+type Sought = Extract<HeadsAndChannels, { amount: Left }>
+
+function isSought(what: HeadsAndChannels): what is Sought {
+  return 'left' in what.amount
+}
+
+/** By a share of the places in a range of blocks. @throws {UsageError} NOTHING_REMOVED */
+async function removalsByShare(
   decoder: Decoder,
-  followed: readonly FollowedBlock[],
-  { amount, blocks, importance }: RemovingArgs,
-) {
-  if (!('gone' in amount)) return
-  const [from, to] = blocks ?? [0, decoder.blocks]
-  const structures = followed.slice(from, to).map((block) => block.structures)
+  structures: Structure[][],
+  what: Exclude<HeadsAndChannels, Sought>,
+  { windows }: RemovingJob,
+  { signal }: JobContext,
+): Promise<Removal[]> {
+  const { amount, importance } = what
+  const blocks = what.blocks ?? ([0, decoder.blocks] as const)
+  const [from, to] = blocks
+  const inRange = structures.slice(from, to)
   const adaptive = importance === 'flap-adaptive'
-  if (removesAny(decoder, structures, { from, ppm: amount.gone, adaptive })) return
-  const units = Math.max(0, ...structures.flat().map((structure) => structure.units / structure.groups))
-  refuseNothing({ amount, unit: 'head or channel', units })
+  if (!removesAny(decoder, inRange, { from, ppm: amount.gone, adaptive })) {
+    const units = Math.max(0, ...inRange.flat().map((structure) => structure.units / structure.groups))
+    refuseNothing({ amount, unit: 'head or channel', units })
+  }
+  const perBatch = windowsTogether(windows)
+  return chooseRemoval(decoder, structures, { ...what, ppm: amount.gone, blocks, windows, perBatch, signal })
 }
 
 /** Of so many windows one is kept out of the importances, to see what harms least. */
 const HELD_SHARE = 4
 
-/** What goes: by a share in a range of blocks, or so that a share of the parameters is left. */
-async function chosen(
+/** So that a share of the parameters is left; what is sought removes something. */
+async function removalsBySearch(
   decoder: Decoder,
-  followed: readonly FollowedBlock[],
-  { importance, seed, reduction, amount, steps, uniform, blocks, windows }: RemovingArgs,
+  structures: Structure[][],
+  what: Sought,
+  { windows }: RemovingJob,
   { signal, emit }: JobContext,
-): Promise<{ removals: Removal[]; sought: Removed['sought'] }> {
-  const perBatch = windowsTogether(windows)
-  const structures = followed.map((block) => block.structures)
+): Promise<Pick<Removed, 'sought'> & { removals: Removal[] }> {
   const all = [0, decoder.blocks] as const
-  const job = { seed, reduction, blocks: blocks ?? all, perBatch, signal }
-  if ('gone' in amount) {
-    return {
-      removals: await chooseRemoval(decoder, structures, { ...job, importance, windows, ppm: amount.gone, steps }),
-      sought: null,
-    }
-  }
-  if (importance === 'flap' || importance === 'flap-adaptive') throw new RangeError('FLAP seeks nothing')
+  const { blocks, uniform, amount } = what
   const kept = Math.floor(windows.count / HELD_SHARE)
   const [learnt, held] =
     kept === 0
       ? [windows, windows]
       : [someWindows(windows, 0, windows.count - kept), someWindows(windows, windows.count - kept, kept)]
+  const scored = { ...what, blocks: blocks ?? all, windows: learnt, perBatch: windowsTogether(windows), signal }
   const reached = await reachParameters(decoder, {
     structures,
-    scores: await unitScoresOf(decoder, structures, { ...job, importance, windows: learnt }),
+    scores: await unitScoresOf(decoder, structures, scored),
     left: amount.left,
     blocks: blocks ?? (uniform ? all : undefined),
     held,

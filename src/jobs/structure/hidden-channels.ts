@@ -9,18 +9,18 @@ import { sliceWidth } from '../../structure/cut/slice-width.ts'
 import { raceOf } from '../../structure/write/write.ts'
 import { writeNarrow } from '../../structure/write/write-narrow.ts'
 import type { JobContext } from '../job.ts'
-import type { Removed, RemovingArgs } from './shrink-args.ts'
+import type { HiddenChannels, Removed, RemovingJob } from './shrink-args.ts'
 
-/** Hidden channels go, the same of the whole model. */
+/** The same of the whole model. @throws {UsageError} NOTHING_REMOVED; {InputError} as widthOf and chooseChannels do */
 export async function removeHiddenChannels(
   decoder: Decoder,
-  { importance, seed, reduction, amount, windows, out, check, beside }: RemovingArgs,
+  what: HiddenChannels,
+  { windows, out, check, beside }: RemovingJob,
   { signal }: JobContext,
 ): Promise<Removed> {
-  if (importance === 'flap' || importance === 'flap-adaptive')
-    throw new RangeError('FLAP has no score for hidden channels')
+  const { amount } = what
   const width = await widthOf(decoder)
-  const job = { importance, seed, reduction, windows, perBatch: windowsTogether(windows), signal }
+  const job = { ...what, windows, perBatch: windowsTogether(windows), signal }
   const removed = await chooseChannels(decoder, width, channelsToRemove(decoder, width, amount), job)
   if (removed.length === 0) refuseNothing({ amount, unit: 'hidden channel', units: width.channels })
   const narrower = sliceWidth(decoder, width, removed)

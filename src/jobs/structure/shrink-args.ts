@@ -3,40 +3,72 @@ import type { Windows } from '../../form/windows.ts'
 import type { ExpectedRun } from '../../model/write/write.ts'
 import type { Beside } from '../../model/write/write-companions.ts'
 import type { PlainRace, PlainRun } from '../../runtime/reference-run.ts'
-import type { Amount } from '../../structure/choose/amount.ts'
-import type { Fluctuation } from '../../structure/choose/fluctuation.ts'
-import type { Criterion, Reduction } from '../../structure/choose/importance.ts'
-import type { GroupQueries } from '../../structure/find/follow.ts'
+import type { Amount, Gone, Left } from '../../structure/choose/amount.ts'
+import type { Importance, Reduction } from '../../structure/choose/importance.ts'
+import type { GroupQueries } from '../../structure/find/walk.ts'
 
-/** What goes: heads and channels of blocks, whole blocks, or hidden channels of the whole model. */
-export type Granularity = 'block' | 'layer' | 'channel'
+type Range = readonly [from: number, to: number]
 
-export interface ShrinkArgs extends Pick<Beside, 'done'> {
-  dir: string
-  granularity: Granularity
-  /** A fluctuation: of heads and channels alone. */
-  importance: Criterion | Fluctuation
-  /** For random importance. */
-  seed: number
+/** By which importance of single weights; `random` ones are drawn. */
+type Scoring = { importance: Importance } | { importance: 'random'; seed: number }
+
+/** In so many steps, each by gradients of what is left. */
+interface Stepwise {
+  importance: Exclude<Importance, 'l2'>
+  steps: number
+  amount: Gone
+}
+
+/** By importances of single weights. */
+type Weighed = ((Scoring & { amount: Gone }) | Stepwise | (Scoring & { amount: Left })) & {
+  groupQueries: GroupQueries
+  /** Over what is coupled. */
   reduction: Reduction
-  amount: Amount
   /** Whether what reads removed places is fitted anew. */
   refit: boolean
-  /** Heads and channels go in so many steps. */
-  steps: number
-  groupQueries: GroupQueries
-  /** Whether Hugging Face tools are to load what is written. */
+  /** Whether Hugging Face tools are to load what is written: all blocks stay alike. */
   uniform: boolean
-  /** First block, and the one behind the last; null: all, or what is sought. */
-  blocks: [from: number, to: number] | null
+}
+
+/** FLAP's scores; its adaptive search compares heads that single queries would keep apart. */
+type Fluctuating = { amount: Gone } & (
+  | { importance: 'flap'; groupQueries: GroupQueries }
+  | { importance: 'flap-adaptive'; groupQueries: 'kv' }
+)
+
+/** Of the blocks of a range, or of those that are sought. */
+export type HeadsAndChannels = { granularity: 'heads-and-channels'; blocks: Range | null } & (Weighed | Fluctuating)
+
+/** Whole blocks of a range. */
+export type Blocks = { granularity: 'blocks'; blocks: Range | null; amount: Amount } & Scoring
+
+/** The same of the whole model. */
+export type HiddenChannels = { granularity: 'hidden-channels'; reduction: Reduction; amount: Amount } & Scoring
+
+/**
+ * What goes, and how it is chosen: what does not go together cannot be written down.
+ * @property blocks - first block, and the one behind the last; null: all, or what is sought
+ */
+export type Shrink = HeadsAndChannels | Blocks | HiddenChannels
+
+export type Granularity = Shrink['granularity']
+
+interface ShrinkJob {
   windows: Windows
   out: string
   /** Tokens on which the written model is compared and timed. */
   check: Int32Array
 }
 
+export interface ShrinkArgs extends ShrinkJob, Pick<Beside, 'done'> {
+  dir: string
+  what: Shrink
+}
+
 /** @property beside - what is written beside the model */
-export type RemovingArgs = Omit<ShrinkArgs, 'done'> & { beside: Beside }
+export interface RemovingJob extends ShrinkJob {
+  beside: Beside
+}
 
 /** What went of a block: some heads and channels, all of it, or hidden channels, the same of every block. */
 export type RemovedFromBlock =

@@ -5,15 +5,13 @@ import type { Bench } from '../bench.ts'
 import type { JobContext } from '../job.ts'
 import { removeHeadsAndChannels } from './heads-and-channels.ts'
 import { removeHiddenChannels } from './hidden-channels.ts'
-import type { ShrinkArgs, ShrunkModel } from './shrink-args.ts'
+import type { Removed, RemovingJob, Shrink, ShrinkArgs, ShrunkModel } from './shrink-args.ts'
 import { removeBlocks } from './whole-blocks.ts'
 
-const REMOVE = { block: removeHeadsAndChannels, layer: removeBlocks, channel: removeHiddenChannels } as const
-
 export async function shrink(args: ShrinkArgs, bench: Bench, context: JobContext): Promise<ShrunkModel> {
-  const { dir, granularity, out, done } = args
+  const { dir, what, out, done } = args
   const decoder = bench.open(dir)
-  const removed = await REMOVE[granularity](decoder, { ...args, beside: { apart: bench.apart, done } }, context)
+  const removed = await remove(decoder, what, { ...args, beside: { apart: bench.apart, done } }, context)
   const smaller = Decoder.open(out)
   return {
     ...removed,
@@ -22,6 +20,12 @@ export async function shrink(args: ShrinkArgs, bench: Bench, context: JobContext
     macs: { before: decoder.macs, after: smaller.macs },
     bytes: { before: size(decoder), after: size(smaller) },
   }
+}
+
+function remove(decoder: Decoder, what: Shrink, job: RemovingJob, context: JobContext): Promise<Removed> {
+  if (what.granularity === 'heads-and-channels') return removeHeadsAndChannels(decoder, what, job, context)
+  if (what.granularity === 'blocks') return removeBlocks(decoder, what, job, context)
+  return removeHiddenChannels(decoder, what, job, context)
 }
 
 function size(decoder: Decoder): number {

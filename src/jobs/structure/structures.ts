@@ -1,6 +1,6 @@
 /** The job of telling what can be removed together, block by block. */
 import { describeStructures, type StructureDescription } from '../../structure/choose/describe.ts'
-import type { GroupQueries } from '../../structure/find/follow.ts'
+import type { GroupQueries } from '../../structure/find/walk.ts'
 import type { Bench } from '../bench.ts'
 
 export async function structures(

@@ -7,19 +7,18 @@ import { dropBlocks } from '../../structure/cut/drop-blocks.ts'
 import { raceOf } from '../../structure/write/write.ts'
 import { expectedShallow, writeShallow } from '../../structure/write/write-shallow.ts'
 import type { JobContext } from '../job.ts'
-import type { Removed, RemovingArgs } from './shrink-args.ts'
+import type { Blocks, Removed, RemovingJob } from './shrink-args.ts'
 
-/** Whole blocks go. */
+/** Of the range those that matter least. @throws {UsageError} NOTHING_REMOVED; {InputError} as chooseBlocks does */
 export async function removeBlocks(
   decoder: Decoder,
-  { importance, seed, amount, blocks: range, windows, out, check, beside }: RemovingArgs,
+  what: Blocks,
+  { windows, out, check, beside }: RemovingJob,
   { signal }: JobContext,
 ): Promise<Removed> {
-  if (importance === 'flap' || importance === 'flap-adaptive')
-    throw new RangeError('FLAP has no score for whole blocks')
-  const perBatch = windowsTogether(windows)
-  const blocks = range ?? ([0, decoder.blocks] as const)
-  const job = { importance, seed, blocks, windows, perBatch, signal }
+  const { amount } = what
+  const blocks = what.blocks ?? ([0, decoder.blocks] as const)
+  const job = { ...what, blocks, windows, perBatch: windowsTogether(windows), signal }
   const dropped = await chooseBlocks(decoder, blocksToRemove(decoder, blocks, amount), job)
   if (dropped.length === 0) refuseNothing({ amount, unit: 'block', units: blocks[1] - blocks[0] })
   const shallow = dropBlocks(decoder, dropped)

@@ -13,7 +13,7 @@ import type { Stream } from '../../model/forward/stream.ts'
 import { type FinishedBlock, PRUNE_RECORD, type Progress } from './prune-record.ts'
 import type { PruneSeconds } from './sequential.ts'
 
-/** What becomes of the checkpoint of another prune. */
+/** The fate of another prune's checkpoint. */
 export type OtherPrune = 'refuse' | 'replace'
 
 /**
@@ -111,7 +111,7 @@ export class Checkpoint {
     try {
       mkdirSync(dir, { recursive: true })
       const gone = readdirSync(dir).filter((name) => !kept.has(name))
-      // The record first: it must not name what is gone.
+      // The record is removed first: it must not name a missing file.
       if (gone.includes(PRUNE_RECORD.name)) rmSync(join(dir, PRUNE_RECORD.name))
       for (const name of gone) rmSync(join(dir, name), { recursive: true, force: true })
     } catch (error) {

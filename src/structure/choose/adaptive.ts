@@ -26,7 +26,7 @@ interface Candidate {
   score: number
 }
 
-/** By structure its units that go, ascending: never all of them. */
+/** The units to remove, one array a structure, each ascending: never all units of a structure. */
 export function adaptiveUnits(decoder: Decoder, found: readonly Fluctuating[], ppm: number): number[][] {
   const costs = found.map(({ block, structure }) => weightsOfUnit(decoder, block, structure))
   const total = found.reduce((sum, { structure }, at) => sum + structure.units * costs[at], 0)

@@ -1,5 +1,12 @@
-/**
- * How much is removed, in parts per million: what goes of the places of each structure, of the blocks of a range or of
- * the hidden channels; or what is left of all parameters, for which the former is sought.
- */
-export type Amount = { gone: number } | { left: number }
+/** How much is removed, in parts per million. */
+export type Amount = Gone | Left
+
+/** What goes: of the places of each structure, of the blocks of a range, or of the hidden channels. */
+export interface Gone {
+  gone: number
+}
+
+/** What is left of all parameters, for which what goes is sought. */
+export interface Left {
+  left: number
+}

@@ -37,7 +37,7 @@ export async function chooseBlocks(decoder: Decoder, count: number, job: BlocksJ
 /** Stands for a block's number when blocks themselves are drawn. */
 const WHOLE_BLOCKS = -1
 
-/** By block of the range. */
+/** One score a block of the range, in order. @throws {InputError} OPERATOR_NO_GRADIENT */
 export async function blockScores(decoder: Decoder, job: BlocksJob): Promise<Float64Array> {
   const [from, to] = job.blocks
   const { importance, seed = 0 } = job

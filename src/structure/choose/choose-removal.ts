@@ -15,16 +15,9 @@ import { type Criterion, type Reduction, unitScores, type Weighed } from './impo
 import { randomScores } from './random-scores.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
-export interface RemovalJob {
-  importance: Criterion | Fluctuation
-  /** Seed of random importance; default: 0. */
-  seed?: number
-  /** The reduction over coupled members. FLAP ignores it: it scores only the layers that read a structure. */
-  reduction: Reduction
+interface Job {
   /** What goes of the places of each structure, in parts per million. */
   ppm: number
-  /** In so many steps, each with importances of what is left; default: 1. Of importances of single weights. */
-  steps?: number
   /** The first block, and the one behind the last. */
   blocks: readonly [from: number, to: number]
   /** Calibration windows. An importance that needs no gradients reads none of them. */
@@ -35,7 +28,26 @@ export interface RemovalJob {
 }
 
 /** A job with an importance of single weights. */
-export type WeightJob = RemovalJob & { importance: Criterion }
+export interface WeightJob extends Job {
+  importance: Criterion
+  /** Seed of random importance; default: 0. */
+  seed?: number
+  /** Of coupled members. */
+  reduction: Reduction
+  /** In so many steps, each with importances of what is left; default: 1. */
+  steps?: number
+}
+
+/** FLAP looks at what reads coupled members alone. */
+interface FluctuationJob extends Job {
+  importance: Fluctuation
+}
+
+type RemovalJob = WeightJob | FluctuationJob
+
+function fluctuates(job: RemovalJob): job is FluctuationJob {
+  return job.importance === 'flap' || job.importance === 'flap-adaptive'
+}
 
 /**
  * Chooses the units of every block of the range.
@@ -50,24 +62,17 @@ export async function chooseRemoval(
 ): Promise<Removal[]> {
   const [from, to] = job.blocks
   for (let block = from; block < to; block++) assertFree(structures[block], block)
-  const { importance } = job
-  if (importance === 'flap' || importance === 'flap-adaptive')
-    return removalsByFluctuation(decoder, structures, { ...job, importance })
+  if (fluctuates(job)) return removalsByFluctuation(decoder, structures, job)
   const { steps = 1 } = job
   let removals: ReadonlyMap<number, RemovedUnits[]> = new Map()
   for (let step = 1; step <= steps; step++)
-    removals = await removeStep(
-      decoder,
-      structures,
-      { ...job, importance, ppm: Math.floor((job.ppm * step) / steps) },
-      removals,
-    )
+    removals = await removeStep(decoder, structures, { ...job, ppm: Math.floor((job.ppm * step) / steps) }, removals)
   return [...removals].map(([block, removed]) => ({ block, removed })).sort((x, y) => x.block - y.block)
 }
 
 /**
- * One of several steps: importances are those of the model without what is gone already, which stays gone; the share is
- * of the base's places all the same.
+ * One of several steps. Importances are those of the model without the units that are removed already, and these stay
+ * removed. The share is of the base's places all the same.
  */
 async function removeStep(
   decoder: Decoder,
@@ -125,7 +130,7 @@ function scoresOf(
   return unitScores(weigh(decoder, block, structure, gradients), importance, reduction)
 }
 
-/** @property weightsOf - where they are not the base's */
+/** @property weightsOf - weights of blocks that are not the base's */
 type Visit = Omit<WeightJob, 'reduction' | 'ppm' | 'steps'> & { weightsOf?: WeightsOf }
 
 /**

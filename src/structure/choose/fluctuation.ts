@@ -25,7 +25,7 @@ interface Job {
   importance: Fluctuation
   /** Share of the places that goes, in parts per million. */
   ppm: number
-  /** First block, and the one behind the last. */
+  /** The first block, and the one behind the last. */
   blocks: readonly [from: number, to: number]
   windows: Windows
   signal?: AbortSignal
@@ -105,7 +105,7 @@ function fluctuations(
   })
 }
 
-/** Of each structure its own share. */
+/** The units to remove if each structure loses the same share. */
 function ownUnits(decoder: Decoder, found: readonly Fluctuating[], ppm: number): number[][] {
   return found.map(({ block, structure, scores }) => {
     const sums = Float64Array.from(scores, (own) => own.reduce((sum, score) => sum + score, 0))

@@ -1,4 +1,4 @@
-/** The refusal to write a model from which nothing went: a copy under the name of a smaller one. */
+/** The refusal to write a model from which nothing was removed: it would be a copy under the name of a smaller one. */
 import { PPM, ppmToFraction } from '../../base/decimal.ts'
 import { UsageError } from '../../base/errors.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
@@ -9,16 +9,16 @@ import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 interface Asked {
   amount: Amount
-  /** What goes as a whole: "block", "hidden channel". */
+  /** The name of one unit: "block", "hidden channel". */
   unit: string
   /** The number of units on the axis that has the most. */
   units: number
 }
 
 /**
- * Whether a share removes anything of these blocks, which follows from it and the widths alone.
- * @param structures - by block of the range
- * @param adaptive - whether FLAP's search shares what goes out among all structures
+ * Whether a share removes anything of these blocks. It depends on the share and the widths alone.
+ * @param structures - one array a block of the range
+ * @param adaptive - whether FLAP's search shares the removal out among all structures
  */
 export function removesAny(
   decoder: Decoder,
@@ -28,7 +28,7 @@ export function removesAny(
   const all = structures.flatMap((own, k) => own.map((structure) => ({ block: from + k, structure })))
   if (!adaptive)
     return all.some(({ block, structure }) => perGroup(structure, placesPerUnit(decoder, block, structure), ppm) > 0)
-  // Which units go depends on their scores, whether any goes does not.
+  // Scores decide which units are removed, but not whether any is.
   const scored = all.map((own) => ({
     ...own,
     scores: Array.from({ length: own.structure.units }, () => new Float64Array(1)),

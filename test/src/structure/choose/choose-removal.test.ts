@@ -4,7 +4,7 @@ import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { fileSource, tokenStream } from '../../../../src/model/text/text.ts'
 import { openTokenizer } from '../../../../src/model/text/tokenizer.ts'
 import { writeModel } from '../../../../src/model/write/write.ts'
-import { chooseRemoval, type RemovalJob } from '../../../../src/structure/choose/choose-removal.ts'
+import { chooseRemoval, type WeightJob } from '../../../../src/structure/choose/choose-removal.ts'
 import { structuresOf } from '../../../../src/structure/find/follow-blocks.ts'
 import type { Removal } from '../../../../src/structure/find/removal.ts'
 import type { Structure } from '../../../../src/structure/find/structure.ts'
@@ -16,7 +16,7 @@ import { fixturePath, needsShared, sharedPath } from '../../../support/shared.ts
 const TEXT = 'data/text/tinystories-train-sample.txt'
 const DIR = fixturePath('stories260k')
 
-const JOB: Omit<RemovalJob, 'windows'> = {
+const JOB: Omit<WeightJob, 'windows'> = {
   importance: 'taylor1',
   seed: 0,
   reduction: 'sum',
