@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { faultsOf } from '../../../protocols/plan/offer.ts'
 import { SILENCE_TICKS, STATUS_INTERVAL_MS } from '../../../protocols/round/messages/constants.ts'
 import type { Envelope, Hash } from '../../../protocols/round/messages/messages.ts'
 import {
@@ -12,26 +11,9 @@ import {
 } from '../../../protocols/round/messages/value.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
-import { Simulation, type SimulationOptions } from './simulator.ts'
+import { Simulation } from './simulator.ts'
+import { agreeInBadWeather, agreeLate, agreeWithRestarts, finish, PLAIN } from './weather.ts'
 import { commitList, hashName, listRoot, mergeOf, random } from './world.ts'
-
-/** Runs to the end and checks that all but the liars are done with the same last certificate. */
-function finish(
-  options: SimulationOptions,
-  prepare: (simulation: Simulation) => void = () => {},
-  liars: number[] = [],
-) {
-  const simulation = new Simulation(options)
-  prepare(simulation)
-  simulation.run()
-  const name = `members ${options.members}, seed ${options.seed}`
-  const honest = simulation.members.filter(({ context, up }) => up && !liars.includes(context.self))
-  for (const { context, exit } of honest) {
-    assert.equal(exit?.reason, 'done', `${name}: member ${context.self}: ${exit?.detail ?? 'does not end'}`)
-  }
-  assert.equal(new Set(honest.map(({ last }) => last?.id)).size, 1, name)
-  return simulation
-}
 
 /** The certified value of a round, as some member keeps it. */
 function certifiedValue(simulation: Simulation, round: number) {
@@ -44,52 +26,19 @@ function contributors(simulation: Simulation, round: number): number[] {
   return [...new Set(certifiedValue(simulation, round).entries.map(({ member }) => member))]
 }
 
-const PLAIN = { members: 4, blocks: 3, rounds: 2, seed: 1 }
+/** More of them are in simulation.soak.ts. */
+const SEEDS = 100
 
 for (const members of [4, 7]) {
-  test(`${members} members agree over 300 seeds of loss, delay, duplication and as many silent as may be`, () => {
-    for (let seed = 0; seed < 300; seed++) {
-      const next = random(seed + 1000 * members)
-      const silent = Array.from({ length: members }, (_, i) => i)
-        .sort(() => next() - 0.5)
-        .slice(0, Math.floor(next() * (faultsOf(members) + 1)))
-      const slow = Math.floor(next() * members)
-      finish({
-        members,
-        seed,
-        blocks: 3,
-        rounds: 1 + Math.floor(next() * 3),
-        share: 1 + Math.floor(next() * 3),
-        drop: next() * 0.4,
-        duplicate: next() * 0.3,
-        delayMs: [1, 10 + next() * (next() < 0.3 ? 12_000 : 500)],
-        silent,
-        mergeMs: next() * 5000,
-        fetchMs: next() * 500,
-        pruneMs: (member) => (member === slow && next() < 0.5 ? 200_000 : 1000 + 5000 * next()),
-      })
-    }
+  test(`${members} members agree over ${SEEDS} seeds of loss, delay, duplication and as many silent as may be`, () => {
+    for (let seed = 0; seed < SEEDS; seed++) agreeInBadWeather(members, seed)
   })
 }
 
 test('proposers who see different contributions, while most votes are late, certify one value', () => {
   let attempts = 0
-  for (let seed = 0; seed < 300; seed++) {
-    const members = 4 + (seed % 4)
-    const next = random(seed)
-    const simulation = finish({
-      ...PLAIN,
-      rounds: 1,
-      members,
-      seed,
-      roundTimeoutMs: 1,
-      fetchMs: () => (next() < 0.6 ? 60_000 * next() : 50),
-      storm: { late: 0.5 * next(), lateMs: 120_000, untilMs: 600_000 },
-      delayMs: [1, 100 + 2000 * next()],
-    })
-    attempts += simulation.members[0].certificates[1].attempt
-  }
-  assert.ok(attempts > 300, `the storm costs only ${attempts} attempts`)
+  for (let seed = 0; seed < SEEDS; seed++) attempts += agreeLate(seed)
+  assert.ok(attempts > SEEDS, `the storm costs only ${attempts} attempts`)
 })
 
 describe('a federation', () => {
@@ -191,19 +140,7 @@ describe('a federation', () => {
 
 describe('a member that restarts', () => {
   test('signs nothing that contradicts its log, and the federation agrees', () => {
-    for (let seed = 0; seed < 100; seed++) {
-      const next = random(seed)
-      const options = { ...PLAIN, seed, drop: 0.1, delayMs: [1, 2000] as [number, number], mergeMs: 3000 }
-      finish(options, (simulation) => {
-        for (let i = 0; i < 3; i++) {
-          const member = Math.floor(next() * 4)
-          simulation.at(next() * 30_000, () => {
-            const { exit, up } = simulation.members[member]
-            if (up && exit === null) simulation.restart(member, next() * 20_000)
-          })
-        }
-      })
-    }
+    for (let seed = 0; seed < SEEDS; seed++) agreeWithRestarts(seed)
   })
 })
 

@@ -91,7 +91,6 @@ describe('coppice shrink', () => {
     { how: ['--granularity', 'blocks', '--parameters', '0.01'], what: /--parameters 0\.01 .* leave no block of 5/ },
     { how: ['--granularity', 'blocks', '--blocks', '1:2', '--ratio', '0.9'], what: /no more than one block/ },
     { how: ['--granularity', 'hidden-channels', '--ratio', '0.99'], what: /leave no hidden channel of 64/ },
-    { how: ['--ratio', '0.999'], what: /leave no head or channel of 172/ },
     { how: ['--ratio', '0.999', '--recover', '2'], what: /leave no head or channel of 172/ },
     { how: ['--importance', 'flap-adaptive', '--ratio', '0.000001'], what: /less than one head or channel of 172/ },
   ]) {
