@@ -77,7 +77,11 @@ export class MatrixWork implements Work {
   async validate(block: number, file: string): Promise<string | null> {
     try {
       const contribution = decodeContribution(FORM, 'statistics', await readFile(file))
-      validateContribution(FORM, 'statistics', 'wanda', TARGET, baseOf(block), contribution)
+      validateContribution(
+        { form: FORM, method: { pruner: 'wanda', target: TARGET }, base: baseOf(block) },
+        'statistics',
+        contribution,
+      )
       return null
     } catch (error) {
       if (error instanceof InvalidContributionError) return error.message
@@ -89,7 +93,10 @@ export class MatrixWork implements Work {
     const contributions = await Promise.all(
       files.map(async (file) => decodeContribution(FORM, 'statistics', await readFile(file))),
     )
-    const merged = mergeBlock(FORM, 'wanda', TARGET, baseOf(block), contributions)
+    const merged = mergeBlock(
+      { form: FORM, method: { pruner: 'wanda', target: TARGET }, base: baseOf(block) },
+      contributions,
+    )
     const before = previous === null ? null : decodeMergedBlock(FORM, await readFile(previous))
     const bytes = encodeMergedBlock(FORM, merged)
     await writeFile(out, bytes)

@@ -22,6 +22,6 @@ export async function fedavg(
   const form = decoder.forms[block]
   const contributions = readContributions(form, pruner, paths)
   const base = decoder.baseWeights(block)
-  const average = fedavgBlock(form, pruner, target, base, contributions, readMerged(form, merged))
+  const average = fedavgBlock({ form, method: { pruner, target }, base }, contributions, readMerged(form, merged))
   return { path: (await storeBlock(out, block, average)).path }
 }

@@ -45,7 +45,7 @@ function mergeMasks(
 ): MergedBlockReport {
   const form = decoder.forms[block]
   const contributions = readContributions(form, pruner, paths)
-  const merged = mergeBlock(form, pruner, target, decoder.baseWeights(block), contributions)
+  const merged = mergeBlock({ form, method: { pruner, target }, base: decoder.baseWeights(block) }, contributions)
   const bytes = encodeMergedBlock(form, merged)
   writeFileSync(out, bytes)
   const before = previous === null ? null : readMerged(form, previous)

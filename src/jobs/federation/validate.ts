@@ -33,5 +33,5 @@ async function assertValid({ dir, method, block, path }: ValidateArgs, bench: Be
   const form = decoder.forms[block]
   const kind = payloadOf(method.pruner)
   const contribution = decodeContribution(form, kind, bytes)
-  validateContribution(form, kind, method.pruner, method.target, decoder.baseWeights(block), contribution)
+  validateContribution({ form, method, base: decoder.baseWeights(block) }, kind, contribution)
 }

@@ -69,7 +69,7 @@ async function storeContribution(
   const names = decoder.layers.filter((layer) => layer.block === block).map(({ name }) => name)
   const contribution = toContribution(form, kind === 'weights' ? layers : undefined, meanSquares, names)
   try {
-    validateContribution(form, kind, pruner, target, decoder.baseWeights(block), contribution)
+    validateContribution({ form, method: { pruner, target }, base: decoder.baseWeights(block) }, kind, contribution)
   } catch (cause) {
     if (!(cause instanceof InvalidContributionError)) throw cause
     throw new InputError({

@@ -4,9 +4,8 @@
  * al., "Communication-Efficient Learning of Deep Networks from Decentralized Data", 2017, with equal weights.
  */
 
-import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
 import { isKept } from '../../form/mask.ts'
-import type { PrunerName, SparsityTarget } from '../../form/method.ts'
+import type { BlockCase } from './block-case.ts'
 import type { BlockContribution } from './contribution.ts'
 import type { MergedBlock } from './merged-block.ts'
 import { assertContributions, tallyLayer } from './tally.ts'
@@ -18,17 +17,15 @@ import { assertContributions, tallyLayer } from './tally.ts'
  * @throws {RangeError} see assertContributions and tallyLayer: the caller's mistake
  */
 export function fedavgBlock(
-  form: BlockForm,
-  pruner: PrunerName,
-  target: SparsityTarget,
-  base: readonly LayerWeights[],
+  block: BlockCase,
   contributions: readonly BlockContribution[],
   merged: MergedBlock,
 ): Float32Array[] {
-  assertContributions(pruner, contributions)
+  const { form, method, base } = block
+  assertContributions(method.pruner, contributions)
   const all = contributions.length
   return form.layers.map((_, role) => {
-    const { votes, sums } = tallyLayer(form, role, pruner, target, base[role], contributions)
+    const { votes, sums } = tallyLayer(block, role, contributions)
     const { mask } = merged.layers[role]
     const average = new Float32Array(votes.length)
     for (let i = 0; i < average.length; i++) {

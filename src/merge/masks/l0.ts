@@ -10,10 +10,9 @@
  * less.)
  */
 
-import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
 import { float16Of, fp16Bits } from '../../form/fp16.ts'
 import { countKept } from '../../form/mask.ts'
-import type { PrunerName, SparsityTarget } from '../../form/method.ts'
+import type { BlockCase } from './block-case.ts'
 import type { BlockContribution } from './contribution.ts'
 import { expandMask } from './mask-expansion.ts'
 import type { MergedBlock, MergedLayer } from './merged-block.ts'
@@ -24,25 +23,19 @@ export { fedavgBlock } from './fedavg.ts'
 
 /**
  * Merges the contributions for one block.
- * @param base - one array a layer in order of role, row-major [rows, cols]
  * @param contributions - at least one, each decoded and validated; their order does not matter
  * @throws {RangeError} see assertContributions and tallyLayer: the caller's mistake
  */
-export function mergeBlock(
-  form: BlockForm,
-  pruner: PrunerName,
-  target: SparsityTarget,
-  base: readonly LayerWeights[],
-  contributions: readonly BlockContribution[],
-): MergedBlock {
-  assertContributions(pruner, contributions)
+export function mergeBlock(block: BlockCase, contributions: readonly BlockContribution[]): MergedBlock {
+  const { form, method, base } = block
+  assertContributions(method.pruner, contributions)
   const columns = form.inputs.map((cols, input) => summedSquares(contributions, input, cols))
   const voters = contributions.length
   const layers = form.layers.map(({ rows, cols, input }, role): MergedLayer => {
-    const { votes, sums } = tallyLayer(form, role, pruner, target, base[role], contributions)
+    const { votes, sums } = tallyLayer(block, role, contributions)
     const means = sums === null ? null : storedMeans(sums, votes, voters)
     const values = means === null ? base[role] : float16Of(means)
-    const mask = expandMask({ rows, cols, votes, voters, values, columns: columns[input] }, target)
+    const mask = expandMask({ rows, cols, votes, voters, values, columns: columns[input] }, method.target)
     return { mask, survivors: means === null ? null : keptBits(means, mask) }
   })
   return { layers }

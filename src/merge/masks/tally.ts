@@ -5,12 +5,12 @@
  * holds.
  */
 
-import type { BlockForm, LayerWeights } from '../../form/block-form.ts'
 import { float16Of } from '../../form/fp16.ts'
 import { countKept } from '../../form/mask.ts'
-import type { PrunerName, SparsityTarget } from '../../form/method.ts'
+import type { PrunerName } from '../../form/method.ts'
 import { magnitudeMask } from '../../prune/masks/magnitude.ts'
 import { wandaMask } from '../../prune/masks/wanda.ts'
+import type { BlockCase } from './block-case.ts'
 import type { BlockContribution } from './contribution.ts'
 import type { SparseLayer } from './sparse-layer.ts'
 
@@ -41,44 +41,35 @@ export function assertContributions(pruner: PrunerName, contributions: readonly 
 /**
  * Adds up the contributions for one layer.
  * @param role - number of the layer within its block
- * @param base - the layer's base weights, row-major [rows, cols]
  * @throws {RangeError} another number of base weights, or survivors that do not fit their mask: the caller's mistake
  */
-export function tallyLayer(
-  form: BlockForm,
-  role: number,
-  pruner: PrunerName,
-  target: SparsityTarget,
-  base: LayerWeights,
-  contributions: readonly BlockContribution[],
-): LayerTally {
+export function tallyLayer(block: BlockCase, role: number, contributions: readonly BlockContribution[]): LayerTally {
+  const { form, method, base } = block
   const size = form.layers[role].rows * form.layers[role].cols
-  if (base.length !== size) throw new RangeError(`layer ${role}: ${base.length} base weights, expected ${size}`)
+  const given = base[role].length
+  if (given !== size) throw new RangeError(`layer ${role}: ${given} base weights, expected ${size}`)
   const votes = new Uint16Array(size)
-  if (pruner === 'sparsegpt') {
+  if (method.pruner === 'sparsegpt') {
     const sums = new Float64Array(size)
     for (const { layers } of contributions) addSparse(votes, sums, (layers ?? [])[role])
     return { votes, sums }
   }
-  for (const mask of derivedMasks(form, role, pruner, target, base, contributions)) addVotes(votes, mask)
+  for (const mask of derivedMasks(block, role, contributions)) addVotes(votes, mask)
   return { votes, sums: null }
 }
 
 /** The masks of the senders of statistics: a function of the base weights and those numbers. */
 function* derivedMasks(
-  form: BlockForm,
+  { form, method: { pruner, target }, base }: BlockCase,
   role: number,
-  pruner: 'wanda' | 'magnitude',
-  target: SparsityTarget,
-  base: LayerWeights,
   contributions: readonly BlockContribution[],
 ): Generator<Uint8Array> {
   const { rows, cols, input } = form.layers[role]
   if (pruner === 'wanda') {
-    for (const { inputs } of contributions) yield wandaMask(base, rows, cols, inputs[input], target)
+    for (const { inputs } of contributions) yield wandaMask(base[role], rows, cols, inputs[input], target)
     return
   }
-  const mask = magnitudeMask(base, rows, cols, target) // the same at every sender
+  const mask = magnitudeMask(base[role], rows, cols, target) // the same at every sender
   for (let i = 0; i < contributions.length; i++) yield mask
 }
 

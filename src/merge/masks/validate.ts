@@ -4,13 +4,15 @@
  * the pruner's exact counts and the bounds. The payload `statistics` needs neither check: any finite, non-negative
  * numbers give a mask with the right counts and the base's own values.
  */
+
 import { floorShare } from '../../base/decimal.ts'
-import type { BlockForm, LayerForm, LayerWeights } from '../../form/block-form.ts'
+import type { LayerForm, LayerWeights } from '../../form/block-form.ts'
 import { float16Of } from '../../form/fp16.ts'
 import { countZerosIn } from '../../form/mask.ts'
-import { type PayloadKind, type PrunerName, payloadOf, type SparsityTarget } from '../../form/method.ts'
+import { type PayloadKind, payloadOf, type SparsityTarget } from '../../form/method.ts'
 import { blockColumns } from '../../prune/masks/target.ts'
 import { InvalidContributionError } from '../errors.ts'
+import type { BlockCase } from './block-case.ts'
 import { type BlockContribution, shapeFault } from './contribution.ts'
 
 export { InvalidContributionError } from '../errors.ts'
@@ -29,15 +31,11 @@ export const MAX_PEAK_RATIO = 4
 
 /**
  * Checks a decoded contribution for one block.
- * @param base - one array a layer in order of role, row-major [rows, cols]
  * @throws {InvalidContributionError} KIND, FORM, ZEROS, NORM or PEAK: the author is at fault
  */
 export function validateContribution(
-  form: BlockForm,
+  { form, method: { pruner, target }, base }: BlockCase,
   kind: PayloadKind,
-  pruner: PrunerName,
-  target: SparsityTarget,
-  base: readonly LayerWeights[],
   contribution: BlockContribution,
 ): void {
   if (kind !== payloadOf(pruner) || (kind === 'weights') !== (contribution.layers !== undefined)) {

@@ -16,18 +16,29 @@ describe('FedAvg', () => {
     ].map((w) => sparse(w))
     const everything = { layers: [{ mask: maskOf('11111111'), survivors: new Uint16Array(8) }] }
     const base = [new Float32Array(8)]
-    const [average] = fedavgBlock(rowForm(8), 'sparsegpt', share(0), base, contributions, everything)
+    const [average] = fedavgBlock(
+      { form: rowForm(8), method: { pruner: 'sparsegpt', target: share(0) }, base },
+      contributions,
+      everything,
+    )
     assert.deepEqual(average, Float32Array.of(1, 10 / 3, 8 / 3, 0, 6, 0, 7 / 3, 1 / 3))
-    const merged = mergeBlock(rowForm(8), 'sparsegpt', share(500_000), base, contributions)
-    const [masked] = fedavgBlock(rowForm(8), 'sparsegpt', share(500_000), base, contributions, merged)
+    const merged = mergeBlock(
+      { form: rowForm(8), method: { pruner: 'sparsegpt', target: share(500_000) }, base },
+      contributions,
+    )
+    const [masked] = fedavgBlock(
+      { form: rowForm(8), method: { pruner: 'sparsegpt', target: share(500_000) }, base },
+      contributions,
+      merged,
+    )
     assert.deepEqual(masked, Float32Array.of(1, 10 / 3, 8 / 3, 0, 6, 0, 0, 0))
   })
 
   it('E10, (10): is the l0 average times the share of those who keep a weight, before the rounding to fp16', () => {
     fc.assert(
       fc.property(toyArbitrary, ({ form, base, weights }) => {
-        const merged = mergeBlock(form, 'sparsegpt', share(0), base, weights)
-        const averages = fedavgBlock(form, 'sparsegpt', share(0), base, weights, merged)
+        const merged = mergeBlock({ form, method: { pruner: 'sparsegpt', target: share(0) }, base }, weights)
+        const averages = fedavgBlock({ form, method: { pruner: 'sparsegpt', target: share(0) }, base }, weights, merged)
         for (const [role, average] of averages.entries()) {
           const means = valuesOf(merged, average.length, role)
           for (const [i, value] of average.entries()) {
@@ -45,8 +56,8 @@ describe('FedAvg', () => {
   it('E10: shrinks base values by the share of those who keep them where only masks are contributed', () => {
     fc.assert(
       fc.property(toyArbitrary, ({ form, target, base, statistics }) => {
-        const merged = mergeBlock(form, 'wanda', target, base, statistics)
-        const averages = fedavgBlock(form, 'wanda', target, base, statistics, merged)
+        const merged = mergeBlock({ form, method: { pruner: 'wanda', target }, base }, statistics)
+        const averages = fedavgBlock({ form, method: { pruner: 'wanda', target }, base }, statistics, merged)
         for (const [role, average] of averages.entries()) {
           const { rows, cols, input } = form.layers[role]
           const masks = statistics.map(({ inputs }) => wandaMask(base[role], rows, cols, inputs[input], target))
@@ -63,9 +74,12 @@ describe('FedAvg', () => {
   it('does not depend on the order of contributions', () => {
     fc.assert(
       fc.property(toyArbitrary, ({ form, target, base, weights }) => {
-        const merged = mergeBlock(form, 'sparsegpt', target, base, weights)
-        const one = fedavgBlock(form, 'sparsegpt', target, base, weights, merged)
-        assert.deepEqual(fedavgBlock(form, 'sparsegpt', target, base, weights.toReversed(), merged), one)
+        const merged = mergeBlock({ form, method: { pruner: 'sparsegpt', target }, base }, weights)
+        const one = fedavgBlock({ form, method: { pruner: 'sparsegpt', target }, base }, weights, merged)
+        assert.deepEqual(
+          fedavgBlock({ form, method: { pruner: 'sparsegpt', target }, base }, weights.toReversed(), merged),
+          one,
+        )
       }),
     )
   })

@@ -18,13 +18,16 @@ import { twinMerge } from './l0-twin.ts'
 /** Merges contributions of a block of one row; the base plays no part. */
 function mergeRow(ppm: number, contributions: BlockContribution[]): MergedBlock {
   const cols = contributions[0].inputs[0].length
-  return mergeBlock(rowForm(cols), 'sparsegpt', share(ppm), [new Float32Array(cols)], contributions)
+  return mergeBlock(
+    { form: rowForm(cols), method: { pruner: 'sparsegpt', target: share(ppm) }, base: [new Float32Array(cols)] },
+    contributions,
+  )
 }
 
 const PRUNERS: PrunerName[] = ['sparsegpt', 'wanda', 'magnitude']
 const payload = (toy: Toy, pruner: PrunerName) => (pruner === 'sparsegpt' ? toy.weights : toy.statistics)
 const merge = (toy: Toy, pruner: PrunerName, contributions = payload(toy, pruner)) =>
-  mergeBlock(toy.form, pruner, toy.target, toy.base, contributions)
+  mergeBlock({ form: toy.form, method: { pruner, target: toy.target }, base: toy.base }, contributions)
 const sizeOf = ({ form }: Toy, role: number) => form.layers[role].rows * form.layers[role].cols
 
 /** Checks a property of the merge for blocks, pruners, unstructured sparsity and patterns. */
@@ -112,7 +115,10 @@ describe('worked examples of the merge', () => {
       const cut = keys.toSorted((a, b) => a - b)[20]
       return sparse([...base[0]], keys.map((key) => (key < cut ? '0' : '1')).join(''))
     })
-    const merged = mergeBlock(rowForm(40), 'sparsegpt', share(500_000), base, contributions)
+    const merged = mergeBlock(
+      { form: rowForm(40), method: { pruner: 'sparsegpt', target: share(500_000) }, base },
+      contributions,
+    )
     assert.equal(countZeros(merged.layers[0].mask, 40), 20)
     for (const [i, value] of valuesOf(merged, 40).entries()) {
       if (isKept(merged.layers[0].mask, i)) assert.equal(value, base[0][i], `weight ${i}`)
@@ -148,7 +154,7 @@ describe('invariants of the merge', () => {
       const statistics = contributions.map(({ inputs }) => ({ inputs: [inputs[0].subarray(0, 64)] }))
       for (const pruner of PRUNERS) {
         const given = pruner === 'sparsegpt' ? contributions : statistics
-        const merged = mergeBlock(form, pruner, share(ppm), base, given)
+        const merged = mergeBlock({ form, method: { pruner, target: share(ppm) }, base }, given)
         const [{ kept }] = twinMerge(form, pruner, share(ppm), base, given)
         assert.equal(bitsOf(merged.layers[0].mask, 1920), kept.map(Number).join(''), `${pruner} at ${ppm}`)
       }
@@ -168,9 +174,14 @@ describe('invariants of the merge', () => {
   it('(2) of one contribution is that contribution, plus the zeros that are missing', () => {
     everywhere((toy) => {
       const [only] = toy.weights
-      const merged = mergeBlock(toy.form, 'sparsegpt', share(0), toy.base, [only])
+      const merged = mergeBlock({ form: toy.form, method: { pruner: 'sparsegpt', target: share(0) }, base: toy.base }, [
+        only,
+      ])
       assert.deepEqual(merged.layers, only.layers)
-      const asked = mergeBlock(toy.form, 'sparsegpt', toy.target, toy.base, [only])
+      const asked = mergeBlock(
+        { form: toy.form, method: { pruner: 'sparsegpt', target: toy.target }, base: toy.base },
+        [only],
+      )
       for (const [role, { mask }] of asked.layers.entries()) {
         for (let i = 0; i < sizeOf(toy, role); i++) {
           assert.ok(!isKept(mask, i) || isKept((only.layers ?? [])[role].mask, i), `layer ${role}, weight ${i}`)
@@ -194,14 +205,17 @@ describe('invariants of the merge', () => {
     const base = [random.normals(192 * 192)]
     const contribution = { inputs: [random.normals(192).map((x) => x * x)] }
     const own = wandaMask(base[0], 192, 192, contribution.inputs[0], share(600_000))
-    const merged = mergeBlock(form, 'wanda', share(600_000), base, [contribution])
+    const merged = mergeBlock({ form, method: { pruner: 'wanda', target: share(600_000) }, base }, [contribution])
     assert.equal(countZeros(own, 192 * 192), 22_080)
     assert.equal(countZeros(merged.layers[0].mask, 192 * 192), 22_119)
   })
 
   it('(3) zeroes without expansion exactly what all prune', () => {
     everywhere((toy) => {
-      const merged = mergeBlock(toy.form, 'sparsegpt', share(0), toy.base, toy.weights)
+      const merged = mergeBlock(
+        { form: toy.form, method: { pruner: 'sparsegpt', target: share(0) }, base: toy.base },
+        toy.weights,
+      )
       for (const [role, { mask }] of merged.layers.entries()) {
         for (let i = 0; i < sizeOf(toy, role); i++) {
           assert.equal(
@@ -215,7 +229,10 @@ describe('invariants of the merge', () => {
 
   it('(4, 6) keeps means within what was contributed, and expansion changes none', () => {
     everywhere((toy) => {
-      const averaged = mergeBlock(toy.form, 'sparsegpt', share(0), toy.base, toy.weights)
+      const averaged = mergeBlock(
+        { form: toy.form, method: { pruner: 'sparsegpt', target: share(0) }, base: toy.base },
+        toy.weights,
+      )
       const merged = merge(toy, 'sparsegpt')
       for (const [role, { mask }] of merged.layers.entries()) {
         const size = sizeOf(toy, role)
@@ -239,7 +256,10 @@ describe('invariants of the merge', () => {
       const merged = merge(toy, pruner)
       for (const [role, { mask }] of merged.layers.entries()) {
         const size = sizeOf(toy, role)
-        const unanimous = mergeBlock(toy.form, pruner, share(0), toy.base, payload(toy, pruner))
+        const unanimous = mergeBlock(
+          { form: toy.form, method: { pruner, target: share(0) }, base: toy.base },
+          payload(toy, pruner),
+        )
         const none = pruner === 'sparsegpt' ? countZeros(unanimous.layers[role].mask, size) : 0
         if (toy.target.kind === 'unstructured') {
           const wanted = Math.ceil((size * toy.target.ppm) / 1e6) // exact: below 2^53, and divided once
@@ -274,10 +294,16 @@ describe('invariants of the merge', () => {
 
   it('(8) drops nothing at 0 and everything at 1', () => {
     everywhere((toy) => {
-      const kept = mergeBlock(toy.form, 'wanda', share(0), toy.base, toy.statistics)
+      const kept = mergeBlock(
+        { form: toy.form, method: { pruner: 'wanda', target: share(0) }, base: toy.base },
+        toy.statistics,
+      )
       assert.deepEqual(applyMerged(toy.form, toy.base, kept), toy.base)
       for (const pruner of PRUNERS) {
-        const gone = mergeBlock(toy.form, pruner, share(1_000_000), toy.base, payload(toy, pruner))
+        const gone = mergeBlock(
+          { form: toy.form, method: { pruner, target: share(1_000_000) }, base: toy.base },
+          payload(toy, pruner),
+        )
         assert.ok(applyMerged(toy.form, toy.base, gone).every((layer) => layer.every((w) => Object.is(w, 0))))
       }
     })
@@ -319,14 +345,27 @@ describe('invariants of the merge', () => {
     const top = sparse([65504, -65504])
     assert.deepEqual(valuesOf(mergeRow(0, Array(MAX_CONTRIBUTIONS).fill(top)), 2), [65504, -65504])
     assert.throws(() => mergeRow(0, [...all, one]), RangeError)
-    assert.throws(() => mergeBlock(rowForm(2), 'wanda', share(0), [new Float32Array(2)], []), RangeError)
+    assert.throws(
+      () =>
+        mergeBlock(
+          { form: rowForm(2), method: { pruner: 'wanda', target: share(0) }, base: [new Float32Array(2)] },
+          [],
+        ),
+      RangeError,
+    )
   })
 
   it('refuses a contribution of the other payload', () => {
     const base = [new Float32Array(1)]
     const statistics = { inputs: [Float32Array.of(1)] }
-    assert.throws(() => mergeBlock(rowForm(1), 'sparsegpt', share(0), base, [statistics]), RangeError)
-    assert.throws(() => mergeBlock(rowForm(1), 'wanda', share(0), base, [sparse([1])]), RangeError)
+    assert.throws(
+      () => mergeBlock({ form: rowForm(1), method: { pruner: 'sparsegpt', target: share(0) }, base }, [statistics]),
+      RangeError,
+    )
+    assert.throws(
+      () => mergeBlock({ form: rowForm(1), method: { pruner: 'wanda', target: share(0) }, base }, [sparse([1])]),
+      RangeError,
+    )
   })
 
   it('keeps nothing from one merge to the next: a contribution that was replaced leaves no trace', () => {
@@ -386,7 +425,7 @@ describe('golden vectors of the merge', () => {
     for (const [name, target] of Object.entries(targets)) {
       it(`${pruner} at ${name}`, () => {
         const contributions = pruner === 'sparsegpt' ? weights : statistics
-        const bytes = encodeMergedBlock(form, mergeBlock(form, pruner, target, base, contributions))
+        const bytes = encodeMergedBlock(form, mergeBlock({ form, method: { pruner, target }, base }, contributions))
         assert.equal(createHash('sha256').update(bytes).digest('hex').slice(0, 32), golden[`${pruner} ${name}`])
       })
     }

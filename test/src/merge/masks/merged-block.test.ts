@@ -29,8 +29,8 @@ describe('merged blocks', () => {
     fc.assert(
       fc.property(toyArbitrary, fc.boolean(), ({ form, target, base, weights, statistics }, own) => {
         const merged = own
-          ? mergeBlock(form, 'sparsegpt', target, base, weights)
-          : mergeBlock(form, 'wanda', target, base, statistics)
+          ? mergeBlock({ form, method: { pruner: 'sparsegpt', target }, base }, weights)
+          : mergeBlock({ form, method: { pruner: 'wanda', target }, base }, statistics)
         assert.deepEqual(decodeMergedBlock(form, encodeMergedBlock(form, merged)), merged)
       }),
     )
@@ -73,7 +73,7 @@ describe('merged blocks', () => {
     assert.deepEqual(applyMerged(FORM, base, MASKS), [Float32Array.of(5, 0, 7, 0)])
     fc.assert(
       fc.property(toyArbitrary, ({ form, target, base, weights }) => {
-        const merged = mergeBlock(form, 'sparsegpt', target, base, weights)
+        const merged = mergeBlock({ form, method: { pruner: 'sparsegpt', target }, base }, weights)
         for (const [role, weight] of applyMerged(form, base, merged).entries()) {
           assert.deepEqual([...weight], valuesOf(merged, weight.length, role))
           assert.ok(weight.every((w, i) => isKept(merged.layers[role].mask, i) || Object.is(w, 0)))

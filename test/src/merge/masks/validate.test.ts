@@ -35,7 +35,7 @@ function pruned(counts: number[] | null, value = (i: number) => BASE[0][i]): Blo
 }
 
 const validate = (contribution: BlockContribution, target = TARGET, base = BASE) =>
-  validateContribution(FORM, 'weights', 'sparsegpt', target, base, contribution)
+  validateContribution({ form: FORM, method: { pruner: 'sparsegpt', target }, base }, 'weights', contribution)
 
 const refuses = (contribution: BlockContribution, reason: string, target = TARGET, base = BASE) =>
   assert.throws(
@@ -78,7 +78,11 @@ describe('the validation of weights', () => {
     const layers = [{ mask, survivors: new Uint16Array(6) }]
     const contribution = { inputs: [new Float32Array(9)], layers }
     const base = [new Float32Array(9).fill(1)]
-    validateContribution(form, 'weights', 'sparsegpt', { kind: 'pattern', n: 1, m: 3 }, base, contribution)
+    validateContribution(
+      { form, method: { pruner: 'sparsegpt', target: { kind: 'pattern', n: 1, m: 3 } }, base },
+      'weights',
+      contribution,
+    )
   })
 
   it('bounds the norm of a layer by twice the base, and the largest weight by four times', () => {
@@ -130,7 +134,10 @@ describe('the validation of weights', () => {
       'FORM',
     )
     for (const pruner of ['wanda', 'magnitude'] as const) {
-      assert.throws(() => validateContribution(FORM, 'weights', pruner, TARGET, BASE, good), { reason: 'KIND' })
+      assert.throws(
+        () => validateContribution({ form: FORM, method: { pruner, target: TARGET }, base: BASE }, 'weights', good),
+        { reason: 'KIND' },
+      )
     }
   })
 })
@@ -139,15 +146,34 @@ describe('the validation of statistics', () => {
   it('asks for the form alone: any numbers give a mask with the right counts', () => {
     const good = { inputs: [new Float32Array(300)] }
     for (const pruner of ['wanda', 'magnitude'] as const) {
-      validateContribution(FORM, 'statistics', pruner, TARGET, BASE, good)
+      validateContribution({ form: FORM, method: { pruner, target: TARGET }, base: BASE }, 'statistics', good)
       assert.throws(
-        () => validateContribution(FORM, 'statistics', pruner, TARGET, BASE, { inputs: [new Float32Array(299)] }),
+        () =>
+          validateContribution({ form: FORM, method: { pruner, target: TARGET }, base: BASE }, 'statistics', {
+            inputs: [new Float32Array(299)],
+          }),
         { reason: 'FORM' },
       )
-      assert.throws(() => validateContribution(FORM, 'statistics', pruner, TARGET, BASE, pruned(COUNTS)), {
-        reason: 'KIND',
-      })
+      assert.throws(
+        () =>
+          validateContribution(
+            { form: FORM, method: { pruner, target: TARGET }, base: BASE },
+            'statistics',
+            pruned(COUNTS),
+          ),
+        {
+          reason: 'KIND',
+        },
+      )
     }
-    assert.throws(() => validateContribution(FORM, 'statistics', 'sparsegpt', TARGET, BASE, good), { reason: 'KIND' })
+    assert.throws(
+      () =>
+        validateContribution(
+          { form: FORM, method: { pruner: 'sparsegpt', target: TARGET }, base: BASE },
+          'statistics',
+          good,
+        ),
+      { reason: 'KIND' },
+    )
   })
 })
