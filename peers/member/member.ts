@@ -16,7 +16,7 @@ import { outcomeError } from '../round/outcome.ts'
 import { writeOutput } from '../round/output.ts'
 import type { Work } from '../work/work.ts'
 import { type Archive, openArchive } from './archive.ts'
-import { greetingOf, serve, syncOf } from './serving.ts'
+import { greetingOf, serveMembers, syncOf } from './serving.ts'
 
 interface Member extends Starting {
   founded: Founded
@@ -64,7 +64,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     },
     onNote: (text) => tell({ type: 'note', text }),
   })
-  await serve({ plan, chain, driver, ledger, node, store, sync })
+  await serveMembers({ plan, chain, driver, ledger, node, store, sync })
   node.joinTopic(`/coppice/${planId}`, (bytes) => post.receive(bytes))
   neighbours.start()
   try {

@@ -24,7 +24,7 @@ interface Serving {
   sync: SyncComponents
 }
 
-export async function serve({ plan, chain, driver, ledger, node, store, sync }: Serving): Promise<void> {
+export async function serveMembers({ plan, chain, driver, ledger, node, store, sync }: Serving): Promise<void> {
   const isMember = (id: PeerId) => node.isMember(id)
   const { clock } = sync
   const asked = () => driver.handIn({ type: 'asked' })

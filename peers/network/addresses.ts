@@ -37,7 +37,7 @@ function isLoopback(address: Multiaddr): boolean {
 }
 
 /** The best first: names and public addresses before private ones, loopback last and only where nothing else is. */
-export function printable(addresses: Multiaddr[]): Multiaddr[] {
+export function addressesToTell(addresses: Multiaddr[]): Multiaddr[] {
   const elsewhere = addresses.filter((address) => !isLoopback(address))
   const candidates = elsewhere.length > 0 ? elsewhere : addresses
   return [...candidates].sort((a, b) => rank(a) - rank(b))

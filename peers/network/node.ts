@@ -22,7 +22,7 @@ import { createLibp2p } from 'libp2p'
 import { MAX_GOSSIP_BYTES } from '../../protocols/round/messages/constants.ts'
 import { NetworkError } from '../../src/base/errors.ts'
 import { systemClock } from '../round/clock.ts'
-import { parseAddress, peerIdOfAddress, printable, withPeerId } from './addresses.ts'
+import { addressesToTell, parseAddress, peerIdOfAddress, withPeerId } from './addresses.ts'
 import * as limits from './constants.ts'
 import { countedTcp, type Traffic, TrafficCounter } from './counted-tcp.ts'
 import { RosterGater } from './gater.ts'
@@ -172,7 +172,7 @@ export class PeerNode {
   /** With peer id, the best first; loopback only where this machine has nothing else; empty without listening. */
   printableAddresses(): string[] {
     const own = this.announces.length > 0 ? this.announces : this.libp2p.services.listeners.addresses()
-    return printable(own).map((address) => withPeerId(address, this.peerId).toString())
+    return addressesToTell(own).map((address) => withPeerId(address, this.peerId).toString())
   }
 
   /** Where this node listens, loopback included. */

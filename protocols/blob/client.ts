@@ -14,7 +14,7 @@ import { BlobTooLargeError, CorruptBlobError } from './errors.ts'
 import type { BlobClientComponents, FetchOptions } from './index.ts'
 import { type BlobRequest, encodeRequest } from './messages.ts'
 import { Neighbourhood } from './neighbourhood.ts'
-import { type Progress, receive, SinkError, toSink } from './receive.ts'
+import { type BlobProgress, receiveBlob, SinkError, toSink } from './receive.ts'
 
 export interface BlobClient {
   /**
@@ -49,7 +49,7 @@ class Client implements BlobClient {
   }
 
   async fetch(id: string, options: FetchOptions): Promise<void> {
-    const progress: Progress = { id, list: null, done: 0, sink: null }
+    const progress: BlobProgress = { id, list: null, done: 0, sink: null }
     try {
       for (let pause = limits.RETRY_MS; ; pause = Math.min(2 * pause, limits.MAX_RETRY_MS)) {
         const before = progress.done
@@ -64,7 +64,7 @@ class Client implements BlobClient {
   }
 
   /** Asks every neighbour once; true when the blob is complete. */
-  private async askAll(progress: Progress, options: FetchOptions): Promise<boolean> {
+  private async askAll(progress: BlobProgress, options: FetchOptions): Promise<boolean> {
     const asked = new Set<string>()
     for (;;) {
       const peer = await this.neighbourhood.take(asked, options.author, options.signal)
@@ -79,7 +79,7 @@ class Client implements BlobClient {
   }
 
   /** As much as one neighbour gives. */
-  private async askOne(peer: string, progress: Progress, options: FetchOptions): Promise<Outcome> {
+  private async askOne(peer: string, progress: BlobProgress, options: FetchOptions): Promise<Outcome> {
     try {
       for (;;) {
         const before = progress.done
@@ -102,14 +102,14 @@ class Client implements BlobClient {
     }
   }
 
-  private async finish({ id, list, done, sink }: Progress): Promise<boolean> {
+  private async finish({ id, list, done, sink }: BlobProgress): Promise<boolean> {
     if (list === null || sink === null || done < chunkCount(list.byteLength)) return false
     await toSink(sink.commit(id, list))
     return true
   }
 
   /** One stream: the list where it is not known yet, and the next chunks. What else comes is not read. */
-  private request(peer: string, progress: Progress, options: FetchOptions): Promise<'found' | 'not-yet'> {
+  private request(peer: string, progress: BlobProgress, options: FetchOptions): Promise<'found' | 'not-yet'> {
     const { clock, open } = this.components
     const opening = (signal: AbortSignal) => open(peer, signal)
     const asking = { clock, timeoutMs: limits.PROGRESS_TIMEOUT_MS, signal: options.signal }
@@ -118,7 +118,7 @@ class Client implements BlobClient {
       const request = nextRequest(progress)
       await pipe([encodeRequest(request)], encodeFrames, duplex)
       const frames = pipe(duplex, decodeFrames, (each) => moving(each, deadline))
-      const outcome = await receive(frames, request, progress, options)
+      const outcome = await receiveBlob(frames, request, progress, options)
       if (stream.status === 'open' && !stream.readableEnded) stream.abort(new Error('no longer wanted'))
       return outcome
     })
@@ -142,7 +142,7 @@ class Client implements BlobClient {
 }
 
 /** The first request takes one chunk, since most blobs are one; those after it take as many as are allowed. */
-function nextRequest({ id, list, done }: Progress): BlobRequest {
+function nextRequest({ id, list, done }: BlobProgress): BlobRequest {
   const bytes = fromHex(id)
   if (bytes?.byteLength !== HASH_BYTES) throw new RangeError(`"${id}" is no blob id`)
   return { id: bytes, list: list === null, from: done, count: list === null ? 1 : limits.MAX_CHUNKS_PER_REQUEST }

@@ -15,7 +15,7 @@ import type { BlobSink, FetchOptions } from './index.ts'
 import { type BlobRequest, decodeAnswer } from './messages.ts'
 
 /** How far a fetch has come. */
-export interface Progress {
+export interface BlobProgress {
   id: string
   list: ChunkList | null
   /** Chunks that are in the sink. */
@@ -34,10 +34,10 @@ type Frames = AsyncGenerator<Uint8ArrayList>
  * @throws {BlobTooLargeError} the blob is longer than allowed
  * @throws {SinkError} a chunk cannot be stored
  */
-export async function receive(
+export async function receiveBlob(
   frames: Frames,
   request: BlobRequest,
-  progress: Progress,
+  progress: BlobProgress,
   options: FetchOptions,
 ): Promise<'found' | 'not-yet'> {
   const answer = decodeAnswer((await nextFrame(frames, 'an answer')).slice())
@@ -105,7 +105,7 @@ async function* checked(chunks: AsyncIterable<Uint8Array>, id: string, list: Chu
   }
 }
 
-async function keep(chunks: AsyncIterable<Uint8Array>, sink: BlobSink, progress: Progress): Promise<void> {
+async function keep(chunks: AsyncIterable<Uint8Array>, sink: BlobSink, progress: BlobProgress): Promise<void> {
   for await (const chunk of chunks) {
     await toSink(sink.write(chunk))
     progress.done++

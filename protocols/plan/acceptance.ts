@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { decode, encode, fixedBytes, HASH_BYTES, hashSchema, integer, signatureSchema } from '../wire/encoding.ts'
 import { equalMacs, mac, peerIdSchema, type Signer, signedBytes, u32, verifierOf } from '../wire/signing.ts'
-import { printable } from './offer.ts'
+import { printableSchema } from './offer.ts'
 import { MAX_SITE_NAME, siteNameFault } from './site-name.ts'
 
 /** Eight times the length of the longest acceptance. */
@@ -34,7 +34,7 @@ export interface Acceptance {
 export const acceptanceSchema: z.ZodType<Acceptance> = z.strictObject({
   offer: hashSchema,
   peer: peerIdSchema,
-  site: printable(MAX_SITE_NAME),
+  site: printableSchema(MAX_SITE_NAME),
   capacity: integer(1, 1_000_000),
   mac: fixedBytes(HASH_BYTES),
   signature: signatureSchema,

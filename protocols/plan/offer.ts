@@ -38,7 +38,7 @@ const MAX_MODEL_NAME = 200
 
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
 /** A text that may be shown in another site's terminal: letters, marks, digits, punctuation and spaces on one line. */
-export const printable = (max: number): z.ZodType<string> =>
+export const printableSchema = (max: number): z.ZodType<string> =>
   z.string().min(1).max(max).regex(PRINTABLE, 'must be printable')
 
 /** A model's name in the form that an offer allows. A directory may have any name; other characters become "_". */
@@ -111,7 +111,7 @@ const offerSchema: z.ZodType<Offer> = z
     founder: peerIdSchema,
     nonce: fixedBytes(NONCE_BYTES),
     model: z.strictObject({
-      name: printable(MAX_MODEL_NAME),
+      name: printableSchema(MAX_MODEL_NAME),
       hash: hashSchema,
       parameters: integer(1, Number.MAX_SAFE_INTEGER),
       blocks: integer(1, MAX_BLOCKS),

@@ -12,7 +12,7 @@ import {
 } from '../../src/form/method.ts'
 import { blocksPerRound } from '../../src/merge/sampling.ts'
 import { id8 } from '../wire/encoding.ts'
-import { PRUNER_NAMES, percent, shareOfZeros } from './method-words.ts'
+import { PRUNER_NAMES, percentOfPpm, shareOfZeros } from './method-words.ts'
 import { type BlockMatrices, sparserInWords, unprunedInWords } from './model-words.ts'
 import { type Offer, quorumOf } from './offer.ts'
 import { shown } from './site-name.ts'
@@ -73,7 +73,7 @@ function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: n
     `that text, ${steps} steps at most, and offers them for ${share}; they become the average over the sites.`
   return {
     what: [
-      `Method: LLM-Pruner. ${percent(ppm)} of the attention heads and channels of blocks ${from} to ${to - 1} are ` +
+      `Method: LLM-Pruner. ${percentOfPpm(ppm)} of the attention heads and channels of blocks ${from} to ${to - 1} are ` +
         'removed, and the model is smaller then.',
       `This site measures how much each of them matters to the loss on ${offer.windows} windows of ${offer.window} ` +
         `tokens of its own text, and offers that for ${share}.`,
@@ -109,7 +109,7 @@ function rounds(offer: Offer, capacity: number): string[] {
       `${offer.windows} windows of ${offer.window} tokens of its own text, ${most}.`,
   ]
   if (offer.untilChange !== null) {
-    lines.push(`It stops early once a round moves less than ${percent(offer.untilChange)} of the masks.`)
+    lines.push(`It stops early once a round moves less than ${percentOfPpm(offer.untilChange)} of the masks.`)
   }
   if (offer.rounds > 1 && blocksPerRound(offer.model.blocks, offer.sample) === offer.model.blocks) {
     lines.push('Where every site prunes every block in every round, a further round only waits for stragglers.')

@@ -14,7 +14,7 @@ import { isOpen, onHeld, onList, onValidated } from './rules/contributions.ts'
 import { onCertificate, ruleAdopt, ruleDecide } from './rules/decide.ts'
 import { onValue } from './rules/judge.ts'
 import { rulePropose } from './rules/propose.ts'
-import { receive } from './rules/receive.ts'
+import { receiveEnvelope } from './rules/receive.ts'
 import { startRound } from './rules/rounds.ts'
 import { onAsked, onServeTimer, ruleAllDone, startServing } from './rules/serve.ts'
 import { onStatusTimer } from './rules/status.ts'
@@ -92,7 +92,7 @@ type Handlers = { [T in RoundEvent['type']]: (turn: Turn, event: Extract<RoundEv
 const HANDLERS: Handlers = {
   start,
   pruned: (turn, { round, root, list }) => onPruned(turn, round, root, list),
-  message: (turn, { envelope }) => receive(turn, envelope),
+  message: (turn, { envelope }) => receiveEnvelope(turn, envelope),
   certificate: (turn, { certificate }) => onCertificate(turn, certificate),
   list: onList,
   value: (turn, { hash, value }) => onValue(turn, hash, value),

@@ -14,7 +14,7 @@ import { MAX_FRAME_BYTES, READ_AHEAD_BYTES } from './constants.ts'
 import { asError, CutShortError } from './errors.ts'
 
 export type Source<T> = Iterable<T> | AsyncIterable<T>
-export type Bytes = Uint8Array | Uint8ArrayList
+export type ByteChunk = Uint8Array | Uint8ArrayList
 
 export class Duplex implements Disposable {
   /** What the other side sends. Whoever stops reading it drops the rest: it is not queued. */
@@ -43,13 +43,13 @@ export class Duplex implements Disposable {
   }
 
   /** Sends all of a source, as fast as the other side takes it, then ends our side in good order. */
-  readonly sink = async (source: Source<Bytes>): Promise<void> => {
+  readonly sink = async (source: Source<ByteChunk>): Promise<void> => {
     for await (const bytes of source) await this.write(bytes)
     await this.stream.close({ signal: this.signal })
   }
 
   /** Resolves when the other side can take more. */
-  async write(bytes: Bytes): Promise<void> {
+  async write(bytes: ByteChunk): Promise<void> {
     this.throwIfOver()
     if (!this.stream.send(bytes)) await this.drained()
   }

@@ -13,7 +13,7 @@ import type { Stream } from '@libp2p/interface'
 import { decode, encode } from 'it-length-prefixed'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { MAX_FRAME_BYTES } from './constants.ts'
-import { type Bytes, Duplex, type Source } from './duplex.ts'
+import { type ByteChunk, Duplex, type Source } from './duplex.ts'
 import { CutShortError, MalformedError, OversizeError } from './errors.ts'
 import type { Deadline } from './time.ts'
 
@@ -131,7 +131,7 @@ function encodeFrame(frame: Uint8Array): Uint8ArrayList {
 
 /** Reads a length; a RangeError says that not all of it has come. `bytes`: of the length that was read last. */
 function lengthDecoderOf(maxFrameBytes: number) {
-  const lengthOf = (bytes: Bytes): number => {
+  const lengthOf = (bytes: ByteChunk): number => {
     let length = 0
     for (let at = 0; at < MAX_PREFIX_BYTES; at++) {
       if (at >= bytes.byteLength) throw new RangeError('the rest of a length has not come')

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import type { SparseMethod, StructuredMethod } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
 import type { BlockFile } from '../../src/jobs/block-files.ts'
-import { labelled, type Work } from './engine.ts'
+import { type EngineRun, labelled } from './engine.ts'
 import type { EvaluatedText } from './perplexities.ts'
 
 /** The perplexity on each text, one value a text. */
 export async function evaluateAll(
-  work: Work,
+  work: EngineRun,
   dir: string,
   texts: readonly EvaluatedText[],
   weights: BlockFile[],
@@ -24,7 +24,7 @@ export async function evaluateAll(
 }
 
 export interface Alone {
-  work: Work
+  work: EngineRun
   /** The base model's directory, and its SHA-256. */
   dir: string
   hash: Uint8Array
@@ -92,7 +92,7 @@ export async function* isolatedRounds(
  * file a merged block.
  */
 export async function fedavg(
-  work: Work,
+  work: EngineRun,
   dir: string,
   { pruner, target }: SparseMethod,
   contributions: ReadonlyMap<number, string[]>,

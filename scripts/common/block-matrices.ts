@@ -5,9 +5,9 @@ import type { BlockMatrices } from '../../protocols/plan/model-words.ts'
 import { isStructuredMethod, type Method } from '../../src/form/method.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { BlockZeros } from '../../src/model/write/zeros.ts'
-import { integer, percent } from '../terminal/numbers.ts'
+import { grouped, percent } from '../terminal/numbers.ts'
 import type { BaseModel } from './base-model.ts'
-import { labelled, type Work } from './engine.ts'
+import { type EngineRun, labelled } from './engine.ts'
 
 /** The weights of all blocks, and the number and share of those that are zero. */
 interface Sparsity {
@@ -22,7 +22,7 @@ export function weightsOf({ layers, unpruned }: Pick<ModelDescription, 'layers' 
 
 /** The matrices of a base model with their zeros. */
 export async function blockMatrices(
-  work: Work,
+  work: EngineRun,
   { dir, description }: Pick<BaseModel, 'dir' | 'description'>,
 ): Promise<BlockMatrices & { zeros: number }> {
   const { layers, unpruned } = weightsOf(description)
@@ -56,7 +56,7 @@ export function outcomeOf(
 }
 
 export function outcomeInWords({ zeros, weights, sparsity }: Sparsity, isStructured: boolean): string {
-  const of = `${integer(zeros)} of ${integer(weights)}`
+  const of = `${grouped(zeros)} of ${grouped(weights)}`
   return isStructured
     ? `${of} heads and channels are gone (${percent(sparsity)}).`
     : `${of} weights of the layers are zero (${percent(sparsity)}).`

@@ -1,7 +1,7 @@
 /** Lists the files of a model's directory that are not copied to a written model. */
 import type { LeftBehind } from '../../src/model/write/companions.ts'
 import { counted } from '../terminal/numbers.ts'
-import type { Work } from './engine.ts'
+import type { EngineRun } from './engine.ts'
 import { DEFAULT_PARENT } from './output-directory.ts'
 
 /** The paths in a command's options that belong to its user, wherever they are. */
@@ -40,7 +40,7 @@ const MOST_NAMES = 8
  * computed
  */
 export async function notCopied(
-  { engine, signal }: Work,
+  { engine, signal }: EngineRun,
   dir: string,
   anew: readonly string[] = [],
 ): Promise<string | null> {

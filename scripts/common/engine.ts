@@ -10,13 +10,13 @@ import { draining } from '../terminal/interruption.ts'
 
 export type BlockReport = Extract<JobEvent, { type: 'block' }>['report']
 
-export interface Work extends Run {
+export interface EngineRun extends Run {
   engine: JobEngine
 }
 
 /** Runs a job under a label of the progress. `onBlock` is called for each pruned block. */
 export async function labelled<Name extends JobName>(
-  { engine, terminal, signal }: Work,
+  { engine, terminal, signal }: EngineRun,
   label: string,
   name: Name,
   args: Jobs[Name]['args'],
@@ -34,7 +34,7 @@ export async function labelled<Name extends JobName>(
 
 /** Runs a job that can be continued later. After a signal it finishes its current block or step, and then ends. */
 export async function drained<Name extends JobName>(
-  { engine, terminal, signal }: Work,
+  { engine, terminal, signal }: EngineRun,
   { label, unit }: { label: string; unit: 'block' | 'step' },
   name: Name,
   args: Jobs[Name]['args'],
@@ -62,7 +62,7 @@ export async function drained<Name extends JobName>(
 }
 
 /** The description of a model. @throws {InputError} as Decoder.open does */
-export function describe(work: Work, dir: string): Promise<ModelDescription> {
+export function describe(work: EngineRun, dir: string): Promise<ModelDescription> {
   return labelled(work, 'Reading the model', 'describe', { dir })
 }
 
@@ -70,7 +70,7 @@ export function describe(work: Work, dir: string): Promise<ModelDescription> {
  * Checks a model in plain ONNX Runtime. @throws {InputError} MODEL_REFUSED_BY_RUNTIME: the runtime cannot load or run
  * it
  */
-export function assertRuns({ engine, terminal, signal }: Work, dir: string): Promise<void> {
+export function assertRuns({ engine, terminal, signal }: EngineRun, dir: string): Promise<void> {
   terminal.progress('Trying the model in ONNX Runtime')
   return attemptModel(engine, dir, { signal })
 }

@@ -7,7 +7,7 @@ import type { Measured } from '../../src/jobs/model/evaluate.ts'
 import { fileSource } from '../../src/model/text/text.ts'
 import { DEFAULT_EVAL_TOKENS, type EvaluationOptions } from '../options/evaluation.ts'
 import { windowFor } from '../options/site.ts'
-import { labelled, type Work } from './engine.ts'
+import { type EngineRun, labelled } from './engine.ts'
 import { evaluatedWindows, tokenise } from './texts.ts'
 
 export interface EvaluatedText {
@@ -30,7 +30,7 @@ interface EvaluationTexts {
  * @throws {UsageError} WINDOW_LONG, WINDOW_FIXED
  */
 export async function evaluationTexts(
-  work: Work,
+  work: EngineRun,
   { model, separator, evaluation, window, limits }: EvaluationTexts,
 ): Promise<EvaluatedText[]> {
   const length = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
@@ -46,7 +46,7 @@ export async function evaluationTexts(
 
 /** One perplexity a text. */
 export async function perplexities(
-  work: Work,
+  work: EngineRun,
   {
     dir,
     kind,

@@ -11,8 +11,8 @@ import { TRAINING_RECORD } from '../../src/recover/training-record.ts'
 import type { RecoveryOptions } from '../options/recovery.ts'
 import type { TextOptions } from '../options/site.ts'
 import { InterruptedError } from '../terminal/interruption.ts'
-import { counted, integer, perplexity } from '../terminal/numbers.ts'
-import { drained, labelled, type Work } from './engine.ts'
+import { counted, grouped, perplexityText } from '../terminal/numbers.ts'
+import { drained, type EngineRun, labelled } from './engine.ts'
 
 /** The sentence for the card of a model that was recovered. */
 export const RECOVERED =
@@ -35,7 +35,7 @@ function enough(text: RecoveryText): RecoveryText {
 
 /** The rows of a text: all, or the first `rows` of them. @throws {InputError} TEXT_SHORT */
 export async function textRows(
-  work: Work,
+  work: EngineRun,
   dir: string,
   { texts, separator }: TextOptions,
   { length, rows }: { length: number; rows?: number },
@@ -51,8 +51,8 @@ export async function textRows(
  * The rows of instructions: all, or the first `rows` of them.
  * @throws {InputError} INSTRUCTIONS_JSONL, INSTRUCTIONS_LONG, TEXT_SHORT
  */
-export async function instructionRows(
-  work: Work,
+export async function readInstructions(
+  work: EngineRun,
   dir: string,
   path: string,
   { length, rows: most }: { length: number; rows?: number },
@@ -79,7 +79,7 @@ const SEED = 0
  * @param kept - name of the checkpoint's place, for messages
  */
 export async function trained(
-  work: Work,
+  work: EngineRun,
   { dir, hash }: { dir: string; hash: Uint8Array },
   { name, rows }: RecoveryText,
   { recovery, out, kept }: { recovery: RecoveryOptions; out: string; kept: string },
@@ -89,12 +89,12 @@ export async function trained(
   const settings = { steps, rank, alpha, rate, batch, seed: SEED }
   const job: RecoverArgs = { ...{ dir, rows, name, settings, out }, modelHash: hash }
   const done = await labelled(work, 'Looking for earlier steps', 'unrecovered', job)
-  if (done > 0) terminal.note(`${counted(done, 'step')} of ${integer(steps)} are done already: going on from there`)
+  if (done > 0) terminal.note(`${counted(done, 'step')} of ${grouped(steps)} are done already: going on from there`)
   try {
     const recovered = await drained(work, { label: 'Recovering, step', unit: 'step' }, 'recover', job, (event) => {
       if (event.type === 'look')
         terminal.note(
-          `Perplexity on what is kept out, after ${counted(event.look.step, 'step')}: ${perplexity(event.look.perplexity)}`,
+          `Perplexity on what is kept out, after ${counted(event.look.step, 'step')}: ${perplexityText(event.look.perplexity)}`,
         )
     })
     return { ...recovered, settings }
@@ -109,9 +109,9 @@ export async function trained(
 
 /** The result of a recovery in lines. */
 export function recoveryInWords({ steps, best, before, settings, heldLayers, rows }: TrainedModel): string[] {
-  const early = steps < settings.steps ? `, ended early after ${integer(steps)} of ${integer(settings.steps)}` : ''
+  const early = steps < settings.steps ? `, ended early after ${grouped(steps)} of ${grouped(settings.steps)}` : ''
   const on = `on ${counted(rows.keptOut, 'row')} that were kept out`
-  const change = `perplexity ${on} ${perplexity(before.perplexity)} -> ${perplexity(best.perplexity)}`
+  const change = `perplexity ${on} ${perplexityText(before.perplexity)} -> ${perplexityText(best.perplexity)}`
   return [
     best.step === 0
       ? `No step made it better ${on}: the weights are as they were.`

@@ -9,7 +9,7 @@ import {
   type TextSource,
 } from '../../src/model/text/text.ts'
 import type { TextOptions } from '../options/site.ts'
-import { labelled, type Work } from './engine.ts'
+import { type EngineRun, labelled } from './engine.ts'
 
 export interface Tokenised {
   /** The text's name, for messages. */
@@ -30,7 +30,10 @@ interface TextCut {
 }
 
 /** The whole windows of a text. */
-export async function tokenise(work: Work, { dir, source, separator, window, wanted }: TextCut): Promise<Tokenised> {
+export async function tokenise(
+  work: EngineRun,
+  { dir, source, separator, window, wanted }: TextCut,
+): Promise<Tokenised> {
   const stream = await labelled(work, `Tokenising ${source.name}`, 'tokenise', { dir, source, separator, wanted })
   return { name: source.name, tokens: stream.length, windows: cutWindows(stream, window) }
 }
@@ -61,7 +64,7 @@ const SENTENCE = 'To coppice a wood is to cut many trees back together, so that 
 const REPETITIONS = 4
 
 /** One window of a fixed English sentence. */
-export async function anyWindow(work: Work, dir: string): Promise<Windows> {
+export async function anyWindow(work: EngineRun, dir: string): Promise<Windows> {
   const source = { name: 'a sentence', documents: [SENTENCE.repeat(REPETITIONS)] }
   const ids = await labelled(work, 'Tokenising', 'tokenise', { dir, source, separator: undefined })
   return { ids, count: 1, length: ids.length }
@@ -73,7 +76,7 @@ export async function anyWindow(work: Work, dir: string): Promise<Windows> {
  * @throws {InputError} TEXT_SHORT
  */
 export async function calibration(
-  work: Work,
+  work: EngineRun,
   dir: string,
   { texts, separator }: TextOptions,
   windows: number,

@@ -2,8 +2,8 @@
  * The table at the end of a simulation. Rows are kinds of text. Columns are dense, each site alone, together after each
  * round with the bytes so far, and FedAvg. Columns that were not run are left out.
  */
-import { bytes, perplexity } from '../terminal/numbers.ts'
-import type { PeerReport, PerplexityReport, RoundReport } from './federation.ts'
+import { bytes, perplexityText } from '../terminal/numbers.ts'
+import type { PeerReport, PerplexityReport, ReportedRound } from './federation.ts'
 import { table } from './table.ts'
 
 /** The most sites that have a column each. With more, a terminal has no room: best, mean and worst stand for them. */
@@ -24,7 +24,7 @@ interface Column {
 export function perplexityTable(
   rows: readonly TableRow[],
   peers: readonly Pick<PeerReport, 'site'>[],
-  rounds: readonly Pick<RoundReport, 'round' | 'bytes'>[],
+  rounds: readonly Pick<ReportedRound, 'round' | 'bytes'>[],
 ): string {
   const columns: Column[] = [
     { heading: ['dense', ''], value: ({ dense }) => dense },
@@ -37,7 +37,7 @@ export function perplexityTable(
     [
       ['perplexity', ...columns.map(({ heading }) => heading[0])],
       ['on', ...columns.map(({ heading }) => heading[1])],
-      ...rows.map((row) => [row.text, ...columns.map(({ value }) => perplexity(value(row)))]),
+      ...rows.map((row) => [row.text, ...columns.map(({ value }) => perplexityText(value(row)))]),
     ],
     2,
   )
@@ -68,7 +68,7 @@ function isolatedColumns(peers: readonly Pick<PeerReport, 'site'>[]): Column[] {
   return [...each, mean]
 }
 
-function roundColumns(rounds: readonly Pick<RoundReport, 'round' | 'bytes'>[]): Column[] {
+function roundColumns(rounds: readonly Pick<ReportedRound, 'round' | 'bytes'>[]): Column[] {
   let sum = 0
   return rounds.map(({ round, bytes: written }, i) => {
     sum += written

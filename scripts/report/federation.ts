@@ -39,7 +39,7 @@ export interface PeerReport {
   seconds: number
 }
 
-export interface RoundReport {
+export interface ReportedRound {
   round: number
   /** Number of entries in the manifest. */
   contributions: number
@@ -78,7 +78,7 @@ export interface FederationReport {
   coppice: string
   plan: PlanReport
   peers: PeerReport[]
-  rounds: RoundReport[]
+  rounds: ReportedRound[]
   /**
    * Zeros in the written matrices of all blocks: `zeros` of `weights`. If structures are removed: the removed units,
    * and the number of all units. `model` is the directory that was written.

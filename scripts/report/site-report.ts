@@ -1,7 +1,7 @@
 /** The report at the end of a federation at one site: whether it was worth it, and the data that has left the site. */
 import type { PeerResult } from '../../peers/peer.ts'
 import { SHOWN_ID, shown } from '../../protocols/plan/site-name.ts'
-import { bytes, counted, duration, perplexity } from '../terminal/numbers.ts'
+import { bytes, counted, duration, perplexityText } from '../terminal/numbers.ts'
 
 /** Perplexities on one text. */
 export interface SitePerplexity {
@@ -80,7 +80,7 @@ export function siteReport(
  */
 const MOST_LINES = 24
 
-export function siteInWords(
+export function siteReportInWords(
   { members, perplexity: texts, left, seconds, peakMemoryBytes }: SiteReport,
   notes: readonly string[],
 ): string[] {
@@ -103,9 +103,9 @@ export function siteInWords(
 
 function perplexityInWords({ text, base, alone, together, windows, window }: SitePerplexity): string {
   const values = [
-    `base ${perplexity(base)}`,
-    ...(alone === null ? [] : [`alone ${perplexity(alone)}`]),
-    `together ${perplexity(together)}`,
+    `base ${perplexityText(base)}`,
+    ...(alone === null ? [] : [`alone ${perplexityText(alone)}`]),
+    `together ${perplexityText(together)}`,
   ]
   return `perplexity on ${text}: ${values.join(', ')} (lower is better; ${counted(windows, 'window')} of ${window})`
 }

@@ -29,7 +29,7 @@ export function runTime(seconds: number): string {
 }
 
 /** A perplexity: with two decimal places below 1000. */
-export function perplexity(value: number): string {
+export function perplexityText(value: number): string {
   return value < 1000 ? value.toFixed(2) : value.toPrecision(6)
 }
 
@@ -44,13 +44,13 @@ export function changePercent(share: number): string {
 }
 
 /** 1416960 -> "1,416,960". */
-export function integer(count: number): string {
+export function grouped(count: number): string {
   return count.toLocaleString('en-US')
 }
 
 /** "1 window", "2 windows". */
 export function counted(count: number, singular: string, plural = `${singular}s`): string {
-  return `${integer(count)} ${count === 1 ? singular : plural}`
+  return `${grouped(count)} ${count === 1 ? singular : plural}`
 }
 
 /** @param difference - of logits between a written model and the engine, as a share of the largest; null: see Engine */

@@ -33,7 +33,7 @@ const TYPED_AHEAD_MS = 50
  * @throws {InterruptedError} Ctrl-C, Ctrl-D, Escape, or the keyboard has gone
  * @throws the signal's reason
  */
-export async function ask({ text, yes, no, input, output, signal }: QuestionInit): Promise<boolean> {
+export async function askPerson({ text, yes, no, input, output, signal }: QuestionInit): Promise<boolean> {
   const { confirm, isCancel } = await import('@clack/prompts')
   using gone = watchForEnd(input)
   const either = new AbortController()

@@ -6,7 +6,7 @@
 import { Writable } from 'node:stream'
 import { InterruptedError } from './interruption.ts'
 import { percent } from './numbers.ts'
-import { ask, type Keyboard, type Question } from './question.ts'
+import { askPerson, type Keyboard, type Question } from './question.ts'
 import { clipped } from './width.ts'
 
 /** The parts of process.stdout and process.stderr that a terminal needs. */
@@ -127,7 +127,7 @@ export class Terminal {
     const held: Array<() => void> = []
     this.held = held
     try {
-      return await ask({ ...question, input, output, signal })
+      return await askPerson({ ...question, input, output, signal })
     } catch (error) {
       if (error instanceof InterruptedError) this.interrupt()
       throw error

@@ -11,7 +11,7 @@ export function statOf(path: string): Stats | null {
   } catch (error) {
     const code = systemCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null
-    throw unreadable(path, error)
+    throw unreadableFile(path, error)
   }
 }
 
@@ -25,7 +25,7 @@ export function danglingLink(path: string): InputError | null {
   })
 }
 
-export function unreadable(path: string, error: unknown): InputError {
+export function unreadableFile(path: string, error: unknown): InputError {
   return new InputError({
     code: 'MODEL_FILE_UNREADABLE',
     what: `${path} cannot be read (${systemCode(error) ?? String(error)})`,

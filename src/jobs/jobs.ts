@@ -5,7 +5,7 @@
 import { contribute } from './federation/contribute.ts'
 import { fedavg } from './federation/fedavg.ts'
 import { merge } from './federation/merge.ts'
-import { structuredForms } from './federation/structured-forms.ts'
+import { describeForms } from './federation/structured-forms.ts'
 import { validate } from './federation/validate.ts'
 import { attempt } from './model/attempt.ts'
 import { compare } from './model/compare.ts'
@@ -29,7 +29,7 @@ export const JOBS = {
   ...{ tokenise, instructions },
   ...{ prune, unfinished },
   ...{ structures, shrink, recover, unrecovered },
-  ...{ structuredForms, contribute, validate, merge, fedavg },
+  ...{ structuredForms: describeForms, contribute, validate, merge, fedavg },
 }
 
 type Table = typeof JOBS

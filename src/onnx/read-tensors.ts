@@ -12,7 +12,7 @@ import {
 } from './generated/onnx_pb.js'
 import { inlineData, sizes, toTensorRef } from './inline-tensor.ts'
 import { DATA_TYPE, elementBytes, elementCount, isFloating, type TensorBytes, type TensorRef } from './tensor.ts'
-import { malformed } from './well-formed.ts'
+import { malformedGraph } from './well-formed.ts'
 import { type Field, WIRE, type WireFile } from './wire-file.ts'
 
 /** Initializers of at most this many bytes are kept in memory: shapes, axes and scalars that passes look at. */
@@ -76,7 +76,7 @@ export class TensorReader {
     const tensor = fromBinary(TensorProtoSchema, Buffer.concat(rest))
     assertTensorFields(tensor, this.file.path)
     const where = [bytes, this.external(tensor), inlineData(tensor)].filter((place) => place !== undefined)
-    if (where.length > 1) throw malformed(this.file.path, `the tensor "${tensor.name}" has its data twice`)
+    if (where.length > 1) throw malformedGraph(this.file.path, `the tensor "${tensor.name}" has its data twice`)
     return toTensorRef(tensor, where[0] ?? { kind: 'memory', bytes: new Uint8Array() })
   }
 
@@ -95,11 +95,11 @@ export class TensorReader {
     assertFieldsKnown('SparseTensorProto', message, this.file.path, `the sparse tensor "${name}"`)
     const dims = sizes(message.dims, name)
     if (elementCount(dims) * elementBytes(dataType, name) > MAX_SPARSE_BYTES)
-      throw malformed(this.file.path, `the sparse tensor "${name}" would be too large as a dense one: [${dims}]`)
+      throw malformedGraph(this.file.path, `the sparse tensor "${name}" would be too large as a dense one: [${dims}]`)
     const [count, rank = 1] = indices.dims
     const isPlaced = indices.dims.length === 1 || (indices.dims.length === 2 && rank === dims.length)
     if (indices.dataType !== DATA_TYPE.int64 || !isPlaced || values.dims.length !== 1 || count !== values.dims[0])
-      throw malformed(
+      throw malformedGraph(
         this.file.path,
         `the sparse tensor "${name}" has ${values.dims} values and places [${indices.dims}]`,
       )
@@ -121,7 +121,10 @@ export class TensorReader {
     const whole = elementCount(sizes(tensor.dims, tensor.name)) * elementBytes(tensor.dataType, tensor.name)
     const [offset, length] = [Number(entries.get('offset') ?? 0), Number(entries.get('length') ?? whole)]
     if (![offset, length, offset + length].every((bytes) => Number.isSafeInteger(bytes) && bytes >= 0))
-      throw malformed(this.file.path, `tensor "${tensor.name}" lies at byte ${entries.get('offset')} of ${location}`)
+      throw malformedGraph(
+        this.file.path,
+        `tensor "${tensor.name}" lies at byte ${entries.get('offset')} of ${location}`,
+      )
     this.externalFiles.set(clean, Math.max(this.externalFiles.get(clean) ?? 0, offset + length))
     return { kind: 'file', path: externalPath(this.file.path, clean), offset, length }
   }

@@ -19,7 +19,7 @@ import {
 import type { OnnxModel } from './model.ts'
 import { TensorReader } from './read-tensors.ts'
 import { dataMissing, isMatrix, type TensorRef, truncated } from './tensor.ts'
-import { assertWellFormed, malformed } from './well-formed.ts'
+import { assertWellFormed, malformedGraph } from './well-formed.ts'
 import { fieldHead } from './wire.ts'
 import { type Field, WIRE, WireFile } from './wire-file.ts'
 
@@ -132,8 +132,9 @@ class Walk {
   }
 
   private add(initializers: Map<string, TensorRef>, tensor: TensorRef): void {
-    if (tensor.name === '') throw malformed(this.file.path, `an initializer [${tensor.dims}] has no name`)
-    if (initializers.has(tensor.name)) throw malformed(this.file.path, `there are two initializers "${tensor.name}"`)
+    if (tensor.name === '') throw malformedGraph(this.file.path, `an initializer [${tensor.dims}] has no name`)
+    if (initializers.has(tensor.name))
+      throw malformedGraph(this.file.path, `there are two initializers "${tensor.name}"`)
     initializers.set(tensor.name, tensor)
   }
 

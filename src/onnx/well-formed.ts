@@ -14,7 +14,8 @@ type Graphs = Pick<OnnxModel, 'path' | 'proto' | 'graph' | 'initializers' | 'sub
 export function assertWellFormed({ path, proto, graph, initializers, subgraphs }: Graphs): void {
   const domains = proto.opsetImport.map(({ domain }) => (domain === 'ai.onnx' ? '' : domain))
   const again = domains.find((domain, k) => domains.indexOf(domain) !== k)
-  if (again !== undefined) throw malformed(path, `there are two opsets of ${again === '' ? 'ai.onnx' : `"${again}"`}`)
+  if (again !== undefined)
+    throw malformedGraph(path, `there are two opsets of ${again === '' ? 'ai.onnx' : `"${again}"`}`)
   const check = (each: GraphProto, outer: ReadonlySet<string>): void => {
     const own = each === graph ? initializers : (subgraphs.get(each) ?? new Map())
     const names = new Set([...outer, ...assertOneMaker(each, own, path)])
@@ -28,7 +29,7 @@ export function assertWellFormed({ path, proto, graph, initializers, subgraphs }
   check(graph, new Set())
   const outputs = graph.output.map(({ name }) => name)
   const twice = outputs.find((name, k) => outputs.indexOf(name) !== k)
-  if (twice !== undefined) throw malformed(path, `the graph gives the output "${twice}" twice`)
+  if (twice !== undefined) throw malformedGraph(path, `the graph gives the output "${twice}" twice`)
 }
 
 /** Names of a graph's inputs, initializers and nodes' outputs. */
@@ -36,29 +37,30 @@ function assertOneMaker(graph: GraphProto, initializers: ReadonlyMap<string, unk
   const makers = new Map<string, string>()
   const make = (name: string, maker: string): void => {
     const other = makers.get(name)
-    if (other !== undefined) throw malformed(path, `the value "${name}" is made twice, by ${other} and by ${maker}`)
+    if (other !== undefined)
+      throw malformedGraph(path, `the value "${name}" is made twice, by ${other} and by ${maker}`)
     makers.set(name, maker)
   }
   for (const { name } of graph.input) {
-    if (name === '') throw malformed(path, 'an input of the graph has no name')
+    if (name === '') throw malformedGraph(path, 'an input of the graph has no name')
     make(name, 'an input')
   }
   // An initializer of an input's name is the input's default: files of IR version 3 have one for each.
   for (const name of initializers.keys()) makers.set(name, 'an initializer')
   for (const [at, node] of graph.node.entries()) {
-    if (node.opType === '') throw malformed(path, `the node ${nodeName(node, at)} has no operator`)
+    if (node.opType === '') throw malformedGraph(path, `the node ${nodeName(node, at)} has no operator`)
     if (node.output.every((output) => output === ''))
-      throw malformed(path, `the node ${nodeName(node, at)} makes nothing`)
+      throw malformedGraph(path, `the node ${nodeName(node, at)} makes nothing`)
     for (const output of node.output) if (output !== '') make(output, `the node ${nodeName(node, at)}`)
   }
   return new Set(makers.keys())
 }
 
 function unmade(path: string, value: string, reader: string): InputError {
-  return malformed(path, `the value "${value}" is read by ${reader}, and nothing makes it`)
+  return malformedGraph(path, `the value "${value}" is read by ${reader}, and nothing makes it`)
 }
 
-export function malformed(path: string, why: string): InputError {
+export function malformedGraph(path: string, why: string): InputError {
   return new InputError({
     code: 'MODEL_GRAPH',
     what: `${path}: ${why}`,

@@ -5,7 +5,7 @@
 
 import type { BlockWeights } from '../form/block-weights.ts'
 import { addAdapter, isPruned } from '../merge/structures/adapter.ts'
-import type { Beside, WeightGradients } from '../model/backward/gradients.ts'
+import type { AddedModels, WeightGradients } from '../model/backward/gradients.ts'
 import type { Decoder } from '../model/forward/decoder.ts'
 import type { PartModel } from '../model/graph/part.ts'
 import * as ort from '../runtime/onnx-runtime.ts'
@@ -33,7 +33,7 @@ export class Adaptation {
   }
 
   /** The models and tensors for gradients with respect to adapters, whose values may change between two runs. */
-  beside(adapters: Adapters): Beside {
+  beside(adapters: Adapters): AddedModels {
     const { decoder, held, models, rank, scale } = this
     return {
       modelOf(block, model) {

@@ -8,7 +8,7 @@ import { InputError } from '../base/errors.ts'
 import type { Windows } from '../form/windows.ts'
 import { jsonEntries } from '../model/text/documents.ts'
 import { type JsonRefusal, wrong } from '../model/text/json.ts'
-import { shown, type TextFile, textFile } from '../model/text/refusals.ts'
+import { escaped, type TextFile, textFile } from '../model/text/refusals.ts'
 import type { OpenTokenizer } from '../model/text/tokenizer.ts'
 
 const Instruction = z.object({
@@ -49,13 +49,16 @@ export async function instructionRows(
     for (const [k, { tokens, prompt }] of some.entries()) {
       if (prompt >= length) continue
       rows.push({ tokens: tokens.subarray(0, length), prompt })
-      tokenizer.assertInEmbedding(rows[rows.length - 1].tokens, `instruction ${at + k + 1} of ${shown(basename(path))}`)
+      tokenizer.assertInEmbedding(
+        rows[rows.length - 1].tokens,
+        `instruction ${at + k + 1} of ${escaped(basename(path))}`,
+      )
     }
   }
   if (rows.length === 0) {
     throw new InputError({
       code: 'INSTRUCTIONS_LONG',
-      what: `no instruction of ${shown(path)} leaves room for an answer in ${length} tokens`,
+      what: `no instruction of ${escaped(path)} leaves room for an answer in ${length} tokens`,
       hint: 'Give a larger --length, or shorter instructions.',
     })
   }

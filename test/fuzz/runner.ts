@@ -15,7 +15,7 @@ import { plainAttempt, writeModel } from '../../src/model/write/write.ts'
 import * as ort from '../../src/runtime/onnx-runtime.ts'
 import type { PlainAttempt, PlainTensor } from '../../src/runtime/reference-run.ts'
 import { chooseRemoval } from '../../src/structure/choose/choose-removal.ts'
-import { slice } from '../../src/structure/cut/slice.ts'
+import { sliceStructures } from '../../src/structure/cut/slice.ts'
 import { followBlocks } from '../../src/structure/find/follow-blocks.ts'
 import { expectedSliced, writeSliced } from '../../src/structure/write/write.ts'
 import type { Answer, How, Task } from './model.ts'
@@ -80,7 +80,7 @@ async function change(decoder: Decoder, windows: Windows): Promise<void> {
     } as const
     const removals = await chooseRemoval(decoder, structures, chosen)
     const removed = new Map(removals.map((removal) => [removal.block, removal.removed]))
-    const sliced = slice(
+    const sliced = sliceStructures(
       decoder,
       followed,
       followed.map((_, block) => removed.get(block)),

@@ -8,7 +8,7 @@ import { hashOf, MAX_BLOCKS, MAX_MEMBERS, MAX_ROUNDS, quorumOf } from '../../pla
 import { decode, encode, integer, toHex } from '../../wire/encoding.ts'
 import { blobId } from '../../wire/hash.ts'
 import { MAX_COMMIT_LIST_BYTES, MAX_VALUE_BYTES } from './constants.ts'
-import { bytesOf, type Hash, hash } from './messages.ts'
+import { bytesOf, type Hash, hashSchema } from './messages.ts'
 
 /**
  * The parts of a plan that the round needs. They are plain data except the arcs, which src/merge/sampling.ts computes.
@@ -73,25 +73,27 @@ const member = integer(0, MAX_MEMBERS - 1)
 const bits = integer(0, Number.MAX_SAFE_INTEGER)
 
 const commitListSchema = z
-  .array(z.tuple([block, hash, integer(1, 2 ** 40)]).transform(([block, root, bytes]) => ({ block, root, bytes })))
+  .array(
+    z.tuple([block, hashSchema, integer(1, 2 ** 40)]).transform(([block, root, bytes]) => ({ block, root, bytes })),
+  )
   .min(1)
   .max(MAX_BLOCKS)
   .refine((list) => ascends(list, (a, b) => a.block - b.block), 'blocks must ascend')
 
 const valueSchema = z
   .strictObject({
-    plan: hash,
+    plan: hashSchema,
     round: integer(1, MAX_ROUNDS),
-    previous: hash.nullable(),
+    previous: hashSchema.nullable(),
     excluded: z.array(member).max(MAX_MEMBERS),
     entries: z
       .array(
         z
-          .tuple([member, block, integer(1, MAX_ROUNDS), hash])
+          .tuple([member, block, integer(1, MAX_ROUNDS), hashSchema])
           .transform(([member, block, round, root]) => ({ member, block, round, root })),
       )
       .max(MAX_MEMBERS * MAX_BLOCKS),
-    merged: hash,
+    merged: hashSchema,
     moved: bits,
     bits,
   })

@@ -17,7 +17,7 @@ import { onCommit } from './commit.ts'
 import { convict, onEvidence } from './equivocation.ts'
 import { behind, onStatus } from './status.ts'
 
-export function receive(turn: Turn, envelope: Envelope): void {
+export function receiveEnvelope(turn: Turn, envelope: Envelope): void {
   if (take(turn, envelope)) {
     const silence = withIndex(turn.state.silence, envelope.from, 0, 0)
     patch(turn, { silence })

@@ -3,7 +3,7 @@
 import { emit, patch, type Turn } from '../turn.ts'
 import { startPruning } from './commit.ts'
 import { forgetCertified, requestLists } from './contributions.ts'
-import { receive } from './receive.ts'
+import { receiveEnvelope } from './receive.ts'
 import { sendStatus } from './status.ts'
 
 /**
@@ -37,7 +37,7 @@ export function startRound(turn: Turn, round: number): void {
   }
   startPruning(turn)
   requestLists(turn)
-  for (const envelope of Object.values(early)) receive(turn, envelope)
+  for (const envelope of Object.values(early)) receiveEnvelope(turn, envelope)
 }
 
 /** The lock that follows from this peer's own precommits of a round: after a restart it holds as before. */

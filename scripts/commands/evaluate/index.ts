@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
-import { shown } from '../../../src/model/text/refusals.ts'
+import { escaped } from '../../../src/model/text/refusals.ts'
 import { fileSource } from '../../../src/model/text/text.ts'
 import type { Run, Start } from '../../command.ts'
 import { describe, labelled } from '../../common/engine.ts'
@@ -13,7 +13,7 @@ import { addTextOptions, type RawSite, textOptions, windowFor, windowOption } fr
 import { notEmpty, refuseMissing } from '../../options/values.ts'
 import { table } from '../../report/table.ts'
 import { addHelp } from '../../terminal/help.ts'
-import { integer, perplexity } from '../../terminal/numbers.ts'
+import { grouped, perplexityText } from '../../terminal/numbers.ts'
 
 interface EvaluateOptions {
   model: string
@@ -74,14 +74,14 @@ async function evaluate({ model, texts, separator, ...options }: EvaluateOptions
     chosen.push({ file, windows: evaluatedWindows(text, options.tokens) })
   }
   for (const { file, windows } of chosen) {
-    const { perplexity, tokens } = await labelled(work, `Evaluating ${shown(file)}`, 'evaluate', {
+    const { perplexity, tokens } = await labelled(work, `Evaluating ${escaped(file)}`, 'evaluate', {
       dir: model,
       windows,
       weights: [],
     })
     report.texts.push({ file, perplexity, tokens, windows: windows.count, window })
   }
-  const rows = report.texts.map((text) => [shown(text.file), perplexity(text.perplexity), integer(text.tokens)])
+  const rows = report.texts.map((text) => [escaped(text.file), perplexityText(text.perplexity), grouped(text.tokens)])
   run.terminal.say(table([['text', 'perplexity', 'tokens'], ...rows]))
   return report
 }

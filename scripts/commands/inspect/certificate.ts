@@ -12,7 +12,7 @@ import { uncoveredBlocks } from '../../../protocols/round/messages/value.ts'
 import { MalformedMessageError } from '../../../protocols/wire/encoding.ts'
 import type { Run } from '../../command.ts'
 import { counted, percent } from '../../terminal/numbers.ts'
-import { malformed, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
+import { malformedFile, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
 
 interface CertificateReport {
   id: string
@@ -47,7 +47,7 @@ function read(path: string): Certificate {
   try {
     return decodeCertificate(bytes)
   } catch (error) {
-    if (error instanceof MalformedMessageError) throw malformed(path, 'certificate', error)
+    if (error instanceof MalformedMessageError) throw malformedFile(path, 'certificate', error)
     throw error
   }
 }

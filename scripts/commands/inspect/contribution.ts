@@ -18,8 +18,8 @@ import { isStructured } from '../../../src/merge/structures/structured-contribut
 import type { Run } from '../../command.ts'
 import { describe } from '../../common/engine.ts'
 import { table } from '../../report/table.ts'
-import { bytes as inBytes, integer, percent } from '../../terminal/numbers.ts'
-import { malformed, neighbourCertificates, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
+import { grouped, bytes as inBytes, percent } from '../../terminal/numbers.ts'
+import { malformedFile, neighbourCertificates, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
 
 interface ContributionReport {
   /** Its content hash, by which commits and manifests name it. */
@@ -44,7 +44,7 @@ interface ContributionReport {
 export async function inspectContribution(path: string, run: Run): Promise<ContributionReport> {
   const bytes = readInspected(path, 'contribution')
   const payload = isStructured(bytes) ? 'structures' : payloadKindOf(bytes)
-  if (payload === null) throw malformed(path, 'contribution', new Error('its first bytes are not those of one'))
+  if (payload === null) throw malformedFile(path, 'contribution', new Error('its first bytes are not those of one'))
   const root = toHex(blobId(bytes))
   const out = outputOf(path)
   const plan = neighbourPlan(out)
@@ -88,7 +88,7 @@ function contents(
   try {
     contribution = decodeContribution(forms[block], kind, bytes)
   } catch (error) {
-    if (error instanceof InvalidContributionError) throw malformed(path, 'contribution', error)
+    if (error instanceof InvalidContributionError) throw malformedFile(path, 'contribution', error)
     throw error
   }
   return {
@@ -137,14 +137,14 @@ function inWords(report: ContributionReport, author: string): string {
   }
   const inputRows = inputs.map((input) => [
     input.layers.map((name) => name.split('.').at(-1)).join(', '),
-    integer(input.columns),
+    grouped(input.columns),
     input.smallest.toExponential(2),
     input.largest.toExponential(2),
   ])
   const layerRows = layers.map(({ name, shape: [rows, cols], zeros }) => [
     name,
     `${rows} x ${cols}`,
-    ...(zeros === null ? [] : [integer(zeros), percent(zeros / (rows * cols))]),
+    ...(zeros === null ? [] : [grouped(zeros), percent(zeros / (rows * cols))]),
   ])
   lines.push('', table([['mean squares of what enters', 'columns', 'smallest', 'largest'], ...inputRows]))
   const masked = report.payload === 'weights'

@@ -5,7 +5,7 @@ import type { Run } from '../../command.ts'
 import { outcomeInWords, sparsityOf, weightsOf } from '../../common/block-matrices.ts'
 import { describe, labelled } from '../../common/engine.ts'
 import { table } from '../../report/table.ts'
-import { counted, integer, percent } from '../../terminal/numbers.ts'
+import { counted, grouped, percent } from '../../terminal/numbers.ts'
 
 interface ModelReport {
   parameters: number
@@ -35,7 +35,7 @@ export async function inspectModel(dir: string, run: Run): Promise<ModelReport> 
   const rows = report.layers.map(({ name, block, shape: [out, input], zeros }) => [
     `${block}  ${name}`,
     `${out} x ${input}`,
-    integer(zeros),
+    grouped(zeros),
     percent(zeros / (out * input)),
   ])
   run.terminal.say(table([['block and layer', 'out x in', 'zeros', 'sparsity'], ...rows]))
@@ -43,7 +43,7 @@ export async function inspectModel(dir: string, run: Run): Promise<ModelReport> 
     [
       ...unprunedInWords(weightsOf({ layers, unpruned }), 'pruned'),
       outcomeInWords(sparsityOf({ layers, unpruned }, zeros), false),
-      `${integer(parameters)} parameters, ${counted(blocks, 'block')}, ${counted(layers.length, 'layer')}.`,
+      `${grouped(parameters)} parameters, ${counted(blocks, 'block')}, ${counted(layers.length, 'layer')}.`,
     ].join('\n'),
   )
   return report

@@ -26,7 +26,7 @@ export function readInspected(path: string, what: string): Uint8Array {
 }
 
 /** The refusal of a file that is not what it should be: INSPECT_MALFORMED. */
-export function malformed(path: string, what: string, cause: Error): InputError {
+export function malformedFile(path: string, what: string, cause: Error): InputError {
   return new InputError({
     code: 'INSPECT_MALFORMED',
     what: `${path} is no ${what} (${cause.message})`,

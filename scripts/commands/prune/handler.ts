@@ -19,14 +19,14 @@ import type { Run } from '../../command.ts'
 import { readModel } from '../../common/base-model.ts'
 import { blockMatrices, sparsityOf } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
-import { type BlockReport, drained, labelled, type Work } from '../../common/engine.ts'
+import { type BlockReport, drained, type EngineRun, labelled } from '../../common/engine.ts'
 import { OutputDirectory } from '../../common/output-directory.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { anyWindow, firstWindows, tokenise } from '../../common/texts.ts'
 import { windowFor } from '../../options/site.ts'
 import { table } from '../../report/table.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
-import { duration, integer, percent, perplexity, sameLogits } from '../../terminal/numbers.ts'
+import { duration, grouped, percent, perplexityText, sameLogits } from '../../terminal/numbers.ts'
 import { DensePerplexities } from './dense-perplexities.ts'
 import type { PruneOptions } from './options.ts'
 
@@ -138,7 +138,7 @@ function together(seconds: PruneSeconds | undefined): number {
 
 /** Magnitude looks at weights alone, so it takes no text even where one is given. */
 async function calibrationWindows(
-  work: Work,
+  work: EngineRun,
   { model, pruner, texts, separator, windows }: PruneOptions,
   window: number,
 ): Promise<Windows | undefined> {
@@ -152,7 +152,7 @@ async function calibrationWindows(
 
 /** By text. */
 async function densePerplexities(
-  work: Work,
+  work: EngineRun,
   dir: string,
   texts: readonly EvaluatedText[],
   measured: DensePerplexities,
@@ -181,13 +181,13 @@ function layersOf(
 function summary(report: PruneReport, difference: number | null): string {
   const { sparsity, zeros, weights, seconds, out } = report
   const lines = [
-    `${integer(zeros)} of ${integer(weights)} weights are zero (${percent(sparsity)}), after ${duration(seconds.total)}.`,
+    `${grouped(zeros)} of ${grouped(weights)} weights are zero (${percent(sparsity)}), after ${duration(seconds.total)}.`,
     `Written to ${out}; ${sameLogits(difference)}.`,
   ]
   const dampings = report.layers.map(({ damping }) => damping ?? 0)
   const raised = dampings.filter((damping) => damping > Math.min(...dampings)).length
   if (raised > 0) lines.push(`${raised} layers needed more damping than the others: see --json.`)
   if (report.perplexity.length === 0) return lines.join('\n')
-  const rows = report.perplexity.map((text) => [text.text, perplexity(text.dense), perplexity(text.pruned)])
+  const rows = report.perplexity.map((text) => [text.text, perplexityText(text.dense), perplexityText(text.pruned)])
   return [table([['perplexity', 'dense', 'pruned'], ...rows]), ...lines].join('\n')
 }

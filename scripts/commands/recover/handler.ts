@@ -13,11 +13,11 @@ import { weightsOf } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import { OutputDirectory } from '../../common/output-directory.ts'
 import { evaluationTexts, perplexities } from '../../common/perplexities.ts'
-import { instructionRows, RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
+import { RECOVERED, readInstructions, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
 import { RECOVERY } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
 import { table } from '../../report/table.ts'
-import { duration, perplexity, sameLogits } from '../../terminal/numbers.ts'
+import { duration, perplexityText, sameLogits } from '../../terminal/numbers.ts'
 import type { RecoverOptions } from './options.ts'
 
 interface RecoverReport {
@@ -55,7 +55,7 @@ export async function recover(options: RecoverOptions, run: Run): Promise<Recove
   const text =
     instructions === null
       ? await textRows(work, model, options, cut)
-      : await instructionRows(work, model, instructions, cut)
+      : await readInstructions(work, model, instructions, cut)
   const window = windowFor(options.window, description)
   const texts = await evaluationTexts(work, { ...options, window, limits: description })
   const before = await perplexities(work, { dir: model, kind: 'given', texts })
@@ -101,6 +101,6 @@ function summary(
 ): string {
   const lines = [...words, `Written to ${out} after ${duration(seconds.total)}; ${sameLogits(difference)}.`]
   if (texts.length === 0) return lines.join('\n')
-  const rows = texts.map((text) => [text.text, perplexity(text.pruned), perplexity(text.recovered)])
+  const rows = texts.map((text) => [text.text, perplexityText(text.pruned), perplexityText(text.recovered)])
   return [table([['perplexity', 'given', 'recovered'], ...rows]), ...lines].join('\n')
 }

@@ -8,7 +8,7 @@ import type { Granularity, RemovedFromBlock, Shrink } from '../../../src/jobs/st
 import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
-import { assertRuns, describe, labelled, type Work } from '../../common/engine.ts'
+import { assertRuns, describe, type EngineRun, labelled } from '../../common/engine.ts'
 import { OutputDirectory } from '../../common/output-directory.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
@@ -23,9 +23,9 @@ import {
   changePercent,
   counted,
   duration,
-  integer,
+  grouped,
   percent,
-  perplexity,
+  perplexityText,
   runTime,
   sameLogits,
 } from '../../terminal/numbers.ts'
@@ -156,7 +156,7 @@ const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for 
 
 /** Trains the smaller model and writes what becomes of it. */
 async function recovered(
-  work: Work,
+  work: EngineRun,
   { recoveryText, what, out }: ShrinkOptions,
   recovery: RecoveryOptions,
   { output, smaller, texts }: { output: OutputDirectory; smaller: string; texts: readonly EvaluatedText[] },
@@ -278,7 +278,7 @@ function summary(
   const { before, after } = parameters
   const lines = [
     ...whatWent({ removed, sought }, what),
-    `${integer(after)} of ${integer(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
+    `${grouped(after)} of ${grouped(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
     `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone.`,
     ...speedInWords(speed),
     ...recoveryWords,
@@ -287,8 +287,8 @@ function summary(
   if (texts.length === 0) return lines.join('\n')
   const isRecovered = recoveryWords.length > 0
   const rows = texts.map(({ text, dense, pruned, recovered: after }) => [
-    ...[text, perplexity(dense), perplexity(pruned)],
-    ...(after === null ? [] : [perplexity(after)]),
+    ...[text, perplexityText(dense), perplexityText(pruned)],
+    ...(after === null ? [] : [perplexityText(after)]),
   ])
   const head = ['perplexity', 'dense', 'smaller', ...(isRecovered ? ['recovered'] : [])]
   return [table([head, ...rows]), ...lines].join('\n')

@@ -8,7 +8,7 @@ import { RecordFile } from '../../../src/files/record.ts'
 import type { CheckedModel } from '../../../src/jobs/plain-runs.ts'
 import type { ShrinkArgs } from '../../../src/jobs/structure/shrink-args.ts'
 import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
-import { labelled, type Work } from '../../common/engine.ts'
+import { type EngineRun, labelled } from '../../common/engine.ts'
 import type { OutputDirectory } from '../../common/output-directory.ts'
 import { TRAINING } from '../../common/recovery.ts'
 import { counted } from '../../terminal/numbers.ts'
@@ -31,7 +31,11 @@ interface Smaller {
 const SMALLER_RECORD = new RecordFile<Smaller>('smaller.json', 2)
 
 /** What decides which model comes out. @param name - of the base, for people */
-export async function shrinkFingerprint(work: Work, name: string, args: Omit<ShrinkArgs, 'out'>): Promise<Fingerprint> {
+export async function shrinkFingerprint(
+  work: EngineRun,
+  name: string,
+  args: Omit<ShrinkArgs, 'out'>,
+): Promise<Fingerprint> {
   const { what } = args
   const { amount, importance } = what
   const granularity = PAPER_NAMES[what.granularity]
@@ -61,7 +65,7 @@ export async function shrinkFingerprint(work: Work, name: string, args: Omit<Shr
  * @throws {OutputError} OUTPUT_OTHER_RECOVERY: another model is being recovered there
  */
 export async function keptOrMade(
-  work: Work,
+  work: EngineRun,
   { scratch }: OutputDirectory,
   own: Fingerprint,
   shrink: (out: string) => Promise<CheckedModel>,
@@ -78,7 +82,7 @@ export async function keptOrMade(
 }
 
 /** null: there is none of this fingerprint, or it is damaged. */
-async function keptModel(work: Work, scratch: string, own: Fingerprint): Promise<CheckedModel | null> {
+async function keptModel(work: EngineRun, scratch: string, own: Fingerprint): Promise<CheckedModel | null> {
   const kept = SMALLER_RECORD.find(scratch, own)
   if (kept.is === 'other' && TRAINING_RECORD.liesIn(join(scratch, TRAINING)))
     TRAINING_RECORD.refuseOther(scratch, kept.told)
@@ -91,7 +95,7 @@ async function keptModel(work: Work, scratch: string, own: Fingerprint): Promise
   }
 }
 
-async function hashOf(work: Work, scratch: string): Promise<string> {
+async function hashOf(work: EngineRun, scratch: string): Promise<string> {
   const hash = await labelled(work, 'Hashing the smaller model', 'hash', { dir: join(scratch, SMALLER) })
   return Buffer.from(hash).toString('hex')
 }

@@ -3,16 +3,16 @@ import { mergedFiles } from '../../../peers/work/engine-work.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import { type Alone, evaluateAll, fedavg, isolated, isolatedRounds } from '../../common/baselines.ts'
-import type { Work } from '../../common/engine.ts'
+import type { EngineRun } from '../../common/engine.ts'
 import type { EvaluatedText } from '../../common/perplexities.ts'
 import { predictions } from '../../common/texts.ts'
-import type { PerplexityReport, RoundReport } from '../../report/federation.ts'
+import type { PerplexityReport, ReportedRound } from '../../report/federation.ts'
 import { perplexityTable } from '../../report/federation-table.ts'
 import type { CertifiedRound, FederationOutcome, SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './options.ts'
 
 interface ComparisonInit {
-  work: Work
+  work: EngineRun
   options: SimulateOptions
   /** The plan's method. */
   method: Method
@@ -28,7 +28,7 @@ interface ComparisonInit {
 
 export class Comparison {
   private readonly init: ComparisonInit
-  private rounds: RoundReport[] = []
+  private rounds: ReportedRound[] = []
   /** One value a text. */
   private dense: number[] = []
   /** One array a peer, with one value a text; null: not run. */

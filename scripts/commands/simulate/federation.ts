@@ -17,8 +17,8 @@ import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { WrittenModel } from '../../../src/jobs/plain-runs.ts'
 import { outcomeOf } from '../../common/block-matrices.ts'
 import { apartFrom } from '../../common/companions.ts'
-import type { Work } from '../../common/engine.ts'
-import type { PeerReport, RoundReport } from '../../report/federation.ts'
+import type { EngineRun } from '../../common/engine.ts'
+import type { PeerReport, ReportedRound } from '../../report/federation.ts'
 import type { SimulateOptions } from './options.ts'
 import type { OfferedPlan, SiteEvent, SiteJob, SiteResult, SiteRound } from './site.ts'
 import { type SiteHost, startSite } from './start-site.ts'
@@ -35,7 +35,7 @@ export interface SimulatedSite {
 }
 
 interface FoundInit {
-  work: Work
+  work: EngineRun
   options: SimulateOptions
   /** The plan's method, for this model. */
   method: Method
@@ -54,14 +54,14 @@ interface FoundInit {
 
 /** A round that has just been certified at the founder. */
 export interface CertifiedRound {
-  report: RoundReport
+  report: ReportedRound
   /** The file of each block's MergedBlock; a block that is missing keeps its base weights. */
   merged: ReadonlyMap<number, string>
 }
 
 export interface FederationOutcome {
   peers: PeerReport[]
-  rounds: RoundReport[]
+  rounds: ReportedRound[]
   root: string
   /** As in FederationReport. */
   sparsity: number
@@ -78,7 +78,7 @@ export interface FederationOutcome {
 /**
  * Founds a federation of all sites; pruning waits for run(). The first failure of a site fails the whole simulation.
  */
-export async function found(init: FoundInit): Promise<SimulatedFederation> {
+export async function foundSimulated(init: FoundInit): Promise<SimulatedFederation> {
   const federation = new SimulatedFederation(init)
   try {
     await federation.start()
@@ -260,7 +260,7 @@ class SimulatedFederation implements AsyncDisposable {
     this.followed.catch((error) => this.fail(error))
   }
 
-  private report({ round, contributions, uncovered, moved, bits, certificate }: SiteRound): RoundReport {
+  private report({ round, contributions, uncovered, moved, bits, certificate }: SiteRound): ReportedRound {
     const bytes = this.sentUntil(round) - this.sentUntil(round - 1)
     return { round, contributions, uncovered, maskChange: moved / bits, certificate, bytes }
   }

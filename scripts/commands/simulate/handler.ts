@@ -8,13 +8,13 @@ import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
 import { blockMatrices } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
-import type { Work } from '../../common/engine.ts'
+import type { EngineRun } from '../../common/engine.ts'
 import { OutputDirectory, writeReport } from '../../common/output-directory.ts'
 import { methodFor } from '../../options/plan.ts'
 import { VERSION } from '../../paths.ts'
 import { type FederationReport, planReport } from '../../report/federation.ts'
 import { Comparison } from './comparison.ts'
-import { found } from './federation.ts'
+import { foundSimulated } from './federation.ts'
 import type { SimulateOptions } from './options.ts'
 import { prepareSites } from './sites.ts'
 import { closing, introduction } from './words.ts'
@@ -25,7 +25,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   await using output =
     options.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(options.out)
   await using engine = openEngine({ apart: apartFrom(options) })
-  const work: Work = { ...run, engine }
+  const work: EngineRun = { ...run, engine }
   const { description, hash } = await readModel(work, options.model)
   const left = await notCopied(work, options.model)
   const { window, sites, evaluated } = await prepareSites(work, options, description)
@@ -34,7 +34,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   const structured = await structuredOf(work, options.model, method)
   terminal.progress('Founding the federation')
   const { staging, scratch } = output
-  await using federation = await found({
+  await using federation = await foundSimulated({
     work,
     options,
     method,

@@ -2,9 +2,9 @@
 
 import { basename, extname } from 'node:path'
 import type { WindowLimits } from '../../../src/jobs/model/describe.ts'
-import { shown } from '../../../src/model/text/refusals.ts'
+import { escaped } from '../../../src/model/text/refusals.ts'
 import { fileSource, someWindows, type TextSource } from '../../../src/model/text/text.ts'
-import type { Work } from '../../common/engine.ts'
+import type { EngineRun } from '../../common/engine.ts'
 import type { EvaluatedText } from '../../common/perplexities.ts'
 import { keptOut, readForEnd, recut } from '../../common/site/kept-out.ts'
 import { evaluatedWindows, type Tokenised, tokenise } from '../../common/texts.ts'
@@ -30,7 +30,7 @@ interface Prepared {
  * @throws {InputError} TEXT_SHORT and the refusals of a text that cannot be read
  * @throws {UsageError} WINDOW_FIXED, WINDOW_LONG
  */
-export async function prepareSites(work: Work, options: SimulateOptions, limits: WindowLimits): Promise<Prepared> {
+export async function prepareSites(work: EngineRun, options: SimulateOptions, limits: WindowLimits): Promise<Prepared> {
   const { model, separator, evaluation, peers, windows, plan, capacities } = options
   const window = windowFor(options.window, limits)
   const evalWindow = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
@@ -70,5 +70,5 @@ export async function prepareSites(work: Work, options: SimulateOptions, limits:
 
 /** A text named after its file, without the ending: columns are narrow. */
 function namedSource(path: string): TextSource {
-  return { ...fileSource(path), name: shown(basename(path, extname(path))) }
+  return { ...fileSource(path), name: escaped(basename(path, extname(path))) }
 }

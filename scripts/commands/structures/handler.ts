@@ -10,7 +10,7 @@ import type { GroupQueries } from '../../../src/structure/find/walk.ts'
 import type { Run } from '../../command.ts'
 import { describe, labelled } from '../../common/engine.ts'
 import { table } from '../../report/table.ts'
-import { counted, integer, percent } from '../../terminal/numbers.ts'
+import { counted, grouped, percent } from '../../terminal/numbers.ts'
 
 /**
  * Of heads and channels in every block, in parts per million: from what costs little to what costs a model its use
@@ -42,8 +42,8 @@ function inWords({ model, parameters, blocks, structures: found, ratios }: Struc
   const alike = groups(found)
   const rows = alike.map(({ blocks: where, example }) => [
     `${ranges(where)}  ${example.kind}`,
-    integer(example.units),
-    integer(example.parameters),
+    grouped(example.units),
+    grouped(example.parameters),
     percent((example.units * example.parameters * where.length) / parameters),
   ])
   const pulls = alike.flatMap(({ example }) => [
@@ -51,23 +51,23 @@ function inWords({ model, parameters, blocks, structures: found, ratios }: Struc
     ...example.members.map((member) => `  ${memberInWords(member)}`),
     ...(example.locked === null ? [] : [`  None can be removed: ${example.locked}.`]),
   ])
-  const grouped = found.some(({ kind }) => kind === 'queries')
+  const hasQueries = found.some(({ kind }) => kind === 'queries')
   const outcomes = ratios.map(({ ratio, heads, queries, channels, parameters: removed }) => [
     String(ratio),
-    integer(heads + queries),
-    integer(channels),
-    integer(parameters - removed),
+    grouped(heads + queries),
+    grouped(channels),
+    grouped(parameters - removed),
     percent(1 - removed / parameters),
   ])
   return [
-    `${model}: ${integer(parameters)} parameters, ${counted(blocks, 'block')}.`,
+    `${model}: ${grouped(parameters)} parameters, ${counted(blocks, 'block')}.`,
     table([['blocks and structure', 'units', 'parameters each', 'of the model'], ...rows]),
     pulls.join('\n'),
     table([
-      ['ratio of every block', grouped ? 'query heads' : 'heads', 'channels', 'parameters left', 'of the model'],
+      ['ratio of every block', hasQueries ? 'query heads' : 'heads', 'channels', 'parameters left', 'of the model'],
       ...outcomes,
     ]),
-    grouped
+    hasQueries
       ? 'Of the queries that share keys and values as many go of each group; these stay: a small ratio may remove none.'
       : 'Heads go whole, keys and values with the queries that read them: a small ratio may remove none.',
   ].join('\n\n')

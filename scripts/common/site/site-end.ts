@@ -19,19 +19,19 @@ import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { Run } from '../../command.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
-import { siteInWords, siteReport } from '../../report/site-report.ts'
+import { siteReport, siteReportInWords } from '../../report/site-report.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
 import type { BaseModel } from '../base-model.ts'
 import { type Alone, isolated, isolatedRounds } from '../baselines.ts'
 import { outcomeInWords, outcomeOf } from '../block-matrices.ts'
-import { labelled, type Work } from '../engine.ts'
+import { type EngineRun, labelled } from '../engine.ts'
 import { writeReport } from '../output-directory.ts'
 import { perplexities } from '../perplexities.ts'
 import type { SiteText, SiteTextOptions } from './site-text.ts'
 import type { SiteWork } from './site-work.ts'
 
 interface SiteEndInit {
-  work: Work
+  work: EngineRun
   model: BaseModel
   options: Pick<SiteTextOptions, 'evaluation'> & { embedded: boolean }
   site: SiteWork
@@ -205,7 +205,7 @@ async function conclude(
   await writeReport(out, report)
   const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
   const lines = [
-    ...siteInWords(site, measures.notes),
+    ...siteReportInWords(site, measures.notes),
     `root ${root}`,
     outcomeInWords(result, isStructuredMethod(method)),
     `Model: ${join(out, 'model')}`,

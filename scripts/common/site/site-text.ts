@@ -7,7 +7,7 @@ import { someWindows } from '../../../src/model/text/text.ts'
 import { DEFAULT_EVAL_TOKENS } from '../../options/evaluation.ts'
 import { type TextOptions, windowFor } from '../../options/site.ts'
 import type { SiteEvaluationOptions } from '../../options/site-evaluation.ts'
-import type { Work } from '../engine.ts'
+import type { EngineRun } from '../engine.ts'
 import { type EvaluatedText, evaluationTexts } from '../perplexities.ts'
 import { calibration, firstWindows, tokenise } from '../texts.ts'
 import { keptOut, readForEnd, recut } from './kept-out.ts'
@@ -40,7 +40,7 @@ export interface SiteText {
  * @throws {InputError} TEXT_SHORT
  * @throws {UsageError} WINDOW_LONG, WINDOW_FIXED
  */
-export async function siteText(work: Work, options: SiteTextOptions, asked: WantedWindows): Promise<SiteText> {
+export async function siteText(work: EngineRun, options: SiteTextOptions, asked: WantedWindows): Promise<SiteText> {
   const { model, texts, evaluation } = options
   const { windows, window, limits } = asked
   if (evaluation === null || evaluation.files.length > 0 || texts.length === 0) {

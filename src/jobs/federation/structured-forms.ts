@@ -16,7 +16,7 @@ export interface StructuredForms {
  * @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN: the model cannot be cut
  * @throws {UsageError} NOTHING_REMOVED: a share by which nothing would go
  */
-export async function structuredForms(
+export async function describeForms(
   { dir, from, to, ppm }: { dir: string; from: number; to: number; ppm: number },
   bench: Bench,
 ): Promise<StructuredForms> {

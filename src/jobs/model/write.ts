@@ -2,13 +2,13 @@
 import { join } from 'node:path'
 import { Decoder } from '../../model/forward/decoder.ts'
 import { expectedRun, writeModel } from '../../model/write/write.ts'
-import type { Beside } from '../../model/write/write-companions.ts'
+import type { CompanionOptions } from '../../model/write/write-companions.ts'
 import { type BlockZeros, zerosOf } from '../../model/write/zeros.ts'
 import type { PlainRun } from '../../runtime/reference-run.ts'
 import { rewriteHuggingFace } from '../../structure/write/hugging-face.ts'
 import type { Bench, ModelFiles } from '../bench.ts'
 
-export interface WriteArgs extends ModelFiles, Pick<Beside, 'done'> {
+export interface WriteArgs extends ModelFiles, Pick<CompanionOptions, 'done'> {
   out: string
   /** Tokens on which the written model is compared. */
   check: Int32Array

@@ -3,13 +3,13 @@ import { ppmToFraction } from '../../base/decimal.ts'
 import { Decoder } from '../../model/forward/decoder.ts'
 import { someWindows } from '../../model/text/text.ts'
 import type { ExpectedRun } from '../../model/write/write.ts'
-import type { Left } from '../../structure/choose/amount.ts'
+import type { KeptShare } from '../../structure/choose/amount.ts'
 import { chooseRemoval, unitScoresOf } from '../../structure/choose/choose-removal.ts'
 import { refuseNothing, removesAny } from '../../structure/choose/nothing-removed.ts'
 import { windowsTogether } from '../../structure/choose/offered-importance.ts'
 import { reachParameters } from '../../structure/choose/search-ratio.ts'
 import { compensate } from '../../structure/cut/compensate.ts'
-import { slice } from '../../structure/cut/slice.ts'
+import { sliceStructures } from '../../structure/cut/slice.ts'
 import { followBlocks } from '../../structure/find/follow-blocks.ts'
 import type { Removal } from '../../structure/find/removal.ts'
 import type { Structure } from '../../structure/find/structure.ts'
@@ -38,7 +38,7 @@ export async function removeHeadsAndChannels(
     : { removals: await removalsByShare(decoder, structures, what, job, context), sought: null }
   if (uniform) assertUniform(decoder, removals)
   const byBlock = new Map(removals.map(({ block, removed }) => [block, removed]))
-  const sliced = slice(
+  const sliced = sliceStructures(
     decoder,
     followed,
     followed.map((_, block) => byBlock.get(block)),
@@ -71,7 +71,7 @@ export async function removeHeadsAndChannels(
   }
 }
 
-type Sought = Extract<HeadsAndChannels, { amount: Left }>
+type Sought = Extract<HeadsAndChannels, { amount: KeptShare }>
 
 function isSought(what: HeadsAndChannels): what is Sought {
   return 'left' in what.amount

@@ -1,9 +1,9 @@
 /** What is removed from a model, how it is chosen, and what is said of the model that is left. */
 import type { Windows } from '../../form/windows.ts'
 import type { ExpectedRun } from '../../model/write/write.ts'
-import type { Beside } from '../../model/write/write-companions.ts'
+import type { CompanionOptions } from '../../model/write/write-companions.ts'
 import type { PlainRace, PlainRun } from '../../runtime/reference-run.ts'
-import type { Amount, Gone, Left } from '../../structure/choose/amount.ts'
+import type { Amount, KeptShare, RemovedShare } from '../../structure/choose/amount.ts'
 import type { Importance, Reduction } from '../../structure/choose/importance.ts'
 import type { GroupQueries } from '../../structure/find/walk.ts'
 
@@ -16,11 +16,11 @@ type Scoring = { importance: Importance } | { importance: 'random'; seed: number
 interface Stepwise {
   importance: Exclude<Importance, 'l2'>
   steps: number
-  amount: Gone
+  amount: RemovedShare
 }
 
 /** By importances of single weights. */
-type Weighed = ((Scoring & { amount: Gone }) | Stepwise | (Scoring & { amount: Left })) & {
+type Weighed = ((Scoring & { amount: RemovedShare }) | Stepwise | (Scoring & { amount: KeptShare })) & {
   groupQueries: GroupQueries
   /** Over what is coupled. */
   reduction: Reduction
@@ -31,7 +31,7 @@ type Weighed = ((Scoring & { amount: Gone }) | Stepwise | (Scoring & { amount: L
 }
 
 /** FLAP's scores; its adaptive search compares heads that single queries would keep apart. */
-type Fluctuating = { amount: Gone } & (
+type Fluctuating = { amount: RemovedShare } & (
   | { importance: 'flap'; groupQueries: GroupQueries }
   | { importance: 'flap-adaptive'; groupQueries: 'kv' }
 )
@@ -60,14 +60,14 @@ interface ShrinkJob {
   check: Int32Array
 }
 
-export interface ShrinkArgs extends ShrinkJob, Pick<Beside, 'done'> {
+export interface ShrinkArgs extends ShrinkJob, Pick<CompanionOptions, 'done'> {
   dir: string
   what: Shrink
 }
 
 /** @property beside - what is written beside the model */
 export interface RemovingJob extends ShrinkJob {
-  beside: Beside
+  beside: CompanionOptions
 }
 
 /** What went of a block: some heads and channels, all of it, or hidden channels, the same of every block. */

@@ -27,7 +27,7 @@ const TARGETS = 'targets'
 export type WeightGradients = Map<string, Float32Array>
 
 /** Tensors that a block is fed beside its weights, and its model with them. */
-export interface Beside {
+export interface AddedModels {
   modelOf(block: number, model: PartModel): PartModel
   /** By the names that they have among the model's weights. */
   tensorsOf(block: number): ReadonlyMap<string, ort.Tensor>
@@ -41,7 +41,7 @@ export interface GradientJob {
   of: 'layers' | 'all'
   weightsOf?: (block: number) => BlockWeights | undefined
   /** Trained beside the layers of the blocks, and differentiated instead of them. */
-  beside?: Beside
+  beside?: AddedModels
   /**
    * Instead of the sum over batches, the mean over windows of the square of each one's; `perBatch` is 1 then, and `of`
    * layers.

@@ -8,7 +8,7 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
-import { unreadable } from '../../files/linked-file.ts'
+import { unreadableFile } from '../../files/linked-file.ts'
 import { tokenizerIn } from '../text/tokenizer-file.ts'
 import type { Decoder } from './decoder.ts'
 
@@ -34,7 +34,7 @@ function opened(path: string): number {
   try {
     return openSync(path, 'r')
   } catch (error) {
-    throw unreadable(path, error)
+    throw unreadableFile(path, error)
   }
 }
 

@@ -1,6 +1,6 @@
 /** UTF-8 as characters. Bytes that are not UTF-8 are refused with their place. */
 import type { InputError } from '../../base/errors.ts'
-import type { Bytes } from './bytes.ts'
+import type { TextBytes } from './bytes.ts'
 import { otherEncoding, type TextFile } from './refusals.ts'
 
 export type Characters = AsyncGenerator<string, void>
@@ -12,7 +12,7 @@ const NEWLINE = 0x0a
  * The characters of a file, without the byte-order mark in front. No piece of them ends in the middle of a character.
  * @throws {InputError} TEXT_ENCODING
  */
-export async function* characters(file: TextFile, bytes: Bytes): Characters {
+export async function* characters(file: TextFile, bytes: TextBytes): Characters {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let rest: Buffer = Buffer.alloc(0)
   let [before, lines] = [0, 1]

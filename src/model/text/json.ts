@@ -1,7 +1,7 @@
 /** Texts in JSON: one object a line, or one array of objects or strings. */
 import { InputError } from '../../base/errors.ts'
 import type { Characters } from './characters.ts'
-import { shown, type TextFile } from './refusals.ts'
+import { escaped, type TextFile } from './refusals.ts'
 
 /**
  * The most characters of a line, or of a whole array, that are read at once. JSON.parse needs all of them, and as many
@@ -126,5 +126,5 @@ const KEY_LENGTH = 30
 
 function keysOf(value: Record<string, unknown>): string {
   const keys = Object.keys(value).slice(0, KEYS_SHOWN)
-  return keys.length === 0 ? '' : ` (it has ${keys.map((key) => `"${shown(key.slice(0, KEY_LENGTH))}"`).join(', ')})`
+  return keys.length === 0 ? '' : ` (it has ${keys.map((key) => `"${escaped(key.slice(0, KEY_LENGTH))}"`).join(', ')})`
 }

@@ -14,21 +14,21 @@ export interface TextFile {
 }
 
 export function textFile(path: string, kind: 'text' | 'instructions' = 'text'): TextFile {
-  return { path, subject: `the ${kind} ${shown(path)}` }
+  return { path, subject: `the ${kind} ${escaped(path)}` }
 }
 
 /** A file's own name, for messages. */
 export function textName(path: string): string {
-  return shown(basename(path))
+  return escaped(basename(path))
 }
 
 /** A name in one line: characters that move the cursor, break the line or turn its direction are written as escapes. */
-export function shown(name: string): string {
+export function escaped(name: string): string {
   return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 }
 
 /** The refusal for a failed system call on a text: TEXT_MISSING or TEXT_UNREADABLE. */
-export function unreadable({ subject }: TextFile, cause: unknown): InputError {
+export function unreadableText({ subject }: TextFile, cause: unknown): InputError {
   const code = systemCode(cause)
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new InputError({

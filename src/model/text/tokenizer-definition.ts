@@ -27,13 +27,13 @@ export function readTokenizerDefinition(path: string): TokenizerDefinition {
   try {
     return { text, ...definitionOf(JSON.parse(text)) }
   } catch (cause) {
-    if (cause instanceof SyntaxError) throw unreadable(path, 'it is no JSON', cause)
-    if (cause instanceof OptionError) throw unreadable(path, cause.message, cause)
+    if (cause instanceof SyntaxError) throw unreadableTokenizer(path, 'it is no JSON', cause)
+    if (cause instanceof OptionError) throw unreadableTokenizer(path, cause.message, cause)
     throw cause
   }
 }
 
-export function unreadable(path: string, why: string, cause?: unknown): InputError {
+export function unreadableTokenizer(path: string, why: string, cause?: unknown): InputError {
   return new InputError({
     code: 'TOKENIZER_UNREADABLE',
     what: `${path} is no tokenizer that can be run: ${why}`,
@@ -51,12 +51,12 @@ function readText(path: string): string {
   try {
     bytes = readFileSync(path)
   } catch (cause) {
-    throw unreadable(path, messageOf(cause), cause)
+    throw unreadableTokenizer(path, messageOf(cause), cause)
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
-    throw unreadable(path, 'it is not UTF-8', cause)
+    throw unreadableTokenizer(path, 'it is not UTF-8', cause)
   }
 }
 

@@ -8,7 +8,12 @@ import type {
   TokenizerReply,
   TokenizerRequest,
 } from './tokenizer-child.ts'
-import { messageOf, readTokenizerDefinition, type TokenizerDefinition, unreadable } from './tokenizer-definition.ts'
+import {
+  messageOf,
+  readTokenizerDefinition,
+  type TokenizerDefinition,
+  unreadableTokenizer,
+} from './tokenizer-definition.ts'
 
 // Ctrl-C reaches every process of the terminal. The command alone decides what it means.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
@@ -47,7 +52,7 @@ function load(path: string, rows: number | null): OpenedTokenizer {
   try {
     library = Tokenizer.fromString(definition.text)
   } catch (cause) {
-    throw unreadable(path, messageOf(cause), cause)
+    throw unreadableTokenizer(path, messageOf(cause), cause)
   }
   library.disableTruncation()
   library.disablePadding()
@@ -74,7 +79,7 @@ function renumberedTokens(
   const renumbered = new Map<number, number>()
   for (const [k, { id, content }] of addedTokens.entries()) {
     const given = library.tokenToId(content)
-    if (given === null) throw unreadable(path, `added_tokens[${k}] (${JSON.stringify(content)}) gets no id`)
+    if (given === null) throw unreadableTokenizer(path, `added_tokens[${k}] (${JSON.stringify(content)}) gets no id`)
     if (given !== id) renumbered.set(given, id)
   }
   if (renumbered.size === 0) return renumbered
@@ -82,7 +87,7 @@ function renumberedTokens(
   for (const [k, { id, content }] of addedTokens.entries()) {
     const given = library.tokenToId(content) as number
     if (given === id || (rows !== null && id >= rows && !taken.has(given))) continue
-    throw unreadable(
+    throw unreadableTokenizer(
       path,
       `added_tokens[${k}].id = ${id}, and Hugging Face's library gives ${JSON.stringify(content)} the id ${given}`,
     )

@@ -7,7 +7,7 @@
 import { accessSync, constants, readdirSync, type Stats } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
-import { danglingLink, realPath, statOf, unreadable } from '../../files/linked-file.ts'
+import { danglingLink, realPath, statOf, unreadableFile } from '../../files/linked-file.ts'
 import { externalPath } from '../../onnx/external-data.ts'
 import { readOnnx } from '../../onnx/read.ts'
 import type { Decoder } from '../forward/decoder.ts'
@@ -130,7 +130,7 @@ class Walk {
     const stats = statOf(path)
     const why = this.reason(path, stats, holders)
     if (why !== null) this.left.push({ name, why })
-    else if (stats === null) this.faults.push(danglingLink(path) ?? unreadable(path, 'its name is no UTF-8'))
+    else if (stats === null) this.faults.push(danglingLink(path) ?? unreadableFile(path, 'its name is no UTF-8'))
     else if (stats.isDirectory()) this.directory(path, `${name}/`, holders)
     else this.files.push({ name, path })
   }
@@ -139,7 +139,7 @@ class Walk {
     try {
       return readdirSync(folder).sort()
     } catch (error) {
-      this.faults.push(unreadable(folder, error))
+      this.faults.push(unreadableFile(folder, error))
       return []
     }
   }
@@ -185,7 +185,7 @@ function assertReadable(path: string): void {
   try {
     accessSync(path, constants.R_OK)
   } catch (error) {
-    throw unreadable(path, error)
+    throw unreadableFile(path, error)
   }
 }
 

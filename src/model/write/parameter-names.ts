@@ -29,11 +29,11 @@ export function moduleOf(nodeName: string): string | undefined {
 }
 
 /** The nodes that compute with a tensor, whether it is used as it is, transposed or cast. */
-export function readersOf(index: GraphIndex, value: string): number[] {
+export function nodesReading(index: GraphIndex, value: string): number[] {
   return index
     .uses(value)
     .flatMap(({ node }) =>
-      index.isConstantNode(node) ? index.nodes[node].output.flatMap((output) => readersOf(index, output)) : node,
+      index.isConstantNode(node) ? index.nodes[node].output.flatMap((output) => nodesReading(index, output)) : node,
     )
 }
 
@@ -41,6 +41,6 @@ export function readersOf(index: GraphIndex, value: string): number[] {
 export function possibleNames(index: GraphIndex, { name, dims }: TensorRef, nodes: readonly number[]): string[] {
   const own = isParameterName(name) ? [name] : []
   const kind = dims.length === 1 ? 'bias' : 'weight'
-  const readers = readersOf(index, name).filter((node) => nodes.includes(node))
+  const readers = nodesReading(index, name).filter((node) => nodes.includes(node))
   return [...own, ...readers.flatMap((node) => moduleOf(index.nodes[node].name) ?? []).map((name) => `${name}.${kind}`)]
 }

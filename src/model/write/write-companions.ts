@@ -13,7 +13,7 @@ import { companionsOf, listCompanions } from './companions.ts'
 import { cardUnder, holdsCard, isCard } from './model-card.ts'
 import { isCorrected, type Json, type WrittenGraph, writtenConfig } from './written-config.ts'
 
-export interface Beside {
+export interface CompanionOptions {
   /** Paths that are not copied: see companionsOf. */
   apart?: readonly string[]
   /**
@@ -34,7 +34,7 @@ export function writeCompanions(
   decoder: Decoder,
   out: string,
   graph: WrittenGraph,
-  { apart = [], done, changed = {} }: Beside,
+  { apart = [], done, changed = {} }: CompanionOptions,
 ): void {
   for (const name of companionsOf(decoder, [...apart, out]).files) {
     const from = join(decoder.directory.dir, name)

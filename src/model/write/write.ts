@@ -14,7 +14,7 @@ import { type PlainAttempt, type PlainRun, plainTensor } from '../../runtime/ref
 import type { Decoder, LayerInfo } from '../forward/decoder.ts'
 import { Stream } from '../forward/stream.ts'
 import { graphIn } from '../graph/directory.ts'
-import { type Beside, compareCompanions, writeCompanions } from './write-companions.ts'
+import { type CompanionOptions, compareCompanions, writeCompanions } from './write-companions.ts'
 import type { WrittenGraph } from './written-config.ts'
 
 /** The number of tokens in the window on which a written model is compared with the engine. */
@@ -27,7 +27,7 @@ export const CHECK_TOKENS = 64
  * @throws {InputError} WEIGHTS_FP16_RANGE, and as companionsOf does
  * @throws {OutputError} OUTPUT_UNWRITABLE
  */
-export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string, beside: Beside = {}): void {
+export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string, beside: CompanionOptions = {}): void {
   const path = writtenPath(decoder, out)
   mkdirSync(dirname(path), { recursive: true })
   writeOnnx(decoder.model, path, externalFile(decoder), replacement(decoder, weightsOf))

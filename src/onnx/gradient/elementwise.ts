@@ -1,16 +1,16 @@
 /** Formulas of operators that work number by number, broadcasting included. d: cotangent of the output. */
-import { NoRuleError, type Rule, type Step } from './rule.ts'
+import { type BackwardStep, NoRuleError, type Rule } from './rule.ts'
 
 /** ONNX's number of float32, an attribute of Cast. */
 const FLOAT = 1
 
 /** The cotangent of an operand: a value of the output's shape, summed where the operand was broadcast. */
-export function toOperand({ tape, node }: Step, operand: number, value: string): string {
+export function toOperand({ tape, node }: BackwardStep, operand: number, value: string): string {
   return tape.unbroadcast(value, tape.shape(node.output[0]), tape.shape(node.input[operand]))
 }
 
 /** One input, one factor: dx = d f'(x). */
-export function unary(derivative: (step: Step, x: string, y: string) => string): Rule {
+export function unary(derivative: (step: BackwardStep, x: string, y: string) => string): Rule {
   return (step) => {
     const { node, tape, d } = step
     return [tape.op('Mul', [d, derivative(step, node.input[0], node.output[0])])]

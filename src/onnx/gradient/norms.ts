@@ -1,6 +1,6 @@
 /** Formulas of sums and means over axes, of the norms made of them, and of softmax. */
 import { attribute, intAttribute } from '../graph.ts'
-import type { Rule, Step } from './rule.ts'
+import type { BackwardStep, Rule } from './rule.ts'
 import type { Tape } from './tape.ts'
 
 const DEFAULT_EPSILON = 1e-5
@@ -8,7 +8,7 @@ const DEFAULT_EPSILON = 1e-5
 const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1)
 
 /** Axes of a reduction, not negative: an attribute or an input, all where neither says. */
-function reducedAxes({ node, tape }: Step): number[] {
+function reducedAxes({ node, tape }: BackwardStep): number[] {
   const rank = tape.shape(node.input[0]).length
   const axes = attribute(node, 'axes')?.ints.map(Number) ?? tape.content(node.input[1]) ?? []
   if (axes.length > 0) return axes.map((axis) => (axis < 0 ? axis + rank : axis))
@@ -16,7 +16,7 @@ function reducedAxes({ node, tape }: Step): number[] {
 }
 
 /** A value of the reduction's output shape, with its reduced axes as size 1. */
-function kept(step: Step, value: string, axes: readonly number[]): string {
+function kept(step: BackwardStep, value: string, axes: readonly number[]): string {
   const { node, tape } = step
   if (intAttribute(node, 'keepdims', 1) === 1) return value
   return tape.reshape(
@@ -26,7 +26,7 @@ function kept(step: Step, value: string, axes: readonly number[]): string {
 }
 
 /** The cotangent of a sum is that of each of its terms, times `factor`. */
-export function spread(step: Step, factor: (count: number) => number): readonly string[] {
+export function spread(step: BackwardStep, factor: (count: number) => number): readonly string[] {
   const { node, tape, d } = step
   const axes = reducedAxes(step)
   const shape = tape.shape(node.input[0])
@@ -47,7 +47,7 @@ export const l2: Rule = (step) => {
 }
 
 /** The shape of a norm's input, and means over the axes that are normalised. */
-function normalised({ node, tape }: Step) {
+function normalised({ node, tape }: BackwardStep) {
   const shape = tape.shape(node.input[0])
   const first = intAttribute(node, 'axis', -1)
   const from = first < 0 ? first + shape.length : first
@@ -58,7 +58,7 @@ function normalised({ node, tape }: Step) {
 }
 
 /** 1 / sqrt(mean of squares + epsilon). */
-function reciprocalDeviation(step: Step, centred: string, mean: (value: string) => string): string {
+function reciprocalDeviation(step: BackwardStep, centred: string, mean: (value: string) => string): string {
   const { node, tape } = step
   const epsilon = attribute(node, 'epsilon')?.f ?? DEFAULT_EPSILON
   const square = mean(tape.op('Mul', [centred, centred]))

@@ -1,6 +1,6 @@
 /** Formulas of products of matrices. */
 import { attribute, intAttribute } from '../graph.ts'
-import { NoRuleError, type Rule, type Step } from './rule.ts'
+import { type BackwardStep, NoRuleError, type Rule } from './rule.ts'
 import type { Tape } from './tape.ts'
 
 const times = (tape: Tape, a: string, b: string, transA: number, transB: number, alpha = 1) =>
@@ -15,7 +15,7 @@ function swapped(tape: Tape, value: string): string {
 }
 
 /** x [..., k] times W [k, n]: all rows of x stand in one matrix. */
-function rowsTimesMatrix({ node, tape, d, wants }: Step): readonly (string | null)[] {
+function rowsTimesMatrix({ node, tape, d, wants }: BackwardStep): readonly (string | null)[] {
   const [x, w] = node.input
   const [k, n] = tape.shape(w)
   const flat = tape.reshape(d, [-1, n])

@@ -7,7 +7,7 @@ import type { Tape } from './tape.ts'
 /** The name of a value, or null where nothing flows. */
 export type Cotangent = string | null
 
-export interface Step {
+export interface BackwardStep {
   node: NodeProto
   tape: Tape
   /** Cotangent of the first output. */
@@ -21,7 +21,7 @@ export interface Step {
 /**
  * Cotangents by input; what nobody wants may be left out. Source of the formulas: Griewank, Walther 2008, chapter 3.
  */
-export type Rule = (step: Step) => readonly Cotangent[]
+export type Rule = (step: BackwardStep) => readonly Cotangent[]
 
 /** A rule meets a case that it does not cover: what it is, for the refusal. */
 export class NoRuleError extends Error {}

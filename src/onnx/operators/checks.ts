@@ -5,7 +5,7 @@
 import { InputError } from '../../base/errors.ts'
 import { nodeName } from '../fields.ts'
 import type { OnnxModel } from '../model.ts'
-import { malformed } from '../well-formed.ts'
+import { malformedGraph } from '../well-formed.ts'
 import { operatorName } from './name.ts'
 import { operatorOf, slotsOf } from './table.ts'
 
@@ -41,7 +41,7 @@ export function assertInputs({ graph, subgraphs, path }: OnnxModel): void {
       const missing = slotsOf(operator).findIndex(({ needed }, slot) => needed && !node.input[slot])
       if (missing === -1) continue
       const name = operatorName(node)
-      throw malformed(path, `the node ${nodeName(node, at)}, of operator ${name}, has no input number ${missing}`)
+      throw malformedGraph(path, `the node ${nodeName(node, at)}, of operator ${name}, has no input number ${missing}`)
     }
   }
 }

@@ -10,7 +10,7 @@ import type { Fingerprint } from '../../files/fingerprint.ts'
 import { isIntact, type StoredFile } from '../../files/stored-file.ts'
 import { spillStream, unspillStream } from '../../model/forward/spilled-stream.ts'
 import type { Stream } from '../../model/forward/stream.ts'
-import { type FinishedBlock, PRUNE_RECORD, type Progress } from './prune-record.ts'
+import { type FinishedBlock, PRUNE_RECORD, type PruneProgress } from './prune-record.ts'
 import type { PruneSeconds } from './sequential.ts'
 
 /** The fate of another prune's checkpoint. */
@@ -29,9 +29,9 @@ export function peek(dir: string, fingerprint: Fingerprint): { blocks: number; s
 export class Checkpoint {
   private readonly dir: string
   private readonly fingerprint: Fingerprint
-  private progress: Progress
+  private progress: PruneProgress
 
-  private constructor(dir: string, fingerprint: Fingerprint, progress: Progress | null) {
+  private constructor(dir: string, fingerprint: Fingerprint, progress: PruneProgress | null) {
     this.dir = dir
     this.fingerprint = fingerprint
     this.progress = progress ?? { blocks: [], seconds: { forward: 0, statistics: 0, solve: 0 }, stream: null }

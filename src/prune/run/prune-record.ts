@@ -12,7 +12,7 @@ export interface FinishedBlock {
   damping: (number | null)[]
 }
 
-export interface Progress {
+export interface PruneProgress {
   /** Ascending; `file.path` is a name. */
   blocks: FinishedBlock[]
   /** Of the finished blocks. */
@@ -22,7 +22,7 @@ export interface Progress {
 }
 
 /** In the checkpoint's directory once there is a finished block. */
-export const PRUNE_RECORD = new UnfinishedRecord<Progress>({
+export const PRUNE_RECORD = new UnfinishedRecord<PruneProgress>({
   ...{ name: 'progress.json', format: 1, work: 'prune', other: { code: 'OUTPUT_OTHER_PRUNE' } },
   anew: ': all blocks are pruned anew',
 })

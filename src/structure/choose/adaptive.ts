@@ -31,7 +31,7 @@ export function adaptiveUnits(decoder: Decoder, found: readonly Fluctuating[], p
   const costs = found.map(({ block, structure }) => weightsOfUnit(decoder, block, structure))
   const total = found.reduce((sum, { structure }, at) => sum + structure.units * costs[at], 0)
   const candidates = found.flatMap(({ structure, scores }, at) =>
-    unitScores(structure, scores).map((score, unit): Candidate => ({ at, unit, score })),
+    standardisedScores(structure, scores).map((score, unit): Candidate => ({ at, unit, score })),
   )
   candidates.sort((a, b) => a.score - b.score || a.at - b.at || a.unit - b.unit)
   const gone: number[][] = found.map(() => [])
@@ -45,7 +45,7 @@ export function adaptiveUnits(decoder: Decoder, found: readonly Fluctuating[], p
 }
 
 /** The scores of a structure's units, standardised over all its places to a mean of 0 and a sample variance of 1. */
-export function unitScores({ kind }: Pick<Structure, 'kind'>, scores: readonly Float64Array[]): number[] {
+export function standardisedScores({ kind }: Pick<Structure, 'kind'>, scores: readonly Float64Array[]): number[] {
   const raised = kind === 'heads' ? scores.map((own) => own.map((score) => score * score)) : scores
   const count = sumOf(raised, () => 1)
   const mean = sumOf(raised, (score) => score) / count

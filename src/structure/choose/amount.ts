@@ -1,12 +1,12 @@
 /** How much is removed, in parts per million. */
-export type Amount = Gone | Left
+export type Amount = RemovedShare | KeptShare
 
 /** What goes: of the places of each structure, of the blocks of a range, or of the hidden channels. */
-export interface Gone {
+export interface RemovedShare {
   gone: number
 }
 
 /** What is left of all parameters, for which what goes is sought. */
-export interface Left {
+export interface KeptShare {
   left: number
 }

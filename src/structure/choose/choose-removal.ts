@@ -61,7 +61,7 @@ export async function chooseRemoval(
   job: RemovalJob,
 ): Promise<Removal[]> {
   const [from, to] = job.blocks
-  for (let block = from; block < to; block++) assertFree(structures[block], block)
+  for (let block = from; block < to; block++) assertUnlocked(structures[block], block)
   if (fluctuates(job)) return removalsByFluctuation(decoder, structures, job)
   const { steps = 1 } = job
   let removals: ReadonlyMap<number, RemovedUnits[]> = new Map()
@@ -108,7 +108,7 @@ export async function unitScoresOf(
   job: Omit<WeightJob, 'ppm' | 'steps'>,
 ): Promise<Float64Array[][]> {
   const [from, to] = job.blocks
-  for (let block = from; block < to; block++) assertFree(structures[block], block)
+  for (let block = from; block < to; block++) assertUnlocked(structures[block], block)
   const found: Float64Array[][] = []
   await visitBlocks(decoder, job, (block, gradients) => {
     found[block] = structures[block].map((structure, which) =>
@@ -156,7 +156,7 @@ export async function visitBlocks(
 }
 
 /** Checks that no structure of a block is locked. @throws {InputError} STRUCTURE_LOCKED */
-export function assertFree(structures: readonly Structure[], block: number): void {
+export function assertUnlocked(structures: readonly Structure[], block: number): void {
   for (const { kind, locked } of structures) {
     if (locked === undefined) continue
     throw new InputError({

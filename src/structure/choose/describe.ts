@@ -4,7 +4,7 @@ import { ppmToFraction } from '../../base/decimal.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { elementCount, isFloating } from '../../onnx/tensor.ts'
 import { structuresOf } from '../find/follow-blocks.ts'
-import type { Member, Structure } from '../find/structure.ts'
+import type { CoupledTensor, Structure } from '../find/structure.ts'
 import type { GroupQueries } from '../find/walk.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
@@ -62,7 +62,11 @@ function describeStructure(decoder: Decoder, block: number, structure: Structure
   }
 }
 
-function describeMember(decoder: Decoder, block: number, { tensor, axis, places: [first] }: Member): MemberDescription {
+function describeMember(
+  decoder: Decoder,
+  block: number,
+  { tensor, axis, places: [first] }: CoupledTensor,
+): MemberDescription {
   const places = first.length
   const role = decoder.cut.blocks[block].layers.findIndex(({ weight }) => weight.name === tensor)
   const ref = decoder.index.initializers.get(tensor)

@@ -15,7 +15,7 @@ import type { Shifts } from '../../model/forward/output-shift.ts'
 import { Stream } from '../../model/forward/stream.ts'
 import type { Removal, RemovedUnits } from '../find/removal.ts'
 import type { Structure } from '../find/structure.ts'
-import { readersOf } from '../find/zero-readers.ts'
+import { layersReading } from '../find/zero-readers.ts'
 import { adaptiveUnits, type Fluctuating } from './adaptive.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
@@ -92,7 +92,7 @@ function fluctuations(
 ): Fluctuating[] {
   const weights = decoder.baseWeights(block)
   return structures.map((structure) => {
-    const byReader = readersOf(decoder, block, structure).map(({ role, member }) => {
+    const byReader = layersReading(decoder, block, structure).map(({ role, member }) => {
       const { variance } = moments[role]
       const squares = new Float64Array(variance.length)
       for (const [i, w] of weights[role].entries()) squares[i % squares.length] += w * w
@@ -121,7 +121,7 @@ function means(decoder: Decoder, block: number, removed: readonly RemovedUnits[]
   const shifts = new Map<string, Float32Array>()
   for (const { structure, units } of removed) {
     if (units.length === 0) continue
-    for (const { role, member } of readersOf(decoder, block, structure)) {
+    for (const { role, member } of layersReading(decoder, block, structure)) {
       const { node, rows, cols, alpha } = cut.blocks[block].layers[role]
       const columns = units.flatMap((unit) => member.places[unit])
       const shift = Float32Array.from(

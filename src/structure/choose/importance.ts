@@ -5,7 +5,7 @@
  *
  * Deviation from the authors' program: queries are credited to the keys and values that they share, not to others.
  */
-import type { Member } from '../find/structure.ts'
+import type { CoupledTensor } from '../find/structure.ts'
 
 export type Importance = 'taylor1' | 'taylor2' | 'vector' | 'l2'
 /** The criterion by which units are removed. */
@@ -23,7 +23,7 @@ interface Weights {
 
 /** A member with its matrix. */
 export interface Weighed extends Weights {
-  member: Member
+  member: CoupledTensor
   /** [first, second], row-major. */
   dims: readonly [number, number]
 }

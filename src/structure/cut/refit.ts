@@ -17,7 +17,7 @@ import { Stream } from '../../model/forward/stream.ts'
 import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
 import { NotPositiveError, upperFactorOfInverse } from '../../runtime/linear-algebra-factor.ts'
 import type { Removal, RemovedUnits } from '../find/removal.ts'
-import { readersOf, zeroedWeights } from '../find/zero-readers.ts'
+import { layersReading, zeroedWeights } from '../find/zero-readers.ts'
 
 /** Lambda as a share of the mean of H's diagonal: SparseGPT's, and ten times more for each factorisation that fails. */
 const FIRST_DAMPING = 0.01
@@ -74,7 +74,7 @@ async function refitted(
 function goneInputs(decoder: Decoder, block: number, removed: readonly RemovedUnits[]): Map<number, Set<number>> {
   const gone = new Map<number, Set<number>>()
   for (const { structure, units } of removed) {
-    for (const { role, member } of readersOf(decoder, block, structure)) {
+    for (const { role, member } of layersReading(decoder, block, structure)) {
       const places = gone.get(role) ?? new Set()
       for (const unit of units) for (const place of member.places[unit]) places.add(place)
       gone.set(role, places)

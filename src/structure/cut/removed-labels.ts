@@ -5,9 +5,9 @@ import type { Axes, Axis, Labels } from '../find/labels.ts'
 import type { RemovedUnits } from '../find/removal.ts'
 
 /** Whether a label's class is removed. */
-export type Gone = (label: number) => boolean
+export type IsRemoved = (label: number) => boolean
 
-export function removedLabels({ model, followed }: FollowedBlock, removed: readonly RemovedUnits[]): Gone {
+export function removedLabels({ model, followed }: FollowedBlock, removed: readonly RemovedUnits[]): IsRemoved {
   const roots = new Set<number>()
   for (const { structure, units } of removed) {
     const [{ tensor, axis, places }] = structure.members
@@ -21,7 +21,7 @@ export function removedLabels({ model, followed }: FollowedBlock, removed: reado
 }
 
 /** The places that are left, by axis that gets shorter. */
-export function changedAxes(axes: Axes, gone: Gone): Map<number, number> {
+export function changedAxes(axes: Axes, gone: IsRemoved): Map<number, number> {
   const changed = new Map<number, number>()
   for (const [axis, labels] of axes.entries()) {
     if (labels === null) continue
@@ -31,7 +31,7 @@ export function changedAxes(axes: Axes, gone: Gone): Map<number, number> {
   return changed
 }
 
-export function keptOf(labels: Int32Array, gone: Gone): number {
+export function keptOf(labels: Int32Array, gone: IsRemoved): number {
   return labels.reduce((sum, label) => sum + (gone(label) ? 0 : 1), 0)
 }
 

@@ -21,7 +21,7 @@ import { Slicer } from './slicer.ts'
  * @param removed - by block; none where it is undefined
  * @throws {InputError} SLICE_UNKNOWN: a graph that this cannot rewrite
  */
-export function slice(
+export function sliceStructures(
   decoder: Decoder,
   blocks: readonly FollowedBlock[],
   removed: readonly (readonly RemovedUnits[] | undefined)[],

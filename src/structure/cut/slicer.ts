@@ -7,15 +7,15 @@ import type { FollowedPart } from '../find/follow-blocks.ts'
 import type { Axes } from '../find/labels.ts'
 import type { FileCopy } from './file-copy.ts'
 import { refuse } from './refusal.ts'
-import { changedAxes, type Gone } from './removed-labels.ts'
+import { changedAxes, type IsRemoved } from './removed-labels.ts'
 
 export class Slicer {
   readonly copy: FileCopy
   readonly followed: FollowedPart
   readonly decoder: Decoder
-  readonly gone: Gone
+  readonly gone: IsRemoved
 
-  constructor(copy: FileCopy, followed: FollowedPart, gone: Gone) {
+  constructor(copy: FileCopy, followed: FollowedPart, gone: IsRemoved) {
     this.copy = copy
     this.followed = followed
     this.decoder = followed.decoder

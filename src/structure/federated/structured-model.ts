@@ -12,8 +12,8 @@ import {
   type StructuredBlock,
 } from '../../merge/structures/structured-block.ts'
 import { Decoder } from '../../model/forward/decoder.ts'
-import { assertFree } from '../choose/choose-removal.ts'
-import { slice } from '../cut/slice.ts'
+import { assertUnlocked } from '../choose/choose-removal.ts'
+import { sliceStructures } from '../cut/slice.ts'
 import { removals, structuredForms } from '../cut/structured-forms.ts'
 import { type FollowedBlock, followBlocks } from '../find/follow-blocks.ts'
 import type { RemovedUnits } from '../find/removal.ts'
@@ -88,12 +88,12 @@ export class StructuredModel {
     const first = this.followed.map(({ structures }, block): RemovedUnits[] =>
       block < from || block >= to ? [] : structures.map((structure) => ({ structure, units: [0] })),
     )
-    for (let block = from; block < to; block++) assertFree(this.followed[block].structures, block)
+    for (let block = from; block < to; block++) assertUnlocked(this.followed[block].structures, block)
     this.sliced(first)
   }
 
   private sliced(removed: readonly RemovedUnits[][]) {
-    return slice(this.decoder, this.followed, removed)
+    return sliceStructures(this.decoder, this.followed, removed)
   }
 }
 

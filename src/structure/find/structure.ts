@@ -4,7 +4,7 @@ import type { GraphProto } from '../../onnx/generated/onnx_pb.js'
 import type { Followed } from './follow.ts'
 
 /** A tensor of which every unit of a structure takes its share. */
-export interface Member {
+export interface CoupledTensor {
   /** Its name in the graph: a weight or a constant. */
   tensor: string
   axis: number
@@ -21,7 +21,7 @@ export interface Structure {
   units: number
   /** Units lie in so many groups, one after the other, of each of which as many go: queries, by the keys they share. */
   groups: number
-  members: Member[]
+  members: CoupledTensor[]
   /** Why its units cannot be removed; undefined: they can. */
   locked: string | undefined
 }
@@ -48,7 +48,7 @@ export function findStructures(graph: GraphProto, followed: Followed): Structure
     structures.set(key, known)
   }
   return [...structures.values()].map(({ units, locked, repeats }): Structure => {
-    const members = tally(units[0]).map(([tensor, axis]): Member => {
+    const members = tally(units[0]).map(([tensor, axis]): CoupledTensor => {
       const own = (share: Share) => share.tensor === tensor && share.axis === axis
       return { tensor, axis, places: units.map((shares) => shares.filter(own).map(({ place }) => place)) }
     })

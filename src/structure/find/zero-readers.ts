@@ -3,10 +3,14 @@
 import type { BlockWeights } from '../../form/block-weights.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { RemovedUnits } from './removal.ts'
-import type { Member, Structure } from './structure.ts'
+import type { CoupledTensor, Structure } from './structure.ts'
 
 /** The layers of a block that read a structure: it lies along their inputs. */
-export function readersOf(decoder: Decoder, block: number, { members }: Structure): { role: number; member: Member }[] {
+export function layersReading(
+  decoder: Decoder,
+  block: number,
+  { members }: Structure,
+): { role: number; member: CoupledTensor }[] {
   const { layers } = decoder.cut.blocks[block]
   return members.flatMap((member) => {
     const role = layers.findIndex(({ weight }) => weight.name === member.tensor)
@@ -19,7 +23,7 @@ export function zeroedWeights(decoder: Decoder, block: number, removed: readonly
   const { layers } = decoder.cut.blocks[block]
   const weights = decoder.baseWeights(block)
   for (const { structure, units } of removed) {
-    for (const { role, member } of readersOf(decoder, block, structure)) {
+    for (const { role, member } of layersReading(decoder, block, structure)) {
       const columns = units.flatMap((unit) => member.places[unit])
       const { rows, cols } = layers[role]
       for (let row = 0; row < rows; row++) for (const column of columns) weights[role][row * cols + column] = 0

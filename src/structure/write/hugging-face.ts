@@ -12,7 +12,13 @@ import { readJson } from '../../model/graph/directory.ts'
 import { type Linear, linearAt } from '../../model/graph/layers.ts'
 import { trainedTensors } from '../../model/graph/parameters.ts'
 import { floatValues, type Orientation, orientationOf } from '../../model/write/equal-tensors.ts'
-import { isGenaiName, isParameterName, moduleOf, possibleNames, readersOf } from '../../model/write/parameter-names.ts'
+import {
+  isGenaiName,
+  isParameterName,
+  moduleOf,
+  nodesReading,
+  possibleNames,
+} from '../../model/write/parameter-names.ts'
 import { readSafetensors, type WrittenTensor, writeSafetensors } from '../../model/write/safetensors.ts'
 import type { GraphIndex } from '../../onnx/graph.ts'
 import { cutTensor, DATA_TYPE, isFloating, readTransposed, type TensorRef, tensorBytes } from '../../onnx/tensor.ts'
@@ -173,7 +179,7 @@ function namesOf(
 ): WrittenTensor[] | undefined {
   const stored = lowered.stored.get(tensor.name)
   if (stored === undefined || isGenaiName(tensor.name)) return undefined
-  const readers = readersOf(index, tensor.name).length
+  const readers = nodesReading(index, tensor.name).length
   if (layer === undefined && readers > 1) return undefined // one tensor stands for several equal ones
   const module = layer && moduleOf(index.nodes[layer.node].name)
   if (isParameterName(tensor.name)) {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { headSize, readJson } from '../../model/graph/directory.ts'
-import type { Beside } from '../../model/write/write-companions.ts'
+import type { CompanionOptions } from '../../model/write/write-companions.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import type { Width } from '../choose/width.ts'
 import { holdsFile, writeSmaller } from './write.ts'
@@ -22,7 +22,7 @@ export function writeNarrow(
   { channels }: Width,
   left: number,
   out: string,
-  beside: Beside = {},
+  beside: CompanionOptions = {},
 ): void {
   const { dir, config } = decoder.directory
   const changed: Record<string, Json> = { 'config.json': narrowConfig(config, channels, left) }

@@ -7,7 +7,7 @@ import type { Windows } from '../../form/windows.ts'
 import { cutLayer } from '../../merge/structures/structured-block.ts'
 import { Decoder } from '../../model/forward/decoder.ts'
 import { CHECK_TOKENS, type ExpectedRun, expectedRun, writeModel } from '../../model/write/write.ts'
-import type { Beside } from '../../model/write/write-companions.ts'
+import type { CompanionOptions } from '../../model/write/write-companions.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { LinearAlgebra } from '../../runtime/linear-algebra.ts'
 import { refit } from '../cut/refit.ts'
@@ -25,7 +25,7 @@ interface RefittedJob {
   /** Whether Hugging Face tools must be able to load the written model. */
   uniform: boolean
   out: string
-  beside: Beside
+  beside: CompanionOptions
   /** The tokens on which the written model is compared. */
   check: Int32Array
   signal?: AbortSignal

@@ -7,7 +7,7 @@ import type { Decoder } from '../../model/forward/decoder.ts'
 import { Stream } from '../../model/forward/stream.ts'
 import { readJson } from '../../model/graph/directory.ts'
 import { CHECK_TOKENS, type ExpectedRun, writtenPath } from '../../model/write/write.ts'
-import type { Beside } from '../../model/write/write-companions.ts'
+import type { CompanionOptions } from '../../model/write/write-companions.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { holdsFile, plainWindow, writeSmaller } from './write.ts'
 
@@ -24,7 +24,7 @@ export function writeShallow(
   shallow: OnnxModel,
   dropped: readonly number[],
   out: string,
-  beside: Beside = {},
+  beside: CompanionOptions = {},
 ): void {
   const { dir, config } = decoder.directory
   const left = decoder.blocks - dropped.length

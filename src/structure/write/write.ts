@@ -7,7 +7,7 @@ import { Stream } from '../../model/forward/stream.ts'
 import { readJson } from '../../model/graph/directory.ts'
 import { graphInputs, takesPast } from '../../model/graph/inputs.ts'
 import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenGraph, writtenPath } from '../../model/write/write.ts'
-import { type Beside, writeCompanions } from '../../model/write/write-companions.ts'
+import { type CompanionOptions, writeCompanions } from '../../model/write/write-companions.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { writeOnnx } from '../../onnx/write.ts'
 import { type PlainRace, plainTensor } from '../../runtime/reference-run.ts'
@@ -33,7 +33,7 @@ export function writeSliced(
   sliced: OnnxModel,
   removals: readonly Removal[],
   out: string,
-  beside: Beside = {},
+  beside: CompanionOptions = {},
 ): void {
   const { dir } = decoder.directory
   const left = countsLeft(removals, decoder.blocks)
@@ -43,7 +43,7 @@ export function writeSliced(
 }
 
 /** Writes a model whose graph is smaller, and its companions; throws as writeSliced does. */
-export function writeSmaller(decoder: Decoder, model: OnnxModel, out: string, beside: Beside): void {
+export function writeSmaller(decoder: Decoder, model: OnnxModel, out: string, beside: CompanionOptions): void {
   const path = writtenPath(decoder, out)
   mkdirSync(dirname(path), { recursive: true })
   writeOnnx(model, path, externalFile(decoder))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { perplexity } from '../../../scripts/terminal/numbers.ts'
+import { perplexityText } from '../../../scripts/terminal/numbers.ts'
 import { coppice } from '../../support/command-line.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
 import { fixturePath } from '../../support/shared.ts'
@@ -36,7 +36,7 @@ test('two sites in one working directory end with one root, and their results li
     // Which site has which of the two names is a race between them.
     const i = outs.findIndex((out) => stdout.includes(`Model: ${join(out, 'model')}\n`))
     const [{ base, alone, together }] = reports[i].perplexity
-    const values = [base, alone, together].map(perplexity)
+    const values = [base, alone, together].map(perplexityText)
     const said = `perplexity on your text kept out: base ${values[0]}, alone ${values[1]}, together ${values[2]} `
     assert.ok(stdout.includes(said), `${said}\n${stdout}`)
     const other = reports[1 - i].peer

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { siteInWords, siteReport } from '../../../scripts/report/site-report.ts'
+import { siteReport, siteReportInWords } from '../../../scripts/report/site-report.ts'
 
 const [NORTH, SOUTH] = ['12D3KooWAAAAAAAA', '12D3KooWBBBBBBBB']
 const at = Date.UTC(2026, 10, 27, 16, 13, 11, 500)
@@ -27,7 +27,7 @@ describe('the report of a site', () => {
   })
 
   it('answers in words whether it was worth it, and what left', () => {
-    const lines = siteInWords(siteReport(result, measures), [])
+    const lines = siteReportInWords(siteReport(result, measures), [])
     assert.equal(
       lines[0],
       'perplexity on your text kept out: base 4.80, alone 5.90, together 5.40 (lower is better; 1 window of 64)',
@@ -42,9 +42,9 @@ describe('the report of a site', () => {
   })
 
   it('leaves alone away where it is not known, and says why nothing was measured', () => {
-    const unknown = siteInWords(siteReport(result, { ...measures, perplexity: [{ ...text, alone: null }] }), [])
+    const unknown = siteReportInWords(siteReport(result, { ...measures, perplexity: [{ ...text, alone: null }] }), [])
     assert.match(unknown[0], /: base 4\.80, together 5\.40 \(/)
-    const [first] = siteInWords(siteReport(result, { ...measures, perplexity: null }), ['Nothing was measured.'])
+    const [first] = siteReportInWords(siteReport(result, { ...measures, perplexity: null }), ['Nothing was measured.'])
     assert.equal(first, 'Nothing was measured.')
   })
 
@@ -57,7 +57,7 @@ describe('the report of a site', () => {
         to: block === 3 ? [NORTH] : [SOUTH],
       })),
     )
-    const lines = siteInWords(siteReport({ ...result, contributions: many }, measures), [])
+    const lines = siteReportInWords(siteReport({ ...result, contributions: many }, measures), [])
     const listed = lines.filter((line) => line.startsWith('  round'))
     assert.equal(listed.length, 2)
     assert.match(
@@ -68,7 +68,7 @@ describe('the report of a site', () => {
   })
 
   it('says that nothing left where nothing did', () => {
-    const lines = siteInWords(siteReport({ ...result, contributions: [] }, measures), [])
+    const lines = siteReportInWords(siteReport({ ...result, contributions: [] }, measures), [])
     assert.ok(lines.includes('No contribution has left this site.'))
   })
 })

@@ -26,7 +26,7 @@ describe('numbers for people', () => {
   })
 
   it('give perplexities two places while they matter', () => {
-    assert.deepEqual([24.506, 999.994, 1234.56, 123_456.7].map(numbers.perplexity), [
+    assert.deepEqual([24.506, 999.994, 1234.56, 123_456.7].map(numbers.perplexityText), [
       '24.51',
       '999.99',
       '1234.56',

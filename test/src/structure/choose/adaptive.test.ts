@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { fileSource, tokenStream } from '../../../../src/model/text/text.ts'
 import { openTokenizer } from '../../../../src/model/text/tokenizer.ts'
-import { adaptiveUnits, unitScores } from '../../../../src/structure/choose/adaptive.ts'
+import { adaptiveUnits, standardisedScores } from '../../../../src/structure/choose/adaptive.ts'
 import { chooseRemoval } from '../../../../src/structure/choose/choose-removal.ts'
 import { structuresOf } from '../../../../src/structure/find/follow-blocks.ts'
 import { fixturePath, needsShared, sharedPath } from '../../../support/shared.ts'
@@ -15,11 +15,11 @@ const sum = (values: readonly number[]) => values.reduce((all, value) => all + v
 describe("FLAP's adaptive search", () => {
   it('standardises the places of a structure, those of heads squared, and gives a unit their mean', () => {
     const channels = [1, 3, 5].map((score) => Float64Array.of(score))
-    assert.deepEqual(unitScores({ kind: 'channels' }, channels), [-1, 0, 1])
+    assert.deepEqual(standardisedScores({ kind: 'channels' }, channels), [-1, 0, 1])
     const heads = [Float64Array.of(1, 1), Float64Array.of(1, Math.sqrt(3))] // squares 1, 1, 1, 3: mean 1.5, deviation 1
-    for (const [unit, score] of unitScores({ kind: 'heads' }, heads).entries())
+    for (const [unit, score] of standardisedScores({ kind: 'heads' }, heads).entries())
       assert.ok(Math.abs(score - [-0.5, 0.5][unit]) < 1e-12)
-    assert.deepEqual(unitScores({ kind: 'channels' }, [Float64Array.of(2), Float64Array.of(2)]), [0, 0])
+    assert.deepEqual(standardisedScores({ kind: 'channels' }, [Float64Array.of(2), Float64Array.of(2)]), [0, 0])
   })
 
   it('takes what a program in PyTorch takes', { skip: needsShared(TEXT) }, async () => {

@@ -6,9 +6,9 @@ import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { writeOnnx } from '../../../../src/onnx/write.ts'
 import { runPlain } from '../../../../src/runtime/reference-run.ts'
 import { compensate } from '../../../../src/structure/cut/compensate.ts'
-import { slice } from '../../../../src/structure/cut/slice.ts'
+import { sliceStructures } from '../../../../src/structure/cut/slice.ts'
 import { followBlocks } from '../../../../src/structure/find/follow-blocks.ts'
-import { readersOf } from '../../../../src/structure/find/zero-readers.ts'
+import { layersReading } from '../../../../src/structure/find/zero-readers.ts'
 import { expectedSliced } from '../../../../src/structure/write/write.ts'
 import { SHARED, sharedDecoders } from '../../../support/models/decoders.ts'
 import { mergeDecoder } from '../../../support/models/merged.ts'
@@ -34,7 +34,7 @@ async function difference(
     const removed = structures.map((structure) => ({ structure, units: structure.units > 1 ? [0] : [] }))
     const shifts = new Map<string, Float32Array>()
     for (const { structure } of removed) {
-      for (const { role } of readersOf(decoder, block, structure)) {
+      for (const { role } of layersReading(decoder, block, structure)) {
         const { node, rows } = decoder.cut.blocks[block].layers[role]
         shifts.set(
           decoder.index.nodes[node].output[0],
@@ -45,7 +45,7 @@ async function difference(
     assert.equal(shifts.size, 2)
     return { block, removed, shifts }
   })
-  const model = slice(
+  const model = sliceStructures(
     decoder,
     blocks,
     removals.map(({ removed }) => removed),

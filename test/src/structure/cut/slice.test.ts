@@ -13,7 +13,7 @@ import { DATA_TYPE } from '../../../../src/onnx/tensor.ts'
 import { serialiseOnnx, writeOnnx } from '../../../../src/onnx/write.ts'
 import { Tensor } from '../../../../src/runtime/onnx-runtime.ts'
 import { plainTensor, runPlain } from '../../../../src/runtime/reference-run.ts'
-import { slice } from '../../../../src/structure/cut/slice.ts'
+import { sliceStructures } from '../../../../src/structure/cut/slice.ts'
 import { type FollowedBlock, followBlocks } from '../../../../src/structure/find/follow-blocks.ts'
 import type { RemovedUnits } from '../../../../src/structure/find/removal.ts'
 import type { GroupQueries } from '../../../../src/structure/find/walk.ts'
@@ -91,7 +91,7 @@ async function difference(decoder: Decoder, context: TestContext, groupQueries: 
   const kind = groupQueries === 'query' ? 'queries' : 'heads'
   assert.ok(blocks.every(({ structures }) => structures.some((structure) => structure.kind === kind)))
   assert.ok(removed.some((units) => units?.some(({ units }) => units.length > 0)))
-  const model = slice(decoder, blocks, removed)
+  const model = sliceStructures(decoder, blocks, removed)
   const dir = await temporaryDirectory(context)
   writeOnnx(model, join(dir, 'model.onnx'), null)
   for (const name of ['config.json', 'tokenizer.json']) copyFileSync(join(decoder.directory.dir, name), join(dir, name))
@@ -171,7 +171,7 @@ describe('a sliced model gives in a plain ONNX Runtime the logits of the same mo
     const dir = join(await temporaryDirectory(context), 'dead')
     const decoder = Decoder.open(withDeadBranch(PAST, dir), { threads: 1 })
     const blocks = await followBlocks(decoder)
-    assert.throws(() => slice(decoder, blocks, someUnits(blocks)), {
+    assert.throws(() => sliceStructures(decoder, blocks, someUnits(blocks)), {
       code: 'SLICE_UNKNOWN',
       message: /"dead" is never/,
     })
@@ -185,7 +185,7 @@ describe('a sliced model gives in a plain ONNX Runtime the logits of the same mo
       const structures = block.continued.structures.map((structure) => ({ ...structure, units: structure.units + 1 }))
       return { ...block, continued: { ...block.continued, structures } }
     })
-    assert.throws(() => slice(decoder, other, someUnits(blocks)), {
+    assert.throws(() => sliceStructures(decoder, other, someUnits(blocks)), {
       code: 'SLICE_UNKNOWN',
       message: /heads of block 0/,
     })
@@ -197,7 +197,7 @@ describe('a sliced model gives in a plain ONNX Runtime the logits of the same mo
     const chunks = () =>
       [...serialiseOnnx(decoder.model, null)].map(({ bytes }) => Buffer.from(bytes).toString('base64'))
     const before = chunks()
-    slice(decoder, blocks, someUnits(blocks))
+    sliceStructures(decoder, blocks, someUnits(blocks))
     assert.deepEqual(chunks(), before)
   })
 })

@@ -7,7 +7,7 @@ import { readSafetensors, writeSafetensors } from '../../../../src/model/write/s
 import { writeModel } from '../../../../src/model/write/write.ts'
 import { readFloats, tensorBytes } from '../../../../src/onnx/tensor.ts'
 import { writeOnnx } from '../../../../src/onnx/write.ts'
-import { slice } from '../../../../src/structure/cut/slice.ts'
+import { sliceStructures } from '../../../../src/structure/cut/slice.ts'
 import { followBlocks } from '../../../../src/structure/find/follow-blocks.ts'
 import type { Removal } from '../../../../src/structure/find/removal.ts'
 import type { GroupQueries } from '../../../../src/structure/find/walk.ts'
@@ -36,7 +36,7 @@ async function shrunk(dir: string, context: TestContext, groupQueries: GroupQuer
     }),
   }))
   const out = await temporaryDirectory(context)
-  const model = slice(
+  const model = sliceStructures(
     base,
     blocks,
     removals.map(({ removed }) => removed),
