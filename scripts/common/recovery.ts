@@ -5,7 +5,7 @@ import type { Windows } from '../../src/form/windows.ts'
 import type { RecoveredModel } from '../../src/jobs/structure/recover.ts'
 import type { RecoverArgs } from '../../src/jobs/structure/recover-args.ts'
 import { textName } from '../../src/model/text/refusals.ts'
-import { cutWindows, filesSource, someWindows } from '../../src/model/text/text.ts'
+import { filesSource, someWindows } from '../../src/model/text/text.ts'
 import { assertEnoughRows } from '../../src/recover/rows.ts'
 import { TRAINING_RECORD } from '../../src/recover/training-record.ts'
 import type { RecoveryOptions } from '../options/recovery.ts'
@@ -13,6 +13,7 @@ import type { TextOptions } from '../options/site.ts'
 import { InterruptedError } from '../terminal/interruption.ts'
 import { counted, grouped, perplexityText } from '../terminal/numbers.ts'
 import { drained, type EngineRun, labelled } from './engine.ts'
+import { tokenise } from './texts.ts'
 
 /** The sentence for the card of a model that was recovered. */
 export const RECOVERED =
@@ -43,8 +44,8 @@ export async function textRows(
   const source = filesSource(texts)
   const { name } = source
   const wanted = rows === undefined ? undefined : rows * length
-  const tokens = await labelled(work, `Tokenising ${name}`, 'tokenise', { dir, source, separator, wanted })
-  return enough({ name, rows: cutWindows(tokens, length), skipped: 0 })
+  const { windows } = await tokenise(work, { dir, source, separator, window: length, wanted })
+  return enough({ name, rows: windows, skipped: 0 })
 }
 
 /**

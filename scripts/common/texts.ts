@@ -1,13 +1,7 @@
 /** Reads the texts that options name, and cuts them into windows of tokens. */
 
 import type { Windows } from '../../src/form/windows.ts'
-import {
-  assertEnoughWindows,
-  cutWindows,
-  filesSource,
-  someWindows,
-  type TextSource,
-} from '../../src/model/text/text.ts'
+import { assertEnoughWindows, filesSource, someWindows, type TextSource } from '../../src/model/text/text.ts'
 import type { TextOptions } from '../options/site.ts'
 import { type EngineRun, labelled } from './engine.ts'
 
@@ -34,8 +28,9 @@ export async function tokenise(
   work: EngineRun,
   { dir, source, separator, window, wanted }: TextCut,
 ): Promise<Tokenised> {
-  const stream = await labelled(work, `Tokenising ${source.name}`, 'tokenise', { dir, source, separator, wanted })
-  return { name: source.name, tokens: stream.length, windows: cutWindows(stream, window) }
+  const { name } = source
+  const job = { dir, source, separator, window, wanted }
+  return { name, ...(await labelled(work, `Tokenising ${name}`, 'tokenise', job)) }
 }
 
 /** The first windows of a text. @throws {InputError} TEXT_SHORT */
@@ -66,8 +61,8 @@ const REPETITIONS = 4
 /** One window of a fixed English sentence. */
 export async function anyWindow(work: EngineRun, dir: string): Promise<Windows> {
   const source = { name: 'a sentence', documents: [SENTENCE.repeat(REPETITIONS)] }
-  const ids = await labelled(work, 'Tokenising', 'tokenise', { dir, source, separator: undefined })
-  return { ids, count: 1, length: ids.length }
+  const job = { dir, source, separator: undefined, window: undefined }
+  return (await labelled(work, 'Tokenising', 'tokenise', job)).windows
 }
 
 /**

@@ -1,5 +1,6 @@
-/** The job of tokenising a text. */
-import { type TextSource, tokenStream } from '../../model/text/text.ts'
+/** The job of tokenising a text and cutting it into windows. */
+import type { Windows } from '../../form/windows.ts'
+import { cutWindows, type TextSource, tokenStream } from '../../model/text/text.ts'
 import type { Bench } from '../bench.ts'
 import type { JobContext } from '../job.ts'
 
@@ -7,17 +8,25 @@ interface TokeniseArgs {
   dir: string
   source: TextSource
   separator: string | undefined
-  /** How many tokens are enough; all by default. */
+  /** Tokens a window; undefined: the whole text is one window. */
+  window: number | undefined
+  /** The number of tokens from its beginning that are enough; default: all. */
   wanted?: number
 }
 
+interface TokenisedText {
+  /** The number of tokens, the incomplete last window included. */
+  tokens: number
+  windows: Windows
+}
+
 export async function tokenise(
-  { dir, source, separator, wanted }: TokeniseArgs,
+  { dir, source, separator, window, wanted }: TokeniseArgs,
   bench: Bench,
   { signal }: JobContext,
-): Promise<Int32Array> {
+): Promise<TokenisedText> {
   await using tokenizer = await bench.tokenizer(dir)
-  const tokens = await tokenStream(tokenizer, source, separator, { wanted, signal })
-  tokenizer.assertInEmbedding(tokens, source.name)
-  return tokens
+  const ids = await tokenStream(tokenizer, source, separator, { wanted, signal })
+  tokenizer.assertInEmbedding(ids, source.name)
+  return { tokens: ids.length, windows: cutWindows(ids, window ?? ids.length) }
 }

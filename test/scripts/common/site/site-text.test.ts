@@ -25,7 +25,8 @@ const wanted = (windows: number) => ({ windows, window: 64, limits: { maxWindow:
 
 describe('the text of a site', async () => {
   const all = (await siteText(work, { ...options, evaluation: null }, wanted(1))).calibration
-  const whole = await engine.run('tokenise', { dir: model, source: { name: 'x', files: [text] }, separator: undefined })
+  const job = { dir: model, source: { name: 'x', files: [text] }, separator: undefined, window: undefined }
+  const whole = (await engine.run('tokenise', job)).windows.ids
   const count = Math.floor(whole.length / 64)
 
   it('is calibrated on from its beginning, and its last windows are kept out: a tenth as many, at least one', async () => {
