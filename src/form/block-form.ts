@@ -15,7 +15,7 @@ export interface LayerForm {
 export interface BlockForm {
   /** Width of each distinct layer input, in the order of the first layer that reads it. */
   inputs: number[]
-  /** By role. */
+  /** One entry a role. */
   layers: LayerForm[]
 }
 

@@ -1,4 +1,4 @@
-/** Draws that a seed decides: the same at everybody, without a bias. */
+/** Random numbers from a seed: every member draws the same ones, and they have no bias. */
 import { createHash } from 'node:crypto'
 
 const DRAW_DOMAIN = 'coppice/sampling/1\0'
@@ -6,9 +6,10 @@ const WORD_VALUES = 2 ** 32
 const WORDS_A_DIGEST = 8
 
 /**
- * Whole numbers in [0, n), each as likely as the other. The stream is SHA-256(domain || seed || c) for c = 0, 1, 2, ...
- * (64 bits, little-endian), read as 8 words of 32 bits, little-endian, from the front. A draw takes the next word below
- * the largest multiple of n that is at most 2^32, passing over others, and is that word modulo n; n is at most 2^32.
+ * Returns a function that draws whole numbers in [0, n), each equally likely. The stream is SHA-256(domain || seed ||
+ * c) for c = 0, 1, 2, ... (64 bits, little-endian), read as 8 words of 32 bits, little-endian, from the front. A draw
+ * takes the next word below the largest multiple of n that is at most 2^32, passing over others, and is that word
+ * modulo n; n is at most 2^32.
  */
 export function drawer(seed: Uint8Array): (n: number) => number {
   let taken = 0

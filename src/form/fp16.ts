@@ -77,7 +77,7 @@ function outOfRange(value: number, index: number, name: string): InputError {
   })
 }
 
-/** The index of the first bits that no honest sender writes (-0, NaN, infinity), or -1. */
+/** The index of the first value that no honest sender writes (-0, NaN, infinity), or -1. */
 export function findBadFp16(bits: Uint16Array): number {
   let bad = 0
   for (let i = 0; i < bits.length; i++) {

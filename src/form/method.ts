@@ -1,14 +1,14 @@
-/** What is done to a model: a pruner and its target, or structures that are removed. */
+/** The method of a federation: a pruner and its target, or the removal of structures. */
 
-/** What a federation removes, and how it trains afterwards. */
+/** The structures that a federation removes, and the training afterwards. */
 export interface StructuredTarget {
   kind: 'structured'
   /** Share of the places of each structure, in parts per million. */
   ppm: number
-  /** First block, and the one behind the last. */
+  /** The first block, and the block behind the last one. */
   from: number
   to: number
-  /** Of training, a site and round: in all rounds but the first. */
+  /** Training steps of a site in a round; the first round has none. */
   steps: number
 }
 
@@ -18,7 +18,7 @@ export type SparsityTarget = { kind: 'unstructured'; ppm: number } | { kind: 'pa
 export const PRUNERS = ['sparsegpt', 'wanda', 'magnitude'] as const
 export type PrunerName = (typeof PRUNERS)[number]
 
-/** What a federation agrees on: a pruner that one site can also run alone, or the removal of whole structures. */
+/** The method that a federation agrees on: a pruner that one site can also run alone, or the removal of structures. */
 export type Method = SparseMethod | StructuredMethod
 
 export interface SparseMethod {
@@ -26,7 +26,7 @@ export interface SparseMethod {
   target: SparsityTarget
 }
 
-/** Heads and channels (LLM-Pruner), and in later rounds training. */
+/** Removes heads and channels (LLM-Pruner) in the first round, and trains in later ones. */
 export interface StructuredMethod {
   pruner: 'llm-pruner'
   target: StructuredTarget
@@ -36,7 +36,7 @@ export function isStructuredMethod(method: Method): method is StructuredMethod {
   return method.pruner === 'llm-pruner'
 }
 
-/** What a contribution carries; it follows from the pruner (`weights` for sparsegpt, else `statistics`). */
+/** The payload of a contribution. The pruner decides it: `weights` for sparsegpt, else `statistics`. */
 export type PayloadKind = 'statistics' | 'weights'
 
 export function payloadOf(pruner: PrunerName): PayloadKind {

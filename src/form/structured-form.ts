@@ -1,6 +1,6 @@
 /**
- * The form of a block as far as removing structures sees it: which units there are, and which rows and columns of which
- * layers go with each. It follows from the base model's graph alone, so all members have the same.
+ * The form of a block as far as removing structures sees it: its units, and the rows and columns of layers that belong
+ * to each unit. It follows from the base model's graph alone, so all members have the same.
  */
 import type { LayerForm } from './block-form.ts'
 
@@ -9,20 +9,20 @@ interface StructuredMember {
   role: number
   /** Output or input features. */
   along: 'rows' | 'cols'
-  /** By unit, ascending. */
+  /** The places of each unit, ascending. */
   places: readonly (readonly number[])[]
 }
 
 interface StructureForm {
   units: number
-  /** What a ratio counts of each unit: the fewest places that it takes of a layer. */
+  /** The number of places that a ratio counts for each unit: the fewest that it has in any layer. */
   places: number
   members: readonly StructuredMember[]
 }
 
 export interface StructuredForm {
-  /** By role. */
+  /** One entry a role. */
   layers: readonly LayerForm[]
-  /** In the order of the graph; those that nothing can be removed of are left out. */
+  /** In the order of the graph. Structures without removable units are left out. */
   structures: readonly StructureForm[]
 }

@@ -1,23 +1,29 @@
-/** How many units of a structure are removed, and which: the lowest scores, of equal ones the first. */
+/**
+ * Chooses the units of a structure to remove: how many, and which. The lowest scores go first; ties go to the first
+ * unit.
+ */
 
 import { ceilShare } from '../base/decimal.ts'
 
 /**
- * How many places of an axis a share removes: ceil(width ppm / 10^6), exactly; none where that would leave nothing.
- * LLM-Pruner counts width - trunc(width (1 - ratio)), the same number, but in doubles, where 10 (1 - 0.9) is less
- * than 1.
+ * The number of places of an axis that a share removes: ceil(width ppm / 10^6), exactly; 0 if nothing would be left.
+ * LLM-Pruner counts width - trunc(width (1 - ratio)), the same number, but in doubles, where 10 (1 - 0.9) is less than
+ * 1.
  */
 export function placesToRemove(width: number, ppm: number): number {
   const count = ceilShare(width, ppm)
   return count >= width ? 0 : count
 }
 
-/** How many units of so many places each: whole ones only, so a small share may remove none. */
+/** The number of units that a share removes, each of `placesEach` places. Only whole units count, so it may be 0. */
 export function unitsToRemove(units: number, placesEach: number, ppm: number): number {
   return Math.floor(placesToRemove(units * placesEach, ppm) / placesEach)
 }
 
-/** Of each of so many groups of units that lie one after the other the `count` with the lowest scores, ascending. */
+/**
+ * The `count` units with the lowest scores of each group, ascending. Groups are equally long and lie one after the
+ * other.
+ */
 export function lowestOfGroups(scores: Float64Array, groups: number, count: number): number[] {
   const size = scores.length / groups
   return Array.from({ length: groups }, (_, group) => group * size).flatMap((from) =>
@@ -25,7 +31,7 @@ export function lowestOfGroups(scores: Float64Array, groups: number, count: numb
   )
 }
 
-/** The units with the lowest scores, of equal ones the first, ascending. */
+/** The `count` units with the lowest scores, ascending. Among equal scores the first units are taken. */
 export function lowestUnits(scores: ArrayLike<number>, count: number): number[] {
   return Array.from({ length: scores.length }, (_, unit) => unit)
     .sort((a, b) => scores[a] - scores[b] || a - b)

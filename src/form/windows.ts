@@ -5,6 +5,6 @@ export interface Windows {
   ids: Int32Array
   count: number
   length: number
-  /** By token, whether it is to be predicted: 1, or 0; undefined: all are, but for the first of each window. */
+  /** One entry a token: 1 if it is to be predicted, else 0. undefined: all are, except the first of each window. */
   targets?: Uint8Array
 }
