@@ -1,13 +1,16 @@
-/** Files whose name never stands for half of them: written under another, on the disk before they have their own. */
+/**
+ * Writes files durably: under another name first, and on the disk before they get their own name. So no file is half
+ * written.
+ */
 import { constants } from 'node:fs'
 import { copyFile, type FileHandle, link, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode, unwritable } from '../base/system-errors.ts'
 
-/** Written at once: more than a few system calls cost, less than the system takes in one (2 GiB). */
+/** The most bytes of one write: enough that system calls cost little, and below the 2 GiB that one call takes. */
 export const PIECE_BYTES = 2 ** 24
 
-/** A file in the making. */
+/** A file that is being written. */
 export class DurableFile {
   private readonly part: string
   private readonly told: string
@@ -20,8 +23,8 @@ export class DurableFile {
   }
 
   /**
-   * @param part - its name until it is whole; what lies there is replaced
-   * @param told - the name in refusals
+   * @param part - the name of the file until it is whole; a file of that name is replaced
+   * @param told - the name for error messages
    * @throws {OutputError} OUTPUT_UNWRITABLE, as all of these do
    */
   static async begin(part: string, { mode = 0o644, told = part } = {}): Promise<DurableFile> {
@@ -41,7 +44,7 @@ export class DurableFile {
     }
   }
 
-  /** Gives it its name: fsync, rename, fsync of the directory. */
+  /** Gives the file its name: fsync, rename, fsync of the directory. */
   async commit(path: string): Promise<void> {
     try {
       await this.handle.sync()
@@ -59,12 +62,12 @@ export class DurableFile {
   }
 }
 
-/** @throws {OutputError} OUTPUT_UNWRITABLE; nothing of it is left then */
+/** Writes a file of these bytes. @throws {OutputError} OUTPUT_UNWRITABLE; the unfinished file is removed then */
 export async function writeDurably(path: string, bytes: ArrayBufferView, mode?: number): Promise<void> {
   await writeAll(path, [bytes], mode)
 }
 
-/** Writes all of these one after the other. @throws {OutputError} OUTPUT_UNWRITABLE; nothing of it is left then */
+/** Writes a file of all these chunks. @throws {OutputError} OUTPUT_UNWRITABLE; the unfinished file is removed then */
 export async function writeAll(path: string, views: Iterable<ArrayBufferView>, mode?: number): Promise<void> {
   // Another process may write the same.
   const file = await DurableFile.begin(`${path}.${process.pid}.part`, { mode, told: path })
@@ -77,7 +80,7 @@ export async function writeAll(path: string, views: Iterable<ArrayBufferView>, m
   }
 }
 
-/** The same bytes under a second name; a copy where the file system has no such thing. @throws {OutputError} */
+/** Gives a file a second name, or copies it if the file system has no hard links. @throws {OutputError} */
 export async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to)

@@ -1,4 +1,6 @@
-/** What work is of, in three parts: where all are the same, the same bits come out on one machine. */
+/**
+ * The fingerprint of some work, in three parts. If all three are equal, the work gives the same bits on one machine.
+ */
 import { createHash } from 'node:crypto'
 import type { Windows } from '../form/windows.ts'
 
@@ -7,27 +9,27 @@ type Part = 'model' | 'text' | 'settings'
 export interface Fingerprint {
   /** SHA-256 of each part, hexadecimal. */
   digests: Record<Part, string>
-  /** The same parts for people. */
+  /** The same parts in words, for messages. */
   words: Record<Part, string>
-  /** Tokens and number of windows: texts cut otherwise cannot be compared. */
+  /** The number and the length of windows. Texts that were cut in other ways cannot be compared. */
   windows: [count: number, length: number] | null
 }
 
 interface WorkInputs {
-  /** In front of what is hashed; another one where the same inputs give other bits than before. */
+  /** A prefix of the hashed bytes. It changes whenever the same inputs give other bits than before. */
   domain: string
-  /** For people. */
+  /** The name of the model, for messages. */
   modelName: string
-  /** See model/hash.ts. */
+  /** The hash of the model: see model/forward/hash.ts. */
   modelHash: Uint8Array
   windows: Windows | undefined
-  /** What JSON tells apart. */
+  /** All settings that change the result, as JSON. */
   settings: unknown
-  /** The settings for people. */
+  /** The settings in words, for messages. */
   words: string
 }
 
-/** Hexadecimal digits that people are shown. */
+/** The number of hexadecimal digits in messages. */
 export const SHOWN_DIGITS = 8
 
 export function fingerprint({ domain, modelName, modelHash, windows, settings, words }: WorkInputs): Fingerprint {
@@ -50,7 +52,10 @@ export function fingerprint({ domain, modelName, modelHash, windows, settings, w
   }
 }
 
-/** What differs, in the order of the parts. Texts in other windows are not said to differ: the settings are. */
+/**
+ * The parts that differ, in order. If the windows were cut in another way, the settings differ and the text is not
+ * compared.
+ */
 function differences(a: Fingerprint, b: Fingerprint): Part[] {
   const comparable = JSON.stringify(a.windows) === JSON.stringify(b.windows)
   const differs = (part: Part) => a.digests[part] !== b.digests[part]
@@ -60,10 +65,10 @@ function differences(a: Fingerprint, b: Fingerprint): Part[] {
   })
 }
 
-/** After "another". */
+/** The names of the parts, to follow the word "another". */
 const NAMES: Record<Part, string> = { model: 'model', text: 'text', settings: 'choice of settings' }
 
-/** What differs, after "another"; null: nothing does. */
+/** The differences in words, to follow the word "another"; null: there is none. */
 export function differencesInWords(kept: Fingerprint, now: Fingerprint): string | null {
   const told = differences(kept, now).map((part) => `${NAMES[part]} (${kept.words[part]}, now ${now.words[part]})`)
   return told.length === 0 ? null : told.join(' and ')

@@ -1,10 +1,13 @@
-/** Files that may be links: a link to a file is a file, and one that leads nowhere is said to. */
+/** Files that may be links. A link to a file counts as that file, and a broken link is refused by name. */
 import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { InputError } from '../base/errors.ts'
 import { systemCode } from '../base/system-errors.ts'
 
-/** What a path leads to; null: nothing, or links that lead to each other. @throws {InputError} MODEL_FILE_UNREADABLE */
+/**
+ * The file or directory that a path leads to; null: nothing, or links that lead to each other.
+ * @throws {InputError} MODEL_FILE_UNREADABLE
+ */
 export function statOf(path: string): Stats | null {
   try {
     return statSync(path)
@@ -15,13 +18,13 @@ export function statOf(path: string): Stats | null {
   }
 }
 
-/** A refusal that names the link where `path` is one that leads nowhere; else null. */
+/** The refusal of a broken link; null if `path` is no broken link. */
 export function danglingLink(path: string): InputError | null {
   if (statOf(path) !== null || !isLink(path)) return null
   return new InputError({
     code: 'MODEL_FILE_UNREADABLE',
     what: `${path} is a link to ${readlinkSync(path)}, where nothing can be read`,
-    hint: 'Fetch the model again, so that what the link leads to is there; or remove the link.',
+    hint: 'Fetch the model again, so that the file that the link names is there; or remove the link.',
   })
 }
 
@@ -34,7 +37,7 @@ export function unreadableFile(path: string, error: unknown): InputError {
   })
 }
 
-/** Without links; the path itself where there is nothing. */
+/** The path with all links resolved; the path itself if nothing is there. */
 export function realPath(path: string): string {
   try {
     return realpathSync(path)

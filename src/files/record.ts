@@ -1,32 +1,32 @@
 /**
- * A fingerprinted record: what a directory holds of work that can be gone on with, and of which work. The files that it
- * names are written before it, and it is replaced last: whatever interrupts, it names whole files of one moment.
+ * A fingerprinted record: it names the unfinished work in a directory, and the files that belong to it. Those files are
+ * written first and the record last. So whenever a process is interrupted, the record names whole files of one moment.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { differencesInWords, type Fingerprint } from './fingerprint.ts'
 import { readSealed, storeSealed } from './sealed-record.ts'
 
-/** `told`: in what the work there differs, after "another". */
+/** `told`: the differences from the work there, to follow the word "another". */
 type Found<Value> = { is: 'absent' | 'damaged' } | { is: 'other'; told: string } | { is: 'same'; value: Value }
 
 export class RecordFile<Value extends object> {
-  /** In a directory. */
+  /** The file name of the record. */
   readonly name: string
   private readonly format: number
 
-  /** @param format - another number where an older record cannot be read: it counts as damaged */
+  /** @param format - a number that changes when older records can no longer be read: these count as damaged */
   constructor(name: string, format: number) {
     this.name = name
     this.format = format
   }
 
-  /** Whether there is one, of whatever work. */
+  /** Whether a directory has a record, of any work. */
   liesIn(dir: string): boolean {
     return existsSync(join(dir, this.name))
   }
 
-  /** @param own - of the work that is asked for. @throws {OutputError} OUTPUT_UNWRITABLE */
+  /** @param own - the fingerprint of the work that is asked for. @throws {OutputError} OUTPUT_UNWRITABLE */
   find(dir: string, own: Fingerprint): Found<Value> {
     const record = readSealed(join(dir, this.name)) as (Value & Head) | null | undefined
     if (record === undefined) return { is: 'absent' }
@@ -35,7 +35,7 @@ export class RecordFile<Value extends object> {
     return told === null ? { is: 'same', value: record } : { is: 'other', told }
   }
 
-  /** What it names is durable already. @throws {OutputError} OUTPUT_UNWRITABLE */
+  /** Replaces the record. The files that it names must be durable already. @throws {OutputError} OUTPUT_UNWRITABLE */
   async replace(dir: string, fingerprint: Fingerprint, value: Value): Promise<void> {
     const head: Head = { format: this.format, fingerprint }
     await storeSealed(join(dir, this.name), { ...value, ...head })

@@ -1,12 +1,12 @@
-/** JSON with a digest of itself: files whose damage must not go unnoticed. Against a liar it is no help. */
+/** JSON with its own digest, for files whose damage must be noticed. It does not protect against forgery. */
 import { createHash } from 'node:crypto'
 
-/** One line: the value and its SHA-256. */
+/** Writes a value and its SHA-256 as one line. */
 export function sealJson(value: object): string {
   return `${JSON.stringify({ value, digest: digestOf(value) })}\n`
 }
 
-/** The value, or null where the text is not as sealJson has written it. */
+/** The value; null if the text is not exactly what sealJson wrote. */
 export function unsealJson(text: string): object | null {
   let parsed: unknown
   try {
@@ -19,7 +19,7 @@ export function unsealJson(text: string): object | null {
   return typeof value === 'object' && value !== null && digest === digestOf(value) ? value : null
 }
 
-/** Of the JSON alone: keys keep their order in JSON.parse. */
+/** The digest of the JSON alone. JSON.parse keeps the order of keys. */
 function digestOf(value: object): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex')
 }

@@ -4,13 +4,13 @@ import { systemCode, unwritable } from '../base/system-errors.ts'
 import { writeDurably } from './durable-file.ts'
 import { sealJson, unsealJson } from './sealed-json.ts'
 
-/** Replaces what is there. @throws {OutputError} OUTPUT_UNWRITABLE */
+/** Writes the file, or replaces it. @throws {OutputError} OUTPUT_UNWRITABLE */
 export async function storeSealed(path: string, value: object): Promise<void> {
   await writeDurably(path, Buffer.from(sealJson(value)))
 }
 
 /**
- * What storeSealed wrote; undefined: there is no file; null: it is not as it was written.
+ * The value that storeSealed wrote; undefined: there is no file; null: the file is damaged.
  * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export function readSealed(path: string): object | null | undefined {

@@ -1,4 +1,4 @@
-/** Files that a later run relies on: whole or not there, and known by a digest. */
+/** Files that a later run relies on. Each is whole or absent, and a digest identifies it. */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { systemCode, unwritable } from '../base/system-errors.ts'
@@ -11,7 +11,10 @@ export interface StoredFile {
   digest: string
 }
 
-/** Writes a file durably, and says how it can be known again. @throws {OutputError} OUTPUT_UNWRITABLE */
+/**
+ * Writes a file durably. Returns its length and digest, by which a later run recognises it.
+ * @throws {OutputError} OUTPUT_UNWRITABLE
+ */
 export async function storeFile(path: string, views: Iterable<ArrayBufferView>): Promise<StoredFile> {
   const hash = createHash('sha256')
   let bytes = 0
@@ -26,7 +29,7 @@ export async function storeFile(path: string, views: Iterable<ArrayBufferView>):
   return { path, bytes, digest: hash.digest('hex') }
 }
 
-/** Whether a file is as it was stored. */
+/** Whether a file still has the bytes that were stored. */
 export function isIntact({ path, bytes, digest }: StoredFile): boolean {
   const hash = createHash('sha256')
   return hashFile(path, hash) === bytes && hash.digest('hex') === digest
@@ -39,7 +42,9 @@ export function digestOf(path: string): string {
   return hash.digest('hex')
 }
 
-/** Fills views with a stored file, in their order; returns whether they hold all of it, as it was stored. */
+/**
+ * Fills views with a stored file, in order. Returns whether the file has the stored bytes and fits the views exactly.
+ */
 export function readStored({ path, bytes, digest }: StoredFile, views: Iterable<ArrayBufferView>): boolean {
   const hash = createHash('sha256')
   let total = 0
@@ -61,7 +66,7 @@ export function readStored({ path, bytes, digest }: StoredFile, views: Iterable<
   }
 }
 
-/** Adds a file to a hash; returns its length, or null where there is none. */
+/** Adds the bytes of a file to a hash. Returns its length; null if there is no file. */
 function hashFile(path: string, hash: Hash): number | null {
   const fd = openOrNull(path)
   if (fd === null) return null

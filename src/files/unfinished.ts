@@ -1,18 +1,18 @@
-/** A record of unfinished work that a person has asked for: where it cannot be gone on with, that is refused. */
+/** A record of unfinished work that a person asked for. If the same command cannot continue the work, it is refused. */
 import { join } from 'node:path'
 import { OutputError, type Refusal } from '../base/errors.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import { RecordFile } from './record.ts'
 
 interface UnfinishedInit {
-  /** Of the record. */
+  /** The file name of the record. */
   name: string
   format: number
-  /** "prune". */
+  /** The name of the work in messages, such as "prune". */
   work: string
-  /** Where the work is another one. */
+  /** The code of the refusal if the unfinished work is another one. */
   other: Pick<Refusal, 'code'>
-  /** Where something is damaged: what is done anew, after "start again". */
+  /** For the refusal of damaged files: the part of the work that is repeated, to follow "start again". */
   anew: string
 }
 
@@ -24,7 +24,10 @@ export class UnfinishedRecord<Value extends object> extends RecordFile<Value> {
     this.init = init
   }
 
-  /** null: there is none. @throws {OutputError} OUTPUT_CHECKPOINT_DAMAGED, or as `refuseOther` does */
+  /**
+   * Reads the record; null: there is none.
+   * @throws {OutputError} OUTPUT_CHECKPOINT_DAMAGED, or as `refuseOther` does
+   */
   read(dir: string, own: Fingerprint): Value | null {
     const found = this.find(dir, own)
     if (found.is === 'damaged') throw this.damaged(dir, this.name)
@@ -32,16 +35,16 @@ export class UnfinishedRecord<Value extends object> extends RecordFile<Value> {
     return found.is === 'same' ? found.value : null
   }
 
-  /** @param told - what differs, after "another". @throws {OutputError} OUTPUT_OTHER_..., always */
+  /** @param told - the differences, to follow the word "another". @throws {OutputError} OUTPUT_OTHER_..., always */
   refuseOther(dir: string, told: string): never {
     throw new OutputError({
       ...this.init.other,
-      what: `${dir} holds an unfinished ${this.init.work}, but with another ${told}`,
+      what: `${dir} holds an unfinished ${this.init.work} of another ${told}`,
       hint: 'Give the same model, text and settings to go on with it; or remove that directory, or choose another --out.',
     })
   }
 
-  /** @param name - of the file that is not as it was written */
+  /** @param name - the name of the damaged file */
   damaged(dir: string, name: string): OutputError {
     return new OutputError({
       code: 'OUTPUT_CHECKPOINT_DAMAGED',

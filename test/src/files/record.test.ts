@@ -62,7 +62,7 @@ test('unfinished work that is another or damaged is refused by its name', async 
   const other = fingerprint({ ...INPUTS, modelHash: new Uint8Array(32).fill(1) })
   assert.throws(() => record.read(dir, other), {
     code: 'OUTPUT_OTHER_WALK',
-    message: `${dir} holds an unfinished walk, but with another model (small 00000000, now small 01010101)`,
+    message: `${dir} holds an unfinished walk of another model (small 00000000, now small 01010101)`,
   })
   writeFileSync(join(dir, 'steps.json'), '{}')
   assert.throws(() => record.read(dir, OWN), {
