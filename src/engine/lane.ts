@@ -4,9 +4,9 @@ import type { FromWorker } from './messages.ts'
 import { type RunningWorker, startWorker, type WorkerKind, type WorkerProgram } from './workers.ts'
 
 export interface JobOptions<Event> {
-  /** Ends the job at once, whatever it is in the middle of. */
+  /** Ends the job at once. */
   signal?: AbortSignal
-  /** Asks the job to end where it can go on another time: a prune between two blocks. Other jobs do not hear it. */
+  /** Asks the job to end where it can be continued later: a prune ends between two blocks. Other jobs ignore it. */
   drain?: AbortSignal
   onEvent?: (event: Event) => void
 }
@@ -15,15 +15,15 @@ interface Pending {
   resolve(result: unknown): void
   reject(error: unknown): void
   onEvent?: (event: unknown) => void
-  /** Why it was stopped. */
+  /** The reason why the job was stopped. */
   reason(): unknown
 }
 
-/** One worker, started with its first job, and the jobs that wait for it in order. */
+/** One worker, which starts with its first job, and the jobs that wait for it, in order. */
 export class Lane {
   private readonly kind: WorkerKind
   private readonly program: WorkerProgram
-  /** Resident memory of its processes at most; 0 for threads, which are part of this process. */
+  /** The peak resident memory of its processes, in bytes; 0 for threads, which are part of this process. */
   peakBytes = 0
   private readonly pending = new Map<number, Pending>()
   private worker: RunningWorker | undefined

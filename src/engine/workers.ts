@@ -1,6 +1,6 @@
 /**
  * Where jobs run: a thread, which is cheap and shares nothing but the process's memory, or a process, which gives all
- * its memory back when it ends (what a thread frees stays with the process: measured, 250 MB after one prune).
+ * its memory back when it ends (memory that a thread frees stays with the process: measured, 250 MB after one prune).
  */
 import '../runtime/no-telemetry.ts'
 import { fork } from 'node:child_process'
@@ -19,24 +19,26 @@ export interface RunningWorker {
 
 interface WorkerEvents {
   onMessage(message: FromWorker): void
-  /** It is gone, and nobody has ended it. */
+  /** Called if the worker ends by itself, unasked. */
   onFailure(error: Error): void
 }
 
 /**
- * For glibc: what is freed goes back to the system from 1 MiB on, instead of from wherever the largest so far was
- * (measured on 135 M parameters: 70 MB less after a few blocks). Other systems' allocators do not look at it.
+ * For glibc: freed pieces of 1 MiB or more go back to the system at once. By default that limit grows with the largest
+ * piece so far (measured on 135 M parameters: 70 MB less after a few blocks). Allocators of other systems ignore it.
  */
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) }
 
 /**
- * For V8: garbage can be collected when we know that there is some (see runtime/memory.ts), and what has only just been
- * made is collected after 2 MiB of it instead of 16, in each thread: beside it lie the buffers that nobody needs any
- * more (measured on 135 M parameters, SparseGPT: 75 MB less, in the same time; 4 MiB save 10).
+ * For V8: the code may ask for garbage collection (see runtime/memory.ts), and young objects are collected after 2 MiB
+ * of them instead of 16, in each thread. That frees the buffers that belong to them (measured on 135 M parameters,
+ * SparseGPT: 75 MB less, in the same time; 4 MiB save 10).
  */
 export const COLLECTOR = ['--expose-gc', '--max-semi-space-size=2']
 
-/** What a worker runs, and what it is told: a thread finds it in `workerData`, a process as JSON in its argument. */
+/**
+ * The program of a worker, and its settings: a thread finds them in `workerData`, a process as JSON in its argument.
+ */
 export interface WorkerProgram {
   program: URL
   settings: object
@@ -94,10 +96,10 @@ function startProcess({ program, settings }: WorkerProgram, { onMessage, onFailu
   }
 }
 
-/** Of what a process writes to stderr the end is kept: a crash is a few lines there, and a stack trace fits. */
+/** The number of characters that are kept from the end of a process's stderr: enough for a crash and a stack trace. */
 const MAX_WORDS_CHARS = 8192
 
-/** Why a process is gone that nobody has ended. ONNX Runtime aborts on some models instead of refusing them. */
+/** The reason why a process ended by itself. ONNX Runtime aborts on some models instead of refusing them. */
 export function endOf(code: number | null, signal: NodeJS.Signals | null, words: string): Error {
   if (signal === 'SIGKILL') {
     return new InputError({

@@ -1,4 +1,4 @@
-/** The bench of a worker: what stays open between its jobs. Models are opened once, and sessions made once. */
+/** The bench of a worker: the models and sessions that stay open between its jobs, so that each is opened once. */
 import { rmSync } from 'node:fs'
 import type { WeightsOf } from '../form/block-weights.ts'
 import { Decoder } from '../model/forward/decoder.ts'
@@ -8,15 +8,17 @@ import { Solvers } from '../prune/run/solvers.ts'
 import { StructuredModel } from '../structure/federated/structured-model.ts'
 import { type BlockFile, weightsOfFiles } from './block-files.ts'
 
-/** What all workers of an engine are told. */
+/** The settings that all workers of an engine share. */
 export interface WorkerSettings {
-  /** Of one operator in ONNX Runtime. */
+  /** Threads of one operator in ONNX Runtime. */
   threads: number
-  /** Paths that are never copied beside what is written, though they lie in a model's directory: texts, and output. */
+  /**
+   * Paths that are never copied to a written model, even if they lie in the base model's directory: texts and output.
+   */
   apart: readonly string[]
 }
 
-/** A base model, and blocks of it that are other than its own. */
+/** A base model, and files with other weights for some of its blocks. */
 export interface ModelFiles {
   dir: string
   weights: readonly BlockFile[]
@@ -41,7 +43,7 @@ export class Bench {
     return decoder
   }
 
-  /** The model as a federation sees it that removes structures. */
+  /** The model and its structures, for a federation that removes structures. */
   structured(dir: string): Promise<StructuredModel> {
     const model = this.models.get(dir) ?? StructuredModel.of(this.open(dir))
     this.models.set(dir, model)
@@ -57,7 +59,7 @@ export class Bench {
     return this.started
   }
 
-  /** In the base's shapes. */
+  /** The weights of blocks from such files, in the base's shapes. */
   async weightsOf({ dir, weights: files }: ModelFiles): Promise<WeightsOf> {
     if (!isStructured(files)) return weightsOfFiles(this.open(dir), files)
     const model = await this.structured(dir)
@@ -65,8 +67,8 @@ export class Bench {
   }
 
   /**
-   * Works with the model in whose shapes these weights are written: a smaller one where structures were removed.
-   * @param scratch - for that one, which is as large as what is written: a directory that is not there, and goes again
+   * Works with the model that has the shapes of these weights: a smaller model, if structures were removed.
+   * @param scratch - a directory for that smaller model; it is made here and removed afterwards
    */
   async using<T>(
     { dir, weights: files }: ModelFiles,

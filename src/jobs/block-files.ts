@@ -1,4 +1,4 @@
-/** Weights of blocks that differ from the base, in files. */
+/** Files with weights of blocks that differ from the base. */
 import { readFileSync } from 'node:fs'
 import { loadBlock } from '../files/block-store.ts'
 import type { BlockForm } from '../form/block-form.ts'
@@ -13,7 +13,7 @@ export interface BlockFile {
   path: string
 }
 
-/** Of files of the base's shapes: merged and stored ones. */
+/** Reads the files that have the base's shapes: merged and stored ones. */
 export function weightsOfFiles(decoder: Decoder, files: readonly BlockFile[]): WeightsOf {
   const byBlock = new Map(files.map((file) => [file.block, file]))
   return (block) => {

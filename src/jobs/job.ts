@@ -1,24 +1,24 @@
-/** How a job is done inside a worker, and what it tells on the way. */
+/** A job as a worker does it, and the events that it reports. */
 import type { Look } from '../recover/train.ts'
 import type { Bench } from './bench.ts'
 
 export interface PrunedBlockReport {
   block: number
-  /** The contribution or the stored block. */
+  /** Path of the contribution or of the stored block. */
   path: string
   bytes: number
-  /** By role. */
+  /** One entry a role. */
   damping: (number | null)[]
 }
 
-/** What a running job reports. */
+/** An event of a running job. */
 export type JobEvent =
   | { type: 'progress'; done: number; total: number }
   | { type: 'block'; report: PrunedBlockReport }
   | { type: 'look'; look: Look }
 
 export interface JobContext {
-  /** Asks a job to end in good order: see JobOptions.drain. */
+  /** Aborts when the job should end in good order: see JobOptions.drain. */
   signal: AbortSignal
   emit(event: JobEvent): void
 }

@@ -1,5 +1,5 @@
 /**
- * All jobs by name. A worker does them; the command's process takes their types alone from here, and loads neither
+ * All jobs by name. A worker does them. The command's process imports only their types from here, so it loads neither
  * models nor ONNX Runtime.
  */
 import { contribute } from './federation/contribute.ts'

@@ -1,4 +1,4 @@
-/** The queue of each job. They stand here and not beside the jobs, since to import these would load ONNX Runtime. */
+/** The queue of each job. This table is apart from the jobs, because importing them would load ONNX Runtime. */
 import type { LaneName } from '../engine/engine.ts'
 import type { JobName } from './jobs.ts'
 

@@ -1,4 +1,4 @@
-/** The engine that does this project's jobs. */
+/** Opens the engine with this project's jobs. */
 import { extname } from 'node:path'
 import { Engine } from '../engine/engine.ts'
 import type { WorkerSettings } from './bench.ts'
@@ -8,12 +8,12 @@ import { LANES } from './lanes.ts'
 
 export type JobEngine = Engine<Jobs, JobEvent>
 
-/** ONNX Runtime takes that many cores for an operator; more gain little on the models that this is for. */
+/** The most threads of one ONNX Runtime operator. More gain little on models of this size. */
 const THREADS = 2
 
 const PROGRAM = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
-/** Its workers start with their first jobs. */
+/** Opens an engine. Each worker starts with its first job. */
 export function openEngine({ apart = [] }: Partial<Pick<WorkerSettings, 'apart'>> = {}): JobEngine {
   const settings: WorkerSettings = { threads: THREADS, apart }
   return new Engine({ program: PROGRAM, lanes: LANES, settings })

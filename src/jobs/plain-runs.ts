@@ -1,4 +1,7 @@
-/** Jobs with a plain run of ONNX Runtime behind them, in a process of its own: what is read or written must run. */
+/**
+ * Jobs that are followed by a plain run of ONNX Runtime, in its own process: a model that is read or written must run
+ * there.
+ */
 import type { JobOptions } from '../engine/lane.ts'
 import type { BlockZeros } from '../model/write/zeros.ts'
 import { attemptPlain, racePlain, runPlain } from '../runtime/reference-run.ts'
@@ -7,10 +10,14 @@ import type { WriteArgs } from './model/write.ts'
 import type { JobEngine } from './open-engine.ts'
 import type { ShrinkArgs, ShrunkModel } from './structure/shrink-args.ts'
 
-/** Of the base and of a smaller model: enough to tell a difference from noise, see scripts/report/time-change.ts. */
+/**
+ * The number of turns of base and smaller model: enough to tell a difference from noise, see
+ * scripts/report/time-change.ts.
+ */
 const RACE_TURNS = 11
 /**
- * Seconds of a turn at least, for each: of small models many runs, of 135 M parameters one run that reads 512 tokens.
+ * The least seconds of a turn, for each model. That is many runs of a small model, and one run of 512 tokens for 135 M
+ * parameters.
  */
 const RACE_SECONDS = 0.02
 
@@ -22,21 +29,21 @@ export interface WrittenModel {
    * there is not enough memory to run the model whole.
    */
   difference: number | null
-  /** Of what was written. */
+  /** The zeros of the written model. */
   zeros: BlockZeros
 }
 
 export interface CheckedModel extends Omit<ShrunkModel, 'run' | 'race'> {
   difference: number | null
-  /** Seconds by turn of base and result, on the tokens of `check`; null where there is not enough memory for both. */
+  /** Seconds of each turn of base and result on the tokens of `check`; null if memory is too short for both. */
   prefill: [before: number[], after: number[]] | null
-  /** The same of one token behind them; null also where the graph keeps no keys and values. */
+  /** The same for writing one token after them; null also if the graph keeps no keys and values. */
   decode: [before: number[], after: number[]] | null
 }
 
 /**
- * Loads a model in plain ONNX Runtime and runs it on a few tokens: what the check of a written model would refuse is
- * refused before any work. Where there is not enough memory to run the model whole, neither check is made.
+ * Loads a model in plain ONNX Runtime and runs it on a few tokens: a model that ONNX Runtime refuses is refused before
+ * any work. If memory is too short for the whole model, neither this check nor the one of the written model is made.
  * @throws {InputError} MODEL_REFUSED_BY_RUNTIME
  */
 export async function attemptModel(engine: JobEngine, dir: string, options: Options = {}): Promise<void> {

@@ -50,7 +50,7 @@ async function run({ id, name, args }: Extract<ToWorker, { type: 'run' }>): Prom
   } catch (error) {
     const refusal = refusalToObject(error)
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    // What fails on the way to the end is not the wish to end.
+    // An error other than the signal's reason is a failure, even while the job is being stopped.
     const aborted = controller.signal.aborted && error === controller.signal.reason
     post({ type: 'error', id, aborted, refusal, stack })
   } finally {

@@ -1,7 +1,7 @@
 /**
- * The job of making what a site contributes where structures are removed. Its importances are of the base model, so
- * they are computed once and kept. Once there is a merge, adapters are trained on the smaller model that it gives, from
- * its own on.
+ * The job of making a site's contributions, if structures are removed. Importances are measured on the base model, so
+ * they are computed once and kept. After the first merge, adapters are trained on the smaller model that the merge
+ * gives, starting from the merged adapters.
  */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,12 +34,12 @@ import type { Bench } from '../bench.ts'
 import type { BlockFile } from '../block-files.ts'
 import type { JobContext } from '../job.ts'
 
-/** Another number where the same inputs give other bits than before. */
+/** A number that changes whenever the same inputs give other bits than before. */
 const DOMAIN = 'coppice/contribute/2'
-/** LLM-Pruner's rate, and rows as its reference implementation trains with them. */
+/** LLM-Pruner's learning rate, and the rows of its reference implementation. */
 const TRAINING = { rank: RANK, alpha: RANK * SCALE, rate: 1e-4, batch: 8, seed: 0 }
 const ROW = 128
-/** Steps between two that are made durable. */
+/** The number of steps between two checkpoints. */
 const STEPS_A_SAVE = 5
 
 interface ContributeArgs {
@@ -48,14 +48,17 @@ interface ContributeArgs {
   /** Ascending. */
   blocks: number[]
   windows: Windows
-  /** Of the last certificate, structured; empty: there is none. */
+  /** The structured blocks of the last certificate; empty: there is no certificate yet. */
   weights: BlockFile[]
-  /** Contributions, and what of them can be used again. */
+  /** The directory of contributions, and of intermediate results that can be used again. */
   out: string
   modelHash: Uint8Array
 }
 
-/** Each block's file is reported. @throws {InputError} CONTRIBUTION_REFUSED, TEXT_SHORT, OPERATOR_NO_GRADIENT */
+/**
+ * Makes the contributions, and reports the file of each block.
+ * @throws {InputError} CONTRIBUTION_REFUSED, TEXT_SHORT, OPERATOR_NO_GRADIENT
+ */
 export async function contribute(args: ContributeArgs, bench: Bench, context: JobContext): Promise<null> {
   const { dir, blocks, out, target, weights } = args
   const model = await bench.structured(dir)
@@ -72,7 +75,7 @@ export async function contribute(args: ContributeArgs, bench: Bench, context: Jo
   return null
 }
 
-/** As every other member checks it. */
+/** Checks a contribution in the same way as every other member will. */
 function assertValid(
   { decoder }: StructuredModel,
   block: number,
@@ -91,11 +94,11 @@ function assertValid(
   }
 }
 
-/** Of importances, which a file holds: by block, by structure. */
+/** The record of a file of importances: for each structure of each block, one number a unit. */
 const IMPORTANCES_RECORD = new RecordFile<{ file: StoredFile }>('importances.json', 1)
 const IMPORTANCES_FILE = 'importances.f32'
 
-/** By block, by structure. */
+/** The importances, kept or computed: indexed by block, structure and unit. */
 async function keptImportances(
   { decoder, followed, forms }: StructuredModel,
   args: ContributeArgs,
@@ -116,7 +119,7 @@ async function keptImportances(
   return found
 }
 
-/** By block, by role: of the base's shapes, in fp16. */
+/** One array a block, with one entry a role: adapters in the base's shapes, in fp16. */
 async function trainedAdapters(
   model: StructuredModel,
   args: ContributeArgs,

@@ -23,7 +23,7 @@ interface Files {
 
 interface MergedBlockReport {
   root: Uint8Array
-  /** Mask bits; where structures are removed, units. */
+  /** The number of mask bits; if structures are removed, of units. */
   moved: number
   bits: number
   zeros: number

@@ -1,20 +1,20 @@
-/** The job of telling what contributions of structures look like. */
+/** The job that gives the forms of contributions, if structures are removed. */
 import { unitsToRemove } from '../../form/units.ts'
 import { structuredBytes } from '../../merge/structures/structured-contribution.ts'
 import { refuseNothing } from '../../structure/choose/nothing-removed.ts'
 import type { Bench } from '../bench.ts'
 
-/** By block. */
+/** One entry a block. */
 export interface StructuredForms {
-  /** How long a contribution can be. */
+  /** The longest possible contribution, in bytes. */
   bytes: number[]
-  /** How many units there are. */
+  /** The number of units. */
   units: number[]
 }
 
 /**
  * @throws {InputError} STRUCTURE_LOCKED, SLICE_UNKNOWN: the model cannot be cut
- * @throws {UsageError} NOTHING_REMOVED: a share by which nothing would go
+ * @throws {UsageError} NOTHING_REMOVED: the share would remove nothing
  */
 export async function describeForms(
   { dir, from, to, ppm }: { dir: string; from: number; to: number; ppm: number },

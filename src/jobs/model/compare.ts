@@ -4,7 +4,7 @@ import type { Bench, ModelFiles } from '../bench.ts'
 
 interface CompareArgs extends ModelFiles {
   written: string
-  /** A directory that is not there, for a smaller model. */
+  /** A directory for a smaller model; it does not exist yet. */
   scratch: string
 }
 

@@ -1,4 +1,4 @@
-/** The job of describing a model: what commands and peers know of it without opening it. */
+/** The job of describing a model, so that commands and peers need not open it. */
 import type { BlockForm } from '../../form/block-form.ts'
 import type { LayerInfo } from '../../model/forward/decoder.ts'
 import type { UnprunedMatrix } from '../../model/graph/unfollowed.ts'
@@ -8,18 +8,18 @@ export interface ModelDescription {
   name: string
   parameters: number
   blocks: number
-  /** By block. */
+  /** One entry a block. */
   forms: BlockForm[]
   layers: LayerInfo[]
-  /** Matrices of blocks that are no layers: nothing prunes them. */
+  /** Matrices of blocks that are not layers, so they are never pruned. */
   unpruned: UnprunedMatrix[]
   /** The longest window that config.json allows. */
   maxWindow: number | undefined
-  /** The only one that the graph takes. */
+  /** The only length of window that the graph takes; undefined: any. */
   fixedWindow: number | undefined
 }
 
-/** Which windows a model takes. */
+/** The windows that a model takes. */
 export type WindowLimits = Pick<ModelDescription, 'maxWindow' | 'fixedWindow'>
 
 export async function describe({ dir }: { dir: string }, bench: Bench): Promise<ModelDescription> {

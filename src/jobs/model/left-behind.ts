@@ -1,4 +1,4 @@
-/** The job of telling which files of a model's directory would not come along with what is written of it. */
+/** The job of listing the files of a model's directory that are not copied to a written model. */
 import { companionsOf, type LeftBehind } from '../../model/write/companions.ts'
 import type { Bench } from '../bench.ts'
 

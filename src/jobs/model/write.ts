@@ -12,12 +12,12 @@ export interface WriteArgs extends ModelFiles, Pick<CompanionOptions, 'done'> {
   out: string
   /** Tokens on which the written model is compared. */
   check: Int32Array
-  /** `dir` holds a model.safetensors, and `out` is to hold the same of what is written. */
+  /** Whether `dir` holds a model.safetensors, and `out` gets one with the written weights. */
   uniform?: boolean
 }
 
 interface Written {
-  /** What a plain run of the written model on the tokens to check must give. */
+  /** The expected result of a plain run of the written model on the tokens to check. */
   run: PlainRun
   zeros: BlockZeros
 }

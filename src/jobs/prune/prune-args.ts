@@ -1,4 +1,4 @@
-/** What is pruned, and how: the same for a prune and for what there is of one. */
+/** The arguments of a prune. The same arguments ask for the state of an unfinished one. */
 import type { Fingerprint } from '../../files/fingerprint.ts'
 import { digestOf } from '../../files/stored-file.ts'
 import type { PrunerName, SparsityTarget } from '../../form/method.ts'
@@ -12,13 +12,13 @@ export interface PruneArgs {
   dir: string
   pruner: PrunerName
   target: SparsityTarget
-  /** Ascending. */
+  /** Block numbers, ascending. */
   blocks: number[]
   windows: Windows | undefined
   weights: BlockFile[]
   out: string
   as: 'contribution' | 'stored'
-  /** null: nothing outlasts an interruption. */
+  /** null: no checkpoint is kept. */
   resume: { modelHash: Uint8Array; other: OtherPrune } | null
 }
 

@@ -1,4 +1,4 @@
-/** The job of pruning: blocks become files, and with a checkpoint those outlast the process. */
+/** The job of pruning: each block becomes a file. With a checkpoint these files outlast the process. */
 import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { storeBlock } from '../../files/block-store.ts'
@@ -16,7 +16,7 @@ import { fingerprintOfArgs, type PruneArgs } from './prune-args.ts'
 
 /**
  * Prunes blocks; each is written to `out` as it is done, as a contribution or as float32 weights, and reported. With
- * `resume`, `out` is a checkpoint: what it holds of this very prune is reported first and not pruned again.
+ * `resume`, `out` is a checkpoint: blocks of this same prune that it holds are reported first, and not pruned again.
  * @throws {OutputError} as Checkpoint.open does; {InputError} as the pruners do
  */
 export async function prune(args: PruneArgs, bench: Bench, { signal, emit }: JobContext): Promise<PruneSeconds> {
@@ -58,7 +58,7 @@ function write(decoder: Decoder, args: PruneArgs, pruned: PrunedBlock): Promise<
   return storeBlock(args.out, pruned.block, weights)
 }
 
-/** Writes what this site offers for a block, once it has passed the checks that every other member will make. */
+/** Writes the contribution to a block, after the checks that every other member will make. */
 async function storeContribution(
   decoder: Decoder,
   { pruner, target, out }: PruneArgs,

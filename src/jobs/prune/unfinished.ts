@@ -1,11 +1,11 @@
-/** The job of telling how much of a prune its checkpoint holds. */
+/** The job of counting the finished blocks of an unfinished prune. */
 import { peek } from '../../prune/run/checkpoint.ts'
 import type { PruneSeconds } from '../../prune/run/sequential.ts'
 import type { Bench } from '../bench.ts'
 import { fingerprintOfArgs, type PruneArgs } from './prune-args.ts'
 
 /**
- * Blocks that are finished of the prune that these arguments ask for, and their seconds; null: none.
+ * The finished blocks of the prune that these arguments ask for, and their seconds; null: none.
  * @throws {OutputError} as `peek` does
  */
 export async function unfinished(

@@ -1,4 +1,4 @@
-/** Heads and channels go, block by block. */
+/** Removes heads and channels, block by block. */
 import { ppmToFraction } from '../../base/decimal.ts'
 import { Decoder } from '../../model/forward/decoder.ts'
 import { someWindows } from '../../model/text/text.ts'
@@ -20,7 +20,10 @@ import { writeRefitted } from '../../structure/write/write-refitted.ts'
 import type { JobContext } from '../job.ts'
 import type { HeadsAndChannels, Removed, RemovingJob } from './shrink-args.ts'
 
-/** Block by block. @throws {UsageError} NOTHING_REMOVED; {InputError} as what follows, chooses and writes does */
+/**
+ * Chooses the units of each block and writes the smaller model.
+ * @throws {UsageError} NOTHING_REMOVED; {InputError} as followBlocks, the choice and the writing do
+ */
 export async function removeHeadsAndChannels(
   decoder: Decoder,
   what: HeadsAndChannels,
@@ -77,7 +80,7 @@ function isSought(what: HeadsAndChannels): what is Sought {
   return 'left' in what.amount
 }
 
-/** By a share of the places in a range of blocks. @throws {UsageError} NOTHING_REMOVED */
+/** Removes a share of the places of each structure in a range of blocks. @throws {UsageError} NOTHING_REMOVED */
 async function removalsByShare(
   decoder: Decoder,
   structures: Structure[][],
@@ -98,10 +101,10 @@ async function removalsByShare(
   return chooseRemoval(decoder, structures, { ...what, ppm: amount.gone, blocks, windows, perBatch, signal })
 }
 
-/** Of so many windows one is kept out of the importances, to see what harms least. */
+/** One of this many windows is held out from the importances, to compare candidates on. */
 const HELD_SHARE = 4
 
-/** So that a share of the parameters is left; what is sought removes something. */
+/** Removes units until a share of the parameters is left. The search always removes some. */
 async function removalsBySearch(
   decoder: Decoder,
   structures: Structure[][],

@@ -1,4 +1,4 @@
-/** Hidden channels of the whole model go. */
+/** Removes hidden channels of the whole model. */
 import { Decoder } from '../../model/forward/decoder.ts'
 import { expectedRun } from '../../model/write/write.ts'
 import { channelsToRemove, chooseChannels } from '../../structure/choose/choose-channels.ts'
@@ -11,7 +11,10 @@ import { writeNarrow } from '../../structure/write/write-narrow.ts'
 import type { JobContext } from '../job.ts'
 import type { HiddenChannels, Removed, RemovingJob } from './shrink-args.ts'
 
-/** The same of the whole model. @throws {UsageError} NOTHING_REMOVED; {InputError} as widthOf and chooseChannels do */
+/**
+ * Removes the same channels everywhere.
+ * @throws {UsageError} NOTHING_REMOVED; {InputError} as widthOf and chooseChannels do
+ */
 export async function removeHiddenChannels(
   decoder: Decoder,
   what: HiddenChannels,
@@ -29,7 +32,7 @@ export async function removeHiddenChannels(
     removed: decoder.forms.map((_, block) => ({ block, hiddenChannels: removed.length })),
     sought: null,
     notes: [],
-    // A norm over fewer channels is another one: zeros in the base would not show what is to be computed.
+    // A norm over fewer channels gives other numbers, so a base with zeros instead would not show the expected logits.
     run: await expectedRun(Decoder.open(out), () => undefined, out, check),
     race: raceOf(decoder, narrower, { dir: out, ids: check }),
   }

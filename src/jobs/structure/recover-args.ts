@@ -1,20 +1,20 @@
-/** What is recovered, and how: the same for a recovery and for what there is of one. */
+/** The arguments of a recovery. The same arguments ask for the state of an unfinished one. */
 import { type Fingerprint, fingerprint } from '../../files/fingerprint.ts'
 import type { Windows } from '../../form/windows.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { TrainSettings } from '../../recover/train.ts'
 
-/** Another number where a recovery of the same inputs gives other bits than before. */
+/** A number that changes whenever a recovery of the same inputs gives other bits than before. */
 const DOMAIN = 'coppice/recover/1'
 
 export interface RecoverArgs {
   dir: string
-  /** What is learnt, and the rows kept out. */
+  /** The rows to learn from, and the held-out rows. */
   rows: Windows
-  /** Of the text, for people. */
+  /** The name of the text, for messages. */
   name: string
   settings: TrainSettings
-  /** A checkpoint, and the recovered blocks. */
+  /** Directory of the checkpoint and of the recovered blocks. */
   out: string
   modelHash: Uint8Array
 }

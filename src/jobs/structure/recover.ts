@@ -1,4 +1,7 @@
-/** The job of recovering: the training outlasts the process, then adapters are added to the weights. */
+/**
+ * The job of recovering. Training is kept on disk and can be continued; at its end the adapters are added to the
+ * weights.
+ */
 import { stopwatch } from '../../base/stopwatch.ts'
 import { storeBlock } from '../../files/block-store.ts'
 import { Adaptation } from '../../recover/adaptation.ts'
@@ -11,15 +14,15 @@ import type { BlockFile } from '../block-files.ts'
 import type { JobContext } from '../job.ts'
 import { type RecoverArgs, recoveryFingerprint } from './recover-args.ts'
 
-/** Steps between two that are made durable: a few seconds of work on a small model, minutes on a large one. */
+/** The number of steps between two checkpoints: a few seconds of work on a small model, minutes on a large one. */
 const STEPS_A_SAVE = 5
 
 export interface RecoveredModel {
-  /** Steps done, which are fewer than asked for where nothing got better any more. */
+  /** The number of steps done. They are fewer than asked for if the loss no longer improved. */
   steps: number
   /** Loss before the first step, and before the last. */
   loss: { first: number; last: number }
-  /** The adapters that were taken, and the model before. */
+  /** The measurement of the kept adapters, and of the model before training. */
   best: Look
   before: Look
   rows: { learnt: number; keptOut: number }
@@ -27,15 +30,15 @@ export interface RecoveredModel {
   trained: number
   /** Layers whose zeros stayed zeros. */
   heldLayers: number
-  /** All blocks. */
+  /** The recovered weights of all blocks. */
   weights: BlockFile[]
-  /** Of training, looks included, since this run began. */
+  /** Seconds of training since this run began, measurements included. */
   seconds: number
 }
 
 /**
- * Trains adapters and adds them to the weights, whose files go to `out`. What `out` holds of this very recovery is gone
- * on with.
+ * Trains adapters and adds them to the weights, whose files go to `out`. If `out` holds a checkpoint of this same
+ * recovery, training continues from it.
  * @throws {OutputError} as restoreTraining and storeTraining do; {InputError} TEXT_SHORT, OPERATOR_NO_GRADIENT
  */
 export async function recover(args: RecoverArgs, bench: Bench, { signal, emit }: JobContext): Promise<RecoveredModel> {

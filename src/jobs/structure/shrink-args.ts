@@ -1,4 +1,4 @@
-/** What is removed from a model, how it is chosen, and what is said of the model that is left. */
+/** The arguments of a shrink: what to remove and how to choose it. Also its result. */
 import type { Windows } from '../../form/windows.ts'
 import type { ExpectedRun } from '../../model/write/write.ts'
 import type { CompanionOptions } from '../../model/write/write-companions.ts'
@@ -9,10 +9,10 @@ import type { GroupQueries } from '../../structure/find/walk.ts'
 
 type Range = readonly [from: number, to: number]
 
-/** By which importance of single weights; `random` ones are drawn. */
+/** The importance of single weights; `random` draws the scores. */
 type Scoring = { importance: Importance } | { importance: 'random'; seed: number }
 
-/** In so many steps, each by gradients of what is left. */
+/** Removal in several steps. Each step takes gradients of the model that is left. */
 interface Stepwise {
   importance: Exclude<Importance, 'l2'>
   steps: number
@@ -22,11 +22,11 @@ interface Stepwise {
 /** By importances of single weights. */
 type Weighed = ((Scoring & { amount: RemovedShare }) | Stepwise | (Scoring & { amount: KeptShare })) & {
   groupQueries: GroupQueries
-  /** Over what is coupled. */
+  /** How scores of coupled places are combined. */
   reduction: Reduction
-  /** Whether what reads removed places is fitted anew. */
+  /** Whether the layers that read removed places are fitted again. */
   refit: boolean
-  /** Whether Hugging Face tools are to load what is written: all blocks stay alike. */
+  /** Whether Hugging Face tools must be able to load the result: then all blocks stay alike. */
   uniform: boolean
 }
 
@@ -36,18 +36,18 @@ type Fluctuating = { amount: RemovedShare } & (
   | { importance: 'flap-adaptive'; groupQueries: 'kv' }
 )
 
-/** Of the blocks of a range, or of those that are sought. */
+/** Heads and channels of the blocks of a range; blocks null: all, or those that a search chooses. */
 export type HeadsAndChannels = { granularity: 'heads-and-channels'; blocks: Range | null } & (Weighed | Fluctuating)
 
-/** Whole blocks of a range. */
+/** Whole blocks within a range. */
 export type Blocks = { granularity: 'blocks'; blocks: Range | null; amount: Amount } & Scoring
 
-/** The same of the whole model. */
+/** The same hidden channels of the whole model. */
 export type HiddenChannels = { granularity: 'hidden-channels'; reduction: Reduction; amount: Amount } & Scoring
 
 /**
- * What goes, and how it is chosen: what does not go together cannot be written down.
- * @property blocks - first block, and the one behind the last; null: all, or what is sought
+ * What to remove, and how to choose it. The type has no way to write options that exclude each other.
+ * @property blocks - the first block, and the block behind the last one; null: all, or those that a search chooses
  */
 export type Shrink = HeadsAndChannels | Blocks | HiddenChannels
 
@@ -65,26 +65,28 @@ export interface ShrinkArgs extends ShrinkJob, Pick<CompanionOptions, 'done'> {
   what: Shrink
 }
 
-/** @property beside - what is written beside the model */
+/** @property beside - the files to write beside the model */
 export interface RemovingJob extends ShrinkJob {
   beside: CompanionOptions
 }
 
-/** What went of a block: some heads and channels, all of it, or hidden channels, the same of every block. */
+/**
+ * The units removed from a block: heads and channels, the whole block, or hidden channels (the same in every block).
+ */
 export type RemovedFromBlock =
   | { block: number; kvHeads: number; queryHeads: number; channels: number }
   | { block: number; whole: true }
   | { block: number; hiddenChannels: number }
 
-/** What went, and what of it is to be checked. */
+/** The result of a removal, and the checks that it needs. */
 export interface Removed {
-  /** Every block of the range; or, of whole blocks, those that went. */
+  /** One entry for each block of the range; of whole blocks, only those that were removed. */
   removed: RemovedFromBlock[]
-  /** What was sought, if anything was: of which places went how many. */
+  /** The result of the search: the ratio, the blocks, and whether heads are removed; null: there was no search. */
   sought: { ratio: number; blocks: readonly [from: number, to: number]; heads: boolean } | null
-  /** What somebody who uses the written model should know, in sentences. */
+  /** Notes for a user of the written model, in sentences. */
   notes: string[]
-  /** What a plain run of the written model must give. */
+  /** The expected result of a plain run of the written model. */
   run: ExpectedRun
   /** Plain runs of base and written model on one window. */
   race: PlainRace['models']
@@ -92,10 +94,10 @@ export interface Removed {
 
 export interface ShrunkModel extends Removed {
   run: PlainRun
-  /** Trained numbers that are left. */
+  /** The number of parameters that are left. */
   parameters: number
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
-  /** Of graph and weights. */
+  /** Bytes of graph and weights. */
   bytes: { before: number; after: number }
 }

@@ -1,4 +1,4 @@
-/** The job of shrinking a model: what goes is chosen, cut out and written. */
+/** The job of shrinking a model: it chooses units, cuts them out and writes the smaller model. */
 import { statSync } from 'node:fs'
 import { Decoder } from '../../model/forward/decoder.ts'
 import type { Bench } from '../bench.ts'

@@ -1,4 +1,4 @@
-/** The job of telling what can be removed together, block by block. */
+/** The job of listing the coupled structures of each block. */
 import { describeStructures, type StructureDescription } from '../../structure/choose/describe.ts'
 import type { GroupQueries } from '../../structure/find/walk.ts'
 import type { Bench } from '../bench.ts'

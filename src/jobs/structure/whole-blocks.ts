@@ -1,4 +1,4 @@
-/** Whole blocks go. */
+/** Removes whole blocks. */
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { blocksToRemove, chooseBlocks } from '../../structure/choose/choose-blocks.ts'
 import { refuseNothing } from '../../structure/choose/nothing-removed.ts'
@@ -9,7 +9,10 @@ import { expectedShallow, writeShallow } from '../../structure/write/write-shall
 import type { JobContext } from '../job.ts'
 import type { Blocks, Removed, RemovingJob } from './shrink-args.ts'
 
-/** Of the range those that matter least. @throws {UsageError} NOTHING_REMOVED; {InputError} as chooseBlocks does */
+/**
+ * Removes the blocks of the range that matter least.
+ * @throws {UsageError} NOTHING_REMOVED; {InputError} as chooseBlocks does
+ */
 export async function removeBlocks(
   decoder: Decoder,
   what: Blocks,
