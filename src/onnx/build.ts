@@ -1,4 +1,4 @@
-/** Messages of a graph, made of plain values. */
+/** Builds the protobuf messages of a graph from plain values. */
 import { create } from '@bufbuild/protobuf'
 import {
   type AttributeProto,
@@ -37,7 +37,7 @@ export function makeNode(
 
 type Integer = number | bigint
 
-/** An integer, a list of integers or a word; what else an attribute may be is named. */
+/** The value of an attribute: an integer, a list of integers or a word. All other kinds carry their type. */
 type AttributeValue =
   | Integer
   | readonly Integer[]
@@ -52,7 +52,7 @@ export type Attributes = Record<string, AttributeValue>
 /** AttributeProto.type. */
 const TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const
 
-/** Attributes by their names. */
+/** The attributes of a node, by name. */
 export function attributesOf(values: Attributes): AttributeProto[] {
   return Object.entries(values).map(([name, value]) => create(AttributeProtoSchema, { name, ...contentOf(value) }))
 }

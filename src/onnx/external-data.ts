@@ -1,11 +1,12 @@
-/** Where the files lie that hold weights of an ONNX file beside it. */
+/** The places of the weight files of an ONNX file. */
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /**
- * A file that a graph names, relative to its own: beside it, as ONNX Runtime looks for it; or, where the graph's file
- * is a link and there is nothing, beside what the link leads to. In a Hugging Face cache both are links into blobs/,
- * where no file has the name that the graph gives, so what lies beside the link comes first.
+ * The path of a file that a graph names, relative to the graph's own file. It is beside that file, where ONNX Runtime
+ * looks for it. If nothing is there and the graph's file is a link, it is beside the target of the link. In a Hugging
+ * Face cache both are links into blobs/, where no file has the name that the graph gives, so files beside the link come
+ * first.
  */
 export function externalPath(graph: string, location: string): string {
   const beside = join(dirname(graph), location)

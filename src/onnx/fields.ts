@@ -1,5 +1,5 @@
 /**
- * What stands in a file beside what onnx.proto declares. A field that changes what is computed and is not read would
+ * Fields of a file that onnx.proto here does not declare. A field that changes what is computed and is not read would
  * make results wrong in silence, so each field of ONNX's messages is read, known to be without effect, or refused by
  * name. Field numbers: the ONNX specification, onnx.proto of ONNX 1.20.
  */
@@ -13,7 +13,7 @@ import type {
   ValueInfoProto,
 } from './generated/onnx_pb.js'
 
-/** Anything that was parsed: the fields that onnx.proto does not declare. */
+/** Any parsed message, with the fields that onnx.proto does not declare. */
 interface Parsed {
   $unknown?: readonly { no: number }[]
 }
@@ -30,7 +30,7 @@ const WITHOUT_EFFECT = {
   SparseTensorProto: {},
 } as const
 
-/** Names of the others, for the refusal. */
+/** The names of all other fields, for the refusal. */
 const NAMES: Record<keyof typeof WITHOUT_EFFECT, Record<number, string>> = {
   ModelProto: { 20: 'training_info' },
   GraphProto: {},
@@ -53,7 +53,7 @@ export function assertFieldsKnown(
     if (!(no in WITHOUT_EFFECT[kind])) throw unread(path, whose, NAMES[kind][no] ?? `number ${no}, of no known name,`)
 }
 
-/** All of a model but its graphs. @throws {InputError} MODEL_FIELD, MODEL_FUNCTIONS */
+/** Checks a model without its graphs. @throws {InputError} MODEL_FIELD, MODEL_FUNCTIONS */
 export function assertModelFields(proto: ModelProto, path: string): void {
   assertFieldsKnown('ModelProto', proto, path, 'the model')
   if (proto.functions.length === 0) return
@@ -65,7 +65,7 @@ export function assertModelFields(proto: ModelProto, path: string): void {
   })
 }
 
-/** A graph, its nodes and values; graphs inside of it are not looked at. @throws {InputError} MODEL_FIELD */
+/** Checks a graph, its nodes and values, but not the graphs inside its nodes. @throws {InputError} MODEL_FIELD */
 export function assertGraphFields(graph: GraphProto, path: string): void {
   assertFieldsKnown('GraphProto', graph, path, `the graph "${graph.name}"`)
   const [annotation] = graph.quantizationAnnotation
@@ -74,7 +74,7 @@ export function assertGraphFields(graph: GraphProto, path: string): void {
   for (const [at, node] of graph.node.entries()) assertNodeFields(node, path, nodeName(node, at))
 }
 
-/** A node as a person finds it. */
+/** A node in words, so that a person finds it. */
 export function nodeName({ name, opType }: NodeProto, at: number): string {
   return name === '' ? `number ${at} (${opType})` : `"${name}"`
 }

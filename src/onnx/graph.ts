@@ -1,6 +1,4 @@
-/**
- * Questions about a graph that every pass asks: who makes a value, who reads it, is it constant, what is its content.
- */
+/** An index of a graph for all passes: the maker of a value, its readers, whether it is constant, and its content. */
 import type { AttributeProto, GraphProto, NodeProto } from './generated/onnx_pb.js'
 import { inlineTensor } from './inline-tensor.ts'
 import type { OnnxModel } from './model.ts'
@@ -9,7 +7,7 @@ import type { TensorRef } from './tensor.ts'
 export interface Use {
   /** Index of the reading node. */
   node: number
-  /** Which of its inputs. */
+  /** The position among its inputs. */
   slot: number
 }
 

@@ -1,4 +1,4 @@
-/** Tensors of messages that were read whole, as references. */
+/** References to tensors whose messages were read whole. */
 import { InputError } from '../base/errors.ts'
 import type { TensorProto } from './generated/onnx_pb.js'
 import { byteLength, DATA_TYPE, elementBytes, elementCount, type TensorBytes, type TensorRef } from './tensor.ts'
@@ -33,7 +33,7 @@ export function sizes(dims: readonly bigint[], name: string): number[] {
   })
 }
 
-/** Raw little-endian bytes of a tensor, whichever of ONNX's typed fields carries them; undefined if none does. */
+/** The raw little-endian bytes of a tensor, from any of ONNX's typed fields; undefined if none has them. */
 export function inlineData(tensor: TensorProto): TensorBytes | undefined {
   const { rawData, floatData, doubleData, int64Data, int32Data, uint64Data, stringData } = tensor
   if (rawData.length > 0) return { kind: 'memory', bytes: rawData }

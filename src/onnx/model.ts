@@ -1,4 +1,4 @@
-/** A model file as the passes over it see it. */
+/** A model file as a graph, for the passes that read or change it. */
 import type { GraphProto, ModelProto } from './generated/onnx_pb.js'
 import type { TensorRef } from './tensor.ts'
 

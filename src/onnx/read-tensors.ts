@@ -1,4 +1,4 @@
-/** Tensors of a file by reference: their descriptions parsed, their bytes skipped unless they are few. */
+/** Reads tensors of a file by reference: descriptions are parsed, and bytes are skipped unless they are few. */
 import { isAbsolute, normalize } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { InputError } from '../base/errors.ts'
@@ -17,7 +17,7 @@ import { type Field, WIRE, type WireFile } from './wire-file.ts'
 
 /** Initializers of at most this many bytes are kept in memory: shapes, axes and scalars that passes look at. */
 const SMALL_TENSOR_BYTES = 1024
-/** The limit of a sparse tensor made dense is protobuf's, of a file that has its weights inside. */
+/** The largest dense form of a sparse tensor: protobuf's limit for a file with its weights inside. */
 const MAX_SPARSE_BYTES = 2 ** 31
 /** Field numbers of onnx.proto. */
 const FIELD = {
@@ -31,7 +31,7 @@ const FIELD = {
 } as const
 
 export class TensorReader {
-  /** Files beside the model, and how many bytes of each are read. */
+  /** Files beside the model, and the number of bytes that are read of each. */
   readonly externalFiles = new Map<string, number>()
   private readonly file: WireFile
 

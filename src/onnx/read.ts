@@ -175,7 +175,8 @@ class Walk {
 }
 
 /**
- * Vectors and matrices: what exporters keep as constants besides, such as rotary frequencies, is [1, n, 1] or a number.
+ * Whether a constant can be a weight: a vector or a matrix. Other constants of exporters, such as rotary frequencies,
+ * are [1, n, 1] or a number.
  */
 function isWeight({ dims }: TensorRef): boolean {
   return isMatrix(dims) || (dims.length === 1 && dims[0] > 1)

@@ -19,7 +19,7 @@ export const DATA_TYPE = {
   bfloat16: 16,
 } as const
 
-/** What people call the element types, by number: onnx.proto, TensorProto.DataType. */
+/** The usual names of the element types, by number (onnx.proto, TensorProto.DataType). */
 const NAMES = [
   ...['undefined', 'float32', 'uint8', 'int8', 'uint16', 'int16', 'int32', 'int64', 'string', 'bool', 'float16'],
   ...['float64', 'uint32', 'uint64', 'complex64', 'complex128', 'bfloat16', 'float8e4m3fn', 'float8e4m3fnuz'],
@@ -194,9 +194,7 @@ function outside(name: string, dims: readonly number[]): InputError {
   })
 }
 
-/**
- * The same tensor for many reads of pieces: where its bytes are made whenever they are read, they are made once, now.
- */
+/** The same tensor, ready for many partial reads: bytes that would be computed at each read are computed once, now. */
 export function readable(tensor: TensorRef): TensorRef {
   const { data } = tensor
   if (data.kind === 'widened') return { ...tensor, data: { kind: 'widened', from: readable(data.from) } }
@@ -263,7 +261,7 @@ export function readTransposed(tensor: TensorRef): Float32Array<ArrayBuffer> {
   return out
 }
 
-/** How many values of a tensor are 0, or -0; a piece of it in memory at a time. */
+/** The number of values that are 0 or -0. One piece of the tensor is in memory at a time. */
 export function countZeroValues(tensor: TensorRef): number {
   const source = readable(tensor)
   const bytes = elementBytes(tensor.dataType, tensor.name)

@@ -1,7 +1,6 @@
 /**
- * Whether each value of a graph has one maker and each name stands for one thing: what ONNX demands of a file, and
- * every pass over the graph relies on. Source: ONNX's IR.md, "Names Within a Graph" and "Graphs" (single static
- * assignment).
+ * Checks that each value of a graph has one maker and each name stands for one thing. ONNX demands that of a file, and
+ * every pass relies on it. Source: ONNX's IR.md, "Names Within a Graph" and "Graphs" (single static assignment).
  */
 import { InputError } from '../base/errors.ts'
 import { nodeName } from './fields.ts'
@@ -10,7 +9,7 @@ import type { OnnxModel } from './model.ts'
 
 type Graphs = Pick<OnnxModel, 'path' | 'proto' | 'graph' | 'initializers' | 'subgraphs'>
 
-/** The model's graph and those inside its nodes, at any depth. @throws {InputError} MODEL_GRAPH */
+/** Checks the model's graph and the graphs inside its nodes, at any depth. @throws {InputError} MODEL_GRAPH */
 export function assertWellFormed({ path, proto, graph, initializers, subgraphs }: Graphs): void {
   const domains = proto.opsetImport.map(({ domain }) => (domain === 'ai.onnx' ? '' : domain))
   const again = domains.find((domain, k) => domains.indexOf(domain) !== k)

@@ -1,4 +1,4 @@
-/** A file of protobuf messages, read by range: fields are found without reading what they hold. */
+/** A file of protobuf messages, read by range: fields are found without reading their payloads. */
 import { fstatSync } from 'node:fs'
 import { readFully } from './tensor.ts'
 
@@ -10,7 +10,7 @@ export const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 export interface Field {
   number: number
   wire: number
-  /** Where the field's tag starts, where its payload starts, and where it ends. */
+  /** Offsets of the field's tag, of its payload, and of its end. */
   start: number
   payload: number
   end: number

@@ -1,4 +1,4 @@
-/** The few bytes of protobuf's wire format that are written by hand, since what they announce is streamed. */
+/** Writes the few parts of protobuf's wire format that go in front of streamed bytes. */
 
 /** A varint of a non-negative integer below 2^53. */
 function varint(value: number): number[] {

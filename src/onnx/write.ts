@@ -25,7 +25,7 @@ const ALIGNMENT = 4096
 /** Smaller tensors stay inside model.onnx even where the weights lie beside it, as exporters do. */
 const EXTERNAL_FROM_BYTES = 1024
 
-/** The bytes to write for an initializer: those of the base by default. */
+/** Returns the bytes to write for an initializer; by default those of the base. */
 export type Replacement = (tensor: TensorRef) => Uint8Array | undefined
 
 /** A stretch of a file of the model. */
@@ -63,8 +63,8 @@ export function* serialiseOnnx(
 }
 
 /**
- * The bytes of a graph that names its weights in other places.
- * @param locationOf - where the graph is to say that a file of weights lies
+ * The bytes of the graph, with other places for its weights.
+ * @param locationOf - the place of a file of weights that the graph will name
  */
 export function graphBytes(model: OnnxModel, locationOf: (path: string) => string): Uint8Array {
   const graph = graphMessage(model, model.graph, model.initializers, (tensor) => {
@@ -77,7 +77,7 @@ export function graphBytes(model: OnnxModel, locationOf: (path: string) => strin
   return Buffer.concat([toBinary(ModelProtoSchema, model.proto), fieldHead(7, graph.length), ...pieces])
 }
 
-/** Every initializer of the model, those of subgraphs last. */
+/** All initializers of the model, those of subgraphs last. */
 function allTensors({ initializers, subgraphs }: OnnxModel): TensorRef[] {
   return [initializers, ...subgraphs.values()].flatMap((tensors) => [...tensors.values()])
 }
@@ -148,7 +148,7 @@ function nodeMessage(model: OnnxModel, node: NodeProto, tensorMessage: TensorMes
   return message
 }
 
-/** Where the files of a model lie. */
+/** The paths of the files of a model. */
 function modelPaths(path: string, externalFile: string | null): Record<Chunk['file'], string> {
   return { graph: path, weights: externalFile === null ? path : join(dirname(path), externalFile) }
 }
@@ -167,7 +167,8 @@ export function writeOnnx(model: OnnxModel, path: string, externalFile: string |
 }
 
 /**
- * Compares the files at `path` with what writeOnnx would write, byte for byte: null, or the first place that differs.
+ * Compares the files at `path` with the output of writeOnnx, byte for byte. Returns the first place that differs; null:
+ * none.
  */
 export function compareOnnx(
   model: OnnxModel,

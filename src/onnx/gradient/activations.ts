@@ -1,4 +1,4 @@
-/** Formulas of activations: what is multiplied by the cotangent d of the output. */
+/** Derivatives of activations: each is multiplied by the cotangent d of the output. */
 import { attribute } from '../graph.ts'
 import { toOperand } from './elementwise.ts'
 import type { BackwardStep, Rule } from './rule.ts'

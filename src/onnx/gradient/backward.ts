@@ -1,7 +1,7 @@
 /**
- * From a graph to its backward pass: reverse-mode differentiation, written as further nodes. Values of the forward pass
- * are read where a rule wants them, so both run in one session. Only what lies between the wanted values and the given
- * cotangents is visited; an operator without a rule is refused by its name.
+ * Makes the backward pass of a graph: reverse-mode differentiation, written as further nodes. Rules read values of the
+ * forward pass, so both run in one session. Only nodes between the wanted values and the given cotangents are visited.
+ * An operator without a rule is refused by its name.
  */
 import type { GraphProto, NodeProto, TensorProto } from '../generated/onnx_pb.js'
 import { operatorOf } from '../operators/table.ts'
@@ -17,10 +17,10 @@ export const BACKWARD_OPSET = 16
 const PREFIX = 'grad/'
 
 interface BackwardPass {
-  /** To be put behind the forward pass's. */
+  /** The nodes to append to those of the forward pass. */
   nodes: NodeProto[]
   constants: TensorProto[]
-  /** The value that holds the gradient, by wanted value; a value that nothing depends on has none. */
+  /** The name of the gradient, by wanted value. A value on which no given value depends has none. */
   gradients: Map<string, string>
 }
 
@@ -95,7 +95,10 @@ function stepBack(
   }
 }
 
-/** Whether what a node makes changes where its input changes a little; operators that are not known are asked later. */
+/**
+ * Whether the output of a node changes if its input changes a little. Unknown operators count as such and are refused
+ * later.
+ */
 function hasGradient(node: NodeProto): boolean {
   return operatorOf(node)?.gradient !== null
 }

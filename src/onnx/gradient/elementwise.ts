@@ -17,7 +17,7 @@ export function unary(derivative: (step: BackwardStep, x: string, y: string) => 
   }
 }
 
-/** The cotangent goes to the larger, or smaller, of two; where they are equal, to the first. */
+/** The cotangent goes to the larger (or smaller) of two operands, and to the first if they are equal. */
 export function either(comparison: 'GreaterOrEqual' | 'LessOrEqual'): Rule {
   return (step) => {
     const { node, tape, d } = step
@@ -52,7 +52,10 @@ export const clip: Rule = ({ node, tape, d }) => {
   return [dx]
 }
 
-/** Where(c, a, b): each has the cotangent where it was chosen, and exactly 0 elsewhere, whatever stands there. */
+/**
+ * Where(c, a, b): each of a and b gets the cotangent where it was chosen, and exactly 0 elsewhere, even where a value
+ * is NaN.
+ */
 export const where: Rule = (step) => {
   const { node, tape, d } = step
   const zero = tape.scalar(0)

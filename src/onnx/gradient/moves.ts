@@ -39,7 +39,7 @@ function padded(tape: Tape, value: string, rank: number, axis: number, before: n
   return tape.op('Pad', [value, tape.integers(pads)])
 }
 
-/** Puts what a slice has taken from an axis of `size` back, among zeros. @returns [value, its shape] */
+/** Puts the numbers that a slice took from an axis of `size` back, among zeros. @returns [value, its shape] */
 function putBack(
   tape: Tape,
   value: string,
@@ -122,7 +122,7 @@ export const gatherElements: Rule = ({ node, tape, d }) => {
   return [tape.op('ScatterElements', [zeros, ids, d], { ...ADDING, axis: intAttribute(node, 'axis', 0) })]
 }
 
-/** Numbers at one place are added up, not replaced. */
+/** ScatterND adds numbers at the same place, and does not replace them. */
 const ADDING = { reduction: 'add' } as const
 
 export const trilu: Rule = ({ node, tape, d }) => [

@@ -4,7 +4,7 @@ import type { NodeProto } from '../generated/onnx_pb.js'
 import { operatorName } from '../operators/name.ts'
 import type { Tape } from './tape.ts'
 
-/** The name of a value, or null where nothing flows. */
+/** The name of a value; null: no gradient flows. */
 export type Cotangent = string | null
 
 export interface BackwardStep {
@@ -14,16 +14,17 @@ export interface BackwardStep {
   d: string
   /** Cotangents by output; at least one is there. */
   cotangents: readonly Cotangent[]
-  /** Whether anybody wants the cotangent of an input. */
+  /** Whether the cotangent of an input is wanted. */
   wants(input: number): boolean
 }
 
 /**
- * Cotangents by input; what nobody wants may be left out. Source of the formulas: Griewank, Walther 2008, chapter 3.
+ * Returns the cotangents of the inputs. Unwanted ones may be left out. Source of the formulas: Griewank, Walther 2008,
+ * chapter 3.
  */
 export type Rule = (step: BackwardStep) => readonly Cotangent[]
 
-/** A rule meets a case that it does not cover: what it is, for the refusal. */
+/** Thrown by a rule for a case that it does not cover. The message is part of the refusal. */
 export class NoRuleError extends Error {}
 
 /** OPERATOR_NO_GRADIENT */

@@ -1,7 +1,4 @@
-/**
- * Nodes of a backward pass as they are written: operators by a call each, constants, and what a run has shown of
- * shapes.
- */
+/** Writes the nodes of a backward pass: one call for each operator, constants, and the shapes that a run has shown. */
 import { type Attributes, attributesOf, makeNode, tensorProto } from '../build.ts'
 import type { NodeProto, TensorProto } from '../generated/onnx_pb.js'
 import { DATA_TYPE } from '../tensor.ts'
@@ -10,7 +7,7 @@ import { DATA_TYPE } from '../tensor.ts'
 export interface Observed {
   /** Shapes of every value. */
   shapes: ReadonlyMap<string, readonly number[]>
-  /** Content of the inputs that `contents` of an operator's entry names: axes, starts, exponents. */
+  /** Contents of the inputs that an operator's entry lists under `contents`: axes, starts, exponents. */
   contents: ReadonlyMap<string, readonly number[]>
 }
 
@@ -21,7 +18,7 @@ export class Tape {
   private readonly prefix: string
   private readonly known = new Map<string, string>()
 
-  /** @param prefix - of all names that are made here, and of no others */
+  /** @param prefix - the prefix of all names that are made here, and of no other names */
   constructor(observed: Observed, prefix: string) {
     this.observed = observed
     this.prefix = prefix
@@ -34,7 +31,7 @@ export class Tape {
     return shape
   }
 
-  /** Content of a small input; undefined where the node has none. @throws {Error} it was not observed */
+  /** Content of a small input; undefined if the node lacks that input. @throws {Error} it was not observed */
   content(value: string | undefined): readonly number[] | undefined {
     if (value === undefined || value === '') return undefined
     const content = this.observed.contents.get(value)

@@ -1,9 +1,9 @@
 /**
  * Constant subgraphs that end in a weight matrix -> an initializer: Reshape, Concat, Mul, Transpose, Cast, Split and
  * the like of constants. The file's own graph is changed, so the matrix has one place where it is read, pruned and
- * written. What it is computed by runs in ONNX Runtime, whenever the matrix is read: a model of such matrices is not
- * held in memory. Chains that layers are followed through (Transpose, Cast and Identity of an initializer) stay as they
- * are.
+ * written. The nodes that compute it run in ONNX Runtime whenever the matrix is read, so a model of such matrices is
+ * not held in memory. Chains that layers are followed through (Transpose, Cast and Identity of an initializer) stay as
+ * they are.
  */
 import { clone, create } from '@bufbuild/protobuf'
 import { tensorProto, valueInfo } from '../build.ts'
@@ -19,7 +19,7 @@ import type { OnnxModel } from '../model.ts'
 import { keepsNumbers, operatorOf, passesMatrix } from '../operators/table.ts'
 import { byteLength, elementBytes, elementCount, isFloating, isMatrix, type TensorRef, tensorBytes } from '../tensor.ts'
 
-/** A model that computes one value from tensors that it is fed, by the names of its inputs. */
+/** A model that computes one value, and the tensors to feed, by the names of its inputs. */
 export interface ConstantModel {
   proto: ModelProto
   fed: readonly TensorRef[]
@@ -27,18 +27,15 @@ export interface ConstantModel {
 
 /** Runs such models. */
 export interface ConstantRuntime {
-  /** Element type and sizes of the value; undefined: ONNX Runtime does not take the model, as it will say itself. */
+  /** Element type and sizes of the value; undefined: ONNX Runtime refuses the model, and will say so when it runs. */
   describe(model: ConstantModel): { dataType: number; dims: number[] } | undefined
   /** The value's bytes, little-endian and row-major. */
   compute(model: ConstantModel): Uint8Array
 }
 
-/** So many inputs of a product, from the first on, may be a matrix. */
+/** The number of inputs of a product, from the first on, that may be a matrix. */
 const FACTORS = 2
-/**
- * Tensors of at most this many bytes are part of a constant model: shapes and axes, from which it follows what sizes
- * are.
- */
+/** Tensors of at most this many bytes are part of a constant model: shapes and axes, which decide sizes. */
 const SMALL_BYTES = 1024
 
 /** Changes `file`: its graphs and its initializers. */
@@ -69,13 +66,13 @@ interface Fold {
   tensor: TensorRef
 }
 
-/** What a constant value is made of: nodes in their order, and initializers. */
+/** The origin of a constant value: nodes in their order, and initializers. */
 interface Chain {
   nodes: Set<NodeProto>
   tensors: Set<TensorRef>
 }
 
-/** A graph and what it sees of the graphs around it. */
+/** A graph, and the values that it sees of the graphs around it. */
 class Scope {
   readonly graph: GraphProto
   readonly tensors: Map<string, TensorRef>
@@ -92,7 +89,7 @@ class Scope {
     for (const node of graph.node) for (const output of node.output) if (output !== '') this.makers.set(output, node)
   }
 
-  /** Names a value of this graph: two branches may use one name. */
+  /** A key for a value of this graph, since two branches may use the same name. */
   key(value: string): string {
     return `${this.id}:${value}`
   }
@@ -112,13 +109,13 @@ class Scope {
   }
 
   /**
-   * Whether exact operators make a value from constants alone. What needs a sum (a product of matrices) is not folded:
-   * two sites would have two base models.
+   * Whether exact operators make a value from constants alone. Sums (products of matrices) are not folded: their bits
+   * differ between machines, so two sites would have two base models.
    */
   private isConstant(value: string): boolean {
     const known = this.constants.get(value)
     if (known !== undefined) return known
-    this.constants.set(value, false) // for a circle, which is refused later
+    this.constants.set(value, false) // stops at a cycle, which is refused later
     const maker = this.makers.get(value)
     const constant =
       maker === undefined
@@ -200,7 +197,7 @@ function constantModel({ proto }: OnnxModel, { nodes, tensors }: Chain, value: s
   return { proto: create(ModelProtoSchema, { irVersion, opsetImport, graph }), fed }
 }
 
-/** Puts a matrix in the place of the node that makes it; what else the node makes stays. */
+/** Replaces a node by the matrix that it makes. Other outputs of the node stay. */
 function replace({ scope, tensor }: Fold): void {
   const { graph, tensors } = scope
   const maker = scope.maker(tensor.name)

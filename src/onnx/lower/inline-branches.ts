@@ -1,6 +1,6 @@
 /**
  * If on use_cache_branch -> one of its branches. Merged decoders hold the model twice: `then` continues a past, `else`
- * begins a text. Here every window begins a text, so `then` is for them alone who change the graph.
+ * begins a text. Here every window begins a text, so only code that changes the graph needs `then`.
  */
 
 import { InputError } from '../../base/errors.ts'
@@ -11,10 +11,10 @@ import { inlineTensor } from '../inline-tensor.ts'
 import type { OnnxModel } from '../model.ts'
 import { copyNode, type Lowered } from './lowered.ts'
 
-/** The input by which merged decoders choose: false begins a text. */
+/** The input that chooses the branch of a merged decoder: false begins a text. */
 export const CACHE_SWITCH = 'use_cache_branch'
 
-/** What changes the form of a condition and not its truth. */
+/** Operators that change the form of a condition, but not its truth. */
 const PASSING: ReadonlySet<string> = new Set(['Identity', 'Cast', 'Squeeze', 'Unsqueeze', 'Reshape'])
 
 /** @throws {InputError} MODEL_BRANCHES */
@@ -34,7 +34,7 @@ export function inlineBranches(lowered: Lowered, continues: boolean): void {
     })
   }
 
-  /** Whether a condition holds where a text begins. */
+  /** Whether a condition is true at the beginning of a text. */
   function truth(condition: string, makers: ReadonlyMap<string, NodeProto>, model: OnnxModel): boolean {
     if (condition === CACHE_SWITCH) return continues
     const maker = makers.get(condition)

@@ -1,8 +1,8 @@
 /**
- * From the graph of a file to the graph that is computed. The file's graph stays as it is, for writing; this one is a
- * copy in plainer terms, made by passes that each keep what is computed: no branches, nodes in order, float32
- * throughout, and the residual stream as one value between blocks. Weights are by reference in both, and `stored` says
- * what is what.
+ * Makes the graph to compute from the graph of a file. The file's graph stays unchanged, for writing. The new graph is
+ * a copy in plainer terms, and no pass changes its results: no branches, nodes in order, float32 throughout, and the
+ * residual stream as one value between blocks. Both hold weights by reference, and `stored` maps those of the copy to
+ * those of the file.
  */
 
 import { like } from '../graph.ts'

@@ -1,11 +1,11 @@
-/** A graph on its way from the file's form to the one that is computed: what the passes edit. */
+/** A graph between the file's form and the computed form. The passes edit it. */
 import type { NodeProto } from '../generated/onnx_pb.js'
 import { like } from '../graph.ts'
 import type { OnnxModel } from '../model.ts'
 import type { TensorRef } from '../tensor.ts'
 
 export interface Lowered {
-  /** The graph to compute. Of its inputs those that something reads. */
+  /** The graph to compute. It has only the inputs that some node reads. */
   model: OnnxModel
   /** The tensor of the file behind each initializer of `model`, by its name there. */
   stored: Map<string, TensorRef>

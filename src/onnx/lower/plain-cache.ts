@@ -1,8 +1,8 @@
 /**
- * The past of GroupQueryAttention, where it may not be empty -> where it may. Newer graphs of models with a sliding
+ * Rewrites GroupQueryAttention whose past may not be empty, so that it may be. Newer graphs of models with a sliding
  * window keep it in a ring of at least local_window_size positions (sliding_window_cache=1); others are exported with a
- * buffer of fixed length, which the operator fills. Of a text that begins it reads nothing there: how many positions
- * count is what seqlens_k says. local_window_size stays. Source: docs/ContribOperators.md of ONNX Runtime.
+ * buffer of fixed length, which the operator fills. At the beginning of a text it reads nothing there: seqlens_k says
+ * how many positions count. local_window_size stays. Source: docs/ContribOperators.md of ONNX Runtime.
  */
 import { clone } from '@bufbuild/protobuf'
 import { type GraphProto, type NodeProto, type ValueInfoProto, ValueInfoProtoSchema } from '../generated/onnx_pb.js'
@@ -29,7 +29,7 @@ function withFreeLength(info: ValueInfoProto): ValueInfoProto {
   return copy
 }
 
-/** By name, the past inputs of a graph that may not be empty, and how many positions each must have. */
+/** The past inputs of a graph that may not be empty, by name, with the number of positions that each must have. */
 export function cacheLengths(graph: GraphProto): Map<string, number> {
   const rings = graph.node.filter((node) => isGroupQuery(node) && intAttribute(node, RING, 0) === 1)
   const lengths = rings.flatMap((node) =>

@@ -13,7 +13,7 @@ import type { NodeProto } from '../generated/onnx_pb.js'
 import { attribute } from '../graph.ts'
 import type { Lowered } from './lowered.ts'
 
-/** The plain norm behind each fused one, and where that finds its parameters and its bias. */
+/** The plain norm of each fused one, and the input positions of its parameters and its bias. */
 const SKIP_NORMS: Record<string, { norm: string; parameters: number[]; bias: number }> = {
   SkipLayerNormalization: { norm: 'LayerNormalization', parameters: [2, 3], bias: 4 },
   SkipSimplifiedLayerNormalization: { norm: 'SimplifiedLayerNormalization', parameters: [2], bias: 3 },
@@ -22,14 +22,14 @@ const SKIP_NORMS: Record<string, { norm: string; parameters: number[]; bias: num
 /** The default of the fused operators; that of the plain ones is 1e-5. */
 const EPSILON = 1e-12
 
-/** Which outputs are the norm, and the sum before it. The two between them are for training. */
+/** The positions of two outputs: the norm, and the sum before it. The two outputs between them are for training. */
 const OUTPUT = { norm: 0, sum: 3 } as const
 
 export function splitSkipNorms({ model: { graph } }: Lowered): void {
   graph.node = graph.node.flatMap(splitSkipNorm)
 }
 
-/** The plain operators that a fused one is; any other node as it is. */
+/** The plain operators of a fused node; any other node unchanged. */
 export function splitSkipNorm(node: NodeProto): NodeProto[] {
   const split = SKIP_NORMS[node.opType]
   if (split === undefined || node.domain !== 'com.microsoft') return [node]

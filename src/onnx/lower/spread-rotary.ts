@@ -2,8 +2,8 @@
  * RotaryEmbedding(x, cos, sin) -> RotaryEmbedding(x, Expand(cos, [batch, 1, 1]), Expand(sin, [batch, 1, 1]))
  *
  * Exporters make one table of cosines [1, tokens, half] for all windows of a batch, where the standard operator (opset
- * 23) and ONNX Runtime want [batch, tokens, half]: the graph runs for one window only. Expand spreads what is 1 and
- * leaves the rest. With position ids (a fourth input) the tables are indexed, and fit any batch.
+ * 23) and ONNX Runtime want [batch, tokens, half]: the graph runs for one window only. Expand repeats an axis of size 1
+ * and leaves the others. With position ids (a fourth input) the tables are indexed, and fit any batch.
  */
 import { attributesOf, makeNode, tensorProto } from '../build.ts'
 import type { NodeProto } from '../generated/onnx_pb.js'
@@ -17,7 +17,7 @@ export function spreadRotary({ model: { graph } }: Lowered): void {
   })
 }
 
-/** The nodes to stand before a rotary embedding, whose tables are changed to what they make. */
+/** The nodes to insert before a rotary embedding. The embedding is changed to read their outputs as its tables. */
 function spread(node: NodeProto): NodeProto[] {
   const name = (part: string) => `${node.output[0]}/${part}`
   const [x, cos, sin] = node.input

@@ -1,4 +1,4 @@
-/** Truth values: nothing flows back through them, and a matrix that they meet is a mask. */
+/** Operators of truth values. No gradient flows back through them, and a matrix among their inputs is a mask. */
 import type { Operator, Operators } from './operator.ts'
 
 const TRUTH: Operator = { truths: 'makes', axes: 'elementwise', gradient: null }

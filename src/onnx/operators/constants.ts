@@ -1,4 +1,4 @@
-/** Constants, sizes and places: they do not change where an input changes a little. */
+/** Operators that make constants, sizes and places. Their outputs do not change if an input changes a little. */
 import type { Operator, Operators } from './operator.ts'
 
 const MEASURE: Operator = { exact: true, axes: 'measure', gradient: null }

@@ -5,8 +5,8 @@ import type { Tape } from '../gradient/tape.ts'
 
 export interface Operator {
   /**
-   * Names of the inputs in their order, a ? behind those that may be missing; the first one alone, `data`, where nobody
-   * looks at the others.
+   * Names of the inputs in order, with a ? after those that may be missing. If no rule needs the others, only the
+   * first, `data`.
    */
   slots?: string
   /**
@@ -27,13 +27,13 @@ export interface Operator {
   truths?: 'makes' | 'passes'
   /** The rule for axes; undefined: axes cannot be followed through it. */
   axes?: AxesRule
-  /** The use of a matrix among its inputs: a factor of a product, a table of rows, or factors one by one. */
+  /** The use of a matrix among its inputs: factor of a product, table of rows, or elementwise factor. */
   matrix?: 'factor' | 'table' | 'scale'
   /** Slots in which a matrix would be weights; '': none, masks and biases stand there. By default all. */
   matrices?: string
-  /** Slots whose content its rules read, not only whose shape. */
+  /** Slots whose content its rules read, and not only the shape. */
   contents?: string
-  /** From the cotangents of its outputs to those of its inputs; null: no gradient flows through. */
+  /** The rule that leads from the cotangents of its outputs to those of its inputs; null: no gradient flows through. */
   gradient?: Rule | null
   /** Writes the same in plain operators, since only those have rules, and returns its first output. */
   unfused?: (fused: Fused) => string
@@ -83,7 +83,7 @@ export type AxesRule =
 export interface Fused {
   tape: Tape
   node: NodeProto
-  /** The input of that name; '' where the node has none. */
+  /** The input of that name; '' if the node lacks it. */
   input(name: string): string
   /** Whether a value is true or false. */
   isTruth(value: string): boolean

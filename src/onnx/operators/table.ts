@@ -1,6 +1,6 @@
 /**
- * The table of operators: an entry says all that is known of one. Who adds an operator adds its entry. Standard ones
- * stand by their name; those of ONNX Runtime with its domain where they have one.
+ * The table of operators. An entry has all that is known about one operator, so adding an operator means adding its
+ * entry. Standard operators are listed by name, those of ONNX Runtime with its domain.
  */
 import type { NodeProto } from '../generated/onnx_pb.js'
 import { ACTIVATIONS } from './activations.ts'
@@ -16,7 +16,7 @@ import { PRODUCTS } from './products.ts'
 
 const FAMILIES = [ARITHMETIC, COMPARISONS, ACTIVATIONS, MOVES, NORMS, PRODUCTS, CONSTANTS, ATTENTION]
 
-/** Entries by name. An entry that is added is known from then on: nothing is derived from the table beforehand. */
+/** Entries by name. An entry may be added at any time, since nothing is derived from the table beforehand. */
 export const OPERATORS = new Map<string, Operator>(FAMILIES.flatMap((family) => Object.entries(family)))
 
 /** The entry of a node's operator; undefined if there is none. */
@@ -24,7 +24,7 @@ export function operatorOf(node: NodeProto): Operator | undefined {
   return OPERATORS.get(operatorName(node))
 }
 
-/** Whether a node hands a matrix on as it is, or turned: layers and tables are followed through it. */
+/** Whether a node passes a matrix on unchanged or transposed, so that layers and tables are followed through it. */
 export function passesMatrix(node: NodeProto): boolean {
   const axes = operatorOf(node)?.axes
   return axes === 'same' || axes === 'transpose'
@@ -36,12 +36,12 @@ export function keepsNumbers(node: NodeProto): boolean {
   return axes === 'same' || axes === 'reshape'
 }
 
-/** Whether what a node makes is about sizes, not about the numbers that it reads. */
+/** Whether the output of a node depends on sizes only, not on the numbers that it reads. */
 export function measures(node: NodeProto): boolean {
   return operatorOf(node)?.axes === 'measure'
 }
 
-/** Names of an operator's inputs, and whether it cannot be without them. */
+/** The names of an operator's inputs, and whether each is required. */
 export function slotsOf({ slots = 'data' }: Operator): { name: string; needed: boolean }[] {
   return wordsOf(slots).map((slot) => ({ name: slot.replace('?', ''), needed: !slot.endsWith('?') }))
 }
@@ -54,7 +54,7 @@ export function placesOf(node: NodeProto, names: string): number[] {
   return wordsOf(names).flatMap((name) => (known.includes(name) ? [known.indexOf(name)] : []))
 }
 
-/** The input of that name; '' where the node has none. */
+/** The input of that name; '' if the node lacks it. */
 export function inputOf(node: NodeProto, name: string): string {
   const [slot] = placesOf(node, name)
   return slot === undefined ? '' : (node.input[slot] ?? '')

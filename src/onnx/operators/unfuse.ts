@@ -1,6 +1,6 @@
 /**
- * Fused operators as plain ones, since only those have rules: for whole windows from their first token on, without
- * padding and with an empty past, as everything here is computed. Sizes are those of the observed run.
+ * Rewrites fused operators as plain ones, since only those have rules. The windows are whole and without padding, and
+ * the past is empty, as in all computations here. Sizes are those of the observed run.
  */
 
 import { clone } from '@bufbuild/protobuf'
@@ -46,7 +46,7 @@ export function isFused({ graph }: ModelProto): boolean {
   return graph?.node.some((node) => operatorOf(node)?.unfused !== undefined) ?? false
 }
 
-/** Whether a value's elements are true or false: such a mask says what is seen, and is not added. */
+/** Whether a value's elements are true or false. Such a mask says which positions are seen, and is not added. */
 function isTruth(graph: GraphProto, value: string): boolean {
   const node = graph.node.find(({ output }) => output.includes(value))
   if (node === undefined) {

@@ -28,13 +28,13 @@ interface Attention {
   keys: string
   /** [batch, pairs, tokens, width] */
   values: string
-  /** The factor of products; 0: one over the root of `size`. */
+  /** The factor of the products; 0 stands for 1 / sqrt(size). */
   scale: number
   /** `cap` tanh(score / cap) instead of a score; 0: no cap. */
   cap: number
   /** Added to scores, broadcast to [batch, heads, tokens, tokens]; '': nothing is. */
   bias: string
-  /** Whether no token sees those behind it, and how many it sees at most, itself among them; -1: all. */
+  /** Whether tokens see only earlier tokens, and how many at most, itself included; -1: all. */
   causal: boolean
   window: number
 }
@@ -102,7 +102,7 @@ export function multiHeadAttention({ tape, node, input }: Fused): string {
   const [[batch, tokens, wide], , [, , wideValues]] = given.map((each) => tape.shape(each))
   const heads = intAttribute(node, 'num_heads', 0)
   const dims = { batch, tokens, heads, pairs: heads, size: wide / heads, width: wideValues / heads }
-  // In one piece, so that the bias is met in one piece.
+  // Queries, keys and values stay in one piece here, because the bias is one piece.
   const sizes = tape.integers([wide, wide, wideValues])
   const biased = () => tape.op('Add', [tape.op('Concat', given, { axis: -1 }), input('bias')])
   const [q, k, v] = input('bias') === '' ? given : tape.ops('Split', [biased(), sizes], 3, { axis: -1 })

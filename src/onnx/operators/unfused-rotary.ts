@@ -28,7 +28,7 @@ interface Rotation {
   interleaved: boolean
 }
 
-/** Source: Su et al. 2021 (arXiv 2104.09864), equation 34. What is beyond the caches' width does not turn. */
+/** Source: Su et al. 2021 (arXiv 2104.09864), equation 34. Features beyond the caches' width are not rotated. */
 export function rotated(tape: Tape, value: string, { dims, caches, positions, interleaved }: Rotation): string {
   const [batch, heads, tokens, size] = dims
   const half = tape.shape(caches[0]).at(-1) ?? 0
@@ -58,7 +58,7 @@ function table(tape: Tape, cache: string, positions: string, [batch, tokens, hal
   return tape.reshape(tape.op('Gather', [cache, positions]), [windows, 1, tokens, half])
 }
 
-/** ONNX Runtime's: its second input is positions, or of all windows the first one, which is 0 here. */
+/** ONNX Runtime's operator. Its second input has positions, or the first position of all windows, which is 0 here. */
 export function rotaryEmbedding(fused: Fused): string {
   const positions = fused.input('positions')
   return rotary(fused, fused.tape.shape(positions).length === 2 ? positions : '')
