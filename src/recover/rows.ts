@@ -12,7 +12,7 @@ export function assertEnoughRows({ count, length }: Windows, name: string): void
   if (count >= 2) return
   throw new InputError({
     code: 'TEXT_SHORT',
-    what: `${name} makes ${count} ${count === 1 ? 'row' : 'rows'} of ${length} tokens; 2 are needed: one to learn, one to see how it goes`,
+    what: `${name} makes ${count} ${count === 1 ? 'row' : 'rows'} of ${length} tokens; 2 are needed: one to learn from, one to measure with`,
     hint: 'Give a longer text, or a smaller --length.',
   })
 }

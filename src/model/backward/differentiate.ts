@@ -1,4 +1,4 @@
-/** A model with its backward pass behind it: cotangents of some values go in, gradients of others come out. */
+/** A model followed by its backward pass: its inputs are cotangents of some values, its outputs gradients of others. */
 import { clone } from '@bufbuild/protobuf'
 import { valueInfo } from '../../onnx/build.ts'
 import { type ModelProto, ModelProtoSchema, type NodeProto } from '../../onnx/generated/onnx_pb.js'
@@ -6,22 +6,24 @@ import { BACKWARD_OPSET, backwardPass } from '../../onnx/gradient/backward.ts'
 import type { Observed } from '../../onnx/gradient/tape.ts'
 import { DATA_TYPE } from '../../onnx/tensor.ts'
 
-/** Before the name of a value: the input that holds its cotangent. */
+/** The prefix of a value's name that gives the input for its cotangent. */
 const COTANGENT = 'cotangent/'
 
 export interface Differentiated {
-  /** Takes what the model takes, and the cotangents; gives the gradients, and what the model gives and is kept. */
+  /**
+   * The model. It takes the inputs of the original and the cotangents, and gives the gradients and the kept outputs.
+   */
   proto: ModelProto
   /** Name of the input for the cotangent, by value. */
   cotangents: Map<string, string>
-  /** Name of the output with the gradient, by wanted value; what the given values do not depend on has none. */
+  /** Name of the output with the gradient, by wanted value. If the given values do not depend on it, it has none. */
   gradients: Map<string, string>
 }
 
 /**
  * @param given - values whose cotangents will be fed
  * @param wanted - values whose gradients are asked for
- * @param kept - outputs of the model that are asked for beside them; what serves none of these is not computed
+ * @param kept - further outputs of the model that are asked for; nodes that serve no output are left out
  * @throws {InputError} OPERATOR_NO_GRADIENT
  */
 export function differentiate(
@@ -47,7 +49,7 @@ export function differentiate(
   return { proto, cotangents, gradients }
 }
 
-/** Of nodes in order those that the outputs need: ONNX Runtime runs the others as well. */
+/** The nodes that the outputs need, in order. The others are left out, since ONNX Runtime would run them as well. */
 function live(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
   const needed = new Set(outputs)
   const found = nodes.toReversed().filter(({ input, output }) => {

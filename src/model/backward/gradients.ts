@@ -17,19 +17,19 @@ import type { PartModel } from '../graph/part.ts'
 import { observeShapes } from '../graph/shapes.ts'
 import { type Differentiated, differentiate } from './differentiate.ts'
 
-/** Bytes of logits at once: LogSoftmax, its gradient and what is scattered into it are as large, each. */
+/** The most bytes of logits at once. LogSoftmax, its gradient and the scattered cotangents are as large, each. */
 const LOGITS_BYTES = 16 * 2 ** 20
 /** Output and input of the head with its loss. */
 const LOG_PROBABILITY = 'log_probability'
 const TARGETS = 'targets'
 
-/** By the name of the initializer, in the file's layout. */
+/** Gradients by the name of the initializer, in the file's layout. */
 export type WeightGradients = Map<string, Float32Array>
 
 /** Tensors that a block is fed beside its weights, and its model with them. */
 export interface AddedModels {
   modelOf(block: number, model: PartModel): PartModel
-  /** By the names that they have among the model's weights. */
+  /** The tensors, by their names among the model's weights. */
   tensorsOf(block: number): ReadonlyMap<string, ort.Tensor>
 }
 
@@ -37,43 +37,43 @@ export interface GradientJob {
   windows: Windows
   /** Windows that pass together, at most. */
   perBatch: number
-  /** Which weights: of the layers alone, or every float tensor that a part is fed. */
+  /** The weights whose gradients are wanted: those of the layers, or every float tensor that a part is fed. */
   of: 'layers' | 'all'
   weightsOf?: (block: number) => BlockWeights | undefined
   /** Trained beside the layers of the blocks, and differentiated instead of them. */
   beside?: AddedModels
   /**
-   * Instead of the sum over batches, the mean over windows of the square of each one's; `perBatch` is 1 then, and `of`
-   * layers.
+   * Whether to give the mean over windows of each window's squared gradient, instead of the sum over batches. Then
+   * `perBatch` must be 1 and `of` must be `layers`.
    */
   squared?: boolean
   /**
-   * Hears the gradients of a part, summed over the batches, from the head backwards; a tensor that several parts read
-   * has one in each of them. Of layers alone, embedding and head have none.
+   * Receives the gradients of each part, summed over the batches, from the head backwards. A tensor that several parts
+   * read has one in each of them. With `of` layers, embedding and head have none.
    */
   onPart: (part: number | 'head' | 'embedding', gradients: WeightGradients) => void
   signal?: AbortSignal
 }
 
-/** A batch on its way forward and back. */
+/** A batch during the forward and the backward pass. */
 interface Batch {
   first: number
   count: number
   values: Values
   /** The stream in front of each block, and of the head. */
   streams: ort.Tensor[]
-  /** What has come back so far, by value of the graph. */
+  /** The cotangents so far, by value of the graph. */
   cotangents: Map<string, ort.Tensor>
 }
 
 interface Loss {
   /** Mean of -log P(token | tokens before it in its window). */
   loss: number
-  /** Predictions. */
+  /** The number of predictions. */
   tokens: number
 }
 
-/** Backward passes by what they go through: a model is differentiated once a form, not once a call. */
+/** Backward passes, by the form of their part: each form is differentiated once, not at every call. */
 type Known = Map<string, Differentiated>
 
 /** The gradients of one decoder. */
@@ -91,14 +91,14 @@ export class LossGradients {
   }
 }
 
-/** What one step back through a part is asked for. */
+/** The request for one step back through a part. */
 interface StepJob {
   /** Cotangents by value. */
   given: ReadonlyMap<string, ort.Tensor>
   /** Initializers; null: all that are float. */
   wantedWeights: readonly string[] | null
   weights?: ReadonlyMap<string, ort.Tensor>
-  /** Of the head with the loss behind it: the tokens that are to be predicted. */
+  /** For the head with the loss behind it: the tokens to predict. */
   targets?: ort.Tensor
 }
 
@@ -107,7 +107,7 @@ class BackwardRun {
   private readonly known: Known
   private readonly job: GradientJob
   private readonly batches: Batch[] = []
-  /** Values that descend from the token embedding: cotangents go back along these. */
+  /** Values that depend on the token embedding: cotangents flow back along these. */
   private readonly hidden: ReadonlySet<string>
   private readonly predictions: number
 
@@ -169,7 +169,7 @@ class BackwardRun {
     return weights
   }
 
-  /** @param position - a block's number; any other where the part is none */
+  /** @param position - the number of a block; any other number for embedding and head */
   private modelOf(part: Part, position: number, values: Values): PartModel {
     const { decoder, job } = this
     const model = decoder.sessions.partModelOf(part, outputsOf(part), values)
@@ -306,7 +306,10 @@ function isFloat(tensor: ort.Tensor): boolean {
   return tensor.type === 'float32'
 }
 
-/** Squares of each window's own gradient, averaged: what comes here is that of its share of the whole loss. */
+/**
+ * The square of a window's own gradient, divided by the number of windows. The given gradient is that of the window's
+ * share of the whole loss.
+ */
 function meanSquares(gradients: WeightGradients, windows: number): WeightGradients {
   return new Map([...gradients].map(([name, gradient]) => [name, gradient.map((g) => windows * g * g)]))
 }
@@ -315,14 +318,14 @@ function addTo(sums: WeightGradients, terms: WeightGradients): void {
   for (const [name, term] of terms) addGradient(sums, name, term)
 }
 
-/** The first of a name is kept as it is, and written over by the next. */
+/** Adds a gradient to the sums. The first of a name is kept as it is, and later ones are added into it. */
 export function addGradient(sums: WeightGradients, name: string, term: Float32Array): void {
   const sum = sums.get(name)
   if (sum === undefined) sums.set(name, term)
   else for (let i = 0; i < sum.length; i++) sum[i] += term[i]
 }
 
-/** Several parts may read a value: what comes back from each is added. */
+/** Adds cotangents, since several parts may read a value. */
 function addCotangent(sums: Map<string, ort.Tensor>, value: string, term: ort.Tensor): void {
   const known = sums.get(value)
   if (known === undefined) {

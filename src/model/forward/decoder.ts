@@ -1,6 +1,6 @@
 /**
- * A decoder language model, opened: what is known of it from its files. Weights are read when somebody asks for them;
- * `sessions` runs its parts.
+ * An opened decoder language model, with all that its files say. Weights are read only on request; `sessions` runs its
+ * parts.
  */
 import { InputError } from '../../base/errors.ts'
 import { assertFiniteLayer } from '../../base/finite.ts'
@@ -28,7 +28,7 @@ import { unprunedMatrices } from '../graph/unfollowed.ts'
 import { storedCopies, tellApart } from '../graph/untie-weights.ts'
 import { Sessions, type Values } from './sessions.ts'
 
-/** ReduceSum takes its axes as an input, Softmax its axis as everyone means it, from this version on. */
+/** From this version on ReduceSum takes its axes as an input, and the axis of Softmax has its usual meaning. */
 const MIN_OPSET = 13
 
 export interface LayerInfo {
@@ -45,24 +45,24 @@ interface DecoderOptions {
 
 export class Decoder {
   readonly directory: ModelDirectory
-  /** The graph of the file, which is written. What is computed is `lowered.model`. */
+  /** The graph of the file, for writing. The graph to compute is `lowered.model`. */
   readonly model: OnnxModel
   readonly lowered: Lowered
   readonly cut: DecoderCut
   /** The tensors of the file that hold each layer's weights; more than one where branches have copies. */
   readonly storedTensors: ReadonlyMap<Linear, TensorRef[]>
-  /** Forms by block. */
+  /** The form of each block. */
   readonly forms: BlockForm[]
   readonly layers: LayerInfo[]
-  /** Matrices of blocks that are no layers. */
+  /** Matrices of blocks that are not layers. */
   readonly unpruned: ReturnType<typeof unprunedMatrices>
-  /** The longest window the model takes, if config.json says. */
+  /** The longest window that the model takes; undefined: config.json does not say. */
   readonly maxWindow: number | undefined
   /** Sizes that the file's graph fixes. */
   readonly fixed: FixedSizes
   readonly vocabulary: number
   readonly threads: number
-  /** Runs of its parts. */
+  /** Runs the parts of the model. */
   readonly sessions: Sessions
   private readonly constants: ConstantSessions
 
@@ -81,7 +81,7 @@ export class Decoder {
     }
   }
 
-  /** @param continues - which branch is computed, where the model has two: the one that continues a text */
+  /** @param continues - whether the branch that continues a text is computed, if the model has two */
   private constructor(
     directory: ModelDirectory,
     threads: number,
@@ -108,18 +108,19 @@ export class Decoder {
     assertFloat32(model, cut)
     this.fixed = fixedSizes(model)
     const { window = 1 } = this.fixed
-    // throws for what neither the engine nor the last check could feed
+    // throws if a graph has an input that neither the engine nor the last check can feed
     this.plainInputs(new BigInt64Array(window), 1, window)
     this.graphInputs(new BigInt64Array(window), 1, window)
   }
 
-  /** How many windows of some length pass together, of about so many tokens; one if the graph takes no more. */
+  /** The number of windows of some length that pass together, about this many tokens; 1 if the graph takes no more. */
   windowsTogether(tokens: number, length: number): number {
     return this.fixed.batch ?? Math.max(1, Math.floor(tokens / length))
   }
 
   /**
-   * One window of these tokens, at most so many; where the graph is fixed at a length, of that length, by repetition.
+   * One window of at most this many of these tokens. If the graph is fixed at a length, tokens are repeated to that
+   * length.
    */
   windowOf(ids: Int32Array, tokens: number): Windows {
     const length = this.fixed.window ?? Math.min(ids.length, tokens)
@@ -127,7 +128,7 @@ export class Decoder {
   }
 
   /**
-   * The same file, computed by the branch that continues a text; undefined where it has no branches. Has to be closed.
+   * The same file, opened with the branch that continues a text; undefined if it has no branches. The caller closes it.
    */
   otherBranch(): Decoder | undefined {
     if (this.model.subgraphs.size === 0) return undefined
@@ -142,7 +143,7 @@ export class Decoder {
     return this.directory.name
   }
 
-  /** The graph's file, and those of weights beside it in the order in which it names them. */
+  /** The paths of the graph's file and of its weight files, in the order in which the graph names them. */
   get files(): string[] {
     const { onnx } = this.directory
     return [onnx, ...this.model.externalFiles.map((name) => externalPath(onnx, name))]
@@ -152,13 +153,14 @@ export class Decoder {
     return this.cut.blocks.length
   }
 
-  /** Trained numbers. */
+  /** The number of parameters. */
   get parameters(): number {
     return countParameters(this.cut)
   }
 
   /**
-   * Multiplications with weights for each token, the head's included; what attention computes between tokens is not.
+   * Multiplications with weights for each token, including those of the head. Attention's products between tokens do
+   * not count.
    */
   get macs(): number {
     const inHead = this.cut.head.nodes.flatMap((node) => linearAt(this.index, node) ?? [])
@@ -219,7 +221,7 @@ function assertOpset(model: OnnxModel): void {
   })
 }
 
-/** The graph that is computed, in parts. Layers that share a tensor are told apart in the file's own graph first. */
+/** The graph that is computed, in parts. Layers that share a tensor get copies in the file's own graph first. */
 function lowerAndCut(model: OnnxModel, continues: boolean): { lowered: Lowered; cut: DecoderCut } {
   const first = lower(model, continues)
   assertKnownOperators(first.model)

@@ -1,4 +1,7 @@
-/** What a decoder's sessions are fed as weights: a block's in buffers that are filled again and again, others once. */
+/**
+ * The weights that a decoder's sessions are fed. Those of blocks lie in buffers that are filled again and again, others
+ * are read once.
+ */
 
 import { assertFiniteLayer, assertNumbers } from '../../base/finite.ts'
 import type { BlockWeights } from '../../form/block-weights.ts'
@@ -10,16 +13,16 @@ import { tensorOfBytes } from '../../runtime/session.ts'
 import type { DecoderCut } from '../graph/cut.ts'
 import { type Linear, layerName } from '../graph/layers.ts'
 
-/** Gives a buffer of so many bytes. */
+/** Returns a buffer of this many bytes. */
 type BufferOf = (length: number) => Uint8Array<ArrayBuffer>
 
 export class FedWeights {
   private readonly index: GraphIndex
-  /** By their length and how many of it a block has had. */
+  /** Buffers, by length and by their count of that length within a block. */
   private readonly buffers = new Map<string, Uint8Array<ArrayBuffer>>()
   /** Weights outside the blocks: embedding and head, read once (tied ones are one tensor). */
   private readonly others = new Map<string, ort.Tensor>()
-  /** Initializers that were seen to hold numbers. */
+  /** Initializers that were checked to be finite. */
   private readonly numbers = new Set<string>()
   /** Names of layers, by their initializer. */
   private readonly layerNames: ReadonlyMap<string, string>
@@ -30,8 +33,8 @@ export class FedWeights {
   }
 
   /**
-   * By initializer: the base's, layers replaced by `replaced` (row-major) where given. They lie in buffers that the
-   * next call fills again, so both belong inside `Sessions.exclusive`.
+   * The weights of a block by initializer: the base's, or those of `replaced` (row-major) for its layers. They lie in
+   * buffers that the next call fills again, so both belong inside `Sessions.exclusive`.
    */
   ofBlock({ nodes, layers }: DecoderCut['blocks'][number], replaced?: BlockWeights): Map<string, ort.Tensor> {
     const tensors = new Map<string, ort.Tensor>()

@@ -1,10 +1,10 @@
 /**
- * The identity of a base model: its graph, its weights and its tokenizer, byte for byte. They decide ids and logits,
- * and nothing else does. What is read of config.json decides whether something can be done, not what comes of it: the
- * longest window (a longer one is refused), the size of a past that is empty (a wrong one is refused by ONNX Runtime,
- * or has no elements either way), how many positions of the head are computed at once. The token that ends a text is
- * used by `recover --instructions` alone, at one site, and is part of the rows that its checkpoint is known by. What
- * exporters write into the other files is for other programs.
+ * The identity of a base model: its graph, its weights and its tokenizer, byte for byte. They alone decide ids and
+ * logits. The values that are read from config.json decide whether something can be done, not its result: the longest
+ * window (a longer one is refused), the size of a past that is empty (a wrong one is refused by ONNX Runtime, or has no
+ * elements either way), how many positions of the head are computed at once. The token that ends a text is used by
+ * `recover --instructions` alone, at one site, and is part of the rows that its checkpoint is known by. What exporters
+ * write into the other files is for other programs.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'

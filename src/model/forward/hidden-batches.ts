@@ -10,7 +10,7 @@ export class HiddenBatches {
   private readonly slot: number
   /** Dims of each batch, the same in front of every block. */
   private readonly dims: (readonly number[])[] = []
-  /** Batch i lies in slot i + shift. */
+  /** Batch i is in slot i + shift. */
   private shift: 0 | 1 = 1
 
   /** @param size - floats of the first, largest batch */
@@ -19,7 +19,7 @@ export class HiddenBatches {
     this.slot = size
   }
 
-  /** Takes the next batch in. */
+  /** Adds the next batch. */
   add({ data, dims }: ort.Tensor): void {
     this.data.set(data as Float32Array, (this.dims.length + this.shift) * this.slot)
     this.dims.push(dims)
@@ -47,13 +47,16 @@ export class HiddenBatches {
     this.shift = to
   }
 
-  /** All batches one after the other, as they lie in memory; whoever writes there writes them. */
+  /** All batches one after the other, as a view of their memory: writing there changes them. */
   get values(): Float32Array {
     const from = this.shift * this.slot
     return this.data.subarray(from, from + this.dims.reduce((sum, dims) => sum + elements(dims), 0))
   }
 
-  /** Which of its two places the stream lies in: products of the same numbers elsewhere may round otherwise. */
+  /**
+   * The one of two places where the stream is in memory. At another place, products of the same numbers may round
+   * differently.
+   */
   get place(): 0 | 1 {
     return this.shift
   }

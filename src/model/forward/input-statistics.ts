@@ -1,12 +1,12 @@
-/** Sums over all batches of what the inputs of layers are. */
+/** Statistics of the inputs of layers: sums over all batches. */
 import { type Observation, panels } from './sums.ts'
 
 export interface InputStatistics {
   /** Sum over tokens of x_j^2, [d]. */
   sumSquares: Float64Array
-  /** Sum over tokens of x_j, [d], where moments were asked for. */
+  /** Sum over tokens of x_j, [d]; only if moments were asked for. */
   sums?: Float64Array
-  /** Sum over tokens of x^T x, [d, d], where it was asked for; zeros below the diagonal blocks of its panels. */
+  /** Sum over tokens of x^T x, [d, d]; only if it was asked for. Zeros below the diagonal blocks of its panels. */
   gram?: Float32Array
 }
 
@@ -24,7 +24,7 @@ export class Totals {
     this.gram = observation === 'gram' ? new Float32Array(width * width) : undefined
   }
 
-  /** @param sums - of some batches, as sumNames has them */
+  /** @param sums - the sums of some batches, named as in sumNames */
   add(sums: readonly (Float32Array | Float64Array)[]): void {
     const { gram, sumSquares, width } = this
     if (this.sums !== undefined) {

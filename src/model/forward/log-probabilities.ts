@@ -1,4 +1,4 @@
-/** A model of logits made one of log-probabilities. */
+/** Makes a model that gives log-probabilities from one that gives logits. */
 import { clone } from '@bufbuild/protobuf'
 import { attributesOf, makeNode, valueInfo } from '../../onnx/build.ts'
 import { type ModelProto, ModelProtoSchema } from '../../onnx/generated/onnx_pb.js'

@@ -1,5 +1,5 @@
 /**
- * From a block's model to one that sums up what the inputs of its layers are over many batches in one run. ONNX's Loop
+ * Makes a model that sums statistics of the inputs of a block's layers, over many batches in one run. ONNX's Loop
  * carries the sums from batch to batch, so that they leave ONNX Runtime once a run (its binding copies every output:
  * measured for 576 and 1536 features, 9 ms a batch of 512 tokens where the batch itself takes 40).
  */

@@ -1,4 +1,4 @@
-/** A part in which some layers give something more than their product: a vector added to every row of it. */
+/** A part in which some layers add a vector to every row of their product. */
 import { clone } from '@bufbuild/protobuf'
 import { makeNode, valueInfo } from '../../onnx/build.ts'
 import { ModelProtoSchema } from '../../onnx/generated/onnx_pb.js'
@@ -6,15 +6,15 @@ import { DATA_TYPE } from '../../onnx/tensor.ts'
 import * as ort from '../../runtime/onnx-runtime.ts'
 import type { PartModel } from '../graph/part.ts'
 
-/** By the value in the whole graph that a layer's product is: what is added to it, [rows]. */
+/** The vector to add, [rows], by the name of a layer's product in the whole graph. */
 export type Shifts = ReadonlyMap<string, Float32Array>
 
-/** What a shift is called among the weights of a part. */
+/** The name of a shift among the weights of a part. */
 function shiftName(value: string): string {
   return `${value}/shift`
 }
 
-/** The part's model with what is added to these values as weights: see `shiftTensors`. */
+/** The part's model, with the vectors for these values as further weights: see `shiftTensors`. */
 export function shiftedModel(model: PartModel, values: readonly string[]): PartModel {
   const proto = clone(ModelProtoSchema, model.proto)
   const { graph } = proto

@@ -1,4 +1,4 @@
-/** Perplexity: exp of the mean negative log-likelihood over all predictions, every window a context of its own. */
+/** Perplexity: exp of the mean negative log-likelihood over all predictions. Each window is a context of its own. */
 
 import { InputError } from '../../base/errors.ts'
 import type { WeightsOf } from '../../form/block-weights.ts'
@@ -12,7 +12,7 @@ interface Evaluation {
   onProgress?: (done: number, total: number) => void
 }
 
-/** Of several texts at once: each block's weights are fetched once a text. */
+/** Measures several texts at once. Each block's weights are read once a text. */
 export async function perplexity(
   decoder: Decoder,
   windows: Windows,
@@ -34,6 +34,6 @@ function noNumber(path: string): InputError {
   return new InputError({
     code: 'LOGITS_NOT_FINITE',
     what: `${path} gives logits that are no numbers on this text, so there is no perplexity`,
-    hint: 'Its weights or what it computes overflow: check the model in ONNX Runtime, and export it again in float32.',
+    hint: 'Its weights or its activations overflow: check the model in ONNX Runtime, and export it again in float32.',
   })
 }

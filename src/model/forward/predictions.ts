@@ -1,25 +1,25 @@
 /**
- * What the logits of a batch are asked for, and how many positions of it at once: the vocabulary is the widest thing in
- * a model.
+ * The positions of a batch whose logits are needed, cut into spans that are computed at once: the vocabulary is the
+ * widest axis of a model.
  */
 
 import type { Windows } from '../../form/windows.ts'
 import * as ort from '../../runtime/onnx-runtime.ts'
 import type { Decoder } from './decoder.ts'
 
-/** Some positions of a batch in front of the head, all its windows one after the other. */
+/** Some positions of a batch in front of the head. All windows of the batch lie one after the other. */
 interface Span {
-  /** First position, and the one behind the last. */
+  /** The first position, and the position behind the last one. */
   from: number
   to: number
-  /** The stream there: [1, to - from, width], or all of the batch in the shape that it has. */
+  /** The stream at these positions, [1, to - from, width]; or the whole batch in its own shape. */
   stream: ort.Tensor
 }
 
 /**
- * Cuts a batch into spans if the head looks at each position alone; else the batch is one span, and logits take what
- * they take.
- * @param bytes - of logits at once
+ * Cuts a batch into spans if the head computes each position alone. Otherwise the batch is one span, whatever memory
+ * its logits take.
+ * @param bytes - the most bytes of logits at once
  */
 export function headSpans(decoder: Decoder, stream: ort.Tensor, bytes: number): Span[] {
   const width = stream.dims[stream.dims.length - 1]
@@ -37,7 +37,7 @@ export function headSpans(decoder: Decoder, stream: ort.Tensor, bytes: number): 
   })
 }
 
-/** How many tokens are predicted. The first of a window never is: nothing stands before it. */
+/** The number of predicted tokens. The first token of a window is never predicted, since no token is before it. */
 export function predictionsOf({ count, length, targets }: Windows): number {
   if (targets === undefined) return count * (length - 1)
   return targets.reduce((sum, target, at) => sum + (at % length === 0 ? 0 : target), 0)

@@ -1,6 +1,6 @@
 /**
- * Runs of a decoder's parts: embedding, blocks and head as ONNX Runtime sessions. Sessions are made once a distinct
- * part, never once a call; weights are read when a block is run, so memory is one block.
+ * Runs of a decoder's parts: embedding, blocks and head as ONNX Runtime sessions. Each distinct part has one session,
+ * made once. Weights are read when a block runs, so memory is one block.
  */
 import { toBinary } from '@bufbuild/protobuf'
 import type { BlockWeights } from '../../form/block-weights.ts'
@@ -19,9 +19,9 @@ import { type Shifts, shiftedModel, shiftTensors } from './output-shift.ts'
 import { type Observation, sumNames } from './sums.ts'
 
 /**
- * Sessions that keep what a run needs for the next one. A model of equal blocks has fewer, trained or not; where each
- * block has its own width, the others ask for memory anew each time (measured, 22 widths of SmolLM2-135M in training:
- * 1.3 times as long, in 1.2 GB instead of 5.3).
+ * The number of sessions that keep their memory for the next run. A model of equal blocks has fewer, trained or not;
+ * where each block has its own width, the others ask for memory anew each time (measured, 22 widths of SmolLM2-135M in
+ * training: 1.3 times as long, in 1.2 GB instead of 5.3).
  */
 export const MAX_ARENAS = 12
 
@@ -37,7 +37,7 @@ export class Sessions {
   private readonly fed: FedWeights
   private tail: Promise<unknown> = Promise.resolve()
 
-  /** @param model - as it is computed, cut in this way */
+  /** @param model - the computed model, and its cut into parts */
   constructor(model: OnnxModel, cut: DecoderCut, threads: number) {
     this.model = model
     this.cut = cut
@@ -46,7 +46,7 @@ export class Sessions {
     this.fed = new FedWeights(cut.index, layers)
   }
 
-  /** How many were made so far. */
+  /** The number of sessions made so far. */
   get count(): number {
     return this.made.size
   }
@@ -54,7 +54,7 @@ export class Sessions {
   /**
    * Runs one part on one batch and returns the stream at its end and what it passes on.
    * @param into - a tensor of the stream's shape that is no longer needed, to be written over
-   * @param shifts - what some layers give besides
+   * @param shifts - vectors that some layers add to their products
    */
   async runPart(
     part: Part,
@@ -70,7 +70,7 @@ export class Sessions {
     return this.runModel(this.shifted(model, part, [...shifts.keys()]), values, tensors, given)
   }
 
-  /** Runs the model of a part, or what was made of one, and returns its outputs by their names in the whole graph. */
+  /** Runs the model of a part, or a model made from one. Returns its outputs by their names in the whole graph. */
   async runModel(
     model: PartModel,
     values: Values,
@@ -85,9 +85,10 @@ export class Sessions {
   }
 
   /**
-   * Sums over some batches of what the distinct inputs of a block's layers are: by input, the squares [d], the panels
-   * of the Gram matrix, or the moments (see observe.ts).
-   * @param values - what the block reads on the first of these batches; on the others all but the stream is the same
+   * Sums statistics of the distinct inputs of a block's layers over some batches. For each input: the squares [d], the
+   * panels of the Gram matrix, or the moments (see observe.ts).
+   * @param values - the values that the block reads on the first of these batches; on the others only the stream
+   * differs
    * @param batches - the stream before the block, [batches, ...dims]
    */
   async observe(
@@ -151,7 +152,7 @@ export class Sessions {
     return feeds
   }
 
-  /** Weights outside the blocks are large: who needs them again reads them again. */
+  /** Drops the weights outside the blocks, which are large. They are read again when they are needed. */
   dropOuterWeights(): void {
     this.fed.dropOuter()
   }

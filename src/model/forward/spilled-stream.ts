@@ -1,5 +1,6 @@
 /**
- * The stream in front of a block on disk, exact: the residual stream of all batches, then what blocks passed besides.
+ * The stream in front of a block on disk, exact: the residual stream of all batches, then the other values that blocks
+ * passed on.
  */
 import { join } from 'node:path'
 import { readStored, storeFile } from '../../files/stored-file.ts'
@@ -7,19 +8,19 @@ import type { Tensor } from '../../runtime/onnx-runtime.ts'
 import { dataTypeOf, tensorOfBytes } from '../../runtime/session.ts'
 import type { Stream, StreamState } from './stream.ts'
 
-/** A spilled stream without its bytes, as JSON takes it. */
+/** The description of a spilled stream, for JSON; its bytes are in the file. */
 export interface SpilledStream {
-  /** In the directory of whoever spilled it. */
+  /** The file name, in the directory of the checkpoint. */
   file: string
   bytes: number
   /** SHA-256, hexadecimal. */
   digest: string
   place: 0 | 1
-  /** By batch, in the order of the file. */
+  /** One entry a batch, in the order of the file. */
   passed: { name: string; dataType: number; bytes: number; dims: readonly number[] }[][]
 }
 
-/** Writes the stream that stands in front of a block. @throws {OutputError} OUTPUT_UNWRITABLE */
+/** Writes the stream in front of a block. @throws {OutputError} OUTPUT_UNWRITABLE */
 export async function spillStream(
   dir: string,
   block: number,
@@ -38,8 +39,8 @@ export async function spillStream(
 }
 
 /**
- * Puts a stream that has just started where the spilled one stood.
- * @returns false: the file is not what was spilled, and the stream is spoilt
+ * Moves a stream that has just started to the block of the spilled one, and fills in its values.
+ * @returns false: the file is damaged, and the stream can no longer be used
  */
 export function unspillStream(dir: string, block: number, spilled: SpilledStream, stream: Stream): boolean {
   const { file, bytes, digest, place } = spilled

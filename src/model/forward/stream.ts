@@ -23,16 +23,19 @@ const IDS = 'input_ids'
  * half of the memory, most of which is attention's).
  */
 const BATCH_TOKENS = 512
-/** Batches observed in one run: between runs a signal is heard, and the sums are copied (see observe.ts). */
+/**
+ * The number of batches observed in one run. Between runs the signal is checked, and the sums are copied (see
+ * observe.ts).
+ */
 const OBSERVED_BATCHES = 8
 /** Bytes of logits computed at once, if the head allows. */
 const LOGITS_BYTES = 16 * 2 ** 20
 
 interface Batch {
-  /** Its first window, and how many it has: as many as all others, or fewer if it is the last. */
+  /** Its first window, and its number of windows: the same in all batches, except that the last may have fewer. */
   first: number
   count: number
-  /** What parts passed on, the stream apart. What is equal in two batches is one tensor. */
+  /** The values that parts passed on, besides the stream. Values that are equal in two batches are one tensor. */
   values: Values
 }
 
@@ -40,9 +43,9 @@ interface Batch {
 export interface StreamState {
   /** All batches of the residual stream, one after the other. */
   values: Float32Array
-  /** Where they lie: see HiddenBatches. */
+  /** Their place in memory: see HiddenBatches. */
   place: 0 | 1
-  /** By batch: what blocks have passed on besides, by name. */
+  /** For each batch, the other values that blocks have passed on, by name. */
   passed: [name: string, tensor: ort.Tensor][][]
 }
 
@@ -52,7 +55,7 @@ export class Stream {
   private readonly batches: Batch[]
   private readonly hidden: HiddenBatches
   private enters: string
-  /** What blocks have passed on besides the stream, by name. */
+  /** The values that blocks have passed on besides the stream, by name. */
   private readonly passed = new Set<string>()
 
   private constructor(decoder: Decoder, windows: Windows, batches: Batch[], hidden: HiddenBatches) {
@@ -90,7 +93,7 @@ export class Stream {
     return this.windows.count * this.windows.length
   }
 
-  /** Sends the stream through a block: base weights, or these; and with what some layers are to give besides. */
+  /** Sends the stream through a block, with the base weights or these, and with the vectors that some layers add. */
   pass(block: number, weights: BlockWeights | undefined, signal?: AbortSignal, shifts?: Shifts): Promise<void> {
     return this.decoder.sessions.exclusive(() => this.passAlone(block, weights, signal, shifts))
   }
@@ -121,7 +124,7 @@ export class Stream {
     collectGarbage()
   }
 
-  /** Leaves a block out: the stream stays as it is, and what later blocks read of this one is computed. */
+  /** Leaves a block out. The stream stays unchanged; only values that later blocks read from this one are computed. */
   skip(block: number): Promise<void> {
     return this.decoder.sessions.exclusive(async () => {
       const part = this.decoder.cut.blocks[block]
@@ -136,16 +139,17 @@ export class Stream {
     })
   }
 
-  /** All that cannot be computed from the windows without the blocks passed so far. */
+  /** All values that cannot be computed from the windows without the blocks passed so far. */
   get state(): StreamState {
     const passed = this.batches.map(({ values }) => [...values].filter(([name]) => this.passed.has(name)))
     return { values: this.hidden.values, place: this.hidden.place, passed }
   }
 
   /**
-   * Puts a stream that has just started where another of the same windows stood, in front of a block (not the first).
-   * @param passed - by batch, what the blocks before it have passed on
-   * @returns where the stream's values are to be filled in
+   * Moves a stream that has just started to the place of another one of the same windows, in front of a block (not the
+   * first).
+   * @param passed - for each batch, the values that the blocks before it have passed on
+   * @returns the memory to fill with the stream's values
    */
   standBefore(block: number, { place, passed }: Omit<StreamState, 'values'>): Float32Array {
     for (const [at, tensors] of passed.entries()) {
@@ -159,7 +163,10 @@ export class Stream {
     return this.hidden.values
   }
 
-  /** What the layers of a block with its base weights read, by distinct input; the stream stays where it is. */
+  /**
+   * Statistics of the inputs of a block with its base weights, one entry for each distinct input. The stream stays
+   * where it is.
+   */
   observe(block: number, observation: Observation, signal?: AbortSignal): Promise<InputStatistics[]> {
     return this.decoder.sessions.exclusive(() => this.observeAlone(block, observation, signal))
   }
@@ -183,7 +190,9 @@ export class Stream {
     return totals.map((total) => total.statistics())
   }
 
-  /** How many batches from this one on differ in nothing but the stream and the token ids, which no block reads. */
+  /**
+   * The number of batches, from this one on, that differ only in the stream and in the token ids, which no block reads.
+   */
   private alikeFrom(at: number): number {
     const { count, values } = this.batches[at]
     const alike = (batch: Batch) =>
@@ -210,7 +219,7 @@ export class Stream {
     return { sum, tokens: predictionsOf(windows) }
   }
 
-  /** All that a part may read of a batch. */
+  /** All values of a batch that a part may read. */
   private valuesOf(at: number): Values {
     return new Map(this.batches[at].values).set(this.enters, this.hidden.at(at))
   }

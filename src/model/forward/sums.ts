@@ -36,7 +36,7 @@ export interface ObservedInput {
   width: number
 }
 
-/** A sum that a loop carries: what one batch adds to it, and how. */
+/** A sum that a loop carries: the term that one batch adds, and the nodes that add it. */
 export interface Sum {
   name: string
   dims: number[]

@@ -54,7 +54,7 @@ export function fixedSizes({ graph, initializers, path }: OnnxModel): FixedSizes
   }
   const { batch, window } = found
   if (batch !== undefined && batch.size !== 1)
-    throw unfit(path, `"${batch.name}" is fixed at ${batch.size} windows at once; 1 would do, or any number`)
+    throw unfit(path, `"${batch.name}" is fixed at ${batch.size} windows at once; Coppice needs 1, or a free size`)
   if (window !== undefined && (window.size < 2 || window.size > MAX_WINDOW))
     throw unfit(path, `"${window.name}" is fixed at ${window.size} tokens, and a window has 2 to ${MAX_WINDOW}`)
   return { batch: batch && 1, window: window?.size }

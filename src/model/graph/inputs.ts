@@ -108,7 +108,7 @@ export function takesPast(model: OnnxModel): boolean {
 function assertTakes({ name, shape, path }: Wanted, dims: readonly number[]): void {
   if (shape === null || dims.every((size, axis) => size === (shape[axis] ?? size))) return
   const fixed = shape.map((size) => size ?? '?').join()
-  throw unfit(path, `"${name}" is fixed at [${fixed}], and windows of this length want [${dims}]`)
+  throw unfit(path, `"${name}" is fixed at [${fixed}], and windows of this length need [${dims}]`)
 }
 
 function unknown({ name, path, shape }: Wanted): InputError {

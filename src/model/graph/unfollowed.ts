@@ -92,7 +92,7 @@ function reasonOf(index: GraphIndex, at: number, slot: number, weight: TensorRef
   const name = operatorName(node)
   const value = node.input[slot]
   const matrix = operatorOf(node)?.matrix
-  if (matrix === 'table') return `matrices [${weight.dims.join(', ')}] of which a ${name} takes some`
+  if (matrix === 'table') return `a stack of matrices [${weight.dims.join(', ')}] from which a ${name} picks some`
   if (name === 'Gemm' && intAttribute(node, 'transA', 0) === 1)
     return 'a factor of a Gemm that reads the other one transposed'
   if (name === 'Einsum')
@@ -115,7 +115,7 @@ function oddMaker(index: GraphIndex, value: string): string | undefined {
     const maker = index.maker(name)
     if (maker === undefined) continue
     const node = index.nodes[maker]
-    if (!index.isConstantNode(maker)) return `made anew for every text, by ${operatorName(node)}`
+    if (!index.isConstantNode(maker)) return `computed from the text at every run, by ${operatorName(node)}`
     if (!operatorOf(node)?.exact) return `computed from other constants, by ${operatorName(node)}`
     open.push(...node.input)
   }

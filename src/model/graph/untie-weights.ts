@@ -88,7 +88,7 @@ function fileReaders(file: OnnxModel, { origin, stored }: Lowered, index: GraphI
 function unlike({ path }: OnnxModel, { weight }: Linear): InputError {
   return new InputError({
     code: 'MODEL_BRANCHES',
-    what: `${path} holds "${weight.name}" in one branch and not in the same way in the other: pruning would leave them unlike`,
+    what: `the two branches of ${path} use "${weight.name}" differently, so pruning would make them differ`,
     hint: 'Export the model without branches, for example with a current Optimum (--task text-generation-with-past).',
   })
 }

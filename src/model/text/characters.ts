@@ -32,7 +32,11 @@ export async function* characters(file: TextFile, bytes: TextBytes): Characters 
     if (text !== '') yield text
   }
   if (rest.length > 0)
-    throw otherEncoding(file, 'ends in the middle of a character', 'Copy it again: it is cut short, or no UTF-8.')
+    throw otherEncoding(
+      file,
+      'ends in the middle of a character',
+      'The file is cut short or is not UTF-8. Copy it again.',
+    )
 }
 
 /** The number of bytes at the end, at most 3, that begin a longer character. */

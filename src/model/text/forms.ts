@@ -37,7 +37,7 @@ interface Form {
 
 const packed = (name: string, program: string): Form => ({
   form: `packed with ${name}`,
-  hint: `Unpack it (${program} FILE), and give what comes out; gzip alone is unpacked here.`,
+  hint: `Unpack it (${program} FILE) and give the unpacked file. Coppice itself unpacks gzip only.`,
 })
 const columns = (name: string): Form => ({
   form: `${name}, a table in binary`,
@@ -46,7 +46,7 @@ const columns = (name: string): Form => ({
 const binary = (name: string): Form => ({ form: name, hint: 'Give a text: UTF-8, plain or in JSON lines.' })
 const TABLE: Form = {
   form: 'a table (CSV or TSV)',
-  hint: 'Write its column of texts as JSON lines, one {"text": "..."} a line; name it .txt if it is a text as it stands.',
+  hint: 'Write its column of texts as JSON lines, one {"text": "..."} a line; name it .txt if it is a plain text.',
 }
 const MARKUP: Form = {
   form: 'markup (HTML or XML)',

@@ -16,7 +16,7 @@ export interface Entry {
   place: string
 }
 
-const LINES = 'One JSON object a line, for example {"text": "..."}; jq -c . FILE > NEW.jsonl makes lines of others.'
+const LINES = 'One JSON object a line, for example {"text": "..."}; to convert other JSON: jq -c . FILE > NEW.jsonl'
 
 /** The code and hint of a refusal of JSON that is not understood. Texts and instructions have codes of their own. */
 export interface JsonRefusal {

@@ -132,7 +132,7 @@ async function* tokenParts(
       return
     }
     size *= GROWTH
-    if (size > MAX_UNCUT) throw uncut(name, `${MAX_UNCUT} characters in a row hang together`)
+    if (size > MAX_UNCUT) throw uncut(name, `no place to cut it was found within ${MAX_UNCUT} characters`)
   }
 }
 
@@ -244,7 +244,7 @@ function common(one: Int32Array, other: Int32Array): number {
 
 function behind(given: Int32Array, tokens: Int32Array, name: string): Int32Array {
   if (common(given, tokens) === given.length) return tokens.subarray(given.length)
-  throw uncut(name, 'what stands far behind a place decides its tokens')
+  throw uncut(name, 'its tokens depend on characters far after them')
 }
 
 function uncut(name: string, why: string): InputError {

@@ -116,6 +116,6 @@ function endedWith(path: string, lastWords: string, end: string | number | null)
   return new InputError({
     code: 'TOKENIZER_FAILED',
     what: `${path} makes Hugging Face's tokenizers library fail: ${PANIC.exec(lastWords)?.[1] ?? `it ended with ${end}`}`,
-    hint: 'Check the tokenizer with tokenizers for Python, and that there is memory for the text.',
+    hint: 'Check that the Python library tokenizers can load it, and that there is enough memory for the text.',
   })
 }

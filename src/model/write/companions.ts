@@ -192,7 +192,7 @@ function assertReadable(path: string): void {
 function many(folder: string, what: string): InputError {
   return new InputError({
     code: 'MODEL_FILES_MANY',
-    what: `${folder} holds ${what}, which would all be copied beside what is written`,
+    what: `${folder} holds ${what}, and all of it would be copied beside the written model`,
     hint: 'Give --model a directory that holds the model alone.',
   })
 }

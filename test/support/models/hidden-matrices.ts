@@ -228,7 +228,7 @@ export const NAMED: Record<string, { way: Way; reason: RegExp; weights?: number 
       const same = m.op('Div', 'd', [one, one])
       m.reads(m.op('Mul', 'm', [m.floats('w', m.values, m.weight.dims), same]))
     },
-    reason: /^made anew for every text, by Mul$/,
+    reason: /^computed from the text at every run, by Mul$/,
   },
   'Mul and ReduceSum': {
     way: (m) => {

@@ -86,7 +86,7 @@ describe('fixed sizes of a graph', () => {
     assert.ok((await difference(dir, rows(32))) < 1e-5)
     await assert.rejects(perplexity(decoder, rows(24)), {
       code: 'MODEL_FIXED',
-      message: /"input_ids" is fixed at \[\?,32\], and windows of this length want \[3,24\]/,
+      message: /"input_ids" is fixed at \[\?,32\], and windows of this length need \[3,24\]/,
     })
   })
 
