@@ -77,7 +77,7 @@ function withChannels(followedPart: FollowedPart, position: number, parts: reado
   if (why !== undefined) throw refuse(decoder, `reads the residual stream with something unknown: ${why}`)
   const leaves = position < parts.length - 1 ? streamOf(followedPart, part.leaves) : stream
   if (!leaves || !sameLabels(labels, leaves, stream))
-    throw refuse(decoder, `makes of the residual stream something else ("${part.leaves}")`)
+    throw refuse(decoder, `changes the hidden channels of the residual stream ("${part.leaves}")`)
   return { ...followedPart, channelOf: (label) => channels.get(labels.find(label)) ?? -1 }
 }
 
@@ -102,7 +102,7 @@ function membersOf({ model, followed, channelOf, decoder }: WidthPart): Map<stri
       const tensor = decoder.index.initializers.get(name)
       const stored = decoder.lowered.stored.get(name)
       if (tensor === undefined || stored === undefined)
-        throw refuse(decoder, `makes up "${name}", which would have to be cut`)
+        throw refuse(decoder, `computes "${name}" from other tensors, so it cannot be cut`)
       if (tensor.dims.length !== 2 && elementCount(tensor.dims) !== tensor.dims[axis])
         throw refuse(decoder, `holds hidden channels in "${name}" [${tensor.dims}], which is no vector or matrix`)
       found.get(name)?.push({ tensor, stored, axis, channels })
@@ -129,7 +129,7 @@ function assertEverywhere(part: WidthPart, members: ReadonlyMap<TensorRef, reado
     const others = decoder.index
       .uses(name)
       .filter(({ node }) => !inParts.has(node) && !decoder.index.isConstantNode(node))
-    if (others.length > 0) throw refuse(decoder, `computes with "${name}" something beside the logits`)
+    if (others.length > 0) throw refuse(decoder, `also uses "${name}" for an output other than the logits`)
   }
 }
 

@@ -1,4 +1,4 @@
-/** Adds vectors to what layers of a graph give: to the bias where there is one, else as a new one. */
+/** Adds vectors to the outputs of layers of a graph: to the bias if there is one, else as a new bias. */
 
 import { InputError } from '../../base/errors.ts'
 import { narrow } from '../../form/fp16.ts'
@@ -48,13 +48,16 @@ function branched({ path }: OnnxModel): InputError {
 }
 
 interface Bias {
-  /** Who adds it, as which input. */
+  /** The node that adds the bias, and the position of the input. */
   reader: NodeProto
   slot: number
   tensor: TensorRef
 }
 
-/** What the graph adds to a product before anything else reads it: Gemm's third input, or an Add's other one. */
+/**
+ * The bias of a product, which is added before anything else reads it: the third input of a Gemm, or the other input of
+ * an Add.
+ */
 function biasOf(index: GraphIndex, at: number, rows: number): Bias | undefined {
   const node = index.nodes[at]
   if (node.opType === 'Gemm' && node.input[2]) return isUnscaled(node) ? biasAt(index, node, 2, rows) : undefined
@@ -79,7 +82,7 @@ function addBias({ graph }: OnnxModel, node: NodeProto, bias: string, product: s
   graph.node.splice(graph.node.indexOf(node) + 1, 0, makeNode('Add', [product, bias], [sum], { name: bias }))
 }
 
-/** In which element type a graph computes a product: weights may be stored in another one and cast. */
+/** The element type in which a graph computes a product. The stored weights may have another one and be cast. */
 function productType(index: GraphIndex, { input }: NodeProto): number {
   let value = input[1]
   for (let maker = index.maker(value); maker !== undefined; maker = index.maker(value)) {
@@ -95,7 +98,7 @@ function floats(tensor: TensorRef): Float32Array {
   return readFloats({ ...tensor, dataType: DATA_TYPE.float, data: { kind: 'widened', from: tensor } })
 }
 
-/** Of float32, or rounded to fp16. */
+/** A tensor of these values in float32, or rounded to fp16. */
 function vector(name: string, values: Float32Array, dataType: number): TensorRef {
   if (dataType !== DATA_TYPE.float16) return tensorOf(name, values, DATA_TYPE.float)
   const { bits, beyond } = narrow(values)

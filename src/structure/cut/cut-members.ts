@@ -38,7 +38,9 @@ export function placesByTensor(removed: readonly RemovedUnits[]): Map<string, Ma
   return found
 }
 
-/** Exporters store equal tensors once: what other blocks read stays as it is. */
+/**
+ * Exporters store equal tensors once, so a tensor that other blocks read stays unchanged, and this block gets a copy.
+ */
 function replace(
   slicer: Slicer,
   block: number,
@@ -59,7 +61,7 @@ function replace(
   for (const { node, slot } of uses) if (own.has(node)) slicer.copyOf(index.nodes[node]).input[slot] = fresh
 }
 
-/** Whether a constant node (Transpose, Cast) makes something for these nodes alone. */
+/** Whether only these nodes read the output of a constant node (Transpose, Cast). */
 function isPassing(index: GraphIndex, node: number, own: ReadonlySet<number>): boolean {
   if (!index.isConstantNode(node)) return false
   const readers = index.nodes[node].output.flatMap((output) => index.uses(output))

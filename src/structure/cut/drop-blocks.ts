@@ -1,7 +1,7 @@
 /**
- * A model without some whole blocks: what reads the residual stream behind one reads it in front of it, and what
- * nothing reads then is gone, weights included. Nothing inside the blocks that stay is rewritten, whatever operators
- * they have.
+ * A model without some whole blocks. Readers of the residual stream behind a dropped block read the stream in front of
+ * it instead. Nodes and weights that nothing reads then are dropped. Nothing inside the remaining blocks is rewritten,
+ * so they may have any operators.
  */
 import { InputError } from '../../base/errors.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
@@ -11,19 +11,19 @@ import { splitSkipNorm } from '../../onnx/lower/split-skip-norms.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { measures } from '../../onnx/operators/table.ts'
 
-/** How inputs that hold the past of a block begin. */
+/** The beginnings of the names of inputs that hold the past of a block. */
 const PAST = /^past/
 
 /**
  * The graph of `decoder`'s file without these blocks, weights still by reference; `decoder` stays as it is. Inputs and
- * outputs of the past of the others are numbered anew, from 0. What a dropped block computes for later ones without
- * its weights, such as a size, stays.
+ * outputs of the past of the others are numbered anew, from 0. Values that a dropped block computes for later ones
+ * without its weights, such as a size, stay.
  * @param dropped - ascending; not all blocks
  * @throws {InputError} DROP_UNKNOWN
  */
 export function dropBlocks(decoder: Decoder, dropped: readonly number[]): OnnxModel {
   const { model, cut } = decoder
-  if (model.subgraphs.size > 0) throw refuse(decoder, 'has an If, of which one branch alone was looked at')
+  if (model.subgraphs.size > 0) throw refuse(decoder, 'has an If, and only one of its branches was examined')
   const gone = new Set(dropped)
   const kept = cut.blocks.flatMap((_, block) => (gone.has(block) ? [] : [block]))
   const pasts = pastsOf(decoder)
@@ -53,13 +53,13 @@ export function dropBlocks(decoder: Decoder, dropped: readonly number[]): OnnxMo
   const renamed = <T extends { name: string }>(info: T) => like(info, { name: nameOf(info.name) } as Partial<T>)
   const graph: GraphProto = like(model.graph, {
     ...{ node, input: input.map(renamed), output: outputs.map(renamed) },
-    valueInfo: [], // hints of an exporter, some of them about what is gone
+    valueInfo: [], // hints of an exporter, some of them about dropped values
   })
   const initializers = new Map([...model.initializers].filter(([name]) => read.has(name)))
   return { ...model, graph, initializers }
 }
 
-/** Norms fused with the end of the block before them, where that end is no longer what they read, taken apart. */
+/** Splits norms that are fused with the residual sum between two blocks, if that sum is at a border that changes. */
 function split(nodes: readonly NodeProto[], wires: ReadonlyMap<string, string>): NodeProto[] {
   const borders = new Set([...wires.keys(), ...wires.values()])
   return nodes.flatMap((node) => {
@@ -82,7 +82,7 @@ function living(nodes: readonly NodeProto[], values: readonly string[]): NodePro
   return nodes.filter((node) => found.has(node))
 }
 
-/** By block, the inputs of its past in their order: keys, values. Masks may follow from the size of one of them. */
+/** For each block, the inputs of its past in order: keys, values. A mask may depend on the size of one of them. */
 function pastsOf({ cut, index, directory }: Decoder): string[][] {
   const pasts: string[][] = cut.blocks.map(() => [])
   const inBlock = new Map(cut.blocks.flatMap(({ nodes }, block) => nodes.map((node) => [node, block] as const)))
@@ -124,7 +124,7 @@ function renumbered(decoder: Decoder, kept: readonly number[], pasts: readonly s
 function refuse({ directory }: Pick<Decoder, 'directory'>, why: string): InputError {
   return new InputError({
     code: 'DROP_UNKNOWN',
-    what: `${directory.onnx} ${why}: what was chosen cannot be dropped`,
+    what: `${directory.onnx} ${why}: the chosen blocks cannot be dropped`,
     hint: 'Export the model with a current Optimum (--task text-generation-with-past), or leave that block out of --blocks.',
   })
 }

@@ -10,10 +10,10 @@ import type { TensorRef } from '../../onnx/tensor.ts'
 export class FileCopy {
   readonly model: OnnxModel
   private readonly file: OnnxModel
-  /** By node and by graph of the file. */
+  /** Copies of nodes and of graphs, by the original in the file. */
   private readonly nodes = new Map<NodeProto, NodeProto>()
   private readonly graphs = new Map<GraphProto, GraphProto>()
-  /** In which graph a copied node stands. */
+  /** The graph of each copied node. */
   private readonly holders = new Map<NodeProto, GraphProto>()
   private readonly taken = new Set<string>()
 
@@ -37,7 +37,7 @@ export class FileCopy {
     return original && this.nodes.get(original)
   }
 
-  /** Puts another tensor in the place of one of the file's. */
+  /** Replaces one of the file's tensors by another. */
   replace(stored: TensorRef, other: TensorRef): void {
     const holder = [...this.file.subgraphs].find(([, tensors]) => tensors.get(stored.name) === stored)
     this.tensorsOf(holder && this.graphs.get(holder[0])).set(stored.name, other)
@@ -54,7 +54,7 @@ export class FileCopy {
     return freshName(this.model.graph, this.taken, wanted)
   }
 
-  /** What a copied node reads under a name, if that is an initializer. */
+  /** The initializer that a copied node reads under a name; undefined: the name is no initializer. */
   initializer(copy: NodeProto, name: string): TensorRef | undefined {
     return this.tensorsOf(this.holders.get(copy)).get(name) ?? this.model.initializers.get(name)
   }

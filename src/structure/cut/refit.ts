@@ -1,12 +1,12 @@
 /**
- * What reads removed places is fitted anew: with X the inputs of a layer W, K the places that are left and H = X^T X,
- * the weights that are left become those with the least
+ * Fits the layers that read removed places again. X are the inputs of a layer W, K the places that are left, and H =
+ * X^T X. The remaining weights become those with the least
  *
  *   |X W^T - X_K W'^T|^2 + lambda |W' - W_K|^2,   W' = (W H_:K + lambda W_K) (H_KK + lambda I)^-1.
  *
- * Block by block, each input coming from the blocks before it as they are by then. Source: optimal brain surgeon for
- * whole columns, as in ZipLM (Kurtic et al. 2023, arXiv 2302.04089), section 3.1, whose updates one after the other
- * give this least squares for a set of columns; lambda as SparseGPT damps.
+ * The blocks are fitted in order, and the inputs of each come from the fitted blocks before it. Source: optimal brain
+ * surgeon for whole columns, as in ZipLM (Kurtic et al. 2023, arXiv 2302.04089), section 3.1, whose updates one after
+ * the other give this least squares for a set of columns; lambda as SparseGPT damps.
  */
 
 import { InputError } from '../../base/errors.ts'
@@ -21,14 +21,14 @@ import { layersReading, zeroedWeights } from '../find/zero-readers.ts'
 
 /** Lambda as a share of the mean of H's diagonal: SparseGPT's, and ten times more for each factorisation that fails. */
 const FIRST_DAMPING = 0.01
-/** From here on W' is next to W_K: an H that fails even so is none. */
+/** The largest lambda: with it W' is almost W_K, so an H that still fails is not a Gram matrix. */
 const MAX_DAMPING = 10
 
 interface RefitJob {
   removals: readonly Removal[]
   windows: Windows
   linear: LinearAlgebra
-  /** Weights of a block in the base's shapes: zeros where places are gone. */
+  /** Weights of a block in the base's shapes, with zeros in removed places. */
   onBlock: (block: number, weights: BlockWeights) => void | Promise<void>
   signal?: AbortSignal
 }
@@ -70,7 +70,7 @@ async function refitted(
   return weights
 }
 
-/** By role, the inputs that are removed; of layers that lose some. */
+/** The removed inputs of each layer that loses some, by role. */
 function goneInputs(decoder: Decoder, block: number, removed: readonly RemovedUnits[]): Map<number, Set<number>> {
   const gone = new Map<number, Set<number>>()
   for (const { structure, units } of removed) {
@@ -94,7 +94,7 @@ interface LeastSquares {
   left: readonly number[]
 }
 
-/** W' in the places of W, [rows, cols], zeros elsewhere. @throws {InputError} HESSIAN_NOT_POSITIVE */
+/** Returns W' in the places of W, [rows, cols], with zeros elsewhere. @throws {InputError} HESSIAN_NOT_POSITIVE */
 export async function leastSquares(
   { weight, rows, cols, gram, left }: LeastSquares,
   linear: LinearAlgebra,

@@ -2,7 +2,7 @@
 import { InputError } from '../../base/errors.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 
-/** SLICE_UNKNOWN. @param why - what the file does, behind its name */
+/** SLICE_UNKNOWN. @param why - the obstacle in the file, to follow its name */
 export function refuse({ directory }: Decoder, why: string): InputError {
   return new InputError({
     code: 'SLICE_UNKNOWN',

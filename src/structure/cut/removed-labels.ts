@@ -1,4 +1,4 @@
-/** Labels of the places that are removed, and what is left of axes without them. */
+/** The labels of removed places, and the places of axes that are left. */
 
 import type { FollowedBlock } from '../find/follow-blocks.ts'
 import type { Axes, Axis, Labels } from '../find/labels.ts'
@@ -13,7 +13,7 @@ export function removedLabels({ model, followed }: FollowedBlock, removed: reado
     const [{ tensor, axis, places }] = structure.members
     const labels = followed.axes.get(model.weights.get(tensor) ?? tensor)?.[axis]
     if (!labels) throw new Error(`"${tensor}" was not followed`)
-    // Labels of repeats say how many are removed of each group; sizes do not depend on which ones.
+    // Labels of repeats say how many units each group loses; sizes do not depend on the choice among them.
     const marked = structure.groups === 1 ? units : units.slice(0, units.length / structure.groups).map((_, k) => k)
     for (const unit of marked) for (const place of places[unit]) roots.add(followed.labels.find(labels[place]))
   }
@@ -35,7 +35,7 @@ export function keptOf(labels: Int32Array, gone: IsRemoved): number {
   return labels.reduce((sum, label) => sum + (gone(label) ? 0 : 1), 0)
 }
 
-/** Whether the places of an axis repeat so many times, as those of heads where windows were merged with them. */
+/** Whether the labels of an axis repeat this many times, as those of heads do if windows were merged with them. */
 export function repeats(labels: Labels, axis: Axis, times: number): boolean {
   if (axis === null || times === 1 || axis.length % times !== 0) return false
   const each = axis.length / times

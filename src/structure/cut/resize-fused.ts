@@ -1,6 +1,6 @@
 /**
- * Numbers of heads that fused operators are told by attributes, and the pasts that they read and hand on: what a sliced
- * model must say instead. The size of a head and rotary tables stay.
+ * New numbers of heads for fused operators, which have them in attributes, and new shapes for the pasts that they read
+ * and pass on. The size of a head and rotary tables stay.
  */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { intAttribute } from '../../onnx/graph.ts'
@@ -14,33 +14,33 @@ type Heads = NonNullable<Operator['heads']>
 const RANK_APART = 4
 
 interface FusedAttention {
-  /** Attributes that change. */
+  /** The attributes that change. */
   counts: Record<string, number>
-  /** Inputs and outputs [batch, heads, positions, size], and how many heads they have from now on. */
+  /** Inputs and outputs [batch, heads, positions, size], with their new numbers of heads. */
   pasts: { inputs: number[]; outputs: number[]; heads: number } | undefined
 }
 
-/** Labels of the axes of a value, and how many of some places stay. */
+/** Gives the labels of the axes of a value, and the number of given places that stay. */
 interface Cut {
   axesOf(value: string): Axes
   kept(places: Int32Array): number
 }
 
-/** The numbers of heads that a node is told; undefined: it is told none. */
+/** The numbers of heads in the attributes of a node; undefined: it has none. */
 export function resizeFused(node: NodeProto, cut: Cut): FusedAttention | undefined {
   const heads = operatorOf(node)?.heads
   if (heads === undefined) return undefined
   return placesOf(node, 'query').length === 0 ? rotary(node, heads, cut) : attention(node, heads, cut)
 }
 
-/** Heads that are left of `heads` that lie one after the other along an axis. */
+/** The number of heads that are left, of `heads` that lie one after the other along an axis. */
 function headsLeft(axis: Axis, heads: number, { kept }: Cut): number {
   return axis === null ? heads : (heads * kept(axis)) / axis.length
 }
 
 const last = (axes: Axes): Axis => axes[axes.length - 1] ?? null
 
-/** Where queries have heads on an axis of their own, no attribute tells how many. */
+/** If queries have heads on an axis of their own, no attribute holds the number. */
 function attention(node: NodeProto, { queries, pairs }: Heads, cut: Cut): FusedAttention {
   const [query, key] = ['query', 'key'].map((name) => cut.axesOf(inputOf(node, name)))
   const pasts = (heads: number) => ({ inputs: placesOf(node, 'pastKey pastValue'), outputs: [1, 2], heads })
@@ -60,7 +60,7 @@ function attention(node: NodeProto, { queries, pairs }: Heads, cut: Cut): FusedA
   return { counts: { [queries]: left, [pairs]: sharedLeft }, pasts: pasts(sharedLeft) }
 }
 
-/** Told only where heads are joined, and not always there. */
+/** This attribute is used only if heads are joined, and it may be missing. */
 function rotary(node: NodeProto, { queries }: Heads, cut: Cut): FusedAttention {
   const heads = intAttribute(node, queries, 0)
   if (heads === 0) return { counts: {}, pasts: undefined }

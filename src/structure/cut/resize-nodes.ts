@@ -1,4 +1,4 @@
-/** Tells the nodes of a part the sizes that follow, by what each does to axes. */
+/** Writes the new sizes into the nodes of a part, according to the effect of each operator on axes. */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { intAttribute, like } from '../../onnx/graph.ts'
 import type { AxesRule } from '../../onnx/operators/operator.ts'
@@ -13,7 +13,7 @@ import type { Slicer } from './slicer.ts'
 
 type Resize = (slicer: Slicer, node: NodeProto) => void
 
-/** Operators that are told sizes; those of the others follow by themselves. */
+/** Operators that have sizes as inputs or attributes. The sizes of all others follow by themselves. */
 const RESIZING: Partial<Record<AxesRule, Resize>> = { split, slice, reshape, expand }
 
 /** The size that Reshape computes from the others. */
@@ -31,7 +31,7 @@ export function resizeNodes(slicer: Slicer): void {
   declareShapes(slicer)
 }
 
-/** Flatten and the like reshape without being told sizes. */
+/** Flatten and the like reshape without sizes as inputs. */
 function reshape(slicer: Slicer, node: NodeProto): void {
   const [slot] = placesOf(node, 'sizes')
   if (slot === undefined) return
@@ -82,7 +82,7 @@ function slice(slicer: Slicer, node: NodeProto): void {
     const axis = fromFront(given, own.length)
     const places = own[axis] ?? null
     if (places === null || !places.some((label) => slicer.gone(label))) continue
-    if (steps[k] !== 1) throw refuse(slicer.decoder, `picks some of what is removed in "${node.name}" (Slice)`)
+    if (steps[k] !== 1) throw refuse(slicer.decoder, `picks some of the removed places in "${node.name}" (Slice)`)
     const start = fromFront(starts[k], places.length)
     from.set(k, keptOf(places.subarray(0, start), slicer.gone))
     to.set(k, keptOf(places.subarray(0, start + (shape[axis] ?? 0)), slicer.gone))
@@ -92,7 +92,7 @@ function slice(slicer: Slicer, node: NodeProto): void {
   slicer.tell(node, 2, starts.length, to)
 }
 
-/** Heads that a fused operator is told by attributes, and the pasts that it reads and hands on. */
+/** Changes the numbers of heads in the attributes of a fused operator, and the pasts that it reads and passes on. */
 function fused(slicer: Slicer, node: NodeProto): void {
   let loses = false
   const kept = (places: Int32Array) => {

@@ -1,4 +1,4 @@
-/** Declared shapes of graph inputs and outputs: the past that a block reads, and what it hands on. */
+/** Changes declared shapes of graph inputs and outputs: the past that a block reads, and the one that it passes on. */
 import { create } from '@bufbuild/protobuf'
 import { TensorShapeProto_DimensionSchema, type ValueInfoProto } from '../../onnx/generated/onnx_pb.js'
 import { like } from '../../onnx/graph.ts'
@@ -9,7 +9,7 @@ import type { Slicer } from './slicer.ts'
 /** [batch, heads, positions, size] */
 const PAST_RANK = 4
 
-/** The places that are left, by axis. */
+/** The places that are left, one entry an axis. */
 type Changed = ReadonlyMap<number, number>
 
 export function declareShapes(slicer: Slicer): void {
@@ -22,7 +22,7 @@ export function declareShapes(slicer: Slicer): void {
   }
 }
 
-/** A past comes in from outside, perhaps in another element type, or is made empty. */
+/** Changes the past that a block reads: an input, perhaps of another element type, or an empty constant. */
 export function resizePast(slicer: Slicer, value: string | undefined, changed: Changed): void {
   if (!value || changed.size === 0) return
   const { graph } = slicer.copy.model
@@ -45,7 +45,7 @@ function assertOwn({ decoder, followed }: Slicer, value: string): void {
     throw refuse(decoder, `makes one empty past ("${value}") for several blocks`)
 }
 
-/** Keys and values are handed on, perhaps in another element type. */
+/** Changes the outputs that pass keys and values on, perhaps in another element type. */
 export function resizeOutput(slicer: Slicer, value: string | undefined, changed: Changed): void {
   if (!value || changed.size === 0) return
   const { graph } = slicer.copy.model

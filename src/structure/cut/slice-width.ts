@@ -1,5 +1,6 @@
 /**
- * A model of fewer hidden channels: the same are cut out of every tensor, and every size that followed is told anew.
+ * A model of fewer hidden channels: the same channels are cut out of every tensor, and all sizes that depend on the
+ * width are changed.
  */
 import type { Decoder } from '../../model/forward/decoder.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
@@ -12,8 +13,8 @@ import { Slicer } from './slicer.ts'
 
 /**
  * The graph of `decoder`'s file without some hidden channels, weights still by reference. `decoder` stays as it is, and
- * so does every number that the graph holds for another reason: Gemma multiplies embeddings by the root of the base's
- * width still. What the file says is what is run; heads and rotary tables keep their sizes.
+ * so does every other number in the graph: Gemma still multiplies embeddings by the root of the base's width. The
+ * result is computed as the file says. Heads and rotary tables keep their sizes.
  * @throws {InputError} SLICE_UNKNOWN: a graph that this cannot rewrite
  */
 export function sliceWidth(decoder: Decoder, { members, branches }: Width, removed: readonly number[]): OnnxModel {

@@ -1,6 +1,6 @@
 /**
- * A model without the units that are removed: its tensors are smaller, and every size in the graph that followed from
- * theirs is what it is now. What is cut where is known from the labels of axes, so no architecture is.
+ * A model without the removed units: its tensors are smaller, and every size in the graph that depends on them is
+ * changed. The labels of axes say where to cut, so the code knows no architecture.
  */
 
 import type { Decoder } from '../../model/forward/decoder.ts'
@@ -18,7 +18,7 @@ import { Slicer } from './slicer.ts'
 /**
  * The graph of `decoder`'s file with units removed, weights still by reference. `decoder` stays as it is.
  * @param blocks - as followBlocks gives them
- * @param removed - by block; none where it is undefined
+ * @param removed - the removed units of each block; undefined: none
  * @throws {InputError} SLICE_UNKNOWN: a graph that this cannot rewrite
  */
 export function sliceStructures(
@@ -49,16 +49,16 @@ function assertAllFollowed(decoder: Decoder, blocks: readonly FollowedBlock[]): 
 }
 
 /**
- * A branch that is never taken would keep its sizes, among tensors that have others.
- * @param views - one a branch that was followed
+ * Refuses a branch that is never taken: it would keep its sizes, among tensors with new ones.
+ * @param views - one entry for each branch that was followed
  */
 export function assertBranches(decoder: Decoder, views: readonly Decoder[]): void {
   const nodes = new Set([...new Set(views)].flatMap(({ lowered }) => [...lowered.origin.values()]))
   const unseen = [...decoder.model.subgraphs.keys()].find(({ node }) => node.some((each) => !nodes.has(each)))
-  if (unseen) throw refuse(decoder, `has an If of which the branch "${unseen.name}" is never taken`)
+  if (unseen) throw refuse(decoder, `has an If whose branch "${unseen.name}" is never taken`)
 }
 
-/** The same units of the same structures, by the tensors and labels of the other branch. */
+/** The same units of the same structures, as tensors and labels of the other branch. */
 function inOtherBranch(
   { structures }: FollowedBlock,
   continued: FollowedBlock,

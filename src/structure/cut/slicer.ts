@@ -1,4 +1,4 @@
-/** One part as one branch of the file computes it, and the copy of the file in which it gets smaller. */
+/** One part of one branch of the file, and the copy of the file in which it gets smaller. */
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { nodeMaking } from '../../onnx/build.ts'
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
@@ -27,12 +27,12 @@ export class Slicer {
     return model.holds(value) ? (followed.axes.get(model.inside(value)) ?? []) : []
   }
 
-  /** The places that are left, by axis of a value that gets shorter. */
+  /** The places that are left, one entry for each axis of a value that gets shorter. */
   changedAxes(value: string): Map<number, number> {
     return changedAxes(this.axesOf(value), this.gone)
   }
 
-  /** A small integer value of the part as it was followed; undefined: nobody looked at it, or it is missing. */
+  /** A small integer value of the followed part; undefined: it was not observed, or it is missing. */
   content(value: string | undefined): readonly number[] | undefined {
     const { model, observed } = this.followed
     return value ? observed.contents.get(model.inside(value)) : undefined
@@ -47,8 +47,8 @@ export class Slicer {
   }
 
   /**
-   * Changes some elements of a small integer operand: in a copy of it where it is an initializer, else by a Where
-   * behind what computes it.
+   * Changes some elements of a small integer operand: in a copy of it if it is an initializer, else by a Where after
+   * the node that computes it.
    */
   tell(node: NodeProto, slot: number, length: number, changes: ReadonlyMap<number, number>): void {
     const copy = this.copyOf(node)

@@ -1,4 +1,4 @@
-/** From structures as they were found to forms that the merge knows, and back to what is removed. */
+/** Translates the structures of a model to the forms that the merge knows, and its results back to removed units. */
 import { dropKept, newMask } from '../../form/mask.ts'
 import type { StructuredForm } from '../../form/structured-form.ts'
 import {
@@ -13,7 +13,7 @@ import type { FollowedBlock } from '../find/follow-blocks.ts'
 import type { Removal, RemovedUnits } from '../find/removal.ts'
 import type { Structure } from '../find/structure.ts'
 
-/** By block. */
+/** One entry a block. */
 export function structuredForms(decoder: Decoder, followed: readonly FollowedBlock[]): StructuredForm[] {
   return followed.map(({ structures }, block) => ({
     layers: decoder.forms[block].layers,
@@ -30,12 +30,14 @@ export function structuredForms(decoder: Decoder, followed: readonly FollowedBlo
   }))
 }
 
-/** Of what can be removed. */
+/** The structures whose units can be removed. */
 export function free(structures: readonly Structure[]): Structure[] {
   return structures.filter(({ locked }) => locked === undefined)
 }
 
-/** By role, what is left of the layers of a block. @param removed - in the order of the form's structures */
+/**
+ * The places that are left of each layer of a block, by role. @param removed - in the order of the form's structures
+ */
 export function leftOf(form: StructuredForm, removed: readonly RemovedUnits[]): LeftPlaces[] {
   const kept = form.structures.map(({ units }, s) => {
     const mask = newMask(units)
@@ -45,7 +47,7 @@ export function leftOf(form: StructuredForm, removed: readonly RemovedUnits[]): 
   return leftPlaces(form, { kept, adapters: null })
 }
 
-/** What merged blocks remove, in the terms of a slice: by block, all of them. */
+/** The removed units of all merged blocks, one entry a block, in the form that slicing takes. */
 export function removals(
   followed: readonly FollowedBlock[],
   forms: readonly StructuredForm[],

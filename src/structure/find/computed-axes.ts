@@ -1,6 +1,6 @@
 /**
- * Axes that operators compute over: the result changes with each place that is removed, so labels there are locked. A
- * mean over the stream's width is an exception: over fewer places it is as large.
+ * Axes that operators compute over. The result changes with each removed place, so labels there are locked. A mean over
+ * the stream's width is an exception: over fewer places it is about as large.
  */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { attribute, intAttribute } from '../../onnx/graph.ts'

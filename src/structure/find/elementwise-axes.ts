@@ -2,7 +2,10 @@
 import type { Axis } from './labels.ts'
 import type { Follow } from './walk.ts'
 
-/** A weight passes on its way to its product: both share one array, so labels of one are labels of the other. */
+/**
+ * The node passes a weight on to its product. Both values share one array of labels, so labels of one hold for the
+ * other.
+ */
 export const same: Follow = (walk, node) => {
   const [input] = node.input
   if (walk.isFixed(input)) walk.axes.set(node.output[0], walk.axesOf(input))

@@ -13,25 +13,25 @@ import { findStructures, type Structure } from './structure.ts'
 import type { GroupQueries } from './walk.ts'
 
 /**
- * Sizes of the run that shows what is what: unlike each other and unlike sizes of models, so that no axis is taken for
- * another.
+ * Sizes of the run that shows the shapes. They differ from each other and from sizes of models, so that no axis is
+ * mistaken for another.
  */
 const WINDOWS = 5
 const WINDOW = 7
 
-/** How many windows are in that run. */
+/** The number of windows in that run. */
 export function tracedWindows({ fixed }: Decoder): number {
   return fixed.batch ?? WINDOWS
 }
 
-/** A part with its axes followed. */
+/** A part of the model, and its axes as they were followed. */
 export interface FollowedPart {
   part: Part
   /** The part as it was followed, in canonical names. */
   model: PartModel
   followed: Followed
   observed: Observed
-  /** Whose part it is: in models with branches another opening of the file for each of them. */
+  /** The decoder of the part. In models with branches, each branch has an opening of the file of its own. */
   decoder: Decoder
 }
 
@@ -42,7 +42,8 @@ export interface FollowedBlock extends FollowedPart {
 }
 
 /**
- * By block; a member's tensor is the name of an initializer of `decoder.lowered.model`, or of a constant of the block.
+ * One array of structures a block. The tensor of a member is the name of an initializer of `decoder.lowered.model`, or
+ * of a constant of the block.
  */
 export async function structuresOf(decoder: Decoder, groupQueries: GroupQueries = 'kv'): Promise<Structure[][]> {
   return (await followBranch(decoder, groupQueries)).blocks.map(({ structures }) => structures)
@@ -57,7 +58,7 @@ export async function followBlocks(decoder: Decoder, groupQueries: GroupQueries 
   return blocks.map((block, k) => ({ ...block, continued: continued[k] }))
 }
 
-/** By branch of the file, the parts that one after the other make the stream, add to it and read it. */
+/** For each branch of the file, the parts in order: they make the stream, add to it and read it. */
 export async function followParts(decoder: Decoder): Promise<[FollowedPart, ...FollowedBlock[], FollowedPart][]> {
   const parts = await followWhole(decoder)
   const other = decoder.otherBranch()
@@ -134,7 +135,7 @@ async function observe(
   })
 }
 
-/** From the part's names of weights to the model's. */
+/** Translates the part's names of weights to the model's. */
 function renamed(structure: Structure, { weights }: PartModel): Structure {
   const names = new Map([...weights].map(([initializer, name]) => [name, initializer]))
   const members = structure.members.map((member) => ({ ...member, tensor: names.get(member.tensor) ?? member.tensor }))

@@ -1,6 +1,6 @@
 /**
- * Follows the axes of a block through its graph: from each product of a layer a class for every output feature, carried
- * on by what each operator does to an axis, united where operators read places together. So coupled structures are
+ * Follows the axes of a block through its graph: each output feature of a layer begins a class, each operator carries
+ * classes along its axes, and classes are united where an operator reads places together. So coupled structures are
  * found from the graph alone. Source: LLM-Pruner (Ma, Fang, Wang 2023), section 3.1, and DepGraph (Fang et al. 2023),
  * whose groups these are; by axes, as the classes of places.
  */
@@ -18,11 +18,11 @@ import { backToWeights } from './weights-behind.ts'
 
 export interface Followed {
   labels: Labels
-  /** Axes of each value, weights and constants included. */
+  /** The axes of each value, weights and constants included. */
   axes: ReadonlyMap<string, Axes>
 }
 
-/** Sizes and places: no axis of what is read goes on. */
+/** Operators of sizes and places: the axes of their inputs end here. */
 const nothing: Follow = () => undefined
 
 const FOLLOWING: Record<AxesRule, Follow> = {
@@ -65,7 +65,7 @@ export function followAxes(
   return through(walk, graph)
 }
 
-/** Follows the axes of an embedding, which no stream enters: from the features of the tables that it looks up on. */
+/** Follows the axes of an embedding, which no stream enters. They begin with the features of its tables. */
 export function followEmbedding(graph: GraphProto, observed: Observed): Followed {
   return through(new Walk(graph, observed, 'kv', true), graph)
 }
@@ -80,7 +80,7 @@ function through(walk: Walk, { node: nodes }: GraphProto): Followed {
   return walk
 }
 
-/** Never guessed: what it reads stays as it is. */
+/** Locks all inputs of an operator without a rule: nothing is guessed, and nothing of them is removed. */
 function unknown(walk: Walk, node: NodeProto): void {
   for (const input of node.input) {
     if (input === '' || !walk.axes.has(input)) continue

@@ -1,13 +1,13 @@
 /**
- * Labels for the places along an axis: what must be removed together has one class. A union-find (Tarjan 1975) that
- * remembers of a class whether it stays in any case, whether it is one of repeats, and why it cannot be removed if it
- * cannot.
+ * Labels for the places along an axis: places that must be removed together have one class. This is a union-find
+ * (Tarjan 1975). It remembers for each class whether it stays in any case, whether it consists of repeats, and the
+ * reason if it cannot be removed.
  */
 
-/** By place along an axis; null: nothing that is removed lies along it. */
+/** One label a place along an axis; null: nothing along this axis is removed. */
 export type Axis = Int32Array | null
 
-/** By axis of a value. */
+/** One entry an axis of a value. */
 export type Axes = readonly Axis[]
 
 export class Labels {
@@ -50,7 +50,7 @@ export class Labels {
     this.locked.delete(high)
   }
 
-  /** Place by place. Of two axes one of which has no labels, the other's. */
+  /** Unites two axes place by place. If one has no labels, the result has those of the other. */
   uniteAxes(a: Axis, b: Axis): Axis {
     if (a === null || b === null) return a ?? b
     if (a.length !== b.length) throw new RangeError(`axes of ${a.length} and ${b.length} places`)
@@ -58,7 +58,10 @@ export class Labels {
     return a
   }
 
-  /** Nothing is removed along this axis: the residual stream's, or of keys whose queries alone go. */
+  /**
+   * Marks an axis along which nothing is removed: the residual stream's, or that of keys whose queries alone are
+   * removed.
+   */
   keep(axis: Axis): void {
     for (const label of axis ?? []) this.kept.add(this.find(label))
   }
@@ -78,7 +81,7 @@ export class Labels {
     return this.repeats.has(this.find(label))
   }
 
-  /** @param why - what would have to be understood to remove these */
+  /** @param why - the obstacle to removing these places, for the message */
   lock(axis: Axis, why: string): void {
     for (const label of axis ?? []) {
       const root = this.find(label)

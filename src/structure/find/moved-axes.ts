@@ -11,7 +11,7 @@ export const reshape: Follow = (walk, node) => {
   walk.axes.set(output, reshapeAxes(walk.labels, walk.axesOf(input), walk.shape(input), walk.shape(output)))
 }
 
-/** A transposed weight is the weight: what is found out about one holds for the other. */
+/** A transposed weight shares the labels of the weight, so each finding about one holds for the other. */
 export const transpose: Follow = (walk, node) => {
   const [input] = node.input
   const axes = walk.axesOf(input)

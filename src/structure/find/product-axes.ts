@@ -1,4 +1,4 @@
-/** Axes through products of matrices: from each product of a layer a label for every output feature. */
+/** Axes through products of matrices. Each output feature of a layer gets a new label. */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import { intAttribute } from '../../onnx/graph.ts'
 import type { Axis } from './labels.ts'
@@ -20,7 +20,7 @@ export const matmul: Follow = (walk, node) => {
   walk.axes.set(node.output[0], [...batch, left[left.length - 2], right[right.length - 1]])
 }
 
-/** All axes of the output but the last two: those of both factors, where they are not broadcast. */
+/** All axes of the output except the last two: those of both factors, unless they are broadcast. */
 function batchAxes(walk: Walk, { input, output }: NodeProto): Axis[] {
   const rank = walk.shape(output[0]).length
   return Array.from({ length: Math.max(0, rank - 2) }, (_, axis) => {
@@ -45,7 +45,7 @@ export const gemm: Follow = (walk, node) => {
   if (shape.length > 0 && shape[shape.length - 1] > 1) walk.meet(c, shape.length - 1, places, node)
 }
 
-/** A layer: its inputs are coupled to what it reads, its outputs are new. */
+/** A layer: its inputs are coupled to the value that it reads, and its outputs get new labels. */
 function layer(
   walk: Walk,
   node: NodeProto,

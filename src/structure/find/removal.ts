@@ -2,16 +2,16 @@
 import type { Shifts } from '../../model/forward/output-shift.ts'
 import type { Structure } from './structure.ts'
 
-/** Of one structure of a block. */
+/** The removed units of one structure of a block. */
 export interface RemovedUnits {
   structure: Structure
-  /** Ascending; none where the ratio is less than one unit. */
+  /** Unit numbers, ascending; empty if the ratio is less than one unit. */
   units: number[]
 }
 
 export interface Removal {
   block: number
   removed: RemovedUnits[]
-  /** What stands in for it. */
+  /** Vectors that replace the removed units. */
   shifts?: Shifts
 }

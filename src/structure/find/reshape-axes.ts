@@ -1,4 +1,4 @@
-/** How labels go through a Reshape, from the sizes before and behind it. */
+/** Labels through a Reshape, found from the sizes before and after it. */
 import type { Axes, Axis, Labels } from './labels.ts'
 
 const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1)
@@ -10,8 +10,9 @@ interface Run {
 }
 
 /**
- * An axis that is split gives its labels to the factor that decides them, or to the first one, whose places then couple
- * all they stand for: an attention head. Axes that are merged may have labels along one of them.
+ * An axis that is split gives its labels to the factor that decides them. If none does, it gives them to the first
+ * factor, and each place of that couples all places that it stands for: an attention head. Axes that are merged may
+ * have labels along one of them.
  */
 export function reshapeAxes(labels: Labels, axes: Axes, before: readonly number[], behind: readonly number[]): Axis[] {
   const out: Axis[] = behind.map(() => null)
@@ -53,7 +54,10 @@ function merge(labels: Labels, axes: Axes, sizes: readonly number[]): Axis {
   return Int32Array.from({ length: product(sizes) }, (_, place) => own[Math.floor(place / inner) % sizes[at]])
 }
 
-/** Of several axes that become one, the one that is removed from: of keys and their repeats, the repeats. */
+/**
+ * Of several axes that are merged, the one along which units are removed. Of keys and their repeats, that is the
+ * repeats.
+ */
 function leftToRemove(labels: Labels, axes: Axes, labelled: readonly number[]): number[] {
   const repeats = labelled.filter((at) => axes[at]?.every((label) => labels.isRepeat(label)))
   for (const at of labelled) {
@@ -63,7 +67,7 @@ function leftToRemove(labels: Labels, axes: Axes, labelled: readonly number[]): 
   return repeats.length === 1 ? repeats : []
 }
 
-/** Which factor the labels lie along, and its labels. */
+/** The factor that the labels lie along, and its labels. */
 function split(labels: Labels, whole: Int32Array, factors: readonly number[]): [axis: number, places: Int32Array] {
   for (const [axis, size] of factors.entries()) {
     const places = along(labels, whole, factors, axis, size)
@@ -79,7 +83,7 @@ function split(labels: Labels, whole: Int32Array, factors: readonly number[]): [
   return [axis, places]
 }
 
-/** The labels along a factor if they depend on nothing else. */
+/** The labels along a factor; undefined if they depend on other factors too. */
 function along(labels: Labels, whole: Int32Array, factors: readonly number[], axis: number, size: number): Axis {
   if (size === 1 && whole.length > 1) return null
   const inner = product(factors.slice(axis + 1))

@@ -1,4 +1,4 @@
-/** Coupled structures of a block: what must be removed together, as places along axes of its tensors. */
+/** Coupled structures of a block: places along axes of its tensors that must be removed together. */
 import { isWeightName } from '../../model/graph/part.ts'
 import type { GraphProto } from '../../onnx/generated/onnx_pb.js'
 import type { Followed } from './follow.ts'
@@ -8,18 +8,22 @@ export interface CoupledTensor {
   /** Its name in the graph: a weight or a constant. */
   tensor: string
   axis: number
-  /** By unit, ascending. */
+  /** The places of each unit, ascending. */
   places: number[][]
 }
 
 export interface Structure {
   /**
-   * Units of one place, of a packed member two; or of several in every member: an attention head's, with the queries
-   * that share its keys; or a query head's alone, where keys and values stay.
+   * The kind of a unit. A channel has one place in each member, or two in a packed one. A head has several places in
+   * each member, with the queries that share its keys. A query head has those of its queries alone, and keys and values
+   * stay.
    */
   kind: 'channels' | 'heads' | 'queries'
   units: number
-  /** Units lie in so many groups, one after the other, of each of which as many go: queries, by the keys they share. */
+  /**
+   * The number of equal groups that the units lie in, one after the other. The same number of units is removed from
+   * each. Queries are grouped by the keys that they share.
+   */
   groups: number
   members: CoupledTensor[]
   /** Why its units cannot be removed; undefined: they can. */
@@ -32,10 +36,12 @@ interface Share {
   place: number
 }
 
-/** In the order of the graph; the model's width, which all blocks share, is none of a block's. */
+/**
+ * The structures of a block, in the order of the graph. The model's width is not among them, since all blocks share it.
+ */
 export function findStructures(graph: GraphProto, followed: Followed): Structure[] {
   for (const { opType, name, output } of graph.node) {
-    if (opType !== 'Constant') continue // inside a node, where nothing is cut
+    if (opType !== 'Constant') continue // a constant inside a node, which cannot be cut
     for (const places of followed.axes.get(output[0]) ?? [])
       followed.labels.lock(places, `"${name}" holds a number for each`)
   }
@@ -59,8 +65,9 @@ export function findStructures(graph: GraphProto, followed: Followed): Structure
 }
 
 /**
- * Unit r of a structure of repeats is the r-th query head of every group. Which of a group goes is free as long as as
- * many go of each, so each head is a unit: head g * repeats + r is the g-th run of places of repeat r.
+ * Unit r of a structure of repeats is the r-th query head of every group. Any query of a group may be removed, as long
+ * as each group loses the same number. So each head is a unit: head g * repeats + r is the g-th run of places of repeat
+ * r.
  */
 function queriesApart({ units: repeats, members, locked }: Structure): Structure {
   const apart = members.map((member) => member.places.map(runs))
@@ -89,7 +96,7 @@ function runs(places: readonly number[]): number[][] {
   return found
 }
 
-/** Shares by class, but for those that stay; in the order of places in the order of tensors. */
+/** The members of each class, without classes that stay, in the order of tensors and of their places. */
 function classes(graph: GraphProto, { labels, axes }: Followed): Map<number, Share[]> {
   const found = new Map<number, Share[]>()
   const tensors = [...graph.input.map(({ name }) => name), ...graph.initializer.map(({ name }) => name)]
@@ -115,7 +122,7 @@ function isFixed(graph: GraphProto, tensor: string): boolean {
   return isWeightName(tensor) || graph.initializer.some(({ name }) => name === tensor)
 }
 
-/** Tensors, axes and how many places: alike for the units of one structure. */
+/** A key of tensors, axes and numbers of places. Units of one structure have the same key. */
 function tally(shares: readonly Share[]): [tensor: string, axis: number, count: number][] {
   const counts = new Map<string, [string, number, number]>()
   for (const { tensor, axis } of shares) {

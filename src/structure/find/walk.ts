@@ -6,8 +6,8 @@ import { operatorName } from '../../onnx/operators/name.ts'
 import { type Axis, Labels } from './labels.ts'
 
 /**
- * The fate of queries that share keys and values: with `kv` all of them are removed with these; with `query` as many of
- * each group are removed, and keys and values stay.
+ * How queries that share keys and values are removed. `kv`: all of them, together with the keys and values. `query`:
+ * the same number in each group, and keys and values stay.
  */
 export type GroupQueries = 'kv' | 'query'
 
@@ -21,7 +21,7 @@ export class Walk {
   /** Whether this is an embedding: its tables begin the axes. */
   readonly embeds: boolean
   private readonly observed: Observed
-  /** Weights and constants: they take the labels of what they meet, since they can be cut to fit. */
+  /** Weights and constants. They take the labels of the values that they meet, since they can be cut to fit. */
   private readonly fixed: ReadonlySet<string>
 
   constructor(graph: GraphProto, observed: Observed, groupQueries: GroupQueries, embeds: boolean) {
@@ -41,7 +41,7 @@ export class Walk {
     return shape
   }
 
-  /** To be changed in place where more is found out about a weight. */
+  /** The axes are changed in place when more is found out about a weight. */
   axesOf(value: string): Axis[] {
     const known = this.axes.get(value)
     if (known !== undefined) return known
@@ -54,7 +54,10 @@ export class Walk {
     return value === undefined || value === '' ? undefined : this.observed.contents.get(value)
   }
 
-  /** Unites an axis of a value with labels. What is no weight and has none there cannot be cut: they are locked. */
+  /**
+   * Unites an axis of a value with labels. If the value is no weight and has no labels there, it cannot be cut, so the
+   * labels are locked.
+   */
   meet(value: string, axis: number, places: Axis, node: NodeProto): void {
     const own = this.axesOf(value)
     if (own[axis] !== null) this.labels.uniteAxes(own[axis], places)
@@ -62,7 +65,7 @@ export class Walk {
     else this.lock(places, node, 'reads them with something unknown')
   }
 
-  /** @param why - what the node does, behind its name */
+  /** @param why - the reason, to follow the name of the node */
   lock(places: Axis, node: NodeProto, why: string): void {
     this.labels.lock(places, `"${node.name}" (${operatorName(node)}) ${why}`)
   }

@@ -1,4 +1,7 @@
-/** Values that are computed from weights alone get labels from what they meet: the labels belong to those weights. */
+/**
+ * Values that are computed from weights alone take labels from the values that they meet. The labels belong to the
+ * weights.
+ */
 import type { NodeProto } from '../../onnx/generated/onnx_pb.js'
 import type { AxesRule } from '../../onnx/operators/operator.ts'
 import { operatorOf } from '../../onnx/operators/table.ts'
@@ -9,7 +12,7 @@ import type { Walk } from './walk.ts'
 /** Hands the labels of a node's output to its inputs. */
 type GoBack = (walk: Walk, node: NodeProto, own: Axes) => void
 
-/** They are as one with their weight, or one themselves. */
+/** Values that share the labels of their weight, or are weights themselves. */
 const already: GoBack = () => undefined
 
 const GOING_BACK: Partial<Record<AxesRule, GoBack>> = {

@@ -1,4 +1,4 @@
-/** What a sliced model must compute: its base with everything that read what is removed set to zero. */
+/** The expected results of a sliced model: those of its base, with zeros for all weights that read removed places. */
 
 import type { BlockWeights } from '../../form/block-weights.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
@@ -18,7 +18,9 @@ export function layersReading(
   })
 }
 
-/** The weights of a block with the columns that read removed places at zero: what is not read adds nothing. */
+/**
+ * The weights of a block, with zeros in the columns that read removed places: a place that is not read adds nothing.
+ */
 export function zeroedWeights(decoder: Decoder, block: number, removed: readonly RemovedUnits[]): BlockWeights {
   const { layers } = decoder.cut.blocks[block]
   const weights = decoder.baseWeights(block)

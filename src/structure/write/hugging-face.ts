@@ -214,7 +214,7 @@ function transposed(tensor: TensorRef, { dataType }: TensorRef): Uint8Array {
 function nameless({ directory }: Decoder, what: string): InputError {
   return new InputError({
     code: 'UNIFORM_NAMES',
-    what: `what Hugging Face calls the tensors of ${directory.onnx} cannot be told: ${what}`,
+    what: `the Hugging Face names of the tensors of ${directory.onnx} are unknown: ${what}`,
     hint: "Put the base's model.safetensors into its directory, or export the graph with Optimum.",
   })
 }

@@ -35,8 +35,8 @@ export function assertUniform({ directory: { config }, blocks }: Decoder, remova
     if (share !== undefined) continue
     throw new InputError({
       code: 'UNIFORM_UNLIKE',
-      what: 'blocks of the model are not alike: the same ratio leaves other numbers of heads or channels in each',
-      hint: 'Leave --uniform away: ONNX Runtime and Coppice do not mind.',
+      what: 'blocks of the model are not alike: the same ratio leaves different numbers of heads or channels in them',
+      hint: 'Leave out --uniform: ONNX Runtime and Coppice run such a model.',
     })
   }
   const family = String(config.model_type)
@@ -50,7 +50,7 @@ export function assertUniform({ directory: { config }, blocks }: Decoder, remova
   throw new InputError({
     code: 'UNIFORM_HEADS',
     what: `${heads} heads would be left in each block, which do not divide the width ${width}, as transformers demands of ${family}`,
-    hint: 'Give another --ratio, or leave --uniform away.',
+    hint: 'Give another --ratio, or leave out --uniform.',
   })
 }
 
@@ -58,6 +58,6 @@ function unsaid(family: string, what: string): InputError {
   return new InputError({
     code: 'UNIFORM_FAMILY',
     what: `config.json of a ${family} has no place for the ${what}`,
-    hint: 'Leave --uniform away: the graph needs no configuration.',
+    hint: 'Leave out --uniform: the graph needs no configuration.',
   })
 }

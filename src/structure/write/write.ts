@@ -69,7 +69,7 @@ export function notesOf(decoder: Decoder, removals: readonly Removal[], groupQue
 const GENAI_NOTE =
   'genai_config.json has one number of heads for all blocks, which differ now: ONNX Runtime GenAI cannot run this model.'
 const UNGROUPED_NOTE =
-  'No queries share keys and values in this model: heads went whole, with --group-queries query as with kv.'
+  'No queries share keys and values in this model, so whole heads were removed: --group-queries query gives the same as kv.'
 
 /**
  * The run that the written model must reproduce: the engine's logits on one window, with zeros in place of removed
