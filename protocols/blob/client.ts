@@ -24,7 +24,7 @@ export interface BlobClient {
    * @throws the signal's reason
    */
   fetch(id: string, options: FetchOptions): Promise<void>
-  /** Something has changed (a new neighbour, a new message): ask again now what nobody had. */
+  /** Asks again now for blobs that nobody had: there is a new neighbour or a new message. */
   wake(): void
 }
 

@@ -5,9 +5,9 @@ import { HASH_BYTES } from '../wire/encoding.ts'
 
 /** A number at the end: a change of any byte on the wire raises it. */
 export const BLOB_PROTOCOL = '/coppice/blob/1'
-/** Flags, id, first chunk, number of chunks. */
+/** Bytes of a request: flags, id, first chunk, number of chunks. */
 export const REQUEST_BYTES = 1 + HASH_BYTES + 4 + 4
-/** Status, and the blob's length where it is held. */
+/** Bytes of the first answer: status, and the blob's length if it is held. */
 export const MAX_ANSWER_BYTES = 1 + 8
 /** Whole hashes in a frame: 2,016. */
 export const HASHES_PER_FRAME = Math.floor(MAX_FRAME_BYTES / HASH_BYTES)
@@ -19,13 +19,15 @@ export const MAX_SERVED_STREAMS = 32
 export const MAX_STREAMS_PER_PEER = 4
 /** Streams of one fetcher to all neighbours. */
 export const MAX_FETCH_STREAMS = 16
-/** Until the first frame, and from frame to frame: 5 s without progress is a dead neighbour; another one is asked. */
+/** The most time to the first frame, and between two frames. After 5 s without progress another neighbour is asked. */
 export const PROGRESS_TIMEOUT_MS = 5_000
-/** The server is more patient with a slow reader than a reader with a slow server. */
+/**
+ * The most time for a frame at the server, which is more patient with a slow reader than a reader with a slow server.
+ */
 export const SERVE_TIMEOUT_MS = 15_000
-/** All neighbours have said "not yet": ask again after this, twice as long each time, up to the next figure. */
+/** The wait after all neighbours said "not yet". It doubles each time, up to the next constant. */
 export const RETRY_MS = 200
 export const MAX_RETRY_MS = 4_000
-/** A neighbour that failed is left alone for so long, twice as long each time, up to the next figure. */
+/** The pause for a neighbour that failed. It doubles each time, up to the next constant. */
 export const COOL_DOWN_MS = 500
 export const MAX_COOL_DOWN_MS = 20_000

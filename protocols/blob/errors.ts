@@ -1,4 +1,4 @@
-/** Faults of a blob and of whoever serves it. After the first, whoever fetches asks another neighbour. */
+/** Faults of a blob and of the peer that serves it. After the first error the client asks another neighbour. */
 
 /** The bytes are not those that the id names. The serving neighbour is at fault, not the author. */
 export class CorruptBlobError extends Error {
@@ -12,7 +12,7 @@ export class CorruptBlobError extends Error {
   }
 }
 
-/** A blob is longer than what named it allows. Its author is at fault: no neighbour can help. */
+/** A blob is longer than allowed where its id is named. Its author is at fault: no neighbour can help. */
 export class BlobTooLargeError extends Error {
   static override name = 'BlobTooLargeError'
   override readonly name = 'BlobTooLargeError'

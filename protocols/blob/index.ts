@@ -1,39 +1,38 @@
 /**
- * Blobs by id, from whoever has them. A client pulls the blobs that this peer lacks from any connected neighbour, and
- * checks every chunk as it comes; a server answers for those that this peer holds. The client opens a stream and
- * speaks first: one stream carries one request of at most MAX_CHUNKS_PER_REQUEST chunks, and at most
+ * Fetches blobs by id from any peer that has them. A client pulls the blobs that this peer lacks from any connected
+ * neighbour, and checks every chunk as it comes; a server answers for those that this peer holds. The client opens a
+ * stream and speaks first: one stream carries one request of at most MAX_CHUNKS_PER_REQUEST chunks, and at most
  * MAX_STREAMS_PER_PEER streams run between two peers each way.
  *
- * @example
- * await node.handle(BLOB_PROTOCOL, blobServer({ source: store, clock, admits }).handle, MAX_STREAMS_PER_PEER)
- * const blobs = blobClient({ neighbours, open, clock, random })
- * await blobs.fetch(id, { maxBytes, create: () => store.writer(), signal })
+ * @example await node.handle(BLOB_PROTOCOL, blobServer({ source: store, clock, admits }).handle, MAX_STREAMS_PER_PEER)
+ * const blobs = blobClient({ neighbours, open, clock, random }) await blobs.fetch(id, { maxBytes, create: () =>
+ * store.writer(), signal })
  */
 import type { PeerId, Stream } from '@libp2p/interface'
 import type { Clock } from '../stream/time.ts'
 import type { ChunkList } from '../wire/hash.ts'
 
-/** What the server reads from. Ids are lower-case hexadecimal. */
+/** The source of the blobs that a server reads. Ids are lower-case hexadecimal. */
 export interface BlobSource {
-  /** Null: not held. */
+  /** The length of a blob; null: not held. */
   chunks(id: string): Promise<ChunkList | null>
   /** Chunk `index` of a blob that is held. */
   read(id: string, index: number): Promise<Uint8Array>
 }
 
-/** Where the client puts what it has checked; chunks come in order. */
+/** The sink for checked chunks, which come in order. */
 export interface BlobSink {
   write(chunk: Uint8Array): Promise<void>
   /** All chunks have been written. */
   commit(id: string, list: ChunkList): Promise<void>
-  /** The blob will not come. */
+  /** The fetch has failed. */
   discard(): Promise<void>
 }
 
 export interface BlobServerComponents {
   source: BlobSource
   clock: Clock
-  /** Whether this peer may ask: members may, strangers may not. */
+  /** Whether a peer may ask: members may, strangers may not. */
   admits(peer: PeerId): boolean
   /** A blob was asked for, whether held or not. */
   onAsked?(id: string, peer: PeerId): void
@@ -49,16 +48,18 @@ export interface BlobClientComponents {
   clock: Clock
   /** In [0, 1): spreads the load over the neighbours. */
   random(): number
-  /** A neighbour served something that is not the blob: it is not asked again. */
+  /** Called if a neighbour served other bytes than the blob: it is not asked again. */
   onLiar?(peer: string, error: Error): void
 }
 
 export interface FetchOptions {
-  /** The most that what names the blob allows. */
+  /** The most bytes, as allowed where the blob is named. */
   maxBytes: number
   create(): BlobSink
   signal: AbortSignal
-  /** A peer that has it if anybody has: where it is a neighbour it is asked first, even if that means to wait. */
+  /**
+   * A peer that is most likely to have the blob. If it is a neighbour, it is asked first, even if that means waiting.
+   */
   author?: string
 }
 

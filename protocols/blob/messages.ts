@@ -17,7 +17,7 @@ export interface BlobRequest {
   list: boolean
   /** First chunk. */
   from: number
-  /** Number of chunks; what lies beyond the end is left out. */
+  /** Number of chunks; those beyond the end are left out. */
   count: number
 }
 

@@ -5,7 +5,7 @@ import type { BlobClientComponents } from './index.ts'
 interface Standing {
   streams: number
   failures: number
-  /** Not asked before this time. */
+  /** The neighbour is not asked before this time. */
   notBefore: number
   lied: boolean
 }
@@ -21,7 +21,7 @@ export class Neighbourhood {
   }
 
   /**
-   * A neighbour that has not been asked, with a stream to it reserved (see `give`); null where all have been. Waits
+   * A neighbour that has not been asked, with a stream to it reserved (see `give`); null if all have been asked. Waits
    * while all streams are in use.
    */
   async take(asked: ReadonlySet<string>, author: string | undefined, signal: AbortSignal): Promise<string | null> {

@@ -93,7 +93,7 @@ function copy(parts: Iterable<Uint8Array>, whole: Uint8Array, at: number): void 
   }
 }
 
-/** The same chunks, each being the one that the list names. @throws {CorruptBlobError} */
+/** Passes chunks on after checking each against the list. @throws {CorruptBlobError} */
 async function* checked(chunks: AsyncIterable<Uint8Array>, id: string, list: ChunkList, from: number) {
   let index = from
   for await (const chunk of chunks) {

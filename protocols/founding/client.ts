@@ -1,7 +1,8 @@
 /**
  * The joiner's side of founding. It opens a stream to the founder, or to a neighbour that passes it on, and speaks
  * first: once to fetch the offer, answered within ANSWER_TIMEOUT_MS, and once to join, which lasts until all have
- * signed. Without a word for WAITING_TIMEOUT_MS the founder is gone. All that this member signs is checked here.
+ * signed. If nothing comes for WAITING_TIMEOUT_MS, the founder counts as lost. All that this member signs is checked
+ * here.
  */
 import type { Stream } from '@libp2p/interface'
 import { CoppiceError } from '../../src/base/errors.ts'
@@ -29,7 +30,7 @@ import type { FounderMessage, MemberAddresses } from './messages.ts'
 
 export interface FetchedOffer {
   offer: SealedOffer
-  /** Who has joined so far, the founder first: as the founder says. */
+  /** The sites that have joined so far, the founder first, according to the founder. */
   sites: SiteLabel[]
 }
 
@@ -59,7 +60,7 @@ interface JoinInit extends FoundingWatcher {
   offer: SealedOffer
   secret: Uint8Array
   acceptance: Acceptance
-  /** Where this peer can be reached; empty where it only dials out. */
+  /** The addresses of this peer; empty if it only dials out. */
   addresses: string[]
   /** Whether a person is asked before this member signs. */
   asks: boolean
@@ -109,7 +110,7 @@ async function awaitPlan(hear: Hear, init: JoinInit): Promise<OpenedPlan> {
 }
 
 /**
- * Signs, or says no, while it listens: a founding may end before this member has answered.
+ * Signs or declines while it listens, since a founding may end before this member has answered.
  * @param heard - the signatures of all, once they are here
  */
 async function agree(
@@ -126,7 +127,7 @@ async function agree(
     declined = signature === null
     const message = signature && encodePlanSignature(signature)
     await conversation.send(message === null ? { type: 'declined' } : { type: 'signature', signature: message })
-    return heard // after a no the founder ends the stream
+    return heard // if a site declines, the founder ends the stream
   }
   try {
     return await Promise.race([answer(), heard])

@@ -11,20 +11,26 @@ export const MAX_ADDRESS_CHARS = 400
 export const MAX_FOUNDING_BYTES = MAX_PLAN_BYTES + MAX_MEMBERS * (MAX_ADDRESSES * (MAX_ADDRESS_CHARS + 3) + 64) + 1024
 /** A neighbour may pass on the founding of every other member, each on two streams. */
 export const MAX_FOUNDING_STREAMS = 2 * MAX_MEMBERS
-/** First message, offer, answer to an acceptance: a round trip or two, through a few neighbours. */
+/**
+ * The time for a first message, an offer, or the answer to an acceptance: a round trip or two, through a few
+ * neighbours.
+ */
 export const ANSWER_TIMEOUT_MS = 10_000
-/** From the plan to n signatures where nobody is asked: each is one round trip. Beyond that somebody has gone. */
+/**
+ * The time from the plan to n signatures if nobody is asked: each takes one round trip. Later ones are from lost
+ * members.
+ */
 export const SIGNING_TIMEOUT_MS = 60_000
-/** The same where a person is asked: time to be fetched, to read, and to compare peer ids on the telephone. */
+/** The same if a person is asked: time to be called, to read, and to compare peer ids on the telephone. */
 export const ASKED_SIGNING_TIMEOUT_MS = 15 * 60_000
 /** A member gives up a little after the founder, so that it hears why. */
 export const MEMBER_PATIENCE_MS = 15_000
-/** How often a member that waits hears how many have joined, even where nothing changes: a dead link shows. */
+/** The interval at which waiting members hear who has joined, even without changes, so that a dead link shows. */
 export const WAITING_INTERVAL_MS = 20_000
-/** No word for so long: the founder or a neighbour on the way is gone. */
+/** After this long without a message the founder, or a neighbour on the way, counts as lost. */
 export const WAITING_TIMEOUT_MS = 3 * WAITING_INTERVAL_MS
 
-/** From the plan to n signatures. @param asks - whether a person is asked at any site */
+/** The time from the plan to n signatures. @param asks - whether a person is asked at any site */
 export function signingTimeoutMs(asks: boolean): number {
   return asks ? ASKED_SIGNING_TIMEOUT_MS : SIGNING_TIMEOUT_MS
 }

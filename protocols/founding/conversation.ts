@@ -26,7 +26,7 @@ export class Conversation implements Disposable {
     this.frames = new FrameStream(stream, { signal })
   }
 
-  /** A message is several frames: one that is sent meanwhile waits until it is whole. */
+  /** A message has several frames, so the next message waits until it is whole. */
   send(message: JoinerMessage | FounderMessage): Promise<void> {
     const bytes = encodeFounding(message)
     const sending = this.sent.then(() => writeMessage(this.frames, bytes))
@@ -38,7 +38,7 @@ export class Conversation implements Disposable {
     return this.send({ type: 'refused', reason, version: PROTOCOL_VERSION })
   }
 
-  /** While others are waited for, a word every WAITING_INTERVAL_MS shows that the link lives. Never throws. */
+  /** While others are missing, a message every WAITING_INTERVAL_MS shows that the link is alive. Never throws. */
   async keepSaying(news: () => FounderMessage | null, clock: Clock, signal: AbortSignal): Promise<void> {
     try {
       for (;;) {
@@ -51,7 +51,7 @@ export class Conversation implements Disposable {
     }
   }
 
-  /** Null where the joiner has ended the stream. */
+  /** Reads a message; null if the joiner has ended the stream. */
   async fromJoiner(): Promise<JoinerMessage | null> {
     const bytes = await readMessage(this.frames, MAX_FOUNDING_BYTES)
     return bytes === null ? null : decodeJoiner(bytes)
@@ -61,7 +61,7 @@ export class Conversation implements Disposable {
     return decodeFounder(await expectMessage(this.frames, MAX_FOUNDING_BYTES, 'a word of the founder'))
   }
 
-  /** Ends in good order; what was said still arrives. */
+  /** Ends in good order: messages that were sent still arrive. */
   end(): Promise<void> {
     return this.frames.close()
   }

@@ -8,7 +8,7 @@ import type { FoundingEnding, FoundingRefusal } from './messages.ts'
 
 const ASK_FOR_A_LINE = 'Ask the founder for the line that its peer printed, and paste all of it.'
 
-/** What the founder answered. The joiner or its invitation is at fault, except for `full` and `failed`. */
+/** The founder's refusal. The joiner or its invitation is at fault, except for `full` and `failed`. */
 export function refusedBy(reason: FoundingRefusal, version: number): RefusedError | NoAgreementError {
   if (reason === 'failed') return signaturesMissing('late', [])
   const [what, hint] = {
@@ -28,7 +28,7 @@ export function refusedBy(reason: FoundingRefusal, version: number): RefusedErro
   return new RefusedError({ code: `REFUSED_${reason.toUpperCase()}`, what, hint })
 }
 
-/** What was served is not what the invitation names. Whoever answers there is at fault. */
+/** The served offer is not the one that the invitation names. The peer that answered is at fault. */
 export function editedOffer(expected: Uint8Array, found: Uint8Array): RefusedError {
   return new RefusedError({
     code: 'REFUSED_EDITED_OFFER',
@@ -55,7 +55,7 @@ export function badPlan(what: string, cause?: unknown): RefusedError {
   })
 }
 
-/** Why a founding has ended, to those who did not end it. @param sites - who ended it, where known */
+/** The reason why a founding has ended, for the others. @param sites - the sites that ended it, if known */
 export function foundingEnded(ending: FoundingEnding, sites: readonly SiteLabel[]): RefusedError | NoAgreementError {
   return ending === 'declined' ? declinedBy(sites) : signaturesMissing(ending, sites)
 }
@@ -64,27 +64,27 @@ function declinedBy(sites: readonly SiteLabel[]): RefusedError {
   return new RefusedError({
     code: 'REFUSED_DECLINED',
     what: `${named(sites)} does not sign the plan`,
-    hint: 'There is no federation, and nothing but names and addresses has left. The founder may make another offer.',
+    hint: 'There is no federation. Only names and addresses were sent. The founder may make another offer.',
   })
 }
 
 function signaturesMissing(ending: 'gone' | 'late', sites: readonly SiteLabel[]): NoAgreementError {
-  const gone = `${named(sites)} has gone before it signed the plan`
+  const gone = `${named(sites)} left before it signed the plan`
   const late = `not all members have signed the plan in time${sites.length === 0 ? '' : `: ${named(sites)}`}`
   return new NoAgreementError({
     code: 'NO_AGREEMENT_SIGNATURES',
     what: ending === 'gone' ? gone : late,
-    hint: 'There is no federation, and nothing but names and addresses has left. The founder may make another offer.',
+    hint: 'There is no federation. Only names and addresses were sent. The founder may make another offer.',
   })
 }
 
-/** This site's own no. @param sent - whether its acceptance was at the founder by then */
+/** The refusal if this site declines. @param sent - whether the founder had its acceptance by then */
 export function declinedHere(sent: boolean): RefusedError {
   return new RefusedError({
     code: 'REFUSED_DECLINED',
     what: sent ? 'you do not sign the plan' : 'you do not take part',
     hint: sent
-      ? 'The founding ends for all, and they are told that it was this site. Nothing but names and addresses has left.'
+      ? 'The founding ends for all, and the others learn that this site declined. Only names and addresses were sent.'
       : 'Nothing of this site was sent. Paste the line again to be asked again.',
   })
 }
@@ -93,7 +93,7 @@ function named(sites: readonly SiteLabel[]): string {
   return sites.length === 0 ? 'a member' : sites.map(siteInWords).join(', ')
 }
 
-/** The peer there answers, but not to this protocol. */
+/** The refusal if the peer there answers, but does not speak this protocol. */
 export function otherFounding(cause: unknown): RefusedError {
   return new RefusedError({
     code: 'REFUSED_VERSION',

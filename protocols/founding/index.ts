@@ -29,12 +29,12 @@ export interface Founded {
 }
 
 /**
- * Signs a plan, durably at most one an offer; null: this site does not want to. The signal: the founding has ended
- * otherwise, so that nobody needs to answer any more.
+ * Signs a plan, durably and at most one an offer; null: this site declines. The signal aborts if the founding has
+ * ended, so that nobody needs to answer any more.
  */
 export type PlanSigner = (plan: Plan, signal: AbortSignal) => Promise<PlanSignature | null>
 
-/** What a site hears of the others while it waits for all to sign. */
+/** The news of other sites, while a site waits for all to sign. */
 export interface FoundingWatcher {
   /** Somebody has joined or left. The founder comes first. */
   onWaiting?(sites: SiteLabel[], members: number): void

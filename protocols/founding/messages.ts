@@ -14,14 +14,14 @@ import { peerIdSchema } from '../wire/signing.ts'
 import { MAX_ADDRESS_CHARS, MAX_ADDRESSES, MAX_FOUNDING_BYTES } from './constants.ts'
 
 /**
- * Why the founder says no. `version`: it speaks another one; `offer`: it knows no such offer; `invitation`: the secret
- * is wrong; `acceptance`: it is malformed or its signature is wrong; `member`: this peer id has joined already; `full`:
- * all seats are taken; `failed`: the founding has ended without a federation.
+ * The reason of a refusal by the founder. `version`: it speaks another one; `offer`: it knows no such offer;
+ * `invitation`: the secret is wrong; `acceptance`: it is malformed or its signature is wrong; `member`: this peer id
+ * has joined already; `full`: all seats are taken; `failed`: the founding has ended without a federation.
  */
 export const REFUSALS = ['version', 'offer', 'invitation', 'acceptance', 'member', 'full', 'failed'] as const
 export type FoundingRefusal = (typeof REFUSALS)[number]
 
-/** Why a founding ends without a federation: these members have said no, have gone, or have not signed in time. */
+/** The reason why a founding ends without a federation: these members declined, left, or have not signed in time. */
 const ENDINGS = ['declined', 'gone', 'late'] as const
 export type FoundingEnding = (typeof ENDINGS)[number]
 
@@ -35,7 +35,7 @@ export type JoinerMessage =
 
 export type FounderMessage =
   | { type: 'offer'; offer: Uint8Array; sites: SiteLabel[] }
-  /** Who is here, the founder first. Nobody vouches for it before the plan holds the same. */
+  /** The sites that have joined, the founder first. Nobody vouches for this list before the plan holds the same. */
   | { type: 'waiting'; sites: SiteLabel[]; members: number }
   /** `asks`: a person is asked at some site, so that signatures may take longer. */
   | { type: 'plan'; plan: Uint8Array; addresses: MemberAddresses[]; asks: boolean }
@@ -46,7 +46,10 @@ export type FounderMessage =
   /** Members as indices in the roster. */
   | { type: 'ended'; ending: FoundingEnding; members: number[] }
 
-/** Where a member says that it can be reached; empty for one that only dials out. Hints: nobody vouches for them. */
+/**
+ * Addresses by which a member says it can be reached; empty if it only dials out. They are hints that nobody vouches
+ * for.
+ */
 export interface MemberAddresses {
   peer: Uint8Array
   addresses: string[]

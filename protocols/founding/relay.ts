@@ -1,7 +1,7 @@
 /**
- * Passes the founding of others on: whoever reaches only this peer joins through it. The joiner opens a stream to this
- * peer and speaks first, this peer opens one towards the founder within ANSWER_TIMEOUT_MS, and bytes go both ways as
- * they come. This peer need not be trusted, since everything in them is hashed, MACed or signed.
+ * Passes on the founding of others: a peer that reaches only this one joins through it. The joiner opens a stream to
+ * this peer and speaks first, this peer opens one towards the founder within ANSWER_TIMEOUT_MS, and bytes go both ways
+ * as they come. This peer need not be trusted, since everything in them is hashed, MACed or signed.
  */
 import type { Connection, Stream } from '@libp2p/interface'
 import { pipe } from 'it-pipe'

@@ -1,4 +1,4 @@
-/** Who has joined: a seat for each acceptance, as long as its stream is open or a plan names it. */
+/** The seats of a founding: one for each acceptance, as long as its stream is open or a plan names it. */
 import { type Acceptance, acceptanceFault, decodeAcceptance } from '../plan/acceptance.ts'
 import type { SealedOffer } from '../plan/offer.ts'
 import type { SiteLabel } from '../plan/site-name.ts'
@@ -26,7 +26,7 @@ interface SeatsInit {
 
 export class Seats {
   private readonly init: SeatsInit
-  /** By peer id in hexadecimal, in the order in which they were taken: the founder first. */
+  /** Seats by peer id in hexadecimal, in the order in which they were taken: the founder first. */
   private readonly seats = new Map<string, Seat>()
 
   constructor(init: SeatsInit) {
@@ -45,8 +45,8 @@ export class Seats {
   }
 
   /**
-   * The seat that this acceptance gets or has, or why none.
-   * @param closed - why no new seat is given; null: there are free ones until all are taken
+   * The seat that this acceptance gets or has, or the reason why it gets none.
+   * @param closed - the reason why no new seat is given; null: free seats are given until all are taken
    */
   claim(accept: JoinerMessage & { type: 'accept' }, closed: FoundingRefusal | null): Seat | FoundingRefusal {
     const acceptance = this.read(accept.acceptance)
@@ -81,7 +81,7 @@ export class Seats {
     return this.all().flatMap(({ conversation }) => conversation ?? [])
   }
 
-  /** To every open stream; one that fails has ended and lapses by itself. */
+  /** Sends to every open stream. A stream that fails has ended and frees its seat by itself. */
   async broadcast(tell: (conversation: Conversation) => Promise<void>): Promise<void> {
     await Promise.all(this.open().map((conversation) => tell(conversation).catch(() => {})))
   }

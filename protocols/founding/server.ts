@@ -20,11 +20,11 @@ import { Signatures } from './signatures.ts'
 
 interface FoundingServerInit extends FoundingWatcher {
   offer: SealedOffer
-  /** What admits: stands in the invitation. */
+  /** The secret of the invitation, which admits joiners. */
   secret: Uint8Array
   /** The founder's own acceptance. */
   own: Acceptance
-  /** Where the founder can be reached. */
+  /** The addresses of the founder. */
   addresses: string[]
   /** Whether a person is asked before the founder signs. */
   asks: boolean
@@ -36,8 +36,8 @@ export interface FoundingServer {
   handle: StreamHandler
   /**
    * Resolves when all members have signed. Members that lost their stream are still answered afterwards.
-   * @throws {NoAgreementError} signatures are missing at the deadline, or a member went before it signed
-   * @throws {RefusedError} a member, this one or another, says no
+   * @throws {NoAgreementError} signatures are missing at the deadline, or a member left before it signed
+   * @throws {RefusedError} a member, this one or another, declines
    * @throws the signal's reason
    */
   founded(signal: AbortSignal): Promise<Founded>
@@ -57,7 +57,7 @@ class Mailbox implements FoundingServer {
   private signatures: Signatures | null = null
   private readonly outcome = Promise.withResolvers<Founded>()
   private readonly over = new AbortController()
-  /** Resolves when a founding has failed and all who were here have heard why. */
+  /** Resolves when a founding has failed and all waiting joiners have heard why. */
   private readonly emptied = Promise.withResolvers<void>()
 
   constructor(init: FoundingServerInit) {
@@ -100,7 +100,7 @@ class Mailbox implements FoundingServer {
     const { offer } = this.init
     if (ask.version !== PROTOCOL_VERSION) return conversation.refuse('version')
     if (!equalBytes(ask.offer, offer.hash)) return conversation.refuse('offer')
-    // Whoever has no seat may as well hear it before its text is read.
+    // A joiner without a seat hears it now, before it reads its text.
     if (this.stage === 'failed') return conversation.refuse('failed')
     await conversation.send({ type: 'offer', offer: offer.bytes, sites: this.seats.sites() })
   }
@@ -136,7 +136,7 @@ class Mailbox implements FoundingServer {
     return this.signatures?.unsignedIndexOf(acceptance.peer) ?? null
   }
 
-  /** Tells all who wait, and whoever watches here. */
+  /** Sends the progress to all waiting joiners, and to the listener here. */
   private async tellAll(): Promise<void> {
     const news = this.news()
     if (news?.type === 'waiting') this.init.onWaiting?.(news.sites, news.members)
@@ -144,7 +144,7 @@ class Mailbox implements FoundingServer {
     if (news !== null) await this.seats.broadcast((conversation) => conversation.send(news))
   }
 
-  /** All seats are taken: from here on the plan is what it is. */
+  /** All seats are taken: makes the plan, which no longer changes. */
   private seal(): void {
     this.signatures = new Signatures(makePlan(this.init.offer, this.seats.acceptances(), this.init.secret))
     this.stage = 'signing'
@@ -171,7 +171,10 @@ class Mailbox implements FoundingServer {
     }
   }
 
-  /** The plan has no federation. All who are here hear why before the founder does: its process ends with that. */
+  /**
+   * Ends the founding without a federation. All joiners hear why before the founder does, because its process ends
+   * then.
+   */
   private end(ending: FoundingEnding, members: number[]): void {
     if (this.stage !== 'signing' || this.signatures === null) return
     this.stage = 'failed'
@@ -212,7 +215,7 @@ class Mailbox implements FoundingServer {
     await this.takeSignature(this.signatures, member, signature)
   }
 
-  /** How far the founding is, for somebody who waits. */
+  /** The progress of the founding, for a waiting joiner. */
   private news(): FounderMessage | null {
     const { members } = this.init.offer.offer
     if (this.stage === 'open') return { type: 'waiting', sites: this.seats.sites(), members }

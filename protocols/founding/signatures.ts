@@ -31,17 +31,17 @@ export class Signatures {
     return this.byMember.size === this.plan.members.length
   }
 
-  /** Who has signed, ascending. */
+  /** The members that have signed, ascending. */
   signed(): number[] {
     return [...this.byMember.keys()].sort((a, b) => a - b)
   }
 
-  /** Who has not. */
+  /** The members that have not signed. */
   missing(): number[] {
     return this.plan.members.map(({ index }) => index).filter((index) => !this.byMember.has(index))
   }
 
-  /** In the roster's order. */
+  /** The signatures in the roster's order. */
   inOrder(): Uint8Array[] {
     return this.plan.members.map(({ index }) => {
       const signature = this.byMember.get(index)
@@ -50,7 +50,7 @@ export class Signatures {
     })
   }
 
-  /** As they are sent. */
+  /** The signatures in the form in which they are sent. */
   encoded(): Uint8Array[] {
     return this.inOrder().map((signature, member) => encodePlanSignature({ plan: this.plan.id, member, signature }))
   }

@@ -1,11 +1,10 @@
 /**
  * The greeting: the first thing that two connected members say to each other, namely which federation, which model,
- * which version, how far. Whoever greets opens a stream and speaks first; the other answers with its own greeting or
- * with a refusal, whose reason a person can act on. One message each way of at most MAX_HELLO_BYTES, within
+ * which version, how far. The greeter opens a stream and speaks first; the other answers with its own greeting or with
+ * a refusal, whose reason a person can act on. One message each way of at most MAX_HELLO_BYTES, within
  * HELLO_TIMEOUT_MS.
  *
- * @example
- * await node.handle(HELLO_PROTOCOL, helloServer({ own, isMember, clock, onGreeting }), MAX_HELLO_STREAMS)
+ * @example await node.handle(HELLO_PROTOCOL, helloServer({ own, isMember, clock, onGreeting }), MAX_HELLO_STREAMS)
  * const answer = await sayHello({ open, own, clock, signal })
  */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
@@ -58,7 +57,7 @@ function answerTo(greeting: Greeting, peer: PeerId, { own, isMember }: HelloComp
   return reason === null ? { type: 'hello', greeting: mine } : { type: 'refused', reason }
 }
 
-/** What keeps two greetings from belonging together, or null. */
+/** The reason why two greetings do not belong together; null: they do. */
 function difference(mine: Greeting, theirs: Greeting): HelloRefusal | null {
   if (theirs.version !== mine.version) return 'version'
   if (!equalBytes(theirs.model, mine.model)) return 'model'
@@ -72,7 +71,7 @@ interface SayHelloInit {
   signal: AbortSignal
 }
 
-/** Greets a neighbour. An answer of another federation comes back as the refusal that it deserves. */
+/** Greets a neighbour. An answer of another federation is returned as a refusal. */
 export function sayHello({ open, own, clock, signal }: SayHelloInit): Promise<HelloAnswer> {
   return ask(open, { clock, timeoutMs: HELLO_TIMEOUT_MS, signal }, async (stream, deadline) => {
     using frames = new FrameStream(stream, { maxFrameBytes: MAX_HELLO_BYTES, signal: deadline.signal })

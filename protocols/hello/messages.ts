@@ -5,17 +5,17 @@ import { MAX_HELLO_BYTES } from './constants.ts'
 
 export interface Greeting {
   version: number
-  /** The plan's id: which federation. */
+  /** The plan's id, which is the federation's. */
   plan: Uint8Array
-  /** Hash of the base model: stands in the plan, said again so that a mix-up has a name. */
+  /** Hash of the base model. The plan has it too; it is repeated here so that the refusal can name a mix-up. */
   model: Uint8Array
   /** Id of the last certificate; null before the first. */
   certificate: Uint8Array | null
-  /** Certified rounds. */
+  /** The number of certified rounds. */
   rounds: number
 }
 
-/** Why a greeting is refused. `not-ready`: no plan yet, ask again; the others are final. */
+/** The reason why a greeting is refused. `not-ready`: no plan yet, ask again; the others are final. */
 const HELLO_REFUSALS = ['not-ready', 'version', 'plan', 'model', 'member'] as const
 export type HelloRefusal = (typeof HELLO_REFUSALS)[number]
 

@@ -69,15 +69,16 @@ function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: n
   const share = blocks === offer.model.blocks ? 'all blocks' : `${blocks} of the ${offer.model.blocks} blocks`
   const isTrained = offer.rounds > 1 && steps > 0
   const training =
-    `In each of the ${offer.rounds - 1} rounds after the first this site trains low-rank adapters of what is left on ` +
-    `that text, ${steps} steps at most, and offers them for ${share}; they become the average over the sites.`
+    `In each of the ${offer.rounds - 1} rounds after the first this site trains low-rank adapters for the remaining ` +
+    `weights on that text, ${steps} steps at most, and offers them for ${share}; they become the average over the sites.`
   return {
     what: [
       `Method: LLM-Pruner. ${percentOfPpm(ppm)} of the attention heads and channels of blocks ${from} to ${to - 1} are ` +
         'removed, and the model is smaller then.',
       `This site measures how much each of them matters to the loss on ${offer.windows} windows of ${offer.window} ` +
         `tokens of its own text, and offers that for ${share}.`,
-      'All measurements are added up alike at every site: each site counts equally, and what matters least goes.',
+      'All measurements are added up alike at every site: each site counts equally, and the heads and ' +
+        'channels that matter least are removed.',
       ...(isTrained ? [training] : []),
     ],
     leaves: [
@@ -85,7 +86,7 @@ function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: n
         'number each.',
       ...(isTrained
         ? [
-            'After the first round also what training on your text has changed, as adapters of low rank. These say more ' +
+            'After the first round also low-rank adapters: the changes that training on your text made. These say more ' +
               'about the text than the importances do, and may hold pieces of it.',
           ]
         : []),

@@ -1,4 +1,4 @@
-/** Limits of every stream, whatever is spoken on it. */
+/** Limits of every stream, for all protocols. */
 
 /** With its length prefix (at most 3 bytes) and yamux's header a frame still fits one yamux message of 64 KiB. */
 export const MAX_FRAME_BYTES = 63 * 1024

@@ -1,12 +1,11 @@
 /**
  * A libp2p stream for `it-pipe`: a source of bytes, a sink of bytes. Both ends are bounded. The source pauses the
- * stream while READ_AHEAD_BYTES wait, where iterating a libp2p 3 stream would queue whatever comes. The sink waits for
+ * stream while READ_AHEAD_BYTES wait, while iterating a libp2p 3 stream would queue all that comes. The sink waits for
  * every drain, since yamux queues without limit. Both end with the signal's reason. It stands at the ends of a pipe: in
  * the middle of one, it-pipe would queue.
  *
- * @example
- * using duplex = new Duplex(stream, deadline.signal)
- * await pipe(duplex, (bytes) => decodeFrames(bytes, 37), answer, encodeFrames, duplex)
+ * @example using duplex = new Duplex(stream, deadline.signal) await pipe(duplex, (bytes) => decodeFrames(bytes, 37),
+ * answer, encodeFrames, duplex)
  */
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
@@ -17,7 +16,7 @@ export type Source<T> = Iterable<T> | AsyncIterable<T>
 export type ByteChunk = Uint8Array | Uint8ArrayList
 
 export class Duplex implements Disposable {
-  /** What the other side sends. Whoever stops reading it drops the rest: it is not queued. */
+  /** The bytes that the other side sends. If the reader stops, the rest is dropped and not queued. */
   readonly source: AsyncGenerator<Uint8ArrayList, void>
   private readonly stream: Stream
   private readonly signal: AbortSignal
@@ -54,7 +53,7 @@ export class Duplex implements Disposable {
     if (!this.stream.send(bytes)) await this.drained()
   }
 
-  /** Lets go of the signal and the stream; whoever still waits hears that it is over. */
+  /** Removes the listeners on the signal and the stream. All waiting calls end. */
   release(): void {
     this.stream.removeEventListener('message', this.onMessage)
     this.stream.removeEventListener('end', this.onEnd)
@@ -84,7 +83,7 @@ export class Duplex implements Disposable {
     }
   }
 
-  /** At most a frame, so that the stream flows again before all that waits has been read. */
+  /** Reads at most a frame, so that the stream resumes before all waiting bytes have been read. */
   private take(): Uint8ArrayList {
     const bytes = this.waiting.sublist(0, Math.min(MAX_FRAME_BYTES, this.waiting.byteLength))
     this.waiting.consume(bytes.byteLength)

@@ -1,4 +1,4 @@
-/** Failures of any stream, whatever is spoken on it. The other side sees a reset, never these texts. */
+/** Failures of any stream, for all protocols. The other side sees a reset, never these texts. */
 
 /** Nothing moved for as long as the protocol allows. The other side or the network is at fault. */
 export class DeadlineError extends Error {
@@ -26,7 +26,7 @@ export class OversizeError extends Error {
   }
 }
 
-/** The stream ended in the middle of what was promised. The sender or the network is at fault. */
+/** The stream ended in the middle of a frame or message. The sender or the network is at fault. */
 export class CutShortError extends Error {
   static override name = 'CutShortError'
   override readonly name = 'CutShortError'
@@ -46,7 +46,7 @@ export class MalformedError extends Error {
   }
 }
 
-/** What was thrown, as libp2p wants it. */
+/** A thrown value as an Error, for libp2p. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown })
 }

@@ -49,12 +49,12 @@ export async function* decodeFrames(
   if (isInside) throw new CutShortError('the rest of a frame')
 }
 
-/** Each frame behind its length, as one piece: a send for each. */
+/** Writes each frame with its length in front, as one piece, so that each is one send. */
 export async function* encodeFrames(frames: Source<Uint8Array>): AsyncGenerator<Uint8ArrayList, void> {
   for await (const frame of frames) yield encodeFrame(frame)
 }
 
-/** Starts the time of a deadline anew with each frame that passes. */
+/** Restarts a deadline with each frame that passes. */
 export async function* moving<T>(frames: AsyncIterable<T>, deadline: Deadline): AsyncGenerator<T, void> {
   for await (const frame of frames) {
     deadline.restart()
@@ -90,7 +90,7 @@ export class FrameStream implements Disposable {
   }
 
   /**
-   * The next frame, a copy; null where the stream ended between two.
+   * The next frame, a copy; null if the stream ended between two frames.
    * @throws {OversizeError} {MalformedError} {CutShortError} as decodeFrames
    */
   async read(): Promise<Uint8Array | null> {
@@ -108,7 +108,7 @@ export class FrameStream implements Disposable {
     await this.duplex.write(encodeFrame(frame))
   }
 
-  /** Drops whatever else the other side sends. */
+  /** Drops all further bytes of the other side. */
   async closeRead(): Promise<void> {
     await this.frames.return()
   }
@@ -118,7 +118,7 @@ export class FrameStream implements Disposable {
     await this.stream.close({ signal: this.signal })
   }
 
-  /** Lets go of the signal and the stream. */
+  /** Removes the listeners on the signal and the stream. */
   [Symbol.dispose](): void {
     this.duplex.release()
   }

@@ -19,8 +19,8 @@ export async function writeMessage(frames: FrameStream, bytes: Uint8Array): Prom
 }
 
 /**
- * Null where the stream ended before a message.
- * @param moved - called for every frame: what grows is alive
+ * Reads a message; null if the stream ended before one.
+ * @param moved - called for every frame, as a sign of progress
  * @throws {OversizeError} before anything is allocated
  * @throws {CutShortError}
  * @throws {MalformedError}
@@ -48,7 +48,7 @@ export async function readMessage(
   return bytes
 }
 
-/** As readMessage; the message must come. */
+/** Reads a message like readMessage, but one must come. */
 export async function expectMessage(
   frames: FrameStream,
   maxBytes: number,

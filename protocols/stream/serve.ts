@@ -8,9 +8,9 @@ import type { Clock, Deadline } from './time.ts'
 
 interface ServeLimits {
   clock: Clock
-  /** Until the talk is over, or something moves and it restarts the deadline. */
+  /** The most time for the talk; it restarts whenever something moves. */
   timeoutMs: number
-  /** What is being served, and to whom: for the log. */
+  /** The work and the other peer in words, for the log. */
   what: string
 }
 
@@ -32,11 +32,11 @@ export async function serve(
 interface AskLimits {
   clock: Clock
   timeoutMs: number
-  /** Calls the talk off. */
+  /** Aborts the talk. */
   signal: AbortSignal
 }
 
-/** Opens a stream and talks on it. @throws what opening or the talk throws; the signal's reason */
+/** Opens a stream and talks on it. @throws the errors of opening and of the talk; the signal's reason */
 export async function ask<T>(
   open: (signal: AbortSignal) => Promise<Stream>,
   { clock, timeoutMs, signal }: AskLimits,

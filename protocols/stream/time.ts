@@ -1,12 +1,12 @@
-/** Time, as a protocol may ask for it. Protocols have no clock of their own: whoever runs them injects one. */
+/** The clock that protocols need. They have none of their own: their caller injects one. */
 
-/** A time that is running. */
+/** A running deadline. */
 export interface Deadline extends Disposable {
   /** Aborts when the time is over, or with its parent. */
   signal: AbortSignal
-  /** Starts the time anew: something has moved. */
+  /** Restarts the time, because something has moved. */
   restart(): void
-  /** The work is over. Must be called, or the parent keeps it alive. */
+  /** Ends the deadline. It must be called when the work is over, or the parent keeps the deadline alive. */
   clear(): void
 }
 

@@ -1,12 +1,11 @@
 /**
  * Anti-entropy. Gossip forgets messages after a few seconds, and loses what was published before a link was made. So
- * every SYNC_INTERVAL_MS a peer opens a stream to a random neighbour and says first what it has; both end with what
- * either had, messages and certificates alike. One exchange brings at most MAX_ENVELOPES messages and MAX_CERTIFICATES
- * certificates each way, and ends after SYNC_TIMEOUT_MS without progress.
+ * every SYNC_INTERVAL_MS a peer opens a stream to a random neighbour and says first what it has; at the end both have
+ * all messages and certificates that either had. One exchange brings at most MAX_ENVELOPES messages and
+ * MAX_CERTIFICATES certificates each way, and ends after SYNC_TIMEOUT_MS without progress.
  *
- * @example
- * await node.handle(SYNC_PROTOCOL, syncServer(components), MAX_SYNC_STREAMS)
- * await syncWith(open, components, signal)
+ * @example await node.handle(SYNC_PROTOCOL, syncServer(components), MAX_SYNC_STREAMS) await syncWith(open, components,
+ * signal)
  */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { hashOf } from '../plan/offer.ts'
@@ -17,9 +16,9 @@ import type { Clock, Deadline } from '../stream/time.ts'
 import * as limits from './constants.ts'
 import { decodeSync, encodeSync, joinIds, type SyncMessage, splitIds } from './messages.ts'
 
-/** What a peer holds, as this protocol sees it. */
+/** The messages and certificates of a peer, for this protocol. */
 export interface SyncSource {
-  /** Certificates held: those of rounds 1 to this. */
+  /** The number of certificates held: those of rounds 1 to this one. */
   rounds(): number
   certificate(round: number): Promise<Uint8Array | null>
   /** The messages of open rounds by id (`messageId`), the newest last. */
@@ -38,7 +37,7 @@ export interface SyncComponents {
   onBehind?(peer: PeerId): void
 }
 
-/** The short name of a message. */
+/** The short id of a message. */
 export function messageId(envelope: Uint8Array): string {
   return Buffer.from(hashOf(envelope).subarray(0, limits.MESSAGE_ID_BYTES)).toString('hex')
 }
@@ -55,7 +54,7 @@ export function syncServer(components: SyncComponents): (stream: Stream, connect
   }
 }
 
-/** One exchange with a neighbour. @throws where it broke off; what had come by then has been taken in */
+/** One exchange with a neighbour. @throws if it broke off; messages that came before that are kept */
 export function syncWith(
   open: (signal: AbortSignal) => Promise<Stream>,
   { source, clock }: SyncComponents,
@@ -126,7 +125,7 @@ class Exchange implements Disposable {
     }
   }
 
-  /** Takes in what comes, until the message that ends this side, or the end of the stream. */
+  /** Takes in all messages, until the one that ends this side or the end of the stream. */
   private async receiveUntil(last: 'want' | null): Promise<(SyncMessage & { type: 'want' }) | null> {
     for (;;) {
       const message = await this.receive()

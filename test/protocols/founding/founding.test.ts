@@ -273,7 +273,7 @@ test('a member that goes while others decide ends the founding by name', async (
   const refusal = {
     code: 'NO_AGREEMENT_SIGNATURES',
     exit: 6,
-    message: /^site 2 \(12D3KooW.*\) has gone before it signed/,
+    message: /^site 2 \(12D3KooW.*\) left before it signed/,
   }
   await Promise.all([assert.rejects(founded, refusal), assert.rejects(staying, refusal)])
 })

@@ -35,7 +35,10 @@ test('it names the capacity of this site, a pattern, and when to stop', () => {
     words({ method: { pruner: 'wanda', target: { kind: 'pattern', n: 2, m: 4 } } }).what,
     /2 of every 4 consecutive weights of a row/,
   )
-  assert.match(words({ rounds: 20, untilChange: 12_500 }).what, /at most 20 rounds.\n.*less than 1.25 % of the masks/)
+  assert.match(
+    words({ rounds: 20, untilChange: 12_500 }).what,
+    /at most 20 rounds.\n.*less than 1.25 % of the mask bits/,
+  )
 })
 
 test('what leaves the site depends on the payload, and the text never does', () => {
