@@ -212,7 +212,7 @@ async function hashFile(path: string): Promise<ChunkList & { id: Uint8Array }> {
 function damaged(path: string): OutputError {
   return new OutputError({
     code: 'OUTPUT_BLOB_DAMAGED',
-    what: `${path} is not what its name says`,
+    what: `${path} does not have the bytes that its name (a hash) stands for`,
     hint: 'Its disk is failing or the file was edited. Remove it: the peer fetches it again from the others.',
   })
 }

@@ -1,4 +1,4 @@
-/** Addresses that people paste and peers dial. */
+/** Addresses of peers: parsing, order, and the peer id at their end. */
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { multiaddr } from '@multiformats/multiaddr'
 import { UsageError } from '../../src/base/errors.ts'
@@ -9,7 +9,7 @@ export function parseAddress(text: string, option: string): Multiaddr {
     const address = multiaddr(text)
     if (address.getComponents().some(({ name }) => name === 'tcp')) return address
   } catch {
-    // refused below, in our own words
+    // refused below, with a message of Coppice
   }
   throw new UsageError({
     code: 'USAGE_ADDRESS',

@@ -3,9 +3,9 @@
 /** Any free port on every interface. */
 export const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/0'
 /**
- * What a gossip frame may have at the receiver. gossipsub goes deaf on a link after one frame beyond this, without
- * a word, so no honest sender may ever reach it: the answer to an IWANT holds at most MAX_GOSSIP_MESSAGES, and the
- * largest announcement 5,000 ids of 22 bytes.
+ * The most bytes of a gossip frame at the receiver. After one longer frame gossipsub silently ignores a link, so no
+ * honest sender may ever reach this: the answer to an IWANT holds at most MAX_GOSSIP_MESSAGES, and the largest
+ * announcement 5,000 ids of 22 bytes.
  */
 export const MAX_GOSSIP_FRAME_BYTES = 4 * 1024 * 1024
 /** Messages in one frame: with MAX_GOSSIP_BYTES each they stay below MAX_GOSSIP_FRAME_BYTES. */
@@ -25,7 +25,7 @@ export const SMALL_FEDERATION = 16
 export const LAZY_GOSSIP_MEMBERS = 64
 /** Bytes of a message id in gossip: collisions are out of reach at 160 bits. */
 export const GOSSIP_ID_BYTES = 20
-/** How long a dial may take, all addresses together. */
+/** The most time of a dial, over all addresses. */
 export const DIAL_TIMEOUT_MS = 10_000
 /** Sites behind one address connect at once when a federation starts: the default of 5 a second refuses them. */
 export const MIN_INBOUND_CONNECTIONS = 64
@@ -35,18 +35,20 @@ export const PING_TIMEOUT_MS = 30_000
 export const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
 /** A stream that nobody drains is reset beyond this; our writers wait for `drain` long before. */
 export const MAX_WRITE_BUFFER_BYTES = 8 * 1024 * 1024
-/** Strangers that are told why they are refused, at once; more are cut off without a word. */
+/** The number of strangers at once that are told why they are refused. Further ones are disconnected without a word. */
 export const MAX_STRANGERS = 16
-/** How long a stranger may stay: one refused acceptance takes two round trips. */
+/** The longest stay of a stranger: one refused acceptance takes two round trips. */
 export const STRANGER_STAY_MS = 10_000
-/** How often lost or missing links are looked for, on average. */
+/** The average time between two checks for lost or missing links. */
 export const RECONNECT_INTERVAL_MS = 5_000
 /** Up to this many neighbours everybody dials everybody; beyond, gossip and forwarding need no more. */
 export const MAX_DIALLED_NEIGHBOURS = 16
-/** A missing link is dialled in this many rounds of looking: members that start together are up within seconds. */
+/**
+ * The first rounds in which a missing link is dialled every time: members that start together are up within seconds.
+ */
 export const EAGER_DIAL_ROUNDS = 3
 /**
- * Afterwards it is dialled once in so many rounds, about once a minute: a site that cannot be reached from here costs
- * little, and others forward meanwhile. Each of the two members has a turn, half of these rounds apart.
+ * Afterwards a missing link is dialled once in this many rounds, about once a minute: a site that cannot be reached
+ * from here costs little, and others forward meanwhile. Each of the two members has a turn, half of these rounds apart.
  */
 export const PATIENT_DIAL_ROUNDS = 12

@@ -1,6 +1,6 @@
 /**
- * Who may stay connected. Before there is a plan anybody may come, to found; afterwards members, and a few
- * strangers for as long as it takes to tell them why they are refused.
+ * Decides which connections may stay. Before there is a plan, anybody may connect to found one. Afterwards only members
+ * may, and a few strangers until they are told why they are refused.
  */
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
 import { MAX_STRANGERS } from './constants.ts'
@@ -9,12 +9,12 @@ export class RosterGater {
   private roster: ReadonlySet<string> | null = null
   private readonly strangers: () => number
 
-  /** @param strangers - how many connections of non-members are open now */
+  /** @param strangers - the number of open connections of non-members */
   constructor(strangers: () => number) {
     this.strangers = strangers
   }
 
-  /** From now on only these peer ids (as text) are at home here. */
+  /** From now on only these peer ids (as text) are members. */
   close(roster: ReadonlySet<string>): void {
     this.roster = roster
   }
@@ -23,7 +23,7 @@ export class RosterGater {
     return this.roster?.has(peerId.toString()) ?? false
   }
 
-  /** True where there is no roster yet. */
+  /** Whether a peer is a member; true as long as there is no roster. */
   get open(): boolean {
     return this.roster === null
   }

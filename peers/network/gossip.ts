@@ -38,7 +38,7 @@ export class Post {
     this.components = components
   }
 
-  /** A message from gossip. */
+  /** Takes in a message from gossip. */
   receive(bytes: Uint8Array): GossipVerdict {
     const id = messageId(bytes)
     if (this.recent.has(id) || this.older.has(id)) return 'ignore'
@@ -50,19 +50,19 @@ export class Post {
       throw error
     }
     const fault = envelopeFault(this.components.plan, envelope)
-    // An old plan is nobody's fault; the rest should have been checked by whoever passed it on.
+    // A message of an old plan is nobody's fault. Any other fault should have been found by the peer that passed it on.
     if (fault !== null) return fault === 'plan' ? 'ignore' : 'reject'
     this.remember(envelope, id, bytes)
     this.components.onMessage(envelope)
     return 'accept'
   }
 
-  /** A message that anti-entropy brought: gossip has lost it, so others behind this peer may lack it as well. */
+  /** Takes in a message from anti-entropy, and passes it on: gossip has lost it, so others may lack it as well. */
   receiveLate(bytes: Uint8Array): void {
     if (this.receive(bytes) === 'accept') this.publish(bytes)
   }
 
-  /** A message of our own. */
+  /** Publishes a message of this peer. */
   send(envelope: Envelope): void {
     const bytes = encodeEnvelope(envelope)
     this.remember(envelope, messageId(bytes), bytes)
@@ -70,13 +70,13 @@ export class Post {
     this.publish(bytes)
   }
 
-  /** What anti-entropy compares: these messages and the last status of each member, by short id. */
+  /** The messages that anti-entropy compares, by short id: these and the last status of each member. */
   index(held: readonly Envelope[]): Map<string, Uint8Array> {
     return new Map([...this.statuses.values(), ...held].map((envelope) => this.wire(envelope)))
   }
 
   private publish(bytes: Uint8Array): void {
-    // Without a neighbour there is nobody to tell; anti-entropy does it later.
+    // Without a neighbour nobody can hear it yet; anti-entropy sends it later.
     this.components.publish(bytes).catch(() => {})
   }
 

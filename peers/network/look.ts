@@ -1,4 +1,4 @@
-/** Looks at the offer of an invitation, as a peer that is nobody: with a key of its own that is forgotten at once. */
+/** Fetches the offer of an invitation, with a new key that is forgotten at once. */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { multiaddr } from '@multiformats/multiaddr'
 import { type FetchedOffer, FOUNDING_PROTOCOL, fetchOffer } from '../../protocols/founding/index.ts'

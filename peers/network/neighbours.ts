@@ -1,6 +1,6 @@
 /**
- * Keeps a peer connected: dials the members whose addresses are known, takes lost links up again, greets whoever
- * connects, and compares notes with a random neighbour every few seconds.
+ * Keeps a peer connected: dials the members whose addresses are known, dials lost links again, greets each peer that
+ * connects, and starts an exchange with a random neighbour every few seconds.
  */
 import type { PeerId, Stream } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -30,11 +30,11 @@ interface NeighboursInit {
   random(): number
   greeting(): Greeting
   sync: SyncComponents
-  /** Members to dial, by peer id as text; none for one that only dials out, or that nobody is meant to dial. */
+  /** The addresses of members, by peer id as text; empty for a member that only dials out or must not be dialled. */
   addresses: ReadonlyMap<string, Multiaddr[]>
   /** The neighbour that this peer joined through: always kept. */
   upstream: string | null
-  /** There is a new neighbour of the same federation. */
+  /** Called for each new neighbour of the same federation. */
   onNeighbour(peer: string): void
   onNote(text: string): void
 }
@@ -43,7 +43,7 @@ export class Neighbours {
   private readonly init: NeighboursInit
   private readonly stop = new AbortController()
   private readonly tasks = new Tasks()
-  /** Rounds of looking for links in which a member was missing, by peer id. */
+  /** The number of rounds in which the link to a member was missing, by peer id. */
   private readonly absences = new Map<string, number>()
 
   constructor(init: NeighboursInit) {
@@ -67,7 +67,7 @@ export class Neighbours {
     await this.tasks.ended()
   }
 
-  /** Compares notes now, with this member where it is a neighbour. */
+  /** Starts an exchange now, with this member if it is a neighbour. */
   syncNow(member: string | null): void {
     const { node } = this.init
     const peer = member !== null && node.neighbours().has(member) ? member : this.anyNeighbour()
@@ -86,12 +86,12 @@ export class Neighbours {
     if (this.init.node.isMember(detail)) this.run(this.greet(detail.toString()))
   }
 
-  /** The link towards the founder may be the only one: it is taken up again at once, then as others are. */
+  /** The link towards the founder may be the only one. It is dialled again at once, and afterwards like all others. */
   private readonly onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
     if (detail.toString() === this.init.upstream && !this.stop.signal.aborted) this.run(this.dial(detail.toString()))
   }
 
-  /** Greets until there is an answer. A neighbour of another federation is shown out. */
+  /** Greets until there is an answer. A neighbour of another federation is disconnected. */
   private async greet(peer: string): Promise<void> {
     const { clock, node, greeting, onNeighbour } = this.init
     const { signal } = this.stop
@@ -144,7 +144,7 @@ export class Neighbours {
     }
   }
 
-  /** Whom to dial now: the upstream, and others until there are enough. */
+  /** The peers to dial now: the upstream, and others until there are enough. */
   private missing(): string[] {
     const { addresses, node, upstream, random } = this.init
     const connected = node.neighbours()
@@ -186,7 +186,7 @@ export class Neighbours {
   }
 }
 
-/** Addresses as members announced them: those that are none, or name another peer, are left out. */
+/** The valid addresses among those that members announced. Addresses that name another peer are left out. */
 export function dialable(peer: string, addresses: readonly string[]): Multiaddr[] {
   return addresses.flatMap((text) => {
     try {

@@ -29,15 +29,15 @@ import { RosterGater } from './gater.ts'
 
 export interface NodeInit {
   privateKey: Ed25519PrivateKey
-  /** How many members the federation will have: limits on connections and the degree of gossip follow from it. */
+  /** The number of members of the federation. It decides the limits on connections and the degree of gossip. */
   members: number
-  /** Where to listen; null for a site that can only dial out. */
+  /** The address to listen on; null for a site that can only dial out. */
   listen?: string | null
-  /** An address that others can reach, where it is not one of this machine's own. */
+  /** An address that others can reach, if it is none of this machine's own. */
   announce?: string
 }
 
-/** What becomes of a gossip message: passed on, dropped in silence, or held against who sent it. */
+/** The verdict on a gossip message: passed on, silently dropped, or counted against its sender. */
 export type GossipVerdict = 'accept' | 'ignore' | 'reject'
 /** Verifies a message before anything is forwarded, and takes it in. */
 type GossipHandler = (bytes: Uint8Array, from: PeerId) => GossipVerdict
@@ -164,18 +164,21 @@ export class PeerNode {
     this.announces = announces
   }
 
-  /** What has gone over this node's sockets. */
+  /** The bytes over this node's sockets. */
   traffic(): Traffic {
     return this.counter.total()
   }
 
-  /** With peer id, the best first; loopback only where this machine has nothing else; empty without listening. */
+  /**
+   * Addresses with peer id, the best first. Loopback only if this machine has nothing else; empty if it does not
+   * listen.
+   */
   printableAddresses(): string[] {
     const own = this.announces.length > 0 ? this.announces : this.libp2p.services.listeners.addresses()
     return addressesToTell(own).map((address) => withPeerId(address, this.peerId).toString())
   }
 
-  /** Where this node listens, loopback included. */
+  /** The addresses on which this node listens, loopback included. */
   listenAddresses(): string[] {
     return this.libp2p.services.listeners.addresses().map((address) => withPeerId(address, this.peerId).toString())
   }
@@ -213,7 +216,7 @@ export class PeerNode {
     return this.libp2p.getConnections().filter(({ remotePeer }) => !this.roster.isMember(remotePeer))
   }
 
-  /** From now on only members are dialled and kept; strangers are shown out after a short stay. */
+  /** From now on only members are dialled and kept; strangers are disconnected after a short stay. */
   closeRoster(members: Iterable<string>): void {
     this.roster.close(new Set(members))
     const arrive = (peer: PeerId) => {
@@ -227,7 +230,7 @@ export class PeerNode {
       const gone = new AbortController()
       connection.addEventListener('close', () => gone.abort(), { once: true })
       const stay = systemClock.pause(limits.STRANGER_STAY_MS, gone.signal)
-      stay.then(() => connection.close()).catch(() => {}) // it has gone by itself
+      stay.then(() => connection.close()).catch(() => {}) // it has closed by itself
     }
     this.strangers().forEach(showOut)
     this.libp2p.addEventListener('connection:open', ({ detail }) => showOut(detail))
@@ -307,7 +310,7 @@ function unreachable(address: Multiaddr, error: unknown): NetworkError {
   })
 }
 
-/** Noise says only in words that the key is another one. */
+/** Noise reports another key only in the text of its error. */
 function isOtherPeer(error: unknown): boolean {
   return error instanceof Error && (error.name === 'UnexpectedPeerError' || error.message.includes('identity key'))
 }

@@ -1,4 +1,4 @@
-/** A round that this peer has taken over: the report of it, and the blobs that are still needed afterwards. */
+/** A round that this peer has adopted: its report, and the blobs that are still needed afterwards. */
 import { type Federation, uncoveredBlocks } from '../../protocols/round/messages/value.ts'
 import type { EffectOf, RoundState } from '../../protocols/round/types.ts'
 import type { Merges } from '../disk/merges.ts'
@@ -29,7 +29,10 @@ export function reportOf(
   }
 }
 
-/** The value, what its manifest names, and what this round still uses. @param fresh - stored and in no commit yet */
+/**
+ * The blobs to keep: the value, the blobs that its manifest names, and those that this round still uses.
+ * @param fresh - blobs that are stored, but in no commit yet
+ */
 export function neededBlobs(
   { id, value }: EffectOf<'adopted'>,
   { commits, contributions, lists }: RoundState,

@@ -1,7 +1,7 @@
 /**
  * The only clock that a peer's decisions follow: deadlines, pauses, a monotonic clock and the date. Protocols get it
- * injected; protocols/stream/time.ts says what they may ask of it. Seconds that stand in reports are measured by
- * src/base/stopwatch.ts, and nothing follows from them.
+ * injected; protocols/stream/time.ts says what they may ask of it. Seconds in reports are measured by
+ * src/base/stopwatch.ts, and no decision depends on them.
  */
 
 import { composed } from '../../protocols/stream/composed.ts'

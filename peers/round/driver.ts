@@ -26,7 +26,7 @@ import { Timers } from './timers.ts'
 interface DriverComponents extends FetchingComponents, PruningComponents {
   plan: Plan
   federation: Federation
-  /** Index in the roster. */
+  /** This peer's index in the roster. */
   self: number
   signer: Signer
   merges: Merges
@@ -34,7 +34,7 @@ interface DriverComponents extends FetchingComponents, PruningComponents {
   chain: CertificateChain
   clock: Clock
   traffic(): Traffic
-  /** The last certificate is taken over: write the model and what verifies it. Must be done before the peer ends. */
+  /** Writes the model, and the files that `verify` needs, after the last certificate. It ends before the peer does. */
   finish(report: RoundReport, signal: AbortSignal): Promise<void>
   keepMerges: boolean
   onEvent(event: RoundProgressEvent): void
@@ -43,7 +43,7 @@ interface DriverComponents extends FetchingComponents, PruningComponents {
 /** The other members, as a running driver reaches them. */
 interface Others {
   post: Post
-  /** Others are ahead: compare notes with this member, or with whom there is. */
+  /** Others are ahead: starts an exchange with this member, or with any neighbour. */
   catchUp(member: number): void
 }
 
@@ -64,10 +64,10 @@ export class Driver {
   private readonly outcome = Promise.withResolvers<DriverResult>()
   private readonly fetching: Fetching
   private readonly pruning: Pruning
-  /** What runs and may write. */
+  /** Running tasks that may write to disk. */
   private readonly tasks = new Tasks()
   private finishing: Promise<void> = Promise.resolve()
-  /** Rounds that this peer has taken over. */
+  /** The rounds that this peer has adopted. */
   readonly reports: RoundReport[] = []
 
   constructor(components: DriverComponents) {
@@ -81,7 +81,7 @@ export class Driver {
     this.outcome.promise.catch(() => {})
   }
 
-  /** Bytes of the contributions that this peer has made. */
+  /** The number of bytes of the contributions that this peer has made. */
   get payloadBytes(): number {
     return this.pruning.payloadBytes
   }
@@ -106,29 +106,29 @@ export class Driver {
       this.stopped.abort(new Error('the peer has stopped'))
       this.pruning.callOff(signal.aborted ? new PeerStoppedError(signal.reason) : this.stopped.signal.reason)
       this.timers.clearAll()
-      // Whoever removes or moves the data directory now finds nobody writing to it.
+      // From here on nobody writes to the data directory, so it may be removed or moved.
       await this.tasks.ended()
     }
   }
 
-  /** An event; it is handled after those that came before. */
+  /** Adds an event. It is handled after all earlier ones. */
   handIn(event: RoundEvent): void {
     if (this.stopped.signal.aborted) return
     this.queue.push(event)
     if (!this.running) this.tasks.add(this.work())
   }
 
-  /** What anti-entropy compares, by short id. */
+  /** The messages that anti-entropy compares, by short id. */
   messages(): Map<string, Uint8Array> {
     return this.others?.post.index(heldMessages(this.context, this.state)) ?? new Map()
   }
 
-  /** A certificate from another peer: the chain is kept whole, the machine gets the newest. */
+  /** Takes in a certificate from another peer. The chain is kept whole, and the machine gets the newest one. */
   async takeCertificate(bytes: Uint8Array): Promise<void> {
     const certificate = decodeCertificate(bytes)
     const kept = await this.keep(certificate)
     if (kept === 'bad') throw new Error('a certificate without its quorum')
-    // Of a fork the machine makes what it has to: it stops.
+    // If the certificate is of a fork, the machine stops.
     if (kept === 'kept' || kept === 'fork') this.handIn({ type: 'certificate', certificate })
   }
 
@@ -153,7 +153,10 @@ export class Driver {
     }
   }
 
-  /** What takes long is begun here and answered by an event; what must be done before the next effect is awaited. */
+  /**
+   * Carries out an effect. Long work is only started, and an event reports its result; work that must end before the
+   * next effect is awaited.
+   */
   private async carryOut(effect: Effect): Promise<void> {
     switch (effect.type) {
       case 'persist':
@@ -191,7 +194,7 @@ export class Driver {
     }
   }
 
-  /** Once what is being written is written; where that fails, `adopt` has said so. */
+  /** Waits for the files that are being written. If that fails, `adopt` has reported it. */
   private end(result: DriverResult): void {
     this.finishing.then(
       () => this.outcome.resolve(result),
@@ -199,7 +202,7 @@ export class Driver {
     )
   }
 
-  /** Begins what an event answers. What fails here fails the peer: a disk that is full, an engine that breaks. */
+  /** Starts work whose result is an event. A failure here (a full disk, a broken engine) fails the peer. */
   private begin(task: () => Promise<RoundEvent | null>): void {
     const done = async () => {
       const event = await task()
@@ -212,7 +215,7 @@ export class Driver {
     )
   }
 
-  /** A list that an earlier run has made may be gone with what it names. */
+  /** A list from an earlier run may be missing, and so may the blobs that it names. */
   private async announce({ round, root }: Commit): Promise<void> {
     const { onEvent, store } = this.components
     const list = store.has(root) ? await this.fetching.readList(root) : null
@@ -236,7 +239,7 @@ export class Driver {
     return { type: 'merged', manifest, root, moved, bits }
   }
 
-  /** A chain that cannot be written to fails the peer, whoever brought the certificate. */
+  /** If the chain cannot be written, the peer fails, whoever brought the certificate. */
   private async keep(certificate: Certificate): Promise<Appended> {
     const { chain } = this.components
     try {
@@ -267,7 +270,7 @@ export class Driver {
     this.tasks.add(this.finishing)
   }
 
-  /** Whoever watches hears what has changed. */
+  /** Reports changes of the state to the listener. */
   private tell(before: RoundState, after: RoundState): void {
     const { onEvent } = this.components
     if (before.round !== after.round || before.step !== after.step || before.attempt !== after.attempt) {

@@ -1,4 +1,4 @@
-/** What a peer tells whoever runs it: enough for a progress display, a log and a report. */
+/** The events that a peer reports to its caller, for a progress display, a log and a report. */
 import type { Plan } from '../../protocols/plan/plan.ts'
 import type { SiteLabel } from '../../protocols/plan/site-name.ts'
 import type { Step } from '../../protocols/round/messages/messages.ts'
@@ -6,32 +6,38 @@ import type { CommitEntry, ManifestEntry, Value } from '../../protocols/round/me
 import type { Traffic } from '../network/counted-tcp.ts'
 
 type FoundingEvent =
-  /** This peer listens, and passes the founding of others on. Best address first; empty where it only dials out. */
+  /**
+   * This peer listens, and passes on the founding of others. The best address is first; the list is empty if the peer
+   * only dials out.
+   */
   | { type: 'listening'; addresses: string[] }
   /** The founder's line to paste. */
   | { type: 'invitation'; line: string }
-  /** Who has joined so far, the founder first. */
+  /** The sites that have joined so far, the founder first. */
   | { type: 'waiting'; sites: SiteLabel[]; members: number }
-  /** Who has signed so far, as indices in the roster. */
+  /** The members that have signed so far, as indices in the roster. */
   | { type: 'signing'; plan: Plan; signed: number[] }
   | { type: 'founded'; plan: Plan; planId: string; out: string }
 
 export type RoundProgressEvent =
   | { type: 'neighbours'; connected: number; members: number }
-  /** This peer has moved on. */
+  /** This peer is in another step or attempt. */
   | { type: 'step'; round: number; attempt: number; step: Step }
   | { type: 'prune'; round: number; done: number; total: number }
   /** Contributions of members that this peer holds and has checked in this round, its own among them. */
   | { type: 'contributions'; round: number; valid: number; known: number }
-  /** A round has ended, and what it certifies is the model at this peer. */
+  /** A round has ended, and this peer has the certified model. */
   | { type: 'round'; round: RoundReport }
-  /** Why something was done: for the log. */
+  /** The reason for an action, for the log. */
   | { type: 'note'; text: string }
   /** This peer's contributions of a round are announced to the others. */
   | { type: 'announced'; round: number; list: readonly CommitEntry[] }
-  /** The last certificate is taken over; the model is being written. */
+  /** The last certificate is adopted, and the model is being written. */
   | { type: 'writing'; directory: string }
-  /** All is written; others may still need something. `own`: what the last certificate names of this peer. */
+  /**
+   * All files are written, but others may still need something. `own`: the entries of this peer in the last
+   * certificate.
+   */
   | { type: 'serving'; own: readonly ManifestEntry[] }
 
 export type PeerEvent = FoundingEvent | RoundProgressEvent
@@ -42,16 +48,16 @@ export interface RoundReport {
   /** Id of the certificate. */
   certificate: string
   value: Value
-  /** Entries of the manifest. */
+  /** The number of entries in the manifest. */
   contributions: number
-  /** Blocks that nobody has contributed. */
+  /** Blocks without a contribution. */
   uncovered: number[]
-  /** Mask bits that moved since the certificate before, of how many. */
+  /** The number of mask bits that changed since the certificate before, and the number of all mask bits. */
   moved: number
   bits: number
-  /** Zeros in masks. */
+  /** The number of zeros in the masks. */
   zeros: number
-  /** What had gone over this peer's sockets by then. */
+  /** The bytes over this peer's sockets until then. */
   traffic: Traffic
   /** Block -> file of the encoded MergedBlock; kept until the end only where `keepMerges` is set. */
   merged: ReadonlyMap<number, string>

@@ -1,4 +1,4 @@
-/** A plan, as the round sees it. */
+/** The part of a plan that the round machine needs. */
 
 import type { Plan } from '../../protocols/plan/plan.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'

@@ -1,4 +1,7 @@
-/** Blobs that the round needs: fetched within what names them allows, read or checked, and answered by an event. */
+/**
+ * Fetches the blobs that the round needs. Each has at most the bytes that its name allows, is read or checked, and is
+ * reported by an event.
+ */
 import type { BlobClient } from '../../protocols/blob/client.ts'
 import { BlobTooLargeError } from '../../protocols/blob/errors.ts'
 import { MAX_COMMIT_LIST_BYTES, MAX_VALUE_BYTES } from '../../protocols/round/messages/constants.ts'
@@ -18,11 +21,11 @@ export interface FetchingComponents {
 
 export class Fetching {
   private readonly components: FetchingComponents
-  /** The peer has stopped. */
+  /** Aborts when the peer has stopped. */
   private readonly signal: AbortSignal
   /**
-   * Contributions that are longer than one of their block can be, as BLOCK/ID: found invalid. The same bytes may be
-   * good for another block, whoever else names them.
+   * Contributions, as BLOCK/ID, that are too long for their block and so invalid. The same bytes may be valid for
+   * another block.
    */
   private readonly oversize = new Set<string>()
 
@@ -43,7 +46,7 @@ export class Fetching {
 
   async validate({ block, root }: EffectOf<'validate'>): Promise<RoundEvent> {
     const { store, work } = this.components
-    // It only reads and cannot be called off: a peer that stops does not wait for it.
+    // The check only reads and cannot be cancelled, so a stopping peer does not wait for it.
     const { promise, reject, resolve } = Promise.withResolvers<string | null>()
     const onStop = () => reject(this.signal.reason)
     this.signal.addEventListener('abort', onStop)
@@ -53,12 +56,12 @@ export class Fetching {
     return { type: 'validated', block, root, reason }
   }
 
-  /** A list that is held; null where the bytes are none. */
+  /** A commit list from the store; null if the bytes are no list. */
   readList(id: string): Promise<CommitList | null> {
     return this.read(id, decodeCommitList)
   }
 
-  /** Whether the blob is in the store now; else it is longer than allowed, which its id proves. */
+  /** Whether the blob is in the store now. If not, it is longer than allowed, and its id proves that. */
   private async obtain(effect: EffectOf<'fetch'>): Promise<boolean> {
     const { blobs, peerIds, store } = this.components
     const { id, author } = effect
@@ -80,7 +83,7 @@ export class Fetching {
     return effect.bytes ?? this.components.work.maxContributionBytes(effect.block)
   }
 
-  /** Null where the bytes are none of the kind. */
+  /** Decodes bytes; null if they are not of that kind. */
   private async read<T>(id: string, decode: (bytes: Uint8Array) => T): Promise<T | null> {
     try {
       return decode(await this.components.store.read(id))

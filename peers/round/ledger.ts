@@ -1,19 +1,19 @@
 /**
- * What has left this site: its own contributions, when each was announced, and which members fetched it from here. What
- * it holds is bounded by the plan: an entry for each block and round, and in it each member once. It begins with the
- * process: what an earlier run of the same peer has sent is not in it.
+ * The record of what has left this site: its own contributions, the time when each was announced, and the members that
+ * fetched it from here. The plan bounds its size: one entry for each block and round, and each member once in it. It
+ * begins with the process, so it lacks the transfers of earlier runs of the same peer.
  */
 import type { CommitEntry } from '../../protocols/round/messages/value.ts'
 
 export interface SentContribution {
   round: number
   block: number
-  /** Its name among peers, hexadecimal: see protocols/wire/hash.ts. */
+  /** The id of the contribution, hexadecimal: see protocols/wire/hash.ts. */
   id: string
   bytes: number
-  /** When it was announced, in milliseconds since 1970. */
+  /** The time of the announcement, in milliseconds since 1970. */
   at: number
-  /** Peer ids of the members that fetched some of it from here, in the order in which they came. */
+  /** Peer ids of the members that fetched some of it from here, in order of their first request. */
   to: string[]
 }
 
@@ -29,7 +29,7 @@ export class Ledger {
     this.date = date
   }
 
-  /** The others are told of these. A round that is announced again is no news. */
+  /** Records the announcement of a round. A second announcement changes nothing. */
   announced(round: number, list: readonly CommitEntry[]): void {
     if (this.rounds.has(round)) return
     this.rounds.add(round)
@@ -41,13 +41,13 @@ export class Ledger {
     }
   }
 
-  /** Some bytes of a blob went to a member. What is no contribution of this site is not recorded. */
+  /** Records that bytes of a blob were sent to a member. Blobs that are not this site's contributions are ignored. */
   served(id: string, member: string): void {
     const to = this.members.get(id)
     if (to !== undefined && !to.includes(member)) to.push(member)
   }
 
-  /** By round, then block. */
+  /** All entries, by round, then by block. */
   contributions(): SentContribution[] {
     return this.sent.map((entry) => ({ ...entry, to: [...entry.to] }))
   }

@@ -1,8 +1,8 @@
-/** How a federation can end without a model, as the refusal that the user reads. */
+/** The refusals that end a federation without a model. */
 import type { ExitReason } from '../../protocols/round/types.ts'
 import { type CoppiceError, DivergedError, NoAgreementError } from '../../src/base/errors.ts'
 
-/** @param data - where what reproduces the difference is kept */
+/** @param data - the directory of the files that reproduce the difference */
 export function outcomeError(reason: Exclude<ExitReason, 'done'>, detail: string, data: string): CoppiceError {
   if (reason === 'noAgreement') {
     return new NoAgreementError({

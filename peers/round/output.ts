@@ -1,6 +1,6 @@
 /**
- * What a peer leaves behind for people and for `verify`: plan.cbor, certificates, the contributions that the last
- * manifest names, the model. Each appears under its name only when it is whole.
+ * The output of a peer, for people and for `verify`: plan.cbor, certificates, the contributions that the last manifest
+ * names, the model. A file or directory appears under its name only when it is whole.
  */
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'

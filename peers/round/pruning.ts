@@ -1,4 +1,4 @@
-/** The pruning of this peer's own blocks in a round: each contribution goes to the store, and their list after them. */
+/** Prunes this peer's own blocks in a round. Each contribution goes to the store, and their list follows. */
 import { type CommitEntry, encodeCommitList } from '../../protocols/round/messages/value.ts'
 import type { EffectOf, RoundEvent } from '../../protocols/round/types.ts'
 import type { BlobStore } from '../disk/store.ts'
@@ -13,21 +13,21 @@ export class Pruning {
   private readonly components: PruningComponents
   private running: AbortController | null = null
   private readonly stored = new Set<string>()
-  /** Bytes of the contributions that this peer has made. */
+  /** The number of bytes of the contributions that this peer has made. */
   payloadBytes = 0
 
   constructor(components: PruningComponents) {
     this.components = components
   }
 
-  /** Blobs of the pruning that runs or ran last: stored, and perhaps not yet in any commit. */
+  /** Blobs of the current or latest pruning: stored, and perhaps not yet in any commit. */
   get fresh(): ReadonlySet<string> {
     return this.stored
   }
 
   /**
-   * @param merged - block -> file of the last merge
-   * @returns null where it was called off
+   * @param merged - the files of the last merge, by block
+   * @returns null if the pruning was cancelled
    */
   async prune(
     { round, blocks }: EffectOf<'prune'>,

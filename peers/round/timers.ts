@@ -1,4 +1,4 @@
-/** Timers by name, as the round asks for them. */
+/** Timers by name, for the round machine. */
 import type { Clock } from '../../protocols/stream/time.ts'
 
 export class Timers {
@@ -11,7 +11,7 @@ export class Timers {
     this.onTimer = onTimer
   }
 
-  /** Replaces one of the same name. */
+  /** Starts a timer, and replaces one of the same name. */
   set(id: string, milliseconds: number): void {
     this.clear(id)
     const stop = new AbortController()
