@@ -71,7 +71,7 @@ export function createProgram(start: Start, { stdout }: Streams): Command {
   const program = new Command('coppice')
     .description('Prune one language model at many sites at once, peer to peer.')
     .version(VERSION, '--version')
-    .helpOption('--help', 'show what the command takes')
+    .helpOption('--help', 'show the options of the command')
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => undefined })

@@ -78,7 +78,7 @@ class Client implements BlobClient {
     }
   }
 
-  /** As much as one neighbour gives. */
+  /** Fetches as much as one neighbour gives. */
   private async askOne(peer: string, progress: BlobProgress, options: FetchOptions): Promise<Outcome> {
     try {
       for (;;) {
@@ -108,7 +108,7 @@ class Client implements BlobClient {
     return true
   }
 
-  /** One stream: the list where it is not known yet, and the next chunks. What else comes is not read. */
+  /** Runs one stream: it fetches the list, if it is not known yet, and the next chunks. Anything else is not read. */
   private request(peer: string, progress: BlobProgress, options: FetchOptions): Promise<'found' | 'not-yet'> {
     const { clock, open } = this.components
     const opening = (signal: AbortSignal) => open(peer, signal)

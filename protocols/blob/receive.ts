@@ -14,7 +14,7 @@ import { BlobTooLargeError, CorruptBlobError } from './errors.ts'
 import type { BlobSink, FetchOptions } from './index.ts'
 import { type BlobRequest, decodeAnswer } from './messages.ts'
 
-/** How far a fetch has come. */
+/** The progress of a fetch. */
 export interface BlobProgress {
   id: string
   list: ChunkList | null

@@ -58,7 +58,7 @@ export function outcomeOf(
 export function outcomeInWords({ zeros, weights, sparsity }: Sparsity, isStructured: boolean): string {
   const of = `${grouped(zeros)} of ${grouped(weights)}`
   return isStructured
-    ? `${of} heads and channels are gone (${percent(sparsity)}).`
+    ? `${of} heads and channels were removed (${percent(sparsity)}).`
     : `${of} weights of the layers are zero (${percent(sparsity)}).`
 }
 

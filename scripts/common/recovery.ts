@@ -95,13 +95,13 @@ export async function trained(
     const recovered = await drained(work, { label: 'Recovering, step', unit: 'step' }, 'recover', job, (event) => {
       if (event.type === 'look')
         terminal.note(
-          `Perplexity on what is kept out, after ${counted(event.look.step, 'step')}: ${perplexityText(event.look.perplexity)}`,
+          `Perplexity on the held-out rows, after ${counted(event.look.step, 'step')}: ${perplexityText(event.look.perplexity)}`,
         )
     })
     return { ...recovered, settings }
   } catch (error) {
     if (!TRAINING_RECORD.liesIn(out)) throw error
-    const hint = `What was trained is kept in ${kept}: the same command goes on from there.`
+    const hint = `The training so far is kept in ${kept}. The same command continues it.`
     if (error instanceof InterruptedError) throw error.withHint(hint)
     if (!(error instanceof OutputError)) terminal.note(hint)
     throw error
@@ -110,13 +110,14 @@ export async function trained(
 
 /** The result of a recovery in lines. */
 export function recoveryInWords({ steps, best, before, settings, heldLayers, rows }: TrainedModel): string[] {
-  const early = steps < settings.steps ? `, ended early after ${grouped(steps)} of ${grouped(settings.steps)}` : ''
-  const on = `on ${counted(rows.keptOut, 'row')} that were kept out`
+  const early =
+    steps < settings.steps ? ` (training ended early, at step ${grouped(steps)} of ${grouped(settings.steps)})` : ''
+  const on = `on ${counted(rows.keptOut, 'held-out row')}`
   const change = `perplexity ${on} ${perplexityText(before.perplexity)} -> ${perplexityText(best.perplexity)}`
   return [
     best.step === 0
-      ? `No step made it better ${on}: the weights are as they were.`
-      : `Taken after ${counted(best.step, 'step')}${early}: ${change}.`,
+      ? `No step lowered the perplexity ${on}: the weights are as they were.`
+      : `Kept the adapters of step ${grouped(best.step)}${early}: ${change}.`,
     ...(heldLayers === 0 ? [] : [`All zeros of ${counted(heldLayers, 'pruned layer')} stayed zeros.`]),
   ]
 }

@@ -11,6 +11,6 @@ export function assertBlocks(from: number, to: number, count: number): void {
   throw new UsageError({
     code: 'BLOCKS_RANGE',
     what: `--blocks ${from}:${to} is no range of the ${count} blocks of the model`,
-    hint: `Give --blocks A:B with A below B and B at most ${count}; B itself stays whole.`,
+    hint: `Give --blocks A:B with A below B and B at most ${count}: the blocks A to B-1.`,
   })
 }

@@ -39,7 +39,7 @@ export function addEvaluationOptions(command: Command, otherwise?: string): Comm
 export function evalTokensOption(): Option {
   return new Option(
     '--eval-tokens <n>',
-    `tokens of each text that are evaluated at most (default: ${DEFAULT_EVAL_TOKENS})`,
+    `the most tokens of each text to evaluate (default: ${DEFAULT_EVAL_TOKENS})`,
   ).argParser(wholeNumber('--eval-tokens', 2))
 }
 

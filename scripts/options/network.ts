@@ -24,9 +24,10 @@ export function addNetworkOptions(command: Command): Command {
       ),
     )
     .addOption(
-      new Option('--announce <multiaddr>', 'the address to tell others, where it is not the one listened on').argParser(
-        address('--announce'),
-      ),
+      new Option(
+        '--announce <multiaddr>',
+        'the address to tell the others, if it differs from the one listened on',
+      ).argParser(address('--announce')),
     )
 }
 

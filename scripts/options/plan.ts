@@ -100,18 +100,18 @@ export function addPlanOptions(command: Command): Command {
     .addOption(
       new Option(
         '--ratio <r>',
-        `with --pruner ${STRUCTURED}: share of the heads and channels of each block that goes`,
+        `with --pruner ${STRUCTURED}: share of the heads and channels of each block that is removed`,
       ).argParser(share('--ratio', RATIO)),
     )
     .addOption(
-      new Option('--blocks <a:b>', `with it: blocks from A up to B, which stays whole (default: all)`).argParser(
+      new Option('--blocks <a:b>', `with --pruner ${STRUCTURED}: blocks A to B-1 (default: all)`).argParser(
         range('--blocks'),
       ),
     )
     .addOption(
       new Option(
         '--recover <n>',
-        `with it: steps of training a site in each round but the first (default: ${DEFAULT_RECOVER})`,
+        `with --pruner ${STRUCTURED}: training steps of a site in each round but the first (default: ${DEFAULT_RECOVER})`,
       ).argParser(wholeNumber('--recover', 0, MAX_STEPS)),
     )
     .addOption(
@@ -126,14 +126,14 @@ export function addPlanOptions(command: Command): Command {
       ),
     )
     .addOption(
-      new Option('--until-change <share>', 'stop once a round moves less than this share of the masks').argParser(
+      new Option('--until-change <share>', 'stop once a round changes less than this share of the mask bits').argParser(
         share('--until-change', PROPER_SHARE),
       ),
     )
     .addOption(
       new Option(
         '--round-timeout <seconds>',
-        'how long a round waits for stragglers after a quorum (default: as long as that took, at least 30; in the last round four times that)',
+        'seconds to wait for late sites after a quorum has committed (default: as long as the quorum took, at least 30; four times that in the last round)',
       ).argParser(seconds('--round-timeout', MAX_ROUND_TIMEOUT_MS)),
     )
 }
@@ -167,7 +167,7 @@ function methodOf(raw: RawPlan): Method {
   if (targetOf(raw) !== null)
     refuseConflict(`--pruner ${STRUCTURED} takes --ratio, not --sparsity or --pattern`, 'Give --ratio alone.')
   if (raw.untilChange !== undefined)
-    refuseConflict(`--until-change is not for --pruner ${STRUCTURED}`, 'Give --rounds how many there are.')
+    refuseConflict(`--until-change is not for --pruner ${STRUCTURED}`, 'Give --rounds the number of rounds.')
   const [from, to] = blocks ?? [0, TO_THE_END]
   return { pruner, target: { kind: 'structured', ppm: ratio, from, to, steps: recover ?? DEFAULT_RECOVER } }
 }
@@ -224,7 +224,7 @@ export function refusePlanOptions(command: Command): Command {
       new Option(flags).hideHelp().argParser(() => {
         throw new UsageError({
           code: 'USAGE_FIXED',
-          what: `${flag} stands in the plan, coppice ${command.name()} cannot choose it`,
+          what: `the founder's plan fixes ${flag}; coppice ${command.name()} cannot change it`,
           hint: `Leave ${flag} out; the plan is shown before anything leaves this site.`,
         })
       }),

@@ -39,12 +39,14 @@ export function stepsOption(flag: string, description: string): Option {
 export function addRecoveryOptions(command: Command, longest: number): Command {
   const { rank, alpha, rate, batch, length } = RECOVERY
   return command
-    .addOption(stepsOption('--steps', 'steps of training at most (required)'))
+    .addOption(stepsOption('--steps', 'the most steps of training (required)'))
     .addOption(
       new Option('--rank <n>', `rank of the adapters (default: ${rank})`).argParser(wholeNumber('--rank', 1, MAX_RANK)),
     )
     .addOption(
-      new Option('--alpha <x>', `adapters count alpha / rank times (default: ${alpha})`).argParser(decimal('--alpha')),
+      new Option('--alpha <x>', `adapters are multiplied by alpha / rank (default: ${alpha})`).argParser(
+        decimal('--alpha'),
+      ),
     )
     .addOption(new Option('--rate <x>', `learning rate of AdamW (default: ${rate})`).argParser(decimal('--rate')))
     .addOption(

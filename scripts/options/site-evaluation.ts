@@ -15,8 +15,8 @@ export interface RawSiteEvaluation extends Omit<RawEvaluation, 'eval'> {
 
 export function addSiteEvaluationOptions(command: Command): Command {
   return addEvaluationOptions(command, 'the end of --text, which is kept out of calibration')
-    .option('--no-eval', 'keep nothing out, and measure nothing')
-    .option('--alone', 'prune the whole model alone as well, at the end, to compare with')
+    .option('--no-eval', 'measure nothing; all of --text may calibrate')
+    .option('--alone', 'at the end, also prune the whole model on this site alone, for comparison')
 }
 
 /** The options; null if nothing is measured. */

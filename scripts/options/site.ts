@@ -58,7 +58,7 @@ export function addTextOptions(command: Command, otherwise?: string): Command {
     .option('--text <file...>', otherwise === undefined ? TEXTS : `${TEXTS} (default: ${otherwise})`)
     .option(
       '--separator <string>',
-      'what stands between documents of a plain text (default: each file is one document)',
+      'the text between two documents of a plain text (default: each file is one document)',
       notEmpty('--separator', 'a string'),
     )
 }
@@ -76,7 +76,7 @@ export function addWindowOptions(command: Command, help: { windows?: string; win
 }
 
 export function windowOption(
-  description = `tokens a window (default: ${DEFAULT_WINDOW}, or what the model takes if that is less)`,
+  description = `tokens a window (default: ${DEFAULT_WINDOW}, or the longest window of the model if that is less)`,
 ): Option {
   return new Option('--window <n>', description).argParser(wholeNumber('--window', 2, MAX_WINDOW))
 }

@@ -9,7 +9,7 @@ export const GROUP_QUERIES = ['kv', 'query'] as const satisfies GroupQueries[]
 export function groupQueriesOption(): Option {
   return new Option(
     '--group-queries <what>',
-    `what a head is where queries share keys: ${GROUP_QUERIES[0]}, keys and values with all their queries; ` +
-      `${GROUP_QUERIES[1]}, a query, as many of each group (default: ${GROUP_QUERIES[0]})`,
+    `the unit where queries share keys: ${GROUP_QUERIES[0]} (keys and values with all their queries) or ` +
+      `${GROUP_QUERIES[1]} (single queries, the same number in each group); default: ${GROUP_QUERIES[0]}`,
   ).argParser(oneOf('--group-queries', GROUP_QUERIES))
 }

@@ -96,7 +96,7 @@ export function siteReportInWords(
     ...(texts ?? []).map(perplexityInWords),
     ...notes,
     ...(listed.length === 0 ? ['No contribution has left this site.'] : [heading, ...listed]),
-    'All members hold what a certificate names: who did not fetch it here has it from another member.',
+    'Every member holds all contributions of the certificate; a member not listed here got them from another one.',
     `${bytes(left.payloadBytes)} of contributions; ${bytes(left.sentBytes)} sent and ${bytes(left.receivedBytes)} received in all, in ${duration(seconds)}, with ${bytes(peakMemoryBytes)} of memory at most.`,
   ]
 }

@@ -7,7 +7,8 @@ const MEANINGS: Record<keyof typeof EXIT, string> = {
   bug: 'a bug',
   usage: 'usage: an option is unknown, missing or wrong',
   input: 'input: a file is missing, unreadable, unsupported, or a text is too short',
-  refused: 'refused by the federation (model, plan, version, invitation, it is full), or a site says no',
+  refused:
+    'refused by the federation (other model, plan or version, bad invitation, no free place), or declined by a site',
   network: 'the network: nobody there, or the port is in use',
   noAgreement: 'no agreement in time',
   diverged: 'diverged or not verified',

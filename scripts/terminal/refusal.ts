@@ -59,7 +59,7 @@ function fromCommander({ code, message }: CommanderError): UsageError {
   return new UsageError({
     code: 'USAGE',
     what: first,
-    hint: suggestion ? `Did you mean ${suggestion}?` : 'Add --help to the command to see what it takes.',
+    hint: suggestion ? `Did you mean ${suggestion}?` : 'Add --help to the command to see its options.',
   })
 }
 

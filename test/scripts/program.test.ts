@@ -169,8 +169,16 @@ describe('the command line', () => {
     },
     { argv: ['join'], exit: 2, says: /the address is missing/ },
     { argv: ['join', 'nonsense', '--text', text], exit: 2, says: /the invitation cannot be read/ },
-    { argv: ['join', invitation, '--text', text, '--windows', '4'], exit: 2, says: /--windows stands in the plan/ },
-    { argv: ['join', invitation, '--text', text, '--window', '64'], exit: 2, says: /--window stands in the plan/ },
+    {
+      argv: ['join', invitation, '--text', text, '--windows', '4'],
+      exit: 2,
+      says: /plan fixes --windows; coppice join cannot/,
+    },
+    {
+      argv: ['join', invitation, '--text', text, '--window', '64'],
+      exit: 2,
+      says: /plan fixes --window; coppice join cannot/,
+    },
     { argv: ['join', invitation, '--yes'], exit: 2, says: /--text is missing/ },
     { argv: ['join', invitation, '--text', text, '--yes'], exit: 5, says: /cannot be reached/ },
     { argv: ['join', invitation, '--text', text], exit: 2, says: /no terminal .*\n.*--yes/ },
@@ -201,7 +209,7 @@ describe('the command line', () => {
     {
       argv: ['shrink', '--ratio', '0.5', '--importance', 'l2', '--seed', '1', '--out', 'b'],
       exit: 2,
-      says: /--seed goes with --importance random/,
+      says: /--seed is only for --importance random/,
     },
     { argv: ['shrink', '--group-queries', 'all'], exit: 2, says: /--group-queries "all": expected one of kv, query/ },
     { argv: ['inspect'], exit: 2, says: /one of --model, --contribution and --certificate/ },

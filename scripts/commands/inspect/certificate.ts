@@ -10,6 +10,7 @@ import {
 } from '../../../protocols/round/messages/certificate.ts'
 import { uncoveredBlocks } from '../../../protocols/round/messages/value.ts'
 import { MalformedMessageError } from '../../../protocols/wire/encoding.ts'
+import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { Run } from '../../command.ts'
 import { counted, percent } from '../../terminal/numbers.ts'
 import { malformedFile, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
@@ -76,24 +77,27 @@ function inWords(report: CertificateReport, plan: Plan | null, fault: string | n
     const known = plan?.members[member]
     return known === undefined ? `member ${member}` : siteInWords(known)
   }
+  const things = plan !== null && isStructuredMethod(plan.offer.method) ? 'heads and channels' : 'mask bits'
   const lines = [
     `Certificate ${report.id}`,
-    `of round ${report.round} of federation ${report.federation.slice(0, 8)}, ${follows(report.previous)}.`,
+    `Round ${report.round}${follows(report.previous)} of federation ${report.federation.slice(0, 8)}.`,
     `It merges ${counted(contributions.length, 'contribution')} of ${counted(new Set(contributions.map(({ member }) => member)).size, 'member')}:`,
     ...byMember(report).map(([member, blocks]) => `  ${name(member)}: ${blocks}`),
-    `into the root ${report.root}.`,
-    `${percent(report.maskChange)} of the mask bits moved.`,
+    `The merged layers have the root ${report.root}.`,
+    ...(report.previous === null
+      ? []
+      : [`${percent(report.maskChange)} of the ${things} changed since that certificate.`]),
     `Signed by ${signatures.map(name).join(', ')}.`,
   ]
   if (uncovered !== null && uncovered.length > 0) lines.push(`Nobody pruned ${blockList(uncovered)}: base weights.`)
   if (excluded.length > 0) lines.push(`Excluded since they voted twice: members ${excluded.join(', ')}.`)
   if (valid === null) lines.push('No plan lies beside it, so the signatures were not checked.')
-  else lines.push(valid ? 'The signatures are a quorum of the plan.' : `It certifies nothing: wrong ${fault}.`)
+  else lines.push(valid ? 'The signatures are a quorum of the plan.' : `It is not valid: its ${fault} is wrong.`)
   return lines.join('\n')
 }
 
 function follows(previous: string | null): string {
-  return previous === null ? 'the first' : `after certificate ${previous.slice(0, 8)}`
+  return previous === null ? ' (the first)' : `, after certificate ${previous.slice(0, 8)},`
 }
 
 function byMember({ contributions }: CertificateReport): Array<[{ member: number; site: string | null }, string]> {

@@ -132,7 +132,9 @@ function inWords(report: ContributionReport, author: string): string {
   ]
   if (report.payload === 'structures') return lines.join('\n')
   if (layers.length === 0) {
-    lines.push('Plan, certificates and model do not lie beside it, so no more can be said: its bytes name no shapes.')
+    lines.push(
+      'Its plan, certificate or model is not beside the file. Without them its shapes are unknown, so no more can be shown.',
+    )
     return lines.join('\n')
   }
   const inputRows = inputs.map((input) => [
@@ -146,7 +148,7 @@ function inWords(report: ContributionReport, author: string): string {
     `${rows} x ${cols}`,
     ...(zeros === null ? [] : [grouped(zeros), percent(zeros / (rows * cols))]),
   ])
-  lines.push('', table([['mean squares of what enters', 'columns', 'smallest', 'largest'], ...inputRows]))
+  lines.push('', table([['mean squares of the input of', 'columns', 'smallest', 'largest'], ...inputRows]))
   const masked = report.payload === 'weights'
   lines.push('', table([['layer', 'out x in', ...(masked ? ['zeros', 'sparsity'] : [])], ...layerRows]))
   if (!masked) lines.push('Its masks are not sent: they follow from the base model and these numbers.')

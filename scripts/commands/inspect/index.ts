@@ -29,16 +29,16 @@ export function defineInspect(program: Command, start: Start): void {
   const command = program
     .command('inspect')
     .summary('a model, a contribution or a certificate in words')
-    .description('Says what is in a model, or in a contribution or certificate that a peer has kept.')
+    .description('Describes a model, or a contribution or a certificate that a peer has kept.')
     .option('--model <dir>', 'blocks, layers, shapes and zeros of a model', notEmpty('--model', 'a directory'))
     .option(
       '--contribution <file>',
-      'a file of OUT/contributions: whose it is and what it carries',
+      'a file of OUT/contributions: its author and its contents',
       notEmpty('--contribution', 'a file'),
     )
     .option(
       '--certificate <file>',
-      'a file of OUT/certificates: what was merged, and who signed it',
+      'a file of OUT/certificates: the merged contributions, and the members that signed',
       notEmpty('--certificate', 'a file'),
     )
   addJsonOption(command)

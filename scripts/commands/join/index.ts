@@ -23,7 +23,10 @@ export function defineJoin(program: Command, start: Start): void {
   addNoListenOption(addNetworkOptions(command))
   addSiteEvaluationOptions(command)
   addJsonOption(
-    addOutOption(addYesOption(addSiteOptions(command)), 'where results go; empty or absent (default: coppice-out/ID)'),
+    addOutOption(
+      addYesOption(addSiteOptions(command)),
+      'directory for the results: empty or absent (default: coppice-out/ID)',
+    ),
   )
   addHelp(
     command,

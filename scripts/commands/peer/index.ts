@@ -28,7 +28,10 @@ export function definePeer(program: Command, start: Start): void {
   addNetworkOptions(addPlanOptions(command))
   addSiteEvaluationOptions(command)
   addJsonOption(
-    addOutOption(addYesOption(addSiteOptions(command)), 'where results go; empty or absent (default: coppice-out/ID)'),
+    addOutOption(
+      addYesOption(addSiteOptions(command)),
+      'directory for the results: empty or absent (default: coppice-out/ID)',
+    ),
   )
   addHelp(
     command,

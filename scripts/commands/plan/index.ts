@@ -8,10 +8,10 @@ import { showPlanOptions } from './options.ts'
 export function definePlan(program: Command, start: Start): void {
   const command = program
     .command('plan')
-    .summary('what an invitation invites to, without taking part')
+    .summary('show the plan of an invitation, without taking part')
     .description(
-      'Fetches the plan of an invitation and shows it, with what would leave a site and who is there. ' +
-        'Signs nothing, and needs neither model nor text.',
+      'Fetches the plan of an invitation and shows it, the data that would leave a site, and the sites that have ' +
+        'joined. Signs nothing, and needs neither model nor text.',
     )
     .argument('[address]', 'the invitation, ADDRESS#OFFER.SECRET, as the founder printed it')
   addJsonOption(command)

@@ -12,7 +12,7 @@ const FILE = 'dense-perplexities.json'
 export class DensePerplexities {
   private readonly path: string
   private readonly modelHash: Uint8Array
-  /** By model and windows. */
+  /** Known perplexities, by a hash of model and windows. */
   private readonly known: Record<string, Measured>
 
   private constructor(path: string, modelHash: Uint8Array, known: Record<string, Measured>) {
@@ -21,13 +21,16 @@ export class DensePerplexities {
     this.known = known
   }
 
-  /** @param directory - where they are kept; what is damaged there counts as not measured */
+  /** @param directory - the directory of the file; a damaged file counts as no measurements */
   static open(directory: string, modelHash: Uint8Array): DensePerplexities {
     const path = join(directory, FILE)
     return new DensePerplexities(path, modelHash, (readSealed(path) ?? {}) as Record<string, Measured>)
   }
 
-  /** What is known of these windows, or else what `measure` finds. @throws {OutputError} OUTPUT_UNWRITABLE */
+  /**
+   * Returns the known perplexity of these windows; otherwise measures it and keeps it.
+   * @throws {OutputError} OUTPUT_UNWRITABLE
+   */
   async of(windows: Windows, measure: () => Promise<Measured>): Promise<Measured> {
     const key = this.keyOf(windows)
     const measured = this.known[key] ?? (await measure())

@@ -1,4 +1,4 @@
-/** What `coppice prune` does: dense perplexity, prune, write and check, perplexity again. */
+/** The work of `coppice prune`: dense perplexity, prune, write and check, perplexity again. */
 import { join } from 'node:path'
 import { doneInWords } from '../../../protocols/plan/method-words.ts'
 import { sparserInWords, unprunedInWords } from '../../../protocols/plan/model-words.ts'
@@ -33,11 +33,11 @@ import type { PruneOptions } from './options.ts'
 export interface PruneReport {
   model: string
   pruner: string
-  /** Over all weight matrices in the blocks of what was written. */
+  /** Share of zeros in all weight matrices of the blocks of the written model. */
   sparsity: number
   zeros: number
   weights: number
-  /** Zeros that the base has there. */
+  /** The number of zeros of the base there. */
   baseZeros: number
   /** `damping`: SparseGPT's, as a share of the mean diagonal of the layer's Hessian; else null. */
   layers: Array<{
@@ -47,7 +47,7 @@ export interface PruneReport {
     zeros: number
     damping: number | null
   }>
-  /** Weight matrices in the blocks that are no layers, and stay as they are. */
+  /** Weight matrices in the blocks that are not layers, and stay unchanged. */
   unpruned: Array<{ name: string; block: number; weights: number; zeros: number; reason: string }>
   perplexity: Array<{ text: string; tokens: number; window: number; dense: number; pruned: number }>
   seconds: { total: number; forward: number; statistics: number; solve: number; write: number }
@@ -55,7 +55,7 @@ export interface PruneReport {
   out: string
 }
 
-/** In the output's scratch: finished blocks. */
+/** The directory of finished blocks in the output's scratch. */
 const CHECKPOINT_NAME = 'blocks'
 
 export async function prune(options: PruneOptions, run: Run): Promise<PruneReport> {
@@ -131,7 +131,7 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
   }
 }
 
-/** Seconds of what an earlier run has finished. */
+/** The sum of the seconds of an earlier run. */
 function together(seconds: PruneSeconds | undefined): number {
   return Object.values(seconds ?? {}).reduce((sum: number, phase: number) => sum + phase, 0)
 }
@@ -150,7 +150,7 @@ async function calibrationWindows(
   )
 }
 
-/** By text. */
+/** The dense perplexities, one a text. */
 async function densePerplexities(
   work: EngineRun,
   dir: string,

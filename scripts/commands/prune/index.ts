@@ -18,7 +18,7 @@ export function definePrune(program: Command, start: Start): void {
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))), CAPACITY_HELP)
   addEvaluationOptions(addPrunerOptions(command, true))
   addJsonOption(
-    addOutOption(command, 'where the pruned model goes; empty, absent, or as the same command left it (required)'),
+    addOutOption(command, 'directory for the pruned model: empty, absent, or as the same command left it (required)'),
   )
   addHelp(
     command,

@@ -19,7 +19,7 @@ export interface PruneOptions extends ModelOptions, TextOptions, WindowOptions {
   pruner: PrunerName
   target: SparsityTarget
   evaluation: EvaluationOptions
-  /** Absolute. */
+  /** Absolute path. */
   out: string
 }
 

@@ -1,4 +1,4 @@
-/** What `coppice recover` does: perplexity before, train, write and check, perplexity again. */
+/** The work of `coppice recover`: perplexity before, train, write and check, perplexity again. */
 import { join } from 'node:path'
 import { unprunedInWords } from '../../../protocols/plan/model-words.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
@@ -23,16 +23,16 @@ import type { RecoverOptions } from './options.ts'
 interface RecoverReport {
   model: string
   settings: RecoverArgs['settings'] & { length: number }
-  /** Steps done; those after which the weights that were taken stood. */
+  /** The number of steps done, and the step whose adapters were kept. */
   steps: { done: number; taken: number }
   rows: { learnt: number; keptOut: number; skipped: number }
-  /** Numbers that were trained. */
+  /** The number of trained parameters. */
   trained: number
-  /** Layers whose zeros stayed zeros. */
+  /** The number of layers whose zeros stayed zeros. */
   heldLayers: number
-  /** Mean over a batch, before the first step and before the last. */
+  /** Mean loss over a batch, before the first step and before the last. */
   loss: RecoveredModel['loss']
-  /** Perplexity on the rows that were kept out. */
+  /** Perplexity on the held-out rows. */
   keptOut: { before: number; after: number }
   perplexity: Array<{ text: string; tokens: number; window: number; pruned: number; recovered: number }>
   seconds: { total: number; training: number }

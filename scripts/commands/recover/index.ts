@@ -27,15 +27,18 @@ export function defineRecover(program: Command, start: Start): void {
   addRecoveryOptions(command, MAX_WINDOW)
   addCapacityOption(
     addWindowOptions(command, {
-      windows: 'rows that are taken from the beginning of the text at most (default: all)',
+      windows: 'the most rows, taken from the beginning of the text (default: all)',
       window:
-        'tokens a window where --eval-window says nothing (default: 512, or what the model takes if that is less)',
+        'tokens a window if --eval-window is not given (default: 512, or the longest window of the model if that is less)',
     }),
     CAPACITY_HELP,
   )
   addEvaluationOptions(command)
   addJsonOption(
-    addOutOption(command, 'where the recovered model goes; empty, absent, or as the same command left it (required)'),
+    addOutOption(
+      command,
+      'directory for the recovered model: empty, absent, or as the same command left it (required)',
+    ),
   )
   addHelp(
     command,

@@ -8,11 +8,11 @@ import { refuseConflict, refuseMissing } from '../../options/values.ts'
 
 export interface RecoverOptions extends ModelOptions, TextOptions {
   recovery: RecoveryOptions
-  /** Absolute path of JSON lines or an array, which then stands in for the text; null: none. */
+  /** Absolute path of JSON lines or an array, which replaces the text; null: none. */
   instructions: string | null
-  /** Rows that are taken from the text's beginning at most; undefined: all. */
+  /** The most rows, taken from the text's beginning; undefined: all. */
   rows: number | undefined
-  /** For evaluation, where it is given none of its own. */
+  /** Tokens a window for evaluation, if --eval-window is not given. */
   window: number | undefined
   evaluation: EvaluationOptions
   /** Absolute. */
@@ -25,10 +25,11 @@ export interface RawRecover extends RawSite, RawRecovery, RawEvaluation, RawOutp
 
 export function recoverOptions(raw: RawRecover): RecoverOptions {
   const { steps, instructions, out, windows, window } = raw
-  if (steps === undefined) refuseMissing('--steps', 'recover', 'Give --steps how long to train, such as 200.')
+  if (steps === undefined)
+    refuseMissing('--steps', 'recover', 'Give --steps the number of training steps, such as 200.')
   if (out === undefined) refuseMissing('--out', 'recover', 'Give --out the directory for the recovered model.')
   if (instructions !== undefined && raw.text !== undefined)
-    refuseConflict('--text and --instructions are both given', 'Give one of them: what is to be learnt.')
+    refuseConflict('--text and --instructions are both given', 'Give one of them, the one to learn.')
   return {
     ...modelOptions(raw),
     ...textOptions(raw, 'recover', instructions === undefined),

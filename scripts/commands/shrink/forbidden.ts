@@ -1,14 +1,14 @@
-/** Options of `coppice shrink` that do not go together: a table of pairs. */
+/** Options of `coppice shrink` that exclude each other: a table of pairs. */
 import type { Granularity } from '../../../src/jobs/structure/shrink-args.ts'
 import type { Fluctuation } from '../../../src/structure/choose/fluctuation.ts'
 import type { Criterion, Reduction } from '../../../src/structure/choose/importance.ts'
 import type { GroupQueries } from '../../../src/structure/find/walk.ts'
 import { refuseConflict } from '../../options/values.ts'
 
-/** Options with the defaults that decide what goes with them. */
+/** The options that can exclude each other, with their defaults. */
 interface Asked {
   granularity: Granularity
-  /** As it was given. */
+  /** The word as it was given. */
   word: string
   importance: Criterion | Fluctuation
   parameters?: number
@@ -24,7 +24,7 @@ interface Asked {
 
 const isFluctuation = ({ importance }: Asked) => importance === 'flap' || importance === 'flap-adaptive'
 
-/** What options can ask for. */
+/** The requests that options can make. */
 const ASKED = {
   'whole blocks': ({ granularity }) => granularity === 'blocks',
   'hidden channels': ({ granularity }) => granularity === 'hidden-channels',
@@ -46,11 +46,11 @@ const ASKED = {
 } as const satisfies Record<string, (asked: Asked) => boolean>
 type Ask = keyof typeof ASKED
 
-/** One ask, and those that do not go with it; the first pair that is met is refused. */
+/** A request, and those that it excludes. The first pair that is found is refused. */
 const FORBIDDEN: readonly (readonly [Ask, others: readonly Ask[], what: (asked: Asked) => string, hint: string])[] = [
   [
     ...(['reduction', ['whole blocks', 'fluctuation']] as const),
-    () => '--reduce says how what is coupled counts together, which neither whole blocks nor FLAP ask',
+    () => '--reduce says how scores of coupled places are combined; whole blocks and FLAP combine none',
     'Leave out --reduce.',
   ],
   [
@@ -60,19 +60,19 @@ const FORBIDDEN: readonly (readonly [Ask, others: readonly Ask[], what: (asked: 
   ],
   [
     ...(['steps', ['whole blocks', 'no gradients']] as const),
-    () => '--steps asks for gradients anew, of which whole blocks, FLAP, l2 and random make no use',
-    'Leave --steps away, or take --importance taylor1.',
+    () => '--steps computes gradients again after each step; whole blocks, FLAP, l2 and random make no use of that',
+    'Leave out --steps, or take --importance taylor1.',
   ],
   [
     ...(['parameters', ['fluctuation', 'steps']] as const),
-    () => '--parameters seeks by importances of single weights, in one step',
-    'Leave --steps away, and take --importance taylor1.',
+    () => '--parameters searches by importances of single weights, in one step',
+    'Leave out --steps, and take --importance taylor1.',
   ],
   [
     ...(['refit', ['fluctuation', 'whole blocks', 'hidden channels']] as const),
     () =>
-      '--refit fits what reads removed heads and channels, for which FLAP has its own way; whole blocks and hidden channels have none',
-    'Leave --refit away.',
+      '--refit fits the layers that read removed heads and channels; FLAP adds biases instead, and whole blocks and hidden channels have no such layers',
+    'Leave out --refit.',
   ],
   [
     ...(['recovery text', ['no recovery']] as const),
@@ -81,39 +81,39 @@ const FORBIDDEN: readonly (readonly [Ask, others: readonly Ask[], what: (asked: 
   ],
   [
     ...(['seed', ['nothing random']] as const),
-    () => '--seed goes with --importance random alone',
-    'Leave --seed away: nothing else is drawn.',
+    () => '--seed is only for --importance random',
+    'Leave out --seed: nothing else is drawn by chance.',
   ],
   [
     ...(['whole blocks', ['uniform', 'groups of queries']] as const),
-    ({ word }) => `--granularity ${word} leaves the blocks that stay as they are`,
-    'Leave --uniform and --group-queries away.',
+    ({ word }) => `--granularity ${word} changes nothing inside the blocks that stay`,
+    'Leave out --uniform and --group-queries.',
   ],
   [
     ...(['fluctuation', ['uniform']] as const),
-    ({ importance }) => `--importance ${importance} leaves biases that Hugging Face tools do not look for`,
-    'Leave --uniform away.',
+    ({ importance }) => `--importance ${importance} adds biases that Hugging Face tools do not read`,
+    'Leave out --uniform.',
   ],
   [
     ...(['adaptive fluctuation', ['single queries']] as const),
-    () => '--importance flap-adaptive compares heads with each other that --group-queries query keeps apart',
+    () => '--importance flap-adaptive compares all heads with each other, and --group-queries query keeps them apart',
     'Take --importance flap.',
   ],
   [
     ...(['hidden channels', ['fluctuation']] as const),
     ({ importance }) =>
-      `--importance ${importance} is computed of the layers of blocks alone, and hidden channels go through embedding and head too`,
+      `--importance ${importance} is computed for the layers of blocks only, and hidden channels go through embedding and head too`,
     'Take --importance taylor1.',
   ],
   [
     ...(['hidden channels', ['uniform', 'groups of queries']] as const),
     ({ word }) => `--granularity ${word} leaves heads as they are`,
-    'Leave --uniform and --group-queries away.',
+    'Leave out --uniform and --group-queries.',
   ],
   [
     ...(['hidden channels', ['steps']] as const),
-    () => '--steps sets what is gone to zero, which hidden channels in norms are not',
-    'Leave --steps away.',
+    () => '--steps sets removed places to zero, but a hidden channel of zeros still counts in the norms',
+    'Leave out --steps.',
   ],
 ]
 

@@ -1,4 +1,4 @@
-/** What `coppice shrink` does: choose, cut and write, check, perplexity before and after. */
+/** The work of `coppice shrink`: choose, cut and write, check, perplexity before and after. */
 import { join } from 'node:path'
 import { UsageError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
@@ -32,9 +32,9 @@ import {
 import { keptOrMade, SMALLER, shrinkFingerprint } from './kept.ts'
 import type { ShrinkOptions } from './options.ts'
 
-/** What a run takes in plain ONNX Runtime, base and smaller model in turns. */
+/** The times of runs in plain ONNX Runtime, base and smaller model in turns. */
 interface SpeedReport extends TimeChange {
-  /** That are read in a run. */
+  /** The number of tokens that are read in a run. */
   tokens: number
 }
 
@@ -44,11 +44,11 @@ interface ShrinkReport {
   /** Multiplications with weights for each token, the head's included. */
   macs: { before: number; after: number }
   /**
-   * By block of the range: heads with the queries that share their keys and values; queries whose keys and
-   * values stay. Of whole blocks, those that went. Hidden channels: the same of every block.
+   * One entry for each block of the range: heads with the queries that share their keys and values, or queries whose
+   * keys and values stay. Of whole blocks, only those that were removed. Hidden channels are the same in every block.
    */
   removed: RemovedFromBlock[]
-  /** With --parameters: the ratio, the blocks, and whether heads went as well as channels. */
+  /** With --parameters: the ratio, the blocks, and whether heads were removed as well as channels. */
   sought?: { ratio: number; blocks: readonly [from: number, to: number]; heads: boolean }
   perplexity: Array<{
     text: string
@@ -59,14 +59,14 @@ interface ShrinkReport {
     /** null: without --recover. */
     recovered: number | null
   }>
-  /** Steps of training that were done, and those whose weights were taken. */
+  /** The number of training steps, and the step whose adapters were kept. */
   recovery: { steps: number; taken: number } | null
   /**
-   * Reading a window of calibration length, and writing one token behind it; null where both models did not fit into
-   * memory, and for the latter where the graph keeps no keys and values.
+   * Reading a window of calibration length, and writing one token after it; null if both models did not fit into
+   * memory. Writing is also null if the graph keeps no keys and values.
    */
   speed: { reading: SpeedReport | null; writing: SpeedReport | null }
-  /** Of the model's graph and weights. */
+  /** Bytes of the model's graph and weights. */
   bytes: { before: number; after: number }
   seconds: number
   peakMemoryBytes: number
@@ -99,7 +99,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
       {
         signal: run.signal,
         onEvent: (event) =>
-          event.type === 'progress' && run.terminal.progress('Trying what harms least', event.done, event.total),
+          event.type === 'progress' && run.terminal.progress('Trying candidates', event.done, event.total),
       },
     )
   const smaller = options.recovery === null ? output.staging : join(output.scratch, SMALLER)
@@ -107,7 +107,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
     options.recovery === null
       ? await shrinkTo(smaller)
       : await keptOrMade(work, output, await shrinkFingerprint(work, name, job), shrinkTo)
-  // Only now: a ratio that removes nothing is refused before anything is measured.
+  // This comes after the choice, so that a ratio that removes nothing is refused before anything is measured.
   const dense = await perplexities(work, { dir: model, kind: 'dense', texts })
   await engine.rest()
   const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
@@ -145,7 +145,7 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   return report
 }
 
-/** For the model's card. */
+/** Sentences for the model's card. */
 const DONE: Readonly<Record<Granularity, string>> = {
   'heads-and-channels': 'Attention heads and channels were removed, so that its tensors are smaller.',
   blocks: 'Whole blocks were removed.',
@@ -154,7 +154,7 @@ const DONE: Readonly<Record<Granularity, string>> = {
 
 const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for Hugging Face tools.'
 
-/** Trains the smaller model and writes what becomes of it. */
+/** Trains the smaller model and writes the result. */
 async function recovered(
   work: EngineRun,
   { recoveryText, what, out }: ShrinkOptions,
@@ -225,7 +225,7 @@ function changeInWords({ seconds, change, spread, isBeyondNoise }: TimeChange): 
 
 function soughtInWords({ ratio, blocks: [from, to], heads }: NonNullable<ShrinkReport['sought']>): string {
   const what = heads ? 'heads and channels' : 'channels'
-  return `Of what was tried ${percent(Number(ratio.toFixed(4)))} of the ${what} of blocks ${from} to ${to - 1} harms least.`
+  return `Of all candidates, removing ${percent(Number(ratio.toFixed(4)))} of the ${what} of blocks ${from} to ${to - 1} had the lowest loss.`
 }
 
 function removedInWords(
@@ -243,22 +243,22 @@ function removedInWords(
         ? [`${counted(heads, 'head')} (each with the queries that share its keys)`]
         : []
   return [
-    `${[...goneHeads, counted(channels, 'channel')].join(' and ')} of ${counted(removed.length, 'block')} are gone.`,
+    `Removed: ${[...goneHeads, counted(channels, 'channel')].join(' and ')} of ${counted(removed.length, 'block')}.`,
     ...(sought !== undefined ? [soughtInWords(sought)] : []),
     ...(heads + queries === 0 && importance !== 'flap-adaptive' && sought === undefined
-      ? ['No head went: the ratio is less than one of them in every block.']
+      ? ['No head was removed: the ratio is smaller than one head in every block.']
       : []),
   ]
 }
 
 function droppedInWords(removed: readonly RemovedFromBlock[]): string[] {
   const which = removed.map(({ block }) => block).join(', ')
-  return [`${counted(removed.length, 'block')} (${which}) ${removed.length === 1 ? 'is' : 'are'} gone.`]
+  return [`Removed: ${counted(removed.length, 'block')} (${which}).`]
 }
 
 function narrowedInWords([first]: readonly RemovedFromBlock[]): string[] {
   const gone = first !== undefined && 'hiddenChannels' in first ? first.hiddenChannels : 0
-  return [`${counted(gone, 'hidden channel')} of the whole model ${gone === 1 ? 'is' : 'are'} gone.`]
+  return [`Removed: ${counted(gone, 'hidden channel')} of the whole model.`]
 }
 
 function whatWent(
@@ -279,7 +279,7 @@ function summary(
   const lines = [
     ...whatWent({ removed, sought }, what),
     `${grouped(after)} of ${grouped(before)} parameters are left (${percent(after / before)}), ${bytes(size.after)} of ${bytes(size.before)}, after ${duration(seconds)}.`,
-    `${percent(1 - macs.after / macs.before)} of the multiplications with weights are gone.`,
+    `${percent(1 - macs.after / macs.before)} fewer multiplications with weights.`,
     ...speedInWords(speed),
     ...recoveryWords,
     `Written to ${out}; ${sameLogits(difference)}.`,

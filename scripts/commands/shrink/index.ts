@@ -10,7 +10,10 @@ import { oneOf, RATIO, range, share, wholeNumber } from '../../options/values.ts
 import { addHelp } from '../../terminal/help.ts'
 import { GRANULARITY_WORDS, IMPORTANCES, type RawShrink, REDUCTIONS, shrinkOptions } from './options.ts'
 
-/** Each goes through the whole calibration text: beyond this a step removes less than a percent of what goes. */
+/**
+ * The most removal steps. Each goes through the whole calibration text, and with more a step would remove less than a
+ * percent of the total.
+ */
 const MAX_REMOVAL_STEPS = 100
 
 const CAPACITY_HELP = 'as for peer and join; no effect here'
@@ -27,34 +30,34 @@ export function defineShrink(program: Command, start: Start): void {
     .addOption(
       new Option(
         '--ratio <r>',
-        'share that goes: of the heads and channels of each block, of the blocks, or of the hidden channels (required, or --parameters)',
+        'share to remove: of the heads and channels of each block, of the blocks, or of the hidden channels (required, or --parameters)',
       ).argParser(share('--ratio', RATIO)),
     )
     .addOption(
       new Option(
         '--parameters <p>',
-        'instead: share of all parameters that is to be left; what goes is sought, and --refit',
+        'instead of --ratio: share of all parameters to keep; a search chooses what to remove, and for heads and channels --refit is on',
       ).argParser(share('--parameters', RATIO)),
     )
-    .option('--refit', 'fit what reads removed heads and channels anew, by least squares on the text')
+    .option('--refit', 'fit the layers that read removed heads and channels again, by least squares on the text')
     .addOption(
       new Option(
         '--granularity <name>',
-        'heads-and-channels of blocks, whole blocks, or hidden-channels of the whole model (default: heads-and-channels); the paper calls them block, layer and channel, which are taken too',
+        "heads-and-channels of blocks, whole blocks, or hidden-channels of the whole model (default: heads-and-channels); the paper's names block, layer and channel work too",
       ).argParser(oneOf('--granularity', GRANULARITY_WORDS)),
     )
     .addOption(
-      new Option('--steps <n>', 'remove in so many steps, each by importances of what is left (default: 1)').argParser(
-        wholeNumber('--steps', 1, MAX_REMOVAL_STEPS),
-      ),
+      new Option(
+        '--steps <n>',
+        'number of removal steps; importance is measured again after each (default: 1)',
+      ).argParser(wholeNumber('--steps', 1, MAX_REMOVAL_STEPS)),
     )
     .addOption(groupQueriesOption())
-    .option('--uniform', 'all blocks alike, and model.safetensors beside the graph: Hugging Face tools load the result')
-    .addOption(
-      new Option('--blocks <a:b>', 'blocks from A up to B, which stays whole (default: all)').argParser(
-        range('--blocks'),
-      ),
+    .option(
+      '--uniform',
+      'keep all blocks alike and write model.safetensors beside the graph, so that Hugging Face tools load the result',
     )
+    .addOption(new Option('--blocks <a:b>', 'blocks A to B-1 (default: all)').argParser(range('--blocks')))
     .addOption(
       new Option('--importance <name>', `${IMPORTANCES.join(', ')} (default: ${IMPORTANCES[0]})`).argParser(
         oneOf('--importance', IMPORTANCES),
@@ -63,19 +66,19 @@ export function defineShrink(program: Command, start: Start): void {
     .addOption(
       new Option(
         '--reduce <name>',
-        `over what is coupled: ${REDUCTIONS.join(', ')} (default: ${REDUCTIONS[0]})`,
+        `how scores of coupled places are combined: ${REDUCTIONS.join(', ')} (default: ${REDUCTIONS[0]})`,
       ).argParser(oneOf('--reduce', REDUCTIONS)),
     )
     .addOption(
-      stepsOption('--recover', 'steps of training afterwards at most, as coppice recover does (default: none)'),
+      stepsOption('--recover', 'the most steps of training afterwards, as coppice recover does (default: none)'),
     )
-    .option('--recover-text <file...>', 'texts that are learnt then (default: those of --text)')
-    .addOption(new Option('--seed <n>', 'of --importance random (default: 0)').argParser(wholeNumber('--seed', 0)))
+    .option('--recover-text <file...>', 'texts for that training (default: those of --text)')
+    .addOption(new Option('--seed <n>', 'seed of --importance random (default: 0)').argParser(wholeNumber('--seed', 0)))
   addEvaluationOptions(command)
   addJsonOption(
     addOutOption(
       command,
-      'where the smaller model goes; empty, absent, or with --recover as the same command left it (required)',
+      'directory for the smaller model: empty, absent, or with --recover as the same command left it (required)',
     ),
   )
   addHelp(

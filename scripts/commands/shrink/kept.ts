@@ -1,4 +1,7 @@
-/** The smaller model that a recovery begins with, kept until that is over: who goes on with it does not choose anew. */
+/**
+ * Keeps the smaller model with which a recovery begins until that is over, so that an interrupted command need not
+ * choose again.
+ */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ppmToFraction } from '../../../src/base/decimal.ts'
@@ -13,24 +16,24 @@ import type { OutputDirectory } from '../../common/output-directory.ts'
 import { TRAINING } from '../../common/recovery.ts'
 import { counted } from '../../terminal/numbers.ts'
 
-/** In the output's scratch: the model. */
+/** The directory of the model in the output's scratch. */
 export const SMALLER = 'smaller'
-/** Another number where the same arguments give another model than before. */
+/** A number that changes whenever the same arguments give another model than before. */
 const DOMAIN = 'coppice/shrink/2'
 
-/** LLM-Pruner's, in what is kept and told. */
+/** LLM-Pruner's names, for records and messages. */
 const PAPER_NAMES = { 'heads-and-channels': 'block', blocks: 'layer', 'hidden-channels': 'channel' } as const
 
 interface Smaller {
-  /** Of the model's files. */
+  /** The hash of the model's files. */
   hash: string
   shrunk: CheckedModel
 }
 
-/** Beside the model, and written after it. */
+/** The record beside the model, written after it. */
 const SMALLER_RECORD = new RecordFile<Smaller>('smaller.json', 2)
 
-/** What decides which model comes out. @param name - of the base, for people */
+/** The fingerprint of all that decides the smaller model. @param name - the name of the base, for messages */
 export async function shrinkFingerprint(
   work: EngineRun,
   name: string,
@@ -61,7 +64,8 @@ export async function shrinkFingerprint(
 }
 
 /**
- * The model that an interrupted command has left for its recovery, or what `shrink` makes; kept until that is over.
+ * Returns the model that an interrupted command has left, or the one that `shrink` makes now. It is kept until the
+ * recovery is over.
  * @throws {OutputError} OUTPUT_OTHER_RECOVERY: another model is being recovered there
  */
 export async function keptOrMade(
@@ -72,7 +76,7 @@ export async function keptOrMade(
 ): Promise<CheckedModel> {
   const kept = await keptModel(work, scratch, own)
   if (kept !== null) {
-    work.terminal.note('What is to go was chosen already: going on with the smaller model')
+    work.terminal.note('The smaller model was made already: going on with its recovery')
     return kept
   }
   for (const old of [SMALLER_RECORD.name, SMALLER]) await rm(join(scratch, old), { recursive: true, force: true })
@@ -81,7 +85,7 @@ export async function keptOrMade(
   return shrunk
 }
 
-/** null: there is none of this fingerprint, or it is damaged. */
+/** The kept model; null: there is none of this fingerprint, or it is damaged. */
 async function keptModel(work: EngineRun, scratch: string, own: Fingerprint): Promise<CheckedModel | null> {
   const kept = SMALLER_RECORD.find(scratch, own)
   if (kept.is === 'other' && TRAINING_RECORD.liesIn(join(scratch, TRAINING)))

@@ -21,7 +21,7 @@ import { GROUP_QUERIES } from '../../options/structure.ts'
 import { refuseConflict, refuseMissing } from '../../options/values.ts'
 import { refuseForbidden } from './forbidden.ts'
 
-/** The words for what goes; behind them those of the LLM-Pruner paper, which calls a block a layer. */
+/** The words of --granularity, followed by those of the LLM-Pruner paper, which calls a block a layer. */
 const GRANULARITY_OF = {
   'heads-and-channels': 'heads-and-channels',
   blocks: 'blocks',
@@ -45,11 +45,11 @@ export const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 
 export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
   what: Shrink
-  /** As they were given: only the model shows whether they go together. */
+  /** Options as they were given. Only the model shows whether they fit together. */
   given: { granularity: GranularityWord; blocks: [from: number, to: number] | undefined }
-  /** null: what is smaller is not trained again. */
+  /** null: the smaller model is not trained. */
   recovery: RecoveryOptions | null
-  /** What it learns. */
+  /** The text for that training. */
   recoveryText: TextOptions
   evaluation: EvaluationOptions
   /** Absolute. */
@@ -83,7 +83,7 @@ function amountOf({ ratio, parameters }: RawShrink): Amount {
   return refuseMissing(
     '--ratio',
     'shrink',
-    'Give --ratio what goes, such as 0.25, or --parameters what is left, such as 0.8.',
+    'Give --ratio the share to remove, such as 0.25, or --parameters the share to keep, such as 0.8.',
   )
 }
 
@@ -110,7 +110,7 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
   }
 }
 
-/** Of options that go together. */
+/** Makes the arguments of the job. The options do not exclude each other. */
 function shrinkOf(
   { reduce: reduction = REDUCTIONS[0], seed = 0, steps = 1, refit, uniform = false, ...raw }: RawShrink,
   granularity: Granularity,

@@ -21,10 +21,10 @@ import {
 export function defineSimulate(program: Command, start: Start): void {
   const command = program
     .command('simulate')
-    .summary('several sites on this machine, and what they gain')
+    .summary('run several sites on this machine, and compare')
     .description(
-      'Runs several real peers on this machine, each with a text of its own, and compares what they reach together ' +
-        'with what each reaches alone.',
+      'Runs several real peers on this machine, each with a text of its own, and compares the model that they ' +
+        'make together with the model that each makes alone.',
     )
     .addOption(
       new Option('--peers <n>', `how many sites (default: ${DEFAULT_PEERS})`).argParser(
@@ -56,7 +56,7 @@ export function defineSimulate(program: Command, start: Start): void {
       ).argParser(someOf('--baselines', BASELINES, 'none')),
     )
     .option('--processes', 'one process a peer, instead of all in one')
-  addJsonOption(addOutOption(command, 'where results go; empty or absent (default: coppice-out/ID)'))
+  addJsonOption(addOutOption(command, 'directory for the results: empty or absent (default: coppice-out/ID)'))
   addHelp(
     command,
     [

@@ -47,7 +47,7 @@ function inWords({ model, parameters, blocks, structures: found, ratios }: Struc
     percent((example.units * example.parameters * where.length) / parameters),
   ])
   const pulls = alike.flatMap(({ example }) => [
-    `${UNITS[example.kind]} of block ${example.block} is, together:`,
+    `${UNITS[example.kind]} of block ${example.block} consists of:`,
     ...example.members.map((member) => `  ${memberInWords(member)}`),
     ...(example.locked === null ? [] : [`  None can be removed: ${example.locked}.`]),
   ])
@@ -68,8 +68,8 @@ function inWords({ model, parameters, blocks, structures: found, ratios }: Struc
       ...outcomes,
     ]),
     hasQueries
-      ? 'Of the queries that share keys and values as many go of each group; these stay: a small ratio may remove none.'
-      : 'Heads go whole, keys and values with the queries that read them: a small ratio may remove none.',
+      ? 'The same number of queries is removed from each group that shares keys and values; keys and values stay. A small ratio may remove none.'
+      : 'Heads are removed whole, keys and values with the queries that read them. A small ratio may remove none.',
   ].join('\n\n')
 }
 

@@ -15,7 +15,7 @@ export function defineStructures(program: Command, start: Start): void {
     .command('structures')
     .summary('which heads and channels of a model belong together')
     .description(
-      'Finds from the graph which attention heads and channels can only be removed together, who pulls whom, and what a ratio would remove. Changes nothing.',
+      'Finds from the graph which attention heads and channels can only be removed together, which tensors each of them takes with it, and how many a ratio would remove. Changes nothing.',
     )
   addJsonOption(addModelOption(command).addOption(groupQueriesOption()))
   addHelp(command, ['coppice structures --model models/embedded'], ['input'])

@@ -9,7 +9,7 @@ import { type RawVerify, verifyOptions } from './options.ts'
 export function defineVerify(program: Command, start: Start): void {
   const command = program
     .command('verify')
-    .summary('check what a peer kept, offline')
+    .summary("check a peer's results, offline")
     .description(
       'Checks every signature and hash that a peer has kept, merges the contributions again and compares the model.',
     )

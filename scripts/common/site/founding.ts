@@ -137,16 +137,16 @@ export function hereText(sites: readonly SiteLabel[], members: number): string {
 const HINTS: Record<FoundingTalkInit['role'], Record<Stage, string | null>> = {
   founder: {
     preparing: null,
-    waiting: 'Nothing is lost but the line, which is void now: the same command makes a new one.',
+    waiting: 'Only the invitation is lost. The same command makes a new one.',
     asked: 'This site has not signed, so there is no federation. The same command makes a new offer.',
-    signed: 'The line is void, and there is no federation. The same command makes a new offer.',
+    signed: 'The invitation is void, and there is no federation. The same command makes a new offer.',
     founded: null,
   },
   joiner: {
     preparing: 'Nothing of this site was sent. Paste the line again to be asked again.',
     waiting: 'The place of this site is free again. Paste the line again to take it.',
     asked: 'This site has not signed, so the founding ends for all.',
-    signed: 'This site has signed. Where all others do as well, they wait for it: paste the line again.',
+    signed: 'This site has signed. If all others sign too, they wait for it: paste the line again.',
     founded: null,
   },
 }

@@ -41,7 +41,8 @@ type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'>
 
 const LEFT_EARLY = 'This site has left the federation; to take part again, found another one.'
 const ALONE_UNKNOWN =
-  'Alone is not known: this site pruned some blocks only, or others had a part in what it pruned. --alone prunes for it.'
+  'The result of this site alone is unknown: it pruned only some blocks, or its contributions built on those of others. ' +
+  '--alone measures it.'
 
 export class SiteEnd {
   private readonly init: SiteEndInit
@@ -99,7 +100,7 @@ export class SiteEnd {
     if (!(error instanceof InterruptedError) || this.plan === null) return error
     if (this.measuring === null) return error.withHint(LEFT_EARLY)
     return error.withHint(
-      `The model is whole and kept in ${join(this.out, MODEL_NAME)}; only measuring and serving it was left.`,
+      `The model is complete, in ${join(this.out, MODEL_NAME)}. Only measuring it and serving the others was left to do.`,
     )
   }
 
@@ -110,7 +111,7 @@ export class SiteEnd {
     if (text === null || text.evaluated.length === 0)
       return {
         perplexity: null,
-        notes: ['Nothing was measured: this site has no text. With --eval it measures on others.'],
+        notes: ['Nothing was measured: this site has no text. Give --eval a text to measure on.'],
       }
     const texts = text.evaluated
     const base = await perplexities(work, { dir: model.dir, kind: 'base', texts })

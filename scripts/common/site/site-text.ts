@@ -67,6 +67,6 @@ function nothingToKeep(text: { name: string; windows: Windows }, windows: number
   return new InputError({
     code: 'TEXT_SHORT',
     what: `the text ${text.name} has ${count} windows of ${length}; ${windows + kept} are needed: ${windows} to calibrate on, ${kept} kept out to measure the result on`,
-    hint: 'Give a longer text; or another to measure on with --eval; or --no-eval, to keep nothing out.',
+    hint: 'Give a longer text; or another one to measure on, with --eval; or --no-eval, to measure nothing.',
   })
 }

@@ -73,7 +73,7 @@ export function planText(offer: OfferTerms, capacity: number | null, matrices?: 
 
 /** Prints a peer's rounds as lines and progress; founding.ts prints its founding. */
 function narrator(terminal: Terminal): (event: PeerEvent) => void {
-  let things = 'masks'
+  let things = 'mask bits'
   return (event) => {
     switch (event.type) {
       case 'founded':
@@ -88,9 +88,9 @@ function narrator(terminal: Terminal): (event: PeerEvent) => void {
         return
       case 'round': {
         const { round, contributions, moved, bits, certificate } = event.round
-        const change = ((100 * moved) / bits).toFixed(1)
-        const merged = `${counted(contributions, 'contribution')} merged, ${change} % of the ${things} moved`
-        return terminal.note(`Round ${round}: ${merged}, certificate ${certificate.slice(0, 8)}`)
+        const share = `${((100 * moved) / bits).toFixed(1)} % of the ${things} changed since the last round, `
+        const merged = `${counted(contributions, 'contribution')} merged, ${round > 1 ? share : ''}`
+        return terminal.note(`Round ${round}: ${merged}certificate ${certificate.slice(0, 8)}`)
       }
       case 'writing':
         return terminal.progress('Writing the model')

@@ -19,7 +19,7 @@ interface Stepwise {
   amount: RemovedShare
 }
 
-/** By importances of single weights. */
+/** A choice by importances of single weights. */
 type Weighed = ((Scoring & { amount: RemovedShare }) | Stepwise | (Scoring & { amount: KeptShare })) & {
   groupQueries: GroupQueries
   /** How scores of coupled places are combined. */
@@ -30,7 +30,7 @@ type Weighed = ((Scoring & { amount: RemovedShare }) | Stepwise | (Scoring & { a
   uniform: boolean
 }
 
-/** FLAP's scores; its adaptive search compares heads that single queries would keep apart. */
+/** A choice by FLAP's scores. Its adaptive search compares all heads, so it cannot remove single queries. */
 type Fluctuating = { amount: RemovedShare } & (
   | { importance: 'flap'; groupQueries: GroupQueries }
   | { importance: 'flap-adaptive'; groupQueries: 'kv' }

@@ -26,7 +26,7 @@ const TARGETS = 'targets'
 /** Gradients by the name of the initializer, in the file's layout. */
 export type WeightGradients = Map<string, Float32Array>
 
-/** Tensors that a block is fed beside its weights, and its model with them. */
+/** Tensors that a block is fed besides its weights, and its model that reads them. */
 export interface AddedModels {
   modelOf(block: number, model: PartModel): PartModel
   /** The tensors, by their names among the model's weights. */
@@ -40,7 +40,7 @@ export interface GradientJob {
   /** The weights whose gradients are wanted: those of the layers, or every float tensor that a part is fed. */
   of: 'layers' | 'all'
   weightsOf?: (block: number) => BlockWeights | undefined
-  /** Trained beside the layers of the blocks, and differentiated instead of them. */
+  /** Tensors that are trained beside the layers of the blocks. Gradients are taken of them instead of the layers. */
   beside?: AddedModels
   /**
    * Whether to give the mean over windows of each window's squared gradient, instead of the sum over batches. Then

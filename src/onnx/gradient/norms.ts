@@ -7,7 +7,7 @@ const DEFAULT_EPSILON = 1e-5
 
 const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1)
 
-/** Axes of a reduction, not negative: an attribute or an input, all where neither says. */
+/** The axes of a reduction, not negative: from an attribute or an input; all axes if neither is given. */
 function reducedAxes({ node, tape }: BackwardStep): number[] {
   const rank = tape.shape(node.input[0]).length
   const axes = attribute(node, 'axes')?.ints.map(Number) ?? tape.content(node.input[1]) ?? []

@@ -20,7 +20,7 @@ export function removedLabels({ model, followed }: FollowedBlock, removed: reado
   return (label) => roots.has(followed.labels.find(label))
 }
 
-/** The places that are left, by axis that gets shorter. */
+/** The places that are left, one entry for each axis that gets shorter. */
 export function changedAxes(axes: Axes, gone: IsRemoved): Map<number, number> {
   const changed = new Map<number, number>()
   for (const [axis, labels] of axes.entries()) {

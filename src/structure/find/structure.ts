@@ -3,7 +3,7 @@ import { isWeightName } from '../../model/graph/part.ts'
 import type { GraphProto } from '../../onnx/generated/onnx_pb.js'
 import type { Followed } from './follow.ts'
 
-/** A tensor of which every unit of a structure takes its share. */
+/** A tensor of which each unit of a structure has some places. */
 export interface CoupledTensor {
   /** Its name in the graph: a weight or a constant. */
   tensor: string
@@ -26,7 +26,7 @@ export interface Structure {
    */
   groups: number
   members: CoupledTensor[]
-  /** Why its units cannot be removed; undefined: they can. */
+  /** The reason why its units cannot be removed; undefined: they can be. */
   locked: string | undefined
 }
 

@@ -139,7 +139,7 @@ test('Ctrl-C over the roster ends the founding for the other by name', async (co
   assert.equal(await ended, 6)
   assert.match(
     north.screen.text,
-    /coppice: Nоrth clinic \(12D3KooW\w{8}\.\.\.\) has gone before it signed the plan \(NO_AGREEMENT_SIGNATURES\)\n/,
+    /coppice: Nоrth clinic \(12D3KooW\w{8}\.\.\.\) left before it signed the plan \(NO_AGREEMENT_SIGNATURES\)\n/,
   )
 })
 

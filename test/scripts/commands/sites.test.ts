@@ -64,8 +64,11 @@ test('two sites that remove structures, of a model of their own, end with the sa
   for (const { exit, stdout, stderr } of await Promise.all([founder.ended, joiner.ended])) {
     assert.equal(exit, 0, stderr)
     assert.match(stdout, /^ {2}For every block: how much each attention head and channel matters/m)
-    assert.match(stdout, /^ {2}After the first round also what training on your text has changed/m)
-    assert.match(stderr, /^Round 1: .* % of the heads and channels moved/m)
+    assert.match(
+      stdout,
+      /^ {2}After the first round also low-rank adapters: the changes that training on your text made/m,
+    )
+    assert.match(stderr, /^Round 2: .* % of the heads and channels changed since the last round/m)
   }
   // Adapters of round 2 begin with those of all, so the founder, who does not ask for it, knows of no model alone.
   const [[founders], [joiners]] = outs.map(
@@ -85,7 +88,7 @@ test('Ctrl-C stops a founder that waits, and leaves nothing', async (context) =>
   await founder.invitation()
   const { exit, stderr } = await founder.stop('SIGINT')
   assert.equal(exit, 130, stderr)
-  assert.match(stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nNothing is lost but the line, .*\n$/)
+  assert.match(stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nOnly the invitation is lost\. .*\n$/)
   assert.deepEqual(readdirSync(directory), [])
 })
 
@@ -105,7 +108,7 @@ test('Ctrl-C while a site measures ends it with the model kept, and the others h
   assert.equal(exit, 130, stderr)
   const { error } = JSON.parse(stdout)
   assert.equal(error.code, 'INTERRUPTED')
-  assert.match(error.hint, /^The model is whole and kept in .+\/b\/model; /)
+  assert.match(error.hint, /^The model is complete, in .+\/b\/model\. /)
   const ended = await founder.ended
   assert.equal(ended.exit, 0, ended.stderr)
   assert.match(ended.stdout, /^Nothing was measured: --no-eval\.$/m)

@@ -91,7 +91,7 @@ describe('coppice recover', () => {
     assert.match(stderr.text, /^Stopping once the step at hand is finished; Ctrl-C again stops at once\.$/m)
     assert.match(
       stderr.text,
-      /\ncoppice: stopped by SIGINT \(INTERRUPTED\)\nWhat was trained is kept in .+: the same command goes on from there\.\n$/,
+      /\ncoppice: stopped by SIGINT \(INTERRUPTED\)\nThe training so far is kept in .+\. The same command continues it\.\n$/,
     )
     assert.deepEqual(readdirSync(out), ['.unfinished'])
 
