@@ -224,7 +224,7 @@ interface CheckModel {
 async function checkModel({ engine, base, written, weights, scratch, signal }: CheckModel): Promise<string[]> {
   if (!existsSync(written)) throw missing(written)
   const { difference, notes } = await engine.run('compare', { dir: base, weights, written, scratch }, { signal })
-  if (difference !== null) throw differs(written, `is not what the contributions merge to: ${difference}`)
+  if (difference !== null) throw differs(written, `differs from the merge of the contributions: ${difference}`)
   return notes
 }
 

@@ -110,7 +110,7 @@ function rounds(offer: Offer, capacity: number): string[] {
       `${offer.windows} windows of ${offer.window} tokens of its own text, ${most}.`,
   ]
   if (offer.untilChange !== null) {
-    lines.push(`It stops early once a round moves less than ${percentOfPpm(offer.untilChange)} of the masks.`)
+    lines.push(`It stops early once a round changes less than ${percentOfPpm(offer.untilChange)} of the mask bits.`)
   }
   if (offer.rounds > 1 && blocksPerRound(offer.model.blocks, offer.sample) === offer.model.blocks) {
     lines.push('Where every site prunes every block in every round, a further round only waits for stragglers.')

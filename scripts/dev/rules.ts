@@ -78,7 +78,7 @@ const SHARE: Ban = {
 
 const UNORDERED: Ban = {
   pattern: /\bnew (Map|Set)\b|\bfor \(const \w+ in /,
-  reason: 'what is iterated lies in an order that the data give',
+  reason: 'iteration follows an order that the data give',
 }
 /** Code that the merge executes gives the same bits on every machine. */
 const EXACT = [INEXACT, POWER, SHARE, UNORDERED]

@@ -176,7 +176,7 @@ export class SiteEnd {
     for (const { block, root } of own) {
       const out = join(folder, String(block))
       const paths = [join(this.out, CONTRIBUTIONS_NAME, root)]
-      await labelled(work, 'Merging what this site contributed', 'merge', {
+      await labelled(work, 'Merging the contributions of this site', 'merge', {
         dir: model.dir,
         method,
         block,

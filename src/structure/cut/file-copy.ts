@@ -24,7 +24,7 @@ export class FileCopy {
     this.model = { ...file, graph, initializers: new Map(file.initializers), subgraphs }
     for (const [original, tensors] of file.subgraphs) {
       const copy = this.graphs.get(original)
-      if (copy === undefined) throw new Error('a graph that stands in no node')
+      if (copy === undefined) throw new Error('a graph that belongs to no node')
       copy.output = copy.output.map(withoutShape)
       subgraphs.set(copy, new Map(tensors))
     }
