@@ -1,4 +1,4 @@
-/** What a peer is started with, what its parts hand on to each other, and what it reports at its end. */
+/** The arguments of a peer, the values that its parts pass to each other, and its report at the end. */
 import type { Invitation } from '../protocols/plan/invitation.ts'
 import type { Offer, SealedOffer } from '../protocols/plan/offer.ts'
 import type { Plan } from '../protocols/plan/plan.ts'
@@ -39,7 +39,7 @@ export interface PeerInit {
   onNode?(node: PeerNode): void
 }
 
-/** What a site brings: its name, how much it takes on (ppm), and what it computes with. */
+/** The part of a site: its name, its capacity (ppm), and the work that computes for it. */
 export interface Site {
   site: string
   capacity: number
@@ -72,7 +72,7 @@ export interface PeerResult {
   traffic: Traffic
   /** Bytes of the contributions that this peer has made. */
   payloadBytes: number
-  /** What has left this site, and to whom. */
+  /** The contributions that have left this site, and the members that fetched them. */
   contributions: SentContribution[]
   /** In the order of the roster. */
   members: Array<{ site: string; peerId: string }>

@@ -1,7 +1,7 @@
-/** What a command gets from the program, and gives it. */
+/** The interface between a command and the program. */
 import type { Terminal } from './terminal/terminal.ts'
 
-/** What a command is given beside its options. */
+/** The arguments of a command besides its options. */
 export interface Run {
   terminal: Terminal
   /** Aborted by Ctrl-C and kill, with an InterruptedError. */

@@ -7,12 +7,12 @@ const LINGER_MS = 3000
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit() // whoever read has gone: `coppice inspect ... | head`
+    if (error.code === 'EPIPE') process.exit() // the reader has ended: `coppice inspect ... | head`
     throw error
   })
 }
 const argv = process.argv.slice(2)
-// What is thrown where nobody waits for it is a bug as well.
+// An error that no code waits for is a bug as well.
 process.on('uncaughtException', (error) => process.exit(tellEnding(error, saysJson(argv), process)))
 process.exitCode = await runCommand(argv, process)
 setTimeout(() => process.exit(), LINGER_MS).unref()

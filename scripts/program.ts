@@ -47,7 +47,7 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
     await createProgram(start, streams).parseAsync(argv, { from: 'user' })
     return EXIT.done
   } catch (error) {
-    // What a stop has broken is no news: only how to go on is.
+    // Errors that a stop has caused are not reported. The stop itself is, with its hint.
     const stopped = signal.aborted && signal.reason instanceof InterruptedError
     return end(stopped && !(error instanceof InterruptedError) ? signal.reason : error)
   }

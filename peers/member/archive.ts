@@ -1,4 +1,4 @@
-/** What a member keeps of its federation, in the directory that the federation has in the data directory. */
+/** The files that a member keeps of its federation, in the federation's own directory inside the data directory. */
 import { join } from 'node:path'
 import type { Founded } from '../../protocols/founding/index.ts'
 import { encodeSignedPlan } from '../../protocols/plan/plan.ts'

@@ -22,7 +22,7 @@ interface Member extends Starting {
   founded: Founded
   /** The neighbour that this peer joined through; null: it is the founder. */
   upstream: string | null
-  /** Of the federation, in the data directory. */
+  /** The federation's directory, in the data directory. */
   directory: string
   out: string
   journal: Journal
@@ -149,7 +149,7 @@ function resultOf({ founded, node, out }: Member, { chain }: Archive, driver: Dr
   }
 }
 
-/** Whom this peer may dial, by peer id. */
+/** The members that this peer may dial, by peer id. */
 function addressesOf({ founded, upstream }: Member, connect: 'all' | 'upstream'): Map<string, Multiaddr[]> {
   const known = founded.addresses.map(({ peer, addresses }) => {
     const id = peerIdText(peer)

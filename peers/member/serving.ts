@@ -1,4 +1,4 @@
-/** What a member answers to others, stream by stream: blobs, greetings, anti-entropy. */
+/** The servers of a member, one for each protocol: blobs, greetings, anti-entropy. */
 import type { PeerId } from '@libp2p/interface'
 import { BLOB_PROTOCOL, blobServer, MAX_STREAMS_PER_PEER } from '../../protocols/blob/index.ts'
 import { type Greeting, HELLO_PROTOCOL, helloServer, MAX_HELLO_STREAMS } from '../../protocols/hello/index.ts'
@@ -36,7 +36,7 @@ export async function serveMembers({ plan, chain, driver, ledger, node, store, s
   await node.handle(SYNC_PROTOCOL, syncServer({ ...sync, onBehind: asked }), MAX_SYNC_STREAMS)
 }
 
-/** What anti-entropy may see of a member, whichever side begins. */
+/** The parts of a member that anti-entropy needs, whichever side begins. */
 export function syncOf(
   driver: Driver,
   chain: CertificateChain,

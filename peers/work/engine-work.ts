@@ -1,4 +1,4 @@
-/** What a site computes for its federation, done by the engine on the site's own model directory and text. */
+/** The computations of a site for its federation. The engine does them on the site's own model directory and text. */
 import { mkdir, rm } from 'node:fs/promises'
 import { doneInWords } from '../../protocols/plan/method-words.ts'
 import type { JobOptions } from '../../src/engine/lane.ts'
@@ -42,7 +42,7 @@ const CHECK_TOKENS = 64
 export class EngineWork implements Work {
   readonly description: ModelDescription
   readonly method: Method
-  /** What writing the model measured, once it is written. */
+  /** The measurements of the written model; undefined before it is written. */
   written: WrittenModel | undefined
   private readonly init: EngineWorkInit
 

@@ -15,7 +15,7 @@ import { EMBEDDED_MODEL, PACKAGE_ROOT } from '../paths.ts'
 import type { LoopReport } from './preload/event-loop.ts'
 import { embeddedText } from './support/text.ts'
 
-/** What a stall may be: beyond, a neighbour's streams and timers notice. */
+/** The longest stall allowed: a longer one affects a neighbour's streams and timers. */
 const LIMIT_MS = 200
 const TEXT_BYTES = 5_000_000
 

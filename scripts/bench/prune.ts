@@ -127,7 +127,7 @@ async function compare(pruner: PrunerName, ours: () => Promise<Timed>, theirs: (
   }
 }
 
-/** What the PyTorch program says its pruning took, model and tokens in memory. */
+/** The seconds that the PyTorch program reports for its pruning, with model and tokens in memory. */
 async function referenceSeconds(
   program: Reference,
   model: string,

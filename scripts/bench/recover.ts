@@ -85,7 +85,7 @@ async function stepSeconds(
   return seconds / steps
 }
 
-/** What the PyTorch program says that its recovery took, a step. */
+/** The seconds of a recovery step that the PyTorch program reports. */
 async function referenceSeconds(
   program: Reference,
   { model, blocks, steps, length }: { model: string; blocks: number; steps: number; length: number },

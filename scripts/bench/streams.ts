@@ -14,7 +14,7 @@ const KINDS = ['blob', 'raw'] as const
 
 interface Transfer {
   seconds: number
-  /** Of the processor: steadier than the other where it has more to do. */
+  /** Seconds of processor time. On a busy machine they vary less than those of the clock. */
   cpuSeconds: number
   peakBytes: number
 }

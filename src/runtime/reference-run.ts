@@ -20,13 +20,13 @@ export function plainTensor({ type, data, dims }: Tensor): PlainTensor {
   return { type, data: new Uint16Array(buffer, byteOffset, length), dims }
 }
 
-/** A model, what it is fed, and what it should give. */
+/** A model, its inputs, and the expected output. */
 export interface PlainRun {
   model: string
   feeds: Record<string, PlainTensor>
-  /** The output that is wanted. */
+  /** The name of the output to compare. */
   output: string
-  /** What it should be. */
+  /** The expected values of the output. */
   expected: Float32Array
   threads: number
 }
@@ -34,17 +34,17 @@ export interface PlainRun {
 /** Models to be run on the same tokens, in turns. */
 export interface PlainRace {
   models: (Pick<PlainRun, 'model' | 'output'> & { feeds: PlainRun['feeds'][] })[]
-  /** In a turn a model runs on its feeds until so many seconds have passed, at least once. */
+  /** The least seconds of a turn: a model runs on its feeds until they have passed, at least once. */
   least: number
-  /** That count; one before them warms up. */
+  /** The number of turns that count. One more turn before them warms up. */
   turns: number
   threads: number
 }
 
-/** A model to be loaded and run once, whatever it gives. */
+/** A model to be loaded and run once. Its output is not compared. */
 export type PlainAttempt = Omit<PlainRun, 'expected'>
 
-/** What the process is sent. */
+/** A message to the process. */
 export type PlainTask = { compare: PlainRun } | { race: PlainRace } | { attempt: PlainAttempt }
 
 /**
@@ -52,7 +52,7 @@ export type PlainTask = { compare: PlainRun } | { race: PlainRace } | { attempt:
  */
 export type PlainAnswer = { difference: number } | { seconds: number[][][] } | { runs: true } | { error: string }
 
-/** How ONNX Runtime and the C++ library say that there is no memory. */
+/** The messages of ONNX Runtime and of the C++ library when memory runs out. */
 const NO_MEMORY = /bad_alloc|failed to allocate|out of memory|cannot allocate memory/i
 
 /**

@@ -6,7 +6,7 @@ const SOURCE = /[\w/-]+\.(?:cc|h|cpp):\d+ (?:[^()]*::[^()]*\([^()]*\)(?:\([^()]*
 /** The path is said before. */
 const LOADING = /^(?:Load model from .*? failed:\s*)+/
 
-/** What people can do about a message, by what it looks like. */
+/** Advice for messages of ONNX Runtime, by pattern. */
 const ADVICE: [RegExp, (match: RegExpExecArray) => string][] = [
   [
     /Unsupported model IR version: (\d+), max supported IR version: (\d+)/,

@@ -22,7 +22,7 @@ export interface SyntheticForm {
 
 const OPSET = 17n
 const IR_VERSION = 9n
-/** Of the embedded model, whose tokenizer goes with it. */
+/** The size of the vocabulary of the embedded model, whose tokenizer this model uses. */
 const VOCABULARY = 2048
 const MAX_WINDOW = 512
 const WEIGHTS_FILE = 'model.onnx_data'

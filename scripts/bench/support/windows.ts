@@ -9,7 +9,7 @@ import { assertEnoughWindows, cutWindows, fileSource, someWindows, tokenStream }
 import { openTokenizer } from '../../../src/model/text/tokenizer.ts'
 import { plainTensor, racePlain } from '../../../src/runtime/reference-run.ts'
 
-/** Of a text, or of tokens that are spread over the vocabulary. */
+/** Windows of a text, or of tokens that are spread over the vocabulary. */
 export async function benchWindows(
   decoder: Decoder,
   file: string | undefined,
@@ -41,7 +41,7 @@ export async function plainSeconds(decoder: Decoder, { ids, count, length }: Win
   return median(seconds[0][0])
 }
 
-/** Of one forward pass through all blocks, no head. */
+/** Seconds of one forward pass through all blocks, without the head. */
 export async function forwardSeconds(decoder: Decoder, windows: Windows): Promise<number> {
   const start = performance.now()
   const stream = await Stream.start(decoder, windows)

@@ -6,22 +6,24 @@ import type { PruneSeconds } from './sequential.ts'
 
 export interface FinishedBlock {
   block: number
-  /** In the checkpoint's directory. */
+  /** The file of the block, in the checkpoint's directory. */
   file: StoredFile
-  /** By role. */
+  /** One entry a role. */
   damping: (number | null)[]
 }
 
 export interface PruneProgress {
-  /** Ascending; `file.path` is a name. */
+  /** The finished blocks, ascending; `file.path` is a name. */
   blocks: FinishedBlock[]
-  /** Of the finished blocks. */
+  /** Seconds of the finished blocks. */
   seconds: PruneSeconds
-  /** In front of the block after the last finished one; null: nothing is to be pruned behind it, or without a text. */
+  /**
+   * The stream in front of the block after the last finished one; null: no block is left to prune, or there is no text.
+   */
   stream: SpilledStream | null
 }
 
-/** In the checkpoint's directory once there is a finished block. */
+/** The record in the checkpoint's directory. It exists once a block is finished. */
 export const PRUNE_RECORD = new UnfinishedRecord<PruneProgress>({
   ...{ name: 'progress.json', format: 1, work: 'prune', other: { code: 'OUTPUT_OTHER_PRUNE' } },
   anew: ': all blocks are pruned anew',

@@ -16,7 +16,7 @@ import { randomScores } from './random-scores.ts'
 import { perGroup, placesPerUnit } from './units-per-group.ts'
 
 interface Job {
-  /** What goes of the places of each structure, in parts per million. */
+  /** The share of the places of each structure to remove, in parts per million. */
   ppm: number
   /** The first block, and the one behind the last. */
   blocks: readonly [from: number, to: number]
@@ -32,7 +32,7 @@ export interface WeightJob extends Job {
   importance: Criterion
   /** Seed of random importance; default: 0. */
   seed?: number
-  /** Of coupled members. */
+  /** How the scores of coupled members are combined. */
   reduction: Reduction
   /** In so many steps, each with importances of what is left; default: 1. */
   steps?: number

@@ -88,7 +88,7 @@ export interface RatioDescription {
   parameters: number
 }
 
-/** What a share in parts per million would remove, by LLM-Pruner's count; of structures that are locked nothing. */
+/** The units that a share in parts per million would remove, by LLM-Pruner's count; none of locked structures. */
 export function describeRatio(structures: readonly StructureDescription[], ppm: number): RatioDescription {
   const total = { ratio: ppmToFraction(ppm), heads: 0, queries: 0, channels: 0, parameters: 0 }
   for (const { kind, units, groups, places, parameters, locked } of structures) {

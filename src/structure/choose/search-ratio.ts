@@ -41,7 +41,7 @@ interface ReachJob {
 
 export interface Reached {
   removals: Removal[]
-  /** Of the places of each structure, in parts per million. */
+  /** The share of the places of each structure that is removed, in parts per million. */
   gone: number
   blocks: readonly [from: number, to: number]
 }
