@@ -104,7 +104,7 @@ test('without a federation nothing is left where nobody has asked for it', async
 })
 
 for (const job of ['prune', 'validate', 'merge', 'writeModel'] as const) {
-  test(`an engine that breaks in ${job} ends its peer with what broke it`, async (context) => {
+  test(`an engine that breaks in ${job} ends its peer with the error that broke it`, async (context) => {
     const { found, join, stop } = await scene(context, 2)
     const work = new MatrixWork(BLOCKS, 1)
     work[job] = async () => {

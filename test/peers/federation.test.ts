@@ -62,7 +62,7 @@ function assertFetched({ results }: Outcome, topology: 'mesh' | 'star' | 'line')
   }
 }
 
-test('what a peer keeps is enough to check every signature and to merge again', async (context) => {
+test('the files of a peer are enough to check every signature and to merge again', async (context) => {
   const { results, works } = await federation(context, {
     members: 4,
     topology: 'mesh',
@@ -135,7 +135,7 @@ test('bytes are counted at the sockets, and merges of every round are kept where
   }
 })
 
-test('what gossip loses, anti-entropy repairs: a federation whose gossip is lost ends with one root', async (context) => {
+test('anti-entropy repairs the losses of gossip: a federation whose gossip is lost ends with one root', async (context) => {
   const clock: Clock = { ...systemClock, pause: (ms, signal) => systemClock.pause(ms / 20, signal) }
   const onNode = (node: PeerNode) => {
     node.publish = async () => {}

@@ -59,7 +59,7 @@ test('a directory is locked once, and again after its release', async (context) 
   assert.deepEqual(await readdir(directory), [])
 })
 
-test('a lock of a process that is gone, or of none, is taken over; one of a living process is not', async (context) => {
+test('a lock of a process that has ended, or of none, is taken over; one of a living process is not', async (context) => {
   const directory = await temporaryDirectory(context)
   for (const text of [`${DEAD_PID}\n`, '', 'no number']) {
     await writeFile(join(directory, LOCK_FILE), text)

@@ -17,7 +17,7 @@ const HANDLER = /scripts\/.*handler\.ts$/
 const NETWORK = /node_modules\/libp2p\//
 const RUNTIME = /node_modules\/onnxruntime-node\//
 
-test('what a command does is loaded when it is run', () => {
+test('the work of a command is loaded when it is run', () => {
   const loaded = loadedBy('program.ts')
   assert.ok(loaded.some((url) => url.endsWith('scripts/commands/prune/index.ts')))
   for (const absent of [HANDLER, NETWORK, RUNTIME]) {

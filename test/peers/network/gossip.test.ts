@@ -69,7 +69,7 @@ test('a signed message of a member is taken in once', async () => {
   assert.deepEqual(published, [], 'gossip itself forwards what it brought')
 })
 
-test('what is forged or malformed is held against who passed it on; another plan is not', async () => {
+test('a forged or malformed message is held against the peer that passed it on; one of another plan is not', async () => {
   const { keys, plan, post, taken } = await scene()
   const good = sealed(plan, keys[1], COMMIT)
   const flipped = good.slice()
@@ -85,7 +85,7 @@ test('what is forged or malformed is held against who passed it on; another plan
   assert.deepEqual(taken, [])
 })
 
-test('what anti-entropy brings is passed on by gossip, unless it is known or forged', async () => {
+test('messages from anti-entropy are passed on by gossip, unless they are known or forged', async () => {
   const { keys, plan, post, published } = await scene()
   const bytes = sealed(plan, keys[1], COMMIT)
   post.receiveLate(bytes)

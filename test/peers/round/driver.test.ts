@@ -130,7 +130,7 @@ async function scene(context: TestContext) {
 const refused = (event: RoundProgressEvent) => event.type === 'note' && event.text.includes('refused')
 const accepted = (event: RoundProgressEvent) => event.type === 'contributions' && event.valid === 1
 
-test('what is too long for one block may be good for another, whoever named it first', async (context) => {
+test('bytes that are too long for one block may be good for another, whoever named them first', async (context) => {
   const { commit, large, put, small, until } = await scene(context)
   const root = put(new Uint8Array(50))
   commit(small, [{ block: 1, root, bytes: SMALL }])
@@ -139,7 +139,7 @@ test('what is too long for one block may be good for another, whoever named it f
   await until(accepted)
 })
 
-test('what is held for one block is too long for another', async (context) => {
+test('bytes that are held for one block may be too long for another', async (context) => {
   const { commit, large, put, small, until } = await scene(context)
   const root = put(new Uint8Array(50))
   commit(large, [{ block: 0, root, bytes: 50 }])

@@ -13,7 +13,7 @@ function ledger(): Ledger {
   return new Ledger(() => (now += 1000))
 }
 
-describe('the ledger of what has left', () => {
+describe('the ledger of contributions that have left', () => {
   it('has each contribution with the time at which its round was announced, and who fetched it', () => {
     const it = ledger()
     it.announced(1, list)
@@ -28,7 +28,7 @@ describe('the ledger of what has left', () => {
     ])
   })
 
-  it('takes a round that is announced again for no news', () => {
+  it('does not change if a round is announced again', () => {
     const it = ledger()
     it.announced(1, list)
     it.announced(1, [{ block: 7, root: 'dd', bytes: 1 }])
@@ -51,7 +51,7 @@ describe('the ledger of what has left', () => {
     )
   })
 
-  it('does not grow with what is passed on for others', () => {
+  it('does not grow with contributions of others that are passed on', () => {
     const it = ledger()
     it.announced(1, list)
     for (let k = 0; k < 1000; k++) it.served(`other ${k}`, 'south')

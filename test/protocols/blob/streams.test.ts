@@ -129,7 +129,7 @@ test('a blob that nobody has yet is asked for again until it is there', async (c
   assert.deepEqual(served, [`${id} to ${asker.node.peerId}`])
 })
 
-test('a corrupt server is named and left for an honest one, and what was good is kept', async (context) => {
+test('a corrupt server is named and left for an honest one, and good chunks are kept', async (context) => {
   const [asker, liar, honest] = await sites(context, 3)
   const bytes = new Uint8Array(randomBytes(3 * CHUNK_BYTES))
   const id = await liar.store.put(bytes)

@@ -153,7 +153,7 @@ test('all members end with one plan and all signatures over it', async (context)
   assert.deepEqual(all.joined.at(-1)?.toSorted(), ['site 0', 'site 1', 'site 2'])
 })
 
-test('who waits hears how many have joined, and one that leaves frees its seat', async (context) => {
+test('a waiting joiner hears how many have joined, and one that leaves frees its seat', async (context) => {
   const all = await scene(context, { members: 4, joiners: 4 })
   const founded = all.server.founded(all.signal)
   const heard: number[] = []
@@ -212,7 +212,7 @@ test('an offer that was edited on the way is refused by the joiner', async (cont
   await assert.rejects(join(all, 1), { code: 'REFUSED_EDITED_OFFER', exit: 4 })
 })
 
-test('a founder that is gone is a network error', async (context) => {
+test('a lost founder is a network error', async (context) => {
   const all = await scene(context)
   const waiting = Promise.withResolvers<void>()
   const joining = join(all, 1, { onWaiting: () => waiting.resolve() })
@@ -255,7 +255,7 @@ for (const decliner of ['founder', 'joiner'] as const) {
   })
 }
 
-test('a member that goes while others decide ends the founding by name', async (context) => {
+test('a member that leaves while others decide ends the founding by name', async (context) => {
   const all = await scene(context, { asks: true, sign: async (plan) => signPlan(all.sites[0].signer, plan) })
   const founded = all.server.founded(all.signal)
   const leave = new AbortController()
@@ -278,7 +278,7 @@ test('a member that goes while others decide ends the founding by name', async (
   await Promise.all([assert.rejects(founded, refusal), assert.rejects(staying, refusal)])
 })
 
-test('who has signed hears of whom the others still wait', async (context) => {
+test('a member that has signed hears for whom the others still wait', async (context) => {
   const gate = Promise.withResolvers<void>()
   const all = await scene(context, {
     asks: true,
@@ -318,7 +318,7 @@ for (const [asking, ms] of [
   })
 }
 
-test('a founder of an older protocol of founding is told apart from one that is gone', async (context) => {
+test('a founder of an older protocol of founding is told apart from one that is lost', async (context) => {
   const all = await scene(context)
   await all.sites[0].node.libp2p.unhandle(FOUNDING_PROTOCOL)
   await assert.rejects(join(all, 1), { code: 'REFUSED_VERSION', exit: 4 })

@@ -8,8 +8,8 @@ const HALF = { kind: 'unstructured', ppm: 500_000 } as const
 const layer = (zeros: number) => ({ weights: 1000, zeros })
 const EXPERTS = { name: 'experts', block: 1, weights: 6000, reason: 'a factor with 3 dimensions [3, 40, 50]' }
 
-describe('what a plan does not reach', () => {
-  it('is not mentioned where every matrix is a layer', () => {
+describe('a matrix that a plan does not reach', () => {
+  it('is not mentioned if every matrix is a layer', () => {
     assert.deepEqual(unprunedInWords({ layers: [layer(0)], unpruned: [] }, 'pruned'), [])
   })
 

@@ -41,7 +41,7 @@ test('it names the capacity of this site, a pattern, and when to stop', () => {
   )
 })
 
-test('what leaves the site depends on the payload, and the text never does', () => {
+test('the data that leaves the site depends on the payload, and the text never leaves', () => {
   assert.match(words().leaves, /their values after they were adjusted/)
   assert.doesNotMatch(words({ method: { pruner: 'wanda', target } }).leaves, /adjusted/)
   assert.match(

@@ -75,7 +75,7 @@ describe('the machine', () => {
     assert.deepEqual(binding, ['send status', 'persist commit', 'send commit'])
   })
 
-  test('ignores answers to what it has not asked, and timers that mean nothing any more', () => {
+  test('ignores answers without a question, and timers that mean nothing any more', () => {
     const { state } = play([START])
     const hash = hashName('x')
     const noise: RoundEvent[] = [
@@ -173,7 +173,7 @@ describe('time', () => {
     assert.equal(state.step, 'stopped')
   })
 
-  test('makes attempts begin when what a quorum has committed does not come for ten minutes', () => {
+  test('makes attempts begin when the contributions of a quorum do not come for ten minutes', () => {
     let { state } = play([START, commit(1), commit(2), commit(3), { type: 'timer', id: 'wait/1' }])
     for (let tick = 0; tick < STALL_TICKS; tick++) {
       assert.equal(state.step, 'collect')

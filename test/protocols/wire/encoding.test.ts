@@ -71,7 +71,7 @@ describe('decode refuses', () => {
     assert.throws(() => decode({ ...form, maxBytes: 8_000_000 }, deep), MalformedMessageError)
   })
 
-  test('whatever is not the one encoding of what it says', () => {
+  test('any bytes that are not the one encoding of their content', () => {
     const any = { what: 'anything', schema: z.unknown(), maxBytes: 1024 }
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {

@@ -27,7 +27,7 @@ function slowId(bytes: Uint8Array): string {
 
 const SIZES = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES + 5]
 
-test('the id of a blob is what its definition says, at and around whole chunks', () => {
+test('the id of a blob follows its definition, at and around whole chunks', () => {
   for (const size of SIZES) {
     const bytes = new Uint8Array(size).map((_, i) => i % 251)
     assert.equal(toHex(blobId(bytes)), slowId(bytes), `${size} bytes`)

@@ -17,7 +17,7 @@ test('keys, peer ids and signatures are those of libp2p', async () => {
   assert.ok(!verifierOf(signer.peerId).verify(bytes, new Uint8Array(3)))
 })
 
-test('what is no Ed25519 peer id or key is refused', () => {
+test('anything but an Ed25519 peer id or key is refused', () => {
   assert.throws(() => verifierOf(new Uint8Array(38)), RangeError)
   assert.throws(() => verifierOf(new Uint8Array(5)), RangeError)
   assert.throws(() => signerOf(new Uint8Array(32)), RangeError)

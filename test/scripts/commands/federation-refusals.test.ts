@@ -52,7 +52,7 @@ function otherModel(directory: string): string {
   return path
 }
 
-test('what a founder or joiner refuses ends in two lines and the exit code of its kind', async (context) => {
+test('a refusal of a founder or joiner ends in two lines and the exit code of its kind', async (context) => {
   const directory = await temporaryDirectory(context)
   const [a, b] = [siteText(directory, 0), siteText(directory, 1)]
   const short = join(directory, 'short.txt')

@@ -105,7 +105,7 @@ function only<T>(schema: z.ZodType<T>, { exit, stdout, stderr }: Ended): T {
 }
 
 for (const pruner of ['sparsegpt', 'wanda', 'magnitude']) {
-  test(`prune --json under ${pruner}, and evaluate and inspect what it wrote`, async (context) => {
+  test(`prune --json under ${pruner}, and evaluate and inspect the written model`, async (context) => {
     const directory = await temporaryDirectory(context)
     const text = siteText(directory, 0)
     const out = join(directory, 'pruned')

@@ -99,7 +99,7 @@ describe('coppice peer and join', () => {
   const homes = [new Home('founder'), new Home('joiner')]
   const out = (name: string) => ['--yes', '--listen', '/ip4/127.0.0.1/tcp/0', '--out', join(directory, `out-${name}`)]
 
-  it('keep in an empty home what belongs to the site, and nothing else', async (context) => {
+  it('keep in an empty home the files of the site, and nothing else', async (context) => {
     const [founder, joiner] = homes
     const founding = founder.start([
       ...[process.execPath, COMMAND, 'peer', '--members', '2', ...site, ...plan, ...out('founder')],

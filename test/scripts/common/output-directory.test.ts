@@ -13,7 +13,7 @@ after(() => rmSync(root, { recursive: true, force: true }))
 const refuses = (code: string) => (error: unknown) => error instanceof OutputError && error.code === code
 
 describe('an output directory', () => {
-  it('shows what was written only once it is whole', async () => {
+  it('shows the written files only once they are whole', async () => {
     const path = join(root, 'whole')
     await using output = await OutputDirectory.reserve(path)
     writeFileSync(join(output.scratch, 'half'), 'x')
@@ -111,7 +111,7 @@ describe('an output directory that can be taken over', () => {
     assert.ok(!existsSync(join(root, 'deeper')))
   })
 
-  it('takes over what a killed command has left, even in the middle of its end', async () => {
+  it('takes over the files of a killed command, even one killed in the middle of its end', async () => {
     const path = join(root, 'killed')
     mkdirSync(join(path, '.partial'), { recursive: true })
     mkdirSync(join(path, '.unfinished'))

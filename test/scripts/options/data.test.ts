@@ -33,18 +33,18 @@ describe('where a site keeps its data', () => {
     })
   }
 
-  it('is what --data says', () => assert.equal(options('--data', '/mine').data, '/mine'))
+  it('is the one that --data gives', () => assert.equal(options('--data', '/mine').data, '/mine'))
 })
 
 describe('--name', () => {
-  it('takes names of any script in their normal form, without what only chooses how an emoji is drawn', () => {
+  it('takes names of any script in their normal form, without characters that only choose how an emoji is drawn', () => {
     assert.equal(options('--name', 'North clinic').name, 'North clinic')
     assert.equal(options('--name', ' Kli\u0301nika ').name, 'Kl\u00ednika')
     assert.equal(options('--name', '⚕\ufe0f 北京').name, '⚕ 北京')
     assert.equal(options().name, null)
   })
 
-  it('refuses what is no name, and shows it so that it does no harm', () => {
+  it('refuses a text that is no name, and shows it so that it does no harm', () => {
     for (const name of ['', ' ', 'a\u202eb', 'a\u200bb', 'x'.repeat(41), '\u001b[31m', '---']) {
       assert.throws(
         () => options('--name', name),

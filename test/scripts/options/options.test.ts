@@ -61,7 +61,7 @@ describe('PLAN with structures', () => {
     assert.throws(() => methodFor(chosen, 4), refuses('BLOCKS_RANGE'))
   })
 
-  it('refuses what is of other pruners, and others what is of it', () => {
+  it('refuses options of other pruners, as others refuse its own', () => {
     assert.throws(() => plan(), refuses('USAGE_MISSING'))
     assert.throws(() => plan('--ratio', '0.25', '--sparsity', '0.5'), refuses('USAGE_CONFLICT'))
     assert.throws(() => plan('--ratio', '0.25', '--until-change', '0.1'), refuses('USAGE_CONFLICT'))
@@ -120,7 +120,7 @@ describe('the network options', () => {
     assert.deepEqual(network('--no-listen'), { listen: null, announce: null })
   })
 
-  it('refuse to announce what is not listened on', () => {
+  it('refuse to announce an address without listening', () => {
     assert.throws(() => network('--no-listen', '--announce', '/ip4/192.0.2.7/tcp/4001'), refuses('USAGE_CONFLICT'))
   })
 })

@@ -40,7 +40,7 @@ describe('the table of a simulation', () => {
     )
   })
 
-  it('leaves out what was not run', () => {
+  it('leaves out models that were not run', () => {
     const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [], fedavg: null }]
     assert.equal(perplexityTable(rows, sites(2), []).split('\n')[0], 'perplexity  dense')
   })

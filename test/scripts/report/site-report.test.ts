@@ -17,7 +17,7 @@ const text = { text: 'your text kept out', tokens: 63, windows: 1, window: 64, b
 const measures = { perplexity: [text], seconds: 65, peakMemoryBytes: 4.1e8, notes: [] }
 
 describe('the report of a site', () => {
-  it('has what left with time, size, hash and receivers, and their names', () => {
+  it('has each contribution that left, with time, size, hash and receivers, and their names', () => {
     const { members, left, seconds } = siteReport(result, measures)
     assert.deepEqual(members[1], { name: 'south', peer: SOUTH })
     assert.deepEqual(left.contributions[0], {
@@ -26,7 +26,7 @@ describe('the report of a site', () => {
     assert.deepEqual([left.payloadBytes, left.sentBytes, left.receivedBytes, seconds], [52_540, 278_000, 276_000, 65])
   })
 
-  it('answers in words whether it was worth it, and what left', () => {
+  it('answers in words whether joining was worth it, and which contributions left', () => {
     const lines = siteReportInWords(siteReport(result, measures), [])
     assert.equal(
       lines[0],

@@ -35,7 +35,7 @@ describe('the end of a command', () => {
     assert.deepEqual(told(new InputError(refusal), true), { exit: 3, stdout, stderr })
   })
 
-  it('stays two lines where what others say has line ends', () => {
+  it('stays two lines if texts of others have line ends', () => {
     const { text, report } = endingOf(new InputError({ code: 'X', what: 'it said\r\n  no\n', hint: 'Do\nthis.' }))
     assert.equal(text, 'coppice: it said no (X)\nDo this.\n')
     assert.deepEqual(report, { code: 'X', exit: 3, what: 'it said no', hint: 'Do this.' })
@@ -61,7 +61,7 @@ describe('the end of a command', () => {
     assert.deepEqual([error.code, error.exit, error.what], ['BUG', 1, 'TypeError: oops'])
   })
 
-  it('is a bug for what is thrown and no error', () => {
+  it('is a bug for a thrown value that is no error', () => {
     assert.equal(endingOf('text').text, 'coppice: a bug, please report it (BUG)\ntext\n')
   })
 

@@ -12,7 +12,7 @@ function terminal({ json = false, tty = false, columns = 80 } = {}) {
 }
 
 describe('a terminal', () => {
-  it('says results on stdout and what goes on on stderr', () => {
+  it('prints results on stdout and progress on stderr', () => {
     const { terminal: it, stdout, stderr } = terminal()
     it.say('result')
     it.note('note')

@@ -38,7 +38,7 @@ describe('shares in parts per million', () => {
     assert.equal(floorShare(2 ** 40, 999_999), 1_099_510_528_264)
   })
 
-  it('split a count: what floor leaves is the ceiling of the rest', () => {
+  it('split a count: the rest after floor is the ceiling of the other share', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 40 }), fc.integer({ min: 0, max: 1e6 }), (count, ppm) => {
         assert.equal(floorShare(count, ppm) + ceilShare(count, 1e6 - ppm), count)

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { writeAll, writeDurably } from '../../../src/files/durable-file.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
 
-test('a file holds all that was written, one after the other, in place of what was there', async (context) => {
+test('a file holds all written pieces in order, and replaces an earlier one', async (context) => {
   const directory = await temporaryDirectory(context)
   const path = join(directory, 'file')
   await writeDurably(path, Uint8Array.of(9, 9, 9, 9))

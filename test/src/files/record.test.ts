@@ -14,7 +14,7 @@ const INPUTS = {
 }
 const OWN = fingerprint(INPUTS)
 
-test('a record is found by who does the same work, and tells others what differs', async (context) => {
+test('a record is found by the same work, and tells other work the difference', async (context) => {
   const dir = await temporaryDirectory(context)
   const record = new RecordFile<{ step: number }>('steps.json', 1)
   assert.deepEqual([record.liesIn(dir), record.find(dir, OWN)], [false, { is: 'absent' }])

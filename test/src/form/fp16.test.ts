@@ -42,12 +42,12 @@ describe('fp16', () => {
     )
   })
 
-  it('writes every zero, and what rounds to zero, as +0', () => {
+  it('writes every zero, and values that round to zero, as +0', () => {
     for (const value of [0, -0, 2 ** -26, -(2 ** -26), 2 ** -25, -(2 ** -25), -5e-324]) assert.equal(bitsOf(value), 0)
     assert.equal(bitsOf(-(2 ** -25) * 1.001), 0x8001)
   })
 
-  it('packs what a mask keeps, in flat order', () => {
+  it('packs the weights that a mask keeps, in flat order', () => {
     const mask = newMask(10)
     for (const index of [0, 3, 9]) dropKept(mask, index)
     const weight = Float32Array.of(99999, 1, -2, NaN, 0, -0, 0.5, 65504, 65519, Infinity)
@@ -88,7 +88,7 @@ describe('fp16 in files', () => {
     assert.deepEqual(narrow(values.filter((value) => Number.isFinite(value))), { bits: finite, beyond: -1 })
   })
 
-  it('rounds halves to even, and finds what it cannot hold', () => {
+  it('rounds halves to even, and finds values that it cannot hold', () => {
     const half = narrow(Float32Array.of(2049, 2051, 2 ** -25, 3 * 2 ** -25, 65_519, -65_519))
     assert.deepEqual([...new Float16Array(half.bits.buffer)], [2048, 2052, 0, 2 ** -23, 65_504, -65_504])
     assert.equal(half.beyond, -1)

@@ -23,7 +23,7 @@ describe('a token that the embedding of a model has no row for', () => {
     rmSync(dir, { recursive: true })
   })
 
-  it('is refused in a text, unless it stands behind what is wanted', async () => {
+  it('is refused in a text, unless it is behind the wanted tokens', async () => {
     const source = { name: 'a text', documents: ['One day a girl went out.'] }
     const job = { dir, source, separator: undefined, window: undefined }
     await assert.rejects(engine.run('tokenise', job), {

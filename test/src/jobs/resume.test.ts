@@ -110,7 +110,7 @@ function namesOfBlocks(out: string): string[] {
     .sort()
 }
 
-test('a prune that is asked to end finishes its block, and goes on another time', async (context) => {
+test('a prune that is asked to end finishes its block, and can be continued', async (context) => {
   const out = join(await temporaryDirectory(context), 'blocks')
   await using engine = openEngine()
   const drain = new AbortController()

@@ -181,7 +181,7 @@ describe('layer sampling', () => {
     for (const [order, count] of counts) assert.ok(Math.abs(count - 1000) < 120, `${order}: ${count}`) // 4 sigma
   })
 
-  it('refuses what no plan says', () => {
+  it('refuses targets that no plan can have', () => {
     assert.throws(() => sampling(0, [1]), RangeError)
     assert.throws(() => sampling(6, []), RangeError)
     const twice = [1, 2].map((capacityPpm) => ({ peerId: peer(1), capacityPpm }))

@@ -30,7 +30,7 @@ describe('messages of a graph', () => {
     assert.equal(Object.hasOwn(again, 'name'), false)
   })
 
-  it('name a node after what it makes', () => {
+  it('name a node after its output', () => {
     const attribute = attributesOf({ axis: -1 })
     assert.deepEqual(
       nodeMaking('y', 'Softmax', ['x'], { axis: -1 }),

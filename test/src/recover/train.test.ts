@@ -39,7 +39,7 @@ async function run(changes: Partial<TrainSettings>, stopAt?: number, keptOut = h
 }
 
 describe('training', () => {
-  it('learns, and takes what is best on the rows kept out', async () => {
+  it('learns, and keeps the step that is best on the held-out rows', async () => {
     const state = await run({})
     assert.deepEqual(
       state.looks.map(({ step }) => step),
@@ -51,7 +51,7 @@ describe('training', () => {
     assert.equal(state.losses.length, 25)
   })
 
-  it('goes on from where it was stopped to the same bits', async () => {
+  it('continues from a stop to the same bits', async () => {
     const whole = await run({})
     for (const stopAt of [7, STEPS_A_LOOK]) assert.deepEqual(await run({}, stopAt), whole)
   })
@@ -83,7 +83,7 @@ describe('a model of more distinct parts than keep memory of their own', () => {
 })
 
 describe('targets', () => {
-  it('are what is predicted: the sums of two halves are the sum of all', async () => {
+  it('decide the predictions: the sums of two halves are the sum of all', async () => {
     const sumOf = async (targets?: Uint8Array) => {
       const measured = await perplexity(known, { ...all, targets })
       return { tokens: measured.tokens, sum: measured.tokens * Math.log(measured.perplexity) }

@@ -130,7 +130,7 @@ describe('evidence', () => {
     for (const [a, b] of pairs) assert.equal(culpritOf(plan, evidenceOf(3, a, b)), 3, placeOf(a))
   })
 
-  test('convicts nobody of what is no contradiction', () => {
+  test('convicts nobody of messages that do not contradict each other', () => {
     const prevote: BindingBody = { type: 'prevote', round: 1, attempt: 0, value: V }
     const innocent: Array<[string, BindingBody, BindingBody]> = [
       ['the same twice', prevote, prevote],
@@ -141,7 +141,7 @@ describe('evidence', () => {
     for (const [name, a, b] of innocent) assert.equal(culpritOf(plan, evidenceOf(0, a, b)), null, name)
   })
 
-  test('convicts nobody by forgery, or of what two members say', () => {
+  test('convicts nobody by forgery, or of messages of two members', () => {
     const a = sign(0, { type: 'prevote', round: 1, attempt: 0, value: V })
     const b = sign(1, { type: 'prevote', round: 1, attempt: 0, value: W })
     assert.equal(culpritOf(plan, makeEvidence(a, b)), null)
@@ -152,7 +152,7 @@ describe('evidence', () => {
     assert.equal(envelopeFault(plan, sign(2, makeEvidence(a, b))), 'evidence')
   })
 
-  test('is about what binds: places and sameness go together', () => {
+  test('is about binding messages: places and sameness belong together', () => {
     const binding = BODIES.filter(isBinding)
     for (const a of binding) {
       for (const b of binding) if (sameBody(a, b)) assert.equal(placeOf(a), placeOf(b))

@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../../../support/nodes.ts'
 import { fixturePath } from '../../../support/shared.ts'
 import { siteText } from '../../../support/sites.ts'
 
-test('a prune that Ctrl-C has stopped keeps what is finished, and the same command ends with the same files', async (context) => {
+test('a prune that Ctrl-C has stopped keeps its finished blocks, and the same command ends with the same files', async (context) => {
   const directory = await temporaryDirectory(context)
   const [whole, out] = [join(directory, 'whole'), join(directory, 'out')]
   const text = siteText(directory, 0)

@@ -48,7 +48,7 @@ test('prune says how many zeros it wrote where the base has more than are asked 
   assert.match(stderr, /^The base has 70.02 % zeros already, more than the 50 % asked for.$/m)
 })
 
-test('prune names what it does not prune, and counts it', async (context) => {
+test('prune names the matrices that it does not prune, and counts them', async (context) => {
   const directory = await temporaryDirectory(context)
   const base = hiding(join(directory, 'base'), { 'layers.1/mlp/down_proj': NAMED['Einsum'].way })
   const out = join(directory, 'pruned')
@@ -66,7 +66,7 @@ test('prune names what it does not prune, and counts it', async (context) => {
   assert.match((await inspected(out)).text, said)
 })
 
-test('a federation reports the zeros of the model that it wrote, and its plan names what it leaves', async (context) => {
+test('a federation reports the zeros of the model that it wrote, and its plan names the matrices that it leaves', async (context) => {
   const directory = await temporaryDirectory(context)
   const hidden = hiding(join(directory, 'hidden'), { 'layers.1/mlp/down_proj': NAMED['the first factor'].way })
   const base = await seventy(hidden, join(directory, 'base'))

@@ -130,7 +130,7 @@ describe('coppice recover', () => {
     assert.equal(schema.parse(JSON.parse(some.stdout)).loss.first, all.loss.first)
   })
 
-  it('refuses what it cannot do, and leaves nothing', async (context) => {
+  it('refuses all that it cannot do, and leaves no files', async (context) => {
     const directory = await temporaryDirectory(context)
     const text = siteText(directory, 0)
     const out = join(directory, 'out')

@@ -96,7 +96,7 @@ describe('options of shrink', () => {
     })
   }
 
-  it('remove heads and channels where nothing else is said, and fit what is sought anew', () => {
+  it('remove heads and channels by default, and refit after a search', () => {
     const weighed = { groupQueries: 'kv', reduction: 'sum', uniform: false, importance: 'taylor1', blocks: null }
     assert.deepEqual(what(GIVEN), {
       ...{ granularity: 'heads-and-channels', ...weighed, refit: false, amount: { gone: 250_000 } },
@@ -106,7 +106,7 @@ describe('options of shrink', () => {
     })
   })
 
-  it('say of each way what it needs, and no more', () => {
+  it('have for each way the arguments that it needs, and no more', () => {
     const amount = { gone: 250_000 }
     assert.deepEqual(what({ ...GIVEN, importance: 'flap', blocks: [1, 4] }), {
       ...{ granularity: 'heads-and-channels', importance: 'flap', groupQueries: 'kv', blocks: [1, 4], amount },
@@ -121,7 +121,7 @@ describe('options of shrink', () => {
     assert.equal('steps' in steps && steps.steps, 3)
   })
 
-  it("take the paper's names of what goes for ours", () => {
+  it("understand the paper's names of granularities", () => {
     for (const [paper, own] of [
       ['block', 'heads-and-channels'],
       ['layer', 'blocks'],

@@ -42,7 +42,7 @@ describe('coppice shrink', () => {
     assert.ok(report.bytes.after < report.bytes.before)
   })
 
-  it('writes a model that shrinks again, and says where no head went', async (context) => {
+  it('writes a model that shrinks again, and says if no head was removed', async (context) => {
     const directory = await temporaryDirectory(context)
     const [first, second] = ['a', 'b'].map((name) => join(directory, name))
     const once = await coppice('shrink', ...text, '--ratio', '0.1', '--out', first)
@@ -94,7 +94,7 @@ describe('coppice shrink', () => {
     { how: ['--ratio', '0.999', '--recover', '2'], what: /leave no head or channel of 172/ },
     { how: ['--importance', 'flap-adaptive', '--ratio', '0.000001'], what: /less than one head or channel of 172/ },
   ]) {
-    it(`refuses what would remove nothing, and leaves nothing: ${how.join(' ')}`, async (context) => {
+    it(`refuses options that would remove nothing, and leaves no files: ${how.join(' ')}`, async (context) => {
       const out = join(await temporaryDirectory(context), 'out')
       const model = ['--model', fixturePath('stories260k')]
       const argv = [...model, ...text, ...how, '--eval', 'README.md', '--out', out]
@@ -168,7 +168,7 @@ describe('coppice shrink', () => {
     assert.match(second.stdout, /^No queries share keys and values/m)
   })
 
-  it('writes what Hugging Face tools load, of all blocks alike', async (context) => {
+  it('writes a model with equal blocks that Hugging Face tools load', async (context) => {
     const out = join(await temporaryDirectory(context), 'out')
     const how = [...text, '--ratio', '0.5', '--importance', 'l2', '--uniform']
     const { exit, stdout, stderr } = await coppice('shrink', ...how, '--out', out)

@@ -157,7 +157,7 @@ describe('a simulation of four sites', () => {
     })
   }
 
-  it('tells what a certificate and a contribution are', async () => {
+  it('describes a certificate and a contribution', async () => {
     const certificate = await coppice('inspect', '--certificate', join(out, 'certificates', '2.cbor'))
     assert.equal(certificate.exit, 0, certificate.stderr)
     assert.match(certificate.stdout, /of round 2 of federation [0-9a-f]{8}, after certificate/)

@@ -96,7 +96,7 @@ describe('a simulation of four sites that remove structures together', () => {
     }
   })
 
-  it('tells what a contribution is', async () => {
+  it('describes a contribution', async () => {
     const [root] = readdirSync(join(out, 'contributions'))
     const { exit, stdout, stderr } = await coppice('inspect', '--contribution', join(out, 'contributions', root))
     assert.equal(exit, 0, stderr)
@@ -109,7 +109,7 @@ describe('a simulation of four sites that remove structures together', () => {
     assert.equal(reportOf(other).result.root, reportOf(ended).result.root)
   })
 
-  it('refuses a range of blocks that the model has not, and what is of other pruners', async () => {
+  it('refuses a range of blocks beyond the model, and options of other pruners', async () => {
     for (const [says, ...argv] of [
       ['--blocks 1:9 is no range of the 5 blocks', '--blocks', '1:9'],
       ['--baselines fedavg is not for --pruner llm-pruner', '--baselines', 'fedavg'],

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { coppice } from '../../../support/command-line.ts'
 
 describe('coppice structures', () => {
-  it('prints who pulls whom, and what ratios would leave', async () => {
+  it('prints the tensors that each unit takes with it, and the parameters that ratios would leave', async () => {
     const { exit, stdout, stderr } = await coppice('structures')
     assert.equal(exit, 0, stderr)
     assert.match(stdout, /^0-5 {2}heads +2 +49,152 /m)

@@ -31,7 +31,7 @@ async function peer(federations: string, id: string, inputs: ScratchInputs, over
   return isThere
 }
 
-test('what an interrupted peer has pruned is found by the next of the same inputs, in whatever federation', async (context) => {
+test('the next peer of the same inputs finds the blocks of an interrupted one, in any federation', async (context) => {
   const root = await temporaryDirectory(context)
   assert.equal(await peer(root, 'a', INPUTS, false), false)
   for (const [i, other] of OTHERS.entries()) assert.equal(await peer(root, `other-${i}`, other, false), false)
@@ -44,7 +44,7 @@ test('what an interrupted peer has pruned is found by the next of the same input
   assert.equal(await peer(root, 'c', INPUTS, false), false)
 })
 
-test('scratch space without a finished block goes with its peer', async (context) => {
+test('scratch space without a finished block is removed with its peer', async (context) => {
   const root = await temporaryDirectory(context)
   {
     await using scratch = new SiteScratch()

@@ -79,5 +79,5 @@ describe('the text of a site', async () => {
     assert.deepEqual([evaluated, calibration.count], [[], 1])
   })
 
-  it('does not change what a site calibrates on', () => assert.deepEqual([...all.ids], [...whole.subarray(0, 64)]))
+  it('does not change the calibration text of a site', () => assert.deepEqual([...all.ids], [...whole.subarray(0, 64)]))
 })

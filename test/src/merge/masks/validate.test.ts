@@ -124,7 +124,7 @@ describe('the validation of weights', () => {
     )
   })
 
-  it('refuses what has not the form, or the payload of another pruner', () => {
+  it('refuses bytes of another form, or the payload of another pruner', () => {
     const good = pruned(COUNTS)
     refuses({ inputs: good.inputs }, 'KIND')
     refuses({ ...good, inputs: [] }, 'FORM')

@@ -175,7 +175,7 @@ function zeroAdapters() {
 }
 
 describe('the merge of importances', () => {
-  it('removes what matters least to all together, as LLM-Pruner counts', () => {
+  it('removes the units with the lowest sums of importances, as many as LLM-Pruner counts', () => {
     const merged = mergeStructured(FORM, HALF, 1, [scores([5, 1], [1, 9, 3, 0, 2]), scores([1, 2], [9, 0, 3, 4, 1])])
     // Heads 6 and 3: of 4 places 2 go, one head. Channels 10, 9, 6, 4, 3: of 5 places 3 go.
     assert.deepEqual(removedUnits(FORM, merged), [[1], [2, 3, 4]])
@@ -243,7 +243,7 @@ describe('a merged block', () => {
     assert.throws(() => decodeStructuredBlock(FORM, bytes), InvalidMergedBlockError)
   })
 
-  it('has zeros where places are gone, and the adapter added elsewhere', () => {
+  it('has zeros in removed places, and the adapter added elsewhere', () => {
     const weights = applyStructured(FORM, base, block)
     const left = leftPlaces(FORM, block)
     assert.deepEqual(left[0], { rows: [2, 3], cols: [0, 1, 2] })

@@ -197,7 +197,7 @@ describe('a decoder cut into embedding, blocks and head', () => {
     assert.throws(() => Decoder.open(fed), { code: 'MODEL_INPUT', message: /token_type_ids/ })
   })
 
-  it("says in ONNX Runtime's words what does not run", { skip: needsShared(UNRUNNABLE) }, async () => {
+  it("says in ONNX Runtime's words why a model does not run", { skip: needsShared(UNRUNNABLE) }, async () => {
     const decoder = Decoder.open(sharedPath(UNRUNNABLE) ?? '')
     const stream = await Stream.start(decoder, { ids: new Int32Array(8), count: 1, length: 8 })
     await assert.rejects(stream.pass(0, undefined), { code: 'MODEL_REFUSED_BY_RUNTIME', message: /head_size/ })

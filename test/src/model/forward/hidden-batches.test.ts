@@ -21,7 +21,7 @@ function threeBatches(): HiddenBatches {
 }
 
 describe('the stream of all batches', () => {
-  it('gives back what was put in', () => {
+  it('gives back the batches that were put in', () => {
     const hidden = threeBatches()
     assert.deepEqual(
       [0, 1, 2].map((at) => values(hidden.at(at))),

@@ -24,7 +24,7 @@ async function ending(stream: Stream): Promise<number> {
   return (await stream.negativeLogLikelihood()).sum
 }
 
-test('a stream that was spilled goes on to the same bits, in another process or decoder', async (context) => {
+test('a stream that was spilled continues to the same bits, in another process or decoder', async (context) => {
   const dir = await temporaryDirectory(context)
   const stream = await Stream.start(open(context), WINDOWS)
   await stream.pass(0, undefined)
@@ -37,7 +37,7 @@ test('a stream that was spilled goes on to the same bits, in another process or 
   assert.equal(await ending(other), await ending(stream))
 })
 
-test('what blocks pass on besides the stream is spilled with it', async (context) => {
+test('values that blocks pass on besides the stream are spilled with it', async (context) => {
   const dir = await temporaryDirectory(context)
   const decoders = [open(context), open(context)]
   // No known export does this; the first value inside the block stands for one that a later block reads.

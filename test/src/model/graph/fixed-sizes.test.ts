@@ -102,7 +102,7 @@ describe('fixed sizes of a graph', () => {
     assert.ok(((await runPlain({ ...run, threads: 1 })) ?? 1) < 1e-5)
   })
 
-  it('of no earlier positions, which is what Coppice feeds', async () => {
+  it('of no earlier positions, as Coppice feeds them', async () => {
     const dir = fixedModel([[/^past/, 2, 0]])
     assert.equal(takesPast(open(dir).model), false)
     assert.ok((await difference(dir, rows(24))) < 1e-5)

@@ -74,7 +74,7 @@ describe('the documents of a text', () => {
     })
   }
 
-  it('are what stands between separators, wherever a read ends', async (context) => {
+  it('are the texts between separators, wherever a read ends', async (context) => {
     const path = await written(context, 'a.txt', '')
     const part = fc.array(fc.constantFrom('wood', ' ', '\n', '<', '<|', '|>', 'é', '<|end|>'), { maxLength: 12 })
     await fc.assert(

@@ -50,7 +50,7 @@ describe('the tokens of a text, part by part', () => {
     'Unigram (T5)',
     'WordPiece (BERT)',
   ]) {
-    it(`cost what is wanted of them, whatever the line ends: ${name}`, async () => {
+    it(`cost only the tokens that are wanted, whatever the line ends: ${name}`, async () => {
       const opened = await KINDS[name]()
       for (const [ends, text] of Object.entries({
         LF: prose,

@@ -7,7 +7,7 @@ import { after, describe, it } from 'node:test'
 import { TokenizerProcess } from '../../../../src/model/text/tokenizer.ts'
 import { definitionOf, directoryOf, EXPECTED, TEXTS } from '../../../support/models/opened-tokenizers.ts'
 
-describe('token ids are what tokenizers for Python gives', () => {
+describe('token ids are those of the Python library tokenizers', () => {
   const tokenizers = new TokenizerProcess()
   const scratch = mkdtempSync(join(tmpdir(), 'coppice-ids-'))
   after(() => {

@@ -37,8 +37,8 @@ function written(dir: string, done?: string): string {
 
 const json = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
 
-describe('what is written beside a model', () => {
-  it('is the same from a Hugging Face cache as from a plain directory, and each verifies with both', async (context) => {
+describe('the files written beside a model', () => {
+  it('are the same from a Hugging Face cache as from a plain directory, and each verifies with both', async (context) => {
     const files = { 'README.md': '# card', LICENSE: 'MIT', 'chat_template.jinja': '{{ x }}' }
     const plain = await modelWith(context, files)
     const cache = hubCache(plain, dirname(plain))
@@ -53,7 +53,7 @@ describe('what is written beside a model', () => {
     }
   })
 
-  it('is compared wherever graph and weights lie, and under which of their names', async (context) => {
+  it('are compared wherever graph and weights lie, and under any of their names', async (context) => {
     const plain = await modelWith(context, {})
     const merged = join(dirname(plain), 'merged')
     cpSync(plain, merged, { recursive: true })
@@ -72,7 +72,7 @@ describe('what is written beside a model', () => {
     assert.ok(existsSync(join(written(merged), 'decoder_model_merged.onnx_data')))
   })
 
-  it('is noted where it differs, is missing or is more, and decides nothing', async (context) => {
+  it('are noted if they differ, are missing or are more, and decide nothing', async (context) => {
     const dir = await modelWith(context, { LICENSE: 'MIT', 'legal/NOTICE': 'n', 'tokenizer_config.json': '{}' })
     const out = written(dir)
     writeFileSync(join(out, 'LICENSE'), 'MIT, with the year corrected')
@@ -95,7 +95,7 @@ describe('what is written beside a model', () => {
     })
   })
 
-  it('is a difference where it decides ids or logits', async (context) => {
+  it('are a difference if they decide ids or logits', async (context) => {
     const dir = await modelWith(context, {})
     const cases: [string, RegExp, (out: string) => void][] = [
       ['no graph', /holds no model\.onnx/, (out) => rmSync(join(out, 'model.onnx'))],
@@ -218,7 +218,7 @@ describe('weights beside a written graph', () => {
 describe("the base's model card", () => {
   const DONE = 'In every layer of the blocks 50 % of the weights were made zero (Wanda).'
 
-  it('comes along under a heading that says what was done, behind its front matter', async (context) => {
+  it('is copied with a heading about the work, behind its front matter', async (context) => {
     for (const [front, body] of [
       ['', '# A model\n\nGood.'],
       ['---\nlicense: mit\ntags:\n- x\n---\n', '\n# A model\r\n'],

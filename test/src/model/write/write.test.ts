@@ -201,7 +201,7 @@ describe('writing a model', () => {
     }
   })
 
-  it('finds any flipped bit in what was written', () => {
+  it('finds any flipped bit in the written files', () => {
     const decoder = Decoder.open(fixturePath('decoders/llama-gqa-tied/external'))
     const out = join(scratch, 'flipped')
     writeModel(decoder, halved(decoder), out)

@@ -12,7 +12,7 @@ const observed = {
 const given = new Map([['z', 'dz']])
 
 describe('the backward pass', () => {
-  it('adds up what several readers send back', () => {
+  it('adds up the cotangents of several readers', () => {
     const graph = graphOf(makeNode('Exp', ['x'], ['y']), makeNode('Mul', ['y', 'y'], ['z']))
     const { nodes, gradients } = backwardPass(graph, observed, given, ['x'])
     assert.deepEqual(
@@ -22,7 +22,7 @@ describe('the backward pass', () => {
     assert.deepEqual([...gradients], [['x', nodes[3].output[0]]])
   })
 
-  it('visits only what lies between the wanted values and the given cotangents', () => {
+  it('visits only nodes between the wanted values and the given cotangents', () => {
     const graph = graphOf(
       makeNode('Einsum', ['w'], ['u']), // nothing wanted before it
       makeNode('Add', ['x', 'u'], ['z']),
@@ -32,7 +32,7 @@ describe('the backward pass', () => {
     assert.deepEqual([nodes, [...gradients]], [[], [['x', 'dz']]])
   })
 
-  it('ends at what gives sizes and truth values', () => {
+  it('ends at operators of sizes and truth values', () => {
     const graph = graphOf(makeNode('Shape', ['x'], ['y']), makeNode('Reshape', ['w', 'y'], ['z']))
     assert.deepEqual([...backwardPass(graph, observed, given, ['x', 'w']).gradients.keys()], ['w'])
   })

@@ -55,7 +55,7 @@ describe('the rules of gradients', () => {
     )
   })
 
-  it('give what is worked out by hand', async () => {
+  it('give the results worked out by hand', async () => {
     const softmax = new OneNode({ op: 'Softmax', operands: [values([1, 2], 0, Math.log(3))] })
     near((await softmax.gradients([tensor([1, 2], 1, -1)])).x0, [0.375, -0.375])
     const norm = new OneNode({

@@ -51,7 +51,7 @@ const X = Float32Array.of(1, -2)
 const ONES = new ort.Tensor('float32', Float32Array.of(1, 1), [2])
 
 describe('an operator', () => {
-  it('without an entry is refused, has no gradient, and locks what it reads', async () => {
+  it('without an entry is refused, has no gradient, and locks its inputs', async () => {
     assert.throws(() => assertKnownOperators(model()), { code: 'OPERATOR_UNKNOWN', message: /operator Softsign/ })
     await assert.rejects(() => softsign().gradients([ONES]), { code: 'OPERATOR_NO_GRADIENT' })
     assert.equal(lockOfChannels(), '"soft" (Softsign) is not understood')

@@ -32,7 +32,7 @@ describe('the lowest of a list', () => {
     assert.deepEqual([...selector.mark(2, 1)], [0, 1, 0])
   })
 
-  it('is what sorting by (score, index) gives, for short lists full of ties', () => {
+  it('is the result of sorting by (score, index), for short lists full of ties', () => {
     const list = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 80 })
     fc.assert(
       fc.property(list, fc.nat(80), (scores, wanted) => {
@@ -42,7 +42,7 @@ describe('the lowest of a list', () => {
     )
   })
 
-  it('is what sorting gives, for lists long enough to be sampled', () => {
+  it('is the result of sorting, for lists long enough to be sampled', () => {
     const score = fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 0, max: 3 }))
     const list = fc.array(score, { minLength: 256, maxLength: 1500 })
     fc.assert(
@@ -63,7 +63,7 @@ describe('the lowest of a list', () => {
     'a sawtooth': (i) => i % 211,
     'one among zeros': (i) => Number(i === 5000),
   })) {
-    it(`is what sorting gives where scores are ${name}`, () => {
+    it(`is the result of sorting if scores are ${name}`, () => {
       const scores = Array.from({ length: 20_000 }, (_, i) => score(i, 20_000))
       for (const count of [1, 141, 5000, 10_000, 19_999]) {
         assert.deepEqual(marked(scores, count), obvious(scores, count), `${count} of ${name}`)

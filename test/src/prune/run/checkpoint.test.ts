@@ -44,7 +44,7 @@ async function half(context: TestContext): Promise<{ dir: string; stream: Stream
 const refuses = (code: string, what: RegExp) => (error: unknown) =>
   error instanceof OutputError && error.code === code && what.test(error.message)
 
-test('a checkpoint gives back what was finished, and the stream behind it', async (context) => {
+test('a checkpoint gives back the finished blocks, and the stream behind them', async (context) => {
   const { dir, stream } = await half(context)
   // Of a process that was killed on the way to the next record.
   for (const name of ['block-0001.f32', 'stream-0002', 'progress.json.part']) writeFileSync(join(dir, name), 'x')

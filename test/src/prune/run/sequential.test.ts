@@ -17,7 +17,7 @@ const TARGET = { kind: 'unstructured', ppm: 500_000 } as const
 const BLOCKS = [0, 2, 4]
 
 for (const pruner of PRUNERS) {
-  test(`a prune by ${pruner} goes on from a checkpoint to the same bits, in any number of pieces`, async (context) => {
+  test(`a prune by ${pruner} continues from a checkpoint to the same bits, in any number of pieces`, async (context) => {
     const dir = await temporaryDirectory(context)
     const ids = Int32Array.from({ length: 20 * 64 }, (_, i) => (i * 7) % 500)
     const windows = pruner === 'magnitude' ? undefined : { ids, count: 20, length: 64 }

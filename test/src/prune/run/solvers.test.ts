@@ -26,7 +26,7 @@ function groups(pruner: PrunerName): LayerGroup[] {
 
 describe('groups of layers pruned side by side', () => {
   for (const pruner of ['magnitude', 'wanda', 'sparsegpt'] as const) {
-    it(`gives what one after the other gives, in the order asked: ${pruner}`, async () => {
+    it(`gives the same as one after the other, in the order asked: ${pruner}`, async () => {
       const linear = await LinearAlgebra.create({ threads: 1 })
       const expected = []
       for (const group of groups(pruner)) expected.push(await pruneGroup(group, linear))
@@ -40,7 +40,7 @@ describe('groups of layers pruned side by side', () => {
     })
   }
 
-  it('hands on a refusal from whichever thread meets it, and goes on', async () => {
+  it('passes on a refusal of any thread, and continues', async () => {
     await using solvers = await Solvers.create(2)
     for (const at of [0, 1, 2]) {
       const spoilt = groups('wanda')

@@ -55,7 +55,7 @@ describe('the factor of a Hessian', () => {
     })
   }
 
-  it('does not depend on what lies below the diagonal', async () => {
+  it('does not depend on values below the diagonal', async () => {
     const gram = new Random(31).gram(150, 200)
     const half = gram.map((value, at) => (at % 150 < Math.floor(at / 150) ? Number.NaN : value))
     assert.deepEqual(await factorise(half, 150, 0.5, 128, linear), await factorise(gram, 150, 0.5, 128, linear))

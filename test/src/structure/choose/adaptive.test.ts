@@ -22,7 +22,7 @@ describe("FLAP's adaptive search", () => {
     assert.deepEqual(standardisedScores({ kind: 'channels' }, [Float64Array.of(2), Float64Array.of(2)]), [0, 0])
   })
 
-  it('takes what a program in PyTorch takes', { skip: needsShared(TEXT) }, async () => {
+  it('takes the blocks that a program in PyTorch takes', { skip: needsShared(TEXT) }, async () => {
     const decoder = Decoder.open(DIR, { threads: 1 })
     const ids = await tokenStream(await openTokenizer(DIR), fileSource(sharedPath(TEXT) ?? ''), '<|endoftext|>', {
       wanted: 640,

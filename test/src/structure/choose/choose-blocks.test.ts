@@ -30,7 +30,7 @@ describe('how much a whole block matters', () => {
   const job = { perBatch: 10, blocks: [0, 5] } as const
 
   for (const [importance, expected] of Object.entries(EXPECTED)) {
-    it(`by ${importance} is what PyTorch says`, { skip: needsShared(TEXT) }, async () => {
+    it(`by ${importance} is the same as in PyTorch`, { skip: needsShared(TEXT) }, async () => {
       const scores = await blockScores(decoder, {
         ...job,
         windows,
@@ -41,7 +41,7 @@ describe('how much a whole block matters', () => {
     })
   }
 
-  it('decides which go: of the range the lowest, and whole ones only', async () => {
+  it('decides which are removed: the lowest of the range, and whole ones only', async () => {
     const choose = (gone: number, blocks: [number, number]) =>
       chooseBlocks(decoder, blocksToRemove(decoder, blocks, { gone }), { ...job, windows, importance: 'l2', blocks })
     assert.deepEqual(await choose(200_000, [0, 5]), [2])

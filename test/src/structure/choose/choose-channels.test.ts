@@ -58,7 +58,7 @@ describe('hidden channels that are removed', () => {
     }
   })
 
-  it('are by chance what the seed says', async () => {
+  it('are drawn from the seed if importance is random', async () => {
     const [one, same, other] = await Promise.all(
       [0, 0, 1].map((seed) => chooseChannels(decoder, width, QUARTER, { ...JOB, importance: 'random', seed })),
     )
@@ -95,7 +95,7 @@ describe('hidden channels that are removed', () => {
   })
 
   // LLM-Pruner's salience w g: scaling a norm's channel and what reads it against each other changes nothing.
-  it('have in a norm what they have in all that reads it, in the head too', async () => {
+  it('have the same members in a norm as in its readers, the head included', async () => {
     const salience = async () => {
       const found = new Map<number | 'head' | 'embedding', (name: string) => Float64Array>()
       const byName = new Map(width.members.map((member) => [member.tensor.name, member]))

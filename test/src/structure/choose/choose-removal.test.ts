@@ -29,7 +29,7 @@ const random = new Random(9)
 const windows = { ids: Int32Array.from({ length: 96 }, () => Math.floor(random.next() * 512)), count: 3, length: 32 }
 const heads = (removals: readonly Removal[]) => removals.map(({ block, removed }) => [block, removed[0].units])
 
-describe('what is removed', () => {
+describe('the removed units', () => {
   let decoder: Decoder
   let structures: Structure[][]
   before(async () => {
@@ -37,7 +37,7 @@ describe('what is removed', () => {
     structures = await structuresOf(decoder)
   })
 
-  it('is what an independent implementation removes', { skip: needsShared(TEXT) }, async () => {
+  it('are those of an independent implementation', { skip: needsShared(TEXT) }, async () => {
     const ids = await tokenStream(await openTokenizer(DIR), fileSource(sharedPath(TEXT) ?? ''), '<|endoftext|>', {
       wanted: 640,
     })
@@ -50,14 +50,14 @@ describe('what is removed', () => {
     for (const { removed } of removals) assert.equal(removed[1].units.length, 43)
   })
 
-  it('does not depend on how many windows pass together', async () => {
+  it('do not depend on the number of windows that pass together', async () => {
     const [some, other] = await Promise.all(
       [1, 2].map((perBatch) => chooseRemoval(decoder, structures, { ...JOB, windows, perBatch })),
     )
     assert.deepEqual(some, other)
   })
 
-  it('differs by importance, and is as much', async () => {
+  it('differ by importance, and are as many', async () => {
     const all = await Promise.all(
       (['taylor1', 'taylor2', 'vector', 'l2'] as const).map((importance) =>
         chooseRemoval(decoder, structures, { ...JOB, windows, importance }),
@@ -78,7 +78,7 @@ describe('what is removed', () => {
       )
   })
 
-  it('in two steps is what a model without the first step loses in one', async (context) => {
+  it('in two steps are those that a model without the first step loses in one', async (context) => {
     const job = { ...JOB, windows, ppm: 500_000 }
     const first = await chooseRemoval(decoder, structures, { ...job, ppm: 250_000 })
     const dir = await temporaryDirectory(context)
@@ -94,7 +94,7 @@ describe('what is removed', () => {
     for (const [heads, channels] of inSteps) assert.deepEqual([heads.length, channels.length], [2, 86])
   })
 
-  it('is by chance what the seed says, the same for a block whatever others are looked at', async () => {
+  it('are drawn from the seed if importance is random, alike for a block whatever the range', async () => {
     const job = { ...JOB, windows, importance: 'random' } as const
     const [some, all, other] = await Promise.all(
       [job, { ...job, blocks: [0, 5] as const }, { ...job, seed: 1 }].map((each) =>
@@ -107,7 +107,7 @@ describe('what is removed', () => {
     for (const [one, many] of units(some)) assert.deepEqual([one.length, many.length], [1, 43])
   })
 
-  it('is no head where the ratio is less than one', async () => {
+  it('are no heads if the ratio is less than one head', async () => {
     const [first] = await chooseRemoval(decoder, structures, { ...JOB, windows, importance: 'l2', ppm: 100_000 })
     assert.deepEqual(
       first.removed.map(({ units }) => units.length),
@@ -115,7 +115,7 @@ describe('what is removed', () => {
     )
   })
 
-  it('is of each group the query head of least importance, where keys and values stay', async () => {
+  it('are the least important query head of each group, if keys and values stay', async () => {
     const apart = await structuresOf(decoder, 'query')
     const job = { ...JOB, windows, importance: 'l2', ppm: 500_000 } as const
     const size = 8
@@ -132,7 +132,7 @@ describe('what is removed', () => {
     }
   })
 
-  it('is refused where a structure is not understood', async () => {
+  it('are refused if a structure is not understood', async () => {
     const locked = structures.map((each) =>
       each.map((structure) => ({ ...structure, locked: '"n7" (Einsum) is not understood' })),
     )

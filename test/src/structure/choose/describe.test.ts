@@ -16,7 +16,7 @@ describe('structures in plain data', () => {
     structures = await describeStructures(decoder)
   })
 
-  it('says who pulls whom by the names of layers, and what it costs', () => {
+  it('names the layers of each unit, and their parameters', () => {
     const [heads, channels] = structures
     const { members, ...head } = heads
     assert.deepEqual(head, { block: 0, kind: 'heads', units: 4, groups: 1, places: 8, parameters: 3072, locked: null })
@@ -36,7 +36,7 @@ describe('structures in plain data', () => {
   })
 
   // A quarter of blocks 1 to 3 leaves 226,048 parameters in an independent implementation.
-  it('counts what a ratio removes as LLM-Pruner does', () => {
+  it('counts the units of a ratio as LLM-Pruner does', () => {
     const middle = structures.filter(({ block }) => block >= 1 && block < 4)
     const { heads, channels, parameters } = describeRatio(middle, 250_000)
     assert.deepEqual([heads, channels, decoder.parameters - parameters], [3, 3 * 43, 226_048])
@@ -54,7 +54,7 @@ describe('structures in plain data', () => {
     )
   })
 
-  it('removes no head where the ratio is less than one, and nothing of what is locked', () => {
+  it('removes no head if the ratio is less than one, and no locked unit', () => {
     const { heads, channels } = describeRatio(structures, 100_000)
     assert.deepEqual([heads, channels], [0, 18 * decoder.blocks])
     const locked = structures.map((structure) => ({ ...structure, locked: 'not understood' }))

@@ -20,8 +20,8 @@ const CHANNELS = [
 const HEADS_BIAS = { norm: 0.1882658585282995, first: 0.004032300384875158 }
 const CHANNELS_BIAS = { norm: 0.27627413283621177, first: 0.011207061356721136 }
 
-describe('what fluctuates least', () => {
-  it('is a sample variance, in whatever order tokens come', () => {
+describe('the units that fluctuate least', () => {
+  it('have a score that is a sample variance, in any order of tokens', () => {
     const { mean, variance } = momentsOf(
       { sums: Float64Array.of(6, 3000), sumSquares: Float64Array.of(14, 3_000_002) },
       3,
@@ -31,7 +31,7 @@ describe('what fluctuates least', () => {
     assert.throws(() => momentsOf({ sumSquares: Float64Array.of(1) }, 3), RangeError)
   })
 
-  it('goes, and leaves its mean, as PyTorch says', { skip: needsShared(TEXT) }, async () => {
+  it('are removed and leave their means, as in PyTorch', { skip: needsShared(TEXT) }, async () => {
     const decoder = Decoder.open(DIR, { threads: 1 })
     const ids = await tokenStream(await openTokenizer(DIR), fileSource(sharedPath(TEXT) ?? ''), '<|endoftext|>', {
       wanted: 640,
@@ -58,7 +58,7 @@ describe('what fluctuates least', () => {
     }
   })
 
-  it('needs sums over all batches: more windows than pass at once', async () => {
+  it('need sums over all batches: more windows than pass at once', async () => {
     const decoder = Decoder.open(DIR, { threads: 1 })
     const structures = await structuresOf(decoder)
     const [length, count] = [128, 48]

@@ -53,7 +53,7 @@ describe('a share of the parameters', () => {
     }
   })
 
-  it('is reached by what harms least of all that is tried, the range that is given alone', async () => {
+  it('is reached by the candidate with the lowest loss, within a given range only', async () => {
     const job = { structures, scores, left: 850_000, held: windows }
     const best = await reachParameters(decoder, { ...job, blocks: undefined })
     for (const blocks of [

@@ -75,8 +75,8 @@ async function difference(
   return { found: await run(true), without: await run(false), added }
 }
 
-describe('a vector added to what layers give', () => {
-  it('is what the engine adds: stories260K', async (context) => {
+describe('a vector added to the outputs of layers', () => {
+  it('is the same as in the engine: stories260K', async (context) => {
     const { found, without } = await difference(Decoder.open(fixturePath('stories260k'), { threads: 1 }), context)
     assert.ok(found < TOLERANCE && without > 100 * TOLERANCE, `${found} ${without}`)
   })
@@ -91,7 +91,7 @@ describe('a vector added to what layers give', () => {
 
   const skip = needsShared(SHARED)
   for (const name of sharedDecoders()) {
-    it(`is what the engine adds: ${name}`, { skip }, async (context) => {
+    it(`is the same as in the engine: ${name}`, { skip }, async (context) => {
       const decoder = Decoder.open(sharedPath(`${SHARED}/${name}`) ?? '', { threads: 1 })
       const { found, without, added } = await difference(decoder, context)
       const tolerance = HALF.test(name) ? HALF_TOLERANCE : TOLERANCE

@@ -11,7 +11,7 @@ import { zeroedWeights } from '../../../../src/structure/find/zero-readers.ts'
 import { Random } from '../../../support/random.ts'
 import { fixturePath } from '../../../support/shared.ts'
 
-describe('what reads removed places', () => {
+describe('a layer that reads removed places', () => {
   let linear: LinearAlgebra
   before(async () => {
     linear = await LinearAlgebra.create({ threads: 1 })
@@ -46,7 +46,7 @@ describe('what reads removed places', () => {
     for (const [i, w] of (await leastSquares(all, linear)).entries()) assert.ok(Math.abs(w - weight[i]) < 1e-4)
   })
 
-  it('gives back more of what a block computes than zeros do', async () => {
+  it("restores more of a block's output than zeros do", async () => {
     const decoder = Decoder.open(fixturePath('stories260k'), { threads: 1 })
     const structures = await structuresOf(decoder)
     const random = new Random(9)

@@ -27,7 +27,7 @@ const BASE = { num_attention_heads: 8, num_key_value_heads: 4, hidden_size: 128,
 const GENAI = { model: { decoder: { ...BASE, head_size: 16 }, type: 'llama' }, search: { top_k: 1 } }
 
 describe('configuration of a sliced model', () => {
-  it('says what is left in every block, and the size of a head', () => {
+  it('has the counts left in every block, and the size of a head', () => {
     const left = countsLeft(removals(3), 3)
     assert.deepEqual(slicedConfig(BASE, left), {
       ...BASE,

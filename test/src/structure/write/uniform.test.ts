@@ -32,7 +32,7 @@ const twice = (heads: number, channels: number): [number, number][] => [
   [heads, channels],
 ]
 
-describe('what Hugging Face tools can load', () => {
+describe('a model that Hugging Face tools can load', () => {
   it('has the same left in every block', () => {
     check(LLAMA, twice(4, 5))
     for (const other of [
@@ -43,13 +43,13 @@ describe('what Hugging Face tools can load', () => {
     assert.throws(() => check(LLAMA, [[4, 5]]), { code: 'UNIFORM_UNLIKE' })
   })
 
-  it('is of a family whose configuration can say the size of a head, if heads went', () => {
+  it('is of a family whose configuration can say the size of a head, if heads were removed', () => {
     const gpt2 = { model_type: 'gpt2', n_embd: 64, n_head: 8, n_inner: null }
     check(gpt2, twice(0, 5))
     assert.throws(() => check(gpt2, twice(4, 5)), { code: 'UNIFORM_FAMILY', message: /size of a head/ })
   })
 
-  it('is of a family whose configuration can say the number of channels, if channels went', () => {
+  it('is of a family whose configuration can say the number of channels, if channels were removed', () => {
     const bloom = { model_type: 'bloom', hidden_size: 64, n_head: 8 }
     check(bloom, twice(0, 0))
     assert.throws(() => check(bloom, twice(0, 5)), { code: 'UNIFORM_FAMILY', message: /number of channels/ })

@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../../../support/nodes.ts'
 import { fixturePath } from '../../../support/shared.ts'
 
 describe('the directory of a model of fewer hidden channels', () => {
-  it('says the width by whatever name, and what followed from it and stays', () => {
+  it('has the width under any name, and keeps sizes that followed from it', () => {
     assert.deepEqual(narrowConfig({ hidden_size: 64, num_attention_heads: 4, intermediate_size: 64 }, 64, 48), {
       ...{ hidden_size: 48, num_attention_heads: 4, intermediate_size: 64, head_dim: 16 },
     })

@@ -23,7 +23,7 @@ describe('the directory of a model without some blocks', () => {
     assert.deepEqual(base.layer_types, ['a', 'b', 'c', 'd'])
   })
 
-  it("has weights beside the graph where the base has, without those that are gone, and GenAI's number", async (context) => {
+  it("has weights beside the graph where the base has, without dropped ones, and GenAI's number", async (context) => {
     const directory = await temporaryDirectory(context)
     const [base, out] = ['base', 'out'].map((name) => join(directory, name))
     await cp(fixturePath('decoders/llama-gqa-tied/genai'), base, { recursive: true })
