@@ -1,5 +1,6 @@
 /** ONNX Runtime sessions made from memory, with the settings that all of Coppice uses. */
-import { DATA_TYPE } from '../onnx/tensor.ts'
+import { InputError } from '../base/errors.ts'
+import { DATA_TYPE, typeName } from '../onnx/tensor.ts'
 import * as ort from './onnx-runtime.ts'
 import { runtimeRefusal } from './runtime-refusal.ts'
 
@@ -22,8 +23,7 @@ export async function createSession(
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
     // Measured on 135 M parameters, batches of 512 tokens: a planned arena takes half the memory that an allocator call
-    // a
-    // tensor takes, and fewer page faults.
+    // a tensor takes, and fewer page faults.
     enableCpuMemArena: arena,
     enableMemPattern: arena,
     // Weights are fed or used once: a second, packed copy of them would only take memory.
@@ -49,13 +49,25 @@ const TYPE_NAMES: Record<number, ort.Tensor.Type> = {
   [DATA_TYPE.int8]: 'int8',
 }
 
+/** @throws {InputError} TENSOR_TYPE: no type that parts of a model hand on here, such as uint16 */
 export function dataTypeOf(type: ort.Tensor.Type): number {
   const found = Object.entries(TYPE_NAMES).find(([, name]) => name === type)
-  if (found === undefined) throw new Error(`tensors of type ${type} have no ONNX element type here`)
+  if (found === undefined) throw unsupported(type)
   return Number(found[0])
 }
 
-/** A tensor over raw little-endian bytes (aligned, own buffer). */
+function unsupported(type: string): InputError {
+  return new InputError({
+    code: 'TENSOR_TYPE',
+    what: `the graph has a value of the element type ${type}, which cannot be handed to ONNX Runtime here`,
+    hint: 'Export the model in float32 or float16.',
+  })
+}
+
+/**
+ * A tensor over raw little-endian bytes (aligned, own buffer).
+ * @throws {InputError} TENSOR_TYPE: an element type that ONNX Runtime does not take from outside, such as bfloat16
+ */
 export function tensorOfBytes(dataType: number, bytes: Uint8Array<ArrayBuffer>, dims: readonly number[]): ort.Tensor {
   const { buffer, byteOffset, byteLength } = bytes
   switch (dataType) {
@@ -71,7 +83,11 @@ export function tensorOfBytes(dataType: number, bytes: Uint8Array<ArrayBuffer>, 
       return new ort.Tensor('float16', new Uint16Array(buffer, byteOffset, byteLength / 2), dims)
     case DATA_TYPE.bool:
       return new ort.Tensor('bool', bytes, dims)
-    default:
+    case DATA_TYPE.uint8:
       return new ort.Tensor('uint8', bytes, dims)
+    case DATA_TYPE.int8:
+      return new ort.Tensor('int8', new Int8Array(buffer, byteOffset, byteLength), dims)
+    default:
+      throw unsupported(typeName(dataType))
   }
 }

@@ -7,7 +7,7 @@ import { InputError } from '../../base/errors.ts'
 import { CACHE_SWITCH } from '../../onnx/lower/inline-branches.ts'
 import { cacheLengths } from '../../onnx/lower/plain-cache.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
-import { DATA_TYPE, elementBytes, elementCount } from '../../onnx/tensor.ts'
+import { DATA_TYPE, elementBytes, elementCount, typeName } from '../../onnx/tensor.ts'
 import * as ort from '../../runtime/onnx-runtime.ts'
 import { tensorOfBytes } from '../../runtime/session.ts'
 import { headSize, keyValueHeads } from './directory.ts'
@@ -155,10 +155,13 @@ function each(wanted: Wanted, value: number): ort.Tensor {
   )
 }
 
+/** Element types in which ONNX Runtime takes keys and values from outside; bfloat16 is none. */
+const PAST_TYPES: ReadonlySet<number> = new Set([DATA_TYPE.float, DATA_TYPE.float16, DATA_TYPE.double])
+
 /**
  * A past of zeros: [batch, key/value heads, positions, head size], where positions is 0, or the number for which it
  * must have room.
- * @throws {InputError} MODEL_PAST, MODEL_FIXED
+ * @throws {InputError} MODEL_PAST, MODEL_FIXED, MODEL_INPUT
  */
 function zeroPast(wanted: Wanted): ort.Tensor {
   const { name, dataType, shape, batch, past, room, config, path } = wanted
@@ -172,5 +175,12 @@ function zeroPast(wanted: Wanted): ort.Tensor {
   }
   const bytes = elementCount(dims as number[]) * elementBytes(dataType, name)
   if (bytes > MAX_PAST_BYTES) throw unfit(path, `"${name}" is fixed at [${dims}], which is ${bytes} bytes`)
+  if (!PAST_TYPES.has(dataType)) {
+    throw new InputError({
+      code: 'MODEL_INPUT',
+      what: `${path} wants an input "${name}" of the element type ${typeName(dataType)}, which cannot be fed`,
+      hint: 'Export the model with keys and values in float32 or float16.',
+    })
+  }
   return tensorOfBytes(dataType, new Uint8Array(bytes), dims as number[])
 }

@@ -6,7 +6,7 @@ import { valueInfo } from '../../../../src/onnx/build.ts'
 import { GraphProtoSchema, ModelProtoSchema } from '../../../../src/onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../../../../src/onnx/tensor.ts'
 
-const { int64, int32, bool, float, float16 } = DATA_TYPE
+const { int64, int32, int8, bool, float, float16, bfloat16 } = DATA_TYPE
 const CONFIG = { num_attention_heads: 4, num_key_value_heads: 2, hidden_size: 64 }
 /** Two windows of three tokens. */
 const WINDOWS = { ids: BigInt64Array.of(5n, 6n, 7n, 8n, 9n, 10n), batch: 2, window: 3 }
@@ -49,6 +49,10 @@ describe('inputs of a decoder', () => {
       ['position_ids', int64, [3, null, null], 'MODEL_INPUT'],
       ['attention_mask', float, [null, 1, null, null], 'MODEL_INPUT'],
       ['past', float, [2, null, 2, null, 16], 'MODEL_PAST'],
+      ['past_key_values.0.key', bfloat16, [null, 2, null, 16], 'MODEL_INPUT'],
+      ['past_key_values.0.key', bfloat16, [1, 2, 16, 16], 'MODEL_INPUT'],
+      ['past_key_values.0.value', int8, [null, 2, null, 16], 'MODEL_INPUT'],
+      ['input_ids', bfloat16, [null, null], 'MODEL_INPUT'],
     ]
     for (const [name, dataType, shape, code] of cases)
       assert.throws(() => fed(name, dataType, shape), { name: 'InputError', code }, `${name} [${shape}]`)
