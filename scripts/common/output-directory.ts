@@ -37,7 +37,7 @@ const MOVING_FILE = 'moving.json'
 
 const LOCKED_HINT = 'Another command writes there: wait until it ends, or give --out another directory.'
 
-interface ReserveOptions {
+export interface ReserveOptions {
   /**
    * If given, the command takes over the files that an interrupted command has left. It tells whether scratch is worth
    * keeping at the end.

@@ -8,7 +8,6 @@ import type { Windows } from '../../../src/form/windows.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { Measured } from '../../../src/jobs/model/evaluate.ts'
-import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { PruneArgs } from '../../../src/jobs/prune/prune-args.ts'
 import { filesSource } from '../../../src/model/text/text.ts'
@@ -18,15 +17,14 @@ import type { PruneSeconds } from '../../../src/prune/run/sequential.ts'
 import type { Run } from '../../command.ts'
 import { readModel } from '../../common/base-model.ts'
 import { blockMatrices, sparsityOf } from '../../common/block-matrices.ts'
-import { apartFrom, notCopied } from '../../common/companions.ts'
+import { notCopied } from '../../common/companions.ts'
 import { type BlockReport, drained, type EngineRun, labelled } from '../../common/engine.ts'
-import { OutputDirectory } from '../../common/output-directory.ts'
+import { changeModel, comparedTexts, type ModelChange, withPerplexities } from '../../common/model-change.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { anyWindow, firstWindows, tokenise } from '../../common/texts.ts'
 import { windowFor } from '../../options/site.ts'
-import { table } from '../../report/table.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
-import { duration, grouped, percent, perplexityText, sameLogits } from '../../terminal/numbers.ts'
+import { duration, grouped, percent, sameLogits } from '../../terminal/numbers.ts'
 import { DensePerplexities } from './dense-perplexities.ts'
 import type { PruneOptions } from './options.ts'
 
@@ -59,15 +57,41 @@ export interface PruneReport {
 const CHECKPOINT_NAME = 'blocks'
 
 export async function prune(options: PruneOptions, run: Run): Promise<PruneReport> {
-  const elapsed = stopwatch()
   const worthKeeping = (scratch: string) => PRUNE_RECORD.liesIn(join(scratch, CHECKPOINT_NAME))
-  await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
-  await using engine = openEngine({ apart: apartFrom(options) })
-  const work = { ...run, engine }
+  const kept = new KeptBlocks(options.out)
+  try {
+    return await changeModel<PruneReport>(options, run, { worthKeeping }, (work) => pruneModel(work, options, kept))
+  } catch (error) {
+    throw kept.explained(error, run)
+  }
+}
+
+/** The finished blocks of a prune that may not come to its end. */
+class KeptBlocks {
+  private readonly out: string
+  count = 0
+  of = 0
+
+  constructor(out: string) {
+    this.out = out
+  }
+
+  /** The error, with the way to go on: in its hint if it is an interruption, else as a note before it. */
+  explained(error: unknown, { terminal }: Run): unknown {
+    if (this.count === 0) return error
+    const hint = `${this.count} of ${this.of} blocks are kept in ${this.out}: the same command goes on from there.`
+    if (error instanceof InterruptedError) return error.withHint(hint)
+    if (!(error instanceof CoppiceError && error.code === 'OUTPUT_CHECKPOINT_DAMAGED')) terminal.note(hint)
+    return error
+  }
+}
+
+async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBlocks) {
+  const { engine, output, terminal, signal } = work
   const { model, pruner, target } = options
   const { description, hash } = await readModel(work, model)
   const base = await blockMatrices(work, { dir: model, description })
-  for (const line of [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]) run.terminal.note(line)
+  for (const line of [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]) terminal.note(line)
   const left = await notCopied(work, model)
   const window = windowFor(options.window, description)
   const calibration = await calibrationWindows(work, options, window)
@@ -78,56 +102,39 @@ export async function prune(options: PruneOptions, run: Run): Promise<PruneRepor
     resume: { modelHash: hash, other: 'refuse' },
   }
   const earlier = await labelled(work, 'Looking for finished blocks', 'unfinished', job)
-  let finished = earlier?.blocks ?? 0
-  if (finished > 0) run.terminal.note(`${finished} of ${blocks.length} blocks are pruned already: going on from there`)
-  try {
-    const evaluated = await evaluationTexts(work, { ...options, window, limits: description })
-    const dense = await densePerplexities(work, model, evaluated, DensePerplexities.open(output.scratch, hash))
-    await engine.rest()
-    const reports: BlockReport[] = []
-    const phases = await drained(work, { label: 'Pruning', unit: 'block' }, 'prune', job, (event) => {
-      if (event.type !== 'block') return
-      reports.push(event.report)
-      finished = Math.max(finished, reports.length)
-    })
-    const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
-    const writing = stopwatch()
-    const check = (calibration ?? (await anyWindow(work, model))).ids
-    run.terminal.progress('Writing')
-    const done = doneInWords({ pruner, target })
-    const written = { dir: model, weights, out: output.staging, check, done }
-    const { difference, zeros } = await writeChecked(engine, written, { signal: run.signal })
-    const write = writing()
-    const pruned = await perplexities(work, { dir: model, kind: 'pruned', texts: evaluated, weights })
-    await output.commit()
-
-    const report: PruneReport = {
+  kept.of = blocks.length
+  kept.count = earlier?.blocks ?? 0
+  if (kept.count > 0) terminal.note(`${kept.count} of ${kept.of} blocks are pruned already: going on from there`)
+  const texts = await evaluationTexts(work, { ...options, window, limits: description })
+  const dense = await densePerplexities(work, model, texts, DensePerplexities.open(output.scratch, hash))
+  await engine.rest()
+  const reports: BlockReport[] = []
+  const phases = await drained(work, { label: 'Pruning', unit: 'block' }, 'prune', job, (event) => {
+    if (event.type !== 'block') return
+    reports.push(event.report)
+    kept.count = Math.max(kept.count, reports.length)
+  })
+  const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
+  const writing = stopwatch()
+  const check = (calibration ?? (await anyWindow(work, model))).ids
+  terminal.progress('Writing')
+  const written = { dir: model, weights, out: output.staging, check, done: doneInWords({ pruner, target }) }
+  const { difference, zeros } = await writeChecked(engine, written, { signal })
+  const write = writing()
+  const pruned = await perplexities(work, { dir: model, kind: 'pruned', texts, weights })
+  return {
+    report: {
       model,
       pruner,
       ...sparsityOf(description, zeros),
       baseZeros: base.zeros,
       layers: layersOf(description, zeros, reports),
       unpruned: description.unpruned.map((matrix, i) => ({ ...matrix, zeros: zeros.unpruned[i] })),
-      perplexity: evaluated.map(({ name, windows }, i) => ({
-        text: name,
-        tokens: dense[i].tokens,
-        window: windows.length,
-        dense: dense[i].perplexity,
-        pruned: pruned[i].perplexity,
-      })),
-      seconds: { total: elapsed() + together(earlier?.seconds), ...phases, write },
-      peakMemoryBytes: engine.peakMemoryBytes,
-      out: options.out,
-    }
-    run.terminal.say(summary(report, difference))
-    if (left !== null) run.terminal.note(left)
-    return report
-  } catch (error) {
-    if (finished === 0) throw error
-    const hint = `${finished} of ${blocks.length} blocks are kept in ${options.out}: the same command goes on from there.`
-    if (error instanceof InterruptedError) throw error.withHint(hint)
-    if (!(error instanceof CoppiceError && error.code === 'OUTPUT_CHECKPOINT_DAMAGED')) run.terminal.note(hint)
-    throw error
+      perplexity: comparedTexts(texts, { dense, pruned }),
+      seconds: { total: work.elapsed() + together(earlier?.seconds), ...phases, write },
+    },
+    summary: (report: PruneReport) => summary(report, difference),
+    left,
   }
 }
 
@@ -187,7 +194,9 @@ function summary(report: PruneReport, difference: number | null): string {
   const dampings = report.layers.map(({ damping }) => damping ?? 0)
   const raised = dampings.filter((damping) => damping > Math.min(...dampings)).length
   if (raised > 0) lines.push(`${raised} layers needed more damping than the others: see --json.`)
-  if (report.perplexity.length === 0) return lines.join('\n')
-  const rows = report.perplexity.map((text) => [text.text, perplexityText(text.dense), perplexityText(text.pruned)])
-  return [table([['perplexity', 'dense', 'pruned'], ...rows]), ...lines].join('\n')
+  const models = [
+    ['dense', 'dense'],
+    ['pruned', 'pruned'],
+  ] as const
+  return withPerplexities(report.perplexity, models, lines)
 }

@@ -1,8 +1,6 @@
 /** The work of `coppice recover`: perplexity before, train, write and check, perplexity again. */
 import { join } from 'node:path'
 import { unprunedInWords } from '../../../protocols/plan/model-words.ts'
-import { stopwatch } from '../../../src/base/stopwatch.ts'
-import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { RecoveredModel } from '../../../src/jobs/structure/recover.ts'
 import type { RecoverArgs } from '../../../src/jobs/structure/recover-args.ts'
@@ -10,14 +8,13 @@ import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
 import { readModel } from '../../common/base-model.ts'
 import { weightsOf } from '../../common/block-matrices.ts'
-import { apartFrom, notCopied } from '../../common/companions.ts'
-import { OutputDirectory } from '../../common/output-directory.ts'
+import { notCopied } from '../../common/companions.ts'
+import { changeModel, comparedTexts, withPerplexities } from '../../common/model-change.ts'
 import { evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { RECOVERED, readInstructions, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
 import { RECOVERY } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
-import { table } from '../../report/table.ts'
-import { duration, perplexityText, sameLogits } from '../../terminal/numbers.ts'
+import { duration, sameLogits } from '../../terminal/numbers.ts'
 import type { RecoverOptions } from './options.ts'
 
 interface RecoverReport {
@@ -40,58 +37,49 @@ interface RecoverReport {
   out: string
 }
 
-export async function recover(options: RecoverOptions, run: Run): Promise<RecoverReport> {
-  const elapsed = stopwatch()
-  const { model, recovery, instructions, rows: most } = options
+export function recover(options: RecoverOptions, run: Run): Promise<RecoverReport> {
   const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING))
-  await using output = await OutputDirectory.reserve(options.out, { worthKeeping })
-  await using engine = openEngine({ apart: apartFrom(options) })
-  const work = { ...run, engine }
-  const { description, hash } = await readModel(work, model)
-  const left = await notCopied(work, model)
-  for (const line of unprunedInWords(weightsOf(description), 'trained')) run.terminal.note(line)
-  const length = windowFor(recovery.length, description, '--length', RECOVERY.length)
-  const cut = { length, rows: most }
-  const text =
-    instructions === null
-      ? await textRows(work, model, options, cut)
-      : await readInstructions(work, model, instructions, cut)
-  const window = windowFor(options.window, description)
-  const texts = await evaluationTexts(work, { ...options, window, limits: description })
-  const before = await perplexities(work, { dir: model, kind: 'given', texts })
-  await engine.rest()
-  const scratch = join(output.scratch, TRAINING)
-  const recovered = await trained(work, { dir: model, hash }, text, { recovery, out: scratch, kept: options.out })
-  const { weights } = recovered
-  run.terminal.progress('Writing')
-  const check = text.rows.ids.slice(0, length)
-  const written = { dir: model, weights, out: output.staging, check, done: RECOVERED }
-  const { difference } = await writeChecked(engine, written, { signal: run.signal })
-  const after = await perplexities(work, { dir: model, kind: 'recovered', texts, weights })
-  await output.commit()
-  const report: RecoverReport = {
-    model,
-    settings: { ...recovered.settings, length },
-    steps: { done: recovered.steps, taken: recovered.best.step },
-    rows: { ...recovered.rows, skipped: text.skipped },
-    trained: recovered.trained,
-    heldLayers: recovered.heldLayers,
-    loss: recovered.loss,
-    keptOut: { before: recovered.before.perplexity, after: recovered.best.perplexity },
-    perplexity: texts.map(({ name, windows }, i) => ({
-      text: name,
-      tokens: before[i].tokens,
-      window: windows.length,
-      pruned: before[i].perplexity,
-      recovered: after[i].perplexity,
-    })),
-    seconds: { total: elapsed(), training: recovered.seconds },
-    peakMemoryBytes: engine.peakMemoryBytes,
-    out: options.out,
-  }
-  run.terminal.say(summary(report, recoveryInWords(recovered), difference))
-  if (left !== null) run.terminal.note(left)
-  return report
+  return changeModel<RecoverReport>(options, run, { worthKeeping }, async (work) => {
+    const { engine, output, terminal, signal } = work
+    const { model, recovery, instructions, rows: most } = options
+    const { description, hash } = await readModel(work, model)
+    const left = await notCopied(work, model)
+    for (const line of unprunedInWords(weightsOf(description), 'trained')) terminal.note(line)
+    const length = windowFor(recovery.length, description, '--length', RECOVERY.length)
+    const cut = { length, rows: most }
+    const text =
+      instructions === null
+        ? await textRows(work, model, options, cut)
+        : await readInstructions(work, model, instructions, cut)
+    const window = windowFor(options.window, description)
+    const texts = await evaluationTexts(work, { ...options, window, limits: description })
+    const pruned = await perplexities(work, { dir: model, kind: 'given', texts })
+    await engine.rest()
+    const scratch = join(output.scratch, TRAINING)
+    const training = await trained(work, { dir: model, hash }, text, { recovery, out: scratch, kept: options.out })
+    const { weights } = training
+    terminal.progress('Writing')
+    const check = text.rows.ids.slice(0, length)
+    const written = { dir: model, weights, out: output.staging, check, done: RECOVERED }
+    const { difference } = await writeChecked(engine, written, { signal })
+    const recovered = await perplexities(work, { dir: model, kind: 'recovered', texts, weights })
+    return {
+      report: {
+        model,
+        settings: { ...training.settings, length },
+        steps: { done: training.steps, taken: training.best.step },
+        rows: { ...training.rows, skipped: text.skipped },
+        trained: training.trained,
+        heldLayers: training.heldLayers,
+        loss: training.loss,
+        keptOut: { before: training.before.perplexity, after: training.best.perplexity },
+        perplexity: comparedTexts(texts, { pruned, recovered }),
+        seconds: { total: work.elapsed(), training: training.seconds },
+      },
+      summary: (report) => summary(report, recoveryInWords(training), difference),
+      left,
+    }
+  })
 }
 
 function summary(
@@ -100,7 +88,9 @@ function summary(
   difference: number | null,
 ): string {
   const lines = [...words, `Written to ${out} after ${duration(seconds.total)}; ${sameLogits(difference)}.`]
-  if (texts.length === 0) return lines.join('\n')
-  const rows = texts.map((text) => [text.text, perplexityText(text.pruned), perplexityText(text.recovered)])
-  return [table([['perplexity', 'given', 'recovered'], ...rows]), ...lines].join('\n')
+  const models = [
+    ['pruned', 'given'],
+    ['recovered', 'recovered'],
+  ] as const
+  return withPerplexities(texts, models, lines)
 }

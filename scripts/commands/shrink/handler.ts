@@ -1,22 +1,21 @@
 /** The work of `coppice shrink`: choose, cut and write, check, perplexity before and after. */
 import { join } from 'node:path'
 import { UsageError } from '../../../src/base/errors.ts'
-import { stopwatch } from '../../../src/base/stopwatch.ts'
-import { openEngine } from '../../../src/jobs/open-engine.ts'
+import type { JobEvent } from '../../../src/jobs/job.ts'
 import { type CheckedModel, shrinkChecked, writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { Granularity, RemovedFromBlock, Shrink } from '../../../src/jobs/structure/shrink-args.ts'
 import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
-import { apartFrom, notCopied } from '../../common/companions.ts'
+import { notCopied } from '../../common/companions.ts'
 import { assertRuns, describe, type EngineRun, labelled } from '../../common/engine.ts'
-import { OutputDirectory } from '../../common/output-directory.ts'
+import { changeModel, comparedTexts, type ModelChange, withPerplexities } from '../../common/model-change.ts'
+import type { OutputDirectory } from '../../common/output-directory.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
 import { calibration } from '../../common/texts.ts'
 import { assertBlocks } from '../../options/blocks.ts'
 import { RECOVERY, type RecoveryOptions } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
-import { table } from '../../report/table.ts'
 import { type TimeChange, timeChange } from '../../report/time-change.ts'
 import {
   bytes,
@@ -25,7 +24,6 @@ import {
   duration,
   grouped,
   percent,
-  perplexityText,
   runTime,
   sameLogits,
 } from '../../terminal/numbers.ts'
@@ -73,12 +71,14 @@ interface ShrinkReport {
   out: string
 }
 
-export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> {
-  const elapsed = stopwatch()
+export function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> {
   const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING))
-  await using output = await OutputDirectory.reserve(options.out, options.recovery === null ? {} : { worthKeeping })
-  await using engine = openEngine({ apart: apartFrom(options) })
-  const work = { ...run, engine }
+  const reserve = options.recovery === null ? {} : { worthKeeping }
+  return changeModel<ShrinkReport>(options, run, reserve, (work) => shrinkModel(work, options))
+}
+
+async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
+  const { engine, output } = work
   const { model, what, given } = options
   const uniform = isUniform(what)
   const description = await describe(work, model)
@@ -89,60 +89,52 @@ export async function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkRe
   const window = windowFor(options.window, description)
   const windows = await calibration(work, model, options, options.windows, window)
   const texts = await evaluationTexts(work, { ...options, window, limits: description })
-  run.terminal.progress('Choosing what to remove')
   const check = windows.ids.slice(0, window)
   const job = { what, dir: model, windows, check, done: DONE[what.granularity] }
-  const shrinkTo = (out: string) =>
-    shrinkChecked(
-      engine,
-      { ...job, out },
-      {
-        signal: run.signal,
-        onEvent: (event) =>
-          event.type === 'progress' && run.terminal.progress('Trying candidates', event.done, event.total),
-      },
-    )
+  const shrinkTo = (out: string) => choose(work, { ...job, out })
   const smaller = options.recovery === null ? output.staging : join(output.scratch, SMALLER)
   const shrunk =
     options.recovery === null
       ? await shrinkTo(smaller)
       : await keptOrMade(work, output, await shrinkFingerprint(work, name, job), shrinkTo)
-  // This comes after the choice, so that a ratio that removes nothing is refused before anything is measured.
+  // Only now: a ratio that removes nothing is refused before anything is measured.
   const dense = await perplexities(work, { dir: model, kind: 'dense', texts })
   await engine.rest()
   const pruned = await perplexities(work, { dir: smaller, kind: 'smaller', texts })
   const recovery = options.recovery && (await recovered(work, options, options.recovery, { output, smaller, texts }))
-  await output.commit()
-  const report: ShrinkReport = {
-    model,
-    parameters: { before: parameters, after: shrunk.parameters },
-    macs: shrunk.macs,
-    removed: shrunk.removed,
-    ...(shrunk.sought !== null && { sought: shrunk.sought }),
-    perplexity: texts.map(({ name, windows: { length } }, i) => ({
-      text: name,
-      tokens: dense[i].tokens,
-      window: length,
-      dense: dense[i].perplexity,
-      pruned: pruned[i].perplexity,
-      recovered: recovery?.perplexities[i].perplexity ?? null,
-    })),
-    recovery: recovery && { steps: recovery.trained.steps, taken: recovery.trained.best.step },
-    speed: {
-      reading: speedOf(shrunk.prefill, check.length),
-      writing: speedOf(shrunk.decode, 1),
-    },
-    bytes: shrunk.bytes,
-    seconds: elapsed(),
-    peakMemoryBytes: engine.peakMemoryBytes,
-    out: options.out,
-  }
   const words = recovery === null ? [] : recoveryInWords(recovery.trained)
   const notes = uniform ? [...shrunk.notes, UNIFORM_NOTE] : shrunk.notes
   const difference = recovery?.difference ?? shrunk.difference
-  run.terminal.say([summary(report, what, words, difference), ...notes].join('\n'))
-  if (left !== null) run.terminal.note(left)
-  return report
+  return {
+    report: {
+      model,
+      parameters: { before: parameters, after: shrunk.parameters },
+      macs: shrunk.macs,
+      removed: shrunk.removed,
+      ...(shrunk.sought !== null && { sought: shrunk.sought }),
+      perplexity: comparedTexts(texts, { dense, pruned }).map((text, i) => ({
+        ...text,
+        recovered: recovery?.perplexities[i].perplexity ?? null,
+      })),
+      recovery: recovery && { steps: recovery.trained.steps, taken: recovery.trained.best.step },
+      speed: {
+        reading: speedOf(shrunk.prefill, check.length),
+        writing: speedOf(shrunk.decode, 1),
+      },
+      bytes: shrunk.bytes,
+      seconds: work.elapsed(),
+    },
+    summary: (report: ShrinkReport) => [summary(report, what, words, difference), ...notes].join('\n'),
+    left,
+  }
+}
+
+/** Chooses what to remove, and writes the smaller model. */
+function choose({ engine, terminal, signal }: ModelChange, job: Parameters<typeof shrinkChecked>[1]) {
+  terminal.progress('Choosing what to remove')
+  const onEvent = (event: JobEvent) =>
+    event.type === 'progress' && terminal.progress('Trying candidates', event.done, event.total)
+  return shrinkChecked(engine, job, { signal, onEvent })
 }
 
 /** Sentences for the model's card. */
@@ -284,12 +276,10 @@ function summary(
     ...recoveryWords,
     `Written to ${out}; ${sameLogits(difference)}.`,
   ]
-  if (texts.length === 0) return lines.join('\n')
-  const isRecovered = recoveryWords.length > 0
-  const rows = texts.map(({ text, dense, pruned, recovered: after }) => [
-    ...[text, perplexityText(dense), perplexityText(pruned)],
-    ...(after === null ? [] : [perplexityText(after)]),
-  ])
-  const head = ['perplexity', 'dense', 'smaller', ...(isRecovered ? ['recovered'] : [])]
-  return [table([head, ...rows]), ...lines].join('\n')
+  const models = [
+    ['dense', 'dense'],
+    ['pruned', 'smaller'],
+    ...(recoveryWords.length > 0 ? ([['recovered', 'recovered']] as const) : []),
+  ] as const
+  return withPerplexities(texts, models, lines)
 }

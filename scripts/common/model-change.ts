@@ -1,0 +1,80 @@
+/**
+ * The script that prune, shrink and recover share: an output directory is reserved, one engine makes a model in it, the
+ * output appears when all of it is there, and the report is shown.
+ */
+import { stopwatch } from '../../src/base/stopwatch.ts'
+import type { Measured } from '../../src/jobs/model/evaluate.ts'
+import { openEngine } from '../../src/jobs/open-engine.ts'
+import type { Run } from '../command.ts'
+import { table } from '../report/table.ts'
+import { perplexityText } from '../terminal/numbers.ts'
+import { apartFrom } from './companions.ts'
+import type { EngineRun } from './engine.ts'
+import { OutputDirectory, type ReserveOptions } from './output-directory.ts'
+import type { EvaluatedText } from './perplexities.ts'
+
+/** What the work on a model is given. */
+export interface ModelChange extends EngineRun {
+  output: OutputDirectory
+  /** Seconds since the command began. */
+  elapsed(): number
+}
+
+/** Fields that every report has. */
+interface Ending {
+  peakMemoryBytes: number
+  /** The output directory, absolute. */
+  out: string
+}
+
+interface Changed<Report extends Ending> {
+  report: Omit<Report, keyof Ending>
+  /** The report for people. */
+  summary(report: Report): string
+  /** The files that were not copied, see notCopied. */
+  left: string | null
+}
+
+/**
+ * Runs `change`, which leaves a whole model in `output.staging`, then puts the output in place and shows the report.
+ * @throws {OutputError} the output directory cannot be reserved or put in place
+ */
+export async function changeModel<Report extends Ending>(
+  options: Parameters<typeof apartFrom>[0] & { out: string },
+  run: Run,
+  reserve: ReserveOptions,
+  change: (work: ModelChange) => Promise<Changed<Report>>,
+): Promise<Report> {
+  const elapsed = stopwatch()
+  await using output = await OutputDirectory.reserve(options.out, reserve)
+  await using engine = openEngine({ apart: apartFrom(options) })
+  const { report: own, summary, left } = await change({ ...run, engine, output, elapsed })
+  await output.commit()
+  const report = { ...own, peakMemoryBytes: engine.peakMemoryBytes, out: options.out } as Report
+  run.terminal.say(summary(report))
+  if (left !== null) run.terminal.note(left)
+  return report
+}
+
+/** One row a text: its windows, and the perplexity of each model under the model's name. */
+export function comparedTexts<Name extends string>(
+  texts: readonly EvaluatedText[],
+  measured: Readonly<Record<Name, readonly Measured[]>>,
+): ({ text: string; tokens: number; window: number } & Record<Name, number>)[] {
+  const models = Object.entries(measured) as [Name, readonly Measured[]][]
+  return texts.map(({ name, windows }, i) => ({
+    ...{ text: name, tokens: models[0][1][i].tokens, window: windows.length },
+    ...(Object.fromEntries(models.map(([model, values]) => [model, values[i].perplexity])) as Record<Name, number>),
+  }))
+}
+
+/** The table above a summary, with one column a model; nothing where no text was evaluated. */
+export function withPerplexities<Name extends string>(
+  texts: readonly ({ text: string } & Record<Name, number | null>)[],
+  models: readonly (readonly [key: Name, head: string])[],
+  lines: readonly string[],
+): string {
+  if (texts.length === 0) return lines.join('\n')
+  const rows = texts.map((row) => [row.text, ...models.map(([key]) => perplexityText(row[key] as number))])
+  return [table([['perplexity', ...models.map(([, head]) => head)], ...rows]), ...lines].join('\n')
+}
