@@ -6,17 +6,16 @@
 
 import { STATUS_INTERVAL_MS } from './messages/constants.ts'
 import type { Envelope } from './messages/messages.ts'
-import { isLast, manifestKey, placeInManifest } from './messages/value.ts'
 import { onPrecommitTimeout, rulePrecommitted, ruleSkip } from './rules/attempt.ts'
 import { onWaitOver, ruleProposalSeen, ruleQuorumCommitted, ruleReady, ruleStalled } from './rules/collect.ts'
 import { onPruned } from './rules/commit.ts'
 import { isOpen, onHeld, onList, onValidated } from './rules/contributions.ts'
-import { onCertificate, ruleAdopt, ruleDecide } from './rules/decide.ts'
+import { onCertificate, ruleAdopt, ruleDecide, takeOver } from './rules/decide.ts'
 import { onValue } from './rules/judge.ts'
 import { rulePropose } from './rules/propose.ts'
 import { receiveEnvelope } from './rules/receive.ts'
 import { startRound } from './rules/rounds.ts'
-import { onAsked, onServeTimer, ruleAllDone, startServing } from './rules/serve.ts'
+import { onAsked, onServeTimer, ruleAllDone } from './rules/serve.ts'
 import { onStatusTimer } from './rules/status.ts'
 import { onPrevoteTimeout, onProposeTimeout, ruleLock, rulePrevote, rulePrevoted } from './rules/vote.ts'
 import { syncTimers, takeFired } from './timers.ts'
@@ -115,14 +114,7 @@ function start(turn: Turn, { beat, certificate, log }: Extract<RoundEvent, { typ
     startRound(turn, 1)
     return
   }
-  const { id, value } = certificate
-  patch(turn, {
-    round: value.round,
-    last: { id, value, manifest: manifestKey(value.previous, value.entries) },
-    certified: Object.fromEntries(value.entries.map((entry) => [placeInManifest(entry), entry])),
-  })
-  if (isLast(turn.context.federation, value)) startServing(turn)
-  else startRound(turn, value.round + 1)
+  takeOver(turn, certificate)
 }
 
 function onMerged(turn: Turn, { manifest, root, moved, bits }: Extract<RoundEvent, { type: 'merged' }>): void {

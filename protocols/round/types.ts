@@ -29,9 +29,10 @@ export interface Context {
 /** The events that the driver hands in. */
 export type RoundEvent =
   /**
-   * The first of all events. After a restart it carries the last certificate that was taken over, and the bodies that
-   * were persisted, in their order. Every blob that this peer made is still in its store. If a later certificate was
-   * written to disk before it could be taken over, that is the next event.
+   * The first of all events. After a restart it carries the last certificate on disk, and the bodies that were
+   * persisted, in their order. The certificate is taken over anew, as that of a peer that was overtaken: its
+   * contributions are fetched where the store has lost them, validated and merged, since merges outlast no process.
+   * Every blob that this peer made is still in its store.
    */
   | {
       type: 'start'

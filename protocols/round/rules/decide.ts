@@ -2,7 +2,7 @@
 import type { Certificate } from '../messages/certificate.ts'
 import { certificateId } from '../messages/certificate.ts'
 import type { Hash } from '../messages/messages.ts'
-import { isLast, manifestKey, placeInManifest, type Value, valueFault } from '../messages/value.ts'
+import { type Certified, isLast, manifestKey, placeInManifest, type Value, valueFault } from '../messages/value.ts'
 import { agreed, supporterOf } from '../tally.ts'
 import { dropAll, waitTimerId } from '../timers.ts'
 import { emit, exit, isVoting, note, patch, quorum, short, type Turn } from '../turn.ts'
@@ -62,9 +62,14 @@ function certify(turn: Turn, id: Hash, certificate: Certificate): void {
   const fault = next ? valueFault(turn.context.federation, turn.state.last, value) : null
   emit(turn, { type: 'certificate', id, certificate })
   note(turn, `certificate ${short(id)} of round ${value.round}`)
+  takeOver(turn, { id, value })
+  if (fault !== null) exit(turn, 'diverged', `a quorum has certified ${id}, which is not valid: ${fault}`)
+}
+
+/** From here on the round waits for what the certificate names. After a restart it is the last one on disk. */
+export function takeOver(turn: Turn, { id, value }: Certified): void {
   const adopting = { id, value, manifest: manifestKey(value.previous, value.entries) }
   patch(turn, { step: 'adopt', round: value.round, attempts: [], wait: 'none', adopting })
-  if (fault !== null) exit(turn, 'diverged', `a quorum has certified ${id}, which is not valid: ${fault}`)
 }
 
 /**

@@ -149,9 +149,9 @@ export class Simulation {
   start(self: number): void {
     const member = this.members[self]
     member.up = true
-    this.hand(self, { type: 'start', certificate: member.last, log: member.log, beat: 1000 * member.life })
     const newest = member.certificates.at(-1)
-    if (newest !== undefined) this.hand(self, { type: 'certificate', certificate: newest })
+    const certificate = newest === undefined ? null : { id: certificateId(newest), value: newest.value }
+    this.hand(self, { type: 'start', certificate, log: member.log, beat: 1000 * member.life })
     this.#sync(self, member.life)
   }
 
