@@ -73,7 +73,7 @@ export class BlobStore implements BlobSource {
     }
     const { id, ...list } = hasher.finish()
     const name = toHex(id)
-    if (this.held.has(name)) await writer.discard()
+    if (await this.holds(name)) await writer.discard()
     else await writer.commit(name, list)
     return name
   }
@@ -86,7 +86,7 @@ export class BlobStore implements BlobSource {
   async adopt(file: string): Promise<string> {
     const { id, ...list } = await hashFile(file)
     const name = toHex(id)
-    if (this.held.has(name)) return name
+    if (await this.holds(name)) return name
     const temporary = this.temporary()
     await linkOrCopy(file, temporary)
     try {
@@ -126,16 +126,26 @@ export class BlobStore implements BlobSource {
     }
   }
 
-  /**
-   * The chunk list of a blob; null if the blob is not held. A blob of an earlier run is hashed again before its list is
-   * trusted.
-   * @throws {OutputError} OUTPUT_BLOB_DAMAGED
-   */
+  /** The chunk list of a blob; null if the blob is not held. See `holds`. */
   async chunks(id: string): Promise<ChunkList | null> {
+    return (await this.holds(id)) ? (this.held.get(id)?.list ?? null) : null
+  }
+
+  /**
+   * Whether a blob is held and is what its name says. A blob of an earlier run is hashed before it is used: nobody has
+   * looked at it since the crash or the power cut that may have damaged it. A damaged one is removed, so that it is
+   * fetched again.
+   */
+  async holds(id: string): Promise<boolean> {
     const blob = this.held.get(id)
-    if (blob === undefined) return null
-    blob.list ??= await this.verify(id)
-    return blob.list
+    if (blob === undefined) return false
+    blob.list ??= await listOf(join(this.directory, id), id)
+    if (blob.list !== null) return true
+    if (this.held.get(id) === blob) {
+      this.held.delete(id)
+      await rm(join(this.directory, id), { force: true })
+    }
+    return false
   }
 
   /** Removes all blobs but these. */
@@ -145,13 +155,6 @@ export class BlobStore implements BlobSource {
       this.held.delete(id)
       await rm(join(this.directory, id), { force: true })
     }
-  }
-
-  private async verify(id: string): Promise<ChunkList> {
-    const path = join(this.directory, id)
-    const { id: found, ...list } = await hashFile(path)
-    if (toHex(found) !== id) throw damaged(path)
-    return list
   }
 
   private temporary(): string {
@@ -192,6 +195,12 @@ class BlobWriter implements BlobSink {
   async discard(): Promise<void> {
     await this.file?.discard()
   }
+}
+
+/** The list of the file of a blob; null if the file is not what its name says. */
+async function listOf(path: string, id: string): Promise<ChunkList | null> {
+  const { id: found, ...list } = await hashFile(path)
+  return toHex(found) === id ? list : null
 }
 
 /** Id and list of a file, a chunk at a time, so that nothing else waits for it. @throws {OutputError} it got shorter */

@@ -218,7 +218,7 @@ export class Driver {
   /** A list from an earlier run may be missing, and so may the blobs that it names. */
   private async announce({ round, root }: Commit): Promise<void> {
     const { onEvent, store } = this.components
-    const list = store.has(root) ? await this.fetching.readList(root) : null
+    const list = (await store.holds(root)) ? await this.fetching.readList(root) : null
     if (list !== null) onEvent({ type: 'announced', round, list })
   }
 

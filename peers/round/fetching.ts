@@ -66,7 +66,7 @@ export class Fetching {
     const { blobs, peerIds, store } = this.components
     const { id, author } = effect
     const maxBytes = this.maxBytes(effect)
-    if (store.has(id)) return store.byteLength(id) <= maxBytes
+    if (await store.holds(id)) return store.byteLength(id) <= maxBytes
     try {
       const create = () => store.writer()
       await blobs.fetch(id, { maxBytes, create, author: peerIds[author], signal: this.signal })
