@@ -7,6 +7,7 @@ import type { Clock } from '../protocols/stream/time.ts'
 import type { Signer } from '../protocols/wire/signing.ts'
 import type { DataDirectory } from './disk/data-directory.ts'
 import type { OutPlace } from './disk/out-directory.ts'
+import type { KeptFederation } from './kept/federation.ts'
 import type { Traffic } from './network/counted-tcp.ts'
 import type { PeerNode } from './network/node.ts'
 import type { PeerEvent, RoundReport } from './round/events.ts'
@@ -29,6 +30,8 @@ export interface PeerInit {
    * joined through it (a star, a line).
    */
   connect?: 'all' | 'upstream'
+  /** What a later run wants back when it goes on: see peers/kept/federation.ts. */
+  note?: object
   /** Keep the merged blocks of every round in the data directory, for whoever evaluates them. */
   keepMerges?: boolean
   signal: AbortSignal
@@ -59,6 +62,10 @@ export interface JoinInit extends PeerInit {
   invitation: Invitation
   /** Checks the offer against this site's model and text; what it throws ends the peer before anything is sent. */
   prepare(offer: SealedOffer, sites: SiteLabel[]): Promise<Site>
+}
+
+export interface ResumeInit extends PeerInit, Pick<Site, 'work'> {
+  kept: KeptFederation
 }
 
 export interface PeerResult {

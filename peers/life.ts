@@ -1,28 +1,37 @@
-/** The frame of a peer's life: it opens, founds, takes part, and closes what it opened, whatever happens. */
+/** The frame of a peer's life: it opens, founds or goes on, takes part, and closes what it opened, whatever happens. */
 import type { Founded } from '../protocols/founding/index.ts'
+import { peerIdText } from '../protocols/plan/site-name.ts'
+import { NetworkError } from '../src/base/errors.ts'
 import { Journal } from './disk/journal.ts'
 import { OutDirectory } from './disk/out-directory.ts'
 import type { PeerInit, PeerResult, Site, Starting } from './init.ts'
+import { KeptFederation } from './kept/federation.ts'
 import { takePart } from './member/member.ts'
-import { startNode } from './network/node.ts'
+import { DEFAULT_LISTEN } from './network/constants.ts'
+import { type NodeInit, type PeerNode, startNode } from './network/node.ts'
 import { systemClock } from './round/clock.ts'
 import type { PeerEvent } from './round/events.ts'
 
 /** A peer whose federation is founded. */
 interface Ready {
-  founded: Founded
-  site: Site
-  /** The neighbour that this peer joined through; null: it is the founder. */
+  federation: Founded | KeptFederation
+  work: Site['work']
+  /** The neighbour that this peer joined through; null: it is the founder, or needs nobody in particular. */
   upstream: string | null
 }
 
-/**
- * @param members - of the federation; 0: not known yet
- * @param begin - founds a federation or joins one
- */
+/** What is known before anything is founded or read. */
+interface Expected {
+  /** Of the federation; 0: not known yet. */
+  members: number
+  /** The port on which an earlier run listened: others know it. null: there is none. */
+  port: number | null
+}
+
+/** @param begin - founds a federation, joins one, or has one to go on with */
 export async function live(
   init: PeerInit,
-  members: number,
+  { members, port }: Expected,
   begin: (peer: Starting) => Promise<Ready>,
 ): Promise<PeerResult> {
   init.signal.throwIfAborted()
@@ -30,19 +39,40 @@ export async function live(
   const { data } = init
   const { privateKey, signer } = data
   const place = closing.use(await OutDirectory.open(init.place))
-  const node = await startNode({ privateKey, members, listen: init.listen, announce: init.announce })
+  const node = await startWhereKnown({ privateKey, members, listen: init.listen, announce: init.announce }, port)
   closing.defer(() => node.stop())
   init.onNode?.(node)
   const tell = (event: PeerEvent) => init.onEvent?.(event)
   const clock = init.clock ?? systemClock
   const starting = { clock, node, signer, tell }
-  const ready = await begin(starting)
-  const { plan } = ready.founded
+  const { federation, upstream, work } = await begin(starting)
+  const isKept = federation instanceof KeptFederation
+  const { plan, signatures } = isKept ? federation.signed : federation
   const directory = await data.federation(plan)
   const journal = await Journal.open(directory)
   closing.defer(() => journal.close())
   const out = await place.settle(plan.id)
-  const work = await ready.site.work(directory)
-  const { founded, upstream } = ready
-  return await takePart(init, { ...starting, founded, upstream, directory, out, journal, work })
+  const facts = { out, port: node.port(), site: init.note }
+  const kept = isKept
+    ? federation
+    : await KeptFederation.begin(directory, { plan, signatures }, { ...facts, addresses: addressesOf(federation) })
+  if (isKept) await kept.keep(facts)
+  const made = await work(directory)
+  return await takePart(init, { ...starting, kept, goesOn: isKept, upstream, out, journal, work: made })
+}
+
+function addressesOf({ addresses }: Founded): Record<string, string[]> {
+  return Object.fromEntries(addresses.map(({ peer, addresses }) => [peerIdText(peer), addresses]))
+}
+
+/** Starts a node on the port of an earlier run, where the port was of no importance; on another one if it is taken. */
+async function startWhereKnown(init: NodeInit, port: number | null): Promise<PeerNode> {
+  const { listen = DEFAULT_LISTEN } = init
+  if (port === null || listen?.endsWith('/tcp/0') !== true) return startNode(init)
+  try {
+    return await startNode({ ...init, listen: listen.replace(/0$/, String(port)) })
+  } catch (error) {
+    if (error instanceof NetworkError) return startNode(init)
+    throw error
+  }
 }

@@ -5,7 +5,8 @@
  * await using data = await DataDirectory.open('/home/north/.local/state/coppice')
  * const founder = await found({ data, place, offer, site: 'north', capacity, work, agree: null, signal, onEvent })
  * const member = await join({ data, place, invitation, prepare: async (offer) => site, agree: null, signal, onEvent })
- * // both: { planId, peerId, root, certificates, rounds, traffic, payloadBytes, contributions, members, out }
+ * const back = await resume({ data, place, kept, work: async (directory) => work, agree: null, signal, onEvent })
+ * // all: { planId, peerId, root, certificates, rounds, traffic, payloadBytes, contributions, members, out }
  */
 import { randomBytes } from 'node:crypto'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -23,12 +24,12 @@ import { formatInvitation } from '../protocols/plan/invitation.ts'
 import { makeOffer, NONCE_BYTES } from '../protocols/plan/offer.ts'
 import { acceptanceOf, signing } from './founding/signing.ts'
 import { Upstream } from './founding/upstream.ts'
-import type { FoundInit, JoinInit, PeerResult } from './init.ts'
+import type { FoundInit, JoinInit, PeerResult, ResumeInit } from './init.ts'
 import { live } from './life.ts'
 
 /** Founds a federation and takes part in it. @throws {CoppiceError} as the exit codes say; the signal's reason */
 export function found(init: FoundInit): Promise<PeerResult> {
-  return live(init, init.offer.members, async (peer) => {
+  return live(init, { members: init.offer.members, port: null }, async (peer) => {
     const { clock, node, signer } = peer
     const secret = init.secret ?? new Uint8Array(randomBytes(SECRET_BYTES))
     const nonce = init.nonce ?? new Uint8Array(randomBytes(NONCE_BYTES))
@@ -50,14 +51,14 @@ export function found(init: FoundInit): Promise<PeerResult> {
       peer.tell({ type: 'invitation', line: formatInvitation({ address, offer: offer.hash, secret }) })
     }
     peer.tell({ type: 'waiting', sites: [{ peer: own.peer, site: own.site }], members: offer.offer.members })
-    return { founded: await server.founded(init.signal), site: init, upstream: null }
+    return { federation: await server.founded(init.signal), work: init.work, upstream: null }
   })
 }
 
 /** Joins the federation of an invitation. @throws {CoppiceError} as the exit codes say; the signal's reason */
 export function join(init: JoinInit): Promise<PeerResult> {
   // How many members there are is known with the offer; connection limits have a floor that is enough until then.
-  return live(init, 0, async (peer) => {
+  return live(init, { members: 0, port: null }, async (peer) => {
     const { invitation, signal } = init
     const { clock, node, signer } = peer
     const upstream = new Upstream(node, multiaddr(invitation.address))
@@ -70,7 +71,7 @@ export function join(init: JoinInit): Promise<PeerResult> {
     await node.handle(FOUNDING_PROTOCOL, foundingRelay({ open, clock, signal }), MAX_FOUNDING_STREAMS)
     const addresses = node.printableAddresses().slice(0, MAX_ADDRESSES)
     peer.tell({ type: 'listening', addresses })
-    const founded = await joinFounding(
+    const federation = await joinFounding(
       {
         offer,
         secret: invitation.secret,
@@ -80,8 +81,18 @@ export function join(init: JoinInit): Promise<PeerResult> {
       },
       components,
     )
-    return { founded, site, upstream: upstream.peerId }
+    return { federation, work: site.work, upstream: upstream.peerId }
   })
 }
 
-export type { FoundInit, JoinInit, PeerInit, PeerResult } from './init.ts'
+/**
+ * Goes on with a federation that this data directory keeps. It needs nobody in particular: any member that answers will
+ * do. @throws {CoppiceError} as the exit codes say; the signal's reason
+ */
+export function resume(init: ResumeInit): Promise<PeerResult> {
+  const { kept, work } = init
+  const members = kept.signed.plan.members.length
+  return live(init, { members, port: kept.facts.port }, async () => ({ federation: kept, work, upstream: null }))
+}
+
+export type { FoundInit, JoinInit, PeerInit, PeerResult, ResumeInit } from './init.ts'

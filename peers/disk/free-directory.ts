@@ -9,10 +9,10 @@ import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 
 /**
  * Checks that a directory is absent or empty; makes nothing.
- * @param own - names that may be in it
+ * @param own - names that may be in it, and patterns of them
  * @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE
  */
-export async function assertFree(path: string, ...own: string[]): Promise<void> {
+export async function assertFree(path: string, ...own: Array<string | RegExp>): Promise<void> {
   let names: string[]
   try {
     names = await readdir(path)
@@ -20,7 +20,8 @@ export async function assertFree(path: string, ...own: string[]): Promise<void> 
     if (systemCode(error) === 'ENOENT') return
     throw unwritable(path, error)
   }
-  if (names.every((name) => own.includes(name))) return
+  const isOwn = (name: string) => own.some((mine) => (typeof mine === 'string' ? mine === name : mine.test(name)))
+  if (names.every(isOwn)) return
   throw new OutputError({
     code: 'OUTPUT_NOT_EMPTY',
     what: `${path} is not empty`,

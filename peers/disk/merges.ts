@@ -8,6 +8,7 @@ import type { Hash } from '../../protocols/round/messages/messages.ts'
 import type { ManifestEntry } from '../../protocols/round/messages/value.ts'
 import type { MergeResult } from '../../protocols/round/types.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
+import { unwritable } from '../../src/base/system-errors.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
 import type { Work } from '../work/work.ts'
 
@@ -36,10 +37,20 @@ export class Merges {
   private readonly fileOf: (root: Hash) => string
   private readonly merges = new Map<Hash, Merge>()
 
-  constructor(directory: string, work: Work, fileOf: (root: Hash) => string) {
+  private constructor(directory: string, work: Work, fileOf: (root: Hash) => string) {
     this.directory = directory
     this.work = work
     this.fileOf = fileOf
+  }
+
+  /** Removes the merges of an earlier run: they may be half-written, and are made again from their contributions. */
+  static async open(directory: string, work: Work, fileOf: (root: Hash) => string): Promise<Merges> {
+    try {
+      await rm(directory, { recursive: true, force: true })
+    } catch (error) {
+      throw unwritable(directory, error)
+    }
+    return new Merges(directory, work, fileOf)
   }
 
   /**

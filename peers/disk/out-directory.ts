@@ -6,8 +6,14 @@ import { id8 } from '../../protocols/wire/encoding.ts'
 import { assertFree, claimDirectory, removeEmpty } from './free-directory.ts'
 import { makeDirectory } from './make-directory.ts'
 
-/** The path of OUT, or the parent in which it gets the name PARENT/ID8 (ID8-2, ... if that is taken). */
-export type OutPlace = { out: string } | { parent: string }
+/**
+ * The path of OUT, or the parent in which it gets the name PARENT/ID8 (ID8-2, ... if that is taken). `kept`: an earlier
+ * run of the same federation may have left results there.
+ */
+export type OutPlace = { out: string; kept?: boolean } | { parent: string }
+
+/** The results of a peer. They are whole where they have this name, and a crash leaves them under another one. */
+const RESULTS = /^(model|contributions|certificates|plan\.cbor|report\.json)(\.[0-9]*\.?part)?$/
 
 /** An open OUT. Disposing of it removes the directories that it made, if they are empty. */
 export class OutDirectory implements AsyncDisposable {
@@ -59,5 +65,5 @@ export class OutDirectory implements AsyncDisposable {
  * Checks that OUT is absent or empty, if its name is known. @throws {OutputError} OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE
  */
 export async function assertOutFree(place: OutPlace): Promise<void> {
-  if ('out' in place) await assertFree(place.out)
+  if ('out' in place) await assertFree(place.out, ...(place.kept ? [RESULTS] : []))
 }

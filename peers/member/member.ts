@@ -1,14 +1,16 @@
 /** A member of a federation that is founded, from its first greeting to the written model. */
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { BLOB_PROTOCOL, type BlobClientComponents, blobClient } from '../../protocols/blob/index.ts'
-import type { Founded } from '../../protocols/founding/index.ts'
 import { memberOf } from '../../protocols/plan/plan.ts'
 import { peerIdText } from '../../protocols/plan/site-name.ts'
+import { isLast } from '../../protocols/round/messages/value.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import type { Journal } from '../disk/journal.ts'
 import type { PeerInit, PeerResult, Starting } from '../init.ts'
+import { keptAddresses, learnAddresses } from '../kept/addresses.ts'
+import type { KeptFederation } from '../kept/federation.ts'
 import { Post } from '../network/gossip.ts'
-import { dialable, Neighbours } from '../network/neighbours.ts'
+import { Neighbours } from '../network/neighbours.ts'
 import { Driver } from '../round/driver.ts'
 import type { RoundProgressEvent, RoundReport } from '../round/events.ts'
 import { Ledger } from '../round/ledger.ts'
@@ -19,11 +21,11 @@ import { type Archive, openArchive } from './archive.ts'
 import { greetingOf, serveMembers, syncOf } from './serving.ts'
 
 interface Member extends Starting {
-  founded: Founded
-  /** The neighbour that this peer joined through; null: it is the founder. */
+  kept: KeptFederation
+  /** An earlier run has begun it. */
+  goesOn: boolean
+  /** The neighbour that this peer joined through; null: it is the founder, or needs nobody in particular. */
   upstream: string | null
-  /** The federation's directory, in the data directory. */
-  directory: string
   out: string
   journal: Journal
   work: Work
@@ -31,18 +33,18 @@ interface Member extends Starting {
 
 /** Takes part in the rounds of the federation. @throws as the outcome says; the signal's reason */
 export async function takePart(init: PeerInit, member: Member): Promise<PeerResult> {
-  const { clock, directory, founded, node, out, tell, work } = member
-  const { plan } = founded
-  const planId = toHex(plan.id)
-  tell({ type: 'founded', plan, planId, out })
-  const archive = await openArchive(directory, founded, work)
+  const { clock, kept, node, tell, work } = member
+  const { plan } = kept.signed
+  const archive = await openArchive(kept, work)
   const { chain, merges, store } = archive
+  tellBegun(member, archive)
   const peerIds = plan.members.map(({ peer }) => peerIdText(peer))
   node.closeRoster(peerIds)
 
   const blobs = blobClient(blobComponents(member))
   const ledger = new Ledger(() => clock.date())
   const { keepMerges = false, connect = 'all' } = init
+  const addresses = addressesOf(member, connect)
   const driver = driverOf({ member, archive, ledger, blobs, peerIds, keepMerges })
   const post = new Post({
     plan,
@@ -56,7 +58,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     random: Math.random,
     greeting: () => greetingOf(plan, chain),
     sync,
-    addresses: addressesOf(member, connect),
+    addresses,
     upstream: member.upstream,
     onNeighbour: () => {
       blobs.wake()
@@ -65,17 +67,27 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     onNote: (text) => tell({ type: 'note', text }),
   })
   await serveMembers({ plan, chain, driver, ledger, node, store, sync })
-  node.joinTopic(`/coppice/${planId}`, (bytes) => post.receive(bytes))
+  node.joinTopic(`/coppice/${toHex(plan.id)}`, (bytes) => post.receive(bytes))
+  if (connect === 'all') learnAddresses(node, kept, addresses)
   neighbours.start()
   try {
     const catchUp = (index: number) => neighbours.syncNow(peerIds[index])
     const { detail, reason } = await driver.run({ post, catchUp }, init.signal)
-    if (reason !== 'done') throw outcomeError(reason, detail, directory)
+    if (reason !== 'done') throw outcomeError(reason, detail, kept.directory)
+    await kept.keep({ finished: true })
     if (!keepMerges) await merges.retain(new Set())
     return resultOf(member, archive, driver, ledger)
   } finally {
     await neighbours.end()
   }
+}
+
+function tellBegun({ goesOn, kept, out, tell }: Member, { chain, federation }: Archive): void {
+  const { plan } = kept.signed
+  const planId = toHex(plan.id)
+  const isOver = chain.last !== null && isLast(federation, chain.last.value)
+  const round = isOver ? chain.rounds : chain.rounds + 1
+  tell(goesOn ? { type: 'goingOn', plan, planId, out, round } : { type: 'founded', plan, planId, out })
 }
 
 function blobComponents({ clock, node, tell }: Member): BlobClientComponents {
@@ -98,8 +110,8 @@ interface Driving {
 }
 
 function driverOf({ member, archive, ledger, ...rest }: Driving): Driver {
-  const { clock, founded, journal, node, signer, tell, work } = member
-  const { plan } = founded
+  const { clock, journal, kept, node, signer, tell, work } = member
+  const { plan } = kept.signed
   const self = memberOf(plan, signer.peerId)?.index ?? -1
   return new Driver({
     ...archive,
@@ -121,20 +133,19 @@ function driverOf({ member, archive, ledger, ...rest }: Driving): Driver {
 
 /** Writes the model and what verifies it. */
 async function finish(
-  { founded, out, tell, work }: Member,
+  { kept, out, tell, work }: Member,
   { chain, store }: Archive,
   self: number,
   last: RoundReport,
   signal: AbortSignal,
 ): Promise<void> {
-  const { plan, signatures } = founded
   tell({ type: 'writing', directory: out })
-  await writeOutput({ out, signed: { plan, signatures }, chain, store, work, last, signal })
+  await writeOutput({ out, signed: kept.signed, chain, store, work, last, signal })
   tell({ type: 'serving', own: last.value.entries.filter(({ member }) => member === self) })
 }
 
-function resultOf({ founded, node, out }: Member, { chain }: Archive, driver: Driver, ledger: Ledger): PeerResult {
-  const { plan } = founded
+function resultOf({ kept, node, out }: Member, { chain }: Archive, driver: Driver, ledger: Ledger): PeerResult {
+  const { plan } = kept.signed
   return {
     planId: toHex(plan.id),
     peerId: node.peerId,
@@ -150,10 +161,7 @@ function resultOf({ founded, node, out }: Member, { chain }: Archive, driver: Dr
 }
 
 /** The members that this peer may dial, by peer id. */
-function addressesOf({ founded, upstream }: Member, connect: 'all' | 'upstream'): Map<string, Multiaddr[]> {
-  const known = founded.addresses.map(({ peer, addresses }) => {
-    const id = peerIdText(peer)
-    return [id, dialable(id, addresses)] as const
-  })
-  return new Map(known.filter(([id, addresses]) => addresses.length > 0 && (connect === 'all' || id === upstream)))
+function addressesOf({ kept, upstream }: Member, connect: 'all' | 'upstream'): Map<string, Multiaddr[]> {
+  const known = keptAddresses(kept)
+  return connect === 'all' ? known : new Map([...known].filter(([peer]) => peer === upstream))
 }

@@ -183,6 +183,13 @@ export class PeerNode {
     return this.libp2p.services.listeners.addresses().map((address) => withPeerId(address, this.peerId).toString())
   }
 
+  /** The TCP port on which this node listens; null for one that only dials out. */
+  port(): number | null {
+    const [address] = this.libp2p.services.listeners.addresses()
+    const port = address?.getComponents().find(({ name }) => name === 'tcp')?.value
+    return port === undefined ? null : Number(port)
+  }
+
   /**
    * @throws {NetworkError} nobody answers there, or somebody else
    * @throws the signal's reason where it aborted

@@ -67,12 +67,15 @@ export class Driver {
   /** Running tasks that may write to disk. */
   private readonly tasks = new Tasks()
   private finishing: Promise<void> = Promise.resolve()
+  /** The certificate that an earlier run has left, which is adopted anew. */
+  private readonly earlier: string | null
   /** The rounds that this peer has adopted. */
   readonly reports: RoundReport[] = []
 
   constructor(components: DriverComponents) {
     this.components = components
     const { clock, federation, self, work } = components
+    this.earlier = components.chain.last?.id ?? null
     this.context = { federation, self, maxContributionBytes: (block) => work.maxContributionBytes(block) }
     this.state = initialState(this.context)
     this.fetching = new Fetching(components, this.stopped.signal)
@@ -263,7 +266,8 @@ export class Driver {
     this.reports.push(report)
     onEvent({ type: 'round', round: report })
     if (!keepMerges) await merges.retain(new Set([effect.manifest, ...Object.keys(this.state.merges)]))
-    await store.retain(neededBlobs(effect, this.state, this.pruning.fresh))
+    // After a restart the round does not know yet what its messages will name: whatever an earlier run got may be it.
+    if (effect.id !== this.earlier) await store.retain(neededBlobs(effect, this.state, this.pruning.fresh))
     if (!effect.last) return
     this.finishing = finish(report, this.stopped.signal)
     this.finishing.catch((error) => this.outcome.reject(error))

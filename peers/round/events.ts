@@ -18,6 +18,8 @@ type FoundingEvent =
   /** The members that have signed so far, as indices in the roster. */
   | { type: 'signing'; plan: Plan; signed: number[] }
   | { type: 'founded'; plan: Plan; planId: string; out: string }
+  /** An earlier run has founded it or joined it. `round`: the one that is held now. */
+  | { type: 'goingOn'; plan: Plan; planId: string; out: string; round: number }
 
 export type RoundProgressEvent =
   | { type: 'neighbours'; connected: number; members: number }

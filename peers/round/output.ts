@@ -9,10 +9,10 @@ import { encodeSignedPlan } from '../../protocols/plan/plan.ts'
 import { linkOrCopy, writeDurably } from '../../src/files/durable-file.ts'
 import { type CertificateChain, certificateFile } from '../disk/certificates.ts'
 import type { BlobStore } from '../disk/store.ts'
+import { PLAN_FILE } from '../kept/federation.ts'
 import type { Work } from '../work/work.ts'
 import type { RoundReport } from './events.ts'
 
-export const PLAN_FILE = 'plan.cbor'
 const CERTIFICATES_NAME = 'certificates'
 export const CONTRIBUTIONS_NAME = 'contributions'
 export const MODEL_NAME = 'model'
@@ -48,12 +48,13 @@ export async function writeOutput({ out, signed, chain, store, work, last, signa
   await writeDurably(join(out, PLAN_FILE), encodeSignedPlan(signed))
 }
 
-/** Writes a directory beside its place and moves it there when it is complete. */
+/** Writes a directory beside its place and moves it there when it is complete, over that of an earlier run. */
 async function whole(path: string, write: (part: string) => Promise<void>): Promise<void> {
   const part = `${path}.part`
   await rm(part, { recursive: true, force: true })
   try {
     await write(part)
+    await rm(path, { recursive: true, force: true })
     await rename(part, path)
   } catch (error) {
     await rm(part, { recursive: true, force: true })

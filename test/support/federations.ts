@@ -5,8 +5,9 @@ import { join as joinPath } from 'node:path'
 import type { TestContext } from 'node:test'
 import { DataDirectory } from '../../peers/disk/data-directory.ts'
 import { identityFromSeed } from '../../peers/disk/identity.ts'
+import { keptFederations } from '../../peers/kept/find.ts'
 import type { PeerNode } from '../../peers/network/node.ts'
-import { found, join, type PeerResult } from '../../peers/peer.ts'
+import { found, join, type PeerResult, resume } from '../../peers/peer.ts'
 import type { PeerEvent } from '../../peers/round/events.ts'
 import { parseInvitation } from '../../protocols/plan/invitation.ts'
 import type { Offer } from '../../protocols/plan/offer.ts'
@@ -27,6 +28,7 @@ interface Scene {
   keepMerges?: boolean
   clock?: Clock
   onNode?(node: PeerNode): void
+  onEvent?(member: number, event: PeerEvent): void
   /** What a member computes with; default: a MatrixWork. */
   work?(member: number): MatrixWork
 }
@@ -42,6 +44,10 @@ export interface Running extends Omit<Outcome, 'results'> {
   peers: Array<Promise<PeerResult>>
   /** Peer i has OUT at ROOT/i/out, DATA at ROOT/i/data. */
   root: string
+  /** Stops a peer, and waits for its end. */
+  stop(member: number): Promise<void>
+  /** Starts a peer again that has stopped, from what it has on the disk. */
+  back(member: number): Promise<PeerResult>
 }
 
 function offerOf(members: number, fields: Partial<Offer> = {}) {
@@ -68,7 +74,8 @@ export async function federation(context: TestContext, scene: Scene): Promise<Ou
 /** Starts the peers of a federation on loopback. */
 export async function startFederation(context: TestContext, scene: Scene): Promise<Running> {
   const { members, topology, capacities = [] } = scene
-  const signal = AbortSignal.timeout(60_000)
+  const limit = AbortSignal.timeout(60_000)
+  const stops = Array.from({ length: members }, () => new AbortController())
   const root = await temporaryDirectory(context)
   const works = Array.from({ length: members }, (_, i) => scene.work?.(i) ?? new MatrixWork(BLOCKS, i))
   const events: PeerEvent[][] = works.map(() => [])
@@ -85,9 +92,10 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
     keepMerges: scene.keepMerges,
     clock: scene.clock,
     onNode: scene.onNode,
-    signal,
+    signal: AbortSignal.any([limit, stops[i].signal]),
     onEvent(event: PeerEvent) {
       events[i].push(event)
+      scene.onEvent?.(i, event)
       if (event.type === 'invitation') {
         suffix = event.line.slice(event.line.indexOf('#'))
         lines[0].resolve(event.line)
@@ -106,7 +114,24 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
     await using data = await dataOf(i)
     return await join({ ...initOf(i), data, invitation: parseInvitation(line), prepare: async () => siteOf(i) })
   })
-  return { peers: [founding(), ...joining], works, events, root }
+  const peers = [founding(), ...joining]
+  return {
+    peers,
+    works,
+    events,
+    root,
+    async stop(i) {
+      stops[i].abort(new Error('stopped'))
+      await peers[i].catch(() => undefined)
+    },
+    async back(i) {
+      stops[i] = new AbortController()
+      await using data = await dataOf(i)
+      const [kept] = await keptFederations(data.path)
+      const init = { ...initOf(i), connect: 'all' as const, listen: LOOPBACK, data, kept, work: () => works[i] }
+      return await resume({ ...init, place: { out: joinPath(root, `${i}`, 'out'), kept: true } })
+    },
+  }
 }
 
 export function assertOneRoot({ results }: Outcome): void {

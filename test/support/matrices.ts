@@ -106,7 +106,7 @@ export class MatrixWork implements Work {
     return { root: blockRoot(bytes), ...maskChange(FORM, before, merged), zeros }
   }
 
-  async writeModel(merged: ReadonlyMap<number, string>, out: string): Promise<void> {
+  async writeModel(merged: ReadonlyMap<number, string>, out: string, _signal: AbortSignal): Promise<void> {
     await mkdir(out)
     for (const [block, file] of merged) await writeFile(join(out, String(block)), await readFile(file))
     this.written.push(out)

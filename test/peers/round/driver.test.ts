@@ -86,7 +86,7 @@ async function scene(context: TestContext) {
     signer: signers[SELF],
     work,
     store,
-    merges: new Merges(join(directory, 'merges'), work, (root) => store.path(root)),
+    merges: await Merges.open(join(directory, 'merges'), work, (root) => store.path(root)),
     journal,
     chain: await CertificateChain.open(join(directory, 'certificates'), plan, federation),
     blobs: { fetch },

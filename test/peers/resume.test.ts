@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { keptFederations } from '../../peers/kept/find.ts'
+import type { PeerEvent } from '../../peers/round/events.ts'
+import type { Work } from '../../peers/work/work.ts'
+import { assertOneRoot, BLOCKS, type Running, startFederation } from '../support/federations.ts'
+import { MatrixWork } from '../support/matrices.ts'
+import { onlyFederation } from '../support/nodes.ts'
+import { flipped } from '../support/people.ts'
+
+/** Work that holds all members of a federation up where the test wants it. */
+class Held extends MatrixWork {
+  readonly reached = Promise.withResolvers<void>()
+  readonly gate = Promise.withResolvers<void>()
+  private readonly at: 'prune' | 'writeModel'
+  private rounds: number
+
+  /** @param rounds - how many of these are let through before */
+  constructor(text: number, at: 'prune' | 'writeModel', rounds = 0) {
+    super(BLOCKS, text)
+    this.at = at
+    this.rounds = rounds
+  }
+
+  override async prune(job: Parameters<MatrixWork['prune']>[0]): Promise<void> {
+    if (this.at === 'prune') await this.hold(job.signal)
+    return await super.prune(job)
+  }
+
+  override async writeModel(...[merged, out, signal]: Parameters<Work['writeModel']>): Promise<void> {
+    if (this.at === 'writeModel') await this.hold(signal)
+    return await super.writeModel(merged, out, signal)
+  }
+
+  private async hold(signal: AbortSignal): Promise<void> {
+    if (this.rounds-- > 0) return
+    this.reached.resolve()
+    const stopped = Promise.withResolvers<never>()
+    signal.addEventListener('abort', () => stopped.reject(signal.reason))
+    await Promise.race([this.gate.promise, stopped.promise])
+  }
+}
+
+/** What a peer has said of its way on. */
+function goingOn({ events }: Running, member: number) {
+  return events[member].find((event) => event.type === 'goingOn')
+}
+
+/** Flips a bit in one file of a directory, at any depth. */
+async function spoil(directory: string): Promise<void> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const file = entries.find((entry) => entry.isFile())
+  assert.ok(file, directory)
+  const path = join(file.parentPath, file.name)
+  await writeFile(path, flipped(new Uint8Array(await readFile(path)), 3))
+}
+
+test('a founder and a member that stop in the second round go on with it, and need nobody in particular', async (context) => {
+  const works = [1, 1, 0, 0].map((_, i) => new Held(i, 'prune', 1))
+  const offer = { rounds: 2 }
+  const running = await startFederation(context, { members: 4, topology: 'mesh', offer, work: (i) => works[i] })
+  for (const work of works) await work.reached.promise
+  await Promise.all([running.stop(0), running.stop(1)])
+  await spoil(join(await onlyFederation(join(running.root, '1', 'data')), 'blobs'))
+  for (const work of works) work.gate.resolve()
+  running.peers[1] = running.back(1)
+  running.peers[0] = running.back(0)
+  const results = await Promise.all(running.peers)
+  assertOneRoot({ ...running, results })
+  for (const member of [0, 1]) assert.equal(goingOn(running, member)?.round, 2)
+  const kept = await keptFederations(join(running.root, '1', 'data'))
+  assert.deepEqual(
+    kept.map(({ facts }) => facts.finished),
+    [true],
+  )
+})
+
+test('a peer that stops between the last certificate and its model writes the model when it comes back', async (context) => {
+  const works = [0, 1].map((i) => new Held(i, 'writeModel', i === 0 ? 1 : 0))
+  const written = Promise.withResolvers<void>()
+  const onEvent = (member: number, { type }: PeerEvent) => {
+    if (member === 1 && type === 'serving') written.resolve()
+  }
+  const running = await startFederation(context, { members: 2, topology: 'mesh', work: (i) => works[i], onEvent })
+  await works[1].reached.promise
+  await running.stop(1)
+  works[1].gate.resolve()
+  // A crash leaves what it was at: a model in the making, a merge that is half-written.
+  const out = join(running.root, '1', 'out')
+  await mkdir(join(out, 'model.part'), { recursive: true })
+  const directory = await onlyFederation(join(running.root, '1', 'data'))
+  await spoil(join(directory, 'merges'))
+  const back = running.back(1)
+  back.catch(() => undefined)
+  await written.promise
+  assert.equal(goingOn(running, 1)?.round, 1)
+  const { root } = await running.peers[0]
+  for (const name of await readdir(join(running.root, '0', 'out', 'model'))) {
+    const models = [0, 1].map((i) => readFile(join(running.root, `${i}`, 'out', 'model', name)))
+    const [first, second] = await Promise.all(models)
+    assert.deepEqual(first, second, `${name} of ${root}`)
+  }
+  assert.deepEqual((await readdir(out)).sort(), ['certificates', 'contributions', 'model', 'plan.cbor'])
+  await running.stop(1)
+  await assert.rejects(back, { message: 'stopped' })
+})
