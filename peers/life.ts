@@ -55,7 +55,11 @@ export async function live(
   const facts = { out, port: node.port(), site: init.note }
   const kept = isKept
     ? federation
-    : await KeptFederation.begin(directory, { plan, signatures }, { ...facts, addresses: addressesOf(federation) })
+    : await KeptFederation.begin(
+        directory,
+        { plan, signatures },
+        { ...facts, addresses: addressesOf(federation), began: clock.date() },
+      )
   if (isKept) await kept.keep(facts)
   const made = await work(directory)
   return await takePart(init, { ...starting, kept, goesOn: isKept, upstream, out, journal, work: made })

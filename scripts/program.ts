@@ -10,6 +10,7 @@ import { definePeer } from './commands/peer/index.ts'
 import { definePlan } from './commands/plan/index.ts'
 import { definePrune } from './commands/prune/index.ts'
 import { defineRecover } from './commands/recover/index.ts'
+import { defineResume } from './commands/resume/index.ts'
 import { defineShrink } from './commands/shrink/index.ts'
 import { defineSimulate } from './commands/simulate/index.ts'
 import { defineStructures } from './commands/structures/index.ts'
@@ -80,6 +81,7 @@ export function createProgram(start: Start, { stdout }: Streams): Command {
     defineSimulate,
     definePeer,
     defineJoin,
+    defineResume,
     definePlan,
     definePrune,
     defineEvaluate,

@@ -26,12 +26,14 @@ const recordSchema = z.object({
   addresses: z.record(z.string(), z.array(z.string()).max(MAX_ADDRESSES)),
   /** What whoever runs the peer wants back on the way on; it is not read here. */
   site: z.unknown().optional(),
+  /** When it was founded, in milliseconds since 1970. */
+  began: z.number(),
   /** All is written, and nobody needs this peer any more. */
   finished: z.boolean(),
 })
 type KeptRecord = z.infer<typeof recordSchema>
 
-const NOTHING: KeptRecord = { out: null, port: null, addresses: {}, finished: false }
+const NOTHING: KeptRecord = { out: null, port: null, addresses: {}, began: 0, finished: false }
 
 export class KeptFederation {
   readonly directory: string

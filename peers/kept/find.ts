@@ -7,12 +7,13 @@ import { FEDERATIONS_NAME, OFFER_FILE } from '../disk/data-directory.ts'
 import { KeptFederation } from './federation.ts'
 
 /**
- * All federations of a data directory whose id begins with these digits.
+ * All federations of a data directory whose id begins with these digits, the newest first.
  * @throws {OutputError} OUTPUT_PLAN_DAMAGED, OUTPUT_UNWRITABLE
  */
 export async function keptFederations(data: string, id = ''): Promise<KeptFederation[]> {
   const opened = (await directories(data, id)).map((directory) => KeptFederation.open(directory))
-  return (await Promise.all(opened)).filter((kept) => kept !== null)
+  const kept = (await Promise.all(opened)).filter((one) => one !== null)
+  return kept.sort((a, b) => b.facts.began - a.facts.began)
 }
 
 /** The federation that was founded by this offer; null: there is none. @throws {OutputError} as keptFederations does */

@@ -20,19 +20,21 @@ export interface RawSiteOptions {
 
 const DEFAULT_DATA = '$XDG_STATE_HOME/coppice, or ~/.local/state/coppice'
 
+export function addDataOption(command: Command): Command {
+  return command.addOption(
+    new Option('--data <dir>', `where this site keeps its key and store (default: ${DEFAULT_DATA})`).argParser(
+      notEmpty('--data', 'a directory'),
+    ),
+  )
+}
+
 export function addSiteOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--data <dir>', `where this site keeps its key and store (default: ${DEFAULT_DATA})`).argParser(
-        notEmpty('--data', 'a directory'),
-      ),
-    )
-    .addOption(
-      new Option(
-        '--name <text>',
-        'the name of this site that the others see, kept in --data (default: derived from its key)',
-      ).argParser(siteName),
-    )
+  return addDataOption(command).addOption(
+    new Option(
+      '--name <text>',
+      'what the others see this site called, kept in --data (default: derived from its key)',
+    ).argParser(siteName),
+  )
 }
 
 /** @throws {UsageError} USAGE_MISSING: no data directory is given, and the account has no default */

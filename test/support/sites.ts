@@ -11,29 +11,50 @@ import type { Ended } from './command-line.ts'
 
 /** A command line in a process of its own: a site with a data directory of its own, that nobody is asked for. */
 export class SiteProcess {
-  private readonly child: ChildProcessByStdio<null, Readable, Readable>
-  private readonly texts = { stdout: '', stderr: '' }
-  /** XDG_STATE_HOME: the data directory is in it. */
-  readonly state: string
+  private child: ChildProcessByStdio<null, Readable, Readable>
+  private texts = { stdout: '', stderr: '' }
+  private readonly site: { context: TestContext; cwd: string; state: string }
   /** When its output has ended. */
-  readonly ended: Promise<Ended>
+  ended: Promise<Ended>
 
   /** @param cwd - where coppice-out appears */
   constructor(context: TestContext, cwd: string, ...argv: string[]) {
-    this.state = mkdtempSync(join(tmpdir(), 'coppice-state-'))
-    const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'bin', 'coppice.js'), ...argv, '--yes'], {
+    this.site = { context, cwd, state: mkdtempSync(join(tmpdir(), 'coppice-state-')) }
+    context.after(() => rmSync(this.state, { recursive: true, force: true }))
+    this.child = this.begin([...argv, '--yes'])
+    this.ended = this.endOf(this.child)
+  }
+
+  /** XDG_STATE_HOME: the data directory is in it. */
+  get state(): string {
+    return this.site.state
+  }
+
+  /** Kills it as a power cut would, and starts it again: with the same command line, or with another one. */
+  async killedAndBack(...argv: string[]): Promise<void> {
+    await this.stop('SIGKILL')
+    this.child = this.begin(argv.length > 0 ? argv : this.child.spawnargs.slice(2))
+    this.ended = this.endOf(this.child)
+  }
+
+  private begin(argv: string[]): ChildProcessByStdio<null, Readable, Readable> {
+    const { context, cwd, state } = this.site
+    const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'bin', 'coppice.js'), ...argv], {
       cwd,
-      env: { ...process.env, XDG_STATE_HOME: this.state },
+      env: { ...process.env, XDG_STATE_HOME: state },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    child.stdout.on('data', (chunk) => (this.texts.stdout += chunk))
-    child.stderr.on('data', (chunk) => (this.texts.stderr += chunk))
-    context.after(() => {
-      child.kill('SIGKILL')
-      rmSync(this.state, { recursive: true, force: true })
-    })
-    this.child = child
-    this.ended = once(child, 'close').then(([exit]) => ({ exit, ...this.texts }))
+    this.texts = { stdout: '', stderr: '' }
+    const { texts } = this
+    child.stdout.on('data', (chunk) => (texts.stdout += chunk))
+    child.stderr.on('data', (chunk) => (texts.stderr += chunk))
+    context.after(() => child.kill('SIGKILL'))
+    return child
+  }
+
+  private endOf(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Ended> {
+    const { texts } = this
+    return once(child, 'close').then(([exit]) => ({ exit, ...texts }))
   }
 
   /** The address of the line to paste. */

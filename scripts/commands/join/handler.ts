@@ -1,14 +1,14 @@
+import { keptByOffer } from '../../../peers/kept/find.ts'
 import { join as joinFederation } from '../../../peers/peer.ts'
 import type { Offer } from '../../../protocols/plan/offer.ts'
-import { shown } from '../../../protocols/plan/site-name.ts'
-import { toHex } from '../../../protocols/wire/encoding.ts'
-import { NetworkError, RefusedError, UsageError } from '../../../src/base/errors.ts'
+import { NetworkError, UsageError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { type BaseModel, readModel, structuredOf } from '../../common/base-model.ts'
 import { blockMatrices } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import { FoundingTalk, hereText } from '../../common/site/founding.ts'
+import { assertSameModel, goOn } from '../../common/site/going-on.ts'
 import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
 import { siteText } from '../../common/site/site-text.ts'
@@ -20,7 +20,8 @@ import type { JoinOptions } from './options.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
   assertCanAsk(options, run.terminal)
-  await using site = await openSite(options, run)
+  await using site = await openSite(options, run, (data) => keptByOffer(data, options.invitation.offer))
+  if (site.kept !== null) return await goOn(options, site, site.kept, run)
   await using engine = openEngine({ apart: apartFrom(options) })
   await using own = new SiteWork()
   const work = { ...run, engine }
@@ -31,7 +32,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   const end = new SiteEnd({ work, model, options, site: own })
   try {
     const joined = joinFederation({
-      ...peerInit(options, site, { run, talk, end }),
+      ...peerInit(options, site, { run, talk, end, terms: null }),
       invitation: options.invitation,
       async prepare({ offer }, sites) {
         assertFits(options, offer, model)
@@ -66,15 +67,9 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
  * @throws {UsageError} USAGE_MISSING: the plan needs a text; WINDOW_FIXED, WINDOW_LONG: its window is one that the
  * model does not take
  */
-function assertFits({ texts, model: dir }: JoinOptions, { model, method, window }: Offer, own: BaseModel): void {
-  const [wanted, found] = [toHex(model.hash), toHex(own.hash)]
-  if (wanted !== found) {
-    throw new RefusedError({
-      code: 'REFUSED_MODEL',
-      what: `${dir} is not the model of the plan: hash ${found.slice(0, 8)}, the plan names ${wanted.slice(0, 8)}`,
-      hint: `Give --model the very files of ${shown(model.name)} that the founder has; its hash is ${wanted}.`,
-    })
-  }
+function assertFits({ texts, model: dir }: JoinOptions, offer: Offer, own: BaseModel): void {
+  const { method, window } = offer
+  assertSameModel(dir, offer, own)
   if (texts.length === 0 && method.pruner !== 'magnitude') throw textMissing()
   windowFor(window, own.description)
 }

@@ -1,3 +1,5 @@
+import type { KeptFederation } from '../../../peers/kept/federation.ts'
+import { keptFederations } from '../../../peers/kept/find.ts'
 import { found } from '../../../peers/peer.ts'
 import { asModelName } from '../../../protocols/plan/offer.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
@@ -6,8 +8,10 @@ import { readModel, structuredOf } from '../../common/base-model.ts'
 import { blockMatrices } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import { FoundingTalk } from '../../common/site/founding.ts'
+import { goOn } from '../../common/site/going-on.ts'
 import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
+import { isSameCommand, noteOf } from '../../common/site/site-note.ts'
 import { siteText } from '../../common/site/site-text.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
 import { methodFor } from '../../options/plan.ts'
@@ -20,7 +24,8 @@ import type { PeerOptions } from './options.ts'
 export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
   const { terminal, signal } = run
   assertCanAsk(options, terminal)
-  await using site = await openSite(options, run)
+  await using site = await openSite(options, run, async (data) => (options.anew ? null : foundedBy(data, options)))
+  if (site.kept !== null) return await goOn(options, site, site.kept, run)
   await using engine = openEngine({ apart: apartFrom(options) })
   await using own = new SiteWork()
   // With --json the line to paste is the first on stderr, so messages before it are not written.
@@ -46,7 +51,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const talk = new FoundingTalk({ run, role: 'founder', own: site.own, yes: options.yes })
   const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own })
   end.brings(text)
-  const { onEvent, ...init } = peerInit(options, site, { run, talk, end })
+  const { onEvent, ...init } = peerInit(options, site, { run, talk, end, terms: options })
   const founded = found({
     ...init,
     onEvent(event) {
@@ -64,4 +69,13 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   own.done()
   if (left !== null) terminal.note(left)
   return report
+}
+
+/** The newest unfinished federation that this very command has founded; null: there is none. */
+async function foundedBy(data: string, options: PeerOptions): Promise<KeptFederation | null> {
+  const fits = (kept: KeptFederation) => {
+    const note = noteOf(kept)
+    return !kept.facts.finished && note?.terms != null && isSameCommand(note, options, options)
+  }
+  return (await keptFederations(data)).find(fits) ?? null
 }

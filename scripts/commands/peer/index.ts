@@ -18,12 +18,15 @@ export function definePeer(program: Command, start: Start): void {
   const command = program
     .command('peer')
     .summary('found a federation and take part')
-    .description('Founds a federation: prints one line for the other sites to paste, waits for them, and takes part.')
+    .description(
+      'Founds a federation: prints one line for the other sites to paste, waits for them, and takes part. Given again, goes on with it.',
+    )
     .addOption(
       new Option('--members <n>', 'how many sites, this one included').argParser(
         wholeNumber('--members', MIN_MEMBERS, MAX_MEMBERS),
       ),
     )
+  command.option('--new', 'found another federation, where this command would go on with an unfinished one')
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))))
   addNetworkOptions(addPlanOptions(command))
   addSiteEvaluationOptions(command)

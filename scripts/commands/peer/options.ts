@@ -32,6 +32,8 @@ export interface PeerOptions
   plan: PlanOptions
   /** In ppm; null: the plan's sample. */
   capacity: number | null
+  /** Whether it founds another federation where it could go on with one. */
+  anew: boolean
   /** null: nothing is measured at the end. */
   evaluation: SiteEvaluationOptions | null
 }
@@ -39,6 +41,7 @@ export interface PeerOptions
 export interface RawPeer extends RawSite, RawSiteEvaluation, RawPlan, RawNetwork, RawOutput, RawSiteOptions, RawYes {
   members?: number
   capacity?: number
+  new?: boolean
 }
 
 export function peerOptions(raw: RawPeer): PeerOptions {
@@ -54,6 +57,7 @@ export function peerOptions(raw: RawPeer): PeerOptions {
     members: raw.members,
     plan,
     capacity: raw.capacity ?? null,
+    anew: raw.new === true,
     ...siteOptions(raw),
     ...yesOption(raw),
     evaluation: siteEvaluationOptions(raw),

@@ -12,6 +12,7 @@ import type { EngineWork } from '../../../peers/work/engine-work.ts'
 import { mergedKind } from '../../../peers/work/engine-work.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
+import { id8 } from '../../../protocols/wire/encoding.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
@@ -33,13 +34,12 @@ import type { SiteWork } from './site-work.ts'
 interface SiteEndInit {
   work: EngineRun
   model: BaseModel
-  options: Pick<SiteTextOptions, 'evaluation'> & { embedded: boolean }
+  options: Pick<SiteTextOptions, 'evaluation'> & { embedded: boolean; data: string }
   site: SiteWork
 }
 
 type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'>
 
-const LEFT_EARLY = 'This site has left the federation; to take part again, found another one.'
 const ALONE_UNKNOWN =
   'The result of this site alone is unknown: it pruned only some blocks, or its contributions built on those of others. ' +
   '--alone measures it.'
@@ -63,7 +63,7 @@ export class SiteEnd {
 
   /** Takes an event of the peer. */
   hear(event: PeerEvent): void {
-    if (event.type === 'founded') {
+    if (event.type === 'founded' || event.type === 'goingOn') {
       this.plan = event.plan
       this.out = event.out
     } else if (event.type === 'serving') {
@@ -98,7 +98,11 @@ export class SiteEnd {
 
   private withHint(error: unknown): unknown {
     if (!(error instanceof InterruptedError) || this.plan === null) return error
-    if (this.measuring === null) return error.withHint(LEFT_EARLY)
+    if (this.measuring === null) {
+      const { data } = this.init.options
+      const line = `npx --no-install coppice resume ${id8(this.plan.id)} --data ${data}`
+      return error.withHint(`All that this site has of the federation is kept. To go on with it: ${line}`)
+    }
     return error.withHint(
       `The model is complete, in ${join(this.out, MODEL_NAME)}. Only measuring it and serving the others was left to do.`,
     )

@@ -2,37 +2,47 @@ import { resolve } from 'node:path'
 import { assertApart } from '../../../peers/disk/apart.ts'
 import { DataDirectory } from '../../../peers/disk/data-directory.ts'
 import { assertOutFree, type OutPlace } from '../../../peers/disk/out-directory.ts'
+import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import type { PeerInit } from '../../../peers/peer.ts'
 import type { PeerEvent } from '../../../peers/round/events.ts'
 import type { BlockMatrices } from '../../../protocols/plan/model-words.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../../protocols/plan/offer.ts'
+import type { Plan } from '../../../protocols/plan/plan.ts'
 import type { SiteLabel } from '../../../protocols/plan/site-name.ts'
 import { planInWords } from '../../../protocols/plan/words.ts'
+import { id8 } from '../../../protocols/wire/encoding.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { Run } from '../../command.ts'
 import type { SiteOptions } from '../../options/data.ts'
-import type { NetworkOptions } from '../../options/network.ts'
 import type { OutputOptions } from '../../options/output.ts'
 import { counted } from '../../terminal/numbers.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
 import { DEFAULT_PARENT } from '../output-directory.ts'
 import type { FoundingTalk } from './founding.ts'
 import type { SiteEnd } from './site-end.ts'
+import { type SiteCommand, siteNote, type Terms } from './site-note.ts'
 
 /** The directories of a site, and its name. */
-interface OpenSite extends AsyncDisposable {
+export interface OpenSite extends AsyncDisposable {
   data: DataDirectory
   place: OutPlace
   own: SiteLabel
+  /** What it goes on with; null: nothing. */
+  kept: KeptFederation | null
 }
 
 /**
- * Opens the directories of a site, before any work. @throws {OutputError} results or the data directory cannot be
- * written
+ * Opens the directories of a site, before any work.
+ * @param find - the federation to go on with, among those of the data directory
+ * @throws {OutputError} results or the data directory cannot be written
  */
-export async function openSite({ out, data: path, name }: SiteOptions & OutputOptions, run: Run): Promise<OpenSite> {
-  // Without --out results get a directory with the federation's name.
-  const place = out === null ? { parent: resolve(DEFAULT_PARENT) } : { out }
+export async function openSite(
+  { out, data: path, name }: SiteOptions & OutputOptions,
+  run: Run,
+  find: (data: string) => Promise<KeptFederation | null>,
+): Promise<OpenSite> {
+  const kept = await find(path)
+  const place = placeOf(out, kept)
   await assertApart(path, place)
   await assertOutFree(place)
   await using opened = new AsyncDisposableStack()
@@ -40,23 +50,41 @@ export async function openSite({ out, data: path, name }: SiteOptions & OutputOp
   if (data.tightened) run.terminal.note(`${path} was open to other accounts. It is closed to them now.`)
   const own = { peer: data.signer.peerId, site: await data.siteName(name) }
   const resources = opened.move()
-  return { data, place, own, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+  return { data, place, own, kept, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+/** Without --out results get a directory with the federation's name, and keep to it. */
+function placeOf(out: string | null, kept: KeptFederation | null): OutPlace {
+  const before = kept?.facts.out ?? null
+  if (before !== null && (out === null || out === before)) return { out: before, kept: true }
+  return out === null ? { parent: resolve(DEFAULT_PARENT) } : { out }
+}
+
+interface PeerParts {
+  run: Run
+  /** null: nothing is founded. */
+  talk: FoundingTalk | null
+  end: SiteEnd
+  /** Of a founder's command; null: this site has joined. */
+  terms: Terms | null
 }
 
 /** The part of a peer's start that founders and joiners share. */
 export function peerInit(
-  { listen, announce }: NetworkOptions,
+  command: SiteCommand,
   { data, place }: OpenSite,
-  { run, talk, end }: { run: Run; talk: FoundingTalk; end: SiteEnd },
+  { run, talk, end, terms }: PeerParts,
 ): PeerInit {
+  const { listen, announce } = command
   const narrate = narrator(run.terminal)
   const onEvent = (event: PeerEvent) => {
-    talk.onEvent(event)
+    talk?.onEvent(event)
     narrate(event)
     end.hear(event)
   }
-  const { agree } = talk
-  return { data, place, listen, announce: announce ?? undefined, signal: run.signal, agree, onEvent }
+  const agree = talk?.agree ?? null
+  const note = siteNote(command, terms)
+  return { data, note, place, listen, announce: announce ?? undefined, signal: run.signal, agree, onEvent }
 }
 
 /** The part of an offer that decides the computation. */
@@ -71,13 +99,23 @@ export function planText(offer: OfferTerms, capacity: number | null, matrices?: 
   return [...what, 'What will leave this site:', ...leaves.map((line) => `  ${line}`)].join('\n')
 }
 
+function thingsOf({ offer: { method } }: Plan): string {
+  return isStructuredMethod(method) ? 'heads and channels' : 'masks'
+}
+
 /** Prints a peer's rounds as lines and progress; founding.ts prints its founding. */
 function narrator(terminal: Terminal): (event: PeerEvent) => void {
   let things = 'mask bits'
   return (event) => {
     switch (event.type) {
+      case 'goingOn': {
+        const { rounds } = event.plan.offer
+        terminal.note(`Federation ${id8(event.plan.id)}, round ${event.round} of ${rounds}: going on`)
+        things = thingsOf(event.plan)
+        return
+      }
       case 'founded':
-        if (isStructuredMethod(event.plan.offer.method)) things = 'heads and channels'
+        things = thingsOf(event.plan)
         return
       case 'prune':
         return terminal.progress(`Round ${event.round}: pruning`, event.done, event.total)

@@ -1,0 +1,68 @@
+/** A site goes on with a federation that its data directory keeps: nothing is founded, and nobody is asked. */
+import type { KeptFederation } from '../../../peers/kept/federation.ts'
+import { resume } from '../../../peers/peer.ts'
+import type { Offer } from '../../../protocols/plan/offer.ts'
+import { shown } from '../../../protocols/plan/site-name.ts'
+import { id8, toHex } from '../../../protocols/wire/encoding.ts'
+import { RefusedError } from '../../../src/base/errors.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
+import type { Run } from '../../command.ts'
+import { windowFor } from '../../options/site.ts'
+import type { MemberReport } from '../../report/federation.ts'
+import { type BaseModel, readModel, structuredOf } from '../base-model.ts'
+import { apartFrom, notCopied } from '../companions.ts'
+import { type OpenSite, peerInit } from './site.ts'
+import { SiteEnd } from './site-end.ts'
+import { noteOf, type SiteCommand } from './site-note.ts'
+import { siteText } from './site-text.ts'
+import { SiteWork } from './site-work.ts'
+
+/**
+ * @throws {RefusedError} REFUSED_FINISHED: there is nothing to go on with; REFUSED_MODEL: this site's model is another
+ */
+export async function goOn(
+  command: SiteCommand & { data: string },
+  site: OpenSite,
+  kept: KeptFederation,
+  run: Run,
+): Promise<MemberReport> {
+  const { offer } = kept.signed.plan
+  if (kept.facts.finished) throw finished(kept)
+  await using engine = openEngine({ apart: apartFrom({ ...command, out: kept.facts.out }) })
+  await using own = new SiteWork()
+  const work = { ...run, engine }
+  const model = await readModel(work, command.model)
+  assertSameModel(command.model, offer, model)
+  const left = await notCopied(work, model.dir)
+  const { method, windows } = offer
+  const window = windowFor(offer.window, model.description)
+  const structured = await structuredOf(work, model.dir, method)
+  const text = await siteText(work, command, { windows, window, limits: model.description })
+  const end = new SiteEnd({ work, model, options: command, site: own })
+  end.brings(text)
+  const maker = own.maker({ engine, model, terminal: run.terminal, method, structured, windows: text.calibration })
+  const init = peerInit(command, site, { run, talk: null, end, terms: noteOf(kept)?.terms ?? null })
+  const report = await end.after(resume({ ...init, kept, work: maker }))
+  own.done()
+  if (left !== null) run.terminal.note(left)
+  return report
+}
+
+/** @throws {RefusedError} REFUSED_MODEL: this site has another model than the plan */
+export function assertSameModel(dir: string, { model }: Offer, own: BaseModel): void {
+  const [wanted, found] = [toHex(model.hash), toHex(own.hash)]
+  if (wanted === found) return
+  throw new RefusedError({
+    code: 'REFUSED_MODEL',
+    what: `${dir} is not the model of the plan: hash ${found.slice(0, 8)}, the plan names ${wanted.slice(0, 8)}`,
+    hint: `Give --model the very files of ${shown(model.name)} that the founder has; its hash is ${wanted}.`,
+  })
+}
+
+function finished({ facts, signed }: KeptFederation): RefusedError {
+  return new RefusedError({
+    code: 'REFUSED_FINISHED',
+    what: `federation ${id8(signed.plan.id)} is finished`,
+    hint: `Its model was written to ${facts.out}. To prune once more, found another federation.`,
+  })
+}

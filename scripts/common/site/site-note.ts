@@ -1,0 +1,71 @@
+/**
+ * What a command of a site keeps beside its federation, so that a later run goes on without being told again: where
+ * model and texts lie, how it is reached, what it measures; of a founder the terms, by which the same command is known.
+ */
+import { z } from 'zod'
+import type { KeptFederation } from '../../../peers/kept/federation.ts'
+import type { NetworkOptions } from '../../options/network.ts'
+import type { PlanOptions } from '../../options/plan.ts'
+import type { ModelOptions, TextOptions, WindowOptions } from '../../options/site.ts'
+import type { SiteEvaluationOptions } from '../../options/site-evaluation.ts'
+
+/** The terms of a founder's command. */
+export interface Terms extends WindowOptions {
+  members: number
+  plan: PlanOptions
+  capacity: number | null
+}
+
+export interface SiteCommand extends ModelOptions, TextOptions, NetworkOptions {
+  /** null: nothing is measured at the end. */
+  evaluation: SiteEvaluationOptions | null
+}
+
+interface SiteNote extends SiteCommand {
+  /** null: this site has joined. */
+  terms: Terms | null
+}
+
+const evaluation = z.object({
+  files: z.array(z.string()),
+  tokens: z.number().optional(),
+  window: z.number().optional(),
+  alone: z.boolean(),
+})
+const noteSchema = z.object({
+  model: z.string(),
+  embedded: z.boolean(),
+  texts: z.array(z.string()),
+  separator: z.string().optional(),
+  listen: z.string().nullable(),
+  announce: z.string().nullable(),
+  evaluation: evaluation.nullable(),
+  /** Terms are compared, and nothing else is done with them. */
+  terms: z.custom<Terms | null>((value) => typeof value === 'object'),
+})
+
+export function siteNote(command: SiteCommand, terms: Terms | null): SiteNote {
+  const { model, embedded, texts, separator, listen, announce, evaluation } = command
+  return { model, embedded, texts, separator, listen, announce, evaluation, terms: terms && termsOf(terms) }
+}
+
+/** The note of a federation; null where there is none, or another program has written it. */
+export function noteOf({ facts }: KeptFederation): SiteNote | null {
+  const { data } = noteSchema.safeParse(facts.site)
+  if (data === undefined) return null
+  const { evaluation, separator } = data
+  const measured = evaluation && { ...evaluation, tokens: evaluation.tokens, window: evaluation.window }
+  return { ...data, separator, evaluation: measured }
+}
+
+/** Whether a founder's command is the one that a federation was founded with: the terms, the model and the texts. */
+export function isSameCommand(note: SiteNote, command: SiteCommand, terms: Terms): boolean {
+  const told = ({ model, texts, separator }: SiteCommand, what: Terms | null) =>
+    JSON.stringify([model, texts, separator ?? null, what])
+  return told(note, note.terms) === told(command, termsOf(terms))
+}
+
+/** As it comes back from JSON: without what is not set. */
+function termsOf({ members, plan, windows, window, capacity }: Terms): Terms {
+  return JSON.parse(JSON.stringify({ members, plan, windows, window, capacity }))
+}
