@@ -2,7 +2,6 @@
 import type { Founded } from '../protocols/founding/index.ts'
 import { peerIdText } from '../protocols/plan/site-name.ts'
 import { NetworkError } from '../src/base/errors.ts'
-import { Journal } from './disk/journal.ts'
 import { OutDirectory } from './disk/out-directory.ts'
 import type { PeerInit, PeerResult, Site, Starting } from './init.ts'
 import { KeptFederation } from './kept/federation.ts'
@@ -49,8 +48,6 @@ export async function live(
   const isKept = federation instanceof KeptFederation
   const { plan, signatures } = isKept ? federation.signed : federation
   const directory = await data.federation(plan)
-  const journal = await Journal.open(directory)
-  closing.defer(() => journal.close())
   const out = await place.settle(plan.id)
   const facts = { out, port: node.port(), site: init.note }
   const kept = isKept
@@ -62,7 +59,7 @@ export async function live(
       )
   if (isKept) await kept.keep(facts)
   const made = await work(directory)
-  return await takePart(init, { ...starting, kept, goesOn: isKept, upstream, out, journal, work: made })
+  return await takePart(init, { ...starting, kept, goesOn: isKept, upstream, out, work: made })
 }
 
 function addressesOf({ addresses }: Founded): Record<string, string[]> {

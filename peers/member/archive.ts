@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Federation } from '../../protocols/round/messages/value.ts'
 import { CertificateChain } from '../disk/certificates.ts'
+import { Journal } from '../disk/journal.ts'
 import { Merges } from '../disk/merges.ts'
 import { BlobStore } from '../disk/store.ts'
 import type { KeptFederation } from '../kept/federation.ts'
@@ -9,17 +10,22 @@ import { federationOf } from '../round/federation.ts'
 import type { Work } from '../work/work.ts'
 
 export interface Archive {
+  journal: Journal
   federation: Federation
   store: BlobStore
   chain: CertificateChain
   merges: Merges
 }
 
-/** Opens it, as an earlier run of the same peer left it. @throws {OutputError} */
-export async function openArchive({ directory, signed: { plan } }: KeptFederation, work: Work): Promise<Archive> {
+/** Opens it. @param begun - an earlier run of the same peer has left it @throws {OutputError} */
+export async function openArchive(
+  { directory, signed: { plan } }: KeptFederation,
+  { begun, work }: { begun: boolean; work: Work },
+): Promise<Archive> {
   const federation = federationOf(plan)
   const store = await BlobStore.open(join(directory, 'blobs'))
   const chain = await CertificateChain.open(join(directory, 'certificates'), plan, federation)
   const merges = await Merges.open(join(directory, 'merges'), work, (root) => store.path(root))
-  return { federation, store, chain, merges }
+  const journal = await Journal.open({ directory, plan: plan.id, begun, rounds: chain.rounds })
+  return { federation, store, chain, merges, journal }
 }

@@ -5,7 +5,6 @@ import { memberOf } from '../../protocols/plan/plan.ts'
 import { peerIdText } from '../../protocols/plan/site-name.ts'
 import { isLast } from '../../protocols/round/messages/value.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
-import type { Journal } from '../disk/journal.ts'
 import type { PeerInit, PeerResult, Starting } from '../init.ts'
 import { keptAddresses, learnAddresses } from '../kept/addresses.ts'
 import type { KeptFederation } from '../kept/federation.ts'
@@ -27,7 +26,6 @@ interface Member extends Starting {
   /** The neighbour that this peer joined through; null: it is the founder, or needs nobody in particular. */
   upstream: string | null
   out: string
-  journal: Journal
   work: Work
 }
 
@@ -35,8 +33,10 @@ interface Member extends Starting {
 export async function takePart(init: PeerInit, member: Member): Promise<PeerResult> {
   const { clock, kept, node, tell, work } = member
   const { plan } = kept.signed
-  const archive = await openArchive(kept, work)
-  const { chain, merges, store } = archive
+  const archive = await openArchive(kept, { begun: member.goesOn, work })
+  const { chain, journal, merges, store } = archive
+  await using closing = new AsyncDisposableStack()
+  closing.defer(() => journal.close())
   tellBegun(member, archive)
   const peerIds = plan.members.map(({ peer }) => peerIdText(peer))
   node.closeRoster(peerIds)
@@ -82,11 +82,13 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
   }
 }
 
-function tellBegun({ goesOn, kept, out, tell }: Member, { chain, federation }: Archive): void {
+function tellBegun({ goesOn, kept, out, tell }: Member, { chain, federation, journal }: Archive): void {
   const { plan } = kept.signed
   const planId = toHex(plan.id)
   const isOver = chain.last !== null && isLast(federation, chain.last.value)
   const round = isOver ? chain.rounds : chain.rounds + 1
+  const { abstainsUntil, refused } = journal
+  if (refused !== null) tell({ type: 'abstains', refused, until: abstainsUntil })
   tell(goesOn ? { type: 'goingOn', plan, planId, out, round } : { type: 'founded', plan, planId, out })
 }
 
@@ -110,7 +112,7 @@ interface Driving {
 }
 
 function driverOf({ member, archive, ledger, ...rest }: Driving): Driver {
-  const { clock, journal, kept, node, signer, tell, work } = member
+  const { clock, kept, node, signer, tell, work } = member
   const { plan } = kept.signed
   const self = memberOf(plan, signer.peerId)?.index ?? -1
   return new Driver({
@@ -120,7 +122,6 @@ function driverOf({ member, archive, ledger, ...rest }: Driving): Driver {
     self,
     signer,
     work,
-    journal,
     clock,
     traffic: () => node.traffic(),
     finish: (last, signal) => finish(member, archive, self, last, signal),

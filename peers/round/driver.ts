@@ -163,8 +163,10 @@ export class Driver {
   private async carryOut(effect: Effect): Promise<void> {
     switch (effect.type) {
       case 'persist':
+        if (this.components.journal.abstains(effect.body)) return
         return this.components.journal.writeBody(effect.body)
       case 'send':
+        if (this.components.journal.abstains(effect.body)) return
         if (effect.body.type === 'commit') await this.announce(effect.body)
         return this.send(effect.body)
       case 'store':

@@ -22,6 +22,8 @@ type FoundingEvent =
   | { type: 'goingOn'; plan: Plan; planId: string; out: string; round: number }
 
 export type RoundProgressEvent =
+  /** The journal of an earlier run is not whole, for this reason: nothing is signed up to a round. */
+  | { type: 'abstains'; refused: string; until: number }
   | { type: 'neighbours'; connected: number; members: number }
   /** This peer is in another step or attempt. */
   | { type: 'step'; round: number; attempt: number; step: Step }

@@ -117,6 +117,11 @@ function narrator(terminal: Terminal): (event: PeerEvent) => void {
       case 'founded':
         things = thingsOf(event.plan)
         return
+      case 'abstains':
+        terminal.note(`The journal of what this site has signed is not whole: ${event.refused}.`)
+        return terminal.note(
+          `It signs nothing in rounds up to ${event.until}, in which it may have signed before; the others decide them.`,
+        )
       case 'prune':
         return terminal.progress(`Round ${event.round}: pruning`, event.done, event.total)
       case 'contributions':

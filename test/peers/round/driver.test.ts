@@ -77,7 +77,7 @@ async function scene(context: TestContext) {
     await sink.commit(id, hasher.finish())
   }
   const events = new Inbox<RoundProgressEvent>()
-  const journal = await Journal.open(directory)
+  const journal = await Journal.open({ directory, plan: plan.id, begun: false, rounds: 0 })
   context.after(() => journal.close())
   const driver = new Driver({
     plan,
