@@ -36,6 +36,7 @@ export async function identityOf(directory: string): Promise<Ed25519PrivateKey> 
   try {
     const key = privateKeyFromProtobuf(bytes)
     if (key.type !== 'Ed25519') throw new TypeError(`a key of type ${key.type}`)
+    await assertSigns(key)
     await chmod(path, KEY_FILE_MODE)
     return key
   } catch (error) {
@@ -46,6 +47,12 @@ export async function identityOf(directory: string): Promise<Ed25519PrivateKey> 
       cause: error,
     })
   }
+}
+
+/** One flipped bit gives a key that signs, and nobody can verify it. */
+async function assertSigns(key: Ed25519PrivateKey): Promise<void> {
+  const probe = Buffer.from('coppice/identity/probe')
+  if (!(await key.publicKey.verify(probe, await key.sign(probe)))) throw new Error('its signatures do not verify')
 }
 
 /** A key that a simulation can make again. Its seed is SHA-256("coppice/simulate/key" NUL seed NUL index). */

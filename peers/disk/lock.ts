@@ -1,7 +1,8 @@
 /**
  * Locks a directory for one process: two processes that sign with one key would vote twice, two that write one result
- * would mix it. The lock is a file that holds the process id, made with O_EXCL. It counts only while that process is
- * alive, so a crash leaves no trap.
+ * would mix it. The lock is a file that holds the process id and, where the system tells it, when that process began,
+ * made with O_EXCL. It counts only while that process is alive, so a crash leaves no trap: after a restart of a machine
+ * or a container the same id is somebody else's, who began at another time.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { open, readFile, rm } from 'node:fs/promises'
@@ -40,7 +41,7 @@ async function create(path: string): Promise<boolean> {
   try {
     const handle = await open(path, 'wx', 0o600)
     try {
-      await handle.writeFile(`${process.pid}\n`)
+      await handle.writeFile(await ownText())
       await handle.sync()
     } finally {
       await handle.close()
@@ -68,7 +69,7 @@ function hold(path: string): DirectoryLock {
 function releaseAll(): void {
   for (const path of held) {
     try {
-      if (readFileSync(path, 'utf8').trim() === String(process.pid)) rmSync(path, { force: true })
+      if (Number.parseInt(readFileSync(path, 'utf8'), 10) === process.pid) rmSync(path, { force: true })
     } catch {
       // nothing more can be done while exiting; the next process sees that this one has ended
     }
@@ -84,7 +85,8 @@ async function ownerOf(path: string): Promise<number | null> {
     if (systemCode(error) === 'ENOENT') return null
     throw unwritable(path, error)
   }
-  const pid = Number(text.trim())
+  const [id, began] = text.trim().split(' ')
+  const pid = Number(id)
   if (!Number.isSafeInteger(pid) || pid <= 0) return null
   if (pid === process.pid) return held.has(path) ? pid : null
   try {
@@ -92,15 +94,32 @@ async function ownerOf(path: string): Promise<number | null> {
   } catch (error) {
     if (systemCode(error) !== 'EPERM') return null
   }
-  return (await isZombie(pid)) ? null : pid
+  const now = await statOf(pid)
+  if (now === null) return pid
+  const isAnother = began !== undefined && began !== now.began
+  return now.state === ZOMBIE || isAnother ? null : pid
 }
 
+async function ownText(): Promise<string> {
+  const began = (await statOf(process.pid))?.began
+  return `${process.pid}${began === undefined ? '' : ` ${began}`}\n`
+}
+
+/** The state of a process that has ended, until its parent hears of it: in a container without an init it stays. */
+const ZOMBIE = 'Z'
+
 /**
- * Whether a process has ended and its parent has not been told: in a container without an init it stays in that state.
+ * State and beginning of a process: its clock tick since the machine began, and the name of that beginning. null where
+ * the system does not say so: only Linux does.
  */
-async function isZombie(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '') // only on Linux: "PID (NAME) STATE ..."
-  return stat.charAt(stat.lastIndexOf(')') + 2) === 'Z'
+async function statOf(pid: number): Promise<{ state: string; began: string } | null> {
+  const [stat, boot] = await Promise.all(
+    [`/proc/${pid}/stat`, '/proc/sys/kernel/random/boot_id'].map((path) => readFile(path, 'utf8').catch(() => null)),
+  )
+  if (stat === null) return null
+  // proc_pid_stat(5): "PID (NAME) STATE ...", the start time is field 22. A name may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return { state: fields[0], began: `${fields[19]}@${boot?.trim() ?? ''}` }
 }
 
 function locked(directory: string, owner: number | null, hint: string): OutputError {

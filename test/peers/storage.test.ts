@@ -16,6 +16,7 @@ import { frameRecord, MAX_RECORD_BYTES, openWriteAheadLog, parseRecords } from '
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { blobId, CHUNK_BYTES } from '../../protocols/wire/hash.ts'
 import { temporaryDirectory } from '../support/nodes.ts'
+import { flipped } from '../support/people.ts'
 
 const HINT = 'Wait.'
 /** A process id that no process has: beyond what any kernel gives. */
@@ -35,6 +36,17 @@ test('a damaged key is refused, never replaced', async (context) => {
   for (const bytes of [new Uint8Array(), new Uint8Array(68), new Uint8Array(5000)]) {
     await writeFile(join(directory, KEY_FILE), bytes)
     await assert.rejects(identityOf(directory), { code: 'OUTPUT_KEY_DAMAGED', exit: 8 }, `${bytes.length} bytes`)
+  }
+})
+
+test('a key with any bit flipped is refused: its signatures would not verify', async (context) => {
+  const directory = await temporaryDirectory(context)
+  await identityOf(directory)
+  const path = join(directory, KEY_FILE)
+  const bytes = new Uint8Array(await readFile(path))
+  for (let at = 4; at < bytes.length; at++) {
+    await writeFile(path, flipped(bytes, 8 * at + (at % 8)))
+    await assert.rejects(identityOf(directory), { code: 'OUTPUT_KEY_DAMAGED', exit: 8 }, `byte ${at}`)
   }
 })
 
@@ -67,6 +79,18 @@ test('a lock of a process that has ended, or of none, is taken over; one of a li
   }
   await writeFile(join(directory, LOCK_FILE), `${process.ppid}\n`)
   await assert.rejects(lockDirectory(directory, HINT), { code: 'OUTPUT_LOCKED' })
+})
+
+test('a lock of a process whose id is another one’s now is taken over', {
+  skip: process.platform !== 'linux' && 'only Linux tells when a process began',
+}, async (context) => {
+  const directory = await temporaryDirectory(context)
+  const lock = await lockDirectory(directory, HINT)
+  const [, began] = (await readFile(join(directory, LOCK_FILE), 'utf8')).trim().split(' ')
+  assert.match(began, /^\d+@[0-9a-f-]+$/)
+  await lock.release()
+  await writeFile(join(directory, LOCK_FILE), `${process.ppid} ${began}\n`)
+  await (await lockDirectory(directory, HINT)).release()
 })
 
 test('a lock of a process that has ended unheard of is taken over', {
