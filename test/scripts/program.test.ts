@@ -84,13 +84,14 @@ describe('the command line', () => {
         ...['--topology', '--baselines', '--processes', '--out', '--json'],
       ],
       peer: [
-        ...['--members', ...site, ...windows, '--capacity', ...plan, ...evaluation, '--no-eval', '--alone'],
+        ...['--members', '--new', ...site, ...windows, '--capacity', ...plan, ...evaluation, '--no-eval', '--alone'],
         ...[...network, ...own, '--out', '--json'],
       ],
       join: [
         ...[...site, '--capacity', ...evaluation, '--no-eval', '--alone', ...network, '--no-listen'],
         ...[...own, '--out', '--json'],
       ],
+      resume: ['--data', '--json'],
       plan: ['--json'],
       prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],

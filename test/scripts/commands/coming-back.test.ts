@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { temporaryDirectory } from '../../support/nodes.ts'
+import { parseRecords } from '../../../peers/disk/write-ahead-log.ts'
+import { decodeBody, isBinding, placeOf } from '../../../protocols/round/messages/messages.ts'
+import { HASH_BYTES } from '../../../protocols/wire/encoding.ts'
+import { onlyFederation, temporaryDirectory } from '../../support/nodes.ts'
 import { fixturePath } from '../../support/shared.ts'
 import { SiteProcess, siteText } from '../../support/sites.ts'
 
 const MODEL = ['--model', fixturePath('stories260k'), '--no-eval']
-const PLAN = ['--members', '4', '--pruner', 'wanda', '--windows', '2', '--window', '64', '--rounds', '3']
+const PLAN = ['--members', '4', '--pruner', 'wanda', '--windows', '2', '--window', '64', '--rounds', '2']
 
 test('a founder and a member that are killed go on with the same federation, from the same line or none', async (context) => {
   const directory = await temporaryDirectory(context)
@@ -22,12 +25,12 @@ test('a founder and a member that are killed go on with the same federation, fro
   // A member while it prunes or commits, the founder in the next round, the member again without its line.
   await members[0].said('stderr', /^All have signed/m)
   await members[0].killedAndBack()
-  await members[0].said('stderr', new RegExp(`^Federation ${id}, round [123] of 3: going on$`, 'm'))
+  await members[0].said('stderr', new RegExp(`^Federation ${id}, round [12] of 2: going on$`, 'm'))
   await founder.said('stderr', /^Round 1: \d+ contributions merged/m)
   await founder.killedAndBack()
-  await founder.said('stderr', new RegExp(`^Federation ${id}, round [23] of 3: going on$`, 'm'))
+  await founder.said('stderr', new RegExp(`^Federation ${id}, round [12] of 2: going on$`, 'm'))
   await members[0].killedAndBack('resume', id)
-  await members[0].said('stderr', new RegExp(`^Federation ${id}, round [123] of 3: going on$`, 'm'))
+  await members[0].said('stderr', new RegExp(`^Federation ${id}, round [12] of 2: going on$`, 'm'))
   const ended = await Promise.all(sites.map((site) => site.ended))
   for (const { exit, stderr } of ended) assert.equal(exit, 0, stderr)
   const reports = sites.map((_, site) =>
@@ -41,8 +44,21 @@ test('a founder and a member that are killed go on with the same federation, fro
     const names = readdirSync(join(directory, `out-${site}`)).sort()
     assert.deepEqual(names, ['certificates', 'contributions', 'model', 'plan.cbor', 'report.json'])
   }
+  for (const { state } of sites) await assertNoSecondVote(await onlyFederation(join(state, 'coppice')))
   await members[0].killedAndBack(...joining(1), '--yes')
   const again = await members[0].ended
   assert.equal(again.exit, 4, again.stderr)
   assert.match(again.stderr, /is finished \(REFUSED_FINISHED\)/)
 })
+
+/** Whether a journal has at most one body for each place. */
+async function assertNoSecondVote(federation: string): Promise<void> {
+  const path = join(federation, 'journal.wal')
+  const { records } = parseRecords(path, new Uint8Array(readFileSync(path)))
+  const places = records
+    .map((record) => decodeBody(record.subarray(HASH_BYTES)))
+    .filter(isBinding)
+    .map(placeOf)
+  assert.ok(places.length > 2, path)
+  assert.equal(new Set(places).size, places.length, `${path}: ${places}`)
+}
