@@ -32,7 +32,7 @@ export function addSiteOptions(command: Command): Command {
   return addDataOption(command).addOption(
     new Option(
       '--name <text>',
-      'what the others see this site called, kept in --data (default: derived from its key)',
+      'the name of this site that the others see, kept in --data (default: derived from its key)',
     ).argParser(siteName),
   )
 }
