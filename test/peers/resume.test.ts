@@ -5,9 +5,10 @@ import { test } from 'node:test'
 import { keptFederations } from '../../peers/kept/find.ts'
 import type { PeerEvent } from '../../peers/round/events.ts'
 import type { Work } from '../../peers/work/work.ts'
+import { toHex } from '../../protocols/wire/encoding.ts'
 import { assertOneRoot, BLOCKS, type Running, startFederation } from '../support/federations.ts'
 import { MatrixWork } from '../support/matrices.ts'
-import { onlyFederation } from '../support/nodes.ts'
+import { onlyFederation, temporaryDirectory } from '../support/nodes.ts'
 import { flipped } from '../support/people.ts'
 
 /** Work that holds all members of a federation up where the test wants it. */
@@ -105,4 +106,31 @@ test('a peer that stops between the last certificate and its model writes the mo
   assert.deepEqual((await readdir(out)).sort(), ['certificates', 'contributions', 'model', 'plan.cbor'])
   await running.stop(1)
   await assert.rejects(back, { message: 'stopped' })
+})
+
+test('one data directory serves five federations one after another, one of which it leaves and comes back to', async (context) => {
+  const root = await temporaryDirectory(context)
+  const ids = new Set<string>()
+  for (const turn of [1, 2, 3, 4, 5]) {
+    const works = [0, 1].map((i) => new Held(i, 'prune', turn === 3 && i === 1 ? 0 : 1))
+    const scene = { members: 2, topology: 'mesh', again: { root, turn }, work: (i: number) => works[i] } as const
+    const running = await startFederation(context, scene)
+    if (turn === 3) {
+      await works[1].reached.promise
+      await running.stop(1)
+      works[1].gate.resolve()
+      running.peers[1] = running.back(1)
+    }
+    const results = await Promise.all(running.peers)
+    assertOneRoot({ ...running, results })
+    assert.equal(goingOn(running, 1) !== undefined, turn === 3)
+    ids.add(results[0].planId)
+  }
+  assert.equal(ids.size, 5)
+  const kept = await keptFederations(join(root, '1', 'data'))
+  assert.deepEqual(new Set(kept.map(({ signed }) => toHex(signed.plan.id))), ids)
+  assert.deepEqual(
+    kept.map(({ facts }) => facts.finished),
+    new Array(5).fill(true),
+  )
 })

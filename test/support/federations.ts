@@ -26,6 +26,8 @@ interface Scene {
   offer?: Partial<Offer>
   capacities?: number[]
   keepMerges?: boolean
+  /** Another federation of the same sites, by its number and where they have their directories. */
+  again?: { root: string; turn: number }
   clock?: Clock
   onNode?(node: PeerNode): void
   onEvent?(member: number, event: PeerEvent): void
@@ -76,7 +78,8 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
   const { members, topology, capacities = [] } = scene
   const limit = AbortSignal.timeout(60_000)
   const stops = Array.from({ length: members }, () => new AbortController())
-  const root = await temporaryDirectory(context)
+  const { root, turn } = scene.again ?? { root: await temporaryDirectory(context), turn: 0 }
+  const outOf = (i: number) => joinPath(root, `${i}`, turn === 0 ? 'out' : `out-${turn}`)
   const works = Array.from({ length: members }, (_, i) => scene.work?.(i) ?? new MatrixWork(BLOCKS, i))
   const events: PeerEvent[][] = works.map(() => [])
   /** By peer: the line by which others join through it. */
@@ -85,7 +88,7 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
   const dataOf = async (i: number) =>
     DataDirectory.open(joinPath(root, `${i}`, 'data'), { privateKey: await identityFromSeed('federation', i) })
   const initOf = (i: number) => ({
-    place: { out: joinPath(root, `${i}`, 'out') },
+    place: { out: outOf(i) },
     agree: null,
     listen: topology === 'star' && i > 0 ? null : LOOPBACK,
     connect: topology === 'mesh' ? ('all' as const) : ('upstream' as const),
@@ -103,7 +106,7 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
     },
   })
   const siteOf = (i: number) => ({ site: `site ${i}`, capacity: capacities[i] ?? 1_000_000, work: () => works[i] })
-  const fixed = { nonce: new Uint8Array(16).fill(5), secret: new Uint8Array(16).fill(6) }
+  const fixed = { nonce: new Uint8Array(16).fill(5 + turn), secret: new Uint8Array(16).fill(6) }
   const founding = async () => {
     await using data = await dataOf(0)
     return await found({ ...initOf(0), data, ...siteOf(0), ...fixed, offer: offerOf(members, scene.offer) })
@@ -129,7 +132,7 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
       await using data = await dataOf(i)
       const [kept] = await keptFederations(data.path)
       const init = { ...initOf(i), connect: 'all' as const, listen: LOOPBACK, data, kept, work: () => works[i] }
-      return await resume({ ...init, place: { out: joinPath(root, `${i}`, 'out'), kept: true } })
+      return await resume({ ...init, place: { out: outOf(i), kept: true } })
     },
   }
 }
