@@ -167,7 +167,7 @@ async function mergeAgain({
   signal,
   onProgress,
 }: MergeAgain): Promise<BlockFile[]> {
-  const { method } = plan.offer
+  const { method, rounds } = plan.offer
   const folder = join(dir, 'contributions')
   const { entries, merged: wanted } = last.value
   await checkBlobs(folder, entries)
@@ -180,7 +180,7 @@ async function mergeAgain({
       continue
     }
     for (const path of paths) {
-      const reason = await engine.run('validate', { dir: base, method, block, path }, { signal })
+      const reason = await engine.run('validate', { dir: base, method, rounds, block, path }, { signal })
       if (reason !== null) throw differs(path, `is no valid contribution (${reason})`)
     }
     const out = join(scratch, `merged-${block}`)

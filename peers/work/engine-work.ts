@@ -19,6 +19,8 @@ export interface EngineWorkInit {
   model: string
   description: ModelDescription
   method: Method
+  /** Of the plan. */
+  rounds: number
   /** Where structures are removed, else null. */
   structured: StructuredForms | null
   /** The site's calibration windows. */
@@ -107,11 +109,11 @@ export class EngineWork implements Work {
     merged: ReadonlyMap<number, string>,
     options: JobOptions<JobEvent>,
   ): Promise<void> {
-    const { engine, model: dir, method, windows, scratch: out, modelHash } = this.init
+    const { engine, model: dir, method, rounds, windows, scratch: out, modelHash } = this.init
     const weights = mergedFiles(merged, method)
     if (isStructuredMethod(method)) {
       const { target } = method
-      const job = { dir, target, blocks, windows, weights, out, modelHash: modelHash ?? NO_HASH }
+      const job = { dir, target, rounds, blocks, windows, weights, out, modelHash: modelHash ?? NO_HASH }
       await engine.run('contribute', job, options)
     } else {
       const resume = modelHash && ({ modelHash, other: 'replace' } as const)
@@ -120,8 +122,8 @@ export class EngineWork implements Work {
   }
 
   validate(block: number, file: string): Promise<string | null> {
-    const { engine, model: dir, method } = this.init
-    return engine.run('validate', { dir, method, block, path: file })
+    const { engine, model: dir, method, rounds } = this.init
+    return engine.run('validate', { dir, method, rounds, block, path: file })
   }
 
   merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {

@@ -74,7 +74,7 @@ export async function* isolatedRounds(
   for (let round = 1; round <= rounds; round++) {
     const label = round === 1 ? `${name} measures alone` : `${name} trains alone, round ${round}`
     const paths: string[] = []
-    const job = { dir, target, blocks, windows, weights, out, modelHash: hash }
+    const job = { dir, target, rounds, blocks, windows, weights, out, modelHash: hash }
     await labelled(work, label, 'contribute', job, ({ block, path }) => (paths[block] = path))
     const merged: BlockFile[] = []
     for (const block of blocks) {

@@ -17,6 +17,11 @@ export class Random {
     return this.next() + this.next() + this.next() + this.next() - 2
   }
 
+  /** 1 or -1. */
+  sign(): 1 | -1 {
+    return this.next() < 0.5 ? -1 : 1
+  }
+
   normals(length: number): Float32Array {
     return Float32Array.from({ length }, () => this.normal())
   }

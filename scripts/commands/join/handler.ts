@@ -36,7 +36,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
       invitation: options.invitation,
       async prepare({ offer }, sites) {
         assertFits(options, offer, model)
-        const { method, windows, window, sample } = offer
+        const { method, rounds, windows, window, sample } = offer
         const structured = await structuredOf(work, dir, method)
         const text = await siteText(work, options, { windows, window, limits: description })
         end.brings(text)
@@ -46,7 +46,15 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
         return {
           site: site.own.site,
           capacity: options.capacity ?? sample,
-          work: own.maker({ engine, model, terminal: run.terminal, method, structured, windows: text.calibration }),
+          work: own.maker({
+            engine,
+            model,
+            terminal: run.terminal,
+            method,
+            rounds,
+            structured,
+            windows: text.calibration,
+          }),
         }
       },
     })

@@ -61,7 +61,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     offer,
     site: site.own.site,
     capacity: capacity ?? plan.sample,
-    work: own.maker({ engine, model, terminal, method, structured, windows: text.calibration }),
+    work: own.maker({ engine, model, terminal, method, rounds: plan.rounds, structured, windows: text.calibration }),
   }).catch((error) => {
     throw talk.ended(error)
   })

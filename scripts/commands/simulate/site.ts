@@ -115,9 +115,9 @@ class SimulatedWork extends EngineWork {
     { index, model, structured, windows, offer, data }: SiteJob,
     { engine, description, gate, onEvent }: SiteContext,
   ) {
-    const { method } = offer
+    const { method, rounds } = offer
     const scratch = `${data}-scratch`
-    super({ engine, model, description, method, structured, windows, scratch, modelHash: null })
+    super({ engine, model, description, method, rounds, structured, windows, scratch, modelHash: null })
     this.gate = gate
     this.onEvent = onEvent
     this.writes = index === 0

@@ -34,13 +34,21 @@ export async function goOn(
   const model = await readModel(work, command.model)
   assertSameModel(command.model, offer, model)
   const left = await notCopied(work, model.dir)
-  const { method, windows } = offer
+  const { method, rounds, windows } = offer
   const window = windowFor(offer.window, model.description)
   const structured = await structuredOf(work, model.dir, method)
   const text = await siteText(work, command, { windows, window, limits: model.description })
   const end = new SiteEnd({ work, model, options: command, site: own })
   end.brings(text)
-  const maker = own.maker({ engine, model, terminal: run.terminal, method, structured, windows: text.calibration })
+  const maker = own.maker({
+    engine,
+    model,
+    terminal: run.terminal,
+    method,
+    rounds,
+    structured,
+    windows: text.calibration,
+  })
   const init = peerInit(command, site, { run, talk: null, end, terms: noteOf(kept)?.terms ?? null })
   const report = await end.after(resume({ ...init, kept, work: maker }))
   own.done()

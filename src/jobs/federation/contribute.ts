@@ -12,12 +12,14 @@ import { digestOf, readStored, type StoredFile, storeFile } from '../../files/st
 import type { StructuredTarget } from '../../form/method.ts'
 import type { Windows } from '../../form/windows.ts'
 import { InvalidContributionError } from '../../merge/masks/validate.ts'
-import { RANK, SCALE } from '../../merge/structures/adapter.ts'
+import { RANK } from '../../merge/structures/adapter.ts'
 import { gathered, scattered } from '../../merge/structures/structured-block.ts'
 import {
   encodeStructured,
   type PackedAdapter,
   packed,
+  type StructuredContribution,
+  type Training,
   unpacked,
   validateStructured,
 } from '../../merge/structures/structured-contribution.ts'
@@ -33,11 +35,10 @@ import type { StructuredModel } from '../../structure/federated/structured-model
 import type { Bench } from '../bench.ts'
 import type { BlockFile } from '../block-files.ts'
 import type { JobContext } from '../job.ts'
+import { startingAdapters, TRAINING, trainingOf } from './training.ts'
 
 /** A number that changes whenever the same inputs give other bits than before. */
 const DOMAIN = 'coppice/contribute/2'
-/** LLM-Pruner's learning rate, and the rows of its reference implementation. */
-const TRAINING = { rank: RANK, alpha: RANK * SCALE, rate: 1e-4, batch: 8, seed: 0 }
 const ROW = 128
 /** The number of steps between two checkpoints. */
 const STEPS_A_SAVE = 5
@@ -45,6 +46,8 @@ const STEPS_A_SAVE = 5
 interface ContributeArgs {
   dir: string
   target: StructuredTarget
+  /** Of the plan. */
+  rounds: number
   /** Ascending. */
   blocks: number[]
   windows: Windows
@@ -67,7 +70,7 @@ export async function contribute(args: ContributeArgs, bench: Bench, context: Jo
   const adapters = weights.length > 0 && target.steps > 0 ? await trainedAdapters(model, args, context) : null
   for (const block of blocks) {
     const contribution = { importances: importances[block], adapters: adapters?.[block] ?? null }
-    assertValid(model, block, contribution)
+    assertValid(model, trainingOf(model.decoder, block, target, args.rounds), block, contribution)
     const bytes = encodeStructured(model.forms[block], contribution)
     const file = await storeFile(join(out, `contribution-${block}`), [bytes])
     context.emit({ type: 'block', report: { block, path: file.path, bytes: file.bytes, damping: [] } })
@@ -78,11 +81,12 @@ export async function contribute(args: ContributeArgs, bench: Bench, context: Jo
 /** Checks a contribution in the same way as every other member will. */
 function assertValid(
   { decoder }: StructuredModel,
+  training: Training,
   block: number,
-  contribution: Parameters<typeof validateStructured>[1],
+  contribution: StructuredContribution,
 ): void {
   try {
-    validateStructured(decoder.baseWeights(block), contribution)
+    validateStructured(decoder.baseWeights(block), training, contribution)
   } catch (cause) {
     if (!(cause instanceof InvalidContributionError)) throw cause
     throw new InputError({
@@ -131,7 +135,7 @@ async function trainedAdapters(
   const cut = join(out, 'smaller')
   const smaller = model.cutTo(cut, merged)
   const settings: TrainSettings = { ...TRAINING, steps: target.steps }
-  const fresh = Adapters.start(model.decoder.forms, RANK, settings.seed)
+  const fresh = startingAdapters(model.decoder)
   const state = startState(smaller, settings)
   const own = new Adapters(smaller.forms, RANK, state.values)
   for (const [block, { layers }] of model.forms.entries()) {

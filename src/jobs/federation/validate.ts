@@ -5,10 +5,13 @@ import { decodeContribution } from '../../merge/masks/contribution.ts'
 import { InvalidContributionError, validateContribution } from '../../merge/masks/validate.ts'
 import { decodeStructured, validateStructured } from '../../merge/structures/structured-contribution.ts'
 import type { Bench } from '../bench.ts'
+import { trainingOf } from './training.ts'
 
 interface ValidateArgs {
   dir: string
   method: Method
+  /** Of the plan. */
+  rounds: number
   block: number
   path: string
 }
@@ -23,11 +26,12 @@ export async function validate(args: ValidateArgs, bench: Bench): Promise<string
   }
 }
 
-async function assertValid({ dir, method, block, path }: ValidateArgs, bench: Bench): Promise<void> {
+async function assertValid({ dir, method, rounds, block, path }: ValidateArgs, bench: Bench): Promise<void> {
   const bytes = readFileSync(path)
   if (isStructuredMethod(method)) {
     const { decoder, forms } = await bench.structured(dir)
-    return validateStructured(decoder.baseWeights(block), decodeStructured(forms[block], bytes))
+    const training = trainingOf(decoder, block, method.target, rounds)
+    return validateStructured(decoder.baseWeights(block), training, decodeStructured(forms[block], bytes))
   }
   const decoder = bench.open(dir)
   const form = decoder.forms[block]

@@ -28,6 +28,8 @@ export function isPruned(weight: Float32Array): boolean {
 /** The rank of a federation's adapters. LLM-Pruner uses rank 8 and alpha 16, so the scale below is 2. */
 export const RANK = 8
 export const SCALE = 2
+/** The rate at which a federation's adapters are trained: LLM-Pruner's. */
+export const RATE = 1e-4
 
 /**
  * Adds scale B A to a layer.

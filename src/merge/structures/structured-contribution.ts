@@ -10,8 +10,8 @@ import { findBadFp16, float16Of, fp16Bits } from '../../form/fp16.ts'
 import type { StructuredForm } from '../../form/structured-form.ts'
 import { FrameReader, HEADER_BYTES, kindOf, writeFrame } from '../bytes.ts'
 import { type FaultClass, InvalidContributionError } from '../errors.ts'
-import { assertBounds } from '../masks/validate.ts'
-import { type Adapter, adapterSizes, addAdapter, isPruned, RANK, SCALE } from './adapter.ts'
+import { type Adapter, adapterSizes, RANK } from './adapter.ts'
+import { assertAdapterBounds } from './adapter-bounds.ts'
 
 /** fp16 bits of an adapter's matrices; see Adapter for their shapes. */
 export interface PackedAdapter {
@@ -93,18 +93,28 @@ export function readAdapters(reader: FrameReader, { layers }: StructuredForm, Fa
   })
 }
 
+/** What the plan and the base model say of adapters to one block. */
+export interface Training {
+  /** The most steps that anybody trains in the whole plan. */
+  steps: number
+  /** Before any training: one entry a layer, in order of role. */
+  starts: readonly Adapter[]
+}
+
 /**
- * Whether a decoded contribution may enter a merge: no layer is farther from the base than the bounds of validate.ts
- * allow.
+ * Whether a decoded contribution may enter a merge.
  * @param base - one array a layer in order of role, row-major [rows, cols]
- * @throws {InvalidContributionError} NORM or PEAK
+ * @throws {InvalidContributionError} TRAINING or NORM
  */
-export function validateStructured(base: readonly LayerWeights[], { adapters }: StructuredContribution): void {
-  for (const [role, packed] of (adapters ?? []).entries()) {
-    const changed = base[role].slice()
-    addAdapter(changed, unpacked(packed), { rank: RANK, scale: SCALE, holdsZeros: isPruned(changed) })
-    assertBounds(role, base[role], changed)
-  }
+export function validateStructured(
+  base: readonly LayerWeights[],
+  { steps, starts }: Training,
+  { adapters }: StructuredContribution,
+): void {
+  if (adapters === null) return
+  if (steps === 0) throw new InvalidContributionError('TRAINING', 'it has adapters, and the plan trains none')
+  for (const [role, own] of adapters.entries())
+    assertAdapterBounds(role, base[role], unpacked(own), { start: starts[role], steps })
 }
 
 /** The inverse of `packed`: fp16 widened to float32, which is exact. */

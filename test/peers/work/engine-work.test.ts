@@ -30,6 +30,7 @@ function site(context: TestContext, scratch: string, modelHash: Uint8Array | nul
   const work = new EngineWork({
     ...{ engine, model: MODEL, description, windows: WINDOWS, scratch, modelHash, onDrain },
     method: { pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
+    rounds: 1,
     structured: null,
   })
   return {

@@ -2,15 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { BlockForm } from '../../../../src/form/block-form.ts'
 import { fp16Bits } from '../../../../src/form/fp16.ts'
-import { countKept, dropKept, newMask } from '../../../../src/form/mask.ts'
+import { dropKept, newMask } from '../../../../src/form/mask.ts'
 import type { SparsityTarget } from '../../../../src/form/method.ts'
+import { MAX_PEAK_RATIO, weightBounds } from '../../../../src/merge/masks/bounds.ts'
 import type { BlockContribution } from '../../../../src/merge/masks/contribution.ts'
-import {
-  InvalidContributionError,
-  MAX_NORM_RATIO,
-  MAX_PEAK_RATIO,
-  validateContribution,
-} from '../../../../src/merge/masks/validate.ts'
+import { InvalidContributionError, validateContribution } from '../../../../src/merge/masks/validate.ts'
+import { randomSigns, scaled, turned } from '../../../support/liars.ts'
 import { Random } from '../../../support/random.ts'
 import { share } from '../../../support/toy-blocks.ts'
 
@@ -75,7 +72,7 @@ describe('the validation of weights', () => {
     const form: BlockForm = { inputs: [9], layers: [{ rows: 1, cols: 9, input: 0 }] }
     const mask = newMask(9)
     for (const i of [0, 4, 8]) dropKept(mask, i)
-    const layers = [{ mask, survivors: new Uint16Array(6) }]
+    const layers = [{ mask, survivors: new Uint16Array(6).fill(0x3c00) }] // ones
     const contribution = { inputs: [new Float32Array(9)], layers }
     const base = [new Float32Array(9).fill(1)]
     validateContribution(
@@ -85,28 +82,37 @@ describe('the validation of weights', () => {
     )
   })
 
-  it('bounds the norm of a layer by twice the base, and the largest weight by four times', () => {
-    const ones = [new Float32Array(900).fill(1)]
-    const kept = countKept((pruned(COUNTS).layers ?? [])[0].mask)
-    const norm = (value: number) => Math.sqrt(kept * value * value)
-    const highest = 2.58 // 542 of 900 are kept: sqrt(4 * 900 / 542) = 2.577...
-    assert.ok(norm(2.576) < MAX_NORM_RATIO * 30 && norm(highest) > MAX_NORM_RATIO * 30)
-    validate(
-      pruned(COUNTS, () => 2.576),
-      TARGET,
-      ones,
-    )
-    refuses(
-      pruned(COUNTS, () => highest),
-      'NORM',
-      TARGET,
-      ones,
-    )
-    const peak = (value: number) => pruned(COUNTS, (i) => (i === 899 ? value : 1))
+  it('bounds the largest weight by four times the largest of the base', () => {
+    const base = [BASE[0].map((w, i) => (i === 0 ? 3 : w))]
+    const peak = (value: number) => pruned(COUNTS, (i) => (i === 899 ? value : base[0][i]))
     for (const sign of [1, -1]) {
-      validate(peak(sign * MAX_PEAK_RATIO), TARGET, ones)
-      refuses(peak(sign * (MAX_PEAK_RATIO + 2 ** -8)), 'PEAK', TARGET, ones)
+      const own = [base[0].with(899, sign)]
+      assert.throws(() => validate(peak(sign * (3 * MAX_PEAK_RATIO + 2 ** -6)), TARGET, own), { reason: 'PEAK' })
+      assert.throws(() => validate(peak(sign * 3 * MAX_PEAK_RATIO), TARGET, own), { reason: /NORM|COSINE/ })
     }
+  })
+
+  it('bounds norm and direction of a layer as the share of zeros asks', () => {
+    for (const target of [TARGET, TWO_OF_FOUR]) {
+      const bounds = weightBounds(target)
+      const honest = target === TARGET ? pruned(COUNTS) : pruned(null)
+      validate(honest, target)
+      validate(turned(honest, BASE, bounds), target)
+      refuses(turned(honest, BASE, { ...bounds, norm: bounds.norm + 0.01 }), 'NORM', target)
+      refuses(turned(honest, BASE, { ...bounds, cosine: bounds.cosine - 0.01 }), 'COSINE', target)
+    }
+    assert.ok(weightBounds(share(500_000)).cosine > weightBounds(share(500_001)).cosine)
+    assert.deepEqual(weightBounds(TWO_OF_FOUR), weightBounds(share(500_000)))
+  })
+
+  it('refuses survivors that are turned round, of random signs, or none', () => {
+    refuses(scaled(pruned(COUNTS), -1), 'COSINE')
+    refuses(scaled(pruned(COUNTS)), 'NORM')
+    refuses(randomSigns(pruned(COUNTS), BASE, weightBounds(TARGET).norm), 'COSINE')
+    refuses(
+      pruned(COUNTS, () => 0),
+      'COSINE',
+    )
   })
 
   it('lets a layer of zeros stay one', () => {

@@ -20,12 +20,14 @@ import {
 import {
   decodeStructured,
   encodeStructured,
+  type PackedAdapter,
   packed,
   type StructuredContribution,
   structuredBytes,
   validateStructured,
 } from '../../../../src/merge/structures/structured-contribution.ts'
 import { mergeStructured } from '../../../../src/merge/structures/structured-merge.ts'
+import { hugeFactor, untrained } from '../../../support/liars.ts'
 import { Random } from '../../../support/random.ts'
 
 /** Two heads of two places with an output layer, and five channels between an up and a down layer; width 3. */
@@ -155,18 +157,42 @@ describe('contributions of importances', () => {
     )
   })
 
-  it('are refused where adapters move a layer too far', () => {
-    const base = FORM.layers.map(({ rows, cols }) => new Float32Array(rows * cols).fill(1))
-    const adapters = zeroAdapters()
-    validateStructured(base, { importances: [], adapters })
-    const [one] = adapters
-    float16Of(one.a).fill(1)
-    float16Of(one.b).fill(0.25) // 2 * 8 * 0.25 = 4 on top of 1
-    assert.throws(() => validateStructured(base, { importances: [], adapters }), { reason: 'PEAK' })
-    float16Of(one.b).fill(0.125) // 2 on top of 1
-    assert.throws(() => validateStructured(base, { importances: [], adapters }), { reason: 'NORM' })
-    float16Of(one.b).fill(0.03)
-    validateStructured(base, { importances: [], adapters })
+  describe('with adapters', () => {
+    const random = new Random(3)
+    const base = FORM.layers.map(({ rows, cols }) => random.normals(rows * cols))
+    const starts = FORM.layers.map(({ rows, cols }) => ({
+      a: Float32Array.from({ length: RANK * cols }, () => 0.05 * random.normal()),
+      b: new Float32Array(RANK * rows),
+    }))
+    const validate = (adapters: PackedAdapter[], steps = 40) =>
+      validateStructured(base, { steps, starts }, { importances: [], adapters })
+    /** Each number moves as far as 40 steps at the rate take it, times `share`. */
+    const moved = (share: number) =>
+      starts.map(({ a, b }) => packed({ a: a.map((x) => x + share * 40e-4), b: b.map(() => share * 40e-4) }))
+
+    it('are accepted as far as training takes a number, and no farther', () => {
+      validate(zeroAdapters()) // of places that are removed
+      validate(moved(0))
+      validate(moved(0.99))
+      validate(moved(-0.99))
+      assert.throws(() => validate(moved(1.1)), { reason: 'NORM', layer: 0 })
+      assert.throws(() => validate(moved(0.99), 39), { reason: 'NORM' })
+    })
+
+    it('are refused where the plan trains nothing', () => {
+      assert.throws(() => validate(moved(0), 0), { reason: 'TRAINING' })
+      validateStructured(base, { steps: 0, starts }, { importances: [], adapters: null })
+    })
+
+    it('are refused where one factor is huge, or both are not what training gives', () => {
+      assert.throws(() => validate(hugeFactor(FORM.layers)), { reason: 'NORM', message: /A of the adapter/ })
+      assert.throws(() => validate(untrained(FORM.layers, [0.05, 0.05])), { reason: 'NORM' })
+    })
+
+    it('are refused where they change the layer, whatever a plan of many steps allows', () => {
+      const far = untrained(FORM.layers, [0.5, 0.5])
+      assert.throws(() => validate(far, 100_000), { reason: 'NORM', message: /change the layer/ })
+    })
   })
 })
 

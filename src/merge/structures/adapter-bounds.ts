@@ -1,0 +1,63 @@
+/**
+ * How far the adapters of an honest member may lie from where all began: A as drawn by the plan's seed, B = 0. The
+ * merge averages A and B apart, so each is bounded by itself: a huge A beside B = 0 changes nothing alone, and all with
+ * the B of others.
+ *
+ * Adam moves a number by about its rate a step (Kingma, Ba 2014, section 2.1), so the steps of the plan bound both.
+ * Sums are float64 from left to right: the same verdict on every machine.
+ */
+import type { LayerWeights } from '../../form/block-form.ts'
+import { InvalidContributionError } from '../errors.ts'
+import { type Adapter, addAdapter, isPruned, RANK, RATE, SCALE } from './adapter.ts'
+
+/** Rounding to fp16 moves a number by at most this share of it; twice that, since means are rounded as well. */
+const ROUNDING = 1 / 1024
+
+/**
+ * The largest norm of scale B A, divided by that of the layer. Where a plan has so many steps that the factors' bounds
+ * allow anything, this one holds.
+ */
+const MAX_CHANGE_RATIO = 0.5
+
+/**
+ * @param role - of the layer
+ * @param start - the adapter of this layer before any training
+ * @param steps - the most that anybody trains in the whole plan: steps a round, in all rounds but the first
+ * @throws {InvalidContributionError} NORM
+ */
+export function assertAdapterBounds(
+  role: number,
+  base: LayerWeights,
+  adapter: Adapter,
+  { start, steps }: { start: Adapter; steps: number },
+): void {
+  assertFactor(role, 'A', adapter.a, start.a, steps)
+  assertFactor(role, 'B', adapter.b, start.b, steps)
+  const changed = base.slice()
+  addAdapter(changed, adapter, { rank: RANK, scale: SCALE, holdsZeros: isPruned(changed) })
+  const [change, norm] = [distance(changed, base), distance(base, new Float32Array(base.length))]
+  if (change <= MAX_CHANGE_RATIO * norm) return
+  const message = `adapters change the layer by ${change}, more than ${MAX_CHANGE_RATIO} of its norm ${norm}`
+  throw new InvalidContributionError('NORM', message, role)
+}
+
+/** A number that is zero belongs to a removed place, and has not moved. */
+function assertFactor(role: number, name: string, values: Float32Array, start: Float32Array, steps: number): void {
+  const moved = values.map((value, i) => (value === 0 ? 0 : value - start[i]))
+  const size = distance(start, new Float32Array(start.length))
+  const most = Math.sqrt(values.length) * RATE * steps + ROUNDING * size
+  const found = distance(moved, new Float32Array(moved.length))
+  if (found <= most) return
+  const message = `${name} of the adapter is ${found} away from its start, at most ${most} after ${steps} steps`
+  throw new InvalidContributionError('NORM', message, role)
+}
+
+/** The Euclidean distance of two arrays of one length. */
+function distance(one: Float32Array, other: Float32Array): number {
+  let squares = 0
+  for (let i = 0; i < one.length; i++) {
+    const between = one[i] - other[i]
+    squares += between * between
+  }
+  return Math.sqrt(squares)
+}
