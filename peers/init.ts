@@ -1,6 +1,6 @@
 /** The arguments of a peer, the values that its parts pass to each other, and its report at the end. */
 import type { Invitation } from '../protocols/plan/invitation.ts'
-import type { Offer, SealedOffer } from '../protocols/plan/offer.ts'
+import type { OfferTerms, SealedOffer } from '../protocols/plan/offer.ts'
 import type { Plan } from '../protocols/plan/plan.ts'
 import type { SiteLabel } from '../protocols/plan/site-name.ts'
 import type { Clock } from '../protocols/stream/time.ts'
@@ -52,7 +52,7 @@ export interface Site {
 
 export interface FoundInit extends PeerInit, Site {
   /** Everything that is computed; founder, nonce and version are added. */
-  offer: Omit<Offer, 'version' | 'merge' | 'founder' | 'nonce'>
+  offer: Omit<OfferTerms, 'founder' | 'nonce'>
   /** 16 bytes each; default: random. A simulation derives them from its seed. */
   nonce?: Uint8Array
   secret?: Uint8Array

@@ -7,6 +7,7 @@
 import { createReadStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withstoodFaults } from '../protocols/plan/offer.ts'
 import { decodeSignedPlan, InvalidPlanError, type Plan } from '../protocols/plan/plan.ts'
 import {
   type Certificate,
@@ -168,6 +169,7 @@ async function mergeAgain({
   onProgress,
 }: MergeAgain): Promise<BlockFile[]> {
   const { method, rounds } = plan.offer
+  const faults = withstoodFaults(plan.offer)
   const folder = join(dir, 'contributions')
   const { entries, merged: wanted } = last.value
   await checkBlobs(folder, entries)
@@ -184,7 +186,11 @@ async function mergeAgain({
       if (reason !== null) throw differs(path, `is no valid contribution (${reason})`)
     }
     const out = join(scratch, `merged-${block}`)
-    const { root } = await engine.run('merge', { dir: base, method, block, paths, out, previous: null }, { signal })
+    const { root } = await engine.run(
+      'merge',
+      { dir: base, method, block, paths, faults, out, previous: null },
+      { signal },
+    )
     merged.push({ block, kind: mergedKind(method), path: out })
     roots.push(root)
     onProgress?.(block + 1, blocks)

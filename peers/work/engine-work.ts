@@ -21,6 +21,8 @@ export interface EngineWorkInit {
   method: Method
   /** Of the plan. */
   rounds: number
+  /** Liars that the plan's merge withstands; 0: all members count. */
+  faults: number
   /** Where structures are removed, else null. */
   structured: StructuredForms | null
   /** The site's calibration windows. */
@@ -127,8 +129,8 @@ export class EngineWork implements Work {
   }
 
   merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {
-    const { engine, model: dir, method } = this.init
-    return engine.run('merge', { dir, method, block, paths: files, out, previous })
+    const { engine, model: dir, method, faults } = this.init
+    return engine.run('merge', { dir, method, block, paths: files, faults, out, previous })
   }
 
   async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {

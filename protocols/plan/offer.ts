@@ -47,6 +47,10 @@ export function asModelName(name: string): string {
   return printed.slice(0, MAX_MODEL_NAME).toWellFormed()
 }
 
+/** How contributions become one: `l0` counts all alike, `trimmed` leaves the farthest values out. */
+export const MERGE_RULES = ['l0', 'trimmed'] as const
+export type MergeRule = (typeof MERGE_RULES)[number]
+
 export interface Offer {
   version: typeof PROTOCOL_VERSION
   /** The founder's peer id (multihash bytes). */
@@ -63,7 +67,7 @@ export interface Offer {
     blocks: number
   }
   method: Method
-  merge: 'l0'
+  merge: MergeRule
   /** The largest number of rounds. */
   rounds: number
   /** The federation ends early once fewer mask bits than this moved in a round, in ppm; null: never. */
@@ -117,7 +121,7 @@ const offerSchema: z.ZodType<Offer> = z
       blocks: integer(1, MAX_BLOCKS),
     }),
     method: methodSchema,
-    merge: z.literal('l0'),
+    merge: z.enum(MERGE_RULES),
     rounds: integer(1, MAX_ROUNDS),
     untilChange: ppmSchema.nullable(),
     sample: integer(1, 1_000_000),
@@ -139,9 +143,12 @@ export interface SealedOffer {
   hash: Uint8Array
 }
 
+/** An offer before it is sealed. Without a rule of merging it has `l0`. */
+export type OfferTerms = Omit<Offer, 'version' | 'merge'> & Partial<Pick<Offer, 'merge'>>
+
 /** Makes an offer and seals it. @throws {MalformedMessageError} a field out of its range: the founder's own mistake */
-export function makeOffer(offer: Omit<Offer, 'version' | 'merge'>): SealedOffer {
-  return decodeOffer(encode({ ...offer, version: PROTOCOL_VERSION, merge: 'l0' }))
+export function makeOffer({ merge = 'l0', ...offer }: OfferTerms): SealedOffer {
+  return decodeOffer(encode({ ...offer, version: PROTOCOL_VERSION, merge }))
 }
 
 /** Reads an offer. @throws {MalformedMessageError} also for an offer of another protocol version: see offerVersion */
@@ -179,4 +186,9 @@ export function quorumOf(members: number): number {
 /** The number of members that may lie while the rest still agree: floor((n-1)/3). */
 export function faultsOf(members: number): number {
   return Math.floor((members - 1) / 3)
+}
+
+/** The number of liars that the merge of a plan withstands. */
+export function withstoodFaults({ merge, members }: Pick<Offer, 'merge' | 'members'>): number {
+  return merge === 'trimmed' ? faultsOf(members) : 0
 }

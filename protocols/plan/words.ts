@@ -14,7 +14,7 @@ import { blocksPerRound } from '../../src/merge/sampling.ts'
 import { id8 } from '../wire/encoding.ts'
 import { PRUNER_NAMES, percentOfPpm, shareOfZeros } from './method-words.ts'
 import { type BlockMatrices, sparserInWords, unprunedInWords } from './model-words.ts'
-import { type Offer, quorumOf } from './offer.ts'
+import { faultsOf, type Offer, quorumOf } from './offer.ts'
 import { shown } from './site-name.ts'
 
 export interface PlanInWords {
@@ -57,7 +57,7 @@ function sparseWords(
         'embeddings, output head and biases stay as they are.',
       ...(matrices === undefined ? [] : [...unprunedInWords(matrices, 'pruned'), ...sparserInWords(matrices, target)]),
       ...rounds(offer, capacity),
-      mergeRule(payload),
+      mergeRule(offer, payload),
     ],
     leaves: payloadInWords(payload, pruner),
   }
@@ -77,8 +77,7 @@ function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: n
         'removed, and the model is smaller then.',
       `This site measures how much each of them matters to the loss on ${offer.windows} windows of ${offer.window} ` +
         `tokens of its own text, and offers that for ${share}.`,
-      'All measurements are added up alike at every site: each site counts equally, and the heads and ' +
-        'channels that matter least are removed.',
+      addedUp(offer),
       ...(isTrained ? [training] : []),
     ],
     leaves: [
@@ -92,6 +91,18 @@ function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: n
         : []),
     ],
   }
+}
+
+function addedUp({ merge, members }: Offer): string {
+  const faults = faultsOf(members)
+  const counted =
+    merge === 'l0'
+      ? 'each site counts equally'
+      : `of each the ${faults} lowest and the ${faults} highest are left out (rule trimmed)`
+  return (
+    `All measurements are added up alike at every site: ${counted}, and the heads and channels that matter least are ` +
+    'removed.'
+  )
 }
 
 function count(value: number): string {
@@ -118,12 +129,24 @@ function rounds(offer: Offer, capacity: number): string[] {
   return lines
 }
 
-function mergeRule(payload: PayloadKind): string {
+function mergeRule({ merge, members }: Offer, payload: PayloadKind): string {
+  if (merge === 'trimmed') return trimmedRule(faultsOf(members), payload)
   const values =
     payload === 'weights'
       ? 'a weight that is kept becomes the average over the sites that kept it'
       : 'a weight that is kept keeps its value in the base model'
   return `All results are merged alike at every site (rule l0): each site has one vote on each weight, and ${values}.`
+}
+
+function trimmedRule(faults: number, payload: PayloadKind): string {
+  const values =
+    payload === 'weights'
+      ? 'each site has one vote on each weight; of the values of those who kept it'
+      : 'one mask follows from the statistics of all sites; of each column'
+  return (
+    `All results are merged alike at every site (rule trimmed): ${values} the ${faults} lowest and the ${faults} ` +
+    'highest are left out, and the rest is averaged.'
+  )
 }
 
 function voting({ members }: Offer): string[] {

@@ -79,7 +79,15 @@ export async function* isolatedRounds(
     const merged: BlockFile[] = []
     for (const block of blocks) {
       const path = join(out, `merged-${round}-${block}`)
-      await work.engine.run('merge', { dir, method, block, paths: [paths[block]], out: path, previous: null })
+      await work.engine.run('merge', {
+        dir,
+        method,
+        block,
+        paths: [paths[block]],
+        faults: 0,
+        out: path,
+        previous: null,
+      })
       merged.push({ block, kind: 'structured', path })
     }
     weights = merged

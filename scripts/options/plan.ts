@@ -1,6 +1,14 @@
 /** PLAN: the options on which a federation agrees, and for `prune` the part of them that one site alone needs. */
 import { type Command, Option } from 'commander'
-import { MAX_BLOCKS, MAX_PATTERN, MAX_ROUND_TIMEOUT_MS, MAX_ROUNDS, MAX_STEPS } from '../../protocols/plan/offer.ts'
+import {
+  MAX_BLOCKS,
+  MAX_PATTERN,
+  MAX_ROUND_TIMEOUT_MS,
+  MAX_ROUNDS,
+  MAX_STEPS,
+  MERGE_RULES,
+  type MergeRule,
+} from '../../protocols/plan/offer.ts'
 import { UsageError } from '../../src/base/errors.ts'
 import {
   isStructuredMethod,
@@ -28,6 +36,7 @@ import {
 const STRUCTURED: StructuredMethod['pruner'] = 'llm-pruner'
 const DEFAULT_PRUNER: PrunerName = 'sparsegpt'
 const DEFAULT_TARGET: SparsityTarget = { kind: 'unstructured', ppm: 500_000 }
+const DEFAULT_MERGE: MergeRule = 'l0'
 const DEFAULT_ROUNDS = 1
 /** Training steps of a site in a round. */
 const DEFAULT_RECOVER = 20
@@ -40,6 +49,7 @@ const ALL = 1_000_000
 
 export interface PlanOptions {
   method: Method
+  merge: MergeRule
   rounds: number
   /** The share of the blocks that a site prunes in a round, in ppm. */
   sample: number
@@ -62,6 +72,7 @@ export interface RawPlan extends Omit<RawPruner, 'pruner'> {
   ratio?: number
   blocks?: [from: number, to: number]
   recover?: number
+  merge?: MergeRule
   rounds?: number
   sample?: number
   untilChange?: number
@@ -116,6 +127,12 @@ export function addPlanOptions(command: Command): Command {
     )
     .addOption(
       new Option(
+        '--merge <rule>',
+        `l0 counts all sites alike; trimmed leaves out the values farthest off, so that a third of the sites cannot ruin the model by lies (default: ${DEFAULT_MERGE})`,
+      ).argParser(oneOf('--merge', MERGE_RULES)),
+    )
+    .addOption(
+      new Option(
         '--rounds <n>',
         `rounds at most (default: ${DEFAULT_ROUNDS}; with --until-change ${MOST_ROUNDS_UNTIL_CHANGE})`,
       ).argParser(wholeNumber('--rounds', 1, MAX_ROUNDS)),
@@ -144,7 +161,7 @@ const TO_THE_END = MAX_BLOCKS
 export function planOptions(raw: RawPlan): PlanOptions {
   const { sample = ALL, untilChange = null, roundTimeout: roundTimeoutMs = null } = raw
   const rounds = raw.rounds ?? (untilChange === null ? DEFAULT_ROUNDS : MOST_ROUNDS_UNTIL_CHANGE)
-  return { method: methodOf(raw), rounds, sample, untilChange, roundTimeoutMs }
+  return { method: methodOf(raw), merge: raw.merge ?? DEFAULT_MERGE, rounds, sample, untilChange, roundTimeoutMs }
 }
 
 /** @throws {UsageError} USAGE_MISSING, USAGE_CONFLICT */
@@ -208,6 +225,7 @@ const FIXED_BY_PLAN = [
   '--ratio <r>',
   '--blocks <a:b>',
   '--recover <n>',
+  '--merge <rule>',
   '--rounds <n>',
   '--sample <share>',
   '--until-change <share>',

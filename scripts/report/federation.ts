@@ -1,5 +1,5 @@
 /** The report of a federation, which --json prints and report.json holds. Shares are fractions, hashes hexadecimal. */
-import type { Offer } from '../../protocols/plan/offer.ts'
+import type { MergeRule, Offer } from '../../protocols/plan/offer.ts'
 import { ppmToFraction } from '../../src/base/decimal.ts'
 import type { Method } from '../../src/form/method.ts'
 import type { SiteReport } from './site-report.ts'
@@ -17,7 +17,7 @@ export interface PlanReport {
    * the steps of training in a round.
    */
   structures?: { ratio: number; blocks: [from: number, to: number]; steps: number }
-  merge: 'l0'
+  merge: MergeRule
   /** The largest number of rounds. */
   rounds: number
   sample: number

@@ -1,6 +1,6 @@
 import { keptByOffer } from '../../../peers/kept/find.ts'
 import { join as joinFederation } from '../../../peers/peer.ts'
-import type { Offer } from '../../../protocols/plan/offer.ts'
+import { type Offer, withstoodFaults } from '../../../protocols/plan/offer.ts'
 import { NetworkError, UsageError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
@@ -52,6 +52,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
             terminal: run.terminal,
             method,
             rounds,
+            faults: withstoodFaults(offer),
             structured,
             windows: text.calibration,
           }),

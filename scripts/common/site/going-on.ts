@@ -1,7 +1,7 @@
 /** A site goes on with a federation that its data directory keeps: nothing is founded, and nobody is asked. */
 import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import { resume } from '../../../peers/peer.ts'
-import type { Offer } from '../../../protocols/plan/offer.ts'
+import { type Offer, withstoodFaults } from '../../../protocols/plan/offer.ts'
 import { shown } from '../../../protocols/plan/site-name.ts'
 import { id8, toHex } from '../../../protocols/wire/encoding.ts'
 import { RefusedError } from '../../../src/base/errors.ts'
@@ -46,6 +46,7 @@ export async function goOn(
     terminal: run.terminal,
     method,
     rounds,
+    faults: withstoodFaults(offer),
     structured,
     windows: text.calibration,
   })

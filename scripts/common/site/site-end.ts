@@ -185,6 +185,7 @@ export class SiteEnd {
         method,
         block,
         paths,
+        faults: 0,
         out,
         previous: null,
       })

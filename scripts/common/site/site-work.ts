@@ -5,7 +5,8 @@ import type { Terminal } from '../../terminal/terminal.ts'
 import type { BaseModel } from '../base-model.ts'
 import { SiteScratch } from './site-scratch.ts'
 
-interface SiteWorkInit extends Pick<EngineWorkInit, 'engine' | 'method' | 'rounds' | 'structured' | 'windows'> {
+interface SiteWorkInit
+  extends Pick<EngineWorkInit, 'engine' | 'method' | 'rounds' | 'faults' | 'structured' | 'windows'> {
   model: BaseModel
   terminal: Terminal
 }

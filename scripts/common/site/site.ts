@@ -91,7 +91,7 @@ export function peerInit(
 type OfferTerms = Omit<Offer, keyof typeof UNSAID>
 
 /** The rest of an offer, which the words do not mention. */
-const UNSAID = { version: PROTOCOL_VERSION, merge: 'l0', founder: new Uint8Array(), nonce: new Uint8Array() } as const
+const UNSAID = { version: PROTOCOL_VERSION, founder: new Uint8Array(), nonce: new Uint8Array() } as const
 
 /** The plan in words and what will leave this site. @param capacity - in ppm; null: the offer's sample */
 export function planText(offer: OfferTerms, capacity: number | null, matrices?: BlockMatrices): string {

@@ -17,6 +17,8 @@ import { readContributions } from './contribution-files.ts'
 interface Files {
   block: number
   paths: string[]
+  /** Liars that the merge withstands; 0: all count. */
+  faults: number
   out: string
   previous: string | null
 }
@@ -41,11 +43,15 @@ export async function merge(
 function mergeMasks(
   decoder: Decoder,
   { pruner, target }: SparseMethod,
-  { block, paths, out, previous }: Files,
+  { block, paths, faults, out, previous }: Files,
 ): MergedBlockReport {
   const form = decoder.forms[block]
   const contributions = readContributions(form, pruner, paths)
-  const merged = mergeBlock({ form, method: { pruner, target }, base: decoder.baseWeights(block) }, contributions)
+  const merged = mergeBlock(
+    { form, method: { pruner, target }, base: decoder.baseWeights(block) },
+    contributions,
+    faults,
+  )
   const bytes = encodeMergedBlock(form, merged)
   writeFileSync(out, bytes)
   const before = previous === null ? null : readMerged(form, previous)
@@ -60,11 +66,11 @@ function mergeMasks(
 function mergeStructures(
   { forms }: StructuredModel,
   target: StructuredTarget,
-  { block, paths, out, previous }: Files,
+  { block, paths, faults, out, previous }: Files,
 ): MergedBlockReport {
   const form = forms[block]
   const contributions = paths.map((path) => decodeStructured(form, readFileSync(path)))
-  const merged = mergeStructured(form, target, block, contributions)
+  const merged = mergeStructured(form, target, block, contributions, faults)
   const bytes = encodeStructuredBlock(form, merged)
   writeFileSync(out, bytes)
   const before = previous === null ? null : decodeStructuredBlock(form, readFileSync(previous))

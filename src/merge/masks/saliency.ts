@@ -3,19 +3,24 @@
  * weight's column, from left to right in float64, where m is the merged weight as stored (fp16; the base's float32 for
  * statistics). The square is exact; one rounding follows. The least salient weight becomes a zero first.
  */
+import { trimmedSum } from '../trim.ts'
 import type { BlockContribution } from './contribution.ts'
 
 /**
- * For each column of an input the sum of x over the contributions, [cols]. Values are sorted ascending, then added in
- * float64, so the contributions' order does not matter. Every member counts equally.
+ * For each column of an input the trimmed sum of x over the contributions, [cols]. Values are sorted ascending, then
+ * added in float64, so the contributions' order does not matter. Every member counts equally.
  */
-export function summedSquares(contributions: readonly BlockContribution[], input: number, cols: number): Float64Array {
+export function summedSquares(
+  contributions: readonly BlockContribution[],
+  input: number,
+  cols: number,
+  faults: number,
+): Float64Array {
   const sums = new Float64Array(cols)
   const column = new Float64Array(contributions.length)
   for (let j = 0; j < cols; j++) {
     for (let i = 0; i < column.length; i++) column[i] = contributions[i].inputs[input][j]
-    column.sort()
-    for (let i = 0; i < column.length; i++) sums[j] += column[i]
+    sums[j] = trimmedSum(column, faults)
   }
   return sums
 }

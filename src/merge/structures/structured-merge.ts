@@ -10,12 +10,14 @@ import type { StructuredTarget } from '../../form/method.ts'
 import type { StructuredForm } from '../../form/structured-form.ts'
 import { lowestUnits, unitsToRemove } from '../../form/units.ts'
 import { MAX_CONTRIBUTIONS } from '../masks/tally.ts'
+import { trimmedSum } from '../trim.ts'
 import type { StructuredBlock } from './structured-block.ts'
 import type { PackedAdapter, StructuredContribution } from './structured-contribution.ts'
 
 /**
  * Merges the contributions for one block. Units are removed only if the block is in the target's range.
  * @param contributions - at least one, each decoded and validated; their order does not matter
+ * @param faults - the number of liars whose importances the rule `trimmed` withstands; 0: the rule is `l0`
  * @throws {RangeError} there are no contributions, or more than MAX_CONTRIBUTIONS
  */
 export function mergeStructured(
@@ -23,13 +25,17 @@ export function mergeStructured(
   { ppm, from, to }: StructuredTarget,
   block: number,
   contributions: readonly StructuredContribution[],
+  faults = 0,
 ): StructuredBlock {
   if (contributions.length < 1 || contributions.length > MAX_CONTRIBUTIONS)
     throw new RangeError(`${contributions.length} contributions: expected 1 to ${MAX_CONTRIBUTIONS}`)
   const inRange = block >= from && block < to
   const kept = form.structures.map(({ units, places }, s) => {
     const mask = newMask(units)
-    const sums = summed(contributions.map(({ importances }) => importances[s]))
+    const sums = summed(
+      contributions.map(({ importances }) => importances[s]),
+      faults,
+    )
     const count = inRange ? unitsToRemove(units, places, ppm) : 0
     for (const unit of lowestUnits(sums, count)) dropKept(mask, unit)
     return mask
@@ -38,17 +44,13 @@ export function mergeStructured(
   return { kept, adapters: trained.length === 0 ? null : averaged(form, trained) }
 }
 
-/**
- * Sums over the contributions, one a unit. Values are sorted ascending, then added in float64, so their order does not
- * matter.
- */
-function summed(values: readonly Float32Array[]): Float64Array {
+/** Trimmed sums over the contributions, one a unit: see trim.ts. */
+function summed(values: readonly Float32Array[], faults: number): Float64Array {
   const sums = new Float64Array(values[0].length)
   const column = new Float64Array(values.length)
   for (let unit = 0; unit < sums.length; unit++) {
     for (let i = 0; i < column.length; i++) column[i] = values[i][unit]
-    column.sort()
-    for (let i = 0; i < column.length; i++) sums[unit] += column[i]
+    sums[unit] = trimmedSum(column, faults)
   }
   return sums
 }

@@ -31,6 +31,7 @@ function site(context: TestContext, scratch: string, modelHash: Uint8Array | nul
     ...{ engine, model: MODEL, description, windows: WINDOWS, scratch, modelHash, onDrain },
     method: { pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
     rounds: 1,
+    faults: 0,
     structured: null,
   })
   return {

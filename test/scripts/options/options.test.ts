@@ -25,6 +25,7 @@ describe('PLAN', () => {
   it('has the defaults of the contract', () => {
     assert.deepEqual(plan(), {
       method: { pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
+      merge: 'l0',
       rounds: 1,
       sample: 1_000_000,
       untilChange: null,
@@ -38,9 +39,11 @@ describe('PLAN', () => {
   })
 
   it('reads every option', () => {
-    const argv = '--pruner wanda --pattern 2:4 --rounds 7 --sample 0.5 --until-change 0.001 --round-timeout 1.5'
+    const argv =
+      '--pruner wanda --pattern 2:4 --rounds 7 --sample 0.5 --until-change 0.001 --round-timeout 1.5 --merge trimmed'
     assert.deepEqual(plan(...argv.split(' ')), {
       method: { pruner: 'wanda', target: { kind: 'pattern', n: 2, m: 4 } },
+      merge: 'trimmed',
       rounds: 7,
       sample: 500_000,
       untilChange: 1000,

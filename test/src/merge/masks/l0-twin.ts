@@ -21,8 +21,11 @@ export function twinMerge(
   pruner: PrunerName,
   target: SparsityTarget,
   base: readonly Float32Array[],
-  contributions: readonly BlockContribution[],
+  given: readonly BlockContribution[],
+  faults = 0,
 ): TwinLayer[] {
+  const isPooled = faults > 0 && pruner !== 'sparsegpt'
+  const contributions = isPooled ? [{ inputs: form.inputs.map((cols, k) => pooled(given, k, cols, faults)) }] : given
   return form.layers.map(({ rows, cols, input }, role) => {
     const size = rows * cols
     const indices = Array.from({ length: size }, (_, i) => i)
@@ -36,13 +39,13 @@ export function twinMerge(
         : twinMagnitude(base[role], rows, cols, target)
     })
     const votes = indices.map((i) => masks.filter((kept) => !kept[i]).length)
-    const means = pruner === 'sparsegpt' ? indices.map((i) => twinMean(contributions, role, i)) : null
+    const means = pruner === 'sparsegpt' ? indices.map((i) => twinMean(contributions, role, i, faults)) : null
     const stored = (i: number) => (means === null ? base[role][i] : Number(unitsOf(means[i])) / 2 ** 24)
     const columns = Array.from({ length: cols }, (_, j) =>
-      contributions
-        .map(({ inputs }) => inputs[input][j])
-        .sort((a, b) => a - b)
-        .reduce((sum, x) => sum + x, 0),
+      inner(
+        contributions.map(({ inputs }) => inputs[input][j]).sort((a, b) => a - b),
+        faults,
+      ).reduce((a, x) => a + x, 0),
     )
     const saliency = (i: number) => stored(i) * stored(i) * columns[i % cols]
     const order = (a: number, b: number) => votes[b] - votes[a] || saliency(a) - saliency(b) || a - b
@@ -58,15 +61,35 @@ export function twinMerge(
   })
 }
 
+/** Sorted values without the outer ones. */
+function inner<T>(values: T[], faults: number): T[] {
+  const out = Math.min(faults, Math.floor((values.length - 1) / 2))
+  return values.slice(out, values.length - out)
+}
+
+function pooled(given: readonly BlockContribution[], input: number, cols: number, faults: number): Float32Array {
+  return Float32Array.from({ length: cols }, (_, j) => {
+    const values = inner(
+      given.map(({ inputs }) => inputs[input][j]).sort((a, b) => a - b),
+      faults,
+    )
+    return values.reduce((sum, x) => sum + x, 0) / values.length
+  })
+}
+
 /** The mean over those who keep weight i, rounded once to fp16 bits; 0 if nobody does. */
-function twinMean(contributions: readonly BlockContribution[], role: number, i: number): number {
-  const values = contributions.flatMap(({ layers }) => {
+function twinMean(contributions: readonly BlockContribution[], role: number, i: number, faults: number): number {
+  const all = contributions.flatMap(({ layers }) => {
     if (layers === undefined || !isKept(layers[role].mask, i)) return []
     let before = 0
     for (let k = 0; k < i; k++) before += Number(isKept(layers[role].mask, k))
     return [unitsOf(layers[role].survivors[before])]
   })
-  if (values.length === 0) return 0
+  if (all.length === 0) return 0
+  const values = inner(
+    all.sort((a, b) => (a < b ? -1 : Number(a > b))),
+    faults,
+  )
   const sum = values.reduce((a, b) => a + b, 0n)
   return nearestBits(sum, BigInt(values.length)) ?? NaN
 }
