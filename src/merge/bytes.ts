@@ -20,7 +20,7 @@ interface Header {
 /** Writes a header and arrays into one buffer of exactly their length. */
 export function writeFrame(
   { magic, version, kind }: Header,
-  arrays: (Uint8Array | Uint16Array | Float32Array)[],
+  arrays: (Uint8Array | Uint16Array | Float32Array | Float64Array)[],
 ): Uint8Array {
   const length = arrays.reduce((sum, array) => sum + array.byteLength, HEADER_BYTES)
   const bytes = new Uint8Array(length)
@@ -87,6 +87,13 @@ export class FrameReader {
     const part = this.bytesOf(count * 4)
     swapToLittle(part, 4)
     return new Float32Array(part.buffer)
+  }
+
+  /** The next `count` numbers. @throws {Fault} LENGTH */
+  float64s(count: number): Float64Array {
+    const part = this.bytesOf(count * 8)
+    swapToLittle(part, 8)
+    return new Float64Array(part.buffer)
   }
 
   /** The next `count` numbers. @throws {Fault} LENGTH */

@@ -6,10 +6,10 @@
 /**
  * The reasons. MAGIC, VERSION, KIND, RESERVED: the header is another one. FORM: the layers or shapes are not those of
  * the block's form. LENGTH: there are too few or too many bytes. PADDING: bits behind the end of a mask are set.
- * STATISTIC: a mean square or an importance is NaN, infinite, negative or -0. VALUE: a survivor or a number of an
- * adapter is NaN, infinite or -0. ZEROS: the mask has other counts of zeros than the pruner's. NORM, PEAK: a layer or
- * a factor of an adapter is beyond its bounds. COSINE: a layer has another direction than the base's. TRAINING: it has
- * adapters where the plan trains none.
+ * STATISTIC: a mean square is NaN, infinite, negative or -0, or importances are no whole numbers of the common total.
+ * VALUE: a survivor or a number of an adapter is NaN, infinite or -0. ZEROS: the mask has other counts of zeros than
+ * the pruner's. NORM, PEAK: a layer or a factor of an adapter is beyond its bounds. COSINE: a layer has another
+ * direction than the base's. TRAINING: it has adapters where the plan trains none.
  */
 export type FaultReason =
   | 'MAGIC'

@@ -65,10 +65,13 @@ function squaresOf(values: Float32Array | Float64Array): number {
   return squares
 }
 
+/** About the largest number of float32. */
+const LARGEST = 3e38
+
 /** Numbers that rank the other way round: what matters most to others matters least. Zeros become the largest. */
 export function reciprocals(values: readonly Float32Array[], factor = 1): Float32Array[] {
   const least = Math.min(...values.map((own) => Math.min(...own.filter((value) => value > 0))))
-  return values.map((own) => own.map((value) => factor / Math.max(value, least)))
+  return values.map((own) => own.map((value) => Math.min(factor / Math.max(value, least), LARGEST)))
 }
 
 /** A = 60,000 and B = 0: it changes nothing alone, and all with the B of others. */

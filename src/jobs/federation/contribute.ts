@@ -13,6 +13,7 @@ import type { StructuredTarget } from '../../form/method.ts'
 import type { Windows } from '../../form/windows.ts'
 import { InvalidContributionError } from '../../merge/masks/validate.ts'
 import { RANK } from '../../merge/structures/adapter.ts'
+import { scaledImportances } from '../../merge/structures/scaled-importances.ts'
 import { gathered, scattered } from '../../merge/structures/structured-block.ts'
 import {
   encodeStructured,
@@ -69,7 +70,7 @@ export async function contribute(args: ContributeArgs, bench: Bench, context: Jo
   const importances = await keptImportances(model, args, context)
   const adapters = weights.length > 0 && target.steps > 0 ? await trainedAdapters(model, args, context) : null
   for (const block of blocks) {
-    const contribution = { importances: importances[block], adapters: adapters?.[block] ?? null }
+    const contribution = { importances: importances[block].map(scaledImportances), adapters: adapters?.[block] ?? null }
     assertValid(model, trainingOf(model.decoder, block, target, args.rounds), block, contribution)
     const bytes = encodeStructured(model.forms[block], contribution)
     const file = await storeFile(join(out, `contribution-${block}`), [bytes])

@@ -1,8 +1,8 @@
 /**
  * The contribution of one member for one block where structures are removed, and its bytes: the header, then for each
- * structure one float32 a unit, its importance. Kind 2 goes on with the adapters: A and B of each layer as fp16, in
- * order of role. The first round carries importances alone. Every later contribution carries them again, so that the
- * newest manifest names all that the merge needs.
+ * structure one float64 a unit, its importance, a whole number (scaled-importances.ts). Kind 2 goes on with the
+ * adapters: A and B of each layer as fp16, in order of role. The first round carries importances alone. Every later
+ * contribution carries them again, so that the newest manifest names all that the merge needs.
  */
 
 import type { LayerWeights } from '../../form/block-form.ts'
@@ -12,6 +12,7 @@ import { FrameReader, HEADER_BYTES, kindOf, writeFrame } from '../bytes.ts'
 import { type FaultClass, InvalidContributionError } from '../errors.ts'
 import { type Adapter, adapterSizes, RANK } from './adapter.ts'
 import { assertAdapterBounds } from './adapter-bounds.ts'
+import { importancesFault } from './scaled-importances.ts'
 
 /** fp16 bits of an adapter's matrices; see Adapter for their shapes. */
 export interface PackedAdapter {
@@ -20,14 +21,14 @@ export interface PackedAdapter {
 }
 
 export interface StructuredContribution {
-  /** One array a structure: the importance of each unit, at least 0. */
-  importances: Float32Array[]
+  /** One array a structure: the importance of each unit, scaled. */
+  importances: Float64Array[]
   /** One entry a layer, in order of role; null if nothing was trained. */
   adapters: PackedAdapter[] | null
 }
 
 const MAGIC = 'COPI'
-const VERSION = 1
+const VERSION = 2
 const IMPORTANCES = 1
 const WITH_ADAPTERS = 2
 
@@ -57,7 +58,7 @@ export function isStructured(bytes: Uint8Array): boolean {
 
 /** The length of the longest such contribution, in bytes. */
 export function structuredBytes({ structures, layers }: StructuredForm): number {
-  const importances = structures.reduce((sum, { units }) => sum + 4 * units, HEADER_BYTES)
+  const importances = structures.reduce((sum, { units }) => sum + 8 * units, HEADER_BYTES)
   return layers.reduce((sum, { rows, cols }) => sum + 2 * RANK * (rows + cols), importances)
 }
 
@@ -69,10 +70,10 @@ export function decodeStructured(form: StructuredForm, bytes: Uint8Array): Struc
   const kinds = [IMPORTANCES, WITH_ADAPTERS]
   const reader = new FrameReader(bytes, { magic: MAGIC, version: VERSION }, kinds, InvalidContributionError)
   const importances = form.structures.map(({ units }, s) => {
-    const values = reader.float32s(units)
-    const bad = values.findIndex((value) => !(value >= 0 && value < Infinity) || Object.is(value, -0))
-    if (bad < 0) return values
-    throw new InvalidContributionError('STATISTIC', `structure ${s}: the importance of unit ${bad} is ${values[bad]}`)
+    const values = reader.float64s(units)
+    const fault = importancesFault(values)
+    if (fault === null) return values
+    throw new InvalidContributionError('STATISTIC', `structure ${s}: ${fault}`)
   })
   const adapters = reader.kind === IMPORTANCES ? null : readAdapters(reader, form, InvalidContributionError)
   reader.end()

@@ -45,7 +45,7 @@ export function mergeStructured(
 }
 
 /** Trimmed sums over the contributions, one a unit: see trim.ts. */
-function summed(values: readonly Float32Array[], faults: number): Float64Array {
+function summed(values: readonly Float64Array[], faults: number): Float64Array {
   const sums = new Float64Array(values[0].length)
   const column = new Float64Array(values.length)
   for (let unit = 0; unit < sums.length; unit++) {

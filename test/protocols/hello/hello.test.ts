@@ -8,7 +8,7 @@ import { FrameStream } from '../../../protocols/stream/frames.ts'
 import { closeRosters, connect, testNodes } from '../../support/nodes.ts'
 
 const GREETING: Greeting = {
-  version: 1,
+  version: 2,
   plan: new Uint8Array(32).fill(1),
   model: new Uint8Array(32).fill(2),
   certificate: null,
@@ -46,7 +46,7 @@ test('members of one federation tell each other how far they are', async (contex
 
 const refusals: Array<{ own: Greeting | null; theirs?: Partial<Greeting>; reason: string }> = [
   { own: null, reason: 'not-ready' },
-  { own: GREETING, theirs: { version: 2 }, reason: 'version' },
+  { own: GREETING, theirs: { version: 1 }, reason: 'version' },
   { own: GREETING, theirs: { model: new Uint8Array(32) }, reason: 'model' },
   { own: GREETING, theirs: { plan: new Uint8Array(32) }, reason: 'plan' },
 ]

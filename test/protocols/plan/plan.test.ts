@@ -17,6 +17,7 @@ import {
   type Offer,
   offerVersion,
   quorumOf,
+  withstoodFaults,
 } from '../../../protocols/plan/offer.ts'
 import {
   decodePlan,
@@ -123,9 +124,16 @@ describe('an offer', () => {
     })
   }
 
+  test('without a rule of merging has l0, with the same bytes', () => {
+    assert.deepEqual(anOffer({ merge: 'l0' }).bytes, anOffer().bytes)
+    assert.equal(anOffer({ merge: 'trimmed' }).offer.merge, 'trimmed')
+    assert.equal(withstoodFaults({ merge: 'trimmed', members: 7 }), 2)
+    assert.equal(withstoodFaults({ merge: 'l0', members: 7 }), 0)
+  })
+
   test('of another version says which, even where nothing else is known', () => {
-    assert.equal(offerVersion(encode({ version: 2, anything: 'else' })), 2)
-    assert.equal(offerVersion(anOffer().bytes), 1)
+    assert.equal(offerVersion(encode({ version: 3, anything: 'else' })), 3)
+    assert.equal(offerVersion(anOffer().bytes), 2)
     assert.equal(offerVersion(encode({ version: 'two' })), null)
     assert.equal(offerVersion(new Uint8Array([0xff])), null)
     assert.equal(offerVersion(new Uint8Array(MAX_OFFER_BYTES + 1)), null)

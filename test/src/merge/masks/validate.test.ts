@@ -101,18 +101,16 @@ describe('the validation of weights', () => {
       refuses(turned(honest, BASE, { ...bounds, norm: bounds.norm + 0.01 }), 'NORM', target)
       refuses(turned(honest, BASE, { ...bounds, cosine: bounds.cosine - 0.01 }), 'COSINE', target)
     }
-    assert.ok(weightBounds(share(500_000)).cosine > weightBounds(share(500_001)).cosine)
-    assert.deepEqual(weightBounds(TWO_OF_FOUR), weightBounds(share(500_000)))
+    assert.ok(weightBounds(share(600_000)).cosine > weightBounds(share(600_001)).cosine)
+    assert.deepEqual(weightBounds({ kind: 'pattern', n: 3, m: 4 }), weightBounds(share(750_000)))
   })
 
   it('refuses survivors that are turned round, of random signs, or none', () => {
     refuses(scaled(pruned(COUNTS), -1), 'COSINE')
     refuses(scaled(pruned(COUNTS)), 'NORM')
     refuses(randomSigns(pruned(COUNTS), BASE, weightBounds(TARGET).norm), 'COSINE')
-    refuses(
-      pruned(COUNTS, () => 0),
-      'COSINE',
-    )
+    for (const factor of [0, 0.89]) refuses(scaled(pruned(COUNTS), factor), 'NORM')
+    validate(scaled(pruned(COUNTS), 0.91))
   })
 
   it('lets a layer of zeros stay one', () => {
