@@ -1,8 +1,8 @@
 /**
  * How far honest contributions of weights lie from the base: the constants in src/merge/masks/bounds.ts follow from it.
  * Each site prunes the whole model with SparseGPT on windows of its own text. Prints, for each target, the least cosine
- * with the base over the kept weights, the largest norm and the largest weight, both divided by the base's, over all
- * layers, sites and numbers of windows.
+ * with the base over the kept weights, the largest norm, divided by the base's, the least, divided by that of the kept
+ * weights of the base, and the largest weight, over all layers, sites and numbers of windows.
  *
  *   npm run bench -- bounds [--model DIR] [--sites 16] [--windows 2,8,32] [--window 128] [--blocks N] [--targets T,...]
  */
@@ -79,6 +79,8 @@ async function likenesses(
 function print(label: string, all: Likeness[]): void {
   const cosine = Math.min(...all.map(({ dot, squares, keptSquares }) => dot / Math.sqrt(squares * keptSquares)))
   const norm = Math.max(...all.map(({ squares, baseSquares }) => Math.sqrt(squares / baseSquares)))
+  const least = Math.min(...all.map(({ squares, keptSquares }) => Math.sqrt(squares / keptSquares)))
   const peak = Math.max(...all.map((each) => each.peak / each.basePeak))
-  console.log(`${label}: cosine ${cosine.toFixed(3)}, norm ${norm.toFixed(3)}, peak ${peak.toFixed(2)}`)
+  const figures = [cosine, norm, least, peak].map((figure) => figure.toFixed(3))
+  console.log(`${label}: cosine ${figures[0]}, norm ${figures[1]}, of the kept ${figures[2]}, peak ${figures[3]}`)
 }

@@ -1,0 +1,146 @@
+/** The lies of one site of four where weights become zero, and what each does to the merged model. */
+import type { PrunerName } from '../../../src/form/method.ts'
+import { payloadOf } from '../../../src/form/method.ts'
+import type { Windows } from '../../../src/form/windows.ts'
+import { InvalidContributionError } from '../../../src/merge/errors.ts'
+import { weightBounds } from '../../../src/merge/masks/bounds.ts'
+import { type BlockContribution, toContribution } from '../../../src/merge/masks/contribution.ts'
+import { mergeBlock } from '../../../src/merge/masks/l0.ts'
+import { applyMerged } from '../../../src/merge/masks/merged-block.ts'
+import { validateContribution } from '../../../src/merge/masks/validate.ts'
+import type { Decoder } from '../../../src/model/forward/decoder.ts'
+import { perplexity } from '../../../src/model/forward/perplexity.ts'
+import { pruneSequential } from '../../../src/prune/run/sequential.ts'
+import type { Solvers } from '../../../src/prune/run/solvers.ts'
+import { oneColumn, randomSigns, reciprocals, scaled, turned } from '../../../test/support/liars.ts'
+
+export interface LieBench {
+  decoder: Decoder
+  solvers: Solvers
+  sites: readonly Windows[]
+  /** One entry a text. */
+  held: readonly Windows[]
+}
+
+/** One row a case: mean perplexities by both merge rules; the reason where validation refuses the lie. */
+export type LieTable = { name: string; l0: number; trimmed: number | null; refused: string | null }[]
+
+const TARGET = { kind: 'unstructured', ppm: 500_000 } as const
+/** Of four members one may lie. */
+const FAULTS = 1
+
+/** By block. */
+type Model = BlockContribution[]
+type Lie = (block: number, own: BlockContribution, base: readonly Float32Array[]) => BlockContribution
+
+export async function maskTable(bench: LieBench, pruner: PrunerName): Promise<LieTable> {
+  const { decoder, sites } = bench
+  const honest: Model[] = []
+  for (const windows of sites) honest.push(await contributed(bench, pruner, windows))
+  const merged = (models: readonly Model[], faults: number) => measured(bench, pruner, models, faults)
+  const alone: number[] = []
+  for (const own of honest) alone.push(await merged([own], 0))
+  const table: LieTable = [
+    { name: 'alone, mean of the four', l0: mean(alone), trimmed: null, refused: null },
+    { name: 'four honest', l0: await merged(honest, 0), trimmed: await merged(honest, FAULTS), refused: null },
+    {
+      name: 'three honest',
+      l0: await merged(honest.slice(1), 0),
+      trimmed: await merged(honest.slice(1), FAULTS),
+      refused: null,
+    },
+  ]
+  for (const [name, lie] of Object.entries(liesOf(decoder, pruner))) {
+    const [liar, ...others] = honest
+    const lying = liar.map((own, block) => lie(block, own, decoder.baseWeights(block)))
+    const all = [lying, ...others]
+    const refused = refusal(decoder, pruner, lying)
+    table.push({ name, l0: await merged(all, 0), trimmed: await merged(all, FAULTS), refused })
+  }
+  return table
+}
+
+function liesOf(decoder: Decoder, pruner: PrunerName): Record<string, Lie> {
+  if (payloadOf(pruner) === 'statistics') {
+    return {
+      'reciprocals, as large as honest ones': (_, { inputs }) => ({ inputs: reciprocals(inputs) }),
+      'reciprocals times 1e30': (_, { inputs }) => ({ inputs: reciprocals(inputs, 1e30) }),
+      'one column of 1e30, all others 0': (block) => oneColumn(decoder.forms[block]),
+    }
+  }
+  const { cosine, norm } = weightBounds(TARGET)
+  return {
+    'survivors times -1.8': (_, own) => scaled(own),
+    'survivors times -1': (_, own) => scaled(own, -1),
+    'random signs at the norm bound': (_, own, base) => randomSigns(own, base, norm),
+    'random signs at twice the norm': (_, own, base) => randomSigns(own, base, 2),
+    'turned as far as the bounds allow': (_, own, base) => turned(own, base, { cosine, norm }),
+    'survivors times 1/1000': (_, own) => scaled(own, 0.001),
+  }
+}
+
+async function contributed({ decoder, solvers }: LieBench, pruner: PrunerName, windows: Windows): Promise<Model> {
+  const model: Model = []
+  await pruneSequential(decoder, solvers, {
+    pruner,
+    target: TARGET,
+    blocks: Array.from({ length: decoder.blocks }, (_, block) => block),
+    windows,
+    onBlock({ block, layers, meanSquares }) {
+      const sent = payloadOf(pruner) === 'weights' ? layers : undefined
+      model[block] = toContribution(decoder.forms[block], sent, meanSquares)
+    },
+  })
+  return model
+}
+
+/** The mean perplexity of the merged model over the texts. */
+function measured(bench: LieBench, pruner: PrunerName, models: readonly Model[], faults: number): Promise<number> {
+  const { decoder } = bench
+  return meanPerplexity(bench, (block) => {
+    const [form, base] = [decoder.forms[block], decoder.baseWeights(block)]
+    const contributions = models.map((model) => model[block])
+    return applyMerged(
+      form,
+      base,
+      mergeBlock({ form, method: { pruner, target: TARGET }, base }, contributions, faults),
+    )
+  })
+}
+
+export async function meanPerplexity(
+  { decoder, held }: Pick<LieBench, 'decoder' | 'held'>,
+  weightsOf: (block: number) => Float32Array[] | undefined,
+): Promise<number> {
+  const found: number[] = []
+  const blocks = decoder.forms.map((_, block) => weightsOf(block))
+  for (const windows of held) found.push((await perplexity(decoder, windows, (block) => blocks[block])).perplexity)
+  return mean(found)
+}
+
+/** Why validation refuses a model's first bad block; null where it passes all. */
+function refusal(decoder: Decoder, pruner: PrunerName, model: Model): string | null {
+  for (const [block, contribution] of model.entries()) {
+    const [form, base] = [decoder.forms[block], decoder.baseWeights(block)]
+    const reason = reasonOf(() =>
+      validateContribution({ form, method: { pruner, target: TARGET }, base }, payloadOf(pruner), contribution),
+    )
+    if (reason !== null) return reason
+  }
+  return null
+}
+
+/** The reason of a refusal; null if there is none. */
+export function reasonOf(validate: () => void): string | null {
+  try {
+    validate()
+    return null
+  } catch (error) {
+    if (error instanceof InvalidContributionError) return `refused: ${error.reason}`
+    throw error
+  }
+}
+
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}

@@ -1,0 +1,119 @@
+/** The lies of one site of four where heads and channels are removed and adapters trained. */
+import type { StructuredTarget } from '../../../src/form/method.ts'
+import { trainingOf } from '../../../src/jobs/federation/training.ts'
+import { RATE } from '../../../src/merge/structures/adapter.ts'
+import { scaledImportances } from '../../../src/merge/structures/scaled-importances.ts'
+import { applyStructured, type StructuredBlock } from '../../../src/merge/structures/structured-block.ts'
+import {
+  type PackedAdapter,
+  packed,
+  type StructuredContribution,
+  validateStructured,
+} from '../../../src/merge/structures/structured-contribution.ts'
+import { mergeStructured } from '../../../src/merge/structures/structured-merge.ts'
+import { unitImportances } from '../../../src/structure/choose/offered-importance.ts'
+import { free } from '../../../src/structure/cut/structured-forms.ts'
+import type { StructuredModel } from '../../../src/structure/federated/structured-model.ts'
+import { hugeFactor, reciprocals, untrained } from '../../../test/support/liars.ts'
+import { type LieBench, type LieTable, mean, meanPerplexity, reasonOf } from './mask-lies.ts'
+
+/** Of four members one may lie. */
+const FAULTS = 1
+/** A plan of two rounds: the second one trains. */
+const ROUNDS = 2
+
+/** By block. */
+type Model = StructuredContribution[]
+
+export async function structureTable(bench: LieBench & { model: StructuredModel; steps: number }): Promise<LieTable> {
+  const { model, sites, steps } = bench
+  const { decoder } = model
+  const target: StructuredTarget = { kind: 'structured', ppm: 250_000, from: 1, to: decoder.blocks - 1, steps }
+  const merged = (models: readonly Model[], faults: number) =>
+    meanPerplexity(bench, (block) => {
+      const whole: StructuredBlock = mergeStructured(
+        model.forms[block],
+        target,
+        block,
+        models.map((own) => own[block]),
+        faults,
+      )
+      return applyStructured(model.forms[block], decoder.baseWeights(block), whole)
+    })
+  const found: Float32Array[][][] = []
+  for (const windows of sites) {
+    const own = await unitImportances(
+      decoder,
+      model.followed.map((block) => free(block.structures)),
+      windows,
+    )
+    found.push(own)
+  }
+  const honest = found.map(offered)
+  const alone: number[] = []
+  for (const own of honest) alone.push(await merged([own], 0))
+  const [liar, ...others] = honest
+  const table: LieTable = [
+    { name: 'alone, mean of the four', l0: mean(alone), trimmed: null, refused: null },
+    {
+      name: 'four honest, importances',
+      l0: await merged(honest, 0),
+      trimmed: await merged(honest, FAULTS),
+      refused: null,
+    },
+    {
+      name: 'three honest, importances',
+      l0: await merged(others, 0),
+      trimmed: await merged(others, FAULTS),
+      refused: null,
+    },
+  ]
+  const row = async (name: string, lying: Model, rest: readonly Model[] = others) => {
+    const refused = lying.map((own, block) =>
+      reasonOf(() => validateStructured(decoder.baseWeights(block), trainingOf(decoder, block, target, ROUNDS), own)),
+    )
+    const all = [lying, ...rest]
+    const reason = refused.find((each) => each !== null) ?? null
+    table.push({ name, l0: await merged(all, 0), trimmed: await merged(all, FAULTS), refused: reason })
+  }
+  await row('importances: reciprocals', offered(found[0].map((own) => reciprocals(own))))
+  await row('importances: 1e30 times the reciprocals', offered(found[0].map((own) => reciprocals(own, 1e30))))
+  const started = others.map((own) => withAdapters(own, (block) => startOf(model, block)))
+  const lies: Record<string, (block: number) => PackedAdapter[]> = {
+    'adapters: A = 60,000, B = 0': (block) => hugeFactor(decoder.forms[block].layers),
+    'adapters: never trained, of random signs': (block) => untrained(decoder.forms[block].layers, [0.05, 0.05]),
+    'adapters: at their bounds, of random signs': (block) => atBounds(model, block, steps),
+  }
+  for (const [name, lie] of Object.entries(lies)) await row(name, withAdapters(liar, lie), started)
+  await row('adapters: in round 1, alone', withAdapters(liar, lies['adapters: at their bounds, of random signs']))
+  return table
+}
+
+/** Importances as they are sent: scaled to the common total. */
+function offered(found: readonly Float32Array[][]): Model {
+  return found.map((own) => ({ importances: own.map(scaledImportances), adapters: null }))
+}
+
+function withAdapters(own: Model, adaptersOf: (block: number) => PackedAdapter[]): Model {
+  return own.map(({ importances }, block) => ({ importances, adapters: adaptersOf(block) }))
+}
+
+/** Adapters of an honest site whose B has hardly moved: what others have to set against a huge A. */
+function startOf({ decoder }: StructuredModel, block: number): PackedAdapter[] {
+  const { starts } = trainingOf(decoder, block, { steps: 0 } as StructuredTarget, ROUNDS)
+  return starts.map(({ a, b }) => packed({ a: a.slice(), b: b.map((_, i) => (i % 2 === 0 ? 1e-4 : -1e-4)) }))
+}
+
+/** As far from the start as validation lets pass. */
+function atBounds({ decoder }: StructuredModel, block: number, steps: number): PackedAdapter[] {
+  const { starts } = trainingOf(decoder, block, { steps } as StructuredTarget, ROUNDS)
+  const moves = untrained(decoder.forms[block].layers, [1, 1])
+  const far = 0.99 * RATE * steps
+  const toward = (bits: number) => ((bits & 0x8000) === 0 ? far : -far)
+  return starts.map(({ a, b }, role) =>
+    packed({
+      a: a.map((x, i) => x + toward(moves[role].a[i])),
+      b: b.map((_, i) => toward(moves[role].b[i])),
+    }),
+  )
+}
