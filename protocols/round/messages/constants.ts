@@ -29,6 +29,11 @@ export const MAX_ATTEMPTS = 20
 export const MIN_WAIT_MS = 30_000
 /** The factor of the wait in the last round: a contribution that is late there has no next round to enter. */
 export const LAST_ROUND_WAIT_FACTOR = 4
+/**
+ * Certified rounds without a contribution after which a member is not waited for. One or two are a slow site's; a site
+ * that misses three has most likely gone, and costs at most this many waits.
+ */
+export const SUSPENSION_ROUNDS = 3
 /** A peer serves after the last certificate until nobody has asked for this long. */
 export const SERVE_IDLE_MS = 60_000
 /**

@@ -11,6 +11,7 @@ import { attemptRecord, emit, note, patch, quorum, type Turn } from '../turn.ts'
 import { startAttempt } from './attempt.ts'
 import { committedMembers } from './commit.ts'
 import { freshMembers, isResolved, makeCandidate, mergeOf } from './manifest.ts'
+import { isSuspended } from './suspension.ts'
 
 /** A quorum has committed: the wait for the other members begins. */
 export function ruleQuorumCommitted(turn: Turn): boolean {
@@ -22,11 +23,13 @@ export function ruleQuorumCommitted(turn: Turn): boolean {
 }
 
 /**
- * Every member's contributions are resolved, or the wait is over and a quorum's are valid: the first attempt begins.
+ * Every member's contributions are resolved, those of suspended members apart, or the wait is over, and a quorum's are
+ * valid: the first attempt begins.
  */
 export function ruleReady(turn: Turn): boolean {
   if (turn.state.step !== 'collect' || freshMembers(turn).length < quorum(turn)) return false
-  if (turn.state.wait !== 'over' && !turn.roster.every((member) => isResolved(turn, member))) return false
+  const isAwaited = (member: number) => !isResolved(turn, member) && !isSuspended(turn, member)
+  if (turn.state.wait !== 'over' && turn.roster.some(isAwaited)) return false
   const candidate = makeCandidate(turn)
   if (candidate === null) return false
   patch(turn, { candidate })

@@ -18,6 +18,7 @@ import {
   type Turn,
 } from '../turn.ts'
 import { judge } from './judge.ts'
+import { isSuspended } from './suspension.ts'
 
 /** Votes, unless this peer has voted at this place before; then the next step begins. */
 function castVote(turn: Turn, type: Vote['type'], value: Hash | null, reason: string): void {
@@ -47,12 +48,14 @@ interface Opinion {
 
 /** Nobody waits for a proposer that equivocates. */
 const LIAR: Opinion = { vote: null, reason: 'the proposer has equivocated' }
+/** Nor for one that is suspended: if its proposal comes in time all the same, it is judged as any other. */
+const SUSPENDED: Opinion = { vote: null, reason: 'the proposer is suspended' }
 
 /** This peer's prevote on the attempt's proposal; null if there is no proposal. */
 function opinionOfProposal(turn: Turn): Opinion | null {
   const { attempt, locked } = turn.state
   const proposal = attemptRecord(turn, attempt).proposal?.body
-  if (proposal === undefined) return isDishonest(turn, proposerOf(turn, attempt)) ? LIAR : null
+  if (proposal === undefined) return opinionOfSilence(turn, proposerOf(turn, attempt))
   const { value, polRound } = proposal
   if (polRound >= 0 && countFor(attemptRecord(turn, polRound).prevotes, value) < quorum(turn)) {
     return { vote: 'later', reason: `missing prevotes of attempt ${polRound}` } // line 28
@@ -62,6 +65,11 @@ function opinionOfProposal(turn: Turn): Opinion | null {
   const verdict = judge(turn, value, proposerOf(turn, attempt))
   if (verdict.is === 'good') return { vote: value, reason: '' }
   return { vote: verdict.is === 'bad' ? null : 'later', reason: verdict.reason }
+}
+
+function opinionOfSilence(turn: Turn, proposer: number): Opinion | null {
+  if (isDishonest(turn, proposer)) return LIAR
+  return isSuspended(turn, proposer) ? SUSPENDED : null
 }
 
 /** Lines 57-60: there was no proposal that could be judged in time. */

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { SILENCE_TICKS, STATUS_INTERVAL_MS } from '../../../protocols/round/messages/constants.ts'
+import {
+  MIN_WAIT_MS,
+  SILENCE_TICKS,
+  STATUS_INTERVAL_MS,
+  SUSPENSION_ROUNDS,
+} from '../../../protocols/round/messages/constants.ts'
 import type { Envelope, Hash } from '../../../protocols/round/messages/messages.ts'
 import {
   decodeValue,
@@ -11,7 +16,7 @@ import {
 } from '../../../protocols/round/messages/value.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
-import { Simulation } from './simulator.ts'
+import { Simulation, type SimulationOptions } from './simulator.ts'
 import { agreeInBadWeather, agreeLate, agreeWithRestarts, finish, PLAIN } from './weather.ts'
 import { commitList, hashName, listRoot, mergeOf, random } from './world.ts'
 
@@ -91,6 +96,30 @@ describe('a federation', () => {
     const simulation = finish({ ...PLAIN, silent: [0] })
     const [attempt] = simulation.members.filter(({ up }) => up).map(({ certificates }) => certificates[1].attempt)
     assert.equal(attempt, 1)
+  })
+
+  test('waits three rounds for a member that is gone from the start, and then no more', () => {
+    const rounds = 10
+    const pruneMs = () => 6000 // a round of the smallest real model takes some 6 s
+    const timeOf = (options: Partial<SimulationOptions>) => {
+      return finish({ ...PLAIN, rounds, pruneMs, ...options }).certifiedAt.get(rounds) ?? Number.POSITIVE_INFINITY
+    }
+    const most = 1.5 * timeOf({ members: 3 }) + SUSPENSION_ROUNDS * MIN_WAIT_MS
+    for (const gone of [0, 1, 2, 3]) {
+      const took = timeOf({ silent: [gone] })
+      assert.ok(took <= most, `member ${gone} gone: ${took} ms, at most ${most}`)
+    }
+  })
+
+  test('agrees over many rounds in which slow members are suspended and come back', () => {
+    let fresh = 0
+    for (let seed = 0; seed < 5; seed++) {
+      const pruneMs = (member: number, round: number) => (member === seed % 4 && round <= 2 ? 150_000 : 1000)
+      const simulation = finish({ ...PLAIN, rounds: 9, seed, drop: 0.2, delayMs: [1, 2000], pruneMs })
+      const { entries } = certifiedValue(simulation, 9)
+      fresh += entries.some(({ member, round }) => member === seed % 4 && round === 9) ? 1 : 0
+    }
+    assert.equal(fresh, 5, 'seeds in which the slow member has caught up by the last round')
   })
 
   test('goes on when a partition without a quorum on either side heals', () => {

@@ -97,6 +97,8 @@ export class Simulation {
   readonly federation: Federation
   readonly members: SimulatedMember[] = []
   readonly certified = new Map<number, Hash>()
+  /** When the first member had the certificate of a round. */
+  readonly certifiedAt = new Map<number, number>()
   now = 0
   events = 0
   readonly #random: () => number
@@ -311,6 +313,7 @@ export class Simulation {
     assert.equal(certificateId(certificate), id)
     assert.equal(this.certified.get(round) ?? id, id, `two certificates of round ${round}`)
     this.certified.set(round, id)
+    if (!this.certifiedAt.has(round)) this.certifiedAt.set(round, this.now)
     this.members[self].certificates[round] = certificate
   }
 
