@@ -61,7 +61,9 @@ export function join(init: JoinInit): Promise<PeerResult> {
   return live(init, { members: 0, port: null }, async (peer) => {
     const { invitation, signal } = init
     const { clock, node, signer } = peer
-    const upstream = new Upstream(node, multiaddr(invitation.address))
+    const { address } = invitation
+    const onRetry = (patienceMs: number) => peer.tell({ type: 'retrying', address, patienceMs })
+    const upstream = new Upstream({ node, address: multiaddr(address), clock, onRetry })
     const open = (stop: AbortSignal) => upstream.open(stop)
     const components = { open, clock, signal }
     await upstream.connect(signal)

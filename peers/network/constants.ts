@@ -29,6 +29,23 @@ export const GOSSIP_ID_BYTES = 20
 export const DIAL_TIMEOUT_MS = 10_000
 /** Sites behind one address connect at once when a federation starts: the default of 5 a second refuses them. */
 export const MIN_INBOUND_CONNECTIONS = 64
+/**
+ * A handshake takes two round trips, and 15 ms of computing. A second is a slow line; three leave room for an event
+ * loop that is late. A silent socket holds a place no longer.
+ */
+export const HANDSHAKE_TIMEOUT_MS = 3_000
+/**
+ * So many addresses may have all the pending connections that one address may have (as many as it may open in a
+ * second), before another address finds no place.
+ */
+export const CROWDED_ADDRESSES = 4
+/**
+ * A joiner tries for so long to reach a founder that takes the connection and cuts it off, as one does that is flooded.
+ * Floods of silent sockets are over within HANDSHAKE_TIMEOUT_MS.
+ */
+export const JOIN_PATIENCE_MS = 60_000
+/** The pause of a joiner between two tries, on average: a founder counts connections of an address by the second. */
+export const JOIN_RETRY_MS = 2_000
 /** A link that answers no ping for this long is dead; machines that prune are slow to answer. */
 export const PING_TIMEOUT_MS = 30_000
 /** Below libp2p's read buffer of 4 MiB: a paused stream whose window were larger would be reset. */

@@ -4,7 +4,8 @@
  */
 import { Socket } from 'node:net'
 import type { MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
-import { type TCPComponents, type TCPOptions, tcp } from '@libp2p/tcp'
+import { type TCPComponents, tcp } from '@libp2p/tcp'
+import type { PendingConnections } from './pending.ts'
 
 export interface Traffic {
   sentBytes: number
@@ -39,19 +40,23 @@ export class TrafficCounter {
 }
 
 /** A factory for `transports` of a libp2p node. */
-export function countedTcp(counter: TrafficCounter, options?: TCPOptions): (components: TCPComponents) => Transport {
+export function countedTcp(
+  counter: TrafficCounter,
+  pending: PendingConnections,
+): (components: TCPComponents) => Transport {
   return (components) => {
-    const transport = tcp(options)(components)
+    const transport = tcp()(components)
     const dial = transport.dial.bind(transport)
     const createListener = transport.createListener.bind(transport)
-    transport.dial = (address, init) => dial(address, { ...init, upgrader: watching(init.upgrader, counter) })
-    transport.createListener = (init) => createListener({ ...init, upgrader: watching(init.upgrader, counter) })
+    transport.dial = (address, init) => dial(address, { ...init, upgrader: watching(init.upgrader, counter, pending) })
+    transport.createListener = (init) =>
+      createListener({ ...init, upgrader: watching(init.upgrader, counter, pending) })
     return transport
   }
 }
 
 /** The upgrader is the first to see every connection, before anything is written to it. */
-function watching(upgrader: Upgrader, counter: TrafficCounter): Upgrader {
+function watching(upgrader: Upgrader, counter: TrafficCounter, pending: PendingConnections): Upgrader {
   return {
     upgradeOutbound: (connection: MultiaddrConnection, options: Parameters<Upgrader['upgradeOutbound']>[1]) => {
       counter.watch(connection)
@@ -59,7 +64,7 @@ function watching(upgrader: Upgrader, counter: TrafficCounter): Upgrader {
     },
     upgradeInbound: (connection: MultiaddrConnection, options: Parameters<Upgrader['upgradeInbound']>[1]) => {
       counter.watch(connection)
-      return upgrader.upgradeInbound(connection, options)
+      return pending.during(connection, () => upgrader.upgradeInbound(connection, options))
     },
     createInboundAbortSignal: (signal) => upgrader.createInboundAbortSignal(signal),
     getStreamMuxers: () => upgrader.getStreamMuxers(),

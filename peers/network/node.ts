@@ -26,6 +26,7 @@ import { addressesToTell, parseAddress, peerIdOfAddress, withPeerId } from './ad
 import * as limits from './constants.ts'
 import { countedTcp, type Traffic, TrafficCounter } from './counted-tcp.ts'
 import { RosterGater } from './gater.ts'
+import { PendingConnections } from './pending.ts'
 
 export interface NodeInit {
   privateKey: Ed25519PrivateKey
@@ -72,7 +73,7 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
     start: false,
     privateKey: init.privateKey,
     addresses: { listen: listens.map(String), announce: announces.map(String) },
-    transports: [countedTcp(counter)],
+    transports: [countedTcp(counter, new PendingConnections(inbound))],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -85,7 +86,8 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
     connectionGater: roster.gater,
     connectionManager: {
       inboundConnectionThreshold: inbound,
-      maxIncomingPendingConnections: inbound,
+      maxIncomingPendingConnections: limits.CROWDED_ADDRESSES * inbound,
+      inboundUpgradeTimeout: limits.HANDSHAKE_TIMEOUT_MS,
       maxConnections: 2 * init.members + inbound,
       dialTimeout: limits.DIAL_TIMEOUT_MS,
     },

@@ -6,6 +6,8 @@ import type { CommitEntry, ManifestEntry, Value } from '../../protocols/round/me
 import type { Traffic } from '../network/counted-tcp.ts'
 
 type FoundingEvent =
+  /** The founder's address does not answer, or cuts connections off; it is tried for so long. */
+  | { type: 'retrying'; address: string; patienceMs: number }
   /**
    * This peer listens, and passes on the founding of others. The best address is first; the list is empty if the peer
    * only dials out.

@@ -85,6 +85,9 @@ export class FoundingTalk {
       case 'invitation':
         terminal.say(`npx --no-install coppice join ${event.line}`)
         break
+      case 'retrying':
+        terminal.note(`${event.address} does not answer yet. Trying for ${event.patienceMs / 1000} s.`)
+        break
       case 'waiting':
         this.tellWaiting(event.sites, event.members)
         break

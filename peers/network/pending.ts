@@ -1,0 +1,43 @@
+/**
+ * Incoming connections whose handshake is not done. Whoever opens sockets and says nothing would take all the places
+ * that libp2p has for them. So an address has a number of places of its own, and its oldest connection makes room for
+ * its newest: an honest handshake takes milliseconds, a silent one is the oldest soon. Sites that share an address with
+ * a silent one get in that way, too.
+ */
+import type { MultiaddrConnection } from '@libp2p/interface'
+
+/** A connection was ended because its address had too many that had not shaken hands. */
+class CrowdedAddressError extends Error {
+  static name = 'CrowdedAddressError'
+  readonly name = 'CrowdedAddressError'
+}
+
+export class PendingConnections {
+  private readonly most: number
+  /** By host; a set keeps the order in which they came. */
+  private readonly byHost = new Map<string, Set<MultiaddrConnection>>()
+
+  /** @param most - pending connections of one address */
+  constructor(most: number) {
+    this.most = most
+  }
+
+  /** Runs a handshake. @throws as the handshake does */
+  async during<T>(connection: MultiaddrConnection, handshake: () => Promise<T>): Promise<T> {
+    const host = connection.remoteAddr.getComponents()[0]?.value ?? ''
+    const pending = this.byHost.get(host) ?? new Set()
+    this.byHost.set(host, pending)
+    const [oldest] = pending
+    if (pending.size >= this.most) {
+      pending.delete(oldest)
+      oldest.abort(new CrowdedAddressError(`${host} has ${this.most} connections without a handshake`))
+    }
+    pending.add(connection)
+    try {
+      return await handshake()
+    } finally {
+      pending.delete(connection)
+      if (pending.size === 0 && this.byHost.get(host) === pending) this.byHost.delete(host)
+    }
+  }
+}
