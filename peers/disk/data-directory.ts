@@ -68,7 +68,8 @@ export class DataDirectory implements AsyncDisposable {
 
   /**
    * Opens a data directory, and makes the missing parts of it.
-   * @throws {OutputError} OUTPUT_LOCKED, OUTPUT_DATA_OPEN, OUTPUT_KEY_DAMAGED, OUTPUT_LOG_DAMAGED, OUTPUT_UNWRITABLE
+   * @throws {OutputError} OUTPUT_LOCKED, OUTPUT_DATA_OPEN, OUTPUT_KEY_DAMAGED, OUTPUT_KEY_GONE, OUTPUT_KEY_OPEN,
+   * OUTPUT_LOG_DAMAGED, OUTPUT_UNWRITABLE
    */
   static async open(path: string, { privateKey }: DataDirectoryOptions = {}): Promise<DataDirectory> {
     await makeDirectory(path, PRIVATE_MODE).catch((error: OutputError) => {
@@ -79,7 +80,7 @@ export class DataDirectory implements AsyncDisposable {
     await using resources = new AsyncDisposableStack()
     const lock = await lockDirectory(path, LOCKED_HINT)
     resources.defer(() => lock.release())
-    const key = privateKey ?? (await identityOf(path))
+    const key = privateKey ?? (await identityOf(path, [PLANS_FILE, FEDERATIONS_NAME]))
     const signedPlans = await SignedPlans.open(path)
     resources.defer(() => signedPlans.close())
     return new DataDirectory(path, tightened, key, signedPlans, resources.move())

@@ -4,7 +4,7 @@
  * instead, so that the same command gives the same federation.
  */
 import { createHash } from 'node:crypto'
-import { chmod, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   generateKeyPair,
@@ -17,18 +17,29 @@ import { OutputError } from '../../src/base/errors.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 import { writeDurably } from '../../src/files/durable-file.ts'
 
+const ANOTHER_KEY_HINT = 'Restore it from a backup, or give --data a new directory to take part under a new identity.'
+
 /** A file in the data directory with the private key as libp2p's protobuf, raw bytes. */
 export const KEY_FILE = 'peer.key'
 /** Only the owner may read and write. */
 const KEY_FILE_MODE = 0o600
+/** Permissions of all other accounts. */
+const OTHERS = 0o077
 /** A key file has 68 bytes; a much longer file is something else and is not read. */
 const MAX_KEY_FILE_BYTES = 4096
 
-/** Reads the key of a data directory, or makes one. @throws {OutputError} OUTPUT_KEY_DAMAGED, OUTPUT_UNWRITABLE */
-export async function identityOf(directory: string): Promise<Ed25519PrivateKey> {
+/**
+ * Reads the key of a data directory, or makes one.
+ * @param signed - files and folders of the directory that hold something only where a key has signed
+ * @throws {OutputError} OUTPUT_KEY_DAMAGED, OUTPUT_KEY_GONE, OUTPUT_KEY_OPEN, OUTPUT_UNWRITABLE
+ */
+export async function identityOf(directory: string, signed: readonly string[] = []): Promise<Ed25519PrivateKey> {
   const path = join(directory, KEY_FILE)
   const bytes = await readKey(path)
   if (bytes === null) {
+    for (const name of signed) {
+      if (await holdsSomething(join(directory, name))) throw gone(path, name)
+    }
     const key = await generateKeyPair('Ed25519')
     await writeDurably(path, privateKeyToProtobuf(key), KEY_FILE_MODE)
     return key
@@ -37,13 +48,12 @@ export async function identityOf(directory: string): Promise<Ed25519PrivateKey> 
     const key = privateKeyFromProtobuf(bytes)
     if (key.type !== 'Ed25519') throw new TypeError(`a key of type ${key.type}`)
     await assertSigns(key)
-    await chmod(path, KEY_FILE_MODE)
     return key
   } catch (error) {
     throw new OutputError({
       code: 'OUTPUT_KEY_DAMAGED',
       what: `${path} is not an Ed25519 key`,
-      hint: 'Restore it from a backup, or remove it to take part under a new identity.',
+      hint: ANOTHER_KEY_HINT,
       cause: error,
     })
   }
@@ -63,10 +73,40 @@ export async function identityFromSeed(seed: string, index: number): Promise<Ed2
 
 async function readKey(path: string): Promise<Uint8Array | null> {
   try {
-    const { size } = await stat(path)
+    const { mode, size } = await stat(path)
+    // Windows has no such permissions; a user's folder is closed there anyway.
+    if (process.platform !== 'win32' && (mode & OTHERS) !== 0) throw openToOthers(path, mode)
     return size > MAX_KEY_FILE_BYTES ? new Uint8Array() : await readFile(path)
   } catch (error) {
+    if (error instanceof OutputError) throw error
     if (systemCode(error) === 'ENOENT') return null
     throw unwritable(path, error)
   }
+}
+
+/** Whether a file has bytes, or a folder entries. */
+async function holdsSomething(path: string): Promise<boolean> {
+  try {
+    const stats = await stat(path)
+    return stats.isDirectory() ? (await readdir(path)).length > 0 : stats.size > 0
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw unwritable(path, error)
+  }
+}
+
+function gone(path: string, name: string): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_KEY_GONE',
+    what: `${path} is gone, but this site has signed with it (${name})`,
+    hint: ANOTHER_KEY_HINT,
+  })
+}
+
+function openToOthers(path: string, mode: number): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_KEY_OPEN',
+    what: `the key ${path} is open to other accounts (mode ${(mode & 0o777).toString(8)})`,
+    hint: `Close it: chmod 600 ${path}. If somebody else may have read it, use a new data directory instead.`,
+  })
 }

@@ -51,7 +51,7 @@ export class Journal {
   /** Why the journal of an earlier run was set aside now; null: it was not. */
   readonly refused: string | null
   private readonly plan: Uint8Array
-  private readonly log: WriteAheadLog
+  private readonly log: WriteAheadLog<Uint8Array>
   private readonly sent: RoundsSent
 
   private constructor(plan: Uint8Array, { log, sent }: Files, found: Found) {
@@ -102,7 +102,7 @@ export class Journal {
 }
 
 interface Files {
-  log: WriteAheadLog
+  log: WriteAheadLog<Uint8Array>
   /** The damage for which a log was set aside already; null: it could be read. */
   damage: string | null
   sent: RoundsSent
@@ -112,11 +112,11 @@ async function openFiles(directory: string): Promise<Files> {
   const sent = await RoundsSent.open(join(directory, SENT_FILE))
   const path = join(directory, JOURNAL_FILE)
   try {
-    return { log: await openWriteAheadLog(path), damage: null, sent }
+    return { log: await openWriteAheadLog(path, asItIs), damage: null, sent }
   } catch (error) {
     if (!(error instanceof OutputError) || error.code !== 'OUTPUT_LOG_DAMAGED') throw error
     await rename(path, `${path}${ASIDE}`)
-    return { log: await openWriteAheadLog(path), damage: error.message, sent }
+    return { log: await openWriteAheadLog(path, asItIs), damage: error.message, sent }
   }
 }
 
@@ -128,7 +128,7 @@ async function abstain(directory: string, round: number): Promise<void> {
 function read({ damage, log, sent }: Files, plan: Uint8Array): { bodies: Body[]; fault: string | null } {
   const bodies: Body[] = []
   if (damage !== null) return { bodies, fault: damage }
-  for (const record of log.records) {
+  for (const record of log.facts) {
     if (!equalBytes(record.subarray(0, HASH_BYTES), plan)) return { bodies, fault: 'it is of another federation' }
     try {
       bodies.push(decodeBody(record.subarray(HASH_BYTES)))
@@ -168,4 +168,9 @@ async function abstention(directory: string): Promise<number> {
 /** The round that a body is of; 0 for evidence, which binds nobody. */
 function roundOf(body: Body): number {
   return 'round' in body ? body.round : 0
+}
+
+/** A record is read later: one that is unknown sets the journal aside. */
+function asItIs(record: Uint8Array): Uint8Array {
+  return record
 }

@@ -18,17 +18,17 @@ interface SignedPlanRecord {
 }
 
 export class SignedPlans {
-  private readonly log: WriteAheadLog
+  private readonly log: WriteAheadLog<SignedPlanRecord>
   private readonly plans: SignedPlanRecord[]
 
-  private constructor(log: WriteAheadLog) {
+  private constructor(log: WriteAheadLog<SignedPlanRecord>) {
     this.log = log
-    this.plans = log.records.map(readRecord)
+    this.plans = [...log.facts]
   }
 
   /** @throws {OutputError} OUTPUT_LOG_DAMAGED, OUTPUT_UNWRITABLE */
   static async open(directory: string): Promise<SignedPlans> {
-    return new SignedPlans(await openWriteAheadLog(join(directory, PLANS_FILE)))
+    return new SignedPlans(await openWriteAheadLog(join(directory, PLANS_FILE), readRecord))
   }
 
   /** Whether this very plan was signed before. */

@@ -21,16 +21,20 @@ const HEADER_BYTES = 8
  */
 export const MAX_RECORD_BYTES = 2 ** 24
 
-export interface WriteAheadLog {
-  /** The records that the file held when it was opened, oldest first. */
-  readonly records: readonly Uint8Array[]
+export interface WriteAheadLog<T> {
+  /** The facts that the file held when it was opened, oldest first. */
+  readonly facts: T[]
   /** Returns when the record is on the disk. Records are written in the order of the calls. */
   append(record: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 
-/** @throws {OutputError} OUTPUT_LOG_DAMAGED: a record in its middle is damaged; OUTPUT_UNWRITABLE */
-export async function openWriteAheadLog(path: string): Promise<WriteAheadLog> {
+/**
+ * @param read - the fact in a record; throws for a record that it does not know
+ * @throws {OutputError} OUTPUT_LOG_DAMAGED: a record in its middle is damaged, or none that `read` knows;
+ * OUTPUT_UNWRITABLE
+ */
+export async function openWriteAheadLog<T>(path: string, read: (record: Uint8Array) => T): Promise<WriteAheadLog<T>> {
   let handle: FileHandle
   try {
     handle = await open(path, 'a+', 0o600)
@@ -40,15 +44,25 @@ export async function openWriteAheadLog(path: string): Promise<WriteAheadLog> {
   try {
     const bytes = new Uint8Array(await handle.readFile())
     const { records, end } = parseRecords(path, bytes)
+    const facts = records.map((record, index) => factOf(path, index, () => read(record)))
     if (end < bytes.length) {
       await handle.truncate(end)
       await handle.sync()
     }
     await syncDirectory(dirname(path))
-    return new FileLog(path, handle, records)
+    return new FileLog(path, handle, facts)
   } catch (error) {
     await handle.close()
     throw error
+  }
+}
+
+/** A whole record that is unknown was damaged before it was written, or is of another version. */
+function factOf<T>(path: string, index: number, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw damaged(`${path}: record ${index} is none that this version knows`, error)
   }
 }
 
@@ -75,7 +89,9 @@ export function parseRecords(path: string, bytes: Uint8Array): { records: Uint8A
   while (offset < bytes.length) {
     const next = wholeRecordAt(bytes, offset)
     if (next === null) {
-      if (recordFollows(bytes, offset + 1)) throw damaged(path, records.length, offset)
+      if (recordFollows(bytes, offset + 1)) {
+        throw damaged(`${path}: record ${records.length} at byte ${offset} is damaged`)
+      }
       break
     }
     records.push(bytes.slice(offset + HEADER_BYTES, next))
@@ -107,25 +123,26 @@ function checksum(frame: Uint8Array): number {
   return crc32(frame.subarray(HEADER_BYTES), crc32(frame.subarray(0, 4)))
 }
 
-function damaged(path: string, index: number, offset: number): OutputError {
+function damaged(what: string, cause?: unknown): OutputError {
   return new OutputError({
     code: 'OUTPUT_LOG_DAMAGED',
-    what: `${path}: record ${index} at byte ${offset} is damaged`,
+    what,
+    cause,
     hint: 'This peer cannot know what it has signed. Restore the data directory, or join anew with another one.',
   })
 }
 
-class FileLog implements WriteAheadLog {
-  readonly records: readonly Uint8Array[]
+class FileLog<T> implements WriteAheadLog<T> {
+  readonly facts: T[]
   private readonly path: string
   private readonly handle: FileHandle
   private tail: Promise<void> = Promise.resolve()
   private closed = false
 
-  constructor(path: string, handle: FileHandle, records: Uint8Array[]) {
+  constructor(path: string, handle: FileHandle, facts: T[]) {
     this.path = path
     this.handle = handle
-    this.records = records
+    this.facts = facts
   }
 
   append(record: Uint8Array): Promise<void> {

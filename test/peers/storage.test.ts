@@ -13,10 +13,10 @@ import { LOCK_FILE, lockDirectory } from '../../peers/disk/lock.ts'
 import { OutDirectory } from '../../peers/disk/out-directory.ts'
 import { BlobStore } from '../../peers/disk/store.ts'
 import { frameRecord, MAX_RECORD_BYTES, openWriteAheadLog, parseRecords } from '../../peers/disk/write-ahead-log.ts'
-import { toHex } from '../../protocols/wire/encoding.ts'
+import { encode, toHex } from '../../protocols/wire/encoding.ts'
 import { blobId, CHUNK_BYTES } from '../../protocols/wire/hash.ts'
 import { temporaryDirectory } from '../support/nodes.ts'
-import { flipped } from '../support/people.ts'
+import { aPlan, flipped } from '../support/people.ts'
 
 const HINT = 'Wait.'
 /** A process id that no process has: beyond what any kernel gives. */
@@ -26,15 +26,62 @@ test('a key is made once, readable by its owner only, and found again', async (c
   const directory = await temporaryDirectory(context)
   const key = await identityOf(directory)
   assert.equal((await stat(join(directory, KEY_FILE))).mode & 0o777, 0o600)
-  await chmod(join(directory, KEY_FILE), 0o644)
   assert.deepEqual((await identityOf(directory)).raw, key.raw)
-  assert.equal((await stat(join(directory, KEY_FILE))).mode & 0o777, 0o600, 'a key that others could read is closed')
+})
+
+test('a key that other accounts may read is refused, with the command that closes it', {
+  skip: process.platform === 'win32' && 'Windows has no such permissions',
+}, async (context) => {
+  const directory = await temporaryDirectory(context)
+  const path = join(directory, KEY_FILE)
+  const key = await identityOf(directory)
+  for (const mode of [0o644, 0o640, 0o604, 0o620]) {
+    await chmod(path, mode)
+    const refusal = { code: 'OUTPUT_KEY_OPEN', exit: 8, message: new RegExp(mode.toString(8)), hint: /chmod 600/ }
+    await assert.rejects(identityOf(directory), refusal, mode.toString(8))
+  }
+  await chmod(path, 0o400)
+  assert.deepEqual((await identityOf(directory)).raw, key.raw)
+})
+
+test('a key that is gone is made anew only where nothing was signed with it', async (context) => {
+  const path = await temporaryDirectory(context)
+  const open = async (act: (data: DataDirectory) => Promise<unknown>) => {
+    await using data = await DataDirectory.open(path)
+    await act(data)
+    return toHex(data.signer.peerId)
+  }
+  const { plan } = aPlan()
+  const first = await open(async () => {})
+  await rm(join(path, KEY_FILE))
+  assert.notEqual(await open((data) => data.federation(plan)), first)
+  await rm(join(path, KEY_FILE))
+  const gone = (name: string) => ({ code: 'OUTPUT_KEY_GONE', exit: 8, message: new RegExp(name) })
+  await assert.rejects(
+    open(async () => {}),
+    gone('federations'),
+  )
+  await writeFile(join(path, 'plans.wal'), frameRecord(new Uint8Array(64)))
+  await rm(join(path, 'federations'), { recursive: true })
+  await assert.rejects(
+    open(async () => {}),
+    gone('plans.wal'),
+  )
+})
+
+test('a list of signed plans with a record that is unknown is refused', async (context) => {
+  const directory = await temporaryDirectory(context)
+  await DataDirectory.open(directory).then((data) => data[Symbol.asyncDispose]())
+  const unknown = frameRecord(encode({ type: 'abdication', round: 1 }))
+  await writeFile(join(directory, 'plans.wal'), unknown)
+  const damaged = { code: 'OUTPUT_LOG_DAMAGED', exit: 8, message: /record 0 is none that this version knows/ }
+  await assert.rejects(DataDirectory.open(directory), damaged)
 })
 
 test('a damaged key is refused, never replaced', async (context) => {
   const directory = await temporaryDirectory(context)
   for (const bytes of [new Uint8Array(), new Uint8Array(68), new Uint8Array(5000)]) {
-    await writeFile(join(directory, KEY_FILE), bytes)
+    await writeFile(join(directory, KEY_FILE), bytes, { mode: 0o600 })
     await assert.rejects(identityOf(directory), { code: 'OUTPUT_KEY_DAMAGED', exit: 8 }, `${bytes.length} bytes`)
   }
 })
@@ -110,16 +157,16 @@ test('a lock of a process that has ended unheard of is taken over', {
 test('a log gives back what was appended, in order', async (context) => {
   const path = join(await temporaryDirectory(context), 'log')
   const records = Array.from({ length: 20 }, (_, i) => new Uint8Array(1 + i * 7).fill(i))
-  const log = await openWriteAheadLog(path)
+  const log = await openWriteAheadLog(path, toHex)
   await Promise.all(records.map((record) => log.append(record)))
   await log.close()
   await assert.rejects(log.append(records[0]), /closed/)
-  const again = await openWriteAheadLog(path)
-  assert.deepEqual(again.records, records)
+  const again = await openWriteAheadLog(path, toHex)
+  assert.deepEqual(again.facts, records.map(toHex))
   await again.append(Uint8Array.of(9))
   await again.close()
-  const third = await openWriteAheadLog(path)
-  assert.equal(third.records.length, 21)
+  const third = await openWriteAheadLog(path, toHex)
+  assert.equal(third.facts.length, 21)
   await third.close()
 })
 
@@ -138,7 +185,7 @@ test('opening a log that was cut short truncates it', async (context) => {
   const path = join(await temporaryDirectory(context), 'log')
   const frame = frameRecord(Uint8Array.of(1, 2, 3))
   await writeFile(path, Buffer.concat([frame, frame.subarray(0, 5)]))
-  const log = await openWriteAheadLog(path)
+  const log = await openWriteAheadLog(path, toHex)
   await log.append(Uint8Array.of(4))
   await log.close()
   assert.deepEqual(
