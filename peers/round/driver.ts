@@ -18,6 +18,7 @@ import type { Post } from '../network/gossip.ts'
 import { Tasks } from '../tasks.ts'
 import { PeerStoppedError } from '../work/work.ts'
 import { neededBlobs, reportOf } from './adopted.ts'
+import { firstBeat } from './beat.ts'
 import type { RoundProgressEvent, RoundReport } from './events.ts'
 import { Fetching, type FetchingComponents } from './fetching.ts'
 import { Pruning, type PruningComponents } from './pruning.ts'
@@ -100,8 +101,7 @@ export class Driver {
     signal.addEventListener('abort', onAbort)
     try {
       const { chain, journal } = this.components
-      // Statuses are not in the journal. They are seconds apart, so the clock is above those of an earlier run.
-      const beat = Math.floor(this.components.clock.date() / 1000)
+      const beat = firstBeat(this.components.clock.date())
       this.handIn({ type: 'start', certificate: chain.last, log: journal.bodies, beat })
       return await this.outcome.promise
     } finally {
