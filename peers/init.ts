@@ -10,7 +10,7 @@ import type { OutPlace } from './disk/out-directory.ts'
 import type { KeptFederation } from './kept/federation.ts'
 import type { Traffic } from './network/counted-tcp.ts'
 import type { PeerNode } from './network/node.ts'
-import type { PeerEvent, RoundReport } from './round/events.ts'
+import type { PeerEvent, RoundSummary } from './round/events.ts'
 import type { SentContribution } from './round/ledger.ts'
 import type { Work } from './work/work.ts'
 
@@ -75,7 +75,7 @@ export interface PeerResult {
   root: string
   /** Ids, by round. */
   certificates: string[]
-  rounds: RoundReport[]
+  rounds: RoundSummary[]
   traffic: Traffic
   /** Bytes of the contributions that this peer has made. */
   payloadBytes: number

@@ -30,8 +30,9 @@ export class CertificateChain {
   readonly directory: string
   private readonly plan: Plan
   private readonly federation: Federation
-  /** The certificate of round r is at r - 1. */
-  private readonly held: Certified[] = []
+  /** That of round r is at r - 1. A value has an entry for each member and block, so only the last one is kept. */
+  private readonly held: string[] = []
+  private newest: Certified | null = null
   private tail: Promise<unknown> = Promise.resolve()
 
   private constructor(directory: string, plan: Plan, federation: Federation) {
@@ -63,11 +64,11 @@ export class CertificateChain {
   }
 
   get last(): Certified | null {
-    return this.held.at(-1) ?? null
+    return this.newest
   }
 
   ids(): string[] {
-    return this.held.map(({ id }) => id)
+    return [...this.held]
   }
 
   /** The bytes of a round's certificate; null if it is not held. */
@@ -84,14 +85,19 @@ export class CertificateChain {
 
   private async appendNext(certificate: Certificate): Promise<Appended> {
     const { round } = certificate.value
-    if (this.held[round - 1]?.id === certificateId(certificate)) return 'known'
+    if (this.held[round - 1] === certificateId(certificate)) return 'known'
     if (certificateFault(this.plan, certificate) !== null) return 'bad'
     if (round > this.rounds + 1) return 'gap'
     const fork = round <= this.rounds || valueFault(this.federation, this.last, certificate.value) !== null
     if (fork) return 'fork'
     await writeDurably(join(this.directory, certificateFile(round)), encodeCertificate(certificate))
-    this.held.push({ id: certificateId(certificate), value: certificate.value })
+    this.hold(certificate)
     return 'kept'
+  }
+
+  private hold(certificate: Certificate): void {
+    this.newest = { id: certificateId(certificate), value: certificate.value }
+    this.held.push(this.newest.id)
   }
 
   /** Keeps a certificate that does not belong to the chain, in a file beside it, as evidence of the fault. */
@@ -114,7 +120,7 @@ export class CertificateChain {
     }
     const fault = certificateFault(this.plan, certificate) ?? valueFault(this.federation, this.last, certificate.value)
     if (fault !== null) throw damaged(path, fault)
-    this.held.push({ id: certificateId(certificate), value: certificate.value })
+    this.hold(certificate)
   }
 }
 

@@ -150,9 +150,9 @@ function resultOf({ kept, node, out }: Member, { chain }: Archive, driver: Drive
   return {
     planId: toHex(plan.id),
     peerId: node.peerId,
-    root: driver.reports.at(-1)?.value.merged ?? chain.last?.value.merged ?? '',
+    root: chain.last?.value.merged ?? '',
     certificates: chain.ids(),
-    rounds: driver.reports,
+    rounds: driver.rounds,
     traffic: node.traffic(),
     payloadBytes: driver.payloadBytes,
     contributions: ledger.contributions(),

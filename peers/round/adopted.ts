@@ -3,7 +3,7 @@ import { type Federation, uncoveredBlocks } from '../../protocols/round/messages
 import type { EffectOf, RoundState } from '../../protocols/round/types.ts'
 import type { Merges } from '../disk/merges.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
-import type { RoundReport } from './events.ts'
+import type { RoundReport, RoundSummary } from './events.ts'
 
 interface ReportComponents {
   federation: Federation
@@ -27,6 +27,11 @@ export function reportOf(
     traffic: traffic(),
     merged: merges.files(manifest),
   }
+}
+
+/** The part of a report that a peer remembers. */
+export function summaryOf({ value: _value, merged: _merged, ...summary }: RoundReport): RoundSummary {
+  return summary
 }
 
 /**

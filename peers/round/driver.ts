@@ -17,9 +17,9 @@ import type { Traffic } from '../network/counted-tcp.ts'
 import type { Post } from '../network/gossip.ts'
 import { Tasks } from '../tasks.ts'
 import { PeerStoppedError } from '../work/work.ts'
-import { neededBlobs, reportOf } from './adopted.ts'
+import { neededBlobs, reportOf, summaryOf } from './adopted.ts'
 import { firstBeat } from './beat.ts'
-import type { RoundProgressEvent, RoundReport } from './events.ts'
+import type { RoundProgressEvent, RoundReport, RoundSummary } from './events.ts'
 import { Fetching, type FetchingComponents } from './fetching.ts'
 import { Pruning, type PruningComponents } from './pruning.ts'
 import { Timers } from './timers.ts'
@@ -71,7 +71,7 @@ export class Driver {
   /** The certificate that an earlier run has left, which is adopted anew. */
   private readonly earlier: string | null
   /** The rounds that this peer has adopted. */
-  readonly reports: RoundReport[] = []
+  readonly rounds: RoundSummary[] = []
 
   constructor(components: DriverComponents) {
     this.components = components
@@ -265,7 +265,7 @@ export class Driver {
   private async adopt(effect: EffectOf<'adopted'>): Promise<void> {
     const { finish, keepMerges, merges, onEvent, store } = this.components
     const report = reportOf(effect, this.components)
-    this.reports.push(report)
+    this.rounds.push(summaryOf(report))
     onEvent({ type: 'round', round: report })
     if (!keepMerges) await merges.retain(new Set([effect.manifest, ...Object.keys(this.state.merges)]))
     // After a restart the round does not know yet what its messages will name: whatever an earlier run got may be it.

@@ -48,12 +48,11 @@ export type RoundProgressEvent =
 
 export type PeerEvent = FoundingEvent | RoundProgressEvent
 
-/** A certified round at one peer. */
-export interface RoundReport {
+/** A certified round at one peer, as far as it is remembered after the next one. */
+export interface RoundSummary {
   round: number
   /** Id of the certificate. */
   certificate: string
-  value: Value
   /** The number of entries in the manifest. */
   contributions: number
   /** Blocks without a contribution. */
@@ -65,6 +64,11 @@ export interface RoundReport {
   zeros: number
   /** The bytes over this peer's sockets until then. */
   traffic: Traffic
+}
+
+/** A certified round when it is taken over. Value and files grow with members and blocks. */
+export interface RoundReport extends RoundSummary {
+  value: Value
   /** Block -> file of the encoded MergedBlock; kept until the end only where `keepMerges` is set. */
   merged: ReadonlyMap<number, string>
 }

@@ -4,7 +4,7 @@ import { join as joinPath } from 'node:path'
 import { test } from 'node:test'
 import type { PeerNode } from '../../peers/network/node.ts'
 import { systemClock } from '../../peers/round/clock.ts'
-import type { PeerEvent } from '../../peers/round/events.ts'
+import type { PeerEvent, RoundReport } from '../../peers/round/events.ts'
 import { decodeSignedPlan } from '../../protocols/plan/plan.ts'
 import { certificateFault, decodeCertificate } from '../../protocols/round/messages/certificate.ts'
 import type { Clock } from '../../protocols/stream/time.ts'
@@ -32,10 +32,15 @@ test('the same federation in a mesh, a star and a line has the same root', async
   assert.equal(new Set(outcomes.map(({ results }) => results[0].certificates.join())).size, 1)
 })
 
+/** The rounds as a peer told of them. */
+function reportsOf(events: readonly PeerEvent[]): RoundReport[] {
+  return events.flatMap((event) => (event.type === 'round' ? event.round : []))
+}
+
 /**
  * Each site knows of its contributions, and of those alone who fetched them from it: only neighbours can have done so.
  */
-function assertFetched({ results }: Outcome, topology: 'mesh' | 'star' | 'line'): void {
+function assertFetched({ results, events }: Outcome, topology: 'mesh' | 'star' | 'line'): void {
   const ids = results.map(({ peerId }) => peerId)
   const reach = {
     mesh: [
@@ -47,9 +52,9 @@ function assertFetched({ results }: Outcome, topology: 'mesh' | 'star' | 'line')
     star: [[1, 2, 3], [0], [0], [0]],
     line: [[1], [0, 2], [1, 3], [2]],
   }
-  for (const [site, { contributions, members, rounds }] of results.entries()) {
+  for (const [site, { contributions, members }] of results.entries()) {
     assert.deepEqual(new Set(members.map(({ peerId }) => peerId)), new Set(ids))
-    const own = rounds[0].value.entries.filter(({ member }) => members[member].peerId === ids[site])
+    const own = reportsOf(events[site])[0].value.entries.filter(({ member }) => members[member].peerId === ids[site])
     assert.deepEqual(
       contributions.map(({ round, block, id }) => [round, block, id]),
       own.map(({ round, block, root }) => [round, block, root]),
@@ -101,8 +106,8 @@ test('the files of a peer are enough to check every signature and to merge again
 
 test('members take on what they can, and every block is covered in every round', async (context) => {
   const capacities = [1_000_000, 500_000, 250_000, 250_000]
-  const { results } = await federation(context, { members: 4, topology: 'mesh', capacities })
-  const [{ entries }] = results[0].rounds.map(({ value }) => value)
+  const { events } = await federation(context, { members: 4, topology: 'mesh', capacities })
+  const [{ entries }] = reportsOf(events[0]).map(({ value }) => value)
   const bySite = Array.from({ length: 4 }, (_, member) => entries.filter((entry) => entry.member === member).length)
   assert.deepEqual(bySite.sort(), [2, 2, 3, 6])
   const byBlock = Array.from({ length: BLOCKS }, (_, block) => entries.filter((entry) => entry.block === block).length)
@@ -119,14 +124,15 @@ test('bytes are counted at the sockets, and merges of every round are kept where
     offer: { rounds: 2 },
     keepMerges: true,
   })
-  for (const { payloadBytes, rounds, traffic } of results) {
+  for (const [site, { payloadBytes, rounds, traffic }] of results.entries()) {
+    const merges = reportsOf(events[site]).map(({ merged }) => merged)
     assert.ok(payloadBytes > 0 && traffic.sentBytes > payloadBytes && traffic.receivedBytes > payloadBytes)
     assert.deepEqual(
-      rounds.map(({ merged }) => merged.size),
+      merges.map(({ size }) => size),
       [BLOCKS, BLOCKS],
     )
     assert.ok(rounds[0].traffic.sentBytes < rounds[1].traffic.sentBytes)
-    for (const file of rounds.flatMap(({ merged }) => [...merged.values()])) await readFile(file)
+    for (const file of merges.flatMap((merged) => [...merged.values()])) await readFile(file)
     assert.equal(rounds[1].moved, 0, 'the second round has the same contributions')
   }
   const types = new Set(events[1].map(({ type }) => type))

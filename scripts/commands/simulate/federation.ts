@@ -227,6 +227,8 @@ class SimulatedFederation implements AsyncDisposable {
     if (event.type === 'prune') {
       this.events?.onProgress(`Round ${event.round}: ${name} ${this.doing(event.round)}`, event.done, event.total)
     } else if (event.type === 'round') {
+      const before = site.rounds.pop()
+      if (before !== undefined) site.rounds.push({ ...before, entries: [] }) // only those of the last are asked for
       site.rounds.push(event.round)
       this.followTold()
     } else if (event.type === 'founded' && index === 0) {
@@ -308,7 +310,7 @@ class SimulatedFederation implements AsyncDisposable {
 }
 
 /** A placeholder that the site's own result replaces at once. */
-const NEVER: SiteResult = { peerId: '', root: '', sentBytes: 0, receivedBytes: 0, payloadBytes: 0, rounds: [] }
+const NEVER: SiteResult = { peerId: '', root: '', sentBytes: 0, receivedBytes: 0, payloadBytes: 0 }
 
 /**
  * Bytes derived from the seed, so that the same command gives the same federation: SHA-256("coppice/simulate/" `what`

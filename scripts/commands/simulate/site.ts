@@ -64,7 +64,6 @@ export interface SiteResult {
   sentBytes: number
   receivedBytes: number
   payloadBytes: number
-  rounds: SiteRound[]
 }
 
 interface SiteContext {
@@ -158,6 +157,6 @@ function toRound({ value, traffic, ...round }: RoundReport): SiteRound {
   return { ...round, entries, sentBytes: traffic.sentBytes }
 }
 
-function toResult({ peerId, root, traffic, payloadBytes, rounds }: PeerResult): SiteResult {
-  return { peerId, root, ...traffic, payloadBytes, rounds: rounds.map(toRound) }
+function toResult({ peerId, root, traffic, payloadBytes }: PeerResult): SiteResult {
+  return { peerId, root, ...traffic, payloadBytes }
 }
