@@ -4,7 +4,7 @@
  */
 import type { Plan } from '../../protocols/plan/plan.ts'
 import { heldMessages, initialState, step } from '../../protocols/round/machine.ts'
-import { type Certificate, decodeCertificate } from '../../protocols/round/messages/certificate.ts'
+import { type Certificate, decodeCertificate, maxCertificateBytes } from '../../protocols/round/messages/certificate.ts'
 import { type Body, type Commit, makeEnvelope } from '../../protocols/round/messages/messages.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'
 import type { Context, Effect, EffectOf, ExitReason, RoundEvent, RoundState } from '../../protocols/round/types.ts'
@@ -128,7 +128,7 @@ export class Driver {
 
   /** Takes in a certificate from another peer. The chain is kept whole, and the machine gets the newest one. */
   async takeCertificate(bytes: Uint8Array): Promise<void> {
-    const certificate = decodeCertificate(bytes)
+    const certificate = decodeCertificate(bytes, maxCertificateBytes(this.components.federation))
     const kept = await this.keep(certificate)
     if (kept === 'bad') throw new Error('a certificate without its quorum')
     // If the certificate is of a fork, the machine stops.

@@ -4,8 +4,14 @@
  */
 import type { BlobClient } from '../../protocols/blob/client.ts'
 import { BlobTooLargeError } from '../../protocols/blob/errors.ts'
-import { MAX_COMMIT_LIST_BYTES, MAX_VALUE_BYTES } from '../../protocols/round/messages/constants.ts'
-import { type CommitList, decodeCommitList, decodeValue } from '../../protocols/round/messages/value.ts'
+import { MAX_COMMIT_LIST_BYTES } from '../../protocols/round/messages/constants.ts'
+import {
+  type CommitList,
+  decodeCommitList,
+  decodeValue,
+  type Federation,
+  maxValueBytes,
+} from '../../protocols/round/messages/value.ts'
 import type { EffectOf, RoundEvent } from '../../protocols/round/types.ts'
 import { MalformedMessageError } from '../../protocols/wire/encoding.ts'
 import type { BlobStore } from '../disk/store.ts'
@@ -13,6 +19,7 @@ import type { Work } from '../work/work.ts'
 
 export interface FetchingComponents {
   blobs: Pick<BlobClient, 'fetch'>
+  federation: Federation
   store: BlobStore
   work: Work
   /** Peer ids as text, by member. */
@@ -79,7 +86,7 @@ export class Fetching {
 
   private maxBytes(effect: EffectOf<'fetch'>): number {
     if (effect.what === 'list') return MAX_COMMIT_LIST_BYTES
-    if (effect.what === 'value') return MAX_VALUE_BYTES
+    if (effect.what === 'value') return maxValueBytes(this.components.federation)
     return effect.bytes ?? this.components.work.maxContributionBytes(effect.block)
   }
 

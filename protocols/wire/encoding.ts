@@ -114,7 +114,7 @@ export function integer(min: number, max: number): z.ZodType<number> {
 export const ppmSchema = integer(0, 1_000_000)
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i])
+  return Buffer.compare(a, b) === 0
 }
 
 /** The order of Buffer.compare: bytewise. If one array is the beginning of the other, the shorter is first. */

@@ -7,9 +7,15 @@ import { MAX_MEMBERS, quorumOf } from '../../plan/offer.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { boundedBytes, decode, encode, integer, signatureSchema, toHex } from '../../wire/encoding.ts'
 import { blobId } from '../../wire/hash.ts'
-import { MAX_ATTEMPTS, MAX_CERTIFICATE_BYTES, MAX_VALUE_BYTES } from './constants.ts'
+import {
+  MAX_ATTEMPTS,
+  MAX_CERTIFICATE_BYTES,
+  MAX_HEAD_BYTES,
+  MAX_SIGNATURE_ENTRY_BYTES,
+  MAX_VALUE_BYTES,
+} from './constants.ts'
 import { bodyBytes, type Hash } from './messages.ts'
-import { decodeValue, encodeValue, type Value } from './value.ts'
+import { decodeValue, encodeValue, type Federation, maxValueBytes, type Value } from './value.ts'
 
 export interface Certificate {
   value: Value
@@ -48,9 +54,17 @@ export function encodeCertificate({ value, attempt, signatures }: Certificate): 
   })
 }
 
-/** @throws {MalformedMessageError} the bytes are not a certificate */
-export function decodeCertificate(bytes: Uint8Array): Certificate {
-  const form = { what: 'certificate', schema: certificateSchema, maxBytes: MAX_CERTIFICATE_BYTES }
+/** The most bytes that a certificate of this federation can have. */
+export function maxCertificateBytes(federation: Pick<Federation, 'members' | 'blocks'>): number {
+  return maxValueBytes(federation) + federation.members * MAX_SIGNATURE_ENTRY_BYTES + MAX_HEAD_BYTES
+}
+
+/**
+ * @param maxBytes - of a federation that is known (maxCertificateBytes), so that no more is read
+ * @throws {MalformedMessageError} the bytes are not a certificate
+ */
+export function decodeCertificate(bytes: Uint8Array, maxBytes: number = MAX_CERTIFICATE_BYTES): Certificate {
+  const form = { what: 'certificate', schema: certificateSchema, maxBytes }
   const { value, attempt, signatures } = decode(form, bytes)
   return { value: decodeValue(value), attempt, signatures }
 }

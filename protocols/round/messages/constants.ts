@@ -11,6 +11,12 @@ export const MAX_COMMIT_LIST_BYTES = 64 * 1024
 export const MAX_VALUE_BYTES = 4 * 1024 * 1024
 /** The largest certificate: a value and a signature of about 70 bytes for each of MAX_MEMBERS. */
 export const MAX_CERTIFICATE_BYTES = MAX_VALUE_BYTES + 8 * 1024
+/** The most bytes of a value's entry, with its member, block and round as large as they may be: 43. */
+export const MAX_ENTRY_BYTES = 48
+/** The most bytes of a signature in a certificate, with its member: 69. */
+export const MAX_SIGNATURE_ENTRY_BYTES = 72
+/** The most bytes of all else in a value, the excluded members apart, and of all else in a certificate. */
+export const MAX_HEAD_BYTES = 512
 
 /** The time between two status messages of a peer. It is also the unit in which the machine counts minutes. */
 export const STATUS_INTERVAL_MS = 10_000

@@ -7,6 +7,7 @@ import {
   certificateId,
   decodeCertificate,
   encodeCertificate,
+  maxCertificateBytes,
 } from '../../../../protocols/round/messages/certificate.ts'
 import {
   MAX_CERTIFICATE_BYTES,
@@ -22,6 +23,7 @@ import {
   encodeValue,
   isLast,
   type ManifestEntry,
+  maxValueBytes,
   uncoveredBlocks,
   type Value,
   valueFault,
@@ -181,6 +183,30 @@ describe('a certificate', () => {
       assert.equal(certificateFault(plan, certificate), null)
       assert.equal(certificateId(certificate), valueHash(value()))
       assert.deepEqual(decodeCertificate(encodeCertificate(certificate)), certificate)
+    }
+  })
+
+  test('of the most entries that a plan allows fits the cap of that plan, and one that is longer is not read', () => {
+    for (const [members, blocks] of [
+      [2, 1],
+      [4, 30],
+      [64, 24],
+      [64, 300],
+    ]) {
+      const all = Array.from({ length: members }, (_, member) => member)
+      const entries = all.flatMap((member) => {
+        return Array.from({ length: blocks }, (_, block) => ({ member, block, round: 1000, root: hashName('r') }))
+      })
+      const previous = hashName('before')
+      const bits = Number.MAX_SAFE_INTEGER
+      const largest = value({ round: 1000, previous, excluded: all, entries, moved: bits, bits })
+      const signatures = all.map((member) => ({ member, signature: new Uint8Array(64) }))
+      const bytes = encodeCertificate({ value: largest, attempt: 19, signatures })
+      const most = maxCertificateBytes({ members, blocks })
+      assert.ok(encodeValue(largest).byteLength <= maxValueBytes({ members, blocks }), `${members} ${blocks}`)
+      assert.ok(bytes.byteLength <= most, `${members} ${blocks}: ${bytes.byteLength} of ${most}`)
+      assert.equal(decodeCertificate(bytes, most).value.entries.length, members * blocks)
+      assert.throws(() => decodeCertificate(new Uint8Array(most + 1), most), { reason: 'too large' })
     }
   })
 
