@@ -50,6 +50,11 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     plan,
     publish: (bytes) => node.publish(bytes),
     onMessage: (envelope) => driver.handIn({ type: 'message', envelope }),
+    now: () => clock.now(),
+    onHostile(neighbour) {
+      tell({ type: 'note', text: `${neighbour} floods this peer, or sends forged messages: its link is closed` })
+      node.shun(neighbour).catch(() => undefined) // it has gone by itself
+    },
   })
   const sync = syncOf(driver, chain, post, member)
   const neighbours = new Neighbours({
@@ -67,7 +72,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     onNote: (text) => tell({ type: 'note', text }),
   })
   await serveMembers({ plan, chain, driver, ledger, node, store, sync })
-  node.joinTopic(`/coppice/${toHex(plan.id)}`, (bytes) => post.receive(bytes))
+  node.joinTopic(`/coppice/${toHex(plan.id)}`, (bytes, from) => post.receive(bytes, from.toString()))
   if (connect === 'all') learnAddresses(node, kept, addresses)
   neighbours.start()
   try {

@@ -69,3 +69,21 @@ export const EAGER_DIAL_ROUNDS = 3
  * from here costs little, and others forward meanwhile. Each of the two members has a turn, half of these rounds apart.
  */
 export const PATIENT_DIAL_ROUNDS = 12
+/**
+ * Messages of one member that are taken in and passed on, at once: a peer whose event loop stood still for a minute
+ * hears 240 of the fastest federation. Whatever is beyond is dropped, and comes again with anti-entropy if it matters.
+ */
+export const AUTHOR_BURST = 256
+/** And as time goes by. A member of a federation with rounds of a second sends four a second. */
+export const AUTHOR_MESSAGES_A_SECOND = 16
+/** The same of a member that is convicted: one of its votes may still matter to somebody who has locked a value. */
+export const CONVICT_BURST = 8
+export const CONVICT_MESSAGES_A_SECOND = 1
+/**
+ * Messages of a neighbour that no honest peer sends: malformed, forged, or its own beyond what a member may send. After
+ * so many its link is closed for good: at the ninth rejected message gossipsub stops listening to it (score.ts), and
+ * what is not heard cannot be counted.
+ */
+export const LINK_FAULTS = 8
+/** A link is forgiven a fault after this many seconds: whoever has one now and then is broken, and no attacker. */
+export const LINK_FAULT_SECONDS = 10

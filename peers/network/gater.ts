@@ -7,6 +7,7 @@ import { MAX_STRANGERS } from './constants.ts'
 
 export class RosterGater {
   private roster: ReadonlySet<string> | null = null
+  private readonly shunned = new Set<string>()
   private readonly strangers: () => number
 
   /** @param strangers - the number of open connections of non-members */
@@ -19,8 +20,17 @@ export class RosterGater {
     this.roster = roster
   }
 
+  /** From now on this member (peer id as text) is no longer at home here. */
+  shun(peer: string): void {
+    this.shunned.add(peer)
+  }
+
   isMember(peerId: PeerId): boolean {
     return this.roster?.has(peerId.toString()) ?? false
+  }
+
+  private isShunned(peerId: PeerId): boolean {
+    return this.shunned.size > 0 && this.shunned.has(peerId.toString())
   }
 
   /** Whether a peer is a member; true as long as there is no roster. */
@@ -29,8 +39,9 @@ export class RosterGater {
   }
 
   readonly gater: ConnectionGater = {
-    denyDialPeer: (peerId) => !this.open && !this.isMember(peerId),
+    denyDialPeer: (peerId) => this.isShunned(peerId) || (!this.open && !this.isMember(peerId)),
     denyInboundEncryptedConnection: (peerId) => {
+      if (this.isShunned(peerId)) return true
       return !this.open && !this.isMember(peerId) && this.strangers() >= MAX_STRANGERS
     },
     denyOutboundEncryptedConnection: (peerId) => !this.open && !this.isMember(peerId),

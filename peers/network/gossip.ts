@@ -4,7 +4,9 @@
  */
 
 import type { Plan } from '../../protocols/plan/plan.ts'
+import { peerIdText } from '../../protocols/plan/site-name.ts'
 import {
+  culpritOf,
   decodeEnvelope,
   type Envelope,
   encodeEnvelope,
@@ -12,6 +14,8 @@ import {
 } from '../../protocols/round/messages/messages.ts'
 import { messageId } from '../../protocols/sync/index.ts'
 import { MalformedMessageError } from '../../protocols/wire/encoding.ts'
+import { Allowance } from './allowance.ts'
+import * as limits from './constants.ts'
 import type { GossipVerdict } from './node.ts'
 
 /**
@@ -24,6 +28,10 @@ interface PostComponents {
   publish(bytes: Uint8Array): Promise<void>
   /** A checked message that is new. */
   onMessage(envelope: Envelope): void
+  /** Milliseconds; never goes back. */
+  now(): number
+  /** A neighbour (peer id as text) sends what no honest peer would: close its link. Told once. */
+  onHostile(neighbour: string): void
 }
 
 export class Post {
@@ -33,33 +41,78 @@ export class Post {
   private readonly encoded = new WeakMap<Envelope, { id: string; bytes: Uint8Array }>()
   /** The last status of each member: anti-entropy carries it, so that all hear when the others are done. */
   private readonly statuses = new Map<number, Envelope>()
+  private readonly convicts = new Set<number>()
+  /** By member; a convict's are counted apart. */
+  private readonly authors: Allowance<number>
+  private readonly convicted: Allowance<number>
+  /** By neighbour. */
+  private readonly links: Allowance<string>
+  private readonly hostile = new Set<string>()
+  /** Messages that were not taken in: malformed or forged, and beyond what their authors may send. */
+  readonly refused = { rejected: 0, excess: 0 }
 
   constructor(components: PostComponents) {
     this.components = components
+    const { now } = components
+    this.authors = new Allowance({ burst: limits.AUTHOR_BURST, aSecond: limits.AUTHOR_MESSAGES_A_SECOND, now })
+    this.convicted = new Allowance({ burst: limits.CONVICT_BURST, aSecond: limits.CONVICT_MESSAGES_A_SECOND, now })
+    this.links = new Allowance({ burst: limits.LINK_FAULTS, aSecond: 1 / limits.LINK_FAULT_SECONDS, now })
   }
 
-  /** Takes in a message from gossip. */
-  receive(bytes: Uint8Array): GossipVerdict {
+  /** Takes in a message from gossip. @param neighbour - peer id as text; null: it did not come by gossip */
+  receive(bytes: Uint8Array, neighbour: string | null): GossipVerdict {
     const id = messageId(bytes)
     if (this.recent.has(id) || this.older.has(id)) return 'ignore'
-    let envelope: Envelope
-    try {
-      envelope = decodeEnvelope(bytes)
-    } catch (error) {
-      if (error instanceof MalformedMessageError) return 'reject'
-      throw error
+    const envelope = this.check(bytes)
+    if (typeof envelope === 'string') {
+      if (envelope === 'reject') this.blame(neighbour)
+      return envelope
     }
-    const fault = envelopeFault(this.components.plan, envelope)
-    // A message of an old plan is nobody's fault. Any other fault should have been found by the peer that passed it on.
-    if (fault !== null) return fault === 'plan' ? 'ignore' : 'reject'
+    if (!this.mayStillSend(envelope.from)) {
+      // Whoever passes a flood on has passed on no more than is allowed; other parts of it came another way.
+      if (peerIdText(this.components.plan.members[envelope.from].peer) === neighbour) this.blame(neighbour)
+      return 'ignore'
+    }
     this.remember(envelope, id, bytes)
     this.components.onMessage(envelope)
     return 'accept'
   }
 
-  /** Takes in a message from anti-entropy, and passes it on: gossip has lost it, so others may lack it as well. */
+  /**
+   * Takes in a message from anti-entropy, and passes it on: gossip has lost it, so others may lack it as well.
+   * @throws no honest peer has this message
+   */
   receiveLate(bytes: Uint8Array): void {
-    if (this.receive(bytes) === 'accept') this.publish(bytes)
+    const verdict = this.receive(bytes, null)
+    if (verdict === 'accept') this.publish(bytes)
+    if (verdict === 'reject') throw new Error('a message that is malformed or forged')
+  }
+
+  /** The message; or the verdict on what is none of this federation's. */
+  private check(bytes: Uint8Array): Envelope | GossipVerdict {
+    try {
+      const envelope = decodeEnvelope(bytes)
+      const fault = envelopeFault(this.components.plan, envelope)
+      if (fault === null) return envelope
+      // A message of an old plan is nobody's fault. The peer that passed it on should have found any other fault.
+      if (fault === 'plan') return 'ignore'
+    } catch (error) {
+      if (!(error instanceof MalformedMessageError)) throw error
+    }
+    this.refused.rejected++
+    return 'reject'
+  }
+
+  private mayStillSend(author: number): boolean {
+    const isLeft = (this.convicts.has(author) ? this.convicted : this.authors).take(author)
+    if (!isLeft) this.refused.excess++
+    return isLeft
+  }
+
+  private blame(neighbour: string | null): void {
+    if (neighbour === null || this.hostile.has(neighbour) || this.links.take(neighbour)) return
+    this.hostile.add(neighbour)
+    this.components.onHostile(neighbour)
   }
 
   /** Publishes a message of this peer. */
@@ -96,6 +149,7 @@ export class Post {
       this.recent = new Set()
     }
     this.recent.add(id)
+    if (envelope.body.type === 'evidence') this.convicts.add(culpritOf(this.components.plan, envelope.body) ?? -1)
     this.encoded.set(envelope, { id, bytes })
     if (envelope.body.type !== 'status') return
     const last = this.statuses.get(envelope.from)?.body

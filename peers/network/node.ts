@@ -27,6 +27,7 @@ import * as limits from './constants.ts'
 import { countedTcp, type Traffic, TrafficCounter } from './counted-tcp.ts'
 import { RosterGater } from './gater.ts'
 import { PendingConnections } from './pending.ts'
+import { scoreTopic } from './score.ts'
 
 export interface NodeInit {
   privateKey: Ed25519PrivateKey
@@ -245,6 +246,13 @@ export class PeerNode {
     this.libp2p.addEventListener('connection:open', ({ detail }) => showOut(detail))
   }
 
+  /** Closes the links to a member for good. */
+  async shun(peer: string): Promise<void> {
+    this.roster.shun(peer)
+    const id = this.connected.get(peer)
+    if (id !== undefined) await this.libp2p.hangUp(id)
+  }
+
   /** Takes part in the gossip of a topic. Each distinct message is handled once, and forwarded only if accepted. */
   joinTopic(topic: string, handle: GossipHandler): void {
     const { pubsub } = this.libp2p.services
@@ -253,6 +261,7 @@ export class PeerNode {
       if (data.byteLength > MAX_GOSSIP_BYTES) return TopicValidatorResult.Reject
       return VERDICTS[handle(data, from)]
     })
+    scoreTopic(pubsub, topic)
     pubsub.subscribe(topic)
     this.topic = topic
   }

@@ -1,17 +1,28 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { identityFromSeed } from '../../../peers/disk/identity.ts'
+import { AUTHOR_BURST, CONVICT_BURST, LINK_FAULT_SECONDS, LINK_FAULTS } from '../../../peers/network/constants.ts'
 import { Post } from '../../../peers/network/gossip.ts'
 import { makeAcceptance } from '../../../protocols/plan/acceptance.ts'
 import { makeOffer } from '../../../protocols/plan/offer.ts'
 import { makePlan, memberOf, type Plan } from '../../../protocols/plan/plan.ts'
-import { type Body, type Envelope, encodeEnvelope, makeEnvelope } from '../../../protocols/round/messages/messages.ts'
+import { peerIdText } from '../../../protocols/plan/site-name.ts'
+import {
+  type Body,
+  type Envelope,
+  encodeEnvelope,
+  makeEnvelope,
+  makeEvidence,
+} from '../../../protocols/round/messages/messages.ts'
 import { messageId } from '../../../protocols/sync/index.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { type Signer, signerOf } from '../../../protocols/wire/signing.ts'
 import { TARGET } from '../../support/matrices.ts'
 
 const COMMIT: Body = { type: 'commit', round: 1, root: 'ab'.repeat(32) }
+
+/** Who passes on what others have written. */
+const NEIGHBOUR = 'a neighbour'
 
 async function signers(): Promise<Signer[]> {
   return Promise.all([0, 1, 2].map(async (i) => signerOf((await identityFromSeed('post', i)).raw)))
@@ -49,19 +60,23 @@ async function scene() {
   const plan = planOf(keys)
   const taken: Envelope[] = []
   const published: Uint8Array[] = []
+  const hostile: string[] = []
+  const time = { ms: 0 }
   const post = new Post({
     plan,
     publish: async (bytes) => void published.push(bytes),
     onMessage: (envelope) => void taken.push(envelope),
+    now: () => time.ms,
+    onHostile: (neighbour) => void hostile.push(neighbour),
   })
-  return { keys, plan, post, published, taken }
+  return { keys, plan, post, published, taken, hostile, time }
 }
 
 test('a signed message of a member is taken in once', async () => {
   const { keys, plan, post, published, taken } = await scene()
   const bytes = sealed(plan, keys[1], COMMIT)
-  assert.equal(post.receive(bytes), 'accept')
-  assert.equal(post.receive(bytes), 'ignore')
+  assert.equal(post.receive(bytes, NEIGHBOUR), 'accept')
+  assert.equal(post.receive(bytes, NEIGHBOUR), 'ignore')
   assert.deepEqual(
     taken.map(({ body }) => body),
     [COMMIT],
@@ -81,7 +96,7 @@ test('a forged or malformed message is held against the peer that passed it on; 
     { id: "a stranger in a member's name", bytes: sealed(plan, keys[2], COMMIT), verdict: 'reject' },
     { id: 'another plan', bytes: sealed(planOf(keys, 2), keys[1], COMMIT), verdict: 'ignore' },
   ]
-  for (const { bytes, id, verdict } of cases) assert.equal(post.receive(bytes), verdict, id)
+  for (const { bytes, id, verdict } of cases) assert.equal(post.receive(bytes, NEIGHBOUR), verdict, id)
   assert.deepEqual(taken, [])
 })
 
@@ -90,7 +105,7 @@ test('messages from anti-entropy are passed on by gossip, unless they are known 
   const bytes = sealed(plan, keys[1], COMMIT)
   post.receiveLate(bytes)
   post.receiveLate(bytes)
-  post.receiveLate(sealed(plan, keys[2], COMMIT))
+  assert.throws(() => post.receiveLate(sealed(plan, keys[2], COMMIT)), /malformed or forged/)
   assert.deepEqual(published, [bytes])
 })
 
@@ -109,7 +124,53 @@ test('a peer hears itself, and lists the last status of each member beside what 
   post.send(commit)
   assert.deepEqual(taken, [commit])
   const [late, early] = [sealed(plan, keys[1], status(7)), sealed(plan, keys[1], status(6))]
-  post.receive(late)
-  post.receive(early)
+  post.receive(late, NEIGHBOUR)
+  post.receive(early, NEIGHBOUR)
   assert.deepEqual([...post.index([commit]).keys()].sort(), [messageId(late), messageId(encodeEnvelope(commit))].sort())
+})
+
+/** A vote that nobody else casts: for another value each time. */
+const vote = (number: number): Body => {
+  return { type: 'prevote', round: 1, attempt: 0, value: number.toString(16).padStart(64, '0') }
+}
+
+test('a member that floods is heard as much as it may send, whoever passes it on, and its own link is closed', async () => {
+  const { hostile, keys, plan, post, taken, time } = await scene()
+  const flood = Array.from({ length: 3000 }, (_, i) => sealed(plan, keys[1], vote(i)))
+  for (const bytes of flood.slice(0, 1000)) post.receive(bytes, NEIGHBOUR)
+  assert.equal(taken.length, AUTHOR_BURST)
+  assert.deepEqual(hostile, [], 'who passes it on is no liar')
+  time.ms += 60_000
+  for (const bytes of flood.slice(1000, 2000)) post.receive(bytes, NEIGHBOUR)
+  assert.equal(taken.length, 2 * AUTHOR_BURST, 'no more than at the beginning, however long it was silent')
+  const author = peerIdText(keys[1].peerId)
+  for (const bytes of flood.slice(2000)) post.receive(bytes, author)
+  assert.deepEqual(hostile, [author])
+  assert.equal(taken.length, 2 * AUTHOR_BURST)
+  assert.equal(post.refused.excess, 3000 - taken.length)
+  assert.equal(post.receive(sealed(plan, keys[0], COMMIT), author), 'accept', 'others are heard as before')
+})
+
+test('a member that is convicted is hardly heard any more', async () => {
+  const { keys, plan, post, taken } = await scene()
+  const from = memberOf(plan, keys[1].peerId)?.index ?? 0
+  const [first, second] = [0, 1].map((i) => makeEnvelope(keys[1], toHex(plan.id), from, vote(i)))
+  post.receive(sealed(plan, keys[0], makeEvidence(first, second)), NEIGHBOUR)
+  for (let i = 2; i < 1000; i++) post.receive(sealed(plan, keys[1], vote(i)), NEIGHBOUR)
+  assert.equal(taken.length, 1 + CONVICT_BURST)
+})
+
+test('a neighbour that sends forged messages is shown out, one that has a fault now and then is not', async () => {
+  const { hostile, keys, plan, post, time } = await scene()
+  const forged = (i: number) => sealed(plan, keys[2], vote(i))
+  for (let i = 0; i < 100; i++) {
+    time.ms += 1000 * LINK_FAULT_SECONDS
+    assert.equal(post.receive(forged(i), NEIGHBOUR), 'reject')
+  }
+  assert.deepEqual(hostile, [])
+  for (let i = 0; i < LINK_FAULTS; i++) post.receive(forged(i), 'another')
+  assert.deepEqual(hostile, [])
+  post.receive(Uint8Array.of(0xff), 'another')
+  assert.deepEqual(hostile, ['another'])
+  assert.equal(post.refused.rejected, 100 + LINK_FAULTS + 1)
 })

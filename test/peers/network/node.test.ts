@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { PeerScore } from '@chainsafe/libp2p-gossipsub/score'
 import { multiaddr } from '@multiformats/multiaddr'
 import { identityFromSeed } from '../../../peers/disk/identity.ts'
 import { startNode } from '../../../peers/network/node.ts'
@@ -148,4 +149,40 @@ test('members stay and strangers cannot be dialled once there is a roster', asyn
   await connect(stranger, a)
   await until(a, () => a.strangers().length === 1)
   assert.deepEqual([...a.neighbours().keys()], [b.peerId])
+})
+
+test('a neighbour whose messages are rejected loses its score, and others do not', async (context) => {
+  const [a, b, c] = await testNodes(context, 3)
+  await connect(b, a)
+  await connect(c, a)
+  closeRosters([a, b, c])
+  const inbox = new Inbox<string>()
+  a.joinTopic(TOPIC, (data) => {
+    inbox.push(text(data))
+    return text(data).startsWith('bad') ? 'reject' : 'accept'
+  })
+  for (const node of [b, c]) node.joinTopic(TOPIC, () => 'accept')
+  await until(b, () => b.subscribers().length === 1)
+  await until(c, () => c.subscribers().length === 1)
+  for (let i = 0; i < 20; i++) await b.publish(bytes(`bad ${i}`))
+  for (let i = 0; i < 20; i++) await c.publish(bytes(`good ${i}`))
+  for (let i = 0; i < 40; i++) await inbox.next()
+  const { pubsub } = a.libp2p.services
+  assert.ok('score' in pubsub && pubsub.score instanceof PeerScore)
+  pubsub.score.scoreCache.clear()
+  assert.ok(pubsub.score.score(b.peerId) < -80, `${pubsub.score.score(b.peerId)}`) // gossipsub's own bound to be heard
+  assert.equal(pubsub.score.score(c.peerId), 0)
+})
+
+test('a member that was shown out does not come back', async (context) => {
+  const [a, b] = await testNodes(context, 2)
+  await connect(b, a)
+  closeRosters([a, b])
+  const gone = Promise.withResolvers<void>()
+  b.libp2p.addEventListener('peer:disconnect', () => gone.resolve())
+  await a.shun(b.peerId)
+  await gone.promise
+  await assert.rejects(connect(a, b))
+  await connect(b, a).catch(() => undefined) // b may take the handshake for done before it is cut off
+  assert.deepEqual([...a.neighbours().keys()], [])
 })

@@ -98,7 +98,7 @@ async function scene(context: TestContext) {
     onEvent: (event) => events.push(event),
   })
   const onMessage = (envelope: ReturnType<typeof makeEnvelope>) => driver.handIn({ type: 'message', envelope })
-  const post = new Post({ plan, publish: async () => undefined, onMessage })
+  const post = new Post({ plan, publish: async () => undefined, onMessage, now: () => 0, onHostile: assert.fail })
   const stop = new AbortController()
   const running = driver.run({ post, catchUp: () => undefined }, stop.signal)
   running.catch(() => undefined)
@@ -114,11 +114,17 @@ async function scene(context: TestContext) {
     commit(member: number, list: CommitList) {
       const root = put(encodeCommitList(list))
       const body = { type: 'commit', round: 1, root } as const
-      post.receive(encodeEnvelope(makeEnvelope(signers[member], federation.id, member, body)))
+      post.receive(
+        encodeEnvelope(makeEnvelope(signers[member], federation.id, member, body)),
+        plan.members[member].site,
+      )
     },
     commitTo(member: number, root: string) {
       const body = { type: 'commit', round: 1, root } as const
-      post.receive(encodeEnvelope(makeEnvelope(signers[member], federation.id, member, body)))
+      post.receive(
+        encodeEnvelope(makeEnvelope(signers[member], federation.id, member, body)),
+        plan.members[member].site,
+      )
     },
     /** The first event to come that this is true of. */
     async until(wanted: (event: RoundProgressEvent) => boolean) {
