@@ -278,8 +278,8 @@ describe('a member that lies', () => {
     assert.deepEqual(certifiedValue(simulation, 3).excluded, [liar])
   })
 
-  test('in every vote, differently to everybody, breaks neither agreement nor progress in 200 runs', () => {
-    for (let seed = 0; seed < 200; seed++) {
+  test('in every vote, differently to everybody, breaks neither agreement nor progress in 70 runs', () => {
+    for (let seed = 0; seed < 70; seed++) {
       const next = random(seed)
       const members = seed % 2 === 0 ? 4 : 7
       const liars = [Math.floor(next() * members)]

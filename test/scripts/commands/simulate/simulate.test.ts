@@ -160,7 +160,7 @@ describe('a simulation of four sites', () => {
   it('describes a certificate and a contribution', async () => {
     const certificate = await coppice('inspect', '--certificate', join(out, 'certificates', '2.cbor'))
     assert.equal(certificate.exit, 0, certificate.stderr)
-    assert.match(certificate.stdout, /of round 2 of federation [0-9a-f]{8}, after certificate/)
+    assert.match(certificate.stdout, /^Round 2, after certificate [0-9a-f]{8}, of federation [0-9a-f]{8}\.$/m)
     assert.match(certificate.stdout, /The signatures are a quorum of the plan\./)
     const [root] = readdirSync(join(out, 'contributions'))
     const contribution = await coppice('inspect', '--contribution', join(out, 'contributions', root))

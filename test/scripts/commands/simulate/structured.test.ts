@@ -103,12 +103,6 @@ describe('a simulation of four sites that remove structures together', () => {
     assert.match(stdout, /how much each head and channel matters/)
   })
 
-  it('has the same root with a process a peer, in a line', async () => {
-    const other = await simulate('line', '--topology', 'line', '--processes', '--baselines', 'none')
-    assert.equal(other.exit, 0, other.stderr)
-    assert.equal(reportOf(other).result.root, reportOf(ended).result.root)
-  })
-
   it('refuses a range of blocks beyond the model, and options of other pruners', async () => {
     for (const [says, ...argv] of [
       ['--blocks 1:9 is no range of the 5 blocks', '--blocks', '1:9'],
