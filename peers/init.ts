@@ -19,7 +19,7 @@ export interface PeerInit {
   place: OutPlace
   /**
    * Asks whether to sign the plan of all members; null: signs unasked. The signal: the answer is not needed any more.
-   * What it throws ends the peer.
+   * An error that it throws ends the peer.
    */
   agree: ((plan: Plan, signal: AbortSignal) => Promise<boolean>) | null
   /** Multiaddr; default: any port on every interface; null: this site only dials out. */
@@ -30,7 +30,7 @@ export interface PeerInit {
    * joined through it (a star, a line).
    */
   connect?: 'all' | 'upstream'
-  /** What a later run wants back when it goes on: see peers/kept/federation.ts. */
+  /** Facts that a later run wants back when it goes on: see peers/kept/federation.ts. */
   note?: object
   /** Keep the merged blocks of every round in the data directory, for whoever evaluates them. */
   keepMerges?: boolean

@@ -19,9 +19,9 @@ interface Ready {
   upstream: string | null
 }
 
-/** What is known before anything is founded or read. */
+/** The facts that are known before anything is founded or read. */
 interface Expected {
-  /** Of the federation; 0: not known yet. */
+  /** The number of members of the federation; 0: not known yet. */
   members: number
   /** The port on which an earlier run listened: others know it. null: there is none. */
   port: number | null

@@ -26,7 +26,7 @@ const ABSTENTION_FILE = 'abstains'
 const ASIDE = '.refused'
 
 interface JournalInit {
-  /** Of the federation, in the data directory. */
+  /** The directory of the federation, in the data directory. */
   directory: string
   /** Its id. */
   plan: Uint8Array
@@ -36,7 +36,7 @@ interface JournalInit {
   rounds: number
 }
 
-/** What was found on opening. */
+/** The state in which a journal was found. */
 interface Found {
   bodies: Body[]
   abstainsUntil: number

@@ -8,7 +8,7 @@ import { unwritable } from '../../src/base/system-errors.ts'
 const ENTRY_BYTES = 2
 
 export class RoundsSent {
-  /** Of the records that were there when the file was opened. */
+  /** The rounds of the records that were there when the file was opened. */
   readonly rounds: readonly number[]
   private readonly path: string
   private readonly handle: FileHandle

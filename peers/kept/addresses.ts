@@ -9,7 +9,7 @@ import { dialable } from '../network/neighbours.ts'
 import type { PeerNode } from '../network/node.ts'
 import type { KeptFederation } from './federation.ts'
 
-/** By peer id as text; members without an address are left out. */
+/** One entry a peer id, as text; members without an address are left out. */
 export function keptAddresses({ facts }: KeptFederation): Map<string, Multiaddr[]> {
   const known = Object.entries(facts.addresses).map(([peer, addresses]) => [peer, dialable(peer, addresses)] as const)
   return new Map(known.filter(([, addresses]) => addresses.length > 0))

@@ -24,7 +24,7 @@ const recordSchema = z.object({
   port: z.int().min(1).max(65_535).nullable(),
   /** Addresses of members by peer id as text, as each of them said last. */
   addresses: z.record(z.string(), z.array(z.string()).max(MAX_ADDRESSES)),
-  /** What whoever runs the peer wants back on the way on; it is not read here. */
+  /** Facts that the caller wants back when the peer goes on; they are not read here. */
   site: z.unknown().optional(),
   /** When it was founded, in milliseconds since 1970. */
   began: z.number(),

@@ -42,10 +42,10 @@ export class Post {
   /** The last status of each member: anti-entropy carries it, so that all hear when the others are done. */
   private readonly statuses = new Map<number, Envelope>()
   private readonly convicts = new Set<number>()
-  /** By member; a convict's are counted apart. */
+  /** One entry a member; a convict's are counted apart. */
   private readonly authors: Allowance<number>
   private readonly convicted: Allowance<number>
-  /** By neighbour. */
+  /** One entry a neighbour. */
   private readonly links: Allowance<string>
   private readonly hostile = new Set<string>()
   /** Messages that were not taken in: malformed or forged, and beyond what their authors may send. */

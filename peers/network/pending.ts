@@ -14,7 +14,7 @@ class CrowdedAddressError extends Error {
 
 export class PendingConnections {
   private readonly most: number
-  /** By host; a set keeps the order in which they came. */
+  /** One entry a host; a set keeps the order in which they came. */
   private readonly byHost = new Map<string, Set<MultiaddrConnection>>()
 
   /** @param most - pending connections of one address */

@@ -19,7 +19,7 @@ export interface EngineWorkInit {
   model: string
   description: ModelDescription
   method: Method
-  /** Of the plan. */
+  /** The number of rounds in the plan. */
   rounds: number
   /** Liars that the plan's merge withstands; 0: all members count. */
   faults: number
@@ -30,8 +30,8 @@ export interface EngineWorkInit {
   /** Scratch space of this site alone. */
   scratch: string
   /**
-   * Of the base model: a later run with the same scratch space then goes on where a round's pruning was interrupted.
-   * null: nothing of it is kept.
+   * The hash of the base model: a later run with the same scratch space then goes on where a round's pruning was
+   * interrupted. null: nothing of it is kept.
    */
   modelHash: Uint8Array | null
   /** This site is stopped, and finishes the block that it is at. */

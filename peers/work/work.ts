@@ -1,6 +1,6 @@
 /**
- * What a peer computes, and what it need not know to take part: no model, no text and no ONNX Runtime is seen from
- * here. Contributions and merged blocks are files.
+ * The computations of a peer, and what it need not know to take part: no model, no text and no ONNX Runtime is seen
+ * from here. Contributions and merged blocks are files.
  */
 
 /**

@@ -58,7 +58,7 @@ function targetOf(name: string): SparsityTarget {
   return m === undefined ? { kind: 'unstructured', ppm: Math.round(n * 1e6) } : { kind: 'pattern', n, m }
 }
 
-/** Of all layers of these blocks, as they would be sent. */
+/** The extremes over all layers of these blocks, as they would be sent. */
 async function likenesses(
   decoder: Decoder,
   solvers: Solvers,

@@ -1,5 +1,5 @@
 /**
- * What importances cost, one backward pass of a text, beside two forward passes of the same text: plain ONNX Runtime
+ * The cost of importances, one backward pass of a text, beside two forward passes of the same text: plain ONNX Runtime
  * that runs the model's file whole, logits included, in a process of its own; and the engine's pass through all blocks,
  * as in the bench of prune. In turns, warm; and the memory that the process has had resident at most.
  *

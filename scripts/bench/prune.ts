@@ -1,5 +1,5 @@
 /**
- * What pruning costs beside the plainest thing one can do with the model: one forward pass of the same text through
+ * The cost of pruning beside the plainest thing one can do with the model: one forward pass of the same text through
  * all blocks (no head), in the same process, warm. Prints forward, statistics, solve and write as multiples of it.
  *
  * With --reference, the PyTorch program `reference` prunes the same model on the same text in turn, three times each,

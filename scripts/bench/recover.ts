@@ -1,5 +1,5 @@
 /**
- * What one step of recovery costs: forward, backward and AdamW of a batch, adapters of rank 8 on all layers. Prints it
+ * The cost of one step of recovery: forward, backward and AdamW of a batch, adapters of rank 8 on all layers. Prints it
  * as a multiple of one plain forward pass of the same batch; with --reference also beside the PyTorch program
  * `reference`, in turn, on the same model but for two channels a block, which that cannot leave in place.
  *

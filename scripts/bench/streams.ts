@@ -1,5 +1,5 @@
 /**
- * What the blob protocol costs beyond the network: a blob from one node to another over TCP, and the same number of
+ * The cost of the blob protocol beyond the network: a blob from one node to another over TCP, and the same number of
  * bytes on a bare libp2p stream, in turns, each in a process of its own. Prints seconds, those of the processor,
  * and the peak of resident memory of both nodes together, and the medians.
  *

@@ -13,7 +13,7 @@ import type { EngineRun } from './engine.ts'
 import { OutputDirectory, type ReserveOptions } from './output-directory.ts'
 import type { EvaluatedText } from './perplexities.ts'
 
-/** What the work on a model is given. */
+/** The means for the work on a model. */
 export interface ModelChange extends EngineRun {
   output: OutputDirectory
   /** Seconds since the command began. */

@@ -1,7 +1,7 @@
 /**
- * What column-wise updates need of U, upper triangular, with H^-1 = U^T U for a symmetric positive definite H, by one
- * factorisation and without U as a whole. H = M M^T with M upper triangular (Cholesky from the last columns upwards),
- * so U = M^-1. For a block B of columns and all columns A before it:
+ * The parts of U that column-wise updates need, U upper triangular, with H^-1 = U^T U for a symmetric positive definite
+ * H, by one factorisation and without U as a whole. H = M M^T with M upper triangular (Cholesky from the last columns
+ * upwards), so U = M^-1. For a block B of columns and all columns A before it:
  *
  *   M_BB M_BB^T = H_BB - sum over later C of M_BC M_BC^T           U_BB = M_BB^-1, the corner
  *   M_AB        = (H_AB - sum over later C of M_AC M_BC^T) U_BB^T

@@ -1,8 +1,9 @@
 /**
- * What ONNX Runtime is given to load a model file: its path, unless links stand in the way. It opens weights beside the
- * graph, and only where they lie, links followed, in the directory of the path or in that of what the path leads to
- * (microsoft/onnxruntime#27374). That is so for a Hugging Face cache. Where a link leads elsewhere, as to weights on
- * another disk, it is given the graph from memory, with the places of the weights in it and otherwise as it is.
+ * The source from which ONNX Runtime loads a model file: its path, unless links stand in the way. It opens weights
+ * beside the graph, and only where they lie, links followed, in the directory of the path or in that of what the path
+ * leads to (microsoft/onnxruntime#27374). That is so for a Hugging Face cache. Where a link leads elsewhere, as to
+ * weights on another disk, it is given the graph from memory, with the places of the weights in it and otherwise as it
+ * is.
  */
 import { dirname, join, parse, relative, sep } from 'node:path'
 import { realPath } from '../files/linked-file.ts'

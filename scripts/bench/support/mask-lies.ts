@@ -26,10 +26,10 @@ export interface LieBench {
 export type LieTable = { name: string; l0: number; trimmed: number | null; refused: string | null }[]
 
 const TARGET = { kind: 'unstructured', ppm: 500_000 } as const
-/** Of four members one may lie. */
+/** One of four members may lie. */
 const FAULTS = 1
 
-/** By block. */
+/** One entry a block. */
 type Model = BlockContribution[]
 type Lie = (block: number, own: BlockContribution, base: readonly Float32Array[]) => BlockContribution
 

@@ -17,12 +17,12 @@ import type { StructuredModel } from '../../../src/structure/federated/structure
 import { hugeFactor, reciprocals, untrained } from '../../../test/support/liars.ts'
 import { type LieBench, type LieTable, mean, meanPerplexity, reasonOf } from './mask-lies.ts'
 
-/** Of four members one may lie. */
+/** One of four members may lie. */
 const FAULTS = 1
 /** A plan of two rounds: the second one trains. */
 const ROUNDS = 2
 
-/** By block. */
+/** One entry a block. */
 type Model = StructuredContribution[]
 
 export async function structureTable(bench: LieBench & { model: StructuredModel; steps: number }): Promise<LieTable> {

@@ -28,8 +28,8 @@ export async function benchWindows(
 }
 
 /**
- * Of one forward pass of the whole model by plain ONNX Runtime, all windows at once, logits included: the median of
- * three.
+ * Seconds of one forward pass of the whole model by plain ONNX Runtime, all windows at once, logits included: the
+ * median of three.
  */
 export async function plainSeconds(decoder: Decoder, { ids, count, length }: Windows): Promise<number> {
   const inputs = { ids: BigInt64Array.from(ids, BigInt), batch: count, window: length, past: 0 }

@@ -21,7 +21,7 @@ export async function resume(options: ResumeOptions, run: Run): Promise<MemberRe
 async function chosen({ data, id }: ResumeOptions): Promise<KeptFederation> {
   const all = await keptFederations(data, id)
   const open = all.filter(({ facts }) => !facts.finished)
-  // Of one that is named it is said that it is finished.
+  // A federation that is named is said to be finished.
   const candidates = open.length === 0 && id !== '' ? all : open
   if (candidates.length === 1) return candidates[0]
   const names = candidates.map(({ signed }) => id8(signed.plan.id)).join(', ')

@@ -13,8 +13,8 @@ import { table } from '../../report/table.ts'
 import { counted, grouped, percent } from '../../terminal/numbers.ts'
 
 /**
- * Of heads and channels in every block, in parts per million: from what costs little to what costs a model its use
- * without recovery.
+ * Shares of heads and channels in every block, in parts per million: from what costs little to what costs a model its
+ * use without recovery.
  */
 const SHARES: readonly number[] = [100_000, 200_000, 250_000, 330_000, 500_000]
 

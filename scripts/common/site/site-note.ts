@@ -1,6 +1,7 @@
 /**
- * What a command of a site keeps beside its federation, so that a later run goes on without being told again: where
- * model and texts lie, how it is reached, what it measures; of a founder the terms, by which the same command is known.
+ * The note that a command of a site keeps beside its federation, so that a later run goes on without being told again:
+ * where model and texts lie, how it is reached, what it measures; of a founder the terms, by which the same command is
+ * known.
  */
 import { z } from 'zod'
 import type { KeptFederation } from '../../../peers/kept/federation.ts'

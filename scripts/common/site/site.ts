@@ -27,7 +27,7 @@ export interface OpenSite extends AsyncDisposable {
   data: DataDirectory
   place: OutPlace
   own: SiteLabel
-  /** What it goes on with; null: nothing. */
+  /** The kept federation with which it goes on; null: none. */
   kept: KeptFederation | null
 }
 
@@ -65,7 +65,7 @@ interface PeerParts {
   /** null: nothing is founded. */
   talk: FoundingTalk | null
   end: SiteEnd
-  /** Of a founder's command; null: this site has joined. */
+  /** The terms of a founder's command; null: this site has joined. */
   terms: Terms | null
 }
 

@@ -47,7 +47,7 @@ const STEPS_A_SAVE = 5
 interface ContributeArgs {
   dir: string
   target: StructuredTarget
-  /** Of the plan. */
+  /** The number of rounds in the plan. */
   rounds: number
   /** Ascending. */
   blocks: number[]

@@ -17,7 +17,7 @@ export function startingAdapters(decoder: Decoder): Adapters {
   return known
 }
 
-/** What a plan of so many rounds allows the adapters to one block. */
+/** The bounds for the adapters to one block, under a plan of so many rounds. */
 export function trainingOf(decoder: Decoder, block: number, { steps }: StructuredTarget, rounds: number): Training {
   const starts = startingAdapters(decoder)
   return {

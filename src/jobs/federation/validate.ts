@@ -10,7 +10,7 @@ import { trainingOf } from './training.ts'
 interface ValidateArgs {
   dir: string
   method: Method
-  /** Of the plan. */
+  /** The number of rounds in the plan. */
   rounds: number
   block: number
   path: string

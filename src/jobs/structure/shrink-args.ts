@@ -46,7 +46,7 @@ export type Blocks = { granularity: 'blocks'; blocks: Range | null; amount: Amou
 export type HiddenChannels = { granularity: 'hidden-channels'; reduction: Reduction; amount: Amount } & Scoring
 
 /**
- * What to remove, and how to choose it. The type has no way to write options that exclude each other.
+ * The removal that is asked for, and how it is chosen. The type has no way to write options that exclude each other.
  * @property blocks - the first block, and the block behind the last one; null: all, or those that a search chooses
  */
 export type Shrink = HeadsAndChannels | Blocks | HiddenChannels

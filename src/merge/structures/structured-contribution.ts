@@ -94,7 +94,7 @@ export function readAdapters(reader: FrameReader, { layers }: StructuredForm, Fa
   })
 }
 
-/** What the plan and the base model say of adapters to one block. */
+/** The limits for adapters to one block, which follow from the plan and the base model. */
 export interface Training {
   /** The most steps that anybody trains in the whole plan. */
   steps: number

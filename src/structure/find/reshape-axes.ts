@@ -55,7 +55,7 @@ function merge(labels: Labels, axes: Axes, sizes: readonly number[]): Axis {
 }
 
 /**
- * Of several axes that are merged, the one along which units are removed. Of keys and their repeats, that is the
+ * The axis, among several merged ones, along which units are removed. For keys and their repeats, that is the
  * repeats.
  */
 function leftToRemove(labels: Labels, axes: Axes, labelled: readonly number[]): number[] {
