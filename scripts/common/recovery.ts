@@ -65,7 +65,7 @@ export async function readInstructions(
 }
 
 /** The directory in an output's scratch that holds the checkpoint of a recovery. */
-export const TRAINING = 'training'
+export const TRAINING_NAME = 'training'
 
 interface TrainedModel extends RecoveredModel {
   settings: RecoverArgs['settings']

@@ -92,7 +92,7 @@ export interface Envelope<T extends Body = Body> {
 }
 
 /** 32 bytes, decoded to hexadecimal text. */
-export const hashSchema: z.ZodType<Hash, unknown> = fixedBytes(HASH_BYTES).transform(toHex)
+export const hexHashSchema: z.ZodType<Hash, unknown> = fixedBytes(HASH_BYTES).transform(toHex)
 
 const round = integer(1, MAX_ROUNDS)
 const attempt = integer(0, MAX_ATTEMPTS - 1)
@@ -100,21 +100,21 @@ const attempt = integer(0, MAX_ATTEMPTS - 1)
 const MAX_EVIDENCE_PART_BYTES = 350
 
 const bodySchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('commit'), round, root: hashSchema }),
+  z.strictObject({ type: z.literal('commit'), round, root: hexHashSchema }),
   z.strictObject({
     type: z.literal('proposal'),
     round,
     attempt,
-    value: hashSchema,
+    value: hexHashSchema,
     polRound: integer(-1, MAX_ATTEMPTS - 2),
   }),
-  z.strictObject({ type: z.enum(['prevote', 'precommit']), round, attempt, value: hashSchema.nullable() }),
+  z.strictObject({ type: z.enum(['prevote', 'precommit']), round, attempt, value: hexHashSchema.nullable() }),
   z.strictObject({
     type: z.literal('status'),
     round,
     step: z.enum(STEPS),
     attempt,
-    certificate: hashSchema.nullable(),
+    certificate: hexHashSchema.nullable(),
     beat: integer(0, 0xffff_ffff),
   }),
   z.strictObject({
@@ -125,7 +125,7 @@ const bodySchema = z.discriminatedUnion('type', [
 ])
 
 const envelopeSchema = z.strictObject({
-  plan: hashSchema,
+  plan: hexHashSchema,
   from: integer(0, MAX_MEMBERS - 1),
   body: bodySchema,
   signature: signatureSchema,

@@ -8,7 +8,7 @@ import { hashOf, MAX_BLOCKS, MAX_MEMBERS, MAX_ROUNDS, quorumOf } from '../../pla
 import { decode, encode, integer, toHex } from '../../wire/encoding.ts'
 import { blobId } from '../../wire/hash.ts'
 import { MAX_COMMIT_LIST_BYTES, MAX_ENTRY_BYTES, MAX_HEAD_BYTES, MAX_VALUE_BYTES } from './constants.ts'
-import { bytesOf, type Hash, hashSchema } from './messages.ts'
+import { bytesOf, type Hash, hexHashSchema } from './messages.ts'
 
 /**
  * The parts of a plan that the round needs. They are plain data except the arcs, which src/merge/sampling.ts computes.
@@ -74,7 +74,7 @@ const bits = integer(0, Number.MAX_SAFE_INTEGER)
 
 const commitListSchema = z
   .array(
-    z.tuple([block, hashSchema, integer(1, 2 ** 40)]).transform(([block, root, bytes]) => ({ block, root, bytes })),
+    z.tuple([block, hexHashSchema, integer(1, 2 ** 40)]).transform(([block, root, bytes]) => ({ block, root, bytes })),
   )
   .min(1)
   .max(MAX_BLOCKS)
@@ -82,18 +82,18 @@ const commitListSchema = z
 
 const valueSchema = z
   .strictObject({
-    plan: hashSchema,
+    plan: hexHashSchema,
     round: integer(1, MAX_ROUNDS),
-    previous: hashSchema.nullable(),
+    previous: hexHashSchema.nullable(),
     excluded: z.array(member).max(MAX_MEMBERS),
     entries: z
       .array(
         z
-          .tuple([member, block, integer(1, MAX_ROUNDS), hashSchema])
+          .tuple([member, block, integer(1, MAX_ROUNDS), hexHashSchema])
           .transform(([member, block, round, root]) => ({ member, block, round, root })),
       )
       .max(MAX_MEMBERS * MAX_BLOCKS),
-    merged: hashSchema,
+    merged: hexHashSchema,
     moved: bits,
     bits,
   })

@@ -11,7 +11,14 @@ import { weightsOf } from '../../common/block-matrices.ts'
 import { notCopied } from '../../common/companions.ts'
 import { changeModel, comparedTexts, withPerplexities } from '../../common/model-change.ts'
 import { evaluationTexts, perplexities } from '../../common/perplexities.ts'
-import { RECOVERED, readInstructions, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
+import {
+  RECOVERED,
+  readInstructions,
+  recoveryInWords,
+  TRAINING_NAME,
+  textRows,
+  trained,
+} from '../../common/recovery.ts'
 import { RECOVERY } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
 import { duration, sameLogits } from '../../terminal/numbers.ts'
@@ -38,7 +45,7 @@ interface RecoverReport {
 }
 
 export function recover(options: RecoverOptions, run: Run): Promise<RecoverReport> {
-  const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING))
+  const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING_NAME))
   return changeModel<RecoverReport>(options, run, { worthKeeping }, async (work) => {
     const { engine, output, terminal, signal } = work
     const { model, recovery, instructions, rows: most } = options
@@ -55,7 +62,7 @@ export function recover(options: RecoverOptions, run: Run): Promise<RecoverRepor
     const texts = await evaluationTexts(work, { ...options, window, limits: description })
     const pruned = await perplexities(work, { dir: model, kind: 'given', texts })
     await engine.rest()
-    const scratch = join(output.scratch, TRAINING)
+    const scratch = join(output.scratch, TRAINING_NAME)
     const training = await trained(work, { dir: model, hash }, text, { recovery, out: scratch, kept: options.out })
     const { weights } = training
     terminal.progress('Writing')

@@ -11,7 +11,7 @@ import { assertRuns, describe, type EngineRun, labelled } from '../../common/eng
 import { changeModel, comparedTexts, type ModelChange, withPerplexities } from '../../common/model-change.ts'
 import type { OutputDirectory } from '../../common/output-directory.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
-import { RECOVERED, recoveryInWords, TRAINING, textRows, trained } from '../../common/recovery.ts'
+import { RECOVERED, recoveryInWords, TRAINING_NAME, textRows, trained } from '../../common/recovery.ts'
 import { calibration } from '../../common/texts.ts'
 import { assertBlocks } from '../../options/blocks.ts'
 import { RECOVERY, type RecoveryOptions } from '../../options/recovery.ts'
@@ -72,7 +72,7 @@ interface ShrinkReport {
 }
 
 export function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> {
-  const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING))
+  const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING_NAME))
   const reserve = options.recovery === null ? {} : { worthKeeping }
   return changeModel<ShrinkReport>(options, run, reserve, (work) => shrinkModel(work, options))
 }
@@ -159,7 +159,7 @@ async function recovered(
   const length = windowFor(recovery.length, description, '--length', RECOVERY.length)
   const text = await textRows(work, smaller, recoveryText, { length })
   await engine.rest()
-  const scratch = join(output.scratch, TRAINING)
+  const scratch = join(output.scratch, TRAINING_NAME)
   const done = await trained(work, { dir: smaller, hash }, text, { recovery, out: scratch, kept: out })
   terminal.progress('Writing')
   const { weights } = done

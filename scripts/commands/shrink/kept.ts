@@ -13,7 +13,7 @@ import type { ShrinkArgs } from '../../../src/jobs/structure/shrink-args.ts'
 import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import { type EngineRun, labelled } from '../../common/engine.ts'
 import type { OutputDirectory } from '../../common/output-directory.ts'
-import { TRAINING } from '../../common/recovery.ts'
+import { TRAINING_NAME } from '../../common/recovery.ts'
 import { counted } from '../../terminal/numbers.ts'
 
 /** The directory of the model in the output's scratch. */
@@ -88,7 +88,7 @@ export async function keptOrMade(
 /** The kept model; null: there is none of this fingerprint, or it is damaged. */
 async function keptModel(work: EngineRun, scratch: string, own: Fingerprint): Promise<CheckedModel | null> {
   const kept = SMALLER_RECORD.find(scratch, own)
-  if (kept.is === 'other' && TRAINING_RECORD.liesIn(join(scratch, TRAINING)))
+  if (kept.is === 'other' && TRAINING_RECORD.liesIn(join(scratch, TRAINING_NAME)))
     TRAINING_RECORD.refuseOther(scratch, kept.told)
   if (kept.is !== 'same') return null
   try {
