@@ -23,6 +23,7 @@ import type { BlockFile } from '../src/jobs/block-files.ts'
 import type { ModelDescription } from '../src/jobs/model/describe.ts'
 import type { JobEngine } from '../src/jobs/open-engine.ts'
 import { mergedRoot } from '../src/merge/roots.ts'
+import { blockOfSlot } from '../src/merge/slots.ts'
 import { federationOf } from './round/federation.ts'
 import { mergedKind } from './work/engine-work.ts'
 
@@ -176,15 +177,17 @@ async function mergeAgain({
   const merged: BlockFile[] = []
   const roots: (Uint8Array | null)[] = []
   for (let block = 0; block < blocks; block++) {
-    const paths = entries.filter((entry) => entry.block === block).map(({ root }) => join(folder, root))
-    if (paths.length === 0) {
+    const own = entries.filter((entry) => blockOfSlot(entry.block, blocks) === block)
+    if (own.length === 0) {
       roots.push(null)
       continue
     }
-    for (const path of paths) {
-      const reason = await engine.run('validate', { dir: base, method, rounds, block, path }, { signal })
+    for (const { block: slot, root } of own) {
+      const path = join(folder, root)
+      const reason = await engine.run('validate', { dir: base, method, rounds, slot, path }, { signal })
       if (reason !== null) throw differs(path, `is no valid contribution (${reason})`)
     }
+    const paths = own.map(({ root }) => join(folder, root))
     const out = join(scratch, `merged-${block}`)
     const { root } = await engine.run(
       'merge',

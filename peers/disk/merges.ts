@@ -10,6 +10,7 @@ import type { MergeResult } from '../../protocols/round/types.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
+import { blockOfSlot } from '../../src/merge/slots.ts'
 import type { Work } from '../work/work.ts'
 
 /** The number of blocks that are merged at once: two, so that reading one overlaps with computing another. */
@@ -105,7 +106,8 @@ export class Merges {
   }
 
   private async mergeBlock(block: number, entries: readonly ManifestEntry[], folder: string, before: Block | null) {
-    const roots = entries.filter((entry) => entry.block === block).map(({ root }) => root)
+    const isOfBlock = (entry: ManifestEntry) => blockOfSlot(entry.block, this.work.blocks) === block
+    const roots = entries.filter(isOfBlock).map(({ root }) => root)
     // A block that lost its last contribution, because its author was excluded, has its base weights again.
     if (roots.length === 0) return { block: null, moved: before?.zeros ?? 0 }
     const key = [...roots].sort().join()

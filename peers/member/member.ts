@@ -5,6 +5,7 @@ import { memberOf } from '../../protocols/plan/plan.ts'
 import { peerIdText } from '../../protocols/plan/site-name.ts'
 import { isLast } from '../../protocols/round/messages/value.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
+import { blockOfSlot } from '../../src/merge/slots.ts'
 import type { PeerInit, PeerResult, Starting } from '../init.ts'
 import { keptAddresses, learnAddresses } from '../kept/addresses.ts'
 import type { KeptFederation } from '../kept/federation.ts'
@@ -160,7 +161,9 @@ function resultOf({ kept, node, out }: Member, { chain }: Archive, driver: Drive
     rounds: driver.rounds,
     traffic: node.traffic(),
     payloadBytes: driver.payloadBytes,
-    contributions: ledger.contributions(),
+    contributions: ledger
+      .contributions()
+      .map((sent) => ({ ...sent, block: blockOfSlot(sent.block, plan.offer.model.blocks) })),
     members: plan.members.map(({ peer, site }) => ({ site, peerId: peerIdText(peer) })),
     out,
   }

@@ -1,26 +1,27 @@
 /** A round that this peer has adopted: its report, and the blobs that are still needed afterwards. */
-import { type Federation, uncoveredBlocks } from '../../protocols/round/messages/value.ts'
+import type { Plan } from '../../protocols/plan/plan.ts'
+import { uncoveredBlocks } from '../../protocols/round/messages/value.ts'
 import type { EffectOf, RoundState } from '../../protocols/round/types.ts'
 import type { Merges } from '../disk/merges.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
 import type { RoundReport, RoundSummary } from './events.ts'
 
 interface ReportComponents {
-  federation: Federation
+  plan: Plan
   merges: Merges
   traffic(): Traffic
 }
 
 export function reportOf(
   { id, value, manifest }: EffectOf<'adopted'>,
-  { federation, merges, traffic }: ReportComponents,
+  { merges, plan, traffic }: ReportComponents,
 ): RoundReport {
   return {
     round: value.round,
     certificate: id,
     value,
     contributions: value.entries.length,
-    uncovered: uncoveredBlocks(federation, value),
+    uncovered: uncoveredBlocks(plan.offer.model, value),
     moved: value.moved,
     bits: value.bits,
     zeros: merges.get(manifest).zeros,

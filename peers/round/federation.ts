@@ -1,9 +1,10 @@
-/** The part of a plan that the round machine needs. */
+/** The part of a plan that the round machine needs. Its blocks are the plan's slots: see src/merge/slots.ts. */
 
 import type { Plan } from '../../protocols/plan/plan.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { arcs as arcsOf, blocksOf } from '../../src/merge/sampling.ts'
+import { slotCount, slotsOfRound } from '../../src/merge/slots.ts'
 
 /** @param blocks - decoder blocks of the model, which are the offer's */
 export function federationOf(plan: Plan, blocks: number = plan.offer.model.blocks): Federation {
@@ -14,13 +15,13 @@ export function federationOf(plan: Plan, blocks: number = plan.offer.model.block
   return {
     id: toHex(plan.id),
     members: plan.members.length,
-    blocks,
+    blocks: slotCount(plan.offer, blocks),
     rounds,
     untilChange,
     roundTimeoutMs,
     blocksOf(member, round) {
       const key = `${member}/${round}`
-      const arc = arcs.get(key) ?? blocksOf(sampling, member, round)
+      const arc = arcs.get(key) ?? slotsOfRound(plan.offer, blocks, round, blocksOf(sampling, member, round))
       arcs.set(key, arc)
       return arc
     },

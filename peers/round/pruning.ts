@@ -41,7 +41,7 @@ export class Pruning {
     const list: CommitEntry[] = []
     try {
       await work.prune({
-        blocks: [...blocks].sort((a, b) => a - b),
+        slots: [...blocks].sort((a, b) => a - b),
         merged,
         signal: stop.signal,
         onBlock: async (block, file) => void list.push({ block, ...(await this.keep(file)) }),

@@ -11,6 +11,7 @@ import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { JobEngine } from '../../src/jobs/open-engine.ts'
 import { type WrittenModel, writeChecked } from '../../src/jobs/plain-runs.ts'
 import { contributionBytes } from '../../src/merge/masks/contribution.ts'
+import { blockOfSlot, isAdapterSlot } from '../../src/merge/slots.ts'
 import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'
 
 export interface EngineWorkInit {
@@ -66,19 +67,20 @@ export class EngineWork implements Work {
     return this.init.description.forms[block].layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
   }
 
-  maxContributionBytes(block: number): number {
+  maxContributionBytes(slot: number): number {
     const { description, method, structured } = this.init
-    if (isStructuredMethod(method)) return structured?.bytes[block] ?? 0
-    return contributionBytes(description.forms[block], payloadOf(method.pruner)).most
+    if (!isStructuredMethod(method)) return contributionBytes(description.forms[slot], payloadOf(method.pruner)).most
+    const bytes = structured?.bytes[blockOfSlot(slot, this.blocks)]
+    return (isAdapterSlot(slot, this.blocks) ? bytes?.adapters : bytes?.importances) ?? 0
   }
 
-  async prune({ blocks, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
+  async prune({ slots, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
     const { scratch, modelHash, onDrain } = this.init
     await mkdir(scratch, { recursive: true })
     // Blocks are handed over in order. The checkpoint keeps its own name of each until the next round.
     let handedOver: Promise<void> = Promise.resolve()
-    const handOver = async (block: number, path: string) => {
-      await onBlock(block, path)
+    const handOver = async (slot: number, path: string) => {
+      await onBlock(slot, path)
       if (modelHash === null) await rm(path)
     }
     // Where one cannot be handed over (a disk that is full), the rest need not be pruned.
@@ -99,7 +101,7 @@ export class EngineWork implements Work {
       handedOver.catch((error) => stop.abort(error))
     }
     try {
-      await this.compute(blocks, merged, { signal: stop.signal, drain: drain.signal, onEvent })
+      await this.compute(slots, merged, { signal: stop.signal, drain: drain.signal, onEvent })
     } finally {
       signal.removeEventListener('abort', onAbort)
       await handedOver // also where pruning was stopped: nothing is written afterwards
@@ -107,7 +109,7 @@ export class EngineWork implements Work {
   }
 
   private async compute(
-    blocks: number[],
+    slots: number[],
     merged: ReadonlyMap<number, string>,
     options: JobOptions<JobEvent>,
   ): Promise<void> {
@@ -115,17 +117,18 @@ export class EngineWork implements Work {
     const weights = mergedFiles(merged, method)
     if (isStructuredMethod(method)) {
       const { target } = method
-      const job = { dir, target, rounds, blocks, windows, weights, out, modelHash: modelHash ?? NO_HASH }
+      const job = { dir, target, rounds, slots, windows, weights, out, modelHash: modelHash ?? NO_HASH }
       await engine.run('contribute', job, options)
     } else {
       const resume = modelHash && ({ modelHash, other: 'replace' } as const)
-      await engine.run('prune', { dir, ...method, blocks, windows, weights, out, as: 'contribution', resume }, options)
+      const job = { dir, ...method, blocks: slots, windows, weights, out, as: 'contribution' as const, resume }
+      await engine.run('prune', job, options)
     }
   }
 
-  validate(block: number, file: string): Promise<string | null> {
+  validate(slot: number, file: string): Promise<string | null> {
     const { engine, model: dir, method, rounds } = this.init
-    return engine.run('validate', { dir, method, rounds, block, path: file })
+    return engine.run('validate', { dir, method, rounds, slot, path: file })
   }
 
   merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {

@@ -16,16 +16,17 @@ export class PeerStoppedError extends Error {
 }
 
 export interface PruneJob {
-  blocks: number[]
+  /** The slots of one round: see src/merge/slots.ts. */
+  slots: number[]
   /** Block -> file of an encoded MergedBlock, through which text flows where this job does not prune; absent: base. */
   merged: ReadonlyMap<number, string>
   /** See PeerStoppedError. */
   signal: AbortSignal
   /**
-   * A block is done. Blocks come in ascending order, one at a time.
+   * The contribution to a slot is done. Slots come in ascending order, one at a time.
    * @param file - its encoded contribution: on the disk, and never written again, so that it may get a second name
    */
-  onBlock(block: number, file: string): Promise<void>
+  onBlock(slot: number, file: string): Promise<void>
   onProgress?(done: number, total: number): void
 }
 
@@ -53,11 +54,11 @@ export interface Work {
   readonly blocks: number
   /** Weights of the layers of a block that can be pruned: what a block that nobody contributes has as mask bits. */
   maskBits(block: number): number
-  /** The most bytes that a contribution of a block can have under the plan. */
-  maxContributionBytes(block: number): number
+  /** The most bytes that a contribution to a slot (src/merge/slots.ts) can have under the plan. */
+  maxContributionBytes(slot: number): number
   prune(job: PruneJob): Promise<void>
   /** Null if good, else a reason. */
-  validate(block: number, file: string): Promise<string | null>
+  validate(slot: number, file: string): Promise<string | null>
   merge(job: MergeJob): Promise<MergedBlockReport>
   /** Writes the model directory with these merged blocks. Whoever aborts removes what is there by then. */
   writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void>

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { StructuredTarget } from '../../src/form/method.ts'
 import { type Method, PRUNERS, type SparsityTarget } from '../../src/form/method.ts'
+import { slotCount } from '../../src/merge/slots.ts'
 import { decode, encode, fixedBytes, hashSchema, integer, ppmSchema } from '../wire/encoding.ts'
 import { peerIdSchema } from '../wire/signing.ts'
 
@@ -22,7 +23,10 @@ export const MIN_MEMBERS = 2
  * Far beyond the round after which masks still change. It bounds the rounds that a member may announce ahead of time.
  */
 export const MAX_ROUNDS = 1000
-/** The largest open decoders have about 130 blocks. With this limit a commit list stays small. */
+/**
+ * The largest open decoders have about 130 blocks. With this limit a commit list stays small. Where adapters are trained,
+ * half as many blocks fit: see src/merge/slots.ts.
+ */
 export const MAX_BLOCKS = 1024
 /** The most tokens of a window: the longest context of any model that a calibration would use. */
 export const MAX_WINDOW = 1 << 20
@@ -134,6 +138,7 @@ const offerSchema: z.ZodType<Offer> = z
     ({ method, model }) => method.pruner !== 'llm-pruner' || method.target.to <= model.blocks,
     'the blocks that lose structures are not all in the model',
   )
+  .refine((offer) => slotCount(offer, offer.model.blocks) <= MAX_BLOCKS, 'too many blocks for adapters')
 
 /** An offer, its canonical bytes and their hash. */
 export interface SealedOffer {

@@ -76,7 +76,7 @@ function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: n
       `Method: LLM-Pruner. ${percentOfPpm(ppm)} of the attention heads and channels of blocks ${from} to ${to - 1} are ` +
         'removed, and the model is smaller then.',
       `This site measures how much each of them matters to the loss on ${offer.windows} windows of ${offer.window} ` +
-        `tokens of its own text, and offers that for ${share}.`,
+        'tokens of its own text, and offers that for all blocks.',
       addedUp(offer),
       ...(isTrained ? [training] : []),
     ],

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { SparseMethod, StructuredMethod } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
 import type { BlockFile } from '../../src/jobs/block-files.ts'
+import { blockOfSlot, slotsOfRound } from '../../src/merge/slots.ts'
 import { type EngineRun, labelled } from './engine.ts'
 import type { EvaluatedText } from './perplexities.ts'
 
@@ -70,12 +71,14 @@ export async function* isolatedRounds(
   const out = await freshDirectory(scratch, 'isolated')
   const { target } = method
   const blocks = Array.from({ length: count }, (_, block) => block)
+  /** The newest contribution to each slot. */
+  const paths: string[] = []
   let weights: BlockFile[] = []
   for (let round = 1; round <= rounds; round++) {
     const label = round === 1 ? `${name} measures alone` : `${name} trains alone, round ${round}`
-    const paths: string[] = []
-    const job = { dir, target, rounds, blocks, windows, weights, out, modelHash: hash }
-    await labelled(work, label, 'contribute', job, ({ block, path }) => (paths[block] = path))
+    const slots = slotsOfRound({ method, rounds }, count, round, blocks)
+    const job = { dir, target, rounds, slots, windows, weights, out, modelHash: hash }
+    await labelled(work, label, 'contribute', job, ({ block: slot, path }) => (paths[slot] = path))
     const merged: BlockFile[] = []
     for (const block of blocks) {
       const path = join(out, `merged-${round}-${block}`)
@@ -83,7 +86,7 @@ export async function* isolatedRounds(
         dir,
         method,
         block,
-        paths: [paths[block]],
+        paths: paths.filter((_, slot) => blockOfSlot(slot, count) === block),
         faults: 0,
         out: path,
         previous: null,

@@ -9,7 +9,7 @@
  * STATISTIC: a mean square is NaN, infinite, negative or -0, or importances are no whole numbers of the common total.
  * VALUE: a survivor or a number of an adapter is NaN, infinite or -0. ZEROS: the mask has other counts of zeros than
  * the pruner's. NORM, PEAK: a layer or a factor of an adapter is beyond its bounds. COSINE: a layer has another
- * direction than the base's. TRAINING: it has adapters where the plan trains none.
+ * direction than the base's.
  */
 export type FaultReason =
   | 'MAGIC'
@@ -25,7 +25,6 @@ export type FaultReason =
   | 'NORM'
   | 'PEAK'
   | 'COSINE'
-  | 'TRAINING'
 
 /** A contribution that an honest author never makes. It is refused, and counts against the author. */
 export class InvalidContributionError extends Error {

@@ -60,9 +60,9 @@ export class MatrixWork implements Work {
     return contributionBytes(FORM, 'statistics').most
   }
 
-  async prune({ blocks, signal, onBlock, onProgress }: PruneJob): Promise<void> {
+  async prune({ slots, signal, onBlock, onProgress }: PruneJob): Promise<void> {
     await using scratch = await mkdtempDisposable(join(tmpdir(), 'coppice-test-'))
-    for (const [done, block] of blocks.entries()) {
+    for (const [done, block] of slots.entries()) {
       signal.throwIfAborted()
       const random = randomOf(this.text * 7919 + block)
       const inputs = FORM.inputs.map((cols) => Float32Array.from({ length: cols }, () => Math.fround(random())))
@@ -70,7 +70,7 @@ export class MatrixWork implements Work {
       await writeFile(file, encodeContribution(FORM, { inputs }))
       await onBlock(block, file)
       this.pruned.push(block)
-      onProgress?.(done + 1, blocks.length)
+      onProgress?.(done + 1, slots.length)
     }
   }
 

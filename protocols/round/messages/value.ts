@@ -18,7 +18,7 @@ export interface Federation {
   id: Hash
   /** The number of members on the roster. */
   members: number
-  /** The number of decoder blocks of the model. */
+  /** The number of decoder blocks of the model; twice that where adapters have slots of their own (merge/slots.ts). */
   blocks: number
   /** The largest number of rounds. */
   rounds: number

@@ -1,6 +1,7 @@
 /** The lies of one site of four where heads and channels are removed and adapters trained. */
-import type { StructuredTarget } from '../../../src/form/method.ts'
+import type { StructuredMethod, StructuredTarget } from '../../../src/form/method.ts'
 import { trainingOf } from '../../../src/jobs/federation/training.ts'
+import { isAdapterSlot, slotsOfRound } from '../../../src/merge/slots.ts'
 import { RATE } from '../../../src/merge/structures/adapter.ts'
 import { scaledImportances } from '../../../src/merge/structures/scaled-importances.ts'
 import { applyStructured, type StructuredBlock } from '../../../src/merge/structures/structured-block.ts'
@@ -8,7 +9,7 @@ import {
   type PackedAdapter,
   packed,
   type StructuredContribution,
-  validateStructured,
+  validateAdapters,
 } from '../../../src/merge/structures/structured-contribution.ts'
 import { mergeStructured } from '../../../src/merge/structures/structured-merge.ts'
 import { unitImportances } from '../../../src/structure/choose/offered-importance.ts'
@@ -52,7 +53,8 @@ export async function structureTable(bench: LieBench & { model: StructuredModel;
   const honest = found.map(offered)
   const alone: number[] = []
   for (const own of honest) alone.push(await merged([own], 0))
-  const [liar, ...others] = honest
+  const [, ...others] = honest
+  const method: StructuredMethod = { pruner: 'llm-pruner', target }
   const table: LieTable = [
     { name: 'alone, mean of the four', l0: mean(alone), trimmed: null, refused: null },
     {
@@ -68,34 +70,49 @@ export async function structureTable(bench: LieBench & { model: StructuredModel;
       refused: null,
     },
   ]
-  const row = async (name: string, lying: Model, rest: readonly Model[] = others) => {
-    const refused = lying.map((own, block) =>
-      reasonOf(() => validateStructured(decoder.baseWeights(block), trainingOf(decoder, block, target, ROUNDS), own)),
-    )
+  const row = async (name: string, lying: Model, rest: readonly Model[], refused: string | null = null) => {
     const all = [lying, ...rest]
-    const reason = refused.find((each) => each !== null) ?? null
-    table.push({ name, l0: await merged(all, 0), trimmed: await merged(all, FAULTS), refused: reason })
+    table.push({ name, l0: await merged(all, 0), trimmed: await merged(all, FAULTS), refused })
   }
-  await row('importances: reciprocals', offered(found[0].map((own) => reciprocals(own))))
-  await row('importances: 1e30 times the reciprocals', offered(found[0].map((own) => reciprocals(own, 1e30))))
-  const started = others.map((own) => withAdapters(own, (block) => startOf(model, block)))
+  const reasonFor = (lying: Model) => {
+    const reasons = lying.map((own, block) =>
+      reasonOf(() => {
+        if ('importances' in own) return
+        validateAdapters(decoder.baseWeights(block), trainingOf(decoder, block, target, ROUNDS), own)
+      }),
+    )
+    return reasons.find((each) => each !== null) ?? null
+  }
+  await row('importances: reciprocals', offered(found[0].map((own) => reciprocals(own))), others)
+  await row('importances: 1e30 times the reciprocals', offered(found[0].map((own) => reciprocals(own, 1e30))), others)
+  const started = others.map(() => trained(model, (block) => startOf(model, block)))
   const lies: Record<string, (block: number) => PackedAdapter[]> = {
     'adapters: A = 60,000, B = 0': (block) => hugeFactor(decoder.forms[block].layers),
     'adapters: never trained, of random signs': (block) => untrained(decoder.forms[block].layers, [0.05, 0.05]),
     'adapters: at their bounds, of random signs': (block) => atBounds(model, block, steps),
   }
-  for (const [name, lie] of Object.entries(lies)) await row(name, withAdapters(liar, lie), started)
-  await row('adapters: in round 1, alone', withAdapters(liar, lies['adapters: at their bounds, of random signs']))
+  for (const [name, lie] of Object.entries(lies)) {
+    const lying = trained(model, lie)
+    await row(name, lying, [...honest, ...started], reasonFor(lying))
+  }
+  const early = trained(model, lies['adapters: at their bounds, of random signs'])
+  await row('adapters: in round 1, alone', early, honest, earlyReason({ method, rounds: ROUNDS }, decoder.blocks))
   return table
 }
 
 /** Importances as they are sent: scaled to the common total. */
 function offered(found: readonly Float32Array[][]): Model {
-  return found.map((own) => ({ importances: own.map(scaledImportances), adapters: null }))
+  return found.map((own) => ({ importances: own.map(scaledImportances) }))
 }
 
-function withAdapters(own: Model, adaptersOf: (block: number) => PackedAdapter[]): Model {
-  return own.map(({ importances }, block) => ({ importances, adapters: adaptersOf(block) }))
+function trained({ forms }: StructuredModel, adaptersOf: (block: number) => PackedAdapter[]): Model {
+  return forms.map((_, block) => ({ adapters: adaptersOf(block) }))
+}
+
+/** Why adapters of the first round are refused; null if they are not. */
+function earlyReason(training: { method: StructuredMethod; rounds: number }, blocks: number): string | null {
+  const slots = slotsOfRound(training, blocks, 1, [...Array(blocks).keys()])
+  return slots.some((slot) => isAdapterSlot(slot, blocks)) ? null : 'ARC: no slot in round 1'
 }
 
 /** Adapters of an honest site whose B has hardly moved: what others have to set against a huge A. */

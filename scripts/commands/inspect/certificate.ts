@@ -11,6 +11,7 @@ import {
 import { uncoveredBlocks } from '../../../protocols/round/messages/value.ts'
 import { MalformedMessageError } from '../../../protocols/wire/encoding.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
+import { blockOfSlot } from '../../../src/merge/slots.ts'
 import type { Run } from '../../command.ts'
 import { counted, percent } from '../../terminal/numbers.ts'
 import { malformedFile, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
@@ -25,7 +26,7 @@ interface CertificateReport {
   root: string
   /** The share of mask bits that moved. */
   maskChange: number
-  /** One entry for each contribution in the manifest. */
+  /** One entry for each contribution in the manifest. `block` is the slot (merge/slots.ts) if there is no plan beside it. */
   contributions: Array<{ member: number; site: string | null; block: number; round: number; root: string }>
   /** null if there is no plan beside the file. */
   uncovered: number[] | null
@@ -63,7 +64,11 @@ function reportOf(certificate: Certificate, plan: Plan | null): CertificateRepor
     previous: value.previous,
     root: value.merged,
     maskChange: value.bits === 0 ? 0 : value.moved / value.bits,
-    contributions: value.entries.map((entry) => ({ ...entry, site: siteOf(entry.member) })),
+    contributions: value.entries.map((entry) => ({
+      ...entry,
+      block: plan === null ? entry.block : blockOfSlot(entry.block, plan.offer.model.blocks),
+      site: siteOf(entry.member),
+    })),
     uncovered: plan === null ? null : uncoveredBlocks({ blocks: plan.offer.model.blocks }, value),
     excluded: value.excluded,
     signatures: signatures.map(({ member }) => ({ member, site: siteOf(member) })),

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import { siteInWords } from '../../../protocols/plan/site-name.ts'
+import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
 import { countZeros } from '../../../src/form/mask.ts'
@@ -14,7 +15,8 @@ import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { InvalidContributionError } from '../../../src/merge/errors.ts'
 import { type BlockContribution, decodeContribution, payloadKindOf } from '../../../src/merge/masks/contribution.ts'
-import { isStructured } from '../../../src/merge/structures/structured-contribution.ts'
+import { blockOfSlot } from '../../../src/merge/slots.ts'
+import { type StructuredPart, structuredPartOf } from '../../../src/merge/structures/structured-contribution.ts'
 import type { Run } from '../../command.ts'
 import { describe } from '../../common/engine.ts'
 import { table } from '../../report/table.ts'
@@ -25,7 +27,7 @@ interface ContributionReport {
   /** Its content hash, by which commits and manifests name it. */
   root: string
   bytes: number
-  payload: PayloadKind | 'structures'
+  payload: PayloadKind | StructuredPart
   /** The following are null, or empty, if plan, certificates or model are not beside the file. */
   federation: string | null
   member: number | null
@@ -43,7 +45,7 @@ interface ContributionReport {
 
 export async function inspectContribution(path: string, run: Run): Promise<ContributionReport> {
   const bytes = readInspected(path, 'contribution')
-  const payload = isStructured(bytes) ? 'structures' : payloadKindOf(bytes)
+  const payload = structuredPartOf(bytes) ?? payloadKindOf(bytes)
   if (payload === null) throw malformedFile(path, 'contribution', new Error('its first bytes are not those of one'))
   const root = toHex(blobId(bytes))
   const out = outputOf(path)
@@ -58,7 +60,7 @@ export async function inspectContribution(path: string, run: Run): Promise<Contr
     federation: plan === null ? null : toHex(plan.id),
     member: entry?.member ?? null,
     site: entry === undefined ? null : (plan?.members[entry.member]?.site ?? null),
-    block: entry?.block ?? null,
+    block: entry === undefined ? null : blockOf(entry, plan),
     round: entry?.round ?? null,
     inputs: [],
     layers: [],
@@ -74,6 +76,11 @@ export async function inspectContribution(path: string, run: Run): Promise<Contr
   }
   run.terminal.say(inWords(report, authorOf(plan, report.member)))
   return report
+}
+
+/** The block of an entry. Without the plan it is the slot: see src/merge/slots.ts. */
+function blockOf({ block: slot }: ManifestEntry, plan: Plan | null): number {
+  return plan === null ? slot : blockOfSlot(slot, plan.offer.model.blocks)
 }
 
 /** The contents of the bytes, read with the shapes of the block. @throws {InputError} INSPECT_MALFORMED */
@@ -113,8 +120,8 @@ const CARRIES: Record<ContributionReport['payload'], string> = {
   statistics: 'It carries the mean square of each feature that enters the layers, and nothing else.',
   weights:
     'It carries the mean square of each feature that enters the layers, the masks, and the kept weights in fp16.',
-  structures:
-    'It carries how much each head and channel matters to the loss, and adapters in fp16 if any were trained.',
+  importances: 'It carries how much each head and channel matters to the loss, and nothing else.',
+  adapters: 'It carries the low-rank adapters that its site has trained, in fp16, and nothing else.',
 }
 
 function authorOf(plan: Plan | null, member: number | null): string {
@@ -130,7 +137,7 @@ function inWords(report: ContributionReport, author: string): string {
     `${author}${block === null ? '' : ` for block ${block} in round ${round}`}${federation === null ? '' : ` of federation ${federation.slice(0, 8)}`}, ${inBytes(report.bytes)}.`,
     CARRIES[report.payload],
   ]
-  if (report.payload === 'structures') return lines.join('\n')
+  if (report.payload === 'importances' || report.payload === 'adapters') return lines.join('\n')
   if (layers.length === 0) {
     lines.push(
       'Its plan, certificate or model is not beside the file. Without them its shapes are unknown, so no more can be shown.',

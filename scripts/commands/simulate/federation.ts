@@ -15,6 +15,7 @@ import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { WrittenModel } from '../../../src/jobs/plain-runs.ts'
+import { blockOfSlot } from '../../../src/merge/slots.ts'
 import { outcomeOf } from '../../common/block-matrices.ts'
 import { apartFrom } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
@@ -281,7 +282,7 @@ class SimulatedFederation implements AsyncDisposable {
     const [founder] = this.sites
     const last = founder.rounds.at(-1)
     if (last === undefined || written === undefined) throw new Error('a federation ended without a round')
-    const byBlock = Map.groupBy(last.entries, ({ block }) => block)
+    const byBlock = Map.groupBy(last.entries, ({ block }) => blockOfSlot(block, description.blocks))
     const files = [...byBlock].map(
       ([block, entries]) => [block, entries.map(({ root }) => join(out, 'contributions', root))] as const,
     )

@@ -1,7 +1,7 @@
 /**
- * The job of making a site's contributions, if structures are removed. Importances are measured on the base model, so
- * they are computed once and kept. After the first merge, adapters are trained on the smaller model that the merge
- * gives, starting from the merged adapters.
+ * The job of making a site's contributions, if structures are removed. In the first round it offers importances, which
+ * are measured on the base model; they are kept, so that a later run need not compute them again. After the first merge
+ * it trains adapters on the smaller model that the merge gives, starting from the merged adapters.
  */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,17 +12,17 @@ import { digestOf, readStored, type StoredFile, storeFile } from '../../files/st
 import type { StructuredTarget } from '../../form/method.ts'
 import type { Windows } from '../../form/windows.ts'
 import { InvalidContributionError } from '../../merge/masks/validate.ts'
+import { blockOfSlot, isAdapterSlot } from '../../merge/slots.ts'
 import { RANK } from '../../merge/structures/adapter.ts'
 import { scaledImportances } from '../../merge/structures/scaled-importances.ts'
 import { gathered, scattered } from '../../merge/structures/structured-block.ts'
 import {
   encodeStructured,
-  type PackedAdapter,
   packed,
   type StructuredContribution,
-  type Training,
+  type TrainedAdapters,
   unpacked,
-  validateStructured,
+  validateAdapters,
 } from '../../merge/structures/structured-contribution.ts'
 import { cutWindows } from '../../model/text/text.ts'
 import { Adaptation } from '../../recover/adaptation.ts'
@@ -49,8 +49,8 @@ interface ContributeArgs {
   target: StructuredTarget
   /** The number of rounds in the plan. */
   rounds: number
-  /** Ascending. */
-  blocks: number[]
+  /** Ascending, all of importances or all of adapters: see src/merge/slots.ts. */
+  slots: number[]
   windows: Windows
   /** The structured blocks of the last certificate; empty: there is no certificate yet. */
   weights: BlockFile[]
@@ -64,30 +64,34 @@ interface ContributeArgs {
  * @throws {InputError} CONTRIBUTION_REFUSED, TEXT_SHORT, OPERATOR_NO_GRADIENT
  */
 export async function contribute(args: ContributeArgs, bench: Bench, context: JobContext): Promise<null> {
-  const { dir, blocks, out, target, weights } = args
+  const { dir, slots, out } = args
   const model = await bench.structured(dir)
   mkdirSync(out, { recursive: true })
-  const importances = await keptImportances(model, args, context)
-  const adapters = weights.length > 0 && target.steps > 0 ? await trainedAdapters(model, args, context) : null
-  for (const block of blocks) {
-    const contribution = { importances: importances[block].map(scaledImportances), adapters: adapters?.[block] ?? null }
-    assertValid(model, trainingOf(model.decoder, block, target, args.rounds), block, contribution)
+  const { blocks } = model.decoder
+  const contributions = isAdapterSlot(slots[0], blocks)
+    ? await trainedAdapters(model, args, context)
+    : await offeredImportances(model, args, context)
+  for (const slot of slots) {
+    const block = blockOfSlot(slot, blocks)
+    const contribution = contributions[block]
+    if ('adapters' in contribution) assertValid(model, args, block, contribution)
     const bytes = encodeStructured(model.forms[block], contribution)
-    const file = await storeFile(join(out, `contribution-${block}`), [bytes])
-    context.emit({ type: 'block', report: { block, path: file.path, bytes: file.bytes, damping: [] } })
+    const file = await storeFile(join(out, `contribution-${slot}`), [bytes])
+    context.emit({ type: 'block', report: { block: slot, path: file.path, bytes: file.bytes, damping: [] } })
   }
   return null
 }
 
-/** Checks a contribution in the same way as every other member will. */
+/** Checks adapters in the same way as every other member will. */
 function assertValid(
   { decoder }: StructuredModel,
-  training: Training,
+  args: ContributeArgs,
   block: number,
-  contribution: StructuredContribution,
+  trained: TrainedAdapters,
 ): void {
+  const training = trainingOf(decoder, block, args.target, args.rounds)
   try {
-    validateStructured(decoder.baseWeights(block), training, contribution)
+    validateAdapters(decoder.baseWeights(block), training, trained)
   } catch (cause) {
     if (!(cause instanceof InvalidContributionError)) throw cause
     throw new InputError({
@@ -102,6 +106,16 @@ function assertValid(
 /** The record of a file of importances: for each structure of each block, one number a unit. */
 const IMPORTANCES_RECORD = new RecordFile<{ file: StoredFile }>('importances.json', 1)
 const IMPORTANCES_FILE = 'importances.f32'
+
+/** One entry a block. */
+async function offeredImportances(
+  model: StructuredModel,
+  args: ContributeArgs,
+  context: JobContext,
+): Promise<StructuredContribution[]> {
+  const found = await keptImportances(model, args, context)
+  return found.map((own) => ({ importances: own.map(scaledImportances) }))
+}
 
 /** The importances, kept or computed: indexed by block, structure and unit. */
 async function keptImportances(
@@ -124,12 +138,12 @@ async function keptImportances(
   return found
 }
 
-/** One array a block, with one entry a role: adapters in the base's shapes, in fp16. */
+/** One entry a block: adapters in the base's shapes, in fp16. */
 async function trainedAdapters(
   model: StructuredModel,
   args: ContributeArgs,
   { signal, emit }: JobContext,
-): Promise<PackedAdapter[][]> {
+): Promise<StructuredContribution[]> {
   const { out, target, weights, windows } = args
   const merged = model.read(weights)
   const left = model.leftPlaces(merged)
@@ -173,9 +187,9 @@ async function trainedAdapters(
     rmSync(cut, { recursive: true, force: true })
   }
   const best = new Adapters(smaller.forms, RANK, state.best)
-  return model.forms.map(({ layers }, block) =>
-    layers.map((layer, role) => packed(scattered(best.of(block, role), left[block][role], layer))),
-  )
+  return model.forms.map(({ layers }, block) => ({
+    adapters: layers.map((layer, role) => packed(scattered(best.of(block, role), left[block][role], layer))),
+  }))
 }
 
 function fingerprintOf(modelName: string, { modelHash, windows }: ContributeArgs, settings: unknown): Fingerprint {

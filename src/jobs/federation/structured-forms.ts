@@ -1,13 +1,13 @@
 /** The job that gives the forms of contributions, if structures are removed. */
 import { unitsToRemove } from '../../form/units.ts'
-import { structuredBytes } from '../../merge/structures/structured-contribution.ts'
+import { type StructuredPart, structuredBytes } from '../../merge/structures/structured-contribution.ts'
 import { refuseNothing } from '../../structure/choose/nothing-removed.ts'
 import type { Bench } from '../bench.ts'
 
 /** One entry a block. */
 export interface StructuredForms {
-  /** The longest possible contribution, in bytes. */
-  bytes: number[]
+  /** The lengths of contributions, in bytes. */
+  bytes: Record<StructuredPart, number>[]
   /** The number of units. */
   units: number[]
 }
@@ -28,5 +28,9 @@ export async function describeForms(
   }
   model.assertCuttable(from, Math.min(to, model.forms.length))
   const units = model.forms.map(({ structures }) => structures.reduce((sum, each) => sum + each.units, 0))
-  return { bytes: model.forms.map(structuredBytes), units }
+  const bytes = model.forms.map((form) => ({
+    importances: structuredBytes(form, 'importances'),
+    adapters: structuredBytes(form, 'adapters'),
+  }))
+  return { bytes, units }
 }

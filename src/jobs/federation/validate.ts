@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { isStructuredMethod, type Method, payloadOf } from '../../form/method.ts'
 import { decodeContribution } from '../../merge/masks/contribution.ts'
 import { InvalidContributionError, validateContribution } from '../../merge/masks/validate.ts'
-import { decodeStructured, validateStructured } from '../../merge/structures/structured-contribution.ts'
+import { blockOfSlot, isAdapterSlot } from '../../merge/slots.ts'
+import { decodeStructured, validateAdapters } from '../../merge/structures/structured-contribution.ts'
 import type { Bench } from '../bench.ts'
 import { trainingOf } from './training.ts'
 
@@ -12,7 +13,8 @@ interface ValidateArgs {
   method: Method
   /** The number of rounds in the plan. */
   rounds: number
-  block: number
+  /** The slot in the manifest: see src/merge/slots.ts. */
+  slot: number
   path: string
 }
 
@@ -26,16 +28,20 @@ export async function validate(args: ValidateArgs, bench: Bench): Promise<string
   }
 }
 
-async function assertValid({ dir, method, rounds, block, path }: ValidateArgs, bench: Bench): Promise<void> {
+async function assertValid({ dir, method, rounds, slot, path }: ValidateArgs, bench: Bench): Promise<void> {
   const bytes = readFileSync(path)
   if (isStructuredMethod(method)) {
     const { decoder, forms } = await bench.structured(dir)
+    const block = blockOfSlot(slot, decoder.blocks)
+    const part = isAdapterSlot(slot, decoder.blocks) ? 'adapters' : 'importances'
+    const contribution = decodeStructured(forms[block], bytes, [part])
+    if ('importances' in contribution) return
     const training = trainingOf(decoder, block, method.target, rounds)
-    return validateStructured(decoder.baseWeights(block), training, decodeStructured(forms[block], bytes))
+    return validateAdapters(decoder.baseWeights(block), training, contribution)
   }
   const decoder = bench.open(dir)
-  const form = decoder.forms[block]
+  const form = decoder.forms[slot]
   const kind = payloadOf(method.pruner)
   const contribution = decodeContribution(form, kind, bytes)
-  validateContribution({ form, method, base: decoder.baseWeights(block) }, kind, contribution)
+  validateContribution({ form, method, base: decoder.baseWeights(slot) }, kind, contribution)
 }

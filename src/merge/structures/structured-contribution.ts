@@ -1,8 +1,7 @@
 /**
- * The contribution of one member for one block where structures are removed, and its bytes: the header, then for each
- * structure one float64 a unit, its importance, a whole number (scaled-importances.ts). Kind 2 goes on with the
- * adapters: A and B of each layer as fp16, in order of role. The first round carries importances alone. Every later
- * contribution carries them again, so that the newest manifest names all that the merge needs.
+ * The contribution of one member for one block where structures are removed, and its bytes. Behind the header, kind 1
+ * has for each structure one float64 a unit, its importance, a whole number (scaled-importances.ts); kind 2 has the
+ * adapters, A and B of each layer as fp16, in order of role. Each kind has a slot of its own in a manifest (slots.ts).
  */
 
 import type { LayerWeights } from '../../form/block-form.ts'
@@ -20,26 +19,37 @@ export interface PackedAdapter {
   b: Uint16Array
 }
 
-export interface StructuredContribution {
+interface Importances {
   /** One array a structure: the importance of each unit, scaled. */
   importances: Float64Array[]
-  /** One entry a layer, in order of role; null if nothing was trained. */
-  adapters: PackedAdapter[] | null
 }
+
+export interface TrainedAdapters {
+  /** One entry a layer, in order of role. */
+  adapters: PackedAdapter[]
+}
+
+export type StructuredContribution = Importances | TrainedAdapters
+
+/** The part of a model that a contribution is about. */
+export type StructuredPart = 'importances' | 'adapters'
 
 const MAGIC = 'COPI'
 const VERSION = 2
-const IMPORTANCES = 1
-const WITH_ADAPTERS = 2
+const KINDS: Record<StructuredPart, number> = { importances: 1, adapters: 2 }
+const PARTS: readonly StructuredPart[] = ['importances', 'adapters']
 
 /** The one encoding of such a contribution. @throws {RangeError} the contribution does not have this form */
-export function encodeStructured(form: StructuredForm, { importances, adapters }: StructuredContribution): Uint8Array {
+export function encodeStructured(form: StructuredForm, contribution: StructuredContribution): Uint8Array {
+  if ('adapters' in contribution) {
+    assertShapes(form, contribution.adapters)
+    const arrays = contribution.adapters.flatMap(({ a, b }) => [a, b])
+    return writeFrame({ magic: MAGIC, version: VERSION, kind: KINDS.adapters }, arrays)
+  }
+  const { importances } = contribution
   const fits = form.structures.every(({ units }, s) => importances[s]?.length === units)
   if (!fits || importances.length !== form.structures.length) throw new RangeError('importances of another form')
-  if (adapters !== null) assertShapes(form, adapters)
-  const arrays = (adapters ?? []).flatMap(({ a, b }) => [a, b])
-  const kind = adapters === null ? IMPORTANCES : WITH_ADAPTERS
-  return writeFrame({ magic: MAGIC, version: VERSION, kind }, [...importances, ...arrays])
+  return writeFrame({ magic: MAGIC, version: VERSION, kind: KINDS.importances }, importances)
 }
 
 /** @throws {RangeError} the adapters are not one a layer, in the shapes of this form */
@@ -51,33 +61,46 @@ export function assertShapes({ layers }: StructuredForm, adapters: readonly Pack
   if (!fits || adapters.length !== layers.length) throw new RangeError('adapters of another form')
 }
 
-/** Whether bytes claim to be such a contribution. */
-export function isStructured(bytes: Uint8Array): boolean {
-  return kindOf(bytes, { magic: MAGIC, version: VERSION }) !== null
+/** The part that bytes claim to be about, told without the block's form; null if they are no such contribution. */
+export function structuredPartOf(bytes: Uint8Array): StructuredPart | null {
+  const kind = kindOf(bytes, { magic: MAGIC, version: VERSION })
+  return PARTS.find((part) => KINDS[part] === kind) ?? null
 }
 
-/** The length of the longest such contribution, in bytes. */
-export function structuredBytes({ structures, layers }: StructuredForm): number {
-  const importances = structures.reduce((sum, { units }) => sum + 8 * units, HEADER_BYTES)
-  return layers.reduce((sum, { rows, cols }) => sum + 2 * RANK * (rows + cols), importances)
+/** The length of such a contribution, in bytes. */
+export function structuredBytes({ structures, layers }: StructuredForm, part: StructuredPart): number {
+  return part === 'importances'
+    ? structures.reduce((sum, { units }) => sum + 8 * units, HEADER_BYTES)
+    : layers.reduce((sum, { rows, cols }) => sum + 2 * RANK * (rows + cols), HEADER_BYTES)
 }
 
 /**
  * The inverse of encodeStructured, for a peer's bytes.
+ * @param parts - those that the bytes may be about
  * @throws {InvalidContributionError} MAGIC, VERSION, KIND, RESERVED, LENGTH, STATISTIC or VALUE: the author is at fault
  */
-export function decodeStructured(form: StructuredForm, bytes: Uint8Array): StructuredContribution {
-  const kinds = [IMPORTANCES, WITH_ADAPTERS]
+export function decodeStructured(
+  form: StructuredForm,
+  bytes: Uint8Array,
+  parts: readonly StructuredPart[] = PARTS,
+): StructuredContribution {
+  const kinds = parts.map((part) => KINDS[part])
   const reader = new FrameReader(bytes, { magic: MAGIC, version: VERSION }, kinds, InvalidContributionError)
-  const importances = form.structures.map(({ units }, s) => {
+  const isTrained = reader.kind === KINDS.adapters
+  const contribution = isTrained
+    ? { adapters: readAdapters(reader, form, InvalidContributionError) }
+    : { importances: readImportances(reader, form) }
+  reader.end()
+  return contribution
+}
+
+function readImportances(reader: FrameReader, form: StructuredForm): Float64Array[] {
+  return form.structures.map(({ units }, s) => {
     const values = reader.float64s(units)
     const fault = importancesFault(values)
     if (fault === null) return values
     throw new InvalidContributionError('STATISTIC', `structure ${s}: ${fault}`)
   })
-  const adapters = reader.kind === IMPORTANCES ? null : readAdapters(reader, form, InvalidContributionError)
-  reader.end()
-  return { importances, adapters }
 }
 
 /** Reads the adapters of a block, one entry a layer. @throws {Fault} LENGTH or VALUE */
@@ -103,17 +126,15 @@ export interface Training {
 }
 
 /**
- * Whether a decoded contribution may enter a merge.
+ * Whether decoded adapters may enter a merge. Importances that decodeStructured accepts always may.
  * @param base - one array a layer in order of role, row-major [rows, cols]
- * @throws {InvalidContributionError} TRAINING or NORM
+ * @throws {InvalidContributionError} NORM
  */
-export function validateStructured(
+export function validateAdapters(
   base: readonly LayerWeights[],
   { steps, starts }: Training,
-  { adapters }: StructuredContribution,
+  { adapters }: TrainedAdapters,
 ): void {
-  if (adapters === null) return
-  if (steps === 0) throw new InvalidContributionError('TRAINING', 'it has adapters, and the plan trains none')
   for (const [role, own] of adapters.entries())
     assertAdapterBounds(role, base[role], unpacked(own), { start: starts[role], steps })
 }

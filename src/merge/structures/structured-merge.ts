@@ -1,7 +1,8 @@
 /**
  * The merge where structures are removed. Importances are added over the members, exactly and free of order. The least
- * important units are removed, as many as the ratio says. Adapters are averaged over those who trained. Every member
- * counts equally. The result is a pure function of the set of contributions, with the same bits on every machine.
+ * important units are removed, as many as the ratio says; none where nobody has offered importances. Adapters are
+ * averaged over those who trained. Every member counts equally. The result is a pure function of the set of
+ * contributions, with the same bits on every machine.
  */
 
 import { float16Of, fp16Bits } from '../../form/fp16.ts'
@@ -29,18 +30,19 @@ export function mergeStructured(
 ): StructuredBlock {
   if (contributions.length < 1 || contributions.length > MAX_CONTRIBUTIONS)
     throw new RangeError(`${contributions.length} contributions: expected 1 to ${MAX_CONTRIBUTIONS}`)
-  const inRange = block >= from && block < to
+  const offered = contributions.flatMap((each) => ('importances' in each ? [each.importances] : []))
+  const trained = contributions.flatMap((each) => ('adapters' in each ? [each.adapters] : []))
+  const inRange = block >= from && block < to && offered.length > 0
   const kept = form.structures.map(({ units, places }, s) => {
     const mask = newMask(units)
+    if (!inRange) return mask
     const sums = summed(
-      contributions.map(({ importances }) => importances[s]),
+      offered.map((importances) => importances[s]),
       faults,
     )
-    const count = inRange ? unitsToRemove(units, places, ppm) : 0
-    for (const unit of lowestUnits(sums, count)) dropKept(mask, unit)
+    for (const unit of lowestUnits(sums, unitsToRemove(units, places, ppm))) dropKept(mask, unit)
     return mask
   })
-  const trained = contributions.flatMap(({ adapters }) => (adapters === null ? [] : [adapters]))
   return { kept, adapters: trained.length === 0 ? null : averaged(form, trained) }
 }
 

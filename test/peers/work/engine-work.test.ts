@@ -43,7 +43,7 @@ function site(context: TestContext, scratch: string, modelHash: Uint8Array | nul
         out.set(block, readFileSync(file))
         if (out.size === last) stop.abort(new Error('the peer ends'))
       }
-      const pruning = work.prune({ blocks, merged, signal: stop.signal, onBlock })
+      const pruning = work.prune({ slots: blocks, merged, signal: stop.signal, onBlock })
       if (last === Number.POSITIVE_INFINITY) await pruning
       else await assert.rejects(pruning, /the peer ends/)
       return out
@@ -77,7 +77,7 @@ test('a peer that the user stops finishes its block; the next round begins anew 
   const stop = new AbortController()
   const blocks: number[] = []
   const pruning = work.prune({
-    ...{ blocks: ROUND, merged: NO_MERGES, signal: stop.signal },
+    ...{ slots: ROUND, merged: NO_MERGES, signal: stop.signal },
     onBlock: async (block) => void blocks.push(block),
     onProgress: () => stop.abort(new PeerStoppedError('Ctrl-C')),
   })

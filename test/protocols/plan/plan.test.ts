@@ -10,6 +10,7 @@ import {
 import {
   decodeOffer,
   faultsOf,
+  MAX_BLOCKS,
   MAX_MEMBERS,
   MAX_OFFER_BYTES,
   MAX_ROUNDS,
@@ -44,6 +45,7 @@ const structured = (changes: Partial<StructuredTarget>): Method => ({
   pruner: 'llm-pruner',
   target: { kind: 'structured', ppm: 250_000, from: 1, to: 6, steps: 20, ...changes },
 })
+const manyBlocks = (blocks: number) => ({ name: 'deep', hash: new Uint8Array(32), parameters: 1, blocks })
 
 describe('an offer', () => {
   test('comes back from its bytes, with the hash that its founder gave it', () => {
@@ -100,6 +102,11 @@ describe('an offer', () => {
       id: 'training without end',
       good: { method: structured({ steps: MAX_STEPS }) },
       bad: { method: structured({ steps: MAX_STEPS + 1 }) },
+    },
+    {
+      id: 'more blocks than there are slots for adapters',
+      good: { method: structured({}), rounds: 2, model: manyBlocks(MAX_BLOCKS / 2) },
+      bad: { method: structured({}), rounds: 2, model: manyBlocks(MAX_BLOCKS / 2 + 1) },
     },
     { id: 'no sample', good: { sample: 1 }, bad: { sample: 0 } },
     { id: 'a window of one token', good: { window: 2 }, bad: { window: 1 } },

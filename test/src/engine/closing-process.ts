@@ -7,7 +7,7 @@ const method = {
   pruner: 'llm-pruner',
   target: { kind: 'structured', ppm: 250_000, from: 0, to: 5, steps: 0 },
 } as const
-const args = { dir: fixturePath('stories260k'), method, rounds: 1, block: 0, path: fixturePath('README.md') }
+const args = { dir: fixturePath('stories260k'), method, rounds: 1, slot: 0, path: fixturePath('README.md') }
 const start = performance.now()
 await using whole = openEngine()
 await whole.run('validate', args)

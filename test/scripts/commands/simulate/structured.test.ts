@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
+import { structuredPartOf } from '../../../../src/merge/structures/structured-contribution.ts'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { coppice, type Ended } from '../../../support/command-line.ts'
 import { fixturePath } from '../../../support/shared.ts'
@@ -96,11 +97,20 @@ describe('a simulation of four sites that remove structures together', () => {
     }
   })
 
-  it('describes a contribution', async () => {
-    const [root] = readdirSync(join(out, 'contributions'))
-    const { exit, stdout, stderr } = await coppice('inspect', '--contribution', join(out, 'contributions', root))
-    assert.equal(exit, 0, stderr)
-    assert.match(stdout, /how much each head and channel matters/)
+  it('keeps the importances of the first round and the adapters of the last, and describes both', async () => {
+    const folder = join(out, 'contributions')
+    const parts = Map.groupBy(readdirSync(folder), (name) => structuredPartOf(readFileSync(join(folder, name))))
+    assert.deepEqual([parts.get('importances')?.length, parts.get('adapters')?.length], [4 * 5, 4 * 5])
+    for (const [part, round, says] of [
+      ['importances', 1, /how much each head and channel matters to the loss, and nothing else/],
+      ['adapters', 2, /low-rank adapters that its site has trained, in fp16, and nothing else/],
+    ] as const) {
+      const [name] = parts.get(part) ?? []
+      const { exit, stdout, stderr } = await coppice('inspect', '--contribution', join(folder, name))
+      assert.equal(exit, 0, stderr)
+      assert.match(stdout, new RegExp(`for block [0-4] in round ${round} of`))
+      assert.match(stdout, says)
+    }
   })
 
   it('refuses a range of blocks beyond the model, and options of other pruners', async () => {

@@ -25,7 +25,8 @@ import {
   packed,
   type StructuredContribution,
   structuredBytes,
-  validateStructured,
+  structuredPartOf,
+  validateAdapters,
 } from '../../../../src/merge/structures/structured-contribution.ts'
 import { mergeStructured } from '../../../../src/merge/structures/structured-merge.ts'
 import { hugeFactor, untrained } from '../../../support/liars.ts'
@@ -87,23 +88,20 @@ const adaptersArbitrary = fc.tuple(
     ),
   ),
 )
-const contributionArbitrary: fc.Arbitrary<StructuredContribution> = fc.record(
-  {
-    importances: fc.tuple(
-      ...FORM.structures.map(({ units }) =>
-        fc
-          .array(FLOATS, { minLength: units, maxLength: units })
-          .map((values) => scaledImportances(Float32Array.from(values))),
-      ),
-    ),
-    adapters: fc.option(adaptersArbitrary),
-  },
-  { noNullPrototype: true },
+const importancesArbitrary = fc.tuple(
+  ...FORM.structures.map(({ units }) =>
+    fc
+      .array(FLOATS, { minLength: units, maxLength: units })
+      .map((values) => scaledImportances(Float32Array.from(values))),
+  ),
+)
+const contributionArbitrary: fc.Arbitrary<StructuredContribution> = fc.oneof(
+  importancesArbitrary.map((importances) => ({ importances })),
+  adaptersArbitrary.map((adapters) => ({ adapters })),
 )
 
 const scores = (heads: number[], channels: number[]): StructuredContribution => ({
   importances: [Float64Array.from(heads), Float64Array.from(channels)],
-  adapters: null,
 })
 
 /** Thirds and two thirds of the total. */
@@ -112,11 +110,10 @@ const OFFERED: StructuredContribution = {
     [1, 2],
     [0, 1, 0, 0, 0.5],
   ].map((values) => scaledImportances(Float32Array.from(values))),
-  adapters: null,
 }
 
-describe('contributions of importances', () => {
-  it('are a header, and one float64 a unit', () => {
+describe('contributions of importances and adapters', () => {
+  it('are a header, and one float64 a unit, if they are importances', () => {
     const bytes = encodeStructured(FORM, OFFERED)
     const hex = Buffer.from(bytes).toString('hex')
     const [third, rest] = ['405555555555d542', '605555555555e542'] // of 2^48, rounded down and up
@@ -124,21 +121,22 @@ describe('contributions of importances', () => {
     assert.equal(hex, `434f504902010000${third}${rest}${zero}${rest}${zero}${zero}${third}`)
   })
 
-  it('come back as they were, and are no longer than is said', () => {
+  it('come back as they were, as long as is said, and tell their part', () => {
     fc.assert(
       fc.property(contributionArbitrary, (contribution) => {
         const bytes = encodeStructured(FORM, contribution)
         assert.deepEqual(decodeStructured(FORM, bytes), contribution)
-        const most = structuredBytes(FORM)
-        assert.ok(contribution.adapters === null ? bytes.length < most : bytes.length === most)
+        const part = 'adapters' in contribution ? 'adapters' : 'importances'
+        assert.equal(structuredPartOf(bytes), part)
+        assert.equal(bytes.length, structuredBytes(FORM, part))
       }),
     )
   })
 
   it('are refused where a byte is missing, too many or changed into what nobody writes', () => {
-    const trained = { ...OFFERED, adapters: zeroAdapters() }
-    const good = encodeStructured(FORM, trained)
-    const refused = (change: (bytes: Uint8Array) => Uint8Array, reason: FaultReason) =>
+    const offered = encodeStructured(FORM, OFFERED)
+    const trained = encodeStructured(FORM, { adapters: zeroAdapters() })
+    const refused = (change: (bytes: Uint8Array) => Uint8Array, reason: FaultReason, good = trained) =>
       assert.throws(
         () => decodeStructured(FORM, change(good.slice())),
         (error) => error instanceof InvalidContributionError && error.reason === reason,
@@ -149,14 +147,16 @@ describe('contributions of importances', () => {
         bytes.set(values, at)
         return bytes
       }
-    for (let end = 8; end < good.length; end++) refused((bytes) => bytes.slice(0, end), 'LENGTH')
-    refused((bytes) => Uint8Array.from([...bytes, 0]), 'LENGTH')
+    for (const good of [offered, trained]) {
+      for (let end = 8; end < good.length; end++) refused((bytes) => bytes.slice(0, end), 'LENGTH', good)
+      refused((bytes) => Uint8Array.from([...bytes, 0]), 'LENGTH', good)
+    }
     refused(set(0, 0), 'MAGIC')
     refused(set(4, 1), 'VERSION')
     refused(set(5, 3), 'KIND')
-    refused(set(8, 0), 'STATISTIC') // one less than the total
-    refused(set(good.length - 2, 0, 0x80), 'VALUE') // -0
-    refused(set(good.length - 2, 0, 0x7c), 'VALUE') // infinity
+    refused(set(8, 0), 'STATISTIC', offered) // one less than the total
+    refused(set(trained.length - 2, 0, 0x80), 'VALUE') // -0
+    refused(set(trained.length - 2, 0, 0x7c), 'VALUE') // infinity
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         try {
@@ -168,15 +168,20 @@ describe('contributions of importances', () => {
     )
   })
 
-  describe('with adapters', () => {
+  it('are refused as the other part', () => {
+    const trained = encodeStructured(FORM, { adapters: zeroAdapters() })
+    assert.throws(() => decodeStructured(FORM, trained, ['importances']), { reason: 'KIND' })
+    assert.throws(() => decodeStructured(FORM, encodeStructured(FORM, OFFERED), ['adapters']), { reason: 'KIND' })
+  })
+
+  describe('of adapters', () => {
     const random = new Random(3)
     const base = FORM.layers.map(({ rows, cols }) => random.normals(rows * cols))
     const starts = FORM.layers.map(({ rows, cols }) => ({
       a: Float32Array.from({ length: RANK * cols }, () => 0.05 * random.normal()),
       b: new Float32Array(RANK * rows),
     }))
-    const validate = (adapters: PackedAdapter[], steps = 40) =>
-      validateStructured(base, { steps, starts }, { importances: [], adapters })
+    const validate = (adapters: PackedAdapter[], steps = 40) => validateAdapters(base, { steps, starts }, { adapters })
     /** Each number moves as far as 40 steps at the rate take it, times `share`. */
     const moved = (share: number) =>
       starts.map(({ a, b }) => packed({ a: a.map((x) => x + share * 40e-4), b: b.map(() => share * 40e-4) }))
@@ -188,11 +193,6 @@ describe('contributions of importances', () => {
       validate(moved(-0.99))
       assert.throws(() => validate(moved(1.1)), { reason: 'NORM', layer: 0 })
       assert.throws(() => validate(moved(0.99), 39), { reason: 'NORM' })
-    })
-
-    it('are refused where the plan trains nothing', () => {
-      assert.throws(() => validate(moved(0), 0), { reason: 'TRAINING' })
-      validateStructured(base, { steps: 0, starts }, { importances: [], adapters: null })
     })
 
     it('are refused where one factor is huge, or both are not what training gives', () => {
@@ -244,20 +244,24 @@ describe('the merge of importances', () => {
     )
   })
 
-  it('averages the adapters of those who have trained, rounded once', () => {
+  it('averages the adapters of those who have trained, rounded once, and removes by the importances alone', () => {
     const trained = (value: number) => {
       const adapters = zeroAdapters()
       for (const { a, b } of adapters) for (const bits of [a, b]) float16Of(bits).fill(value)
-      return { ...scores([1, 2], [1, 2, 3, 4, 5]), adapters }
+      return { adapters }
     }
-    const { adapters } = mergeStructured(FORM, HALF, 1, [
-      trained(1),
-      scores([1, 2], [1, 2, 3, 4, 5]),
-      trained(1.0009765625),
-    ])
+    const offered = scores([1, 2], [1, 2, 3, 4, 5])
+    const merged = mergeStructured(FORM, HALF, 1, [trained(1), offered, trained(1.0009765625)])
+    const { adapters } = merged
+    assert.deepEqual(merged.kept, mergeStructured(FORM, HALF, 1, [offered]).kept)
     // The mean lies between two fp16 values: to the even one.
     for (const { a, b } of adapters ?? []) for (const bits of [a, b]) assert.ok(float16Of(bits).every((x) => x === 1))
     assert.equal(adapters?.length, 4)
+  })
+
+  it('removes nothing where nobody has offered importances', () => {
+    const { kept } = mergeStructured(FORM, HALF, 1, [{ adapters: zeroAdapters() }])
+    assert.deepEqual(removedUnits(FORM, { kept, adapters: null }), [[], []])
   })
 })
 
