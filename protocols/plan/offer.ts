@@ -24,8 +24,8 @@ export const MIN_MEMBERS = 2
  */
 export const MAX_ROUNDS = 1000
 /**
- * The largest open decoders have about 130 blocks. With this limit a commit list stays small. Where adapters are trained,
- * half as many blocks fit: see src/merge/slots.ts.
+ * The largest open decoders have about 130 blocks. With this limit a commit list stays small. Half as many blocks fit
+ * where adapters are trained: see src/merge/slots.ts.
  */
 export const MAX_BLOCKS = 1024
 /** The most tokens of a window: the longest context of any model that a calibration would use. */

@@ -1,10 +1,17 @@
 /**
- * How far honest contributions of weights lie from the base: the constants in src/merge/masks/bounds.ts follow from it.
- * Each site prunes the whole model with SparseGPT on windows of its own text. Prints, for each target, the least cosine
- * with the base over the kept weights, the largest norm, divided by the base's, the least, divided by that of the kept
- * weights of the base, and the largest weight, over all layers, sites and numbers of windows.
+ * How far honest contributions lie from the base: the constants in src/merge/masks/bounds.ts and
+ * src/merge/structures/adapter-bounds.ts follow from it.
  *
- *   npm run bench -- bounds [--model DIR] [--sites 16] [--windows 2,8,32] [--window 128] [--blocks N] [--targets T,...]
+ * With --pruner sparsegpt, the default, each site prunes the whole model on windows of its own text. Prints, for each
+ * target, the least cosine with the base over the kept weights, the largest norm, divided by the base's, the least,
+ * divided by that of the kept weights of the base, and the largest weight, over all layers, sites and numbers of
+ * windows. With --pruner llm-pruner each site trains adapters on what is left once --ratios of the structures are
+ * removed. Prints, for each ratio, rate and number of steps, how far A and B have gone, divided by what the steps may
+ * take them, and the largest change of a layer, divided by the layer's norm, over all layers and sites.
+ *
+ *   npm run bench -- bounds [--model DIR] [--sites 16] [--windows 2,8,32] [--window 128]
+ *     [--blocks N] [--targets 0.5,2:4,...]
+ *     [--pruner llm-pruner] [--ratios 0.25,0.5] [--rates 1e-4] [--steps 1,5,20,100]
  */
 import { parseArgs } from 'node:util'
 import type { SparsityTarget } from '../../src/form/method.ts'
@@ -15,6 +22,8 @@ import { Decoder } from '../../src/model/forward/decoder.ts'
 import { someWindows } from '../../src/model/text/text.ts'
 import { pruneSequential } from '../../src/prune/run/sequential.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
+import { StructuredModel } from '../../src/structure/federated/structured-model.ts'
+import { honestMoves, type Moves } from './support/adapter-moves.ts'
 import { siteWindows } from './support/site-windows.ts'
 
 const THREADS = 2
@@ -29,15 +38,63 @@ export async function run(args: string[]): Promise<void> {
       window: { type: 'string', default: '128' },
       blocks: { type: 'string' },
       targets: { type: 'string', default: '0.5,0.6,0.7,0.8,2:4' },
+      pruner: { type: 'string', default: 'sparsegpt' },
+      ratios: { type: 'string', default: '0.25,0.5' },
+      rates: { type: 'string', default: '1e-4' },
+      steps: { type: 'string', default: '1,5,20,100' },
     },
   })
-  const counts = values.windows.split(',').map(Number)
+  const counts = numbersOf(values.windows)
   const decoder = Decoder.open(values.model, { threads: THREADS })
-  const blocks = Array.from({ length: Number(values.blocks ?? decoder.blocks) }, (_, block) => block)
   const [sites, length] = [Number(values.sites), Number(values.window)]
   const texts = await siteWindows(decoder, { sites, count: Math.max(...counts), length })
+  console.log(`${decoder.name}, ${sites} sites, ${counts.join(', ')} windows of ${length}`)
+  const [ratios, rates, looks] = [values.ratios, values.rates, values.steps].map(numbersOf)
+  if (values.pruner === 'llm-pruner') await measureAdapters(decoder, { texts, counts, ratios, rates, looks })
+  else await measureWeights(decoder, texts, counts, values)
+  await decoder.close()
+}
+
+function numbersOf(list: string): number[] {
+  return list.split(',').map(Number)
+}
+
+interface AdapterCases {
+  texts: readonly Windows[]
+  counts: readonly number[]
+  ratios: readonly number[]
+  rates: readonly number[]
+  /** Numbers of steps, ascending. */
+  looks: readonly number[]
+}
+
+async function measureAdapters(decoder: Decoder, { texts, counts, ratios, rates, looks }: AdapterCases): Promise<void> {
+  const model = await StructuredModel.of(decoder)
+  for (const ratio of ratios) {
+    for (const rate of rates) {
+      for (const count of counts) {
+        const sites = texts.map((text) => someWindows(text, 0, count))
+        const all: { steps: number; moves: Moves }[] = []
+        const job = { model, sites, ppm: Math.round(ratio * 1e6), rate, looks }
+        for await (const found of honestMoves(job)) all.push(found)
+        for (const [steps, found] of Map.groupBy(all, (each) => each.steps)) {
+          const most = (of: keyof Moves) => Math.max(...found.map(({ moves }) => moves[of])).toFixed(3)
+          const label = `ratio ${ratio}, rate ${rate}, ${count} windows, ${steps} steps`
+          console.log(`${label}: A ${most('a')}, B ${most('b')}, change ${most('change')} (${found.length} sites)`)
+        }
+      }
+    }
+  }
+}
+
+async function measureWeights(
+  decoder: Decoder,
+  texts: readonly Windows[],
+  counts: readonly number[],
+  values: { blocks?: string; targets: string },
+): Promise<void> {
+  const blocks = Array.from({ length: Number(values.blocks ?? decoder.blocks) }, (_, block) => block)
   await using solvers = await Solvers.create(THREADS)
-  console.log(`${decoder.name}, ${sites} sites, ${counts.join(', ')} windows of ${length}, ${blocks.length} blocks`)
   for (const name of values.targets.split(',')) {
     const all: Likeness[] = []
     for (const count of counts) {
@@ -50,7 +107,6 @@ export async function run(args: string[]): Promise<void> {
     }
     print(name, all)
   }
-  await decoder.close()
 }
 
 function targetOf(name: string): SparsityTarget {

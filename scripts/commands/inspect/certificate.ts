@@ -26,7 +26,7 @@ interface CertificateReport {
   root: string
   /** The share of mask bits that moved. */
   maskChange: number
-  /** One entry for each contribution in the manifest. `block` is the slot (merge/slots.ts) if there is no plan beside it. */
+  /** One entry for each contribution in the manifest. Without a plan beside it `block` is the slot: see slots.ts. */
   contributions: Array<{ member: number; site: string | null; block: number; round: number; root: string }>
   /** null if there is no plan beside the file. */
   uncovered: number[] | null

@@ -3,7 +3,7 @@
  * are measured on the base model; they are kept, so that a later run need not compute them again. After the first merge
  * it trains adapters on the smaller model that the merge gives, starting from the merged adapters.
  */
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { type Fingerprint, fingerprint } from '../../files/fingerprint.ts'
@@ -13,34 +13,26 @@ import type { StructuredTarget } from '../../form/method.ts'
 import type { Windows } from '../../form/windows.ts'
 import { InvalidContributionError } from '../../merge/masks/validate.ts'
 import { blockOfSlot, isAdapterSlot } from '../../merge/slots.ts'
-import { RANK } from '../../merge/structures/adapter.ts'
 import { scaledImportances } from '../../merge/structures/scaled-importances.ts'
-import { gathered, scattered } from '../../merge/structures/structured-block.ts'
 import {
   encodeStructured,
-  packed,
   type StructuredContribution,
   type TrainedAdapters,
-  unpacked,
   validateAdapters,
 } from '../../merge/structures/structured-contribution.ts'
-import { cutWindows } from '../../model/text/text.ts'
-import { Adaptation } from '../../recover/adaptation.ts'
-import { Adapters } from '../../recover/adapters.ts'
 import { clearOtherTraining, restoreTraining, storeTraining } from '../../recover/checkpoint.ts'
-import { keepOut } from '../../recover/rows.ts'
-import { startState, type TrainSettings, train } from '../../recover/train.ts'
+import type { TrainSettings } from '../../recover/train.ts'
 import { unitImportances } from '../../structure/choose/offered-importance.ts'
 import { free } from '../../structure/cut/structured-forms.ts'
 import type { StructuredModel } from '../../structure/federated/structured-model.ts'
 import type { Bench } from '../bench.ts'
 import type { BlockFile } from '../block-files.ts'
 import type { JobContext } from '../job.ts'
-import { startingAdapters, TRAINING, trainingOf } from './training.ts'
+import { AdapterTraining } from './adapter-training.ts'
+import { TRAINING, trainingOf } from './training.ts'
 
 /** A number that changes whenever the same inputs give other bits than before. */
 const DOMAIN = 'coppice/contribute/2'
-const ROW = 128
 /** The number of steps between two checkpoints. */
 const STEPS_A_SAVE = 5
 
@@ -145,26 +137,9 @@ async function trainedAdapters(
   { signal, emit }: JobContext,
 ): Promise<StructuredContribution[]> {
   const { out, target, weights, windows } = args
-  const merged = model.read(weights)
-  const left = model.leftPlaces(merged)
-  const cut = join(out, 'smaller')
-  const smaller = model.cutTo(cut, merged)
   const settings: TrainSettings = { ...TRAINING, steps: target.steps }
-  const fresh = startingAdapters(model.decoder)
-  const state = startState(smaller, settings)
-  const own = new Adapters(smaller.forms, RANK, state.values)
-  for (const [block, { layers }] of model.forms.entries()) {
-    for (const role of layers.keys()) {
-      const known = merged.get(block)?.adapters?.[role]
-      const { a, b } = gathered(known === undefined ? fresh.of(block, role) : unpacked(known), left[block][role])
-      own.of(block, role).a.set(a)
-      own.of(block, role).b.set(b)
-    }
-  }
-  state.best.set(state.values)
-  const all = cutWindows(windows.ids, Math.min(ROW, windows.length))
-  // A single row shows at least whether training does anything.
-  const { rows, held } = all.count > 1 ? keepOut(all, 'the calibration text') : { rows: all, held: all }
+  const training = new AdapterTraining(model, model.read(weights), settings, join(out, 'smaller'))
+  const { state } = training
   const checkpoint = join(out, 'training')
   const print = fingerprintOf(model.decoder.name, args, [
     target,
@@ -172,24 +147,19 @@ async function trainedAdapters(
   ])
   clearOtherTraining(checkpoint, print)
   restoreTraining(checkpoint, print, state)
-  const progress = () => emit({ type: 'progress', done: state.step, total: settings.steps })
   try {
-    await train(smaller, new Adaptation(smaller, settings), state, {
-      ...{ settings, rows, held, signal },
+    await training.run(windows, {
+      signal,
       async onStep() {
-        progress()
+        emit({ type: 'progress', done: state.step, total: settings.steps })
         if (state.step % STEPS_A_SAVE === 0) await storeTraining(checkpoint, print, state)
       },
     })
   } finally {
     if (state.step > 0) await storeTraining(checkpoint, print, state)
-    await smaller.close()
-    rmSync(cut, { recursive: true, force: true })
+    await training.close()
   }
-  const best = new Adapters(smaller.forms, RANK, state.best)
-  return model.forms.map(({ layers }, block) => ({
-    adapters: layers.map((layer, role) => packed(scattered(best.of(block, role), left[block][role], layer))),
-  }))
+  return training.adapters(state.best).map((adapters) => ({ adapters }))
 }
 
 function fingerprintOf(modelName: string, { modelHash, windows }: ContributeArgs, settings: unknown): Fingerprint {

@@ -19,6 +19,32 @@ const ROUNDING = 1 / 1024
  */
 const MAX_CHANGE_RATIO = 0.5
 
+/** How far an adapter lies from its start. All are Euclidean norms. */
+interface AdapterMove {
+  /** Of A from its start, and of B from zero. Numbers that are zero belong to removed places: they have not moved. */
+  a: number
+  b: number
+  /** Of the change of the layer, scale B A, and of the layer itself. */
+  change: number
+  layer: number
+}
+
+export function moveOf(base: LayerWeights, adapter: Adapter, start: Adapter): AdapterMove {
+  const changed = base.slice()
+  addAdapter(changed, adapter, { rank: RANK, scale: SCALE, holdsZeros: isPruned(changed) })
+  return {
+    a: moveOfFactor(adapter.a, start.a),
+    b: moveOfFactor(adapter.b, start.b),
+    change: distance(changed, base),
+    layer: normOf(base),
+  }
+}
+
+/** How far training may take a factor of this many values, in so many steps. */
+export function farthest(values: number, steps: number): number {
+  return Math.sqrt(values) * RATE * steps
+}
+
 /**
  * @param role - of the layer
  * @param start - the adapter of this layer before any training
@@ -31,25 +57,29 @@ export function assertAdapterBounds(
   adapter: Adapter,
   { start, steps }: { start: Adapter; steps: number },
 ): void {
-  assertFactor(role, 'A', adapter.a, start.a, steps)
-  assertFactor(role, 'B', adapter.b, start.b, steps)
-  const changed = base.slice()
-  addAdapter(changed, adapter, { rank: RANK, scale: SCALE, holdsZeros: isPruned(changed) })
-  const [change, norm] = [distance(changed, base), distance(base, new Float32Array(base.length))]
-  if (change <= MAX_CHANGE_RATIO * norm) return
-  const message = `adapters change the layer by ${change}, more than ${MAX_CHANGE_RATIO} of its norm ${norm}`
+  const { a, b, change, layer } = moveOf(base, adapter, start)
+  for (const [name, found, values] of [
+    ['A', a, start.a],
+    ['B', b, start.b],
+  ] as const) {
+    const most = farthest(values.length, steps) + ROUNDING * normOf(values)
+    if (found <= most) continue
+    const message = `${name} of the adapter is ${found} away from its start, at most ${most} after ${steps} steps`
+    throw new InvalidContributionError('NORM', message, role)
+  }
+  if (change <= MAX_CHANGE_RATIO * layer) return
+  const message = `adapters change the layer by ${change}, more than ${MAX_CHANGE_RATIO} of its norm ${layer}`
   throw new InvalidContributionError('NORM', message, role)
 }
 
-/** A number that is zero belongs to a removed place, and has not moved. */
-function assertFactor(role: number, name: string, values: Float32Array, start: Float32Array, steps: number): void {
-  const moved = values.map((value, i) => (value === 0 ? 0 : value - start[i]))
-  const size = distance(start, new Float32Array(start.length))
-  const most = Math.sqrt(values.length) * RATE * steps + ROUNDING * size
-  const found = distance(moved, new Float32Array(moved.length))
-  if (found <= most) return
-  const message = `${name} of the adapter is ${found} away from its start, at most ${most} after ${steps} steps`
-  throw new InvalidContributionError('NORM', message, role)
+function moveOfFactor(values: Float32Array, start: Float32Array): number {
+  return normOf(values.map((value, i) => (value === 0 ? 0 : value - start[i])))
+}
+
+function normOf(values: Float32Array): number {
+  let squares = 0
+  for (const value of values) squares += value * value
+  return Math.sqrt(squares)
 }
 
 /** The Euclidean distance of two arrays of one length. */
