@@ -25,6 +25,8 @@ import type { JobEngine } from '../src/jobs/open-engine.ts'
 import { mergedRoot } from '../src/merge/roots.ts'
 import { blockOfSlot } from '../src/merge/slots.ts'
 import { federationOf } from './round/federation.ts'
+import { CONTRIBUTIONS_NAME } from './round/output.ts'
+import { blockFiles, type CertifiedShare, certifiedShare } from './work/certified-share.ts'
 import { mergedKind } from './work/engine-work.ts'
 
 export interface Verified {
@@ -36,6 +38,8 @@ export interface Verified {
   root: string
   /** Files of the model that differ from the base's and do not affect the verified parts, one sentence each. */
   notes: string[]
+  /** The mask bits that no liars could have changed; null if the plan's rule does not tell. */
+  certified: CertifiedShare | null
   ok: true
 }
 
@@ -73,6 +77,7 @@ export async function verifyDirectory({ engine, dir, base, signal, onProgress }:
   const certificates = readCertificates(dir, plan)
   const { last, signed } = checkChain(dir, plan, description, certificates)
   let notes: string[]
+  let certified: CertifiedShare | null
   const scratch = mkdtempSync(join(tmpdir(), 'coppice-verify-'))
   try {
     const merged = await mergeAgain({
@@ -94,6 +99,8 @@ export async function verifyDirectory({ engine, dir, base, signal, onProgress }:
       scratch: join(scratch, 'base'),
       signal,
     })
+    const contributions = blockFiles(last.value.entries, description.blocks, join(dir, CONTRIBUTIONS_NAME))
+    certified = await certifiedShare({ engine, dir: base, description, offer: plan.offer, contributions, signal })
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
@@ -103,6 +110,7 @@ export async function verifyDirectory({ engine, dir, base, signal, onProgress }:
     signatures: signatures + signed,
     root: last.value.merged,
     notes,
+    certified,
     ok: true,
   }
 }
@@ -171,7 +179,7 @@ async function mergeAgain({
 }: MergeAgain): Promise<BlockFile[]> {
   const { method, rounds } = plan.offer
   const faults = withstoodFaults(plan.offer)
-  const folder = join(dir, 'contributions')
+  const folder = join(dir, CONTRIBUTIONS_NAME)
   const { entries, merged: wanted } = last.value
   await checkBlobs(folder, entries)
   const merged: BlockFile[] = []

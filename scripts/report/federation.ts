@@ -1,4 +1,5 @@
 /** The report of a federation, which --json prints and report.json holds. Shares are fractions, hashes hexadecimal. */
+import type { CertifiedShare } from '../../peers/work/certified-share.ts'
 import type { MergeRule, Offer } from '../../protocols/plan/offer.ts'
 import { ppmToFraction } from '../../src/base/decimal.ts'
 import type { Method } from '../../src/form/method.ts'
@@ -84,6 +85,8 @@ export interface FederationReport {
    * and the number of all units. `model` is the directory that was written.
    */
   result: { root: string; sparsity: number; zeros: number; weights: number; model: string }
+  /** The mask bits that no liars could have changed; null if the plan's rule does not tell. */
+  certified: CertifiedShare | null
   perplexity: PerplexityReport[]
   seconds: number
   peakMemoryBytes: number
@@ -100,6 +103,8 @@ export interface MemberReport extends SiteReport {
   sparsity: number
   zeros: number
   weights: number
+  /** As in FederationReport. */
+  certified: CertifiedShare | null
   out: string
 }
 

@@ -2,6 +2,7 @@
  * All jobs by name. A worker does them. The command's process imports only their types from here, so it loads neither
  * models nor ONNX Runtime.
  */
+import { certify } from './federation/certify.ts'
 import { contribute } from './federation/contribute.ts'
 import { fedavg } from './federation/fedavg.ts'
 import { merge } from './federation/merge.ts'
@@ -29,7 +30,7 @@ export const JOBS = {
   ...{ tokenise, instructions },
   ...{ prune, unfinished },
   ...{ structures, shrink, recover, unrecovered },
-  ...{ structuredForms: describeForms, contribute, validate, merge, fedavg },
+  ...{ structuredForms: describeForms, contribute, validate, merge, certify, fedavg },
 }
 
 type Table = typeof JOBS

@@ -21,6 +21,7 @@ export const LANES: Readonly<Record<JobName, LaneName>> = {
   contribute: 'compute',
   validate: 'exact',
   merge: 'exact',
+  certify: 'exact',
   fedavg: 'exact',
   compare: 'exact',
   write: 'writing',

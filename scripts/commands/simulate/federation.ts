@@ -4,6 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { CONTRIBUTIONS_NAME } from '../../../peers/round/output.ts'
+import { blockFiles } from '../../../peers/work/certified-share.ts'
 import type { EngineWorkInit } from '../../../peers/work/engine-work.ts'
 import { SECRET_BYTES } from '../../../protocols/plan/acceptance.ts'
 import { formatInvitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
@@ -15,7 +17,6 @@ import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { WrittenModel } from '../../../src/jobs/plain-runs.ts'
-import { blockOfSlot } from '../../../src/merge/slots.ts'
 import { outcomeOf } from '../../common/block-matrices.ts'
 import { apartFrom } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
@@ -282,10 +283,6 @@ class SimulatedFederation implements AsyncDisposable {
     const [founder] = this.sites
     const last = founder.rounds.at(-1)
     if (last === undefined || written === undefined) throw new Error('a federation ended without a round')
-    const byBlock = Map.groupBy(last.entries, ({ block }) => blockOfSlot(block, description.blocks))
-    const files = [...byBlock].map(
-      ([block, entries]) => [block, entries.map(({ root }) => join(out, 'contributions', root))] as const,
-    )
     return {
       peers: results.map(({ peerId: id, root, sentBytes, receivedBytes, payloadBytes }, i) => {
         const { name: site, capacity } = sites[i]
@@ -295,7 +292,7 @@ class SimulatedFederation implements AsyncDisposable {
       rounds: founder.rounds.map((round) => this.report(round)),
       root: results[0].root,
       ...outcomeOf(description, method, { last, written: written.zeros }),
-      contributions: new Map(files),
+      contributions: blockFiles(last.entries, description.blocks, join(out, CONTRIBUTIONS_NAME)),
       difference: written.difference,
     }
   }

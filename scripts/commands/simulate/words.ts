@@ -2,6 +2,7 @@
 import type { PlanInWords } from '../../../protocols/plan/words.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import { outcomeInWords } from '../../common/block-matrices.ts'
+import { certifiedInWords } from '../../report/certified-share.ts'
 import type { FederationReport } from '../../report/federation.ts'
 import { bytes, counted, duration, sameLogits } from '../../terminal/numbers.ts'
 import type { SimulateOptions } from './options.ts'
@@ -24,7 +25,7 @@ export function introduction({ what, leaves }: PlanInWords, method: Method): str
 
 /** The lines below the last table. @param path - the output directory */
 export function closing(
-  { result, peers, rounds, seconds, plan, perplexity }: FederationReport,
+  { result, certified, peers, rounds, seconds, plan, perplexity }: FederationReport,
   difference: number | null,
   path: string,
   options: SimulateOptions,
@@ -36,6 +37,7 @@ export function closing(
   return [
     `One root at ${roots.size === 1 ? `all ${peers.length} sites` : `${roots.size} DIFFERENT sites`}: ${result.root}`,
     outcomeInWords(result, plan.structures !== undefined),
+    ...certifiedInWords(certified),
     `A site sent ${range(payload)} of contributions, and ${range(sent)} in all.`,
     `${counted(rounds.length, 'round')} in ${duration(seconds)}, all comparisons included.`,
     evaluatedOn(perplexity, options),

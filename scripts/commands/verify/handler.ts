@@ -9,6 +9,7 @@ import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { labelled } from '../../common/engine.ts'
 import { EMBEDDED_MODEL } from '../../paths.ts'
+import { certifiedInWords } from '../../report/certified-share.ts'
 import { REPORT_FILE, reportFault } from '../../report/sealed.ts'
 import { counted } from '../../terminal/numbers.ts'
 import type { VerifyOptions } from './options.ts'
@@ -40,6 +41,7 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
     [
       `Verified: ${counted(verified.rounds, 'round')}, ${counted(verified.signatures, 'signature')}, ` +
         'all contributions, the merge and the model.',
+      ...certifiedInWords(verified.certified),
       `root ${verified.root}`,
     ].join('\n'),
   )

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { PeerResult } from '../../../peers/peer.ts'
 import type { PeerEvent } from '../../../peers/round/events.ts'
 import { CONTRIBUTIONS_NAME, MODEL_NAME } from '../../../peers/round/output.ts'
+import { blockFiles, type CertifiedShare, certifiedShare } from '../../../peers/work/certified-share.ts'
 import type { EngineWork } from '../../../peers/work/engine-work.ts'
 import { mergedKind } from '../../../peers/work/engine-work.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
@@ -18,6 +19,7 @@ import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { Run } from '../../command.ts'
+import { certifiedInWords } from '../../report/certified-share.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
 import { siteReport, siteReportInWords } from '../../report/site-report.ts'
@@ -38,7 +40,7 @@ interface SiteEndInit {
   site: SiteWork
 }
 
-type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'>
+type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'> & { certified: CertifiedShare | null }
 
 const ALONE_UNKNOWN =
   'The result of this site alone is unknown: it pruned only some blocks, or its contributions built on those of others. ' +
@@ -50,6 +52,8 @@ export class SiteEnd {
   private text: SiteText | null = null
   private plan: Plan | null = null
   private out = ''
+  /** The last certified manifest. */
+  private entries: readonly ManifestEntry[] = []
   private measuring: Promise<Measured> | null = null
 
   constructor(init: SiteEndInit) {
@@ -66,8 +70,10 @@ export class SiteEnd {
     if (event.type === 'founded' || event.type === 'goingOn') {
       this.plan = event.plan
       this.out = event.out
+    } else if (event.type === 'round') {
+      this.entries = event.round.value.entries
     } else if (event.type === 'serving') {
-      this.measuring = this.measure(event.own)
+      this.measuring = this.measureAll(event.own)
       this.measuring.catch(() => undefined) // whoever waits for it gets the rejection
     }
   }
@@ -82,7 +88,7 @@ export class SiteEnd {
     } catch (error) {
       throw this.withHint(error)
     }
-    let measured: Measured = { perplexity: null, notes: [] }
+    let measured: Measured = { perplexity: null, notes: [], certified: null }
     let failure: unknown
     try {
       measured = (await this.measuring) ?? measured
@@ -90,8 +96,9 @@ export class SiteEnd {
       failure = error
       if (error instanceof CoppiceError) measured.notes.push(`Nothing was measured: ${error.message} (${error.code}).`)
     }
-    const measures = { ...measured, seconds: this.elapsed(), peakMemoryBytes: work.engine.peakMemoryBytes }
-    const report = await conclude(work, result, base, site.founded.work, measures)
+    const { certified, ...texts } = measured
+    const measures = { ...texts, seconds: this.elapsed(), peakMemoryBytes: work.engine.peakMemoryBytes }
+    const report = await conclude(work, result, base, site.founded.work, { measures, certified })
     if (failure !== undefined && !(failure instanceof CoppiceError)) throw this.withHint(failure)
     return report
   }
@@ -108,7 +115,20 @@ export class SiteEnd {
     )
   }
 
-  private async measure(own: readonly ManifestEntry[]): Promise<Measured> {
+  private async measureAll(own: readonly ManifestEntry[]): Promise<Measured> {
+    return { certified: await this.certified(), ...(await this.measure(own)) }
+  }
+
+  private async certified(): Promise<CertifiedShare | null> {
+    const { work, model } = this.init
+    if (this.plan === null) return null
+    const { offer } = this.plan
+    const contributions = blockFiles(this.entries, model.description.blocks, join(this.out, CONTRIBUTIONS_NAME))
+    const { engine, signal } = work
+    return await certifiedShare({ ...model, engine, signal, offer, contributions })
+  }
+
+  private async measure(own: readonly ManifestEntry[]): Promise<Omit<Measured, 'certified'>> {
     const { work, model, options } = this.init
     const { text } = this
     if (options.evaluation === null) return { perplexity: null, notes: ['Nothing was measured: --no-eval.'] }
@@ -201,19 +221,29 @@ async function conclude(
   outcome: PeerResult,
   base: string | null,
   { description, method, written }: EngineWork,
-  measures: SiteMeasures,
+  { measures, certified }: { measures: SiteMeasures; certified: CertifiedShare | null },
 ): Promise<MemberReport> {
   const { planId, peerId, root, certificates, rounds, out } = outcome
   if (written === undefined) throw new Error('a federation ended without a model')
   const result = outcomeOf(description, method, { last: rounds[rounds.length - 1], written: written.zeros })
   const site = siteReport(outcome, measures)
-  const report: MemberReport = { federation: planId, peer: peerId, root, certificates, ...result, out, ...site }
+  const report: MemberReport = {
+    federation: planId,
+    peer: peerId,
+    root,
+    certificates,
+    ...result,
+    certified,
+    out,
+    ...site,
+  }
   await writeReport(out, report)
   const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
   const lines = [
     ...siteReportInWords(site, measures.notes),
     `root ${root}`,
     outcomeInWords(result, isStructuredMethod(method)),
+    ...certifiedInWords(certified),
     `Model: ${join(out, 'model')}`,
     `Verify: ${verify}`,
   ]
