@@ -26,7 +26,7 @@ import { mergedRoot } from '../src/merge/roots.ts'
 import { blockOfSlot } from '../src/merge/slots.ts'
 import { federationOf } from './round/federation.ts'
 import { CONTRIBUTIONS_NAME } from './round/output.ts'
-import { blockFiles, type CertifiedShare, certifiedShare } from './work/certified-share.ts'
+import { blockFiles, type CertifiedShare, certifiedShare, certifying } from './work/certified-share.ts'
 import { mergedKind } from './work/engine-work.ts'
 
 export interface Verified {
@@ -100,7 +100,7 @@ export async function verifyDirectory({ engine, dir, base, signal, onProgress }:
       signal,
     })
     const contributions = blockFiles(last.value.entries, description.blocks, join(dir, CONTRIBUTIONS_NAME))
-    certified = await certifiedShare({ engine, dir: base, description, offer: plan.offer, contributions, signal })
+    certified = await certifiedShare({ engine, dir: base, description, ...certifying(plan.offer), contributions, signal })
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }

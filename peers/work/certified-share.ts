@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import { type Offer, withstoodFaults } from '../../protocols/plan/offer.ts'
 import type { ManifestEntry } from '../../protocols/round/messages/value.ts'
+import type { Method } from '../../src/form/method.ts'
 import type { CertifiedBits } from '../../src/jobs/federation/certify.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { JobEngine } from '../../src/jobs/open-engine.ts'
@@ -26,10 +27,18 @@ interface Certifying {
   /** The base model's directory. */
   dir: string
   description: Pick<ModelDescription, 'layers'>
-  offer: Offer
+  method: Method
+  members: number
+  /** The liars that the plan's rule withstands; 0: it is not `trimmed`. */
+  faults: number
   /** The files of the contributions to each block. */
   contributions: ReadonlyMap<number, string[]>
   signal?: AbortSignal
+}
+
+/** What the share needs of an offer. */
+export function certifying(offer: Offer): Pick<Certifying, 'method' | 'members' | 'faults'> {
+  return { method: offer.method, members: offer.members, faults: withstoodFaults(offer) }
 }
 
 /** The files of a manifest's contributions, by block. @param folder - has each under its id */
@@ -44,9 +53,7 @@ export function blockFiles(
 
 /** Null where the plan merges by another rule, or prunes otherwise. */
 export async function certifiedShare(job: Certifying): Promise<CertifiedShare | null> {
-  const { engine, dir, description, offer, contributions, signal } = job
-  const faults = withstoodFaults(offer)
-  const { method } = offer
+  const { engine, dir, description, method, members, faults, contributions, signal } = job
   if (faults === 0 || method.pruner !== 'wanda') return null
   const all: CertifiedBits[] = []
   const layers: CertifiedShare['layers'] = []
@@ -57,7 +64,7 @@ export async function certifiedShare(job: Certifying): Promise<CertifiedShare | 
     for (const { role, name } of own) layers.push({ layer: name, share: shareOf([found[role]]) })
     all.push(...found)
   }
-  return { liars: faults, members: offer.members, share: shareOf(all), layers }
+  return { liars: faults, members, share: shareOf(all), layers }
 }
 
 function shareOf(found: readonly CertifiedBits[]): number {

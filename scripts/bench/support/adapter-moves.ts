@@ -6,7 +6,7 @@ import type { StructuredTarget } from '../../../src/form/method.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import { AdapterTraining } from '../../../src/jobs/federation/adapter-training.ts'
 import { startingAdapters, TRAINING } from '../../../src/jobs/federation/training.ts'
-import { farthest, moveOf } from '../../../src/merge/structures/adapter-bounds.ts'
+import { moveOf, wholeSteps } from '../../../src/merge/structures/adapter-bounds.ts'
 import { scaledImportances } from '../../../src/merge/structures/scaled-importances.ts'
 import type { StructuredBlock } from '../../../src/merge/structures/structured-block.ts'
 import {
@@ -21,7 +21,7 @@ import type { StructuredModel } from '../../../src/structure/federated/structure
 
 /** The extremes over all layers of a model. */
 export interface Moves {
-  /** Of A and of B, divided by what the steps may take them. */
+  /** Of A and of B, divided by their distance if each number went the whole rate in every step. */
   a: number
   b: number
   /** Of a layer's change, divided by the layer's norm. */
@@ -32,7 +32,7 @@ interface MovesJob {
   model: StructuredModel
   sites: readonly Windows[]
   ppm: number
-  /** Of AdamW. The bounds are those of the federation's own rate, times this one divided by that. */
+  /** Of AdamW. Moves are measured by this rate, not by the federation's. */
   rate: number
   /** Numbers of steps to look at, ascending. Training goes on to the last one, or until nothing gets better. */
   looks: readonly number[]
@@ -91,8 +91,8 @@ function movesOf({ decoder }: StructuredModel, adapters: readonly PackedAdapter[
     for (const [role, adapter] of own.entries()) {
       const start = starts.of(block, role)
       const { a, b, change, layer } = moveOf(base[role], unpacked(adapter), start)
-      most.a = Math.max(most.a, a / farthest(start.a.length, steps))
-      most.b = Math.max(most.b, b / farthest(start.b.length, steps))
+      most.a = Math.max(most.a, a / wholeSteps(start.a.length, steps))
+      most.b = Math.max(most.b, b / wholeSteps(start.b.length, steps))
       most.change = Math.max(most.change, change / layer)
     }
   }

@@ -3,6 +3,7 @@ import type { StructuredMethod, StructuredTarget } from '../../../src/form/metho
 import { trainingOf } from '../../../src/jobs/federation/training.ts'
 import { isAdapterSlot, slotsOfRound } from '../../../src/merge/slots.ts'
 import { RATE } from '../../../src/merge/structures/adapter.ts'
+import { MAX_RATES } from '../../../src/merge/structures/adapter-bounds.ts'
 import { scaledImportances } from '../../../src/merge/structures/scaled-importances.ts'
 import { applyStructured, type StructuredBlock } from '../../../src/merge/structures/structured-block.ts'
 import {
@@ -125,7 +126,7 @@ function startOf({ decoder }: StructuredModel, block: number): PackedAdapter[] {
 function atBounds({ decoder }: StructuredModel, block: number, steps: number): PackedAdapter[] {
   const { starts } = trainingOf(decoder, block, { steps } as StructuredTarget, ROUNDS)
   const moves = untrained(decoder.forms[block].layers, [1, 1])
-  const far = 0.99 * RATE * steps
+  const far = 0.99 * MAX_RATES * RATE * steps
   const toward = (bits: number) => ((bits & 0x8000) === 0 ? far : -far)
   return starts.map(({ a, b }, role) =>
     packed({

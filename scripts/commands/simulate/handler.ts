@@ -1,6 +1,6 @@
 /** The work of `coppice simulate`: each site alone, then all together, round by round, with a table after each. */
 import { join } from 'node:path'
-import { certifiedShare } from '../../../peers/work/certified-share.ts'
+import { certifiedShare, certifying } from '../../../peers/work/certified-share.ts'
 import { planInWords } from '../../../protocols/plan/words.ts'
 import { id8, toHex } from '../../../protocols/wire/encoding.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
@@ -68,7 +68,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   })
   await comparison.finish(outcome)
   const { contributions } = outcome
-  const share = { engine, dir: options.model, description, offer: plan.offer, contributions, signal: run.signal }
+  const share = { engine, dir: options.model, description, ...certifying(plan.offer), contributions, signal: run.signal }
   const certified = await certifiedShare(share)
   const { peers, rounds, root, sparsity, zeros, weights } = outcome
   const report: FederationReport = {

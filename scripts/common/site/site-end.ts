@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { PeerResult } from '../../../peers/peer.ts'
 import type { PeerEvent } from '../../../peers/round/events.ts'
 import { CONTRIBUTIONS_NAME, MODEL_NAME } from '../../../peers/round/output.ts'
-import { blockFiles, type CertifiedShare, certifiedShare } from '../../../peers/work/certified-share.ts'
+import { blockFiles, type CertifiedShare, certifiedShare, certifying } from '../../../peers/work/certified-share.ts'
 import type { EngineWork } from '../../../peers/work/engine-work.ts'
 import { mergedKind } from '../../../peers/work/engine-work.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
@@ -122,10 +122,9 @@ export class SiteEnd {
   private async certified(): Promise<CertifiedShare | null> {
     const { work, model } = this.init
     if (this.plan === null) return null
-    const { offer } = this.plan
     const contributions = blockFiles(this.entries, model.description.blocks, join(this.out, CONTRIBUTIONS_NAME))
     const { engine, signal } = work
-    return await certifiedShare({ ...model, engine, signal, offer, contributions })
+    return await certifiedShare({ ...model, engine, signal, ...certifying(this.plan.offer), contributions })
   }
 
   private async measure(own: readonly ManifestEntry[]): Promise<Omit<Measured, 'certified'>> {

@@ -3,7 +3,8 @@
  * merge averages A and B apart, so each is bounded by itself: a huge A beside B = 0 changes nothing alone, and all with
  * the B of others.
  *
- * Adam moves a number by about its rate a step (Kingma, Ba 2014, section 2.1), so the steps of the plan bound both.
+ * Adam moves a number by about its rate a step (Kingma, Ba 2014, section 2.1), so the steps of the plan bound both. The
+ * figures below are those of `npm run bench -- bounds --pruner llm-pruner`; docs/liars.md has the table.
  * Sums are float64 from left to right: the same verdict on every machine.
  */
 import type { LayerWeights } from '../../form/block-form.ts'
@@ -14,8 +15,15 @@ import { type Adapter, addAdapter, isPruned, RANK, RATE, SCALE } from './adapter
 const ROUNDING = 1 / 1024
 
 /**
+ * The farthest that a factor moves, divided by its distance if each number went the whole rate in every step. B goes 1.00
+ * in the first step and less later. A stands still at first, since B is zero; then its gradients grow with B, so its
+ * steps are longer than the rate, and it goes farther the more steps there are: at most FARTHEST_A after STEPS_A steps.
+ */
+export const MAX_RATES = 2
+
+/**
  * The largest norm of scale B A, divided by that of the layer. Where a plan has so many steps that the factors' bounds
- * allow anything, this one holds.
+ * allow anything, this one holds. LARGEST_CHANGE.
  */
 const MAX_CHANGE_RATIO = 0.5
 
@@ -40,8 +48,8 @@ export function moveOf(base: LayerWeights, adapter: Adapter, start: Adapter): Ad
   }
 }
 
-/** How far training may take a factor of this many values, in so many steps. */
-export function farthest(values: number, steps: number): number {
+/** How far a factor of this many values goes if each number moves by the whole rate in every step. */
+export function wholeSteps(values: number, steps: number): number {
   return Math.sqrt(values) * RATE * steps
 }
 
@@ -62,7 +70,7 @@ export function assertAdapterBounds(
     ['A', a, start.a],
     ['B', b, start.b],
   ] as const) {
-    const most = farthest(values.length, steps) + ROUNDING * normOf(values)
+    const most = MAX_RATES * wholeSteps(values.length, steps) + ROUNDING * normOf(values)
     if (found <= most) continue
     const message = `${name} of the adapter is ${found} away from its start, at most ${most} after ${steps} steps`
     throw new InvalidContributionError('NORM', message, role)

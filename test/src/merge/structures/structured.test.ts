@@ -182,9 +182,9 @@ describe('contributions of importances and adapters', () => {
       b: new Float32Array(RANK * rows),
     }))
     const validate = (adapters: PackedAdapter[], steps = 40) => validateAdapters(base, { steps, starts }, { adapters })
-    /** Each number moves as far as 40 steps at the rate take it, times `share`. */
+    /** Each number moves as far as 40 steps at the rate may take it at most, times `share`. */
     const moved = (share: number) =>
-      starts.map(({ a, b }) => packed({ a: a.map((x) => x + share * 40e-4), b: b.map(() => share * 40e-4) }))
+      starts.map(({ a, b }) => packed({ a: a.map((x) => x + share * 80e-4), b: b.map(() => share * 80e-4) }))
 
     it('are accepted as far as training takes a number, and no farther', () => {
       validate(zeroAdapters()) // of places that are removed
