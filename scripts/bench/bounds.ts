@@ -6,9 +6,9 @@
  * target, the least cosine with the base over the kept weights, the largest norm, divided by the base's, the least,
  * divided by that of the kept weights of the base, and the largest weight, over all layers, sites and numbers of
  * windows. With --pruner llm-pruner each site trains adapters on what is left once --ratios of the structures are
- * removed. Prints, for each ratio, rate and number of steps, how far A and B have gone, divided by their distance if each
- * number went the whole rate in every step, and the largest change of a layer, divided by the layer's norm, over all
- * layers and sites.
+ * removed. Prints, for each ratio, rate and number of steps, how far A and B have gone, divided by their distance if
+ * each number went the whole rate in every step, and the largest change of a layer, divided by the layer's norm, over
+ * all layers and sites.
  *
  *   npm run bench -- bounds [--model DIR] [--sites 16] [--windows 2,8,32] [--window 128]
  *     [--blocks N] [--targets 0.5,2:4,...]
