@@ -5,7 +5,7 @@
  *
  *   npm run bench -- certified-share [--model DIR] [--sites 4,16] [--windows 8] [--window 128] [--sparsity 0.5]
  */
-import { mkdtempDisposableSync } from 'node:fs'
+import { mkdirSync, mkdtempDisposableSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -43,6 +43,7 @@ export async function run(args: string[]): Promise<void> {
   console.log(`${description.name}, ${count} windows of ${length}, ${method.pruner}`)
   for (const [site, windows] of texts.entries()) {
     const out = join(scratch.path, String(site))
+    mkdirSync(out)
     const onEvent = (event: JobEvent) =>
       event.type === 'block' && contributions.get(event.report.block)?.push(event.report.path)
     const as = 'contribution'
