@@ -100,7 +100,14 @@ export async function verifyDirectory({ engine, dir, base, signal, onProgress }:
       signal,
     })
     const contributions = blockFiles(last.value.entries, description.blocks, join(dir, CONTRIBUTIONS_NAME))
-    certified = await certifiedShare({ engine, dir: base, description, ...certifying(plan.offer), contributions, signal })
+    certified = await certifiedShare({
+      engine,
+      dir: base,
+      description,
+      ...certifying(plan.offer),
+      contributions,
+      signal,
+    })
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }

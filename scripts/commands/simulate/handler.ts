@@ -68,7 +68,14 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
   })
   await comparison.finish(outcome)
   const { contributions } = outcome
-  const share = { engine, dir: options.model, description, ...certifying(plan.offer), contributions, signal: run.signal }
+  const share = {
+    engine,
+    dir: options.model,
+    description,
+    ...certifying(plan.offer),
+    contributions,
+    signal: run.signal,
+  }
   const certified = await certifiedShare(share)
   const { peers, rounds, root, sparsity, zeros, weights } = outcome
   const report: FederationReport = {
