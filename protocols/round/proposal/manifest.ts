@@ -54,7 +54,7 @@ export function makeCandidate(turn: Turn): Candidate | null {
 }
 
 /** A member's newest valid contributions that no certificate has yet, by block. */
-function newestOf(turn: Turn, member: number): Map<number, ManifestEntry> {
+export function newestOf(turn: Turn, member: number): Map<number, ManifestEntry> {
   const newest = new Map<number, ManifestEntry>()
   const rounds = Object.keys(turn.state.commits[member] ?? {}).map(Number)
   for (const round of rounds.filter((round) => round <= turn.state.round).sort((a, b) => a - b)) {
