@@ -21,6 +21,7 @@ import { neededBlobs, reportOf, summaryOf } from './adopted.ts'
 import { firstBeat } from './beat.ts'
 import type { RoundProgressEvent, RoundReport, RoundSummary } from './events.ts'
 import { Fetching, type FetchingComponents } from './fetching.ts'
+import { Measuring } from './measuring.ts'
 import { Pruning, type PruningComponents } from './pruning.ts'
 import { Timers } from './timers.ts'
 
@@ -64,6 +65,7 @@ export class Driver {
   private readonly stopped = new AbortController()
   private readonly outcome = Promise.withResolvers<DriverResult>()
   private readonly fetching: Fetching
+  private readonly measuring: Measuring
   private readonly pruning: Pruning
   /** Running tasks that may write to disk. */
   private readonly tasks = new Tasks()
@@ -80,6 +82,7 @@ export class Driver {
     this.context = { federation, self, maxContributionBytes: (block) => work.maxContributionBytes(block) }
     this.state = initialState(this.context)
     this.fetching = new Fetching(components, this.stopped.signal)
+    this.measuring = new Measuring(components, this.stopped.signal)
     this.pruning = new Pruning(components)
     this.timers = new Timers(clock, (id) => this.handIn({ type: 'timer', id }))
     this.outcome.promise.catch(() => {})
@@ -182,6 +185,8 @@ export class Driver {
         return this.begin(() => this.fetching.validate(effect))
       case 'merge':
         return this.begin(() => this.merge(effect))
+      case 'measure':
+        return this.begin(() => this.measuring.measure(effect))
       case 'certificate':
         return this.keepCertificate(effect.certificate)
       case 'adopted':

@@ -1,9 +1,9 @@
 /** The manifest that this peer would propose: the newest valid contribution of every member for every block. */
 
 import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
+import { contributionStatus, isNewer, listsOf } from '../rules/contributions.ts'
 import { emit, isDishonest, patch, quorum, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
-import { contributionStatus, isNewer, listsOf } from './contributions.ts'
 
 /** Members with at least one valid contribution of the current round. */
 export function freshMembers(turn: Turn): number[] {

@@ -5,11 +5,11 @@
  * out.
  */
 import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
+import { sendStatus } from '../rules/status.ts'
 import { note, patch, quorum, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
 import { harmOf } from './harm.ts'
 import { mergeOf } from './manifest.ts'
-import { sendStatus } from './status.ts'
 
 interface Tried {
   candidate: Candidate
