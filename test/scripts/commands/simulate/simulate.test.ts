@@ -160,6 +160,65 @@ describe('a simulation of four sites', () => {
     for (const name of names) assert.ok(stderr.includes(`note: model/${name} differs from the base's`), stderr)
   })
 
+  const FILE_GONE = [
+    {
+      id: 'the last certificate',
+      file: 'certificates/2.cbor',
+      says: /certificates\/2\.cbor is missing: the federation did not end with round 1 \(VERIFY_MISSING\)/,
+    },
+    {
+      id: 'the first certificate, although all else verifies',
+      file: 'certificates/1.cbor',
+      says: /lacks the certificate of round 1; 1 other certificate, all contributions, .* verify \(VERIFY_MISSING\)/,
+    },
+    { id: 'the plan', file: 'plan.cbor', says: /plan\.cbor is missing \(VERIFY_MISSING\)/ },
+    { id: 'a contribution', file: 'contributions/*', says: /contributions\/[0-9a-f]{64} is missing/ },
+  ]
+  for (const { id, file, says } of FILE_GONE) {
+    it(`does not verify without ${id}, and says so`, async () => {
+      const copy = join(directory, 'copy')
+      cpSync(out, copy, { recursive: true })
+      rmSync(join(copy, file.replace('*', readdirSync(join(copy, 'contributions'))[0])))
+      const { exit, stderr } = await coppice('verify', copy)
+      assert.equal(exit, 3, stderr)
+      assert.match(stderr, says)
+      rmSync(copy, { recursive: true })
+    })
+  }
+
+  it('finds a flipped bit in the second certificate although the first is gone', async () => {
+    const copy = join(directory, 'copy')
+    cpSync(out, copy, { recursive: true })
+    rmSync(join(copy, 'certificates', '1.cbor'))
+    const path = join(copy, 'certificates', '2.cbor')
+    const bytes = readFileSync(path)
+    bytes[bytes.length - 1] ^= 1 // of a signature
+    rmSync(path)
+    writeFileSync(path, bytes)
+    const { exit, stderr } = await coppice('verify', copy)
+    assert.equal(exit, 7, stderr)
+    assert.match(stderr, /2\.cbor does not certify: wrong signature/)
+    rmSync(copy, { recursive: true })
+  })
+
+  it('verifies without a report and beside files that are no results, and notes them', async () => {
+    const copy = join(directory, 'copy')
+    cpSync(out, copy, { recursive: true })
+    rmSync(join(copy, 'report.json'))
+    const strays = ['notes.txt', 'certificates/fork-2-0a1b2c3d.cbor', 'certificates/02.cbor', 'contributions/x']
+    for (const name of strays) writeFileSync(join(copy, name), 'x')
+    const { exit, stdout, stderr } = await coppice('verify', copy, '--json')
+    assert.equal(exit, 0, stderr)
+    assert.deepEqual(JSON.parse(stdout).notes.sort(), [
+      'certificates/02.cbor is no certificate of a round',
+      'certificates/fork-2-0a1b2c3d.cbor is no certificate of a round',
+      'contributions/x is named by no certificate',
+      'notes.txt is no result of a federation, and was not looked at',
+      'report.json is missing; it proves nothing that the other files do not',
+    ])
+    rmSync(copy, { recursive: true })
+  })
+
   it('describes a certificate and a contribution', async () => {
     const certificate = await coppice('inspect', '--certificate', join(out, 'certificates', '2.cbor'))
     assert.equal(certificate.exit, 0, certificate.stderr)
