@@ -1,5 +1,6 @@
 /** A round that this peer has adopted: its report, and the blobs that are still needed afterwards. */
-import { type Federation, uncoveredBlocks } from '../../protocols/round/messages/value.ts'
+import { certifiedRound } from '../../protocols/round/messages/certified-round.ts'
+import type { Federation } from '../../protocols/round/messages/value.ts'
 import type { EffectOf, RoundState } from '../../protocols/round/types.ts'
 import type { Merges } from '../disk/merges.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
@@ -16,13 +17,8 @@ export function reportOf(
   { federation, merges, traffic }: ReportComponents,
 ): RoundReport {
   return {
-    round: value.round,
-    certificate: id,
+    ...certifiedRound(federation, { id, value }),
     value,
-    contributions: value.entries.length,
-    uncovered: uncoveredBlocks(federation, value),
-    moved: value.moved,
-    bits: value.bits,
     zeros: merges.get(manifest).zeros,
     traffic: traffic(),
     merged: merges.files(manifest),

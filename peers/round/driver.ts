@@ -72,8 +72,8 @@ export class Driver {
   private finishing: Promise<void> = Promise.resolve()
   /** The certificate that an earlier run has left, which is adopted anew. */
   private readonly earlier: string | null
-  /** The rounds that this peer has adopted. */
-  readonly rounds: RoundSummary[] = []
+  /** The newest round that this peer has adopted. */
+  last: RoundSummary | null = null
 
   constructor(components: DriverComponents) {
     this.components = components
@@ -270,7 +270,7 @@ export class Driver {
   private async adopt(effect: EffectOf<'adopted'>): Promise<void> {
     const { finish, keepMerges, merges, onEvent, store } = this.components
     const report = reportOf(effect, this.components)
-    this.rounds.push(summaryOf(report))
+    this.last = summaryOf(report)
     onEvent({ type: 'round', round: report })
     if (!keepMerges) await merges.retain(new Set([effect.manifest, ...Object.keys(this.state.merges)]))
     // After a restart the round does not know yet what its messages will name: whatever an earlier run got may be it.
