@@ -1,4 +1,4 @@
-/** Links that lose or delay, and members that pass on what is wrong: each federation ends as without them. */
+/** Links that lose or delay, clocks that jump, holders that lie: each federation ends as without them. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Stream, StreamHandler } from '@libp2p/interface'
@@ -23,14 +23,15 @@ const FAST: Clock = {
 async function inMesh(
   context: TestContext,
   prepare: (nodes: PeerNode[]) => void,
-  work?: (member: number) => MatrixWork,
+  more: { clock?: Clock; work?(member: number): MatrixWork } = {},
 ): Promise<Outcome> {
   const nodes: PeerNode[] = []
   const onNode = (node: PeerNode, member: number) => {
     nodes[member] = node
     if (Object.keys(nodes).length === MEMBERS) prepare(nodes)
   }
-  const running = await startFederation(context, { members: MEMBERS, topology: 'mesh', clock: FAST, onNode, work })
+  const scene = { members: MEMBERS, topology: 'mesh', clock: FAST, onNode, ...more } as const
+  const running = await startFederation(context, scene)
   return { ...running, results: await Promise.all(running.peers) }
 }
 
@@ -67,7 +68,7 @@ test('a link that carries nothing one way is made up for by the others, and nobo
       linked.resolve()
     })
   }
-  const outcome = await inMesh(context, prepare, (member) => new Late(BLOCKS, member))
+  const outcome = await inMesh(context, prepare, { work: (member) => new Late(BLOCKS, member) })
   assertWhole(outcome)
   assert.ok(there.bytes > 0, 'something was lost')
   // When all is over each peer loses its three neighbours.
@@ -91,6 +92,16 @@ test('a member whose links are slow takes part, since its bytes keep moving', as
     ways.some(({ bytes }) => bytes > SLOW_BYTES_A_SECOND / 2),
     'a link was in use for half a second',
   )
+})
+
+const HOUR_MS = 3_600_000
+
+test('dates that jump back and forth by an hour change no decision', async (context) => {
+  let calls = 0
+  const date = () => Date.now() + ((calls++ % 3) - 1) * HOUR_MS
+  const outcome = await inMesh(context, () => {}, { clock: { ...FAST, date } })
+  assertWhole(outcome)
+  assert.ok(calls > 0)
 })
 
 type Serving = (stream: Stream, asker: string, serve: () => Promise<void> | void) => Promise<void> | void
