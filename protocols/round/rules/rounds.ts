@@ -1,7 +1,7 @@
 /** The beginning of a round. */
 
 import { emit, patch, type Turn } from '../turn.ts'
-import { startPruning } from './commit.ts'
+import { forgetCommits, startPruning } from './commit.ts'
 import { forgetCertified, requestLists } from './contributions.ts'
 import { receiveEnvelope } from './receive.ts'
 import { sendStatus } from './status.ts'
@@ -36,6 +36,7 @@ export function startRound(turn: Turn, round: number): void {
     ...lockOf(turn, round),
   })
   forgetCertified(turn)
+  forgetCommits(turn)
   sendStatus(turn)
   for (const body of turn.state.signed) {
     if ('round' in body && body.round === round) emit(turn, { type: 'send', body }) // only after a restart
