@@ -3,6 +3,7 @@ import type { Invitation } from '../protocols/plan/invitation.ts'
 import type { OfferTerms, SealedOffer } from '../protocols/plan/offer.ts'
 import type { Plan } from '../protocols/plan/plan.ts'
 import type { SiteLabel } from '../protocols/plan/site-name.ts'
+import type { CertifiedRound } from '../protocols/round/messages/certified-round.ts'
 import type { Clock } from '../protocols/stream/time.ts'
 import type { Signer } from '../protocols/wire/signing.ts'
 import type { DataDirectory } from './disk/data-directory.ts'
@@ -10,6 +11,7 @@ import type { OutPlace } from './disk/out-directory.ts'
 import type { KeptFederation } from './kept/federation.ts'
 import type { Traffic } from './network/counted-tcp.ts'
 import type { PeerNode } from './network/node.ts'
+import type { RefusedMessages } from './network/refused.ts'
 import type { PeerEvent, RoundSummary } from './round/events.ts'
 import type { SentContribution } from './round/ledger.ts'
 import type { Work } from './work/work.ts'
@@ -75,12 +77,21 @@ export interface PeerResult {
   root: string
   /** Ids, by round. */
   certificates: string[]
-  rounds: RoundSummary[]
+  /** All rounds, as their certificates tell, whichever process was there. */
+  rounds: CertifiedRound[]
+  last: RoundSummary
+  /**
+   * An earlier process of this site has taken part. `traffic`, `payloadBytes`, `contributions` and `refused` begin with
+   * this one.
+   */
+  goesOn: boolean
   traffic: Traffic
   /** Bytes of the contributions that this peer has made. */
   payloadBytes: number
   /** The contributions that have left this site, and the members that fetched them. */
   contributions: SentContribution[]
+  /** Messages that were not taken in. */
+  refused: RefusedMessages[]
   /** In the order of the roster. */
   members: Array<{ site: string; peerId: string }>
   out: string

@@ -9,6 +9,7 @@ import {
   decodeCertificate,
   encodeCertificate,
 } from '../../protocols/round/messages/certificate.ts'
+import { type CertifiedRound, certifiedRound } from '../../protocols/round/messages/certified-round.ts'
 import { type Certified, type Federation, valueFault } from '../../protocols/round/messages/value.ts'
 import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
@@ -31,7 +32,7 @@ export class CertificateChain {
   private readonly plan: Plan
   private readonly federation: Federation
   /** That of round r is at r - 1. A value has an entry for each member and block, so only the last one is kept. */
-  private readonly held: string[] = []
+  private readonly held: CertifiedRound[] = []
   private newest: Certified | null = null
   private tail: Promise<unknown> = Promise.resolve()
 
@@ -67,7 +68,8 @@ export class CertificateChain {
     return this.newest
   }
 
-  ids(): string[] {
+  /** All rounds, those of earlier processes too. */
+  certified(): CertifiedRound[] {
     return [...this.held]
   }
 
@@ -85,7 +87,7 @@ export class CertificateChain {
 
   private async appendNext(certificate: Certificate): Promise<Appended> {
     const { round } = certificate.value
-    if (this.held[round - 1] === certificateId(certificate)) return 'known'
+    if (this.held[round - 1]?.certificate === certificateId(certificate)) return 'known'
     if (certificateFault(this.plan, certificate) !== null) return 'bad'
     if (round > this.rounds + 1) return 'gap'
     const fork = round <= this.rounds || valueFault(this.federation, this.last, certificate.value) !== null
@@ -97,7 +99,7 @@ export class CertificateChain {
 
   private hold(certificate: Certificate): void {
     this.newest = { id: certificateId(certificate), value: certificate.value }
-    this.held.push(this.newest.id)
+    this.held.push(certifiedRound(this.plan.offer.model, this.newest))
   }
 
   /** Keeps a certificate that does not belong to the chain, in a file beside it, as evidence of the fault. */

@@ -82,7 +82,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     if (reason !== 'done') throw outcomeError(reason, detail, kept.directory)
     await kept.keep({ finished: true })
     if (!keepMerges) await merges.retain(new Set())
-    return resultOf(member, archive, driver, ledger)
+    return resultOf(member, archive, { driver, ledger, post })
   } finally {
     await neighbours.end()
   }
@@ -151,19 +151,31 @@ async function finish(
   tell({ type: 'serving', own: last.value.entries.filter(({ member }) => member === self) })
 }
 
-function resultOf({ kept, node, out }: Member, { chain }: Archive, driver: Driver, ledger: Ledger): PeerResult {
+interface Done {
+  driver: Driver
+  ledger: Ledger
+  post: Post
+}
+
+function resultOf({ goesOn, kept, node, out }: Member, { chain }: Archive, { driver, ledger, post }: Done): PeerResult {
   const { plan } = kept.signed
+  const { last, payloadBytes } = driver
+  if (last === null) throw new Error('a federation ended without a round')
+  const rounds = chain.certified()
   return {
     planId: toHex(plan.id),
     peerId: node.peerId,
     root: chain.last?.value.merged ?? '',
-    certificates: chain.ids(),
-    rounds: driver.rounds,
+    certificates: rounds.map(({ certificate }) => certificate),
+    rounds,
+    last,
+    goesOn,
     traffic: node.traffic(),
-    payloadBytes: driver.payloadBytes,
+    payloadBytes,
     contributions: ledger
       .contributions()
       .map((sent) => ({ ...sent, block: blockOfSlot(sent.block, plan.offer.model.blocks) })),
+    refused: post.refused.list(),
     members: plan.members.map(({ peer, site }) => ({ site, peerId: peerIdText(peer) })),
     out,
   }

@@ -17,6 +17,7 @@ import { MalformedMessageError } from '../../protocols/wire/encoding.ts'
 import { Allowance } from './allowance.ts'
 import * as limits from './constants.ts'
 import type { GossipVerdict } from './node.ts'
+import { Refused } from './refused.ts'
 
 /**
  * Messages that are remembered as seen: two generations of this many. A round of 64 members has some 200 an attempt.
@@ -48,8 +49,7 @@ export class Post {
   /** One entry a neighbour. */
   private readonly links: Allowance<string>
   private readonly hostile = new Set<string>()
-  /** Messages that were not taken in: malformed or forged, and beyond what their authors may send. */
-  readonly refused = { rejected: 0, excess: 0 }
+  readonly refused = new Refused()
 
   constructor(components: PostComponents) {
     this.components = components
@@ -63,14 +63,16 @@ export class Post {
   receive(bytes: Uint8Array, neighbour: string | null): GossipVerdict {
     const id = messageId(bytes)
     if (this.recent.has(id) || this.older.has(id)) return 'ignore'
-    const envelope = this.check(bytes)
+    const envelope = this.check(bytes, neighbour)
     if (typeof envelope === 'string') {
       if (envelope === 'reject') this.blame(neighbour)
       return envelope
     }
     if (!this.mayStillSend(envelope.from)) {
+      const author = peerIdText(this.components.plan.members[envelope.from].peer)
+      this.refused.count(author, 'excess')
       // Whoever passes a flood on has passed on no more than is allowed; other parts of it came another way.
-      if (peerIdText(this.components.plan.members[envelope.from].peer) === neighbour) this.blame(neighbour)
+      if (author === neighbour) this.blame(neighbour)
       return 'ignore'
     }
     this.remember(envelope, id, bytes)
@@ -89,7 +91,7 @@ export class Post {
   }
 
   /** The message; or the verdict on what is none of this federation's. */
-  private check(bytes: Uint8Array): Envelope | GossipVerdict {
+  private check(bytes: Uint8Array, neighbour: string | null): Envelope | GossipVerdict {
     try {
       const envelope = decodeEnvelope(bytes)
       const fault = envelopeFault(this.components.plan, envelope)
@@ -99,14 +101,12 @@ export class Post {
     } catch (error) {
       if (!(error instanceof MalformedMessageError)) throw error
     }
-    this.refused.rejected++
+    this.refused.count(neighbour, 'rejected')
     return 'reject'
   }
 
   private mayStillSend(author: number): boolean {
-    const isLeft = (this.convicts.has(author) ? this.convicted : this.authors).take(author)
-    if (!isLeft) this.refused.excess++
-    return isLeft
+    return (this.convicts.has(author) ? this.convicted : this.authors).take(author)
   }
 
   private blame(neighbour: string | null): void {

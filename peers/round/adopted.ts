@@ -1,6 +1,6 @@
 /** A round that this peer has adopted: its report, and the blobs that are still needed afterwards. */
 import type { Plan } from '../../protocols/plan/plan.ts'
-import { uncoveredBlocks } from '../../protocols/round/messages/value.ts'
+import { certifiedRound } from '../../protocols/round/messages/certified-round.ts'
 import type { EffectOf, RoundState } from '../../protocols/round/types.ts'
 import type { Merges } from '../disk/merges.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
@@ -17,13 +17,8 @@ export function reportOf(
   { merges, plan, traffic }: ReportComponents,
 ): RoundReport {
   return {
-    round: value.round,
-    certificate: id,
+    ...certifiedRound(plan.offer.model, { id, value }),
     value,
-    contributions: value.entries.length,
-    uncovered: uncoveredBlocks(plan.offer.model, value),
-    moved: value.moved,
-    bits: value.bits,
     zeros: merges.get(manifest).zeros,
     traffic: traffic(),
     merged: merges.files(manifest),

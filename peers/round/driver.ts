@@ -21,6 +21,7 @@ import { neededBlobs, reportOf, summaryOf } from './adopted.ts'
 import { firstBeat } from './beat.ts'
 import type { RoundProgressEvent, RoundReport, RoundSummary } from './events.ts'
 import { Fetching, type FetchingComponents } from './fetching.ts'
+import { Measuring } from './measuring.ts'
 import { Pruning, type PruningComponents } from './pruning.ts'
 import { Timers } from './timers.ts'
 
@@ -64,14 +65,15 @@ export class Driver {
   private readonly stopped = new AbortController()
   private readonly outcome = Promise.withResolvers<DriverResult>()
   private readonly fetching: Fetching
+  private readonly measuring: Measuring
   private readonly pruning: Pruning
   /** Running tasks that may write to disk. */
   private readonly tasks = new Tasks()
   private finishing: Promise<void> = Promise.resolve()
   /** The certificate that an earlier run has left, which is adopted anew. */
   private readonly earlier: string | null
-  /** The rounds that this peer has adopted. */
-  readonly rounds: RoundSummary[] = []
+  /** The newest round that this peer has adopted. */
+  last: RoundSummary | null = null
 
   constructor(components: DriverComponents) {
     this.components = components
@@ -80,6 +82,7 @@ export class Driver {
     this.context = { federation, self, maxContributionBytes: (block) => work.maxContributionBytes(block) }
     this.state = initialState(this.context)
     this.fetching = new Fetching(components, this.stopped.signal)
+    this.measuring = new Measuring(components, this.stopped.signal)
     this.pruning = new Pruning(components)
     this.timers = new Timers(clock, (id) => this.handIn({ type: 'timer', id }))
     this.outcome.promise.catch(() => {})
@@ -182,6 +185,8 @@ export class Driver {
         return this.begin(() => this.fetching.validate(effect))
       case 'merge':
         return this.begin(() => this.merge(effect))
+      case 'measure':
+        return this.begin(() => this.measuring.measure(effect))
       case 'certificate':
         return this.keepCertificate(effect.certificate)
       case 'adopted':
@@ -265,7 +270,7 @@ export class Driver {
   private async adopt(effect: EffectOf<'adopted'>): Promise<void> {
     const { finish, keepMerges, merges, onEvent, store } = this.components
     const report = reportOf(effect, this.components)
-    this.rounds.push(summaryOf(report))
+    this.last = summaryOf(report)
     onEvent({ type: 'round', round: report })
     if (!keepMerges) await merges.retain(new Set([effect.manifest, ...Object.keys(this.state.merges)]))
     // After a restart the round does not know yet what its messages will name: whatever an earlier run got may be it.

@@ -1,6 +1,7 @@
 /** The events that a peer reports to its caller, for a progress display, a log and a report. */
 import type { Plan } from '../../protocols/plan/plan.ts'
 import type { SiteLabel } from '../../protocols/plan/site-name.ts'
+import type { CertifiedRound } from '../../protocols/round/messages/certified-round.ts'
 import type { Step } from '../../protocols/round/messages/messages.ts'
 import type { CommitEntry, ManifestEntry, Value } from '../../protocols/round/messages/value.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
@@ -49,20 +50,10 @@ export type RoundProgressEvent =
 export type PeerEvent = FoundingEvent | RoundProgressEvent
 
 /** A certified round at one peer, as far as it is remembered after the next one. */
-export interface RoundSummary {
-  round: number
-  /** Id of the certificate. */
-  certificate: string
-  /** The number of entries in the manifest. */
-  contributions: number
-  /** Blocks without a contribution. */
-  uncovered: number[]
-  /** The number of mask bits that changed since the certificate before, and the number of all mask bits. */
-  moved: number
-  bits: number
+export interface RoundSummary extends CertifiedRound {
   /** The number of zeros in the masks. */
   zeros: number
-  /** The bytes over this peer's sockets until then. */
+  /** The bytes over this process's sockets until then. */
   traffic: Traffic
 }
 

@@ -1,5 +1,6 @@
 /** The part of a plan that the round machine needs. Its blocks are the plan's slots: see src/merge/slots.ts. */
 
+import { harmLimitOf } from '../../protocols/plan/harm-limit.ts'
 import type { Plan } from '../../protocols/plan/plan.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
@@ -19,6 +20,7 @@ export function federationOf(plan: Plan, blocks: number = plan.offer.model.block
     rounds,
     untilChange,
     roundTimeoutMs,
+    harmLimit: harmLimitOf(plan.offer),
     blocksOf(member, round) {
       const key = `${member}/${round}`
       const arc = arcs.get(key) ?? slotsOfRound(plan.offer, blocks, round, blocksOf(sampling, member, round))

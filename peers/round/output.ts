@@ -13,7 +13,7 @@ import { PLAN_FILE } from '../kept/federation.ts'
 import type { Work } from '../work/work.ts'
 import type { RoundReport } from './events.ts'
 
-const CERTIFICATES_NAME = 'certificates'
+export const CERTIFICATES_NAME = 'certificates'
 export const CONTRIBUTIONS_NAME = 'contributions'
 export const MODEL_NAME = 'model'
 

@@ -1,6 +1,7 @@
 /** The computations of a site for its federation. The engine does them on the site's own model directory and text. */
 import { mkdir, rm } from 'node:fs/promises'
 import { doneInWords } from '../../protocols/plan/method-words.ts'
+import { InputError } from '../../src/base/errors.ts'
 import type { JobOptions } from '../../src/engine/lane.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
@@ -43,6 +44,11 @@ export interface EngineWorkInit {
 const NO_HASH = new Uint8Array(32)
 /** Tokens of the window on which a written model is checked. */
 const CHECK_TOKENS = 64
+/**
+ * Tokens of the site's own text on which a merge is compared with the site's blocks alone. Both see the same ones, so
+ * that few are enough, and a vote waits for them.
+ */
+const HARM_TOKENS = 2048
 
 export class EngineWork implements Work {
   readonly description: ModelDescription
@@ -134,6 +140,20 @@ export class EngineWork implements Work {
   merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {
     const { engine, model: dir, method, faults } = this.init
     return engine.run('merge', { dir, method, block, paths: files, faults, out, previous })
+  }
+
+  async perplexity(merged: ReadonlyMap<number, string>, signal: AbortSignal): Promise<number> {
+    const { engine, model: dir, method, windows } = this.init
+    const count = Math.min(windows.count, Math.max(1, Math.floor(HARM_TOKENS / windows.length)))
+    const some = { ...windows, ids: windows.ids.slice(0, count * windows.length), count }
+    try {
+      const weights = mergedFiles(merged, method)
+      const measured = await engine.run('evaluate', { dir, weights, windows: some }, { signal })
+      return measured.perplexity
+    } catch (error) {
+      if (error instanceof InputError && error.code === 'LOGITS_NOT_FINITE') return Number.POSITIVE_INFINITY
+      throw error
+    }
   }
 
   async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {

@@ -60,6 +60,12 @@ export interface Work {
   /** Null if good, else a reason. */
   validate(slot: number, file: string): Promise<string | null>
   merge(job: MergeJob): Promise<MergedBlockReport>
+  /**
+   * The perplexity of the model with these merged blocks, and the base's elsewhere, on this site's own text; Infinity
+   * where it gives no numbers.
+   * @param merged - as in a PruneJob
+   */
+  perplexity(merged: ReadonlyMap<number, string>, signal: AbortSignal): Promise<number>
   /** Writes the model directory with these merged blocks. Whoever aborts removes what is there by then. */
   writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void>
 }

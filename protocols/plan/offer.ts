@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { PPM } from '../../src/base/decimal.ts'
 import type { StructuredTarget } from '../../src/form/method.ts'
 import { type Method, PRUNERS, type SparsityTarget } from '../../src/form/method.ts'
 import { slotCount } from '../../src/merge/slots.ts'
@@ -38,6 +39,8 @@ export const MAX_ROUND_TIMEOUT_MS = 7 * 24 * 3600 * 1000
 /** The most training steps of a site in a round: with more, sites drift apart and people wait too long. */
 export const MAX_STEPS = 100_000
 export const NONCE_BYTES = 16
+/** The least is 1: a merge is seldom better than each site's own blocks. Beyond this factor nothing is refused. */
+export const MAX_HARM_LIMIT = 1000
 const MAX_MODEL_NAME = 200
 
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
@@ -89,6 +92,11 @@ export interface Offer {
    * in the last round.
    */
   roundTimeoutMs: number | null
+  /**
+   * The largest harm of a merge that a member prevotes, in ppm (see protocols/round/proposal/harm.ts); absent: the
+   * default of this protocol version.
+   */
+  harmLimit?: number
 }
 
 const targetSchema: z.ZodType<SparsityTarget> = z.union([
@@ -133,6 +141,7 @@ const offerSchema: z.ZodType<Offer> = z
     window: integer(2, MAX_WINDOW),
     members: integer(MIN_MEMBERS, MAX_MEMBERS),
     roundTimeoutMs: integer(0, MAX_ROUND_TIMEOUT_MS).nullable(),
+    harmLimit: integer(PPM, MAX_HARM_LIMIT * PPM).optional(),
   })
   .refine(
     ({ method, model }) => method.pruner !== 'llm-pruner' || method.target.to <= model.blocks,

@@ -12,6 +12,7 @@ import {
 } from '../../src/form/method.ts'
 import { blocksPerRound } from '../../src/merge/sampling.ts'
 import { id8 } from '../wire/encoding.ts'
+import { harmLimitOf } from './harm-limit.ts'
 import { PRUNER_NAMES, percentOfPpm, shareOfZeros } from './method-words.ts'
 import { type BlockMatrices, sparserInWords, unprunedInWords } from './model-words.ts'
 import { faultsOf, type Offer, quorumOf } from './offer.ts'
@@ -149,10 +150,16 @@ function trimmedRule(faults: number, payload: PayloadKind): string {
   )
 }
 
-function voting({ members }: Offer): string[] {
+function voting(offer: Offer): string[] {
+  const { members } = offer
   const quorum = quorumOf(members)
-  if (members < 4) return [`A round ends when all ${members} sites have signed the same result: all must stay.`]
-  return [`A round ends when ${quorum} of the ${members} sites have signed the same result.`]
+  return [
+    members < 4
+      ? `A round ends when all ${members} sites have signed the same result: all must stay.`
+      : `A round ends when ${quorum} of the ${members} sites have signed the same result.`,
+    `This site votes against a result with which the perplexity on its own text is more than ${harmLimitOf(offer)} times that of its ` +
+      'own contributions alone.',
+  ]
 }
 
 /** The data in a contribution of this kind. It is sent to every member, and members may pass it on. */

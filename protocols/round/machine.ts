@@ -6,13 +6,14 @@
 
 import { STATUS_INTERVAL_MS } from './messages/constants.ts'
 import type { Envelope } from './messages/messages.ts'
+import { onMeasured, ruleMeasure } from './proposal/harm.ts'
+import { onValue } from './proposal/judge.ts'
+import { rulePropose } from './proposal/propose.ts'
 import { onPrecommitTimeout, rulePrecommitted, ruleSkip } from './rules/attempt.ts'
 import { onWaitOver, ruleProposalSeen, ruleQuorumCommitted, ruleReady, ruleStalled } from './rules/collect.ts'
 import { onPruned } from './rules/commit.ts'
 import { isOpen, onHeld, onList, onValidated } from './rules/contributions.ts'
 import { onCertificate, ruleAdopt, ruleDecide, takeOver } from './rules/decide.ts'
-import { onValue } from './rules/judge.ts'
-import { rulePropose } from './rules/propose.ts'
 import { receiveEnvelope } from './rules/receive.ts'
 import { startRound } from './rules/rounds.ts'
 import { onAsked, onServeTimer, ruleAllDone } from './rules/serve.ts'
@@ -38,6 +39,9 @@ export function initialState(context: Context): RoundState {
     lists: {},
     contributions: {},
     merges: {},
+    harms: {},
+    harmful: {},
+    searching: false,
     values: {},
     evidence: {},
     attempts: [],
@@ -55,6 +59,8 @@ export function initialState(context: Context): RoundState {
     announced: new Array(members).fill(null),
     beat: 0,
     askedToCatchUp: false,
+    proposerSearches: false,
+    searchTicks: 0,
     lingering: false,
   }
 }
@@ -79,6 +85,7 @@ const RULES: ReadonlyArray<(turn: Turn) => boolean> = [
   ruleReady,
   ruleProposalSeen,
   ruleStalled,
+  ruleMeasure,
   rulePropose,
   rulePrevote,
   ruleLock,
@@ -98,6 +105,7 @@ const HANDLERS: Handlers = {
   held: onHeld,
   validated: onValidated,
   merged: onMerged,
+  measured: onMeasured,
   timer: (turn, { id }) => onTimer(turn, id),
   asked: onAsked,
 }

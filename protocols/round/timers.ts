@@ -1,4 +1,7 @@
-/** The timers of the steps. They stop while this peer merges, and start again from the beginning afterwards. */
+/**
+ * The timers of the steps. They stop while this peer merges or measures harm, and start again from the beginning
+ * afterwards. That of the proposal stops as well while the proposer says that it tries merges: see rules/status.ts.
+ */
 import { LAST_ROUND_WAIT_FACTOR, MIN_WAIT_MS, STATUS_INTERVAL_MS, STEP_TIMEOUT_MS } from './messages/constants.ts'
 import { emit, patch, type Turn } from './turn.ts'
 import type { StepTimer } from './types.ts'
@@ -12,7 +15,7 @@ export function waitTimerId({ state }: Turn): string {
   return `wait/${state.round}`
 }
 
-/** Makes a timer due. It runs as soon as no merge is running. */
+/** Makes a timer due. It runs as soon as it may. */
 export function setDue(turn: Turn, timer: StepTimer): void {
   if (!turn.state.due.includes(timer)) patch(turn, { due: [...turn.state.due, timer] })
 }
@@ -40,9 +43,8 @@ export function takeFired(turn: Turn, timer: StepTimer, id: string): boolean {
 
 /** Starts the timers that are due and may run, and stops all others. Called at the end of every step. */
 export function syncTimers(turn: Turn): void {
-  const { due, merges, step } = turn.state
-  if (step === 'stopped') return
-  const running = Object.values(merges).includes('running') ? [] : due
+  if (turn.state.step === 'stopped') return
+  const running = runningTimers(turn)
   disarm(
     turn,
     turn.state.armed.filter((timer) => !running.includes(timer)),
@@ -52,6 +54,13 @@ export function syncTimers(turn: Turn): void {
     patch(turn, { armed: [...turn.state.armed, timer] })
     emit(turn, { type: 'setTimer', id: stepTimerId(turn, timer), ms: STEP_TIMEOUT_MS * (turn.state.attempt + 1) })
   }
+}
+
+function runningTimers({ state }: Turn): readonly StepTimer[] {
+  const { attempt, attempts, due, harms, merges, proposerSearches } = state
+  if (Object.values(merges).includes('running') || Object.values(harms).includes('measuring')) return []
+  const isSearched = proposerSearches && attempts[attempt]?.proposal == null
+  return isSearched ? due.filter((timer) => timer !== 'propose') : due
 }
 
 function disarm(turn: Turn, timers: readonly StepTimer[]): void {

@@ -8,8 +8,8 @@
  * 3. `send`: sign the body, hand the envelope in as a `message` event (a peer hears itself), publish it.
  * 4. Check every envelope from other peers (envelopeFault) before it becomes an event, and every certificate
  * (certificateFault). The machine handles order, duplication and loss of messages.
- * 5. Answer each `fetch`, `validate`, `merge` and `prune` exactly once, sooner or later, in any order. Try a fetch that
- * fails again, from any member. Answer at once for blobs that this peer has made or holds.
+ * 5. Answer each `fetch`, `validate`, `merge`, `measure` and `prune` exactly once, sooner or later, in any order. Try a
+ * fetch that fails again, from any member. Answer at once for blobs that this peer has made or holds.
  * 6. `setTimer` replaces a timer of the same id; when it runs out, hand in `timer`. A timer that was cleared may still
  * be handed in: it is ignored.
  */
@@ -56,6 +56,8 @@ export type RoundEvent =
   | { type: 'validated'; block: number; root: Hash; reason: string | null }
   /** The merge with this key is done and kept. */
   | { type: 'merged'; manifest: Hash; root: Hash; moved: number; bits: number }
+  /** The harm of a merge: see proposal/harm.ts. Infinity where the merge gives no numbers. */
+  | { type: 'measured'; manifest: Hash; harm: number }
   | { type: 'timer'; id: string }
   /**
    * Another peer got a blob from this one, or a certificate that it lacked. Routine comparing does not count, or two
@@ -91,6 +93,11 @@ export type Effect =
    * masks that keep everything), keep the result under `manifest`; answer: `merged`.
    */
   | { type: 'merge'; manifest: Hash; round: number; entries: readonly ManifestEntry[]; previous: Hash | null }
+  /**
+   * Let this site's own text flow through the merge `manifest` and through the contributions `own` alone, both in the
+   * blocks of `own`; answer: `measured`.
+   */
+  | { type: 'measure'; manifest: Hash; own: readonly ManifestEntry[] }
   /** A round has ended: write the certificate to disk, serve it from now on. */
   | { type: 'certificate'; id: Hash; certificate: Certificate }
   /** From here on the merge `manifest` is the model. `last`: the federation is done, so write the model out. */
@@ -182,6 +189,12 @@ export interface RoundState {
   contributions: Readonly<Record<number, Readonly<Record<Hash, ContributionStatus>>>>
   /** Merges of this round by key. */
   merges: Readonly<Record<Hash, 'running' | MergeResult>>
+  /** The harm of merges of this round by key. */
+  harms: Readonly<Record<Hash, 'measuring' | number>>
+  /** Proposers of this round whose proposal this peer refused for its harm, and that harm. */
+  harmful: Readonly<Record<number, number>>
+  /** Whether this peer, as the proposer, tries merges without some members. */
+  searching: boolean
   /** Values of this round by hash. */
   values: Readonly<Record<Hash, 'fetching' | 'bad' | KnownValue>>
   /** Evidence by member that equivocated. */
@@ -217,6 +230,9 @@ export interface RoundState {
   beat: number
   /** Whether a catch-up was asked for in this status interval. */
   askedToCatchUp: boolean
+  /** Whether the proposer of this attempt has said that it tries merges, and the status intervals that it was given. */
+  proposerSearches: boolean
+  searchTicks: number
   /** In step `serve`: whether everybody has announced the last certificate. */
   lingering: boolean
 }

@@ -1,7 +1,9 @@
 /** PLAN: the options on which a federation agrees, and for `prune` the part of them that one site alone needs. */
 import { type Command, Option } from 'commander'
+import { LEAST_HARM_LIMIT } from '../../protocols/plan/harm-limit.ts'
 import {
   MAX_BLOCKS,
+  MAX_HARM_LIMIT,
   MAX_PATTERN,
   MAX_ROUND_TIMEOUT_MS,
   MAX_ROUNDS,
@@ -20,6 +22,7 @@ import {
 } from '../../src/form/method.ts'
 import { assertBlocks } from './blocks.ts'
 import {
+  factor,
   oneOf,
   PROPER_SHARE,
   pattern,
@@ -57,6 +60,8 @@ export interface PlanOptions {
   untilChange: number | null
   /** The wait for stragglers; null: the protocol's own. */
   roundTimeoutMs: number | null
+  /** In ppm; absent: the protocol's own. */
+  harmLimit?: number
 }
 
 export interface RawPruner {
@@ -77,6 +82,7 @@ export interface RawPlan extends Omit<RawPruner, 'pruner'> {
   sample?: number
   untilChange?: number
   roundTimeout?: number
+  harmLimit?: number
 }
 
 /**
@@ -153,6 +159,12 @@ export function addPlanOptions(command: Command): Command {
         'seconds to wait for late sites after a quorum has committed (default: as long as the quorum took, at least 30; four times that in the last round)',
       ).argParser(seconds('--round-timeout', MAX_ROUND_TIMEOUT_MS)),
     )
+    .addOption(
+      new Option(
+        '--harm-limit <x>',
+        `a site votes against a merge whose perplexity on its own text is more than this many times that of its own blocks alone (default: ${LEAST_HARM_LIMIT}, and more where more than 60 % is removed)`,
+      ).argParser(factor('--harm-limit', MAX_HARM_LIMIT)),
+    )
 }
 
 /** The end of `--blocks` if the option is not given: `methodFor` replaces it by the model's number of blocks. */
@@ -161,7 +173,9 @@ const TO_THE_END = MAX_BLOCKS
 export function planOptions(raw: RawPlan): PlanOptions {
   const { sample = ALL, untilChange = null, roundTimeout: roundTimeoutMs = null } = raw
   const rounds = raw.rounds ?? (untilChange === null ? DEFAULT_ROUNDS : MOST_ROUNDS_UNTIL_CHANGE)
-  return { method: methodOf(raw), merge: raw.merge ?? DEFAULT_MERGE, rounds, sample, untilChange, roundTimeoutMs }
+  const { harmLimit, merge = DEFAULT_MERGE } = raw
+  const method = methodOf(raw)
+  return { method, merge, rounds, sample, untilChange, roundTimeoutMs, ...(harmLimit && { harmLimit }) }
 }
 
 /** @throws {UsageError} USAGE_MISSING, USAGE_CONFLICT */
@@ -230,6 +244,7 @@ const FIXED_BY_PLAN = [
   '--sample <share>',
   '--until-change <share>',
   '--round-timeout <seconds>',
+  '--harm-limit <x>',
   '--windows <n>',
   '--window <n>',
 ]

@@ -1,5 +1,5 @@
 /** Readers of option values. Each is strict, and its refusal names the option, the given text and the expected form. */
-import { parsePpm } from '../../src/base/decimal.ts'
+import { PPM, parsePpm } from '../../src/base/decimal.ts'
 import { UsageError } from '../../src/base/errors.ts'
 import type { SparsityTarget } from '../../src/form/method.ts'
 
@@ -51,6 +51,15 @@ export function share(flag: string, { min, max, words }: ShareRange): Reader<num
       throw error
     }
     return ppm >= min && ppm <= max ? ppm : refuseValue(flag, text, expected)
+  }
+}
+
+/** A factor from 1 to `most`, a decimal of at most 6 places, as parts per million. */
+export function factor(flag: string, most: number): Reader<number> {
+  return (text) => {
+    const [, units, places = ''] = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(text) ?? []
+    const ppm = Number(units) * PPM + Number(places.padEnd(6, '0'))
+    return ppm >= PPM && ppm <= most * PPM ? ppm : refuseValue(flag, text, `a decimal from 1 to ${most}, such as 1.5`)
   }
 }
 

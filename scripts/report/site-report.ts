@@ -1,6 +1,8 @@
 /** The report at the end of a federation at one site: whether it was worth it, and the data that has left the site. */
+import type { RefusedMessages } from '../../peers/network/refused.ts'
 import type { PeerResult } from '../../peers/peer.ts'
 import { SHOWN_ID, shown } from '../../protocols/plan/site-name.ts'
+import type { CertifiedRound } from '../../protocols/round/messages/certified-round.ts'
 import { bytes, counted, duration, perplexityText } from '../terminal/numbers.ts'
 
 /** Perplexities on one text. */
@@ -31,6 +33,8 @@ interface LeftReport {
    */
   sentBytes: number
   receivedBytes: number
+  /** Whether all of this is of one process. Not where an earlier one has taken part: its figures ended with it. */
+  whole: boolean
 }
 
 /** The part that peer and join add to their report. */
@@ -40,6 +44,10 @@ export interface SiteReport {
   /** One entry a text. null: nothing was measured. */
   perplexity: SitePerplexity[] | null
   left: LeftReport
+  /** All rounds. `maskChange`: the share of mask bits that moved. */
+  rounds: Array<Pick<CertifiedRound, 'round' | 'contributions' | 'uncovered'> & { maskChange: number }>
+  /** Messages of members that were not taken in: malformed or forged, or more than a member may send. */
+  refused: RefusedMessages[]
   /** Seconds since the command began, waiting for others included. */
   seconds: number
   peakMemoryBytes: number
@@ -50,8 +58,10 @@ export interface SiteMeasures extends Pick<SiteReport, 'perplexity' | 'seconds' 
   notes: string[]
 }
 
+type Told = Pick<PeerResult, 'members' | 'contributions' | 'traffic' | 'rounds' | 'refused' | 'goesOn'>
+
 export function siteReport(
-  { members, contributions, traffic }: Pick<PeerResult, 'members' | 'contributions' | 'traffic'>,
+  { members, contributions, traffic, rounds, refused, goesOn }: Told,
   { perplexity, seconds, peakMemoryBytes }: SiteMeasures,
 ): SiteReport {
   return {
@@ -68,7 +78,12 @@ export function siteReport(
       })),
       payloadBytes: contributions.reduce((sum, { bytes: own }) => sum + own, 0),
       ...traffic,
+      whole: !goesOn,
     },
+    rounds: rounds.map(({ round, contributions, uncovered, moved, bits }) => ({
+      ...{ round, contributions, uncovered, maskChange: moved / bits },
+    })),
+    refused,
     seconds,
     peakMemoryBytes,
   }
@@ -81,7 +96,7 @@ export function siteReport(
 const MOST_LINES = 24
 
 export function siteReportInWords(
-  { members, perplexity: texts, left, seconds, peakMemoryBytes }: SiteReport,
+  { members, perplexity: texts, left, rounds, refused, seconds, peakMemoryBytes }: SiteReport,
   notes: readonly string[],
 ): string[] {
   const names = new Map(members.map(({ name, peer }) => [peer, `${shown(name)} (${peer.slice(0, SHOWN_ID)}...)`]))
@@ -96,9 +111,23 @@ export function siteReportInWords(
     ...(texts ?? []).map(perplexityInWords),
     ...notes,
     ...(listed.length === 0 ? ['No contribution has left this site.'] : [heading, ...listed]),
+    ...(left.whole ? [] : [notWhole(rounds.length)]),
     'Every member holds all contributions of the certificate; a member not listed here got them from another one.',
     `${bytes(left.payloadBytes)} of contributions; ${bytes(left.sentBytes)} sent and ${bytes(left.receivedBytes)} received in all, in ${duration(seconds)}, with ${bytes(peakMemoryBytes)} of memory at most.`,
+    ...(refused.length === 0 ? [] : [refusedInWords(refused, named)]),
   ]
+}
+
+function notWhole(rounds: number): string {
+  const certified = `the certificates tell of ${rounds === 1 ? 'the round' : `all ${rounds} rounds`}`
+  return `The list and the bytes begin with this process: what an earlier one of this site sent is not in them; ${certified}.`
+}
+
+function refusedInWords(refused: readonly RefusedMessages[], named: (peers: readonly string[]) => string): string {
+  const sum = (reason: 'rejected' | 'excess') => refused.reduce((total, counts) => total + counts[reason], 0)
+  const by = refused.flatMap(({ peer }) => peer ?? [])
+  const whose = by.length === 0 ? '' : `, of ${named(by)}`
+  return `Not taken in: ${counted(sum('rejected'), 'malformed or forged message')}, and ${sum('excess')} beyond what a member may send${whose}.`
 }
 
 function perplexityInWords({ text, base, alone, together, windows, window }: SitePerplexity): string {

@@ -39,7 +39,9 @@ describe('mutated models', () => {
 })
 
 describe('mutated configurations', () => {
+  /** This model has no constants that fold, so that opening it is quick: its configuration is what is tried. */
+  const base = bases[1]
   it('are taken, or refused in two lines', async () => {
-    tell(await fuzz({ ...measured, count: CONFIGS, attempt: configAttempt(runner, bases[0]) }))
+    tell(await fuzz({ ...measured, count: CONFIGS, attempt: configAttempt(runner, base) }))
   })
 })

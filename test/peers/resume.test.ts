@@ -71,6 +71,14 @@ test('a founder and a member that stop in the second round go on with it, and ne
   const results = await Promise.all(running.peers)
   assertOneRoot({ ...running, results })
   for (const member of [0, 1]) assert.equal(goingOn(running, member)?.round, 2)
+  for (const [member, { goesOn, rounds, certificates }] of results.entries()) {
+    assert.equal(goesOn, member < 2)
+    assert.deepEqual(
+      rounds.map(({ round, certificate }) => [round, certificate]),
+      [1, 2].map((round) => [round, certificates[round - 1]]),
+    )
+    assert.deepEqual(rounds, results[2].rounds, 'a peer that came back tells of all rounds as the others do')
+  }
   const kept = await keptFederations(join(running.root, '1', 'data'))
   assert.deepEqual(
     kept.map(({ facts }) => facts.finished),

@@ -6,7 +6,7 @@ import { mkdir, mkdtempDisposable, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MergedBlockReport, MergeJob, PruneJob, Work } from '../../peers/work/work.ts'
-import type { BlockForm, LayerWeights } from '../../src/form/block-form.ts'
+import type { BlockForm, LayerForm, LayerWeights } from '../../src/form/block-form.ts'
 import { countZeros } from '../../src/form/mask.ts'
 import type { SparsityTarget } from '../../src/form/method.ts'
 import { contributionBytes, decodeContribution, encodeContribution } from '../../src/merge/masks/contribution.ts'
@@ -40,6 +40,21 @@ function baseOf(block: number): LayerWeights[] {
   return FORM.layers.map(({ rows, cols }) => Float32Array.from({ length: rows * cols }, () => random() - 0.5))
 }
 
+function lostShare(
+  { cols, input }: LayerForm,
+  mask: Uint8Array,
+  weights: LayerWeights,
+  inputs: Float32Array[],
+): number {
+  let [all, lost] = [0, 0]
+  for (const [i, w] of weights.entries()) {
+    const square = w * w * inputs[input][i % cols]
+    all += square
+    if (((mask[i >> 3] >> (i & 7)) & 1) === 0) lost += square
+  }
+  return lost / all
+}
+
 export class MatrixWork implements Work {
   readonly blocks: number
   private readonly text: number
@@ -64,14 +79,31 @@ export class MatrixWork implements Work {
     await using scratch = await mkdtempDisposable(join(tmpdir(), 'coppice-test-'))
     for (const [done, block] of slots.entries()) {
       signal.throwIfAborted()
-      const random = randomOf(this.text * 7919 + block)
-      const inputs = FORM.inputs.map((cols) => Float32Array.from({ length: cols }, () => Math.fround(random())))
+      const inputs = this.statisticsOf(block)
       const file = join(scratch.path, String(block))
       await writeFile(file, encodeContribution(FORM, { inputs }))
       await onBlock(block, file)
       this.pruned.push(block)
       onProgress?.(done + 1, slots.length)
     }
+  }
+
+  /** Of its text, in a block: what it contributes. */
+  protected statisticsOf(block: number): Float32Array[] {
+    const random = randomOf(this.text * 7919 + block)
+    return FORM.inputs.map((cols) => Float32Array.from({ length: cols }, () => Math.fround(random())))
+  }
+
+  /** exp of the mean share of squared activations that the masks take away, of this site's own statistics. */
+  async perplexity(merged: ReadonlyMap<number, string>): Promise<number> {
+    let sum = 0
+    for (const [block, file] of merged) {
+      const { layers } = decodeMergedBlock(FORM, await readFile(file))
+      const inputs = this.statisticsOf(block)
+      const base = baseOf(block)
+      for (const [role, { mask }] of layers.entries()) sum += lostShare(FORM.layers[role], mask, base[role], inputs)
+    }
+    return Math.exp(sum / Math.max(1, merged.size * FORM.layers.length))
   }
 
   async validate(block: number, file: string): Promise<string | null> {

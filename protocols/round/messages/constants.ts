@@ -40,6 +40,8 @@ export const LAST_ROUND_WAIT_FACTOR = 4
  * that misses three has most likely gone, and costs at most this many waits.
  */
 export const SUSPENSION_ROUNDS = 3
+/** Proposers whose merges would all harm a member before it gives up: one or two may be liars, or have an odd text. */
+export const MIN_HARMED_PROPOSERS = 3
 /** A peer serves after the last certificate until nobody has asked for this long. */
 export const SERVE_IDLE_MS = 60_000
 /**

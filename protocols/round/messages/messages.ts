@@ -28,6 +28,8 @@ export type Hash = string
  */
 const STEPS = ['collect', 'propose', 'prevote', 'precommit', 'adopt', 'serve', 'stopped'] as const
 export type Step = (typeof STEPS)[number]
+/** A step as others hear of it: a proposer that tries merges without some members says so instead of `propose`. */
+const ANNOUNCED_STEPS = [...STEPS, 'searching'] as const
 
 /** "My contributions of this round are those in the commit list with this id." A member sends one a round. */
 export interface Commit {
@@ -58,7 +60,7 @@ export interface Vote {
 export interface Status {
   type: 'status'
   round: number
-  step: Step
+  step: (typeof ANNOUNCED_STEPS)[number]
   attempt: number
   /** Id of the last certificate that this member has taken over. */
   certificate: Hash | null
@@ -112,7 +114,7 @@ const bodySchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('status'),
     round,
-    step: z.enum(STEPS),
+    step: z.enum(ANNOUNCED_STEPS),
     attempt,
     certificate: hexHashSchema.nullable(),
     beat: integer(0, 0xffff_ffff),
@@ -197,7 +199,7 @@ function fieldsOf(body: Body): Uint8Array[] {
     case 'precommit':
       return [u32(body.round), u32(body.attempt), optionalHash(body.value)]
     case 'status': {
-      const step = Uint8Array.of(STEPS.indexOf(body.step))
+      const step = Uint8Array.of(ANNOUNCED_STEPS.indexOf(body.step))
       return [u32(body.round), step, u32(body.attempt), optionalHash(body.certificate), u32(body.beat)]
     }
     case 'evidence':

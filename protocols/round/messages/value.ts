@@ -26,6 +26,8 @@ export interface Federation {
   untilChange: number | null
   /** The wait for stragglers; null: see waitMs. */
   roundTimeoutMs: number | null
+  /** The largest harm of a merge that a member prevotes: see proposal/harm.ts. */
+  harmLimit: number
   /** The blocks that a member prunes in a round (1, 2, ...): its arc. */
   blocksOf(member: number, round: number): readonly number[]
 }

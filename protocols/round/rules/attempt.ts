@@ -3,6 +3,7 @@
  * federation's.
  */
 import { MAX_ATTEMPTS } from '../messages/constants.ts'
+import { isHarmedByAll } from '../proposal/harm.ts'
 import { agreed, voters } from '../tally.ts'
 import { dropAll, setDue, waitTimerId } from '../timers.ts'
 import { emit, exit, isVoting, note, oneHonest, patch, proposerOf, quorum, type Turn } from '../turn.ts'
@@ -17,6 +18,7 @@ export function startAttempt(turn: Turn, attempt: number): void {
     exit(turn, 'noAgreement', `${MAX_ATTEMPTS} attempts at round ${turn.state.round} have failed`)
     return
   }
+  if (isHarmedByAll(turn)) return
   if (turn.state.wait === 'running') {
     patch(turn, { wait: 'over' })
     emit(turn, { type: 'clearTimer', id: waitTimerId(turn) })
@@ -25,6 +27,7 @@ export function startAttempt(turn: Turn, attempt: number): void {
   // A proposer whose candidate failed makes a new one, with the contributions that have arrived since.
   const stale = attempt > 0 && proposerOf(turn, attempt) === turn.context.self
   patch(turn, { attempt, step: 'propose', candidate: stale ? null : turn.state.candidate })
+  patch(turn, { searching: false, proposerSearches: false, searchTicks: 0 })
   note(turn, `attempt ${attempt} of round ${turn.state.round}: member ${proposerOf(turn, attempt)} proposes`)
   setDue(turn, 'propose')
 }

@@ -6,11 +6,11 @@
  */
 
 import { STALL_TICKS } from '../messages/constants.ts'
+import { freshMembers, isResolved, makeCandidate, mergeOf } from '../proposal/manifest.ts'
 import { waitMs, waitTimerId } from '../timers.ts'
 import { attemptRecord, emit, note, patch, quorum, type Turn } from '../turn.ts'
 import { startAttempt } from './attempt.ts'
 import { committedMembers } from './commit.ts'
-import { freshMembers, isResolved, makeCandidate, mergeOf } from './manifest.ts'
 import { isSuspended } from './suspension.ts'
 
 /** A quorum has committed: the wait for the other members begins. */

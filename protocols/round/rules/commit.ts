@@ -3,7 +3,7 @@
 import type { Commit, Envelope } from '../messages/messages.ts'
 import type { CommitList } from '../messages/value.ts'
 import { emit, isExcluded, isVoting, patch, signOnce, type Turn } from '../turn.ts'
-import { ownContributions, requestList } from './contributions.ts'
+import { isOpen, ownContributions, requestList } from './contributions.ts'
 import { convict } from './equivocation.ts'
 
 /**
@@ -35,13 +35,29 @@ export function onCommit(turn: Turn, envelope: Envelope<Commit>): boolean {
   const { from, body } = envelope
   const { federation } = turn.context
   const known = turn.state.commits[from]?.[body.round] ?? []
-  if (body.round > federation.rounds || known.length >= 2) return false
+  if (body.round > federation.rounds || known.length >= 2 || isOver(turn, envelope)) return false
   if (known.some(({ body: earlier }) => earlier.type === 'commit' && earlier.root === body.root)) return false
   const commits = { ...turn.state.commits[from], [body.round]: [...known, envelope] }
   patch(turn, { commits: { ...turn.state.commits, [from]: commits } })
   if (known.length === 1) convict(turn, known[0], envelope)
   requestList(turn, from, body.round, body.root)
   return true
+}
+
+/** Whether a commit can matter no more: its round is long over, and nothing that it names is still to be certified. */
+function isOver(turn: Turn, commit: Envelope<Commit>): boolean {
+  return commit.body.round < turn.state.round - 1 && !isOpen(turn, commit)
+}
+
+/** Forgets the commits that are over: with a thousand rounds they would fill the memory, and their lists the disk. */
+export function forgetCommits(turn: Turn): void {
+  const kept = Object.entries(turn.state.commits).map(([member, byRound]) => {
+    const open = Object.entries(byRound).filter(([, list]) => {
+      return list.some(({ body, ...rest }) => body.type === 'commit' && !isOver(turn, { ...rest, body }))
+    })
+    return [member, Object.fromEntries(open)]
+  })
+  patch(turn, { commits: Object.fromEntries(kept) })
 }
 
 /** Members that have committed for the current round and whose commits count. */

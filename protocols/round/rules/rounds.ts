@@ -1,7 +1,7 @@
 /** The beginning of a round. */
 
 import { emit, patch, type Turn } from '../turn.ts'
-import { startPruning } from './commit.ts'
+import { forgetCommits, startPruning } from './commit.ts'
 import { forgetCertified, requestLists } from './contributions.ts'
 import { receiveEnvelope } from './receive.ts'
 import { sendStatus } from './status.ts'
@@ -20,17 +20,23 @@ export function startRound(turn: Turn, round: number): void {
     early: {},
     values: {},
     merges: {},
+    harms: {},
+    harmful: {},
+    searching: false,
     candidate: null,
     proposed: -1,
     wait: 'none',
     roundTicks: 0,
     stalledTicks: 0,
+    proposerSearches: false,
+    searchTicks: 0,
     due: [],
     armed: [],
     signed: signed.filter((body) => body.type === 'commit' || ('round' in body && body.round >= round)),
     ...lockOf(turn, round),
   })
   forgetCertified(turn)
+  forgetCommits(turn)
   sendStatus(turn)
   for (const body of turn.state.signed) {
     if ('round' in body && body.round === round) emit(turn, { type: 'send', body }) // only after a restart

@@ -1,10 +1,12 @@
 /** Every ten seconds a member announces its round and step. A peer that hears too few members for too long gives up. */
 import { SILENCE_TICKS, STATUS_INTERVAL_MS } from '../messages/constants.ts'
 import type { Status } from '../messages/messages.ts'
-import { emit, exit, isVoting, patch, quorum, type Turn, withIndex } from '../turn.ts'
+import { waitMs } from '../timers.ts'
+import { emit, exit, isVoting, patch, proposerOf, quorum, type Turn, withIndex } from '../turn.ts'
 
 export function sendStatus(turn: Turn): void {
-  const { attempt, beat, last, round, step } = turn.state
+  const { attempt, beat, last, round, searching } = turn.state
+  const step = searching ? 'searching' : turn.state.step
   patch(turn, { beat: beat + 1 })
   emit(turn, { type: 'send', body: { type: 'status', round, step, attempt, certificate: last?.id ?? null, beat } })
 }
@@ -17,7 +19,9 @@ export function onStatusTimer(turn: Turn): void {
     roundTicks: roundTicks + 1,
     stalledTicks: step === 'collect' && wait === 'over' ? stalledTicks + 1 : 0,
     askedToCatchUp: false,
+    searchTicks: turn.state.searchTicks + (turn.state.proposerSearches ? 1 : 0),
   })
+  if (turn.state.searchTicks * STATUS_INTERVAL_MS >= waitMs(turn)) patch(turn, { proposerSearches: false })
   sendStatus(turn)
   const heard = turn.roster.filter((member) => turn.state.silence[member] < SILENCE_TICKS)
   if (step === 'serve' || heard.length >= quorum(turn)) return
@@ -26,12 +30,24 @@ export function onStatusTimer(turn: Turn): void {
 }
 
 /** Records a status. Returns whether it is a new one. */
-export function onStatus(turn: Turn, from: number, { beat, certificate, round, step }: Status): boolean {
+export function onStatus(turn: Turn, from: number, status: Status): boolean {
+  const { beat, certificate, round, step } = status
   const earlier = turn.state.announced[from]
   if (earlier != null && earlier.beat >= beat) return false
   patch(turn, { announced: withIndex(turn.state.announced, from, { beat, certificate }, null) })
+  if (isVoting(turn.state) && from === proposerOf(turn, turn.state.attempt)) waitForSearch(turn, status)
   behind(turn, from, step === 'adopt' || step === 'serve' ? round + 1 : round)
   return true
+}
+
+/**
+ * Waits for a proposer that tries merges without some members, at most as long as for stragglers. A liar that only says
+ * so costs that time once in an attempt.
+ */
+function waitForSearch(turn: Turn, { attempt, round, step }: Status): void {
+  const { searchTicks, ...state } = turn.state
+  const searches = step === 'searching' && round === state.round && attempt === state.attempt
+  patch(turn, { proposerSearches: searches && searchTicks * STATUS_INTERVAL_MS < waitMs(turn) })
 }
 
 /** Asks for a later certificate because another member is in a later round: once in a status interval. */

@@ -3,6 +3,8 @@
  */
 
 import type { Hash, Vote } from '../messages/messages.ts'
+import { harmInWords, harmOf, refuseHarm } from '../proposal/harm.ts'
+import { judge } from '../proposal/judge.ts'
 import { agreed, countFor, supporterOf, voters } from '../tally.ts'
 import { dropDue, setDue } from '../timers.ts'
 import {
@@ -17,7 +19,6 @@ import {
   signOnce,
   type Turn,
 } from '../turn.ts'
-import { judge } from './judge.ts'
 import { isSuspended } from './suspension.ts'
 
 /** Votes, unless this peer has voted at this place before; then the next step begins. */
@@ -37,6 +38,7 @@ export function rulePrevote(turn: Turn): boolean {
   if (turn.state.step !== 'propose') return false
   const opinion = opinionOfProposal(turn)
   if (opinion === null || opinion.vote === 'later') return false
+  if (opinion.harm !== undefined) refuseHarm(turn, proposerOf(turn, turn.state.attempt), opinion.harm)
   castVote(turn, 'prevote', opinion.vote, opinion.reason)
   return true
 }
@@ -44,6 +46,8 @@ export function rulePrevote(turn: Turn): boolean {
 interface Opinion {
   vote: Hash | null | 'later'
   reason: string
+  /** The harm for which this peer refuses the proposal. */
+  harm?: number
 }
 
 /** Nobody waits for a proposer that equivocates. */
@@ -63,8 +67,19 @@ function opinionOfProposal(turn: Turn): Opinion | null {
   const released = locked === null || locked.value === value || locked.attempt <= polRound // lines 23 and 29
   if (!released) return { vote: null, reason: `locked on ${short(locked.value)} since attempt ${locked.attempt}` }
   const verdict = judge(turn, value, proposerOf(turn, attempt))
-  if (verdict.is === 'good') return { vote: value, reason: '' }
-  return { vote: verdict.is === 'bad' ? null : 'later', reason: verdict.reason }
+  if (verdict.is !== 'good') return { vote: verdict.is === 'bad' ? null : 'later', reason: verdict.reason }
+  const good: Opinion = { vote: value, reason: '' }
+  // A quorum has prevoted it already, or this peer has: it was weighed then.
+  return polRound >= 0 || locked?.value === value ? good : (opinionOfHarm(turn, value) ?? good)
+}
+
+/** null: the merge does this peer no harm. */
+function opinionOfHarm(turn: Turn, value: Hash): Opinion | null {
+  const known = turn.state.values[value]
+  const harm = typeof known === 'object' ? harmOf(turn, known.manifest) : null
+  if (harm === null) return { vote: 'later', reason: 'measuring its harm' }
+  if (harm <= turn.context.federation.harmLimit) return null
+  return { vote: null, reason: harmInWords(harm), harm }
 }
 
 function opinionOfSilence(turn: Turn, proposer: number): Opinion | null {

@@ -1,5 +1,5 @@
 /** The lies of one site of four where weights become zero, and what each does to the merged model. */
-import type { PrunerName } from '../../../src/form/method.ts'
+import type { PrunerName, SparseMethod } from '../../../src/form/method.ts'
 import { payloadOf } from '../../../src/form/method.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import { InvalidContributionError } from '../../../src/merge/errors.ts'
@@ -30,13 +30,13 @@ const TARGET = { kind: 'unstructured', ppm: 500_000 } as const
 const FAULTS = 1
 
 /** One entry a block. */
-type Model = BlockContribution[]
+export type Model = BlockContribution[]
 type Lie = (block: number, own: BlockContribution, base: readonly Float32Array[]) => BlockContribution
 
 export async function maskTable(bench: LieBench, pruner: PrunerName): Promise<LieTable> {
   const { decoder, sites } = bench
   const honest: Model[] = []
-  for (const windows of sites) honest.push(await contributed(bench, pruner, windows))
+  for (const windows of sites) honest.push(await contributed(bench, { pruner, target: TARGET }, windows))
   const merged = (models: readonly Model[], faults: number) => measured(bench, pruner, models, faults)
   const alone: number[] = []
   for (const own of honest) alone.push(await merged([own], 0))
@@ -79,11 +79,15 @@ function liesOf(decoder: Decoder, pruner: PrunerName): Record<string, Lie> {
   }
 }
 
-async function contributed({ decoder, solvers }: LieBench, pruner: PrunerName, windows: Windows): Promise<Model> {
+export async function contributed(
+  { decoder, solvers }: Pick<LieBench, 'decoder' | 'solvers'>,
+  { pruner, target }: SparseMethod,
+  windows: Windows,
+): Promise<Model> {
   const model: Model = []
   await pruneSequential(decoder, solvers, {
     pruner,
-    target: TARGET,
+    target,
     blocks: Array.from({ length: decoder.blocks }, (_, block) => block),
     windows,
     onBlock({ block, layers, meanSquares }) {

@@ -1,17 +1,17 @@
-/** The work of `coppice verify`: finds the base model that the plan names, then calls peers/verify.ts. */
-import { existsSync, readFileSync } from 'node:fs'
+/** The work of `coppice verify`: finds the base model that the plan names, then calls peers/verify/directory.ts. */
 import { join } from 'node:path'
-import { readSignedPlan, type Verified, verifyDirectory } from '../../../peers/verify.ts'
+import { CERTIFICATES_NAME } from '../../../peers/round/output.ts'
+import { readSignedPlan, type Verified, verifyDirectory } from '../../../peers/verify/directory.ts'
 import { shown } from '../../../protocols/plan/site-name.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
-import { DivergedError, UsageError } from '../../../src/base/errors.ts'
+import { InputError, UsageError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { labelled } from '../../common/engine.ts'
 import { EMBEDDED_MODEL } from '../../paths.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
-import { REPORT_FILE, reportFault } from '../../report/sealed.ts'
 import { counted } from '../../terminal/numbers.ts'
+import { notesBeside } from './beside.ts'
 import type { VerifyOptions } from './options.ts'
 
 export async function verify({ directory, base }: VerifyOptions, run: Run): Promise<Verified> {
@@ -28,15 +28,16 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
       hint: `Give --model the directory of ${shown(name)} with the hash ${wanted}.`,
     })
   }
-  const verified = await verifyDirectory({
+  const { verified, gone } = await verifyDirectory({
     engine,
     dir: directory,
     base: model,
     signal: run.signal,
     onProgress: (done, total) => run.terminal.progress('Merging again', done, total),
   })
-  checkReport(join(directory, REPORT_FILE), verified)
-  for (const note of verified.notes) run.terminal.note(`note: model/${note}`)
+  verified.notes.push(...notesBeside(directory, verified))
+  for (const note of verified.notes) run.terminal.note(`note: ${note}`)
+  if (gone.length > 0) throw gap(directory, gone, verified)
   run.terminal.say(
     [
       `Verified: ${counted(verified.rounds, 'round')}, ${counted(verified.signatures, 'signature')}, ` +
@@ -48,17 +49,14 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
   return verified
 }
 
-/**
- * Checks report.json. A report proves nothing, so it may be missing; if it exists, it must be whole and agree with the
- * result. @throws {DivergedError} VERIFY_FAILED
- */
-function checkReport(path: string, verified: Verified): void {
-  if (!existsSync(path)) return
-  const fault = reportFault(readFileSync(path, 'utf8'), verified)
-  if (fault === null) return
-  throw new DivergedError({
-    code: 'VERIFY_FAILED',
-    what: `not verified: ${path} ${fault}`,
-    hint: 'Plan, certificates, contributions and model did verify: fetch the report again, or remove it.',
+/** The chain is not whole, although its end and all that follows from it verifies. */
+function gap(directory: string, gone: readonly number[], { rounds }: Verified): InputError {
+  const files =
+    gone.length === 1 ? `the certificate of round ${gone[0]}` : `the certificates of rounds ${gone.join(', ')}`
+  const rest = `${counted(rounds, 'other certificate')}, all contributions, the merge and the model verify`
+  return new InputError({
+    code: 'VERIFY_MISSING',
+    what: `${join(directory, CERTIFICATES_NAME)} lacks ${files}; ${rest}`,
+    hint: 'Fetch it from another member: each of them holds all certificates.',
   })
 }

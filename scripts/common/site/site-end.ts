@@ -222,9 +222,9 @@ async function conclude(
   { description, method, written }: EngineWork,
   { measures, certified }: { measures: SiteMeasures; certified: CertifiedShare | null },
 ): Promise<MemberReport> {
-  const { planId, peerId, root, certificates, rounds, out } = outcome
+  const { planId, peerId, root, certificates, last, out } = outcome
   if (written === undefined) throw new Error('a federation ended without a model')
-  const result = outcomeOf(description, method, { last: rounds[rounds.length - 1], written: written.zeros })
+  const result = outcomeOf(description, method, { last, written: written.zeros })
   const site = siteReport(outcome, measures)
   const report: MemberReport = {
     federation: planId,

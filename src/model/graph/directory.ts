@@ -72,11 +72,14 @@ function missing(dir: string, why: string): InputError {
   })
 }
 
-/** A positive whole number of config.json under the first of these names, or undefined. */
+/**
+ * A positive whole number of config.json under the first of these names, or undefined. One that a double cannot hold
+ * exactly counts as no number: nothing has that many heads or positions.
+ */
 export function configNumber(config: Record<string, unknown>, ...names: string[]): number | undefined {
   for (const name of names) {
     const value = config[name]
-    if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
   }
   return undefined
 }

@@ -173,7 +173,9 @@ function zeroPast(wanted: Wanted): ort.Tensor {
       hint: 'config.json should say num_attention_heads and hidden_size or head_dim; or export without past inputs.',
     })
   }
-  const bytes = elementCount(dims as number[]) * elementBytes(dataType, name)
+  // One position, at least, is counted: the other sizes must be possible even where there is none.
+  const [windows, heads, positions, size] = dims as number[]
+  const bytes = elementCount([windows, heads, Math.max(positions, 1), size]) * elementBytes(dataType, name)
   if (bytes > MAX_PAST_BYTES) throw unfit(path, `"${name}" is fixed at [${dims}], which is ${bytes} bytes`)
   if (!PAST_TYPES.has(dataType)) {
     throw new InputError({
@@ -182,5 +184,6 @@ function zeroPast(wanted: Wanted): ort.Tensor {
       hint: 'Export the model with keys and values in float32 or float16.',
     })
   }
-  return tensorOfBytes(dataType, new Uint8Array(bytes), dims as number[])
+  const length = positions === 0 ? 0 : bytes
+  return tensorOfBytes(dataType, new Uint8Array(length), dims as number[])
 }

@@ -147,7 +147,7 @@ test('a member that floods is heard as much as it may send, whoever passes it on
   for (const bytes of flood.slice(2000)) post.receive(bytes, author)
   assert.deepEqual(hostile, [author])
   assert.equal(taken.length, 2 * AUTHOR_BURST)
-  assert.equal(post.refused.excess, 3000 - taken.length)
+  assert.deepEqual(post.refused.list(), [{ peer: author, rejected: 0, excess: 3000 - taken.length }])
   assert.equal(post.receive(sealed(plan, keys[0], COMMIT), author), 'accept', 'others are heard as before')
 })
 
@@ -172,5 +172,10 @@ test('a neighbour that sends forged messages is shown out, one that has a fault 
   assert.deepEqual(hostile, [])
   post.receive(Uint8Array.of(0xff), 'another')
   assert.deepEqual(hostile, ['another'])
-  assert.equal(post.refused.rejected, 100 + LINK_FAULTS + 1)
+  assert.throws(() => post.receiveLate(forged(100)))
+  assert.deepEqual(post.refused.list(), [
+    { peer: NEIGHBOUR, rejected: 100, excess: 0 },
+    { peer: 'another', rejected: LINK_FAULTS + 1, excess: 0 },
+    { peer: null, rejected: 1, excess: 0 },
+  ])
 })

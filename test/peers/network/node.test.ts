@@ -61,6 +61,24 @@ test('refuses to send a message that would mute the link, and the link still wor
   assert.equal(await inbox.next(), 5)
 })
 
+test('messages that are too long are dropped unseen, and others on the link of their sender still arrive', async (context) => {
+  const [a, b] = await testNodes(context, 2)
+  await connect(b, a)
+  closeRosters([a, b])
+  const inbox = new Inbox<number>()
+  a.joinTopic(TOPIC, (data) => {
+    inbox.push(data.byteLength)
+    return 'accept'
+  })
+  b.joinTopic(TOPIC, () => 'accept')
+  await until(b, () => b.subscribers().length === 1)
+  // A liar's own node does not stop it.
+  const { pubsub } = b.libp2p.services
+  for (const size of [1025, 33 * 1024, 100_000]) await pubsub.publish(TOPIC, new Uint8Array(size))
+  await b.publish(new Uint8Array(1024))
+  assert.equal(await inbox.next(), 1024)
+})
+
 test('a message that is not accepted is not forwarded', async (context) => {
   const [a, b, c] = await testNodes(context, 3)
   await connect(a, b)

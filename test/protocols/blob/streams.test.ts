@@ -18,6 +18,7 @@ import { FrameStream } from '../../../protocols/stream/frames.ts'
 import type { Clock } from '../../../protocols/stream/time.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId, CHUNK_BYTES } from '../../../protocols/wire/hash.ts'
+import { detour, openWay } from '../../support/links.ts'
 import { closeRosters, connect, temporaryDirectory, testNodes } from '../../support/nodes.ts'
 
 /** Deadlines of a tenth of a second at most, so that what is slow is soon too slow. */
@@ -290,4 +291,32 @@ test('a reader that stops reading holds the server to one window, not to the blo
   await frames.read()
   assert.ok(reads <= 4, `${reads} chunks were read for a reader that takes none`)
   stream.abort(new Error('enough'))
+})
+
+test('a blob over a slow link may take much longer than the patience of its reader, since its bytes keep moving', async (context) => {
+  const nodes = await testNodes(context, 2)
+  const way = openWay(1_500_000)
+  detour(context, nodes[0], nodes[1].peerId, way, way)
+  await connect(nodes[0], nodes[1])
+  closeRosters(nodes)
+  const [asker, server] = await Promise.all(
+    nodes.map(async (node) => ({ node, store: await BlobStore.open(await temporaryDirectory(context)) })),
+  )
+  await serve(server.node, server.store)
+  const bytes = new Uint8Array(randomBytes(CHUNK_BYTES))
+  const id = await server.store.put(bytes)
+  let late = 0
+  const clock: Clock = {
+    ...IMPATIENT,
+    deadline: (ms, parent) => {
+      const deadline = IMPATIENT.deadline(ms, parent)
+      deadline.signal.addEventListener('abort', () => late++)
+      return deadline
+    },
+  }
+  const began = systemClock.now()
+  await clientOf(asker, { clock }).fetch(id, fetchOptions(asker))
+  assert.deepEqual(await asker.store.read(id), bytes)
+  assert.ok(systemClock.now() - began > 300, 'it took several times the patience')
+  assert.equal(late, 0)
 })

@@ -65,6 +65,7 @@ describe('an offer', () => {
       { method: structured({ steps: 21 }) },
       { members: 5 },
       { roundTimeoutMs: 0 },
+      { harmLimit: 2_000_000 },
     ]
     const hashes = [anOffer(), ...changes.map((change) => anOffer(change))].map(({ hash }) =>
       Buffer.from(hash).toString('hex'),

@@ -139,6 +139,22 @@ describe('commits', () => {
     assert.equal(far.state.commits[3][9].length, 1)
   })
 
+  test('are forgotten when their round is over and all that they name is certified, and are not taken in again', () => {
+    const rounds = 6
+    const simulation = new Simulation({ members: 4, blocks: 3, rounds, seed: 1 })
+    simulation.run()
+    for (const { state } of simulation.members) {
+      for (const byRound of Object.values(state.commits)) {
+        const kept = Object.keys(byRound).map(Number)
+        assert.ok(kept.includes(rounds) && kept.every((round) => round >= rounds - 2), kept.join())
+      }
+    }
+    const { context: own, state } = simulation.members[0]
+    const later = { ...state, step: 'collect' as const }
+    const early = message(1, { type: 'commit', round: 1, root: hashName('another') })
+    assert.equal(step(own, later, early).state.commits[1][1], undefined)
+  })
+
   test('beyond the last round are dropped', () => {
     const { state } = play([START, commit(3, 3)])
     assert.equal(state.commits[3], undefined)

@@ -9,12 +9,13 @@
  *     deliver to=1 from=0 type=commit           hands in queued messages, oldest first, also those that this causes;
  *                                               every filter may be left out, and lists members as in to=1,2
  *     drop to=1 type=prevote                    loses queued messages
- *     work 0 what=fetch                         answers requests (fetch, validate, merge) until none is left
+ *     work 0 what=fetch                         answers requests (fetch, validate, merge, measure) until none is left
  *     fire 0 propose                            a timer runs out
  *     tick 0 times=60                           so many status intervals go by
  *     lie 0 prevote round=1 attempt=0 value=V1 to=2     a message as only a liar sends it
  *     restart 0                                 forgets all but what is on disk, and starts
  *     wrong 0                                   its merges give another root from here on
+ *     hurt 0 with=3                             a merge with new contributions of this member harms it
  *     show 0                                    where it stands
  *     settle                                    delivers and works until nothing moves; timers stay
  *
@@ -36,7 +37,7 @@ import {
 import type { Context, Effect, RoundEvent, RoundState } from '../../../protocols/round/types.ts'
 import { commitList, hashName, listRoot, makeContext, makeFederation, mergeOf, unsigned } from './world.ts'
 
-type Work = Extract<Effect, { type: 'fetch' | 'validate' | 'merge' }>
+type Work = Extract<Effect, { type: 'fetch' | 'validate' | 'merge' | 'measure' }>
 
 interface Peer {
   context: Context
@@ -49,6 +50,7 @@ interface Peer {
   last: Certified | null
   merges: Map<Hash, readonly ManifestEntry[]>
   wrong: boolean
+  hurtBy: number | null
 }
 
 interface Post {
@@ -101,6 +103,7 @@ export class Script {
     lie: (command) => this.#lie(command),
     restart: (command) => this.#each(command, (self) => this.#restart(self)),
     wrong: (command) => this.#each(command, (self) => (this.#peers[self].wrong = true)),
+    hurt: (command) => this.#each(command, (self) => (this.#peers[self].hurtBy = Number(command.options.get('with')))),
     show: (command) => this.#each(command, (self) => this.#show(self)),
     settle: () => this.#settle(),
   }
@@ -122,7 +125,15 @@ export class Script {
   #newPeer(self: number): Peer {
     const context = makeContext(this.#federation, self)
     const state = initialState(context)
-    const empty = { work: [], timers: new Set<string>(), log: [], last: null, merges: new Map(), wrong: false }
+    const empty = {
+      work: [],
+      timers: new Set<string>(),
+      log: [],
+      last: null,
+      merges: new Map(),
+      wrong: false,
+      hurtBy: null,
+    }
     return { context, state, started: false, pruning: null, ...empty }
   }
 
@@ -175,6 +186,7 @@ export class Script {
   #answer(self: number, effect: Work): RoundEvent {
     if (effect.type === 'validate') return { type: 'validated', block: effect.block, root: effect.root, reason: null }
     if (effect.type === 'merge') return this.#merge(self, effect)
+    if (effect.type === 'measure') return this.#measure(self, effect)
     const blob = this.#blobs.get(effect.id)
     assert.ok(blob, `nobody has ${effect.what} ${this.#name(effect.id)}`)
     if (effect.what === 'contribution') return { type: 'held', block: effect.block, root: effect.id }
@@ -189,6 +201,12 @@ export class Script {
     const result = mergeOf(this.#federation.blocks, entries, before)
     merges.set(manifest, entries)
     return { type: 'merged', manifest, ...result, root: wrong ? hashName('wrong') : result.root }
+  }
+
+  #measure(self: number, { manifest }: Extract<Work, { type: 'measure' }>): RoundEvent {
+    const { hurtBy, merges } = this.#peers[self]
+    const isIn = merges.get(manifest)?.some(({ member }) => member === hurtBy) ?? false
+    return { type: 'measured', manifest, harm: isIn ? 2 : 1 }
   }
 
   #fire(self: number, name: string): void {
@@ -270,6 +288,7 @@ export class Script {
       case 'fetch':
       case 'validate':
       case 'merge':
+      case 'measure':
         peer.work.push(effect)
         break
       case 'adopted':
@@ -302,6 +321,8 @@ export class Script {
         return `validate ${this.#name(effect.root)}`
       case 'merge':
         return `merge ${this.#name(effect.manifest, 'M')}: ${effect.entries.map(({ root }) => this.#name(root)).join(' ')}`
+      case 'measure':
+        return `measure ${this.#name(effect.manifest)}`
       case 'certificate':
         return `certificate ${this.#name(effect.id)} signed by ${signers(effect.certificate)}`
       case 'adopted':

@@ -167,6 +167,78 @@ describe('a federation', () => {
   })
 })
 
+/** A lie that keeps to the format: whatever these members contribute ruins the merge for all others. */
+function ruinedBy(liars: readonly number[], from = 1): Partial<SimulationOptions> {
+  const isLie = ({ member, round }: ManifestEntry) => liars.includes(member) && round >= from
+  return { harm: (self, entries) => (!liars.includes(self) && entries.some(isLie) ? 7 : 1.1) }
+}
+
+describe('contributions that harm the others', () => {
+  for (const [members, liars] of [
+    [4, [0]],
+    [4, [3]],
+    [7, [0, 1]],
+    [7, [2, 5]],
+    [16, [0, 1, 2, 3, 4]],
+  ] as const) {
+    test(`of members ${liars} among ${members} are left out of every certificate`, () => {
+      const simulation = finish({ ...PLAIN, members, rounds: 3, ...ruinedBy(liars) }, undefined, [...liars])
+      const honest = Array.from({ length: members }, (_, k) => k).filter((k) => !liars.some((liar) => liar === k))
+      for (const round of [1, 2, 3]) {
+        assert.deepEqual(contributors(simulation, round), honest)
+        // Liars who propose lose their attempt; the first honest proposer finds the merge without them.
+        assert.ok(simulation.members[honest[0]].certificates[round].attempt <= liars.length, `round ${round}`)
+      }
+    })
+  }
+
+  test('in a later round leave the certified ones of their author in place', () => {
+    const simulation = finish({ ...PLAIN, rounds: 3, ...ruinedBy([3], 2) }, undefined, [3])
+    const theirs = certifiedValue(simulation, 3).entries.filter(({ member }) => member === 3)
+    assert.deepEqual([...new Set(theirs.map(({ round }) => round))], [1])
+  })
+
+  test('are waited for while a proposer searches, however long a merge takes', () => {
+    const simulation = finish(
+      { ...PLAIN, members: 7, rounds: 1, mergeMs: 4000, measureMs: 3000, ...ruinedBy([2, 5]) },
+      undefined,
+      [2, 5],
+    )
+    assert.equal(simulation.members[0].certificates[1].attempt, 0)
+    assert.ok(simulation.now > 7000 * 5, `the search takes ${simulation.now} ms`)
+  })
+
+  test('end a federation of three, which can leave nobody out, with exit 6 and the figures', () => {
+    const simulation = new Simulation({ ...PLAIN, members: 3, rounds: 1, ...ruinedBy([1]) }).run()
+    assert.equal(simulation.certified.size, 0)
+    for (const member of [0, 2]) {
+      const { exit } = simulation.members[member]
+      assert.equal(exit?.reason, 'noAgreement')
+      assert.match(exit?.detail ?? '', /^every proposal would harm this site: perplexity on its text times 7\.00/)
+    }
+  })
+
+  test('to one member alone are certified by the others, whom that member follows', () => {
+    const simulation = finish({ ...PLAIN, rounds: 2, harm: (self) => (self === 2 ? 3 : 1) })
+    assert.deepEqual(contributors(simulation, 2), [0, 1, 2, 3])
+    assert.ok(simulation.members[2].notes.some((text) => text.startsWith('prevote nil (perplexity 3.00 times')))
+  })
+
+  test('leave agreement as it is in bad weather, with restarts and liars who vote for them', () => {
+    for (let seed = 0; seed < SEEDS; seed++) {
+      const members = seed % 2 === 0 ? 4 : 7
+      const liars = seed % 2 === 0 ? [seed % 4] : [seed % 7, (seed + 3) % 7]
+      const weather = {
+        seed,
+        drop: (seed % 3) * 0.1,
+        duplicate: 0.2,
+        delayMs: [1, 1 + (seed % 5) * 1000] as [number, number],
+      }
+      finish({ ...PLAIN, members, rounds: 2, ...weather, ...ruinedBy(liars) }, undefined, liars)
+    }
+  })
+})
+
 describe('a member that restarts', () => {
   test('signs nothing that contradicts its log, and the federation agrees', () => {
     for (let seed = 0; seed < SEEDS; seed++) agreeWithRestarts(seed)

@@ -59,6 +59,9 @@ export interface SimulationOptions extends WorldOptions {
   twist?: (envelope: Envelope, to: number, simulation: Simulation) => Envelope | null
   /** Another merge than everybody else's. */
   wrongMerge?: (member: number) => boolean
+  /** The harm of a merge of these entries to a member. */
+  harm?: (member: number, entries: readonly ManifestEntry[]) => number
+  measureMs?: number
   /** Two members in different groups do not hear each other before this time. */
   partition?: { groups: number[][]; untilMs: number }
   limitMs?: number
@@ -196,6 +199,7 @@ export class Simulation {
         this.#later(self, 1, { type: 'validated', block, root, reason })
       },
       merge: (merge) => this.#merge(self, merge),
+      measure: (measure) => this.#measure(self, measure),
       certificate: (certificate) => this.#certified(self, certificate),
       adopted: ({ id, value }) => {
         member.last = { id, value }
@@ -306,6 +310,13 @@ export class Simulation {
     if (this.options.wrongMerge?.(self)) result.root = listRoot(commitList(this.federation, 0, 1, 'wrong'))
     member.merges.set(manifest, entries)
     this.#later(self, this.options.mergeMs ?? 20, { type: 'merged', manifest, ...result })
+  }
+
+  #measure(self: number, { manifest, own }: Extract<Effect, { type: 'measure' }>): void {
+    const { blobs, merges } = this.members[self]
+    for (const { member, root } of own) assert.ok(member === self && blobs.has(root), `${self} compares with another's`)
+    const harm = this.options.harm?.(self, merges.get(manifest) ?? []) ?? 1
+    this.#later(self, this.options.measureMs ?? 20, { type: 'measured', manifest, harm })
   }
 
   #certified(self: number, { id, certificate }: Extract<Effect, { type: 'certificate' }>): void {

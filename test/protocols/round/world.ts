@@ -44,7 +44,7 @@ export function makeFederation(options: WorldOptions): Federation {
     arcs.set(`${member}/${round}`, arc)
     return arc
   }
-  return { id: hashName('plan'), members, blocks, rounds, untilChange, roundTimeoutMs, blocksOf }
+  return { id: hashName('plan'), members, blocks, rounds, untilChange, roundTimeoutMs, harmLimit: 1.5, blocksOf }
 }
 
 export function makeContext(federation: Federation, self: number): Context {

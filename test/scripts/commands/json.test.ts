@@ -83,7 +83,10 @@ const memberSchema = z.strictObject({
     payloadBytes: count,
     sentBytes: count,
     receivedBytes: count,
+    whole: z.boolean(),
   }),
+  rounds: z.array(z.strictObject({ round: count, contributions: count, uncovered: z.array(count), maskChange: share })),
+  refused: z.array(z.strictObject({ peer: z.string().nullable(), rejected: count, excess: count })),
   seconds: measured,
   peakMemoryBytes: count,
 })
@@ -175,6 +178,7 @@ test('peer and join --json end with one object, verify with another', async (con
   assert.deepEqual([a.perplexity, b.perplexity], [null, null])
   assert.match(ended[0].stderr, /^Nothing was measured: this site has no text\./m)
   assert.deepEqual(a.members, b.members)
+  assert.deepEqual([a.left.whole, a.rounds.map(({ round }) => round), a.refused], [true, [1], []])
   assert.deepEqual(
     a.left.contributions.map(({ round, block }) => [round, block]),
     [0, 1, 2, 3, 4, 5].map((block) => [1, block]),

@@ -40,7 +40,7 @@ describe('PLAN', () => {
 
   it('reads every option', () => {
     const argv =
-      '--pruner wanda --pattern 2:4 --rounds 7 --sample 0.5 --until-change 0.001 --round-timeout 1.5 --merge trimmed'
+      '--pruner wanda --pattern 2:4 --rounds 7 --sample 0.5 --until-change 0.001 --round-timeout 1.5 --merge trimmed --harm-limit 1.25'
     assert.deepEqual(plan(...argv.split(' ')), {
       method: { pruner: 'wanda', target: { kind: 'pattern', n: 2, m: 4 } },
       merge: 'trimmed',
@@ -48,6 +48,7 @@ describe('PLAN', () => {
       sample: 500_000,
       untilChange: 1000,
       roundTimeoutMs: 1500,
+      harmLimit: 1_250_000,
     })
   })
 })

@@ -12,6 +12,9 @@ const result = {
   ],
   contributions: [contribution, { ...contribution, block: 1, bytes: 100, to: [] }],
   traffic: { sentBytes: 278_000, receivedBytes: 276_000 },
+  rounds: [{ round: 1, certificate: 'ab'.repeat(32), contributions: 4, uncovered: [], moved: 1, bits: 4 }],
+  refused: [],
+  goesOn: false,
 }
 const text = { text: 'your text kept out', tokens: 63, windows: 1, window: 64, base: 4.8, alone: 5.9, together: 5.4 }
 const measures = { perplexity: [text], seconds: 65, peakMemoryBytes: 4.1e8, notes: [] }
@@ -65,6 +68,31 @@ describe('the report of a site', () => {
       /^ {2}round 2, 30 blocks, .+, 1\.6 MB: fetched by south \(12D3KooWBBBBBBBB\.\.\.\), north \(12D3KooWAAAAAAAA\.\.\.\)$/,
     )
     assert.ok(lines.some((line) => line.includes('report.json')))
+  })
+
+  it('has every round, and says that its list begins with this process where an earlier one took part', () => {
+    const rounds = [1, 2].map((round) => ({ ...result.rounds[0], round }))
+    const report = siteReport({ ...result, rounds, goesOn: true }, measures)
+    assert.equal(report.left.whole, false)
+    assert.deepEqual(report.rounds[1], { round: 2, contributions: 4, uncovered: [], maskChange: 0.25 })
+    const says = /begin with this process: what an earlier one of this site sent is not in them; .* of all 2 rounds\.$/
+    assert.equal(siteReportInWords(report, []).filter((line) => says.test(line)).length, 1)
+    assert.ok(!siteReportInWords(siteReport(result, measures), []).some((line) => says.test(line)))
+  })
+
+  it('has one sentence on messages that were not taken in, and none where there were none', () => {
+    const refused = [
+      { peer: SOUTH, rejected: 1, excess: 300 },
+      { peer: null, rejected: 2, excess: 0 },
+    ]
+    const lines = siteReportInWords(siteReport({ ...result, refused }, measures), [])
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith('Not taken in')),
+      [
+        'Not taken in: 3 malformed or forged messages, and 300 beyond what a member may send, of south (12D3KooWBBBBBBBB...).',
+      ],
+    )
+    assert.ok(!siteReportInWords(siteReport(result, measures), []).some((line) => line.startsWith('Not taken in')))
   })
 
   it('says that nothing left where nothing did', () => {

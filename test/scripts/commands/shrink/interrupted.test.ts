@@ -16,9 +16,9 @@ it('a recovery stopped by Ctrl-C goes on with the model that was chosen, to the 
   const [whole, out] = [join(directory, 'whole'), join(directory, 'out')]
   const site = ['--model', fixturePath('stories260k'), '--text', siteText(directory, 1), '--windows', '4']
   const command = (to: string, share = '0.9') => [
-    ...['shrink', ...site, '--window', '64', '--parameters', share, '--recover', '12', '--out', to],
+    ...['shrink', ...site, '--window', '64', '--parameters', share, '--recover', '6', '--out', to],
   ]
-  const [stdout, stderr] = [new Recorder(), new Interrupting(/^Recovering, step: [1-9]\d* of 12$/m)]
+  const [stdout, stderr] = [new Recorder(), new Interrupting(/^Recovering, step: [1-9]\d* of 6$/m)]
   assert.equal(await runCommand(command(out), { stdout, stderr }), 130, stderr.text)
   assert.deepEqual(readdirSync(out), ['.unfinished'])
 
@@ -42,8 +42,8 @@ it('a recovery stopped by Ctrl-C goes on with the model that was chosen, to the 
   const damaged = join(out, '.unfinished', 'smaller', 'model.onnx')
   const bytes = readFileSync(damaged)
   for (const [stopAt, tells, leave] of [
-    [/^\d+ steps? of 12 are done/m, CHOSEN, bytes],
-    [/^\d+ steps? of 12 are done/m, /^Trying candidates/m, bytes.subarray(1)],
+    [/^\d+ steps? of 6 are done/m, CHOSEN, bytes],
+    [/^\d+ steps? of 6 are done/m, /^Trying candidates/m, bytes.subarray(1)],
   ] as const) {
     writeFileSync(damaged, leave)
     const again = new Interrupting(stopAt)
@@ -54,7 +54,7 @@ it('a recovery stopped by Ctrl-C goes on with the model that was chosen, to the 
   const resumed = await coppice(...command(out))
   assert.equal(resumed.exit, 0, resumed.stderr)
   assert.match(resumed.stderr, CHOSEN)
-  assert.match(resumed.stderr, /^[1-9]\d* steps? of 12 are done already: going on from there$/m)
+  assert.match(resumed.stderr, /^[1-9]\d* steps? of 6 are done already: going on from there$/m)
   assert.equal(existsSync(join(out, '.unfinished')), false)
   assert.deepEqual(contents(out), contents(whole))
 })

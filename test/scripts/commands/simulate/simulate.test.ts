@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -124,39 +124,101 @@ describe('a simulation of four sites', () => {
     assert.deepEqual(verified, { federation: plan.id, rounds: 2, root, notes: [], certified: null, ok: true })
   })
 
+  /** Flips a bit in the middle of each of these files of a copy of the results, and verifies that. */
+  async function verifyFlipped(names: readonly string[]): Promise<Ended> {
+    const copy = join(directory, 'copy')
+    cpSync(out, copy, { recursive: true })
+    for (const name of names) {
+      const bytes = readFileSync(join(copy, name))
+      bytes[Math.floor(bytes.length / 2)] ^= 1
+      rmSync(join(copy, name))
+      writeFileSync(join(copy, name), bytes)
+    }
+    const ended = await coppice('verify', copy)
+    rmSync(copy, { recursive: true })
+    return ended
+  }
+
   for (const file of [
-    'plan.cbor',
-    'certificates/1.cbor',
-    'certificates/2.cbor',
-    'contributions/*',
-    'model/*',
-    'report.json',
+    ...['plan.cbor', 'certificates/1.cbor', 'certificates/2.cbor', 'contributions/*', 'report.json'],
+    ...['model/model.onnx', 'model/tokenizer.json'],
   ]) {
-    it(`does not verify with a flipped bit in ${file}; files that decide nothing are noted`, async () => {
+    it(`does not verify with a flipped bit in ${file}`, async () => {
+      const [folder] = file.split('/*')
+      const name = file.endsWith('*') ? join(folder, readdirSync(join(out, folder))[0]) : file
+      const { exit, stderr } = await verifyFlipped([name])
+      assert.equal(exit, 7, `${name}: ${stderr}`)
+      assert.match(stderr, /coppice: not verified: .* \(VERIFY_FAILED\)\n.*\n$/, name)
+    })
+  }
+
+  it('verifies with flipped bits in files that decide nothing, and notes them', async () => {
+    const decide = ['model.onnx', 'tokenizer.json']
+    const names = readdirSync(join(out, 'model')).filter((name) => !decide.includes(name))
+    const { exit, stderr } = await verifyFlipped(names.map((name) => join('model', name)))
+    assert.equal(exit, 0, stderr)
+    assert.ok(names.length >= 3, names.join())
+    for (const name of names) assert.ok(stderr.includes(`note: model/${name} differs from the base's`), stderr)
+  })
+
+  const FILE_GONE = [
+    {
+      id: 'the last certificate',
+      file: 'certificates/2.cbor',
+      says: /certificates\/2\.cbor is missing: the federation did not end with round 1 \(VERIFY_MISSING\)/,
+    },
+    {
+      id: 'the first certificate, although all else verifies',
+      file: 'certificates/1.cbor',
+      says: /lacks the certificate of round 1; 1 other certificate, all contributions, .* verify \(VERIFY_MISSING\)/,
+    },
+    { id: 'the plan', file: 'plan.cbor', says: /plan\.cbor is missing \(VERIFY_MISSING\)/ },
+    { id: 'a contribution', file: 'contributions/*', says: /contributions\/[0-9a-f]{64} is missing/ },
+  ]
+  for (const { id, file, says } of FILE_GONE) {
+    it(`does not verify without ${id}, and says so`, async () => {
       const copy = join(directory, 'copy')
       cpSync(out, copy, { recursive: true })
-      const [folder] = file.split('/*')
-      const names = file.endsWith('*') ? readdirSync(join(copy, folder)).map((name) => join(folder, name)) : [file]
-      // One contribution stands for all; of the model every file is tried.
-      for (const name of folder === 'contributions' ? names.slice(0, 1) : names) {
-        const bytes = readFileSync(join(copy, name))
-        bytes[Math.floor(bytes.length / 2)] ^= 1
-        rmSync(join(copy, name))
-        writeFileSync(join(copy, name), bytes)
-        const { exit, stderr } = await coppice('verify', copy)
-        if (/config\.json$/.test(name)) {
-          assert.equal(exit, 0, `${name}: ${stderr}`)
-          assert.ok(stderr.includes(`note: ${name} differs from the base's`), stderr)
-        } else {
-          assert.equal(exit, 7, `${name}: ${stderr}`)
-          assert.match(stderr, /coppice: not verified: .* \(VERIFY_FAILED\)\n.*\n$/, name)
-        }
-        rmSync(join(copy, name))
-        copyFileSync(join(out, name), join(copy, name))
-      }
+      rmSync(join(copy, file.replace('*', readdirSync(join(copy, 'contributions'))[0])))
+      const { exit, stderr } = await coppice('verify', copy)
+      assert.equal(exit, 3, stderr)
+      assert.match(stderr, says)
       rmSync(copy, { recursive: true })
     })
   }
+
+  it('finds a flipped bit in the second certificate although the first is gone', async () => {
+    const copy = join(directory, 'copy')
+    cpSync(out, copy, { recursive: true })
+    rmSync(join(copy, 'certificates', '1.cbor'))
+    const path = join(copy, 'certificates', '2.cbor')
+    const bytes = readFileSync(path)
+    bytes[bytes.length - 1] ^= 1 // of a signature
+    rmSync(path)
+    writeFileSync(path, bytes)
+    const { exit, stderr } = await coppice('verify', copy)
+    assert.equal(exit, 7, stderr)
+    assert.match(stderr, /2\.cbor does not certify: wrong signature/)
+    rmSync(copy, { recursive: true })
+  })
+
+  it('verifies without a report and beside files that are no results, and notes them', async () => {
+    const copy = join(directory, 'copy')
+    cpSync(out, copy, { recursive: true })
+    rmSync(join(copy, 'report.json'))
+    const strays = ['notes.txt', 'certificates/fork-2-0a1b2c3d.cbor', 'certificates/02.cbor', 'contributions/x']
+    for (const name of strays) writeFileSync(join(copy, name), 'x')
+    const { exit, stdout, stderr } = await coppice('verify', copy, '--json')
+    assert.equal(exit, 0, stderr)
+    assert.deepEqual(JSON.parse(stdout).notes.sort(), [
+      'certificates/02.cbor is no certificate of a round',
+      'certificates/fork-2-0a1b2c3d.cbor is no certificate of a round',
+      'contributions/x is named by no certificate',
+      'notes.txt is no result of a federation, and was not looked at',
+      'report.json is missing; it proves nothing that the other files do not',
+    ])
+    rmSync(copy, { recursive: true })
+  })
 
   it('describes a certificate and a contribution', async () => {
     const certificate = await coppice('inspect', '--certificate', join(out, 'certificates', '2.cbor'))

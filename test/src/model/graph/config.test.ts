@@ -28,5 +28,7 @@ describe('config.json', () => {
     assert.equal(maxWindow({ max_position_embeddings: -1, n_positions: 64 }), 64)
     assert.equal(headSize({ hidden_size: 64, num_attention_heads: 5 }), undefined)
     assert.equal(headSize({ hidden_size: 64, num_attention_heads: 4 }), 16)
+    assert.equal(headSize({ head_dim: 2 ** 53, hidden_size: 64, num_attention_heads: 4 }), 16)
+    assert.equal(headSize({ head_dim: 1.5 }), undefined)
   })
 })

@@ -49,6 +49,8 @@ describe('inputs of a decoder', () => {
       ['position_ids', int64, [3, null, null], 'MODEL_INPUT'],
       ['attention_mask', float, [null, 1, null, null], 'MODEL_INPUT'],
       ['past', float, [2, null, 2, null, 16], 'MODEL_PAST'],
+      ['past_key_values.0.key', float, [null, 2, null, 2 ** 62], 'MODEL_FIXED'],
+      ['past_key_values.0.key', float, [null, 2 ** 62, null, 16], 'MODEL_FIXED'],
       ['past_key_values.0.key', bfloat16, [null, 2, null, 16], 'MODEL_INPUT'],
       ['past_key_values.0.key', bfloat16, [1, 2, 16, 16], 'MODEL_INPUT'],
       ['past_key_values.0.value', int8, [null, 2, null, 16], 'MODEL_INPUT'],

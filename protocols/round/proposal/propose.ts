@@ -8,10 +8,12 @@ import { emit, note, patch, proposerOf, short, signOnce, type Turn } from '../tu
 import type { Candidate, MergeResult } from '../types.ts'
 import { knownValue } from './judge.ts'
 import { makeCandidate, mergeOf } from './manifest.ts'
+import { leastHarmful } from './search.ts'
 
 /**
  * Lines 14-18. Proposes the value that a quorum has prevoted already, if this peer knows one; else a new value: first
- * the manifest is made, then its merge, then the value that holds both.
+ * the manifest is made, then its merge, then the value that holds both. It is the manifest of everything, unless that
+ * would harm this peer.
  */
 export function rulePropose(turn: Turn): boolean {
   const { attempt, proposed, step, valid } = turn.state
@@ -23,9 +25,11 @@ export function rulePropose(turn: Turn): boolean {
   const candidate = turn.state.candidate ?? makeCandidate(turn)
   if (candidate === null) return false
   patch(turn, { candidate })
-  const merge = mergeOf(turn, candidate.manifest, candidate.entries, turn.state.last?.manifest ?? null)
+  const chosen = leastHarmful(turn, candidate)
+  if (chosen === null) return false
+  const merge = mergeOf(turn, chosen.manifest, chosen.entries, turn.state.last?.manifest ?? null)
   if (merge === null) return false
-  propose(turn, newValue(turn, candidate, merge), -1)
+  propose(turn, newValue(turn, chosen, merge), -1)
   return true
 }
 

@@ -5,9 +5,9 @@
 
 import type { Hash } from '../messages/messages.ts'
 import { type ManifestEntry, manifestKey, placeInManifest, type Value, valueFault } from '../messages/value.ts'
+import { contributionStatus, listsOf, requestContribution } from '../rules/contributions.ts'
 import { emit, isDishonest, patch, short, type Turn } from '../turn.ts'
 import type { KnownValue } from '../types.ts'
-import { contributionStatus, listsOf, requestContribution } from './contributions.ts'
 import { mergeOf } from './manifest.ts'
 
 /** A `wait` becomes `good` or `bad` when the missing data has arrived. */

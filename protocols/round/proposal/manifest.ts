@@ -1,9 +1,9 @@
 /** The manifest that this peer would propose: the newest valid contribution of every member for every block. */
 
 import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
+import { contributionStatus, isNewer, listsOf } from '../rules/contributions.ts'
 import { emit, isDishonest, patch, quorum, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
-import { contributionStatus, isNewer, listsOf } from './contributions.ts'
 
 /** Members with at least one valid contribution of the current round. */
 export function freshMembers(turn: Turn): number[] {
@@ -54,7 +54,7 @@ export function makeCandidate(turn: Turn): Candidate | null {
 }
 
 /** A member's newest valid contributions that no certificate has yet, by block. */
-function newestOf(turn: Turn, member: number): Map<number, ManifestEntry> {
+export function newestOf(turn: Turn, member: number): Map<number, ManifestEntry> {
   const newest = new Map<number, ManifestEntry>()
   const rounds = Object.keys(turn.state.commits[member] ?? {}).map(Number)
   for (const round of rounds.filter((round) => round <= turn.state.round).sort((a, b) => a - b)) {

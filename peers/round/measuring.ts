@@ -1,0 +1,44 @@
+/** Measures the harm of a merge to this site's own text: see protocols/round/proposal/harm.ts. */
+import type { Hash } from '../../protocols/round/messages/messages.ts'
+import { type ManifestEntry, manifestKey } from '../../protocols/round/messages/value.ts'
+import type { EffectOf, RoundEvent } from '../../protocols/round/types.ts'
+import type { Merges } from '../disk/merges.ts'
+import type { Work } from '../work/work.ts'
+
+interface MeasuringComponents {
+  merges: Merges
+  work: Work
+}
+
+export class Measuring {
+  private readonly components: MeasuringComponents
+  /** Aborts when the peer has stopped. */
+  private readonly signal: AbortSignal
+  /** The perplexity of this site's own blocks alone, and the key of what they are. */
+  private alone: { key: Hash; perplexity: Promise<number> } | null = null
+
+  constructor(components: MeasuringComponents, signal: AbortSignal) {
+    this.components = components
+    this.signal = signal
+  }
+
+  async measure({ manifest, own }: EffectOf<'measure'>): Promise<RoundEvent> {
+    const { merges, work } = this.components
+    const alone = await this.ofOwn(own)
+    const blocks = new Set(own.map(({ block }) => block))
+    const merged = new Map([...merges.files(manifest)].filter(([block]) => blocks.has(block)))
+    const together = await work.perplexity(merged, this.signal)
+    return { type: 'measured', manifest, harm: together / alone }
+  }
+
+  /** Own contributions become blocks in the way of all others: by a merge, of nothing else. */
+  private ofOwn(own: readonly ManifestEntry[]): Promise<number> {
+    const { merges, work } = this.components
+    const key = manifestKey(null, own)
+    if (this.alone?.key !== key) {
+      const merging = merges.merge(key, own, null, this.signal)
+      this.alone = { key, perplexity: merging.then(() => work.perplexity(merges.files(key), this.signal)) }
+    }
+    return this.alone.perplexity
+  }
+}
