@@ -2,6 +2,7 @@
 import type { Hash } from '../../protocols/round/messages/messages.ts'
 import { type ManifestEntry, manifestKey } from '../../protocols/round/messages/value.ts'
 import type { EffectOf, RoundEvent } from '../../protocols/round/types.ts'
+import { blockOfSlot } from '../../src/merge/slots.ts'
 import type { Merges } from '../disk/merges.ts'
 import type { Work } from '../work/work.ts'
 
@@ -25,7 +26,7 @@ export class Measuring {
   async measure({ manifest, own }: EffectOf<'measure'>): Promise<RoundEvent> {
     const { merges, work } = this.components
     const alone = await this.ofOwn(own)
-    const blocks = new Set(own.map(({ block }) => block))
+    const blocks = new Set(own.map(({ block: slot }) => blockOfSlot(slot, work.blocks)))
     const merged = new Map([...merges.files(manifest)].filter(([block]) => blocks.has(block)))
     const together = await work.perplexity(merged, this.signal)
     return { type: 'measured', manifest, harm: together / alone }
