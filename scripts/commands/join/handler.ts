@@ -1,17 +1,17 @@
 import { keptByOffer } from '../../../peers/kept/find.ts'
 import { join as joinFederation } from '../../../peers/peer.ts'
-import { type Offer, withstoodFaults } from '../../../protocols/plan/offer.ts'
+import type { Offer } from '../../../protocols/plan/offer.ts'
 import { NetworkError, UsageError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
-import { type BaseModel, readModel, structuredOf } from '../../common/base-model.ts'
+import { type BaseModel, readModel } from '../../common/base-model.ts'
 import { blockMatrices } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import { FoundingTalk, hereText } from '../../common/site/founding.ts'
 import { assertSameModel, goOn } from '../../common/site/going-on.ts'
+import { prepare } from '../../common/site/prepare.ts'
 import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
-import { siteText } from '../../common/site/site-text.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
@@ -26,8 +26,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
-  const { dir, description } = model
-  const left = await notCopied(work, dir)
+  const left = await notCopied(work, model.dir)
   const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, yes: options.yes })
   const end = new SiteEnd({ work, model, options, site: own })
   try {
@@ -36,27 +35,11 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
       invitation: options.invitation,
       async prepare({ offer }, sites) {
         assertFits(options, offer, model)
-        const { method, rounds, windows, window, sample } = offer
-        const structured = await structuredOf(work, dir, method)
-        const text = await siteText(work, options, { windows, window, limits: description })
-        end.brings(text)
+        const maker = await prepare({ work, model, own, end }, options, offer)
         const matrices = await blockMatrices(work, model)
         talk.show(`${planText(offer, options.capacity, matrices)}\n${hereText(sites, offer.members)}`)
         await talk.accept()
-        return {
-          site: site.own.site,
-          capacity: options.capacity ?? sample,
-          work: own.maker({
-            engine,
-            model,
-            terminal: run.terminal,
-            method,
-            rounds,
-            faults: withstoodFaults(offer),
-            structured,
-            windows: text.calibration,
-          }),
-        }
+        return { site: site.own.site, capacity: options.capacity ?? offer.sample, work: maker }
       },
     })
     const report = await end.after(joined)

@@ -1,7 +1,7 @@
 import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import { keptFederations } from '../../../peers/kept/find.ts'
 import { found } from '../../../peers/peer.ts'
-import { asModelName, withstoodFaults } from '../../../protocols/plan/offer.ts'
+import { asModelName } from '../../../protocols/plan/offer.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
@@ -61,16 +61,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     offer,
     site: site.own.site,
     capacity: capacity ?? plan.sample,
-    work: own.maker({
-      engine,
-      model,
-      terminal,
-      method,
-      rounds: plan.rounds,
-      faults: withstoodFaults(offer),
-      structured,
-      windows: text.calibration,
-    }),
+    work: own.maker({ engine, model, terminal, offer, structured, windows: text.calibration }),
   }).catch((error) => {
     throw talk.ended(error)
   })

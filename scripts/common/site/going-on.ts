@@ -1,20 +1,19 @@
 /** A site goes on with a federation that its data directory keeps: nothing is founded, and nobody is asked. */
 import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import { resume } from '../../../peers/peer.ts'
-import { type Offer, withstoodFaults } from '../../../protocols/plan/offer.ts'
+import type { Offer } from '../../../protocols/plan/offer.ts'
 import { shown } from '../../../protocols/plan/site-name.ts'
 import { id8, toHex } from '../../../protocols/wire/encoding.ts'
 import { RefusedError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
-import { windowFor } from '../../options/site.ts'
 import type { MemberReport } from '../../report/federation.ts'
-import { type BaseModel, readModel, structuredOf } from '../base-model.ts'
+import { type BaseModel, readModel } from '../base-model.ts'
 import { apartFrom, notCopied } from '../companions.ts'
+import { prepare } from './prepare.ts'
 import { type OpenSite, peerInit } from './site.ts'
 import { SiteEnd } from './site-end.ts'
 import { noteOf, type SiteCommand } from './site-note.ts'
-import { siteText } from './site-text.ts'
 import { SiteWork } from './site-work.ts'
 
 /**
@@ -34,22 +33,8 @@ export async function goOn(
   const model = await readModel(work, command.model)
   assertSameModel(command.model, offer, model)
   const left = await notCopied(work, model.dir)
-  const { method, rounds, windows } = offer
-  const window = windowFor(offer.window, model.description)
-  const structured = await structuredOf(work, model.dir, method)
-  const text = await siteText(work, command, { windows, window, limits: model.description })
   const end = new SiteEnd({ work, model, options: command, site: own })
-  end.brings(text)
-  const maker = own.maker({
-    engine,
-    model,
-    terminal: run.terminal,
-    method,
-    rounds,
-    faults: withstoodFaults(offer),
-    structured,
-    windows: text.calibration,
-  })
+  const maker = await prepare({ work, model, own, end }, command, offer)
   const init = peerInit(command, site, { run, talk: null, end, terms: noteOf(kept)?.terms ?? null })
   const report = await end.after(resume({ ...init, kept, work: maker }))
   own.done()

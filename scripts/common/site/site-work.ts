@@ -1,14 +1,16 @@
 /** The work of a site of a federation. It is made when the federation's directory exists, and read at the end. */
 import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
+import { type Offer, withstoodFaults } from '../../../protocols/plan/offer.ts'
 import { draining } from '../../terminal/interruption.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
 import type { BaseModel } from '../base-model.ts'
 import { SiteScratch } from './site-scratch.ts'
 
-interface SiteWorkInit
-  extends Pick<EngineWorkInit, 'engine' | 'method' | 'rounds' | 'faults' | 'structured' | 'windows'> {
+interface SiteWorkInit extends Pick<EngineWorkInit, 'engine' | 'structured' | 'windows'> {
   model: BaseModel
   terminal: Terminal
+  /** The part of the offer that decides what is computed. */
+  offer: Pick<Offer, 'method' | 'rounds' | 'merge' | 'members'>
 }
 
 interface Made {
@@ -21,13 +23,15 @@ export class SiteWork implements AsyncDisposable {
   private made: Made | null = null
 
   /** The function for PeerInit that makes the work in the directory of the federation. */
-  maker({ model, terminal, ...init }: SiteWorkInit): (directory: string) => Promise<EngineWork> {
+  maker({ model, terminal, offer, ...init }: SiteWorkInit): (directory: string) => Promise<EngineWork> {
     const { dir, description, hash: modelHash } = model
-    const { method, structured, windows } = init
+    const { structured, windows } = init
+    const { method, rounds } = offer
+    const plan = { method, rounds, faults: withstoodFaults(offer) }
     return async (directory) => {
       const scratch = await this.place.in(directory, { modelHash, method, windows })
       const onDrain = () => terminal.note(draining(structured === null ? 'block' : 'step'))
-      const work = new EngineWork({ ...init, model: dir, description, modelHash, scratch, onDrain })
+      const work = new EngineWork({ ...init, ...plan, model: dir, description, modelHash, scratch, onDrain })
       this.made = { work, scratch }
       return work
     }
