@@ -1,4 +1,5 @@
 /** The arguments of a peer, the values that its parts pass to each other, and its report at the end. */
+import type { Founded } from '../protocols/founding/index.ts'
 import type { Invitation } from '../protocols/plan/invitation.ts'
 import type { OfferTerms, SealedOffer } from '../protocols/plan/offer.ts'
 import type { Plan } from '../protocols/plan/plan.ts'
@@ -103,4 +104,6 @@ export interface Starting {
   node: PeerNode
   signer: Signer
   tell(event: PeerEvent): void
+  /** Makes a federation durable that all have signed. */
+  keep(founded: Founded): Promise<KeptFederation>
 }

@@ -1,5 +1,6 @@
 /** The frame of a peer's life: it opens, founds or goes on, takes part, and closes what it opened, whatever happens. */
 import type { Founded } from '../protocols/founding/index.ts'
+import type { Plan } from '../protocols/plan/plan.ts'
 import { peerIdText } from '../protocols/plan/site-name.ts'
 import { NetworkError } from '../src/base/errors.ts'
 import { OutDirectory } from './disk/out-directory.ts'
@@ -13,7 +14,9 @@ import type { PeerEvent } from './round/events.ts'
 
 /** A peer whose federation is founded. */
 interface Ready {
-  federation: Founded | KeptFederation
+  kept: KeptFederation
+  /** An earlier run has begun it. */
+  goesOn: boolean
   work: Site['work']
   /** The neighbour that this peer joined through; null: it is the founder, or needs nobody in particular. */
   upstream: string | null
@@ -43,23 +46,19 @@ export async function live(
   init.onNode?.(node)
   const tell = (event: PeerEvent) => init.onEvent?.(event)
   const clock = init.clock ?? systemClock
-  const starting = { clock, node, signer, tell }
-  const { federation, upstream, work } = await begin(starting)
-  const isKept = federation instanceof KeptFederation
-  const { plan, signatures } = isKept ? federation.signed : federation
-  const directory = await data.federation(plan)
+  const facts = async ({ id }: Plan) => ({ out: await place.settle(id), port: node.port(), site: init.note })
+  const keep = async (founded: Founded) => {
+    const directory = await data.federation(founded.plan)
+    const told = { addresses: addressesOf(founded), began: clock.date() }
+    return KeptFederation.begin(directory, founded, { ...(await facts(founded.plan)), ...told })
+  }
+  const starting = { clock, node, signer, tell, keep }
+  const { kept, goesOn, upstream, work } = await begin(starting)
+  const { plan } = kept.signed
+  if (goesOn) await kept.keep(await facts(plan))
   const out = await place.settle(plan.id)
-  const facts = { out, port: node.port(), site: init.note }
-  const kept = isKept
-    ? federation
-    : await KeptFederation.begin(
-        directory,
-        { plan, signatures },
-        { ...facts, addresses: addressesOf(federation), began: clock.date() },
-      )
-  if (isKept) await kept.keep(facts)
-  const made = await work(directory)
-  return await takePart(init, { ...starting, kept, goesOn: isKept, upstream, out, work: made })
+  const made = await work(kept.directory)
+  return await takePart(init, { ...starting, kept, goesOn, upstream, out, work: made })
 }
 
 function addressesOf({ addresses }: Founded): Record<string, string[]> {

@@ -25,6 +25,7 @@ import { makeOffer, NONCE_BYTES } from '../protocols/plan/offer.ts'
 import { acceptanceOf, signing } from './founding/signing.ts'
 import { Upstream } from './founding/upstream.ts'
 import type { FoundInit, JoinInit, PeerResult, ResumeInit } from './init.ts'
+import type { KeptFederation } from './kept/federation.ts'
 import { live } from './life.ts'
 
 /** Founds a federation and takes part in it. @throws {CoppiceError} as the exit codes say; the signal's reason */
@@ -36,12 +37,14 @@ export function found(init: FoundInit): Promise<PeerResult> {
     const offer = makeOffer({ ...init.offer, founder: signer.peerId, nonce })
     const own = acceptanceOf(signer, offer, secret, init)
     const addresses = node.printableAddresses().slice(0, MAX_ADDRESSES)
+    const kept = Promise.withResolvers<KeptFederation>()
     const server = foundingServer({
       offer,
       secret,
       own,
       addresses,
       ...signing(init, peer),
+      keep: (founded) => peer.keep(founded).then(kept.resolve),
       clock,
     })
     await node.handle(FOUNDING_PROTOCOL, server.handle, MAX_FOUNDING_STREAMS)
@@ -51,7 +54,8 @@ export function found(init: FoundInit): Promise<PeerResult> {
       peer.tell({ type: 'invitation', line: formatInvitation({ address, offer: offer.hash, secret }) })
     }
     peer.tell({ type: 'waiting', sites: [{ peer: own.peer, site: own.site }], members: offer.offer.members })
-    return { federation: await server.founded(init.signal), work: init.work, upstream: null }
+    await server.founded(init.signal)
+    return { kept: await kept.promise, goesOn: false, work: init.work, upstream: null }
   })
 }
 
@@ -73,7 +77,7 @@ export function join(init: JoinInit): Promise<PeerResult> {
     await node.handle(FOUNDING_PROTOCOL, foundingRelay({ open, clock, signal }), MAX_FOUNDING_STREAMS)
     const addresses = node.printableAddresses().slice(0, MAX_ADDRESSES)
     peer.tell({ type: 'listening', addresses })
-    const federation = await joinFounding(
+    const founded = await joinFounding(
       {
         offer,
         secret: invitation.secret,
@@ -83,7 +87,7 @@ export function join(init: JoinInit): Promise<PeerResult> {
       },
       components,
     )
-    return { federation, work: site.work, upstream: upstream.peerId }
+    return { kept: await peer.keep(founded), goesOn: false, work: site.work, upstream: upstream.peerId }
   })
 }
 
@@ -94,7 +98,7 @@ export function join(init: JoinInit): Promise<PeerResult> {
 export function resume(init: ResumeInit): Promise<PeerResult> {
   const { kept, work } = init
   const members = kept.signed.plan.members.length
-  return live(init, { members, port: kept.facts.port }, async () => ({ federation: kept, work, upstream: null }))
+  return live(init, { members, port: kept.facts.port }, async () => ({ kept, goesOn: true, work, upstream: null }))
 }
 
 export type { FoundInit, JoinInit, PeerInit, PeerResult, ResumeInit } from './init.ts'

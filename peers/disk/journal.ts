@@ -30,8 +30,6 @@ interface JournalInit {
   directory: string
   /** Its id. */
   plan: Uint8Array
-  /** An earlier run has begun the journal: one that is missing has been lost. */
-  begun: boolean
   /** The certificates that this peer holds. It has signed in the next round at most, as far as they tell. */
   rounds: number
 }
@@ -63,12 +61,21 @@ export class Journal {
     this.refused = found.refused
   }
 
-  /** @throws {OutputError} OUTPUT_UNWRITABLE */
-  static async open(init: JournalInit): Promise<Journal> {
-    const { directory, plan } = init
+  /**
+   * Begins a journal in the directory of a federation, before the plan is signed: from then on it must be there. One
+   * that is there already stays. @throws {OutputError} OUTPUT_UNWRITABLE
+   */
+  static async begin(directory: string): Promise<void> {
+    const { log, sent } = await openFiles(directory)
+    await log.close()
+    await sent.close()
+  }
+
+  /** A journal that is missing has been lost. @throws {OutputError} OUTPUT_UNWRITABLE */
+  static async open({ directory, plan, rounds }: JournalInit): Promise<Journal> {
     const before = await abstention(directory)
-    const isLost = init.begun && [JOURNAL_FILE, SENT_FILE].some((name) => !existsSync(join(directory, name)))
-    const least = Math.max(before, init.rounds + 1)
+    const isLost = [JOURNAL_FILE, SENT_FILE].some((name) => !existsSync(join(directory, name)))
+    const least = Math.max(before, rounds + 1)
     if (isLost) await abstain(directory, least) // opening makes files that are not there
     const files = await openFiles(directory)
     const { bodies, fault } = read(files, plan)

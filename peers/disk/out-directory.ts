@@ -20,6 +20,7 @@ export class OutDirectory implements AsyncDisposable {
   private readonly place: OutPlace
   /** The directories that were made: from `path` upwards to `outermost`. */
   private readonly made: Array<[path: string, outermost: string]> = []
+  private settled: Promise<string> | null = null
 
   private constructor(place: OutPlace) {
     this.place = place
@@ -42,7 +43,12 @@ export class OutDirectory implements AsyncDisposable {
   }
 
   /** The path of OUT, after the federation has a name. @throws {OutputError} OUTPUT_UNWRITABLE */
-  async settle(planId: Uint8Array): Promise<string> {
+  settle(planId: Uint8Array): Promise<string> {
+    this.settled ??= this.settleOnce(planId)
+    return this.settled
+  }
+
+  private async settleOnce(planId: Uint8Array): Promise<string> {
     const { place } = this
     if ('out' in place) return place.out
     await this.make(place.parent)

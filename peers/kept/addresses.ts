@@ -3,7 +3,8 @@
  * follow what each neighbour says of itself, so that whoever comes back finds members that have moved.
  */
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { MAX_ADDRESSES } from '../../protocols/founding/index.ts'
+import { MAX_ADDRESSES, type MemberAddresses } from '../../protocols/founding/index.ts'
+import { peerIdText } from '../../protocols/plan/site-name.ts'
 import { addressesToTell, withPeerId } from '../network/addresses.ts'
 import { dialable } from '../network/neighbours.ts'
 import type { PeerNode } from '../network/node.ts'
@@ -13,6 +14,11 @@ import type { KeptFederation } from './federation.ts'
 export function keptAddresses({ facts }: KeptFederation): Map<string, Multiaddr[]> {
   const known = Object.entries(facts.addresses).map(([peer, addresses]) => [peer, dialable(peer, addresses)] as const)
   return new Map(known.filter(([, addresses]) => addresses.length > 0))
+}
+
+/** The addresses as another member is told them. */
+export function toldAddresses({ facts, signed: { plan } }: KeptFederation): MemberAddresses[] {
+  return plan.members.map(({ peer }) => ({ peer, addresses: facts.addresses[peerIdText(peer)] ?? [] }))
 }
 
 /**

@@ -17,15 +17,12 @@ export interface Archive {
   merges: Merges
 }
 
-/** Opens it. @param begun - an earlier run of the same peer has left it @throws {OutputError} */
-export async function openArchive(
-  { directory, signed: { plan } }: KeptFederation,
-  { begun, work }: { begun: boolean; work: Work },
-): Promise<Archive> {
+/** Opens it. @throws {OutputError} */
+export async function openArchive({ directory, signed: { plan } }: KeptFederation, work: Work): Promise<Archive> {
   const federation = federationOf(plan)
   const store = await BlobStore.open(join(directory, 'blobs'))
   const chain = await CertificateChain.open(join(directory, 'certificates'), plan, federation)
   const merges = await Merges.open(join(directory, 'merges'), work, (root) => store.path(root))
-  const journal = await Journal.open({ directory, plan: plan.id, begun, rounds: chain.rounds })
+  const journal = await Journal.open({ directory, plan: plan.id, rounds: chain.rounds })
   return { federation, store, chain, merges, journal }
 }

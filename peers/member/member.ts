@@ -34,7 +34,7 @@ interface Member extends Starting {
 export async function takePart(init: PeerInit, member: Member): Promise<PeerResult> {
   const { clock, kept, node, tell, work } = member
   const { plan } = kept.signed
-  const archive = await openArchive(kept, { begun: member.goesOn, work })
+  const archive = await openArchive(kept, work)
   const { chain, journal, merges, store } = archive
   await using closing = new AsyncDisposableStack()
   closing.defer(() => journal.close())
@@ -72,7 +72,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     },
     onNote: (text) => tell({ type: 'note', text }),
   })
-  await serveMembers({ plan, chain, driver, ledger, node, store, sync })
+  await serveMembers({ kept, chain, driver, ledger, node, store, sync })
   node.joinTopic(`/coppice/${toHex(plan.id)}`, (bytes, from) => post.receive(bytes, from.toString()))
   if (connect === 'all') learnAddresses(node, kept, addresses)
   neighbours.start()

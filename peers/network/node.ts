@@ -284,13 +284,13 @@ export class PeerNode {
   }
 
   /**
-   * Answers streams of a protocol.
+   * Answers streams of a protocol, from now on in place of whoever answered before.
    * @param maxStreams - of one neighbour at once. Twice as many are let in, since the other end may be done with some
    * that are not closed yet at this end; more are reset.
    */
   async handle(protocol: string, handler: StreamHandler, maxStreams: number): Promise<void> {
     const limits = { maxInboundStreams: 2 * maxStreams, maxOutboundStreams: 2 * maxStreams }
-    await this.libp2p.handle(protocol, handler, limits)
+    await this.libp2p.handle(protocol, handler, { ...limits, force: true })
   }
 
   /**

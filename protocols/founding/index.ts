@@ -6,9 +6,10 @@
  * MAX_FOUNDING_BYTES, and constants.ts says how long each side waits.
  *
  * @example
- * const founding = foundingServer({ offer, secret, own, addresses, asks, sign, clock, onWaiting })
+ * const founding = foundingServer({ offer, secret, own, addresses, asks, sign, keep, clock, onWaiting })
  * await node.handle(FOUNDING_PROTOCOL, founding.handle, MAX_FOUNDING_STREAMS)
  * const { plan, signatures, addresses } = await founding.founded(signal)
+ * await node.handle(FOUNDING_PROTOCOL, foundedServer({ plan, signatures, addresses, clock }), MAX_FOUNDING_STREAMS)
  *
  * // elsewhere
  * const { offer } = await fetchOffer(invitation.offer, components)
@@ -54,6 +55,7 @@ export interface FoundingComponents {
 export { type FetchedOffer, fetchOffer, joinFounding } from './client.ts'
 export { FOUNDING_PROTOCOL, MAX_ADDRESSES, MAX_FOUNDING_STREAMS } from './constants.ts'
 export { declinedHere } from './errors.ts'
+export { foundedServer } from './founded.ts'
 export type { MemberAddresses } from './messages.ts'
 export { foundingRelay } from './relay.ts'
 export { type FoundingServer, foundingServer } from './server.ts'

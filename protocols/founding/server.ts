@@ -29,6 +29,11 @@ interface FoundingServerInit extends FoundingWatcher {
   /** Whether a person is asked before the founder signs. */
   asks: boolean
   sign: PlanSigner
+  /**
+   * Makes the federation durable here, before any other member hears that it is founded: a founder that comes back goes
+   * on with it.
+   */
+  keep(founded: Founded): Promise<void>
   clock: Clock
 }
 
@@ -47,7 +52,8 @@ export function foundingServer(init: FoundingServerInit): FoundingServer {
   return new Mailbox(init)
 }
 
-type Stage = 'open' | 'signing' | 'founded' | 'failed'
+/** `keeping`: all have signed, and the founder alone knows it. */
+type Stage = 'open' | 'signing' | 'keeping' | 'founded' | 'failed'
 
 class Mailbox implements FoundingServer {
   private readonly init: FoundingServerInit
@@ -106,7 +112,7 @@ class Mailbox implements FoundingServer {
   }
 
   private async answerAccept(accept: JoinerMessage & { type: 'accept' }, conversation: Conversation): Promise<void> {
-    const closed = { open: null, signing: 'full', founded: 'full', failed: 'failed' } as const
+    const closed = { open: null, signing: 'full', keeping: 'full', founded: 'full', failed: 'failed' } as const
     const seat = this.seats.claim(accept, closed[this.stage])
     if (typeof seat === 'string') return conversation.refuse(seat)
     seat.conversation = conversation
@@ -225,14 +231,27 @@ class Mailbox implements FoundingServer {
 
   private async takeSignature(signatures: Signatures, member: number, signature: Uint8Array): Promise<void> {
     signatures.add(member, signature)
-    const isLast = this.stage === 'signing' && signatures.areComplete
-    if (this.stage === 'signing' && !isLast) return this.tellAll()
-    if (isLast) this.stage = 'founded'
-    if (this.stage !== 'founded') return
-    await this.seats.broadcast((conversation) => this.sendSignatures(conversation))
-    if (!isLast) return
+    if (this.stage === 'signing') return signatures.areComplete ? this.close(signatures) : this.tellAll()
+    if (this.stage === 'founded') await this.tellSignatures()
+  }
+
+  /** All have signed. */
+  private async close(signatures: Signatures): Promise<void> {
+    this.stage = 'keeping'
     const { plan } = signatures
-    this.outcome.resolve({ plan, signatures: signatures.inOrder(), addresses: this.seats.addresses() })
+    const founded = { plan, signatures: signatures.inOrder(), addresses: this.seats.addresses() }
+    try {
+      await this.init.keep(founded)
+    } catch (error) {
+      return this.fail(error)
+    }
+    this.stage = 'founded'
+    await this.tellSignatures()
+    this.outcome.resolve(founded)
+  }
+
+  private tellSignatures(): Promise<void> {
+    return this.seats.broadcast((conversation) => this.sendSignatures(conversation))
   }
 
   private async sendPlan(conversation: Conversation): Promise<void> {

@@ -49,6 +49,7 @@ export interface Plan {
   id: Uint8Array
   bytes: Uint8Array
   offer: Offer
+  offerBytes: Uint8Array
   offerHash: Uint8Array
   /** Sorted by peer id bytes, ascending. */
   acceptances: Acceptance[]
@@ -109,7 +110,7 @@ export function decodePlan(bytes: Uint8Array, secret: Uint8Array | null): Plan {
   const members = acceptances.map(({ peer, site, capacity }, index) => {
     return { index, peer, site, capacity, verifier: verifierOf(peer) }
   })
-  return { id: hashOf(bytes), bytes, offer, offerHash: hash, acceptances, members }
+  return { id: hashOf(bytes), bytes, offer, offerBytes: body.offer, offerHash: hash, acceptances, members }
 }
 
 /** The member with this peer id; null if it is not on the roster. */

@@ -16,12 +16,13 @@ const BODIES = [vote(4), vote(5), vote(5, 1)]
 /** A journal of three votes, the last in round 5, and its owner's certificates of rounds 1 to 4. */
 async function written(context: TestContext) {
   const directory = await temporaryDirectory(context)
-  const journal = await Journal.open({ directory, plan: PLAN, begun: false, rounds: 0 })
+  await Journal.begin(directory)
+  const journal = await Journal.open({ directory, plan: PLAN, rounds: 0 })
   for (const body of BODIES) await journal.writeBody(body)
   await journal.close()
   const path = join(directory, 'journal.wal')
   const reopened = async (plan = PLAN, rounds = 4) => {
-    const again = await Journal.open({ directory, plan, begun: true, rounds })
+    const again = await Journal.open({ directory, plan, rounds })
     await again.close()
     return again
   }

@@ -77,7 +77,8 @@ async function scene(context: TestContext) {
     await sink.commit(id, hasher.finish())
   }
   const events = new Inbox<RoundProgressEvent>()
-  const journal = await Journal.open({ directory, plan: plan.id, begun: false, rounds: 0 })
+  await Journal.begin(directory)
+  const journal = await Journal.open({ directory, plan: plan.id, rounds: 0 })
   context.after(() => journal.close())
   const driver = new Driver({
     plan,

@@ -17,6 +17,7 @@ import {
   type FoundingComponents,
   type FoundingServer,
   fetchOffer,
+  foundedServer,
   foundingRelay,
   foundingServer,
   joinFounding,
@@ -77,12 +78,13 @@ interface SceneOptions {
   /** Whether a person is asked at the founder. */
   asks?: boolean
   sign?: PlanSigner
+  keep?(founded: Founded): Promise<void>
 }
 
 /** A founder and joiners that know its address; nobody has joined yet. */
 async function scene(
   context: TestContext,
-  { members = 3, joiners, clock = systemClock, signs = true, asks = false, sign }: SceneOptions = {},
+  { members = 3, joiners, clock = systemClock, signs = true, asks = false, sign, keep }: SceneOptions = {},
 ): Promise<Scene> {
   const nodes = await testNodes(context, 1 + (joiners ?? members - 1))
   const sites = await Promise.all(
@@ -102,6 +104,7 @@ async function scene(
     addresses: node.listenAddresses(),
     asks,
     sign: sign ?? (signs ? async (plan) => signPlan(signer, plan) : () => new Promise(() => {})),
+    keep: keep ?? (async () => undefined),
     clock,
     onWaiting: (sites) => void joined.push(sites.map(({ site }) => site)),
   })
@@ -398,6 +401,60 @@ test('a refusal comes through those who pass it on', async (context) => {
   await all.sites[1].node.handle(FOUNDING_PROTOCOL, relay, MAX_FOUNDING_STREAMS)
   const wrong = join(all, 2, { via: all.sites[1], secret: new Uint8Array(16).fill(9) })
   await assert.rejects(wrong, { code: 'REFUSED_INVITATION' })
+})
+
+test('no member hears that a federation is founded before its founder has kept it', async (context) => {
+  const [kept, asked] = [Promise.withResolvers<void>(), Promise.withResolvers<Founded>()]
+  const all = await scene(context, {
+    members: 2,
+    keep(founded) {
+      asked.resolve(founded)
+      return kept.promise
+    },
+  })
+  const ended: string[] = []
+  const founded = all.server.founded(all.signal).finally(() => ended.push('founder'))
+  const joined = join(all, 1).finally(() => ended.push('member'))
+  assert.equal((await asked.promise).signatures.length, 2)
+  // Whatever comes meanwhile is answered, and no signature with it.
+  await assert.rejects(join(all, 1), { code: 'REFUSED_MEMBER' })
+  assert.deepEqual(ended, [])
+  kept.resolve()
+  assert.ok(equalBytes((await founded).plan.id, (await joined).plan.id))
+})
+
+test('a founder that cannot keep the federation has founded none', async (context) => {
+  const keep = () => Promise.reject(new Error('the disk is full'))
+  const all = await scene(context, { members: 2, keep })
+  const leave = new AbortController()
+  const joined = join(all, 1, { signal: leave.signal })
+  joined.catch(() => undefined)
+  await assert.rejects(all.server.founded(all.signal), /the disk is full/)
+  leave.abort(new Error('left'))
+  await assert.rejects(joined, /left/)
+})
+
+test('any member gives plan and signatures to one that comes back without them, and to nobody else', async (context) => {
+  const all = await scene(context, { members: 3, joiners: 3 })
+  const [{ plan, signatures, addresses }] = await Promise.all([
+    all.server.founded(all.signal),
+    join(all, 1),
+    join(all, 2),
+  ])
+  const via = all.sites[1]
+  const handle = foundedServer({ plan, signatures, addresses: () => addresses, clock: systemClock })
+  await via.node.handle(FOUNDING_PROTOCOL, handle, MAX_FOUNDING_STREAMS)
+  const back = await join(all, 2, { via })
+  assert.ok(equalBytes(back.plan.id, plan.id))
+  assert.deepEqual(back.signatures, signatures)
+  assert.deepEqual(back.addresses, addresses)
+  const components = await componentsOf(all.sites[2], via, all.signal)
+  const { offer, sites } = await fetchOffer(all.offer.hash, components)
+  assert.deepEqual(offer.bytes, all.offer.bytes)
+  assert.deepEqual(sites.map(({ site }) => site).sort(), ['site 0', 'site 1', 'site 2'])
+  await assert.rejects(fetchOffer(new Uint8Array(32), components), { code: 'REFUSED_OFFER' })
+  await assert.rejects(join(all, 3, { via }), { code: 'REFUSED_FULL' })
+  await assert.rejects(join(all, 2, { via, secret: new Uint8Array(16) }), { code: 'REFUSED_MEMBER' })
 })
 
 test('hostile first messages are reset and others can still join', async (context) => {
