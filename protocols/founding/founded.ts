@@ -1,6 +1,6 @@
 /**
- * The way in that is left once a federation is founded. A member that was stopped between its signature and those of all
- * others pastes the line of its invitation again: every other member answers as the founder did, for as long as it runs.
+ * The way in that is left once a federation is founded. A member that was stopped between its signature and those of
+ * all others pastes the line of its invitation again: every other member answers as the founder did, while it runs.
  */
 import { type Acceptance, decodeAcceptance } from '../plan/acceptance.ts'
 import { PROTOCOL_VERSION } from '../plan/offer.ts'

@@ -1,7 +1,7 @@
 /** Sites as people start them: a process each, told apart by what they print. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -9,19 +9,51 @@ import type { TestContext } from 'node:test'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
 import type { Ended } from './command-line.ts'
 
+/** The file of the deeds of a watched site, beside its data directory. */
+const DEEDS_NAME = 'deeds'
+/** The last deeds, as many as a message shows. */
+const TOLD_DEEDS = 100
+
 /** A command line in a process of its own: a site with a data directory of its own, that nobody is asked for. */
 export class SiteProcess {
   private child: ChildProcessByStdio<null, Readable, Readable>
   private texts = { stdout: '', stderr: '' }
-  private readonly site: { context: TestContext; cwd: string; state: string }
+  private argv: string[] = []
+  private killAt: string | null = null
+  private readonly site: { context: TestContext; cwd: string; state: string; isWatched: boolean }
   /** When its output has ended. */
   ended: Promise<Ended>
 
-  /** @param cwd - where coppice-out appears */
-  constructor(context: TestContext, cwd: string, ...argv: string[]) {
-    this.site = { context, cwd, state: mkdtempSync(join(tmpdir(), 'coppice-state-')) }
+  /**
+   * @param cwd - where coppice-out appears; or also the deed at which it is killed (see deeds.ts), null: none of them.
+   * Then it writes down all of them.
+   */
+  constructor(context: TestContext, cwd: string | { cwd: string; killAt: string | null }, ...argv: string[]) {
+    const isWatched = typeof cwd === 'object'
+    const place = isWatched ? cwd : { cwd, killAt: null }
+    this.site = { context, cwd: place.cwd, state: mkdtempSync(join(tmpdir(), 'coppice-state-')), isWatched }
     context.after(() => rmSync(this.state, { recursive: true, force: true }))
-    this.child = this.begin([...argv, '--yes'])
+    this.child = this.begin([...argv, '--yes'], place.killAt)
+    this.ended = this.endOf(this.child)
+  }
+
+  /** What all its processes did to their files, in order, after the process ids. */
+  deeds(): string[] {
+    const lines = readFileSync(join(this.state, DEEDS_NAME), 'utf8').trim().split('\n')
+    return lines.map((line) => line.slice(line.indexOf(' ') + 1))
+  }
+
+  /** Waits until it has been killed at its deed. */
+  async killed(): Promise<void> {
+    const { exit, stderr } = await this.ended
+    if (this.child.signalCode === 'SIGKILL') return
+    const deeds = this.deeds().slice(-TOLD_DEEDS).join('\n')
+    throw new Error(`not killed at "${this.killAt}", but ended with ${exit}:\n${stderr}\n${deeds}`)
+  }
+
+  /** Starts it again after its end: with the same command line, or with another one. */
+  again(killAt: string | null, ...argv: string[]): void {
+    this.child = this.begin(argv.length > 0 ? argv : this.argv, killAt)
     this.ended = this.endOf(this.child)
   }
 
@@ -33,15 +65,22 @@ export class SiteProcess {
   /** Kills it as a power cut would, and starts it again: with the same command line, or with another one. */
   async killedAndBack(...argv: string[]): Promise<void> {
     await this.stop('SIGKILL')
-    this.child = this.begin(argv.length > 0 ? argv : this.child.spawnargs.slice(2))
-    this.ended = this.endOf(this.child)
+    this.again(null, ...argv)
   }
 
-  private begin(argv: string[]): ChildProcessByStdio<null, Readable, Readable> {
-    const { context, cwd, state } = this.site
-    const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'bin', 'coppice.js'), ...argv], {
+  private begin(argv: string[], killAt: string | null): ChildProcessByStdio<null, Readable, Readable> {
+    this.argv = argv
+    this.killAt = killAt
+    const { context, cwd, isWatched, state } = this.site
+    const watching = isWatched ? ['--import', import.meta.resolve('./deeds.ts')] : []
+    const child = spawn(process.execPath, [...watching, join(PACKAGE_ROOT, 'bin', 'coppice.js'), ...argv], {
       cwd,
-      env: { ...process.env, XDG_STATE_HOME: state },
+      env: {
+        ...process.env,
+        XDG_STATE_HOME: state,
+        ...(isWatched && { COPPICE_DEEDS: join(state, DEEDS_NAME) }),
+        ...(killAt !== null && { COPPICE_KILL_AT: killAt }),
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.texts = { stdout: '', stderr: '' }

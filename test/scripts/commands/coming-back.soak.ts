@@ -2,11 +2,9 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { parseRecords } from '../../../peers/disk/write-ahead-log.ts'
-import { decodeBody, isBinding, placeOf } from '../../../protocols/round/messages/messages.ts'
-import { HASH_BYTES } from '../../../protocols/wire/encoding.ts'
 import { onlyFederation, temporaryDirectory } from '../../support/nodes.ts'
 import { fixturePath } from '../../support/shared.ts'
+import { signedOnce } from '../../support/signed-once.ts'
 import { SiteProcess, siteText } from '../../support/sites.ts'
 
 const MODEL = ['--model', fixturePath('stories260k'), '--no-eval']
@@ -45,7 +43,7 @@ test('a founder and a member that are killed go on with the same federation, fro
     assert.deepEqual(names, ['certificates', 'contributions', 'model', 'plan.cbor', 'report.json'])
   }
   let signed = 0
-  for (const { state } of sites) signed += await signedOnce(await onlyFederation(join(state, 'coppice')))
+  for (const { state } of sites) signed += signedOnce(await onlyFederation(join(state, 'coppice')))
   assert.ok(signed >= LEAST_SIGNED, `${signed} places`)
   await members[0].killedAndBack(...joining(1), '--yes')
   const again = await members[0].ended
@@ -55,15 +53,3 @@ test('a founder and a member that are killed go on with the same federation, fro
 
 /** Two rounds, a prevote and a precommit each, of the three members that are a quorum of four. */
 const LEAST_SIGNED = 2 * 2 * 3
-
-/** Asserts that a journal has at most one body for each place. Returns the number of places. */
-async function signedOnce(federation: string): Promise<number> {
-  const path = join(federation, 'journal.wal')
-  const { records } = parseRecords(path, new Uint8Array(readFileSync(path)))
-  const places = records
-    .map((record) => decodeBody(record.subarray(HASH_BYTES)))
-    .filter(isBinding)
-    .map(placeOf)
-  assert.equal(new Set(places).size, places.length, `${path}: ${places}`)
-  return places.length
-}

@@ -1,0 +1,81 @@
+/**
+ * Loaded before a command (`node --import`), in a process that a test starts. It writes down what the process does to
+ * its files, one line a deed, into the file that COPPICE_DEEDS names, and kills the process at the deed that
+ * COPPICE_KILL_AT describes (a regular expression), as a power cut would.
+ *
+ * A deed is a moment, a verb, and the name of the file from the data or output directory on, with "ID" for ids; for a
+ * journal also the kind and the round of the last record:
+ *   before rename blobs/ID 0a1b2c3d    after sync journal.wal prevote 2    after mkdir merges/ID
+ */
+import { appendFileSync } from 'node:fs'
+import fs, { type FileHandle } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
+import { decodeBody } from '../../protocols/round/messages/messages.ts'
+import { HASH_BYTES } from '../../protocols/wire/encoding.ts'
+
+const { COPPICE_DEEDS: deeds, COPPICE_KILL_AT: killAt } = process.env
+// Whoever this process starts is not killed.
+delete process.env['COPPICE_KILL_AT']
+const wanted = killAt === undefined || !isMainThread ? null : new RegExp(killAt)
+
+function deed(text: string): void {
+  if (deeds !== undefined) appendFileSync(deeds, `${process.pid} ${text}\n`)
+  if (wanted?.test(text)) process.kill(process.pid, 'SIGKILL')
+}
+
+/** The path from the directory on that says what it is for. */
+function shown(path: unknown): string {
+  const name = String(path)
+    .replace(/^.*\/out-[^/]*/, 'out')
+    .replace(/^.*\/(?:federations\/[0-9a-f]{64}|coppice)\//, '')
+  const id = /[0-9a-f]{64}/.exec(name)?.[0]
+  return id === undefined ? name : `${name.replace(id, 'ID')} ${id.slice(0, 8)}`
+}
+
+/** The name of the log that a handle writes to. */
+const logs = new WeakMap<object, string>()
+let record = ''
+
+/** The bytes of length and checksum in front of a record: see peers/disk/write-ahead-log.ts. */
+const HEADER_BYTES = 8
+
+function recordOf(bytes: Uint8Array): string {
+  const body = decodeBody(bytes.slice(HEADER_BYTES + HASH_BYTES))
+  return `${body.type} ${'round' in body ? body.round : 0}`
+}
+
+const { mkdir, open, rename } = fs
+const patched = {
+  async rename(from: string, to: string) {
+    deed(`before rename ${shown(to)}`)
+    await rename(from, to)
+    deed(`after rename ${shown(to)}`)
+  },
+  async mkdir(path: string, ...options: []) {
+    const made = await mkdir(path, ...options)
+    deed(`after mkdir ${shown(path)}`)
+    return made
+  },
+  async open(path: string, ...options: []) {
+    const handle = await open(path, ...options)
+    if (/\.(wal|sent)$/.test(String(path))) logs.set(handle, shown(path))
+    return handle
+  },
+}
+Object.assign(fs, patched)
+syncBuiltinESMExports()
+
+const some = await open(new URL(import.meta.url))
+const handles: FileHandle = Object.getPrototypeOf(some)
+await some.close()
+const { appendFile, datasync } = handles
+handles.appendFile = async function (this: FileHandle, data, ...options) {
+  if (logs.get(this) === 'journal.wal' && data instanceof Uint8Array) record = recordOf(data)
+  await appendFile.call(this, data, ...options)
+}
+handles.datasync = async function (this: FileHandle) {
+  await datasync.call(this)
+  const log = logs.get(this)
+  if (log !== undefined) deed(`after sync ${log}${log.startsWith('journal') ? ` ${record}` : ''}`)
+}
