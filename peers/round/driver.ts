@@ -180,7 +180,7 @@ export class Driver {
       case 'abortPrune':
         return this.pruning.callOff(new Error('no longer needed'))
       case 'fetch':
-        return this.begin(() => this.fetching.fetch(effect))
+        return this.begin(() => this.fetching.fetch(effect, () => this.lacks(effect)))
       case 'validate':
         return this.begin(() => this.fetching.validate(effect))
       case 'merge':
@@ -223,6 +223,14 @@ export class Driver {
         if (!this.stopped.signal.aborted) this.outcome.reject(error)
       }),
     )
+  }
+
+  /** A peer that has come back alone may wait for long, so it says at once what it needs. */
+  private lacks(effect: EffectOf<'fetch'>): void {
+    const certificate = this.state.adopting?.id ?? null
+    if (effect.what !== 'contribution' || certificate === null || certificate !== this.earlier) return
+    const { author, block, id } = effect
+    this.components.onEvent({ type: 'lacks', certificate, author, block, id })
   }
 
   /** A list from an earlier run may be missing, and so may the blobs that it names. */

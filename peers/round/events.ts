@@ -33,6 +33,11 @@ export type RoundProgressEvent =
   | { type: 'prune'; round: number; done: number; total: number }
   /** Contributions of members that this peer holds and has checked in this round, its own among them. */
   | { type: 'contributions'; round: number; valid: number; known: number }
+  /**
+   * A contribution that the last certificate names is damaged or gone here, after a restart. It is asked of everybody
+   * who is connected. `author`: index in the roster.
+   */
+  | { type: 'lacks'; certificate: string; author: number; block: number; id: string }
   /** A round has ended, and this peer has the certified model. */
   | { type: 'round'; round: RoundReport }
   /** The reason for an action, for the log. */

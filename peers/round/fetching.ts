@@ -41,9 +41,10 @@ export class Fetching {
     this.signal = signal
   }
 
-  async fetch(effect: EffectOf<'fetch'>): Promise<RoundEvent> {
+  /** @param onLack - called if the blob is not in the store, or damaged there, before others are asked */
+  async fetch(effect: EffectOf<'fetch'>, onLack: () => void): Promise<RoundEvent> {
     const { id } = effect
-    const held = await this.obtain(effect)
+    const held = await this.obtain(effect, onLack)
     if (effect.what === 'list') return { type: 'list', root: id, list: held ? await this.readList(id) : null }
     if (effect.what === 'value')
       return { type: 'value', hash: id, value: held ? await this.read(id, decodeValue) : null }
@@ -69,11 +70,12 @@ export class Fetching {
   }
 
   /** Whether the blob is in the store now. If not, it is longer than allowed, and its id proves that. */
-  private async obtain(effect: EffectOf<'fetch'>): Promise<boolean> {
+  private async obtain(effect: EffectOf<'fetch'>, onLack: () => void): Promise<boolean> {
     const { blobs, peerIds, store } = this.components
     const { id, author } = effect
     const maxBytes = this.maxBytes(effect)
     if (await store.holds(id)) return store.byteLength(id) <= maxBytes
+    onLack()
     try {
       const create = () => store.writer()
       await blobs.fetch(id, { maxBytes, create, author: peerIds[author], signal: this.signal })

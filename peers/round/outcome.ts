@@ -8,7 +8,7 @@ export function outcomeError(reason: Exclude<ExitReason, 'done'>, detail: string
     return new NoAgreementError({
       code: 'NO_AGREEMENT',
       what: `the members did not agree in time: ${detail}`,
-      hint: 'Check that the other members are running and connected, then found again.',
+      hint: 'Check that the other members are running and connected. The same command goes on with this federation.',
     })
   }
   return new DivergedError({

@@ -101,8 +101,7 @@ test('a peer that stops between the last certificate and its model writes the mo
   await mkdir(join(out, 'model.part'), { recursive: true })
   const directory = await onlyFederation(join(running.root, '1', 'data'))
   await spoil(join(directory, 'merges'))
-  const back = running.back(1)
-  back.catch(() => undefined)
+  running.peers[1] = running.back(1)
   await written.promise
   assert.equal(goingOn(running, 1)?.round, 1)
   const { root } = await running.peers[0]
@@ -113,7 +112,28 @@ test('a peer that stops between the last certificate and its model writes the mo
   }
   assert.deepEqual((await readdir(out)).sort(), ['certificates', 'contributions', 'model', 'plan.cbor'])
   await running.stop(1)
-  await assert.rejects(back, { message: 'stopped' })
+})
+
+test('a peer that comes back alone to a damaged contribution says at once which, and ends when another comes', async (context) => {
+  const [written, lacked] = [Promise.withResolvers<void>(), Promise.withResolvers<PeerEvent>()]
+  const works = [0, 1].map((i) => new Held(i, 'writeModel', i === 0 ? 2 : 0))
+  const onEvent = (member: number, event: PeerEvent) => {
+    if (member === 0 && event.type === 'serving') written.resolve()
+    if (event.type === 'lacks') lacked.resolve(event)
+  }
+  const running = await startFederation(context, { members: 2, topology: 'mesh', work: (i) => works[i], onEvent })
+  await Promise.all([written.promise, works[1].reached.promise])
+  await Promise.all([running.stop(0), running.stop(1)])
+  works[1].gate.resolve()
+  const blobs = join(await onlyFederation(join(running.root, '1', 'data')), 'blobs')
+  const contribution = (await readdir(join(running.root, '0', 'out', 'contributions')))[0]
+  const path = join(blobs, contribution)
+  await writeFile(path, flipped(new Uint8Array(await readFile(path)), 3))
+  running.peers[1] = running.back(1)
+  const said = await lacked.promise
+  assert.equal(said.type === 'lacks' && said.id, contribution)
+  running.peers[0] = running.back(0)
+  assertOneRoot({ ...running, results: await Promise.all(running.peers) })
 })
 
 test('one data directory serves five federations one after another, one of which it leaves and comes back to', async (context) => {

@@ -8,7 +8,7 @@ import type { PeerEvent } from '../../../peers/round/events.ts'
 import type { BlockMatrices } from '../../../protocols/plan/model-words.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../../protocols/plan/offer.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
-import type { SiteLabel } from '../../../protocols/plan/site-name.ts'
+import { type SiteLabel, siteInWords } from '../../../protocols/plan/site-name.ts'
 import { planInWords } from '../../../protocols/plan/words.ts'
 import { id8 } from '../../../protocols/wire/encoding.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
@@ -99,6 +99,14 @@ export function planText(offer: OfferTerms, capacity: number | null, matrices?: 
   return [...what, 'What will leave this site:', ...leaves.map((line) => `  ${line}`)].join('\n')
 }
 
+function lackInWords({ block, certificate, id }: PeerEvent & { type: 'lacks' }, author: SiteLabel): string {
+  const what = `The contribution ${id.slice(0, 8)} of ${siteInWords(author)} to block ${block}`
+  return (
+    `${what} is damaged or gone here. Every member that has certificate ${certificate.slice(0, 8)} can give it: ` +
+    'this site asks all that it reaches, and goes on when one answers.'
+  )
+}
+
 function thingsOf({ offer: { method } }: Plan): string {
   return isStructuredMethod(method) ? 'heads and channels' : 'masks'
 }
@@ -106,12 +114,15 @@ function thingsOf({ offer: { method } }: Plan): string {
 /** Prints a peer's rounds as lines and progress; founding.ts prints its founding. */
 function narrator(terminal: Terminal): (event: PeerEvent) => void {
   let things = 'mask bits'
+  let sites: readonly SiteLabel[] = []
+  let lacked = 0
   return (event) => {
     switch (event.type) {
       case 'goingOn': {
         const { rounds } = event.plan.offer
         terminal.note(`Federation ${id8(event.plan.id)}, round ${event.round} of ${rounds}: going on`)
         things = thingsOf(event.plan)
+        sites = event.plan.members
         return
       }
       case 'founded':
@@ -122,6 +133,10 @@ function narrator(terminal: Terminal): (event: PeerEvent) => void {
         return terminal.note(
           `It signs nothing in rounds up to ${event.until}, in which it may have signed before; the others decide them.`,
         )
+      case 'lacks':
+        lacked++
+        if (lacked > 1) return terminal.progress('Fetching contributions that are damaged or gone here')
+        return terminal.note(lackInWords(event, sites[event.author]))
       case 'prune':
         return terminal.progress(`Round ${event.round}: pruning`, event.done, event.total)
       case 'contributions':
