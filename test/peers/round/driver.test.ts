@@ -1,29 +1,21 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { CertificateChain } from '../../../peers/disk/certificates.ts'
 import { Journal } from '../../../peers/disk/journal.ts'
-import { Merges } from '../../../peers/disk/merges.ts'
-import { BlobStore } from '../../../peers/disk/store.ts'
-import { Post } from '../../../peers/network/gossip.ts'
-import { systemClock } from '../../../peers/round/clock.ts'
-import { Driver } from '../../../peers/round/driver.ts'
 import type { RoundProgressEvent } from '../../../peers/round/events.ts'
 import { federationOf } from '../../../peers/round/federation.ts'
 import type { PruneJob } from '../../../peers/work/work.ts'
 import { BlobTooLargeError } from '../../../protocols/blob/errors.ts'
 import type { FetchOptions } from '../../../protocols/blob/index.ts'
-import { encodeEnvelope, makeEnvelope } from '../../../protocols/round/messages/messages.ts'
 import { type CommitList, encodeCommitList } from '../../../protocols/round/messages/value.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { BlobHasher } from '../../../protocols/wire/hash.ts'
 import { MatrixWork } from '../../support/matrices.ts'
 import { Inbox, temporaryDirectory } from '../../support/nodes.ts'
 import { aPlan } from '../../support/people.ts'
+import { aDriver, SELF } from './a-driver.ts'
 
 const BLOCKS = 2
 const [SMALL, LARGE] = [10, 100]
-const SELF = 0
 
 /** Whose contributions have at most 10 bytes to one block, 100 to the other; it never gets done with its own. */
 class Idle extends MatrixWork {
@@ -56,8 +48,6 @@ async function scene(context: TestContext) {
   const large = members.find((member) => arcOf(member) === 0) ?? -1
   const small = members.find((member) => arcOf(member) === 1) ?? -1
   const directory = await temporaryDirectory(context)
-  const work = new Idle(0)
-  const store = await BlobStore.open(join(directory, 'blobs'))
   const blobs = new Map<string, Uint8Array>()
   const put = (bytes: Uint8Array): string => {
     const hasher = new BlobHasher()
@@ -78,55 +68,16 @@ async function scene(context: TestContext) {
   }
   const events = new Inbox<RoundProgressEvent>()
   await Journal.begin(directory)
-  const journal = await Journal.open({ directory, plan: plan.id, rounds: 0 })
-  context.after(() => journal.close())
-  const driver = new Driver({
-    plan,
-    federation,
-    self: SELF,
-    signer: signers[SELF],
-    work,
-    store,
-    merges: await Merges.open(join(directory, 'merges'), work, (root) => store.path(root)),
-    journal,
-    chain: await CertificateChain.open(join(directory, 'certificates'), plan, federation),
-    blobs: { fetch },
-    clock: systemClock,
-    peerIds: plan.members.map(({ site }) => site),
-    traffic: () => ({ sentBytes: 0, receivedBytes: 0 }),
-    finish: async () => undefined,
-    keepMerges: false,
-    onEvent: (event) => events.push(event),
-  })
-  const onMessage = (envelope: ReturnType<typeof makeEnvelope>) => driver.handIn({ type: 'message', envelope })
-  const post = new Post({ plan, publish: async () => undefined, onMessage, now: () => 0, onHostile: assert.fail })
-  const stop = new AbortController()
-  const running = driver.run({ post, catchUp: () => undefined }, stop.signal)
-  running.catch(() => undefined)
-  context.after(async () => {
-    stop.abort()
-    await running.catch(() => undefined)
-  })
+  const onEvent = (event: RoundProgressEvent) => events.push(event)
+  const { hear } = await aDriver(context, { directory, plan, signers, work: new Idle(0), fetch, onEvent })
   return {
     /** Members whose block takes 100 bytes, and 10. */
     large,
     small,
     put,
-    commit(member: number, list: CommitList) {
-      const root = put(encodeCommitList(list))
-      const body = { type: 'commit', round: 1, root } as const
-      post.receive(
-        encodeEnvelope(makeEnvelope(signers[member], federation.id, member, body)),
-        plan.members[member].site,
-      )
-    },
-    commitTo(member: number, root: string) {
-      const body = { type: 'commit', round: 1, root } as const
-      post.receive(
-        encodeEnvelope(makeEnvelope(signers[member], federation.id, member, body)),
-        plan.members[member].site,
-      )
-    },
+    commit: (member: number, list: CommitList) =>
+      hear(member, { type: 'commit', round: 1, root: put(encodeCommitList(list)) }),
+    commitTo: (member: number, root: string) => hear(member, { type: 'commit', round: 1, root }),
     /** The first event to come that this is true of. */
     async until(wanted: (event: RoundProgressEvent) => boolean) {
       for (;;) if (wanted(await events.next())) return
