@@ -18,7 +18,8 @@ const TOLD_DEEDS = 100
 export class SiteProcess {
   private child: ChildProcessByStdio<null, Readable, Readable>
   private texts = { stdout: '', stderr: '' }
-  private argv: string[] = []
+  /** Its command line. */
+  argv: string[] = []
   private killAt: string | null = null
   private readonly site: { context: TestContext; cwd: string; state: string; isWatched: boolean }
   /** When its output has ended. */
