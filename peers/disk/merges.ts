@@ -8,7 +8,7 @@ import type { Hash } from '../../protocols/round/messages/messages.ts'
 import type { ManifestEntry } from '../../protocols/round/messages/value.ts'
 import type { MergeResult } from '../../protocols/round/types.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
-import { unwritable } from '../../src/base/system-errors.ts'
+import { orUnwritable } from '../../src/base/system-errors.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
 import { blockOfSlot } from '../../src/merge/slots.ts'
 import type { Work } from '../work/work.ts'
@@ -46,11 +46,7 @@ export class Merges {
 
   /** Removes the merges of an earlier run: they may be half-written, and are made again from their contributions. */
   static async open(directory: string, work: Work, fileOf: (root: Hash) => string): Promise<Merges> {
-    try {
-      await rm(directory, { recursive: true, force: true })
-    } catch (error) {
-      throw unwritable(directory, error)
-    }
+    await orUnwritable(directory, rm(directory, { recursive: true, force: true }))
     return new Merges(directory, work, fileOf)
   }
 
@@ -65,7 +61,7 @@ export class Merges {
     signal: AbortSignal,
   ): Promise<Merge> {
     const folder = join(this.directory, key)
-    await mkdir(folder, { recursive: true })
+    await orUnwritable(folder, mkdir(folder, { recursive: true }))
     const before = previous === null ? null : this.get(previous)
     const blocks = new Map<number, Block>()
     let moved = 0
@@ -114,7 +110,7 @@ export class Merges {
     const file = join(folder, String(block))
     if (before?.key === key) {
       await rm(file, { force: true })
-      await link(before.file, file)
+      await orUnwritable(file, link(before.file, file))
       return { block: { ...before, file }, moved: 0 }
     }
     const files = roots.map(this.fileOf)

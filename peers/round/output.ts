@@ -6,6 +6,7 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SignedPlan } from '../../protocols/plan/plan.ts'
 import { encodeSignedPlan } from '../../protocols/plan/plan.ts'
+import { orUnwritable } from '../../src/base/system-errors.ts'
 import { linkOrCopy, writeDurably } from '../../src/files/durable-file.ts'
 import { type CertificateChain, certificateFile } from '../disk/certificates.ts'
 import type { BlobStore } from '../disk/store.ts'
@@ -33,13 +34,13 @@ export async function writeOutput({ out, signed, chain, store, work, last, signa
   await whole(model, (part) => work.writeModel(last.merged, part, signal))
   signal.throwIfAborted()
   await whole(join(out, CONTRIBUTIONS_NAME), async (part) => {
-    await mkdir(part)
+    await orUnwritable(part, mkdir(part))
     for (const root of new Set(last.value.entries.map((entry) => entry.root))) {
       await linkOrCopy(store.path(root), join(part, root))
     }
   })
   await whole(join(out, CERTIFICATES_NAME), async (part) => {
-    await mkdir(part)
+    await orUnwritable(part, mkdir(part))
     for (let round = 1; round <= chain.rounds; round++) {
       const name = certificateFile(round)
       await linkOrCopy(join(chain.directory, name), join(part, name))
@@ -55,7 +56,7 @@ async function whole(path: string, write: (part: string) => Promise<void>): Prom
   try {
     await write(part)
     await rm(path, { recursive: true, force: true })
-    await rename(part, path)
+    await orUnwritable(path, rename(part, path))
   } catch (error) {
     await rm(part, { recursive: true, force: true })
     throw error

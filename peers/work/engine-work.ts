@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { doneInWords } from '../../protocols/plan/method-words.ts'
 import { InputError } from '../../src/base/errors.ts'
+import { orUnwritable } from '../../src/base/system-errors.ts'
 import type { JobOptions } from '../../src/engine/lane.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
@@ -82,7 +83,7 @@ export class EngineWork implements Work {
 
   async prune({ slots, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
     const { scratch, modelHash, onDrain } = this.init
-    await mkdir(scratch, { recursive: true })
+    await orUnwritable(scratch, mkdir(scratch, { recursive: true }))
     // Blocks are handed over in order. The checkpoint keeps its own name of each until the next round.
     let handedOver: Promise<void> = Promise.resolve()
     const handOver = async (slot: number, path: string) => {

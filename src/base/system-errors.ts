@@ -15,3 +15,12 @@ export function unwritable(path: string, error: unknown): OutputError {
     cause: error,
   })
 }
+
+/** The result of a system call that writes at a path. @throws {OutputError} OUTPUT_UNWRITABLE: the call has failed */
+export async function orUnwritable<T>(path: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    throw unwritable(path, error)
+  }
+}

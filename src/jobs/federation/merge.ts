@@ -1,5 +1,6 @@
 /** The job of merging the contributions to one block. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { unwritable } from '../../base/system-errors.ts'
 import { countZeros } from '../../form/mask.ts'
 import { isStructuredMethod, type Method, type SparseMethod, type StructuredTarget } from '../../form/method.ts'
 import { mergeBlock } from '../../merge/masks/l0.ts'
@@ -53,7 +54,7 @@ function mergeMasks(
     faults,
   )
   const bytes = encodeMergedBlock(form, merged)
-  writeFileSync(out, bytes)
+  write(out, bytes)
   const before = previous === null ? null : readMerged(form, previous)
   const { moved, bits } = maskChange(form, before, merged)
   const zeros = merged.layers.reduce(
@@ -72,7 +73,16 @@ function mergeStructures(
   const contributions = paths.map((path) => decodeStructured(form, readFileSync(path)))
   const merged = mergeStructured(form, target, block, contributions, faults)
   const bytes = encodeStructuredBlock(form, merged)
-  writeFileSync(out, bytes)
+  write(out, bytes)
   const before = previous === null ? null : decodeStructuredBlock(form, readFileSync(previous))
   return { root: blockRoot(bytes), ...unitChange(form, before, merged) }
+}
+
+/** A merge outlasts no process, so it need not be durable. @throws {OutputError} OUTPUT_UNWRITABLE */
+function write(path: string, bytes: Uint8Array): void {
+  try {
+    writeFileSync(path, bytes)
+  } catch (error) {
+    throw unwritable(path, error)
+  }
 }

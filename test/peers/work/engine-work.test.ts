@@ -96,6 +96,8 @@ test('a peer that the user stops finishes its block; the next round begins anew 
   const merged = join(directory, 'merged')
   writeFileSync(file, before.get(1) ?? '')
   await work.merge({ block: 1, files: [file], out: merged, previous: null })
+  const nowhere = work.merge({ block: 1, files: [file], out: join(directory, 'nowhere', 'merged'), previous: null })
+  await assert.rejects(nowhere, { code: 'OUTPUT_UNWRITABLE', exit: 8 })
   const after = await prune([2, 4], new Map([[1, merged]]))
   assert.notDeepEqual(after.get(2), before.get(2))
   assert.deepEqual(await prune([2, 4], new Map([[1, merged]])), after)
