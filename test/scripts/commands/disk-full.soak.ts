@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { onlyFederation, temporaryDirectory } from '../../support/nodes.ts'
@@ -22,13 +23,16 @@ function refusal(): string | false {
   return process.getuid?.() !== 0 && 'only root may mount'
 }
 
-/** A disk of a fixed size; null if mounting is refused. */
-function aDisk(context: TestContext, path: string): string | null {
-  mkdirSync(path)
+/** A disk of a fixed size, apart from all other directories of the test; null if mounting is refused. */
+function aDisk(context: TestContext): string | null {
+  const path = mkdtempSync(join(tmpdir(), 'coppice-disk-'))
   const options = `size=${DISK_BYTES},mode=700`
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]).status !== 0) return null
-  context.after(() => void spawnSync('umount', ['--lazy', path]))
-  return path
+  const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]).status === 0
+  context.after(() => {
+    if (isMounted) spawnSync('umount', ['--lazy', path])
+    rmdirSync(path)
+  })
+  return isMounted ? path : null
 }
 
 /** Fills a disk up to so many free pages. */
@@ -41,7 +45,7 @@ test('a peer whose disk is full says so, and goes on once there is space, whatev
   skip: refusal(),
 }, async (context) => {
   const cwd = await temporaryDirectory(context)
-  const disk = aDisk(context, join(cwd, 'disk'))
+  const disk = aDisk(context)
   if (disk === null) return context.skip('mounting a tmpfs is refused here')
   const data = join(disk, 'data')
   const options = (site: number) => [...MODEL, '--text', siteText(cwd, site), '--out', join(cwd, `out-${site}`)]
