@@ -73,7 +73,7 @@ export class SiteProcess {
     this.argv = argv
     this.killAt = killAt
     const { context, cwd, isWatched, state } = this.site
-    const watching = isWatched ? ['--import', import.meta.resolve('./deeds.ts')] : []
+    const watching = isWatched ? ['--import', import.meta.resolve('./faults/deeds.ts')] : []
     const child = spawn(process.execPath, [...watching, join(PACKAGE_ROOT, 'bin', 'coppice.js'), ...argv], {
       cwd,
       env: {

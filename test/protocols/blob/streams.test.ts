@@ -18,7 +18,7 @@ import { FrameStream } from '../../../protocols/stream/frames.ts'
 import type { Clock } from '../../../protocols/stream/time.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId, CHUNK_BYTES } from '../../../protocols/wire/hash.ts'
-import { detour, openWay } from '../../support/links.ts'
+import { detour, openWay } from '../../support/faults/links.ts'
 import { closeRosters, connect, temporaryDirectory, testNodes } from '../../support/nodes.ts'
 
 /** Deadlines of a tenth of a second at most, so that what is slow is soon too slow. */

@@ -4,9 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { signedOnce } from '../../support/faults/signed-once.ts'
 import { onlyFederation, temporaryDirectory } from '../../support/nodes.ts'
 import { fixturePath } from '../../support/shared.ts'
-import { signedOnce } from '../../support/signed-once.ts'
 import { SiteProcess, siteText } from '../../support/sites.ts'
 
 const MODEL = ['--model', fixturePath('stories260k'), '--no-eval']

@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { coppice } from '../../support/command-line.ts'
+import { signedOnce } from '../../support/faults/signed-once.ts'
 import { onlyFederation, temporaryDirectory } from '../../support/nodes.ts'
 import { fixturePath } from '../../support/shared.ts'
-import { signedOnce } from '../../support/signed-once.ts'
 import { SiteProcess, siteText } from '../../support/sites.ts'
 
 const MODEL = ['--model', fixturePath('stories260k'), '--no-eval']

@@ -11,8 +11,8 @@ import { appendFileSync } from 'node:fs'
 import fs, { type FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
-import { decodeBody } from '../../protocols/round/messages/messages.ts'
-import { HASH_BYTES } from '../../protocols/wire/encoding.ts'
+import { decodeBody } from '../../../protocols/round/messages/messages.ts'
+import { HASH_BYTES } from '../../../protocols/wire/encoding.ts'
 
 const { COPPICE_DEEDS: deeds, COPPICE_KILL_AT: killAt } = process.env
 // Whoever this process starts is not killed.

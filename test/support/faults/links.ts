@@ -4,8 +4,8 @@ import { createConnection, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { peerIdOfAddress } from '../../peers/network/addresses.ts'
-import type { PeerNode } from '../../peers/network/node.ts'
+import { peerIdOfAddress } from '../../../peers/network/addresses.ts'
+import type { PeerNode } from '../../../peers/network/node.ts'
 
 /** The bytes that a proxy passes on at once: few, so that a slow link is slow and not jerky. */
 const PIECE_BYTES = 4096

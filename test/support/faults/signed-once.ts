@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseRecords } from '../../peers/disk/write-ahead-log.ts'
-import { decodeBody, isBinding, placeOf } from '../../protocols/round/messages/messages.ts'
-import { HASH_BYTES } from '../../protocols/wire/encoding.ts'
+import { parseRecords } from '../../../peers/disk/write-ahead-log.ts'
+import { decodeBody, isBinding, placeOf } from '../../../protocols/round/messages/messages.ts'
+import { HASH_BYTES } from '../../../protocols/wire/encoding.ts'
 
 /**
  * Asserts that a journal has at most one body for each place. Returns the number of places.
