@@ -11,6 +11,13 @@ export function outcomeError(reason: Exclude<ExitReason, 'done'>, detail: string
       hint: 'Check that the other members are running and connected. The same command goes on with this federation.',
     })
   }
+  if (reason === 'harmed') {
+    return new NoAgreementError({
+      code: 'NO_AGREEMENT_HARM',
+      what: `every result that was proposed would harm this site's own text: ${detail}`,
+      hint: "Its text may be of another kind than the others': found again with a larger --harm-limit, or fewer zeros.",
+    })
+  }
   return new DivergedError({
     code: 'DIVERGED',
     what: `this peer's result is not the others': ${detail}`,

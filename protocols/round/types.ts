@@ -114,10 +114,11 @@ export type Effect =
 export type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>
 
 /**
- * The reason for the end. `done`; `noAgreement` (exit 6); `diverged` (exit 7): a quorum holds another result over a
- * manifest that this peer holds, so the files that reproduce it are kept.
+ * The reason for the end. `done`; `noAgreement` and `harmed` (exit 6): see rules/status.ts and proposal/harm.ts;
+ * `diverged` (exit 7): a quorum holds another result over a manifest that this peer holds, so the files that reproduce
+ * it are kept.
  */
-export type ExitReason = 'done' | 'noAgreement' | 'diverged'
+export type ExitReason = 'done' | 'noAgreement' | 'harmed' | 'diverged'
 
 /** The progress of a contribution at this peer. */
 export type ContributionStatus = 'fetching' | 'validating' | 'valid' | 'invalid'

@@ -73,10 +73,6 @@ export function isHarmedByAll(turn: Turn): boolean {
   if (proposers.length < Math.min(active, Math.max(MIN_HARMED_PROPOSERS, oneHonest(turn)))) return false
   const figures = proposers.map(([proposer, harm]) => `${harm.toPrecision(3)} (member ${proposer})`).join(', ')
   const limit = turn.context.federation.harmLimit
-  exit(
-    turn,
-    'noAgreement',
-    `every proposal would harm this site: perplexity on its text times ${figures}, limit ${limit}`,
-  )
+  exit(turn, 'harmed', `its perplexity here is ${figures} times that of own contributions, the limit is ${limit}`)
   return true
 }

@@ -213,8 +213,8 @@ describe('contributions that harm the others', () => {
     assert.equal(simulation.certified.size, 0)
     for (const member of [0, 2]) {
       const { exit } = simulation.members[member]
-      assert.equal(exit?.reason, 'noAgreement')
-      assert.match(exit?.detail ?? '', /^every proposal would harm this site: perplexity on its text times 7\.00/)
+      assert.equal(exit?.reason, 'harmed')
+      assert.match(exit?.detail ?? '', /^its perplexity here is 7\.00 \(member \d\), .*, the limit is 1\.5$/)
     }
   })
 
