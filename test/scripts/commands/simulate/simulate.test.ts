@@ -5,6 +5,8 @@ import { join, relative } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { coppice, type Ended } from '../../../support/command-line.ts'
+import { fixturePath } from '../../../support/shared.ts'
+import { siteText } from '../../../support/sites.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
@@ -68,8 +70,12 @@ const reportSchema = z.strictObject({
   peakMemoryBytes: count,
 })
 
-const COMMAND = 'simulate --pruner wanda --windows 2 --sample 0.5 --rounds 2 --eval-tokens 512 --json'.split(' ')
-const simulate = (name: string, ...more: string[]) => coppice(...COMMAND, '--out', join(directory, name), ...more)
+const COMMAND = 'simulate --pruner wanda --windows 2 --window 64 --sample 0.5 --rounds 2 --eval-tokens 128 --json'
+const MODEL = ['--model', fixturePath('stories260k')]
+const texts = [0, 1, 2, 3].map((site) => siteText(directory, site))
+const SITES = ['--text', ...texts, '--eval', ...texts.slice(0, 2)]
+const simulate = (name: string, ...more: string[]) =>
+  coppice(...COMMAND.split(' '), ...MODEL, ...SITES, '--out', join(directory, name), ...more)
 const reportOf = ({ stdout }: Ended) => reportSchema.parse(JSON.parse(stdout))
 
 describe('a simulation of four sites', () => {
@@ -89,19 +95,19 @@ describe('a simulation of four sites', () => {
     assert.deepEqual([...new Set(peers.map(({ root }) => root))], [result.root])
     assert.deepEqual(
       peers.map(({ site, capacity }) => [site, capacity]),
-      ['early', 'middle', 'late', 'novel'].map((site) => [site, 0.5]),
+      ['site-0', 'site-1', 'site-2', 'site-3'].map((site) => [site, 0.5]),
     )
     assert.deepEqual([plan.sparsity, plan.pattern, plan.rounds, plan.sample], [0.5, null, 2, 0.5])
     assert.deepEqual(
       rounds.map(({ contributions, uncovered }) => [contributions, uncovered]),
       [
         [12, []],
-        [24, []],
+        [20, []],
       ],
     )
     assert.equal(result.zeros, result.weights / 2)
     for (const { text, tokens, isolated, fedavg, rounds, federated } of perplexity) {
-      assert.equal(tokens, 2 * 255, text)
+      assert.equal(tokens, 2 * 63, text)
       assert.equal(isolated?.length, 4, text)
       assert.ok(fedavg !== null, text)
       assert.deepEqual([rounds.length, rounds.at(-1)], [2, federated], text)
@@ -111,11 +117,11 @@ describe('a simulation of four sites', () => {
   it('leaves model, plan, certificates, contributions and report, and nothing else', () => {
     assert.deepEqual(readdirSync(out).sort(), ['certificates', 'contributions', 'model', 'plan.cbor', 'report.json'])
     assert.deepEqual(readdirSync(join(out, 'certificates')), ['1.cbor', '2.cbor'])
-    assert.equal(readdirSync(join(out, 'contributions')).length, 24)
+    assert.equal(readdirSync(join(out, 'contributions')).length, 20)
   })
 
   it('verifies', async () => {
-    const { exit, stdout, stderr } = await coppice('verify', out, '--json')
+    const { exit, stdout, stderr } = await coppice('verify', out, ...MODEL, '--json')
     assert.equal(exit, 0, stderr)
     const { root, plan } = { ...reportOf(ended), ...reportOf(ended).result }
     // 4 acceptances and 4 signatures of the plan, at least a quorum of 3 under each of 2 certificates
@@ -134,7 +140,7 @@ describe('a simulation of four sites', () => {
       rmSync(join(copy, name))
       writeFileSync(join(copy, name), bytes)
     }
-    const ended = await coppice('verify', copy)
+    const ended = await coppice('verify', copy, ...MODEL)
     rmSync(copy, { recursive: true })
     return ended
   }
@@ -180,7 +186,7 @@ describe('a simulation of four sites', () => {
       const copy = join(directory, 'copy')
       cpSync(out, copy, { recursive: true })
       rmSync(join(copy, file.replace('*', readdirSync(join(copy, 'contributions'))[0])))
-      const { exit, stderr } = await coppice('verify', copy)
+      const { exit, stderr } = await coppice('verify', copy, ...MODEL)
       assert.equal(exit, 3, stderr)
       assert.match(stderr, says)
       rmSync(copy, { recursive: true })
@@ -196,7 +202,7 @@ describe('a simulation of four sites', () => {
     bytes[bytes.length - 1] ^= 1 // of a signature
     rmSync(path)
     writeFileSync(path, bytes)
-    const { exit, stderr } = await coppice('verify', copy)
+    const { exit, stderr } = await coppice('verify', copy, ...MODEL)
     assert.equal(exit, 7, stderr)
     assert.match(stderr, /2\.cbor does not certify: wrong signature/)
     rmSync(copy, { recursive: true })
@@ -208,7 +214,7 @@ describe('a simulation of four sites', () => {
     rmSync(join(copy, 'report.json'))
     const strays = ['notes.txt', 'certificates/fork-2-0a1b2c3d.cbor', 'certificates/02.cbor', 'contributions/x']
     for (const name of strays) writeFileSync(join(copy, name), 'x')
-    const { exit, stdout, stderr } = await coppice('verify', copy, '--json')
+    const { exit, stdout, stderr } = await coppice('verify', copy, ...MODEL, '--json')
     assert.equal(exit, 0, stderr)
     assert.deepEqual(JSON.parse(stdout).notes.sort(), [
       'certificates/02.cbor is no certificate of a round',
@@ -228,11 +234,8 @@ describe('a simulation of four sites', () => {
     const [root] = readdirSync(join(out, 'contributions'))
     const contribution = await coppice('inspect', '--contribution', join(out, 'contributions', root))
     assert.equal(contribution.exit, 0, contribution.stderr)
-    assert.match(
-      contribution.stdout,
-      new RegExp(`^Contribution ${root}\nof (early|middle|late|novel) \\(12D3KooW.*\\) for block \\d`),
-    )
-    assert.match(contribution.stdout, /^q_proj, k_proj, v_proj +192 /m)
+    assert.match(contribution.stdout, new RegExp(`^Contribution ${root}\nof site-\\d \\(12D3KooW.*\\) for block \\d`))
+    assert.match(contribution.stdout, /^q_proj, k_proj, v_proj +64 /m)
     assert.match(contribution.stdout, /masks are not sent/)
   })
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -20,16 +21,15 @@ test('a simulation with the rule trimmed states the mask bits that no liar could
   const [out, model] = [join(directory, 'out'), fixturePath('stories260k')]
   const texts = [0, 1, 2, 3].map((site) => siteText(directory, site))
   const plan = '--pruner wanda --merge trimmed --windows 2 --window 64 --eval-tokens 64 --baselines none'.split(' ')
-  const simulated = await coppice('simulate', '--model', model, '--text', ...texts, ...plan, '--json', '--out', out)
+  const simulated = await coppice('simulate', '--model', model, '--text', ...texts, ...plan, '--out', out)
   assert.equal(simulated.exit, 0, simulated.stderr)
-  const certified = certifiedSchema.parse(JSON.parse(simulated.stdout).certified)
+  const certified = certifiedSchema.parse(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')).certified)
   const shares = certified.layers.map((layer) => layer.share)
   assert.ok(certified.share > Math.min(...shares) && certified.share < Math.max(...shares))
   const verified = await coppice('verify', out, '--model', model, '--json')
   assert.deepEqual(JSON.parse(verified.stdout).certified, certified)
-  const said = await coppice('verify', out, '--model', model)
   assert.match(
-    said.stdout,
+    simulated.stdout,
     /^\d+\.\d+ % of the mask bits could not have been changed by any 1 of the 4 members; the layers/m,
   )
 })
