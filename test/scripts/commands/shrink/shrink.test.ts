@@ -111,16 +111,26 @@ describe('coppice shrink', () => {
   it('removes hidden channels, of a model that can be shrunk further and trained', async (context) => {
     const directory = await temporaryDirectory(context)
     const [first, second] = ['a', 'b'].map((name) => join(directory, name))
-    const narrow = [...text, '--granularity', 'hidden-channels', '--importance', 'l2', '--ratio', '0.25']
+    const narrow = [
+      '--model',
+      fixturePath('stories260k'),
+      ...text,
+      '--granularity',
+      'hidden-channels',
+      '--importance',
+      'l2',
+      '--ratio',
+      '0.25',
+    ]
     const once = await coppice('shrink', ...narrow, '--recover', '2', '--out', first, '--json')
     assert.equal(once.exit, 0, once.stderr)
     const { removed } = shrinkReport.parse(JSON.parse(once.stdout))
     assert.deepEqual(
       removed,
-      removed.map((_, block) => ({ block, hiddenChannels: 48 })),
+      removed.map((_, block) => ({ block, hiddenChannels: 16 })),
     )
     const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
-    assert.deepEqual([config.hidden_size, config.num_attention_heads, config.head_dim], [144, 6, 32])
+    assert.deepEqual([config.hidden_size, config.num_attention_heads, config.head_dim], [48, 8, 8])
     const twice = await coppice(
       'shrink',
       '--model',
@@ -136,7 +146,7 @@ describe('coppice shrink', () => {
     assert.equal(twice.exit, 0, twice.stderr)
     assert.match(twice.stdout, /plain ONNX Runtime gives the same logits/)
     const left = JSON.parse(readFileSync(join(second, 'config.json'), 'utf8'))
-    assert.deepEqual([left.hidden_size, left.num_attention_heads, left.head_dim], [144, 3, 32])
+    assert.deepEqual([left.hidden_size, left.num_attention_heads, left.head_dim], [48, 4, 8])
   })
 
   it('refuses hidden channels of some blocks', async () => {
