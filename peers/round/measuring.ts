@@ -6,9 +6,12 @@ import { blockOfSlot } from '../../src/merge/slots.ts'
 import type { Merges } from '../disk/merges.ts'
 import type { Work } from '../work/work.ts'
 
+/** The harm to a site whose own contributions already give no numbers: there is nothing to compare. */
+const NONE = 1
+
 interface MeasuringComponents {
-  merges: Merges
-  work: Work
+  merges: Pick<Merges, 'merge' | 'files'>
+  work: Pick<Work, 'blocks' | 'perplexity'>
 }
 
 export class Measuring {
@@ -29,7 +32,7 @@ export class Measuring {
     const blocks = new Set(own.map(({ block: slot }) => blockOfSlot(slot, work.blocks)))
     const merged = new Map([...merges.files(manifest)].filter(([block]) => blocks.has(block)))
     const together = await work.perplexity(merged, this.signal)
-    return { type: 'measured', manifest, harm: together / alone }
+    return { type: 'measured', manifest, harm: Number.isFinite(alone) ? together / alone : NONE }
   }
 
   /** Own contributions become blocks in the way of all others: by a merge, of nothing else. */

@@ -6,7 +6,7 @@ import { emit, exit, isVoting, patch, proposerOf, quorum, type Turn, withIndex }
 
 export function sendStatus(turn: Turn): void {
   const { attempt, beat, last, round, searching } = turn.state
-  const step = searching ? 'searching' : turn.state.step
+  const step = searching && turn.state.step === 'propose' ? 'searching' : turn.state.step
   patch(turn, { beat: beat + 1 })
   emit(turn, { type: 'send', body: { type: 'status', round, step, attempt, certificate: last?.id ?? null, beat } })
 }
