@@ -1,7 +1,7 @@
 /** Sites as people start them: a process each, told apart by what they print. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -113,6 +113,14 @@ export class SiteProcess {
     }
   }
 
+  /** The memory that it and the processes that it has started take now; 0 where there is no /proc. */
+  residentBytes(): number {
+    const { pid } = this.child
+    if (!existsSync(`/proc/${pid}/smaps_rollup`)) return 0
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+    return [pid, ...children].reduce((sum: number, each) => sum + residentBytesOf(Number(each)), 0)
+  }
+
   /** Sends a signal and waits for the end. */
   stop(signal: NodeJS.Signals): Promise<Ended> {
     this.child.kill(signal)
@@ -120,11 +128,20 @@ export class SiteProcess {
   }
 }
 
+function residentBytesOf(pid: number): number {
+  try {
+    return 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
+  } catch {
+    return 0 // it has just ended
+  }
+}
+
 /** A text of enough windows for a small plan, another for each site. */
 export function siteText(directory: string, site: number): string {
   const path = join(directory, `site-${site}.txt`)
   const words = ['wood', 'tree', 'river', 'stone', 'cloud', 'field', 'bird', 'road']
-  const word = (i: number) => words[(i * (site + 3) + ((i * i) % 7)) % words.length]
+  const period = 7 + Math.floor(site / words.length)
+  const word = (i: number) => words[(i * (site + 3) + ((i * i) % period)) % words.length]
   writeFileSync(path, Array.from({ length: 2000 }, (_, i) => word(i)).join(' '))
   return path
 }
