@@ -15,7 +15,7 @@ import { toHex } from '../../protocols/wire/encoding.ts'
 import { type Signer, signerOf } from '../../protocols/wire/signing.ts'
 import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
-import { writeDurably } from '../../src/files/durable-file.ts'
+import { removeBegun, writeDurably } from '../../src/files/durable-file.ts'
 import { identityOf, KEY_FILE } from './identity.ts'
 import { LOCK_FILE, lockDirectory } from './lock.ts'
 import { makeDirectory } from './make-directory.ts'
@@ -80,6 +80,7 @@ export class DataDirectory implements AsyncDisposable {
     await using resources = new AsyncDisposableStack()
     const lock = await lockDirectory(path, LOCKED_HINT)
     resources.defer(() => lock.release())
+    await removeBegun(join(path, FEDERATIONS_NAME))
     const key = privateKey ?? (await identityOf(path, [PLANS_FILE, FEDERATIONS_NAME]))
     const signedPlans = await SignedPlans.open(path)
     resources.defer(() => signedPlans.close())

@@ -3,6 +3,7 @@
  * peer keeps to itself are in its data directory (peers/disk/data-directory.ts).
  */
 import { id8 } from '../../protocols/wire/encoding.ts'
+import { removeBegun } from '../../src/files/durable-file.ts'
 import { assertFree, claimDirectory, removeEmpty } from './free-directory.ts'
 import { makeDirectory } from './make-directory.ts'
 
@@ -35,6 +36,7 @@ export class OutDirectory implements AsyncDisposable {
     try {
       await assertOutFree(place)
       if ('out' in place) await directory.make(place.out)
+      if ('out' in place && place.kept) await removeBegun(place.out)
     } catch (error) {
       await directory[Symbol.asyncDispose]()
       throw error

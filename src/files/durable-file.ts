@@ -3,8 +3,8 @@
  * written.
  */
 import { constants } from 'node:fs'
-import { copyFile, type FileHandle, link, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { copyFile, type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { systemCode, unwritable } from '../base/system-errors.ts'
 
 /** The most bytes of one write: enough that system calls cost little, and below the 2 GiB that one call takes. */
@@ -59,6 +59,25 @@ export class DurableFile {
   async discard(): Promise<void> {
     await this.handle.close() // again where it is closed, which does no harm
     await rm(this.part, { force: true })
+  }
+}
+
+/** The name of a file that `writeAll` writes, until it is whole. */
+const BEGUN = /\.\d+\.part$/
+
+/**
+ * Removes the files that killed processes had begun to write in a directory, if there is one, at any depth: a later
+ * process has another id, so it does not replace them. Call it where no other process writes.
+ * @throws {OutputError} OUTPUT_UNWRITABLE
+ */
+export async function removeBegun(directory: string): Promise<void> {
+  try {
+    const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+    for (const { name, parentPath } of entries) {
+      if (BEGUN.test(name)) await rm(join(parentPath, name), { force: true })
+    }
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw unwritable(directory, error)
   }
 }
 

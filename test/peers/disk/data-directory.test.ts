@@ -34,6 +34,17 @@ test('a second site of one account is told to use another --data', async (contex
   await assert.rejects(DataDirectory.open(path), { code: 'OUTPUT_LOCKED', exit: 8, hint: /second site .* --data/ })
 })
 
+test('a data directory is rid of the files that a killed process had begun, and of nothing else', async (context) => {
+  const path = await temporaryDirectory(context)
+  const chain = join(path, FEDERATIONS_NAME, 'f'.repeat(64), 'certificates')
+  await mkdir(chain, { recursive: true })
+  for (const name of ['1.cbor', '2.cbor.4711.part']) await writeFile(join(chain, name), 'x')
+  await writeFile(join(path, 'mine.1.part'), 'x')
+  await using _data = await DataDirectory.open(path)
+  assert.deepEqual(await readdir(chain), ['1.cbor'])
+  assert.ok((await readdir(path)).includes('mine.1.part'))
+})
+
 test('a data directory that others may read is closed, and said to be', { skip: NO_MODES }, async (context) => {
   const path = await temporaryDirectory(context)
   for (const mode of [0o755, 0o750, 0o701]) {
