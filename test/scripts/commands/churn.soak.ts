@@ -52,7 +52,9 @@ test('sixteen sites, one of which is killed every five seconds, certify their ro
   const certified = under.filter(({ ms }) => ms <= ROUND_LIMIT_MS).length / under.length
   const seconds = under.map(({ ms }) => Math.round(ms / 1000)).sort((a, b) => a - b)
   const whole = under.filter(({ from, ms }) => from + ms <= ended).length
-  context.diagnostic(`${kills} kills in ${Math.round((ended - began) / 1000)} s, ${places.reduce((a, b) => a + b)} signed`)
+  context.diagnostic(
+    `${kills} kills in ${Math.round((ended - began) / 1000)} s, ${places.reduce((a, b) => a + b)} signed`,
+  )
   context.diagnostic(`certified: ${(100 * certified).toFixed(1)} % of the ${under.length} rounds that began meanwhile`)
   context.diagnostic(`${Math.round((whole * 3_600_000) / (ended - began))} rounds an hour; seconds a round: ${seconds}`)
   context.diagnostic(`memory of a site at its kill: at most ${Math.round(peakBytes / 2 ** 20)} MiB`)
@@ -100,7 +102,9 @@ function assertOneCertificateARound(federations: string[]): void {
     const files = federations.map((path) => readFileSync(certificatePath(path, round)))
     assert.equal(new Set(files.map((bytes) => certificateId(decodeCertificate(new Uint8Array(bytes))))).size, 1)
   }
-  const forks = federations.flatMap((path) => readdirSync(join(path, 'certificates'))).filter((name) => /fork/.test(name))
+  const forks = federations
+    .flatMap((path) => readdirSync(join(path, 'certificates')))
+    .filter((name) => /fork/.test(name))
   assert.deepEqual(forks, [])
 }
 
