@@ -11,6 +11,7 @@ import { BlobHasher, CHUNK_BYTES, type ChunkList, chunkCount, chunkLength } from
 import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { DurableFile, linkOrCopy, syncDirectory } from '../../src/files/durable-file.ts'
+import { Uses } from '../uses.ts'
 
 /** Names of whole blobs. */
 const BLOB_NAME = /^[0-9a-f]{64}$/
@@ -24,6 +25,10 @@ export class BlobStore implements BlobSource {
   /** The length of each blob and, after it has been needed, its list of chunks. */
   private readonly held = new Map<string, { byteLength: number; list: ChunkList | null }>()
   private temporaries = 0
+  private readonly uses = new Uses(
+    (id) => this.held.has(id),
+    (id) => rm(join(this.directory, id), { force: true }),
+  )
 
   private constructor(directory: string) {
     this.directory = directory
@@ -148,12 +153,17 @@ export class BlobStore implements BlobSource {
     return false
   }
 
+  /** Runs a task that reads the files of these blobs: they stay until its end, whatever is retained meanwhile. */
+  using<T>(ids: readonly string[], task: () => Promise<T>): Promise<T> {
+    return this.uses.during(ids, task)
+  }
+
   /** Removes all blobs but these. */
   async retain(ids: ReadonlySet<string>): Promise<void> {
     for (const id of this.held.keys()) {
       if (ids.has(id)) continue
       this.held.delete(id)
-      await rm(join(this.directory, id), { force: true })
+      await this.uses.drop(id)
     }
   }
 

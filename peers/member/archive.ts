@@ -22,7 +22,7 @@ export async function openArchive({ directory, signed: { plan } }: KeptFederatio
   const federation = federationOf(plan)
   const store = await BlobStore.open(join(directory, 'blobs'))
   const chain = await CertificateChain.open(join(directory, 'certificates'), plan, federation)
-  const merges = await Merges.open(join(directory, 'merges'), work, (root) => store.path(root))
+  const merges = await Merges.open(join(directory, 'merges'), work, store)
   const journal = await Journal.open({ directory, plan: plan.id, rounds: chain.rounds })
   return { federation, store, chain, merges, journal }
 }

@@ -248,8 +248,12 @@ export class Driver {
   private prune(effect: EffectOf<'prune'>): Promise<RoundEvent | null> {
     const { merges, onEvent } = this.components
     const { round } = effect
-    const merged = this.state.last === null ? new Map<number, string>() : merges.files(this.state.last.manifest)
-    return this.pruning.prune(effect, merged, (done, total) => onEvent({ type: 'prune', round, done, total }))
+    const { last } = this.state
+    const merged = last === null ? new Map<number, string>() : merges.files(last.manifest)
+    // Others may end the round meanwhile.
+    return merges.using(last === null ? [] : [last.manifest], () =>
+      this.pruning.prune(effect, merged, (done, total) => onEvent({ type: 'prune', round, done, total })),
+    )
   }
 
   private async merge({ manifest, entries, previous }: EffectOf<'merge'>): Promise<RoundEvent> {

@@ -59,7 +59,7 @@ export class Fetching {
     const onStop = () => reject(this.signal.reason)
     this.signal.addEventListener('abort', onStop)
     if (this.oversize.has(contributionKey(block, root))) resolve('longer than one of its block can be')
-    else work.validate(block, store.path(root)).then(resolve, reject)
+    else store.using([root], () => work.validate(block, store.path(root))).then(resolve, reject)
     const reason = await promise.finally(() => this.signal.removeEventListener('abort', onStop))
     return { type: 'validated', block, root, reason }
   }

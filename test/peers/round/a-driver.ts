@@ -42,7 +42,7 @@ export async function aDriver(context: TestContext, init: DriverInit) {
     signer: signers[SELF],
     work,
     store,
-    merges: await Merges.open(join(directory, 'merges'), work, (root) => store.path(root)),
+    merges: await Merges.open(join(directory, 'merges'), work, store),
     journal,
     chain: await CertificateChain.open(join(directory, 'certificates'), plan, federation),
     blobs: { fetch: init.fetch },

@@ -12,11 +12,13 @@ const OWN = [1, BLOCKS + 1].map((block) => ({ member: 0, block, round: 1, root: 
 async function measured(perplexities: Record<string, number>) {
   const asked: string[] = []
   const merges = {
-    merge: async () => ({ root: MANIFEST, moved: 0, bits: 0, zeros: 0, blocks: new Map() }),
-    files: (key: string) =>
-      key === MANIFEST
-        ? new Map([0, 1, 2].map((block) => [block, `together-${block}`]))
-        : new Map([[1, key === manifestKey(null, OWN) ? 'alone-1' : 'another']]),
+    merge: async (key: string) => {
+      const file = key === manifestKey(null, OWN) ? 'alone-1' : 'another'
+      const blocks = new Map([[1, { key, file, root: new Uint8Array(), bits: 0, zeros: 0 }]])
+      return { root: MANIFEST, moved: 0, bits: 0, zeros: 0, blocks }
+    },
+    files: () => new Map([0, 1, 2].map((block) => [block, `together-${block}`])),
+    using: <T>(_: readonly string[], task: () => Promise<T>) => task(),
   }
   const work = {
     blocks: BLOCKS,
