@@ -36,6 +36,8 @@ test('a second site of one account is told to use another --data', async (contex
 
 test('a data directory is rid of the files that a killed process had begun, and of nothing else', async (context) => {
   const path = await temporaryDirectory(context)
+  const earlier = await DataDirectory.open(path)
+  await earlier[Symbol.asyncDispose]()
   const chain = join(path, FEDERATIONS_NAME, 'f'.repeat(64), 'certificates')
   await mkdir(chain, { recursive: true })
   for (const name of ['1.cbor', '2.cbor.4711.part']) await writeFile(join(chain, name), 'x')
