@@ -1,7 +1,7 @@
 /**
- * Files that tasks read, by name. A task may outlast the round that it was begun in (a slow site prunes on, a merge that
- * nobody waits for any more is measured), and reads its files as it goes. So whoever drops a file leaves it to the last
- * task that reads it.
+ * Files that tasks read, by name. A task may outlast the round that it was begun in (a slow site prunes on, a merge
+ * that nobody waits for any more is measured), and reads its files as it goes. So whoever drops a file leaves it to the
+ * last task that reads it.
  */
 export class Uses {
   private readonly counts = new Map<string, number>()
