@@ -19,6 +19,12 @@ interface Pending {
   reason(): unknown
 }
 
+/**
+ * Jobs that a thread has at once, the one that it is at included: so it does not stand still until a busy event loop
+ * hands over the next. A process has one, since it is ended to stop that one.
+ */
+const THREAD_JOBS = 8
+
 /** One worker, which starts with its first job, and the jobs that wait for it, in order. */
 export class Lane {
   private readonly kind: WorkerKind
@@ -27,24 +33,27 @@ export class Lane {
   peakBytes = 0
   private readonly pending = new Map<number, Pending>()
   private worker: RunningWorker | undefined
-  private tail: Promise<unknown> = Promise.resolve()
+  /** The ends of the last jobs, as many as the worker may have at once; the next one waits for the first of them. */
+  private ends: Promise<unknown>[]
   private nextId = 0
 
   constructor(kind: WorkerKind, program: WorkerProgram) {
     this.kind = kind
     this.program = program
+    this.ends = Array.from({ length: kind === 'thread' ? THREAD_JOBS : 1 }, () => Promise.resolve())
   }
 
   run(name: string, args: unknown, options: JobOptions<unknown>): Promise<unknown> {
-    const turn = this.tail.then(() => this.start(name, args, options))
-    this.tail = turn.catch(() => undefined)
+    const [place, ...later] = this.ends
+    const turn = place.then(() => this.start(name, args, options))
+    this.ends = [...later, turn.catch(() => undefined)]
     return turn
   }
 
   /** Gives the worker's memory back once the jobs that wait are done; the next job starts another. Never rejects. */
   rest(): Promise<void> {
-    const turn = this.tail.then(() => this.close())
-    this.tail = turn
+    const turn = Promise.all(this.ends).then(() => this.close())
+    this.ends = this.ends.map(() => turn)
     return turn
   }
 

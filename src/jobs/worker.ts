@@ -1,4 +1,7 @@
-/** A worker of the engine, thread or process: takes jobs one at a time and answers with events and a result. */
+/**
+ * A worker of the engine, thread or process: does jobs one at a time, in their order, and answers with events and a
+ * result.
+ */
 import { parentPort, workerData } from 'node:worker_threads'
 import { refusalToObject } from '../base/errors.ts'
 import type { FromWorker, ToWorker } from '../engine/messages.ts'
@@ -7,7 +10,9 @@ import type { Job, JobContext } from './job.ts'
 import { JOBS, type JobName } from './jobs.ts'
 
 const bench = new Bench((parentPort ? workerData : JSON.parse(process.argv[2])) as WorkerSettings)
-const running = new Map<number, AbortController>()
+/** The running job and those that wait for it. */
+const taken = new Map<number, AbortController>()
+let turn: Promise<void> = Promise.resolve()
 let ending = false
 
 if (parentPort) parentPort.on('message', receive)
@@ -20,18 +25,21 @@ else {
 }
 
 function receive(message: ToWorker): void {
-  if (message.type === 'cancel') running.get(message.id)?.abort()
-  else if (message.type === 'run') void run(message)
-  else {
+  if (message.type === 'cancel') taken.get(message.id)?.abort()
+  else if (message.type === 'run') {
+    const controller = new AbortController()
+    taken.set(message.id, controller)
+    turn = turn.then(() => run(message, controller))
+  } else {
     ending = true
-    for (const controller of running.values()) controller.abort()
+    for (const controller of taken.values()) controller.abort()
     endIfIdle()
   }
 }
 
 /** A thread ends by itself: one that is terminated inside ONNX Runtime takes the whole process with it. */
 function endIfIdle(): void {
-  if (ending && running.size === 0) parentPort?.close()
+  if (ending && taken.size === 0) parentPort?.close()
 }
 
 function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
@@ -39,11 +47,10 @@ function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   else process.send?.(message)
 }
 
-async function run({ id, name, args }: Extract<ToWorker, { type: 'run' }>): Promise<void> {
-  const controller = new AbortController()
-  running.set(id, controller)
+async function run({ id, name, args }: Extract<ToWorker, { type: 'run' }>, controller: AbortController): Promise<void> {
   const context: JobContext = { signal: controller.signal, emit: (event) => post({ type: 'event', id, event }) }
   try {
+    controller.signal.throwIfAborted()
     const result = await (JOBS[name as JobName] as Job<unknown, unknown>)(args, bench, context)
     const peakBytes = parentPort ? 0 : process.resourceUsage().maxRSS * 1024
     post({ type: 'result', id, result, peakBytes }, transferable(result))
@@ -54,7 +61,7 @@ async function run({ id, name, args }: Extract<ToWorker, { type: 'run' }>): Prom
     const aborted = controller.signal.aborted && error === controller.signal.reason
     post({ type: 'error', id, aborted, refusal, stack })
   } finally {
-    running.delete(id)
+    taken.delete(id)
     endIfIdle()
   }
 }
