@@ -1,5 +1,8 @@
-/** Every ten seconds a member announces its round and step. A peer that hears too few members for too long gives up. */
-import { SILENCE_TICKS, STATUS_INTERVAL_MS } from '../messages/constants.ts'
+/**
+ * Every ten seconds, or less often where there are many, a member announces its round and step. A peer that hears too
+ * few members for too long gives up.
+ */
+import { paced, SILENCE_TICKS, STATUS_INTERVAL_MS } from '../messages/constants.ts'
 import type { Status } from '../messages/messages.ts'
 import { waitMs } from '../timers.ts'
 import { emit, exit, isVoting, patch, proposerOf, quorum, type Turn, withIndex } from '../turn.ts'
@@ -22,11 +25,16 @@ export function onStatusTimer(turn: Turn): void {
     searchTicks: turn.state.searchTicks + (turn.state.proposerSearches ? 1 : 0),
   })
   if (turn.state.searchTicks * STATUS_INTERVAL_MS >= waitMs(turn)) patch(turn, { proposerSearches: false })
-  sendStatus(turn)
+  if (isTurnToTell(turn)) sendStatus(turn)
   const heard = turn.roster.filter((member) => turn.state.silence[member] < SILENCE_TICKS)
   if (step === 'serve' || heard.length >= quorum(turn)) return
   const minutes = (SILENCE_TICKS * STATUS_INTERVAL_MS) / 60_000
   exit(turn, 'noAgreement', `heard ${heard.length} of ${quorum(turn)} members that are needed for ${minutes} minutes`)
+}
+
+/** Where members take turns, their numbers spread them over the intervals. */
+function isTurnToTell({ context, state }: Turn): boolean {
+  return (state.roundTicks + context.self) % paced(context.federation.members) === 0
 }
 
 /** Records a status. Returns whether it is a new one. */
