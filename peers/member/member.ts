@@ -49,7 +49,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
   const driver = driverOf({ member, archive, ledger, blobs, peerIds, keepMerges })
   const post = new Post({
     plan,
-    publish: (bytes) => node.publish(bytes),
+    publish: (bytes, isWide) => node.publish(bytes, isWide),
     onMessage: (envelope) => driver.handIn({ type: 'message', envelope }),
     now: () => clock.now(),
     onHostile(neighbour) {

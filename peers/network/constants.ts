@@ -16,13 +16,6 @@ export const MAX_GOSSIP_SUBSCRIPTIONS = 16
 export const MAX_GOSSIP_IDS = 5000
 /** GRAFT, PRUNE and the like of one frame: a topic has one of each. */
 export const MAX_GOSSIP_CONTROLS = 64
-/**
- * Up to this many members a peer forwards to 6 others and takes messages from 12, so that a star of 13 needs no
- * announcements; above, to 4 and from 6, which took a quarter of the time with 64 peers in one process.
- */
-export const SMALL_FEDERATION = 16
-/** Above this many members announcements go to a quarter of the others a second instead of to all. */
-export const LAZY_GOSSIP_MEMBERS = 64
 /** Bytes of a message id in gossip: collisions are out of reach at 160 bits. */
 export const GOSSIP_ID_BYTES = 20
 /** The most time of a dial, over all addresses. */
@@ -46,6 +39,8 @@ export const CROWDED_ADDRESSES = 4
 export const JOIN_PATIENCE_MS = 60_000
 /** The pause of a joiner between two tries, on average: a founder counts connections of an address by the second. */
 export const JOIN_RETRY_MS = 2_000
+/** A ping is a stream of its own, which costs both ends some milliseconds; broken links are mostly told by TCP. */
+export const PING_INTERVAL_MS = 30_000
 /** A link that answers no ping for this long is dead; machines that prune are slow to answer. */
 export const PING_TIMEOUT_MS = 30_000
 /** Below libp2p's read buffer of 4 MiB: a paused stream whose window were larger would be reset. */

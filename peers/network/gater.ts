@@ -20,6 +20,11 @@ export class RosterGater {
     this.roster = roster
   }
 
+  /** The number of members; 0 as long as there is no roster. */
+  get members(): number {
+    return this.roster?.size ?? 0
+  }
+
   /** From now on this member (peer id as text) is no longer at home here. */
   shun(peer: string): void {
     this.shunned.add(peer)

@@ -26,7 +26,8 @@ const GENERATION = 20_000
 
 interface PostComponents {
   plan: Plan
-  publish(bytes: Uint8Array): Promise<void>
+  /** @param isWide - to all neighbours at once; else as a message of another member is passed on */
+  publish(bytes: Uint8Array, isWide: boolean): Promise<void>
   /** A checked message that is new. */
   onMessage(envelope: Envelope): void
   /** Milliseconds; never goes back. */
@@ -42,6 +43,8 @@ export class Post {
   private readonly encoded = new WeakMap<Envelope, { id: string; bytes: Uint8Array }>()
   /** The last status of each member: anti-entropy carries it, so that all hear when the others are done. */
   private readonly statuses = new Map<number, Envelope>()
+  /** The neighbour (peer id as text) that brought the last message of each member. */
+  private readonly carriers = new Map<number, string>()
   private readonly convicts = new Set<number>()
   /** One entry a member; a convict's are counted apart. */
   private readonly authors: Allowance<number>
@@ -76,17 +79,19 @@ export class Post {
       return 'ignore'
     }
     this.remember(envelope, id, bytes)
+    if (neighbour !== null) this.carriers.set(envelope.from, neighbour)
     this.components.onMessage(envelope)
     return 'accept'
   }
 
   /**
-   * Takes in a message from anti-entropy, and passes it on: gossip has lost it, so others may lack it as well.
+   * Takes in a message from anti-entropy, and passes it on: gossip has lost it, so others may lack it as well. A status
+   * is followed by the next one soon, and where gossip is late all would pass on all.
    * @throws no honest peer has this message
    */
   receiveLate(bytes: Uint8Array): void {
     const verdict = this.receive(bytes, null)
-    if (verdict === 'accept') this.publish(bytes)
+    if (verdict === 'accept' && decodeEnvelope(bytes).body.type !== 'status') this.publish(bytes, false)
     if (verdict === 'reject') throw new Error('a message that is malformed or forged')
   }
 
@@ -115,12 +120,12 @@ export class Post {
     this.components.onHostile(neighbour)
   }
 
-  /** Publishes a message of this peer. */
+  /** Publishes a message of this peer. A status is one of many, and may take its time. */
   send(envelope: Envelope): void {
     const bytes = encodeEnvelope(envelope)
     this.remember(envelope, messageId(bytes), bytes)
     this.components.onMessage(envelope)
-    this.publish(bytes)
+    this.publish(bytes, envelope.body.type !== 'status')
   }
 
   /** The messages that anti-entropy compares, by short id: these and the last status of each member. */
@@ -128,9 +133,14 @@ export class Post {
     return new Map([...this.statuses.values(), ...held].map((envelope) => this.wire(envelope)))
   }
 
-  private publish(bytes: Uint8Array): void {
+  /** The neighbour through which a member was heard last, which is nearer to it than most; undefined: there is none. */
+  carrierOf(author: number): string | undefined {
+    return this.carriers.get(author)
+  }
+
+  private publish(bytes: Uint8Array, isWide: boolean): void {
     // Without a neighbour nobody can hear it yet; anti-entropy sends it later.
-    this.components.publish(bytes).catch(() => {})
+    this.components.publish(bytes, isWide).catch(() => {})
   }
 
   private wire(envelope: Envelope): [string, Uint8Array] {

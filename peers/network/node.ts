@@ -9,6 +9,7 @@ import {
   type GossipSub,
   gossipsub,
   type Message,
+  type PublishResult,
   StrictNoSign,
   TopicValidatorResult,
 } from '@chainsafe/libp2p-gossipsub'
@@ -25,13 +26,14 @@ import { systemClock } from '../round/clock.ts'
 import { addressesToTell, parseAddress, peerIdOfAddress, withPeerId } from './addresses.ts'
 import * as limits from './constants.ts'
 import { countedTcp, type Traffic, TrafficCounter } from './counted-tcp.ts'
+import { setDegree } from './degree.ts'
 import { RosterGater } from './gater.ts'
 import { PendingConnections } from './pending.ts'
 import { scoreTopic } from './score.ts'
 
 export interface NodeInit {
   privateKey: Ed25519PrivateKey
-  /** The number of members of the federation. It decides the limits on connections and the degree of gossip. */
+  /** The number of members of the federation, 0 where it is not known yet. It decides the limits on connections. */
   members: number
   /** The address to listen on; null for a site that can only dial out. */
   listen?: string | null
@@ -44,9 +46,14 @@ export type GossipVerdict = 'accept' | 'ignore' | 'reject'
 /** Verifies a message before anything is forwarded, and takes it in. */
 type GossipHandler = (bytes: Uint8Array, from: PeerId) => GossipVerdict
 
+/** gossipsub, with an option of `publish` that its types leave out. */
+interface Gossip extends GossipSub {
+  publish(topic: string, data?: Uint8Array, options?: { floodPublish: boolean }): Promise<PublishResult>
+}
+
 /** The services under the names that they have in libp2p. */
 interface NodeServices extends Record<string, unknown> {
-  pubsub: GossipSub
+  pubsub: Gossip
   identify: Identify
   ping: Ping
   listeners: { addresses(): Multiaddr[] }
@@ -92,11 +99,14 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
       maxConnections: 2 * init.members + inbound,
       dialTimeout: limits.DIAL_TIMEOUT_MS,
     },
-    connectionMonitor: { pingTimeout: { minTimeout: limits.PING_TIMEOUT_MS, maxTimeout: limits.PING_TIMEOUT_MS } },
+    connectionMonitor: {
+      pingInterval: limits.PING_INTERVAL_MS,
+      pingTimeout: { minTimeout: limits.PING_TIMEOUT_MS, maxTimeout: limits.PING_TIMEOUT_MS },
+    },
     services: {
       identify: identify(),
       ping: ping(),
-      pubsub: gossipOf(init.members),
+      pubsub: gossipOf(),
       listeners: (components) => ({ addresses: () => components.transportManager.getAddrs() }),
     },
   })
@@ -115,18 +125,14 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
   return node
 }
 
-function gossipOf(members: number) {
-  const degree = members <= limits.SMALL_FEDERATION ? { D: 6, Dlo: 4, Dhi: 12 } : { D: 4, Dlo: 3, Dhi: 6 }
+function gossipOf() {
   return gossipsub({
-    ...degree,
     Dlazy: 3,
     Dout: 1,
     Dscore: 2,
-    gossipFactor: members <= limits.LAZY_GOSSIP_MEMBERS ? 1 : 0.25,
     // Our envelopes carry their own signature; with gossipsub's every duplicate would be verified again.
     globalSignaturePolicy: StrictNoSign,
     msgIdFn: (message) => createHash('sha256').update(message.data).digest().subarray(0, limits.GOSSIP_ID_BYTES),
-    floodPublish: true,
     fallbackToFloodsub: false,
     emitSelf: false,
     allowPublishToZeroTopicPeers: true,
@@ -262,20 +268,22 @@ export class PeerNode {
       return VERDICTS[handle(data, from)]
     })
     scoreTopic(pubsub, topic)
+    setDegree(pubsub, this.roster.members)
     pubsub.subscribe(topic)
     this.topic = topic
   }
 
   /**
    * Sends a message to the topic; it is not handled here. A message that was sent before is not sent again.
+   * @param floodPublish - to all neighbours at once; else to those to whom others' messages are forwarded
    * @throws {RangeError} longer than MAX_GOSSIP_BYTES: on the wire it would mute the link
    */
-  async publish(bytes: Uint8Array): Promise<void> {
+  async publish(bytes: Uint8Array, floodPublish = true): Promise<void> {
     if (bytes.byteLength > MAX_GOSSIP_BYTES) {
       throw new RangeError(`a gossip message of ${bytes.byteLength} bytes; ${MAX_GOSSIP_BYTES} are allowed`)
     }
     if (this.topic === null) throw new Error('no topic has been joined')
-    await this.libp2p.services.pubsub.publish(this.topic, bytes)
+    await this.libp2p.services.pubsub.publish(this.topic, bytes, { floodPublish })
   }
 
   /** Members that have joined our topic, as far as known. */

@@ -31,6 +31,8 @@ interface DriverComponents extends FetchingComponents, PruningComponents {
   /** This peer's index in the roster. */
   self: number
   signer: Signer
+  /** Peer ids as text, by member. */
+  peerIds: string[]
   merges: Merges
   journal: Journal
   chain: CertificateChain
@@ -180,7 +182,7 @@ export class Driver {
       case 'abortPrune':
         return this.pruning.callOff(new Error('no longer needed'))
       case 'fetch':
-        return this.begin(() => this.fetching.fetch(effect, () => this.lacks(effect)))
+        return this.begin(() => this.fetching.fetch(effect, this.likely(effect.author), () => this.lacks(effect)))
       case 'validate':
         return this.begin(() => this.fetching.validate(effect))
       case 'merge':
@@ -223,6 +225,12 @@ export class Driver {
         if (!this.stopped.signal.aborted) this.outcome.reject(error)
       }),
     )
+  }
+
+  /** Who most likely has what a member has announced: itself, then the neighbour through which it was heard last. */
+  private likely(author: number): string[] {
+    const carrier = this.others?.post.carrierOf(author)
+    return [this.components.peerIds[author], ...(carrier === undefined ? [] : [carrier])]
   }
 
   /** A peer that has come back alone may wait for long, so it says at once what it needs. */

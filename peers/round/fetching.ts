@@ -22,8 +22,6 @@ export interface FetchingComponents {
   federation: Federation
   store: BlobStore
   work: Work
-  /** Peer ids as text, by member. */
-  peerIds: string[]
 }
 
 export class Fetching {
@@ -41,10 +39,13 @@ export class Fetching {
     this.signal = signal
   }
 
-  /** @param onLack - called if the blob is not in the store, or damaged there, before others are asked */
-  async fetch(effect: EffectOf<'fetch'>, onLack: () => void): Promise<RoundEvent> {
+  /**
+   * @param likely - peers that most likely have the blob, as FetchOptions has them
+   * @param onLack - called if the blob is not in the store, or damaged there, before others are asked
+   */
+  async fetch(effect: EffectOf<'fetch'>, likely: readonly string[], onLack: () => void): Promise<RoundEvent> {
     const { id } = effect
-    const held = await this.obtain(effect, onLack)
+    const held = await this.obtain(effect, likely, onLack)
     if (effect.what === 'list') return { type: 'list', root: id, list: held ? await this.readList(id) : null }
     if (effect.what === 'value')
       return { type: 'value', hash: id, value: held ? await this.read(id, decodeValue) : null }
@@ -70,15 +71,15 @@ export class Fetching {
   }
 
   /** Whether the blob is in the store now. If not, it is longer than allowed, and its id proves that. */
-  private async obtain(effect: EffectOf<'fetch'>, onLack: () => void): Promise<boolean> {
-    const { blobs, peerIds, store } = this.components
-    const { id, author } = effect
+  private async obtain(effect: EffectOf<'fetch'>, likely: readonly string[], onLack: () => void): Promise<boolean> {
+    const { blobs, store } = this.components
+    const { id } = effect
     const maxBytes = this.maxBytes(effect)
     if (await store.holds(id)) return store.byteLength(id) <= maxBytes
     onLack()
     try {
       const create = () => store.writer()
-      await blobs.fetch(id, { maxBytes, create, author: peerIds[author], signal: this.signal })
+      await blobs.fetch(id, { maxBytes, create, likely, signal: this.signal })
       return true
     } catch (error) {
       if (error instanceof BlobTooLargeError) return false

@@ -1,7 +1,8 @@
 /**
- * Pulls blobs. This peer opens a stream to a neighbour and speaks first. Neighbours are asked in random order, the
- * author first. One that is slow, broken or lying is left for another, and chunks that were checked are kept. Where
- * nobody has the blob yet, all are asked again later, until the caller gives up.
+ * Pulls blobs. This peer opens a stream to a neighbour and speaks first. Those that most likely have the blob are asked
+ * first, then others in random order, a few at a time, since most neighbours get a new blob when this peer does.
+ * One that is slow, broken or lying is left for another, and chunks that were checked are kept. Between two turns there
+ * is a pause, which grows; when all have been asked, the turns begin anew, until the caller gives up.
  */
 import { pipe } from 'it-pipe'
 import { Duplex } from '../stream/duplex.ts'
@@ -50,12 +51,16 @@ class Client implements BlobClient {
 
   async fetch(id: string, options: FetchOptions): Promise<void> {
     const progress: BlobProgress = { id, list: null, done: 0, sink: null }
+    const asked = new Set<string>()
     try {
       for (let pause = limits.RETRY_MS; ; pause = Math.min(2 * pause, limits.MAX_RETRY_MS)) {
         const before = progress.done
-        if (await this.askAll(progress, options)) return
+        const began = this.components.clock.now()
+        if (await this.askSome(progress, options, asked)) return
         if (progress.done > before) pause = limits.RETRY_MS
-        await this.pauseOrWake(pause, options.signal)
+        // Where answers are late, asking more often would make them later still.
+        const took = this.components.clock.now() - began
+        await this.pauseOrWake(Math.max(pause, took), options.signal)
       }
     } catch (error) {
       await progress.sink?.discard()
@@ -63,12 +68,18 @@ class Client implements BlobClient {
     }
   }
 
-  /** Asks every neighbour once; true when the blob is complete. */
-  private async askAll(progress: BlobProgress, options: FetchOptions): Promise<boolean> {
-    const asked = new Set<string>()
-    for (;;) {
-      const peer = await this.neighbourhood.take(asked, options.author, options.signal)
-      if (peer === null) return false
+  /**
+   * One turn: asks the likely neighbours, and some that no earlier turn has asked. True when the blob is complete.
+   */
+  private async askSome(progress: BlobProgress, options: FetchOptions, asked: Set<string>): Promise<boolean> {
+    const { likely = [], signal } = options
+    for (const peer of likely) asked.delete(peer)
+    for (let count = 0; count < limits.ASKED_IN_A_TURN; count++) {
+      const peer = await this.neighbourhood.take(asked, likely, signal)
+      if (peer === null) {
+        asked.clear()
+        return false
+      }
       asked.add(peer)
       try {
         if ((await this.askOne(peer, progress, options)) === 'complete') return true
@@ -76,6 +87,7 @@ class Client implements BlobClient {
         this.neighbourhood.give(peer)
       }
     }
+    return false
   }
 
   /** Fetches as much as one neighbour gives. */

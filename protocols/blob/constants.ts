@@ -25,8 +25,13 @@ export const PROGRESS_TIMEOUT_MS = 5_000
  * The most time for a frame at the server, which is more patient with a slow reader than a reader with a slow server.
  */
 export const SERVE_TIMEOUT_MS = 15_000
-/** The wait after all neighbours said "not yet". It doubles each time, up to the next constant. */
-export const RETRY_MS = 200
+/**
+ * Neighbours that are asked before the next pause, the likely ones included. Asking takes some milliseconds of both, so
+ * of 64 members each must not ask 16 for a blob that only its author has.
+ */
+export const ASKED_IN_A_TURN = 2
+/** The wait after a turn in which all neighbours said "not yet". It doubles each time, up to the next constant. */
+export const RETRY_MS = 500
 export const MAX_RETRY_MS = 4_000
 /** The pause for a neighbour that failed. It doubles each time, up to the next constant. */
 export const COOL_DOWN_MS = 500

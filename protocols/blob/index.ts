@@ -58,9 +58,10 @@ export interface FetchOptions {
   create(): BlobSink
   signal: AbortSignal
   /**
-   * A peer that is most likely to have the blob. If it is a neighbour, it is asked first, even if that means waiting.
+   * Peers that most likely have the blob, the likeliest first. Those that are neighbours are asked before others, even
+   * if that means waiting.
    */
-  author?: string
+  likely?: readonly string[]
 }
 
 export { blobClient } from './client.ts'

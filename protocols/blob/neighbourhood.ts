@@ -1,4 +1,4 @@
-/** The neighbours that a fetch may ask, in order: the author first, then the others at random, nobody who lied. */
+/** The neighbours that a fetch may ask, in order: the likely ones first, then others at random, nobody who lied. */
 import * as limits from './constants.ts'
 import type { BlobClientComponents } from './index.ts'
 
@@ -24,14 +24,20 @@ export class Neighbourhood {
    * A neighbour that has not been asked, with a stream to it reserved (see `give`); null if all have been asked. Waits
    * while all streams are in use.
    */
-  async take(asked: ReadonlySet<string>, author: string | undefined, signal: AbortSignal): Promise<string | null> {
+  async take(asked: ReadonlySet<string>, likely: readonly string[], signal: AbortSignal): Promise<string | null> {
     for (;;) {
       signal.throwIfAborted()
+      // First, since a stream that becomes free wakes all that wait.
+      if (this.streams >= limits.MAX_FETCH_STREAMS) {
+        await this.freed(signal)
+        continue
+      }
       const askable = [...this.components.neighbours()].filter((peer) => !asked.has(peer) && this.isWell(peer))
       if (askable.length === 0) return null
-      const best = author !== undefined && askable.includes(author) ? [author] : askable
+      const likeliest = likely.find((peer) => askable.includes(peer))
+      const best = likeliest === undefined ? askable : [likeliest]
       const free = best.filter((peer) => this.record(peer).streams < limits.MAX_STREAMS_PER_PEER)
-      if (free.length > 0 && this.streams < limits.MAX_FETCH_STREAMS) {
+      if (free.length > 0) {
         const peer = this.anyOf(free)
         this.streams++
         this.record(peer).streams++

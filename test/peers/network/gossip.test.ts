@@ -60,16 +60,20 @@ async function scene() {
   const plan = planOf(keys)
   const taken: Envelope[] = []
   const published: Uint8Array[] = []
+  const wide: Uint8Array[] = []
   const hostile: string[] = []
   const time = { ms: 0 }
   const post = new Post({
     plan,
-    publish: async (bytes) => void published.push(bytes),
+    publish: async (bytes, isWide) => {
+      published.push(bytes)
+      if (isWide) wide.push(bytes)
+    },
     onMessage: (envelope) => void taken.push(envelope),
     now: () => time.ms,
     onHostile: (neighbour) => void hostile.push(neighbour),
   })
-  return { keys, plan, post, published, taken, hostile, time }
+  return { keys, plan, post, published, wide, taken, hostile, time }
 }
 
 test('a signed message of a member is taken in once', async () => {
@@ -107,6 +111,27 @@ test('messages from anti-entropy are passed on by gossip, unless they are known 
   post.receiveLate(bytes)
   assert.throws(() => post.receiveLate(sealed(plan, keys[2], COMMIT)), /malformed or forged/)
   assert.deepEqual(published, [bytes])
+})
+
+test('only what a member itself says, and seldom, goes to all neighbours at once', async () => {
+  const { keys, plan, post, published, wide } = await scene()
+  const from = memberOf(plan, keys[0].peerId)?.index ?? 0
+  const own = (body: Body) => makeEnvelope(keys[0], toHex(plan.id), from, body)
+  post.receiveLate(sealed(plan, keys[1], COMMIT))
+  post.send(own({ type: 'status', round: 1, step: 'collect', attempt: 0, certificate: null, beat: 1 }))
+  post.send(own(COMMIT))
+  assert.equal(published.length, 3)
+  assert.deepEqual(wide, [encodeEnvelope(own(COMMIT))])
+})
+
+test('the neighbour is known through which a member was heard last', async () => {
+  const { keys, plan, post } = await scene()
+  const from = memberOf(plan, keys[1].peerId)?.index ?? 0
+  post.receiveLate(sealed(plan, keys[1], vote(1)))
+  assert.equal(post.carrierOf(from), undefined)
+  post.receive(sealed(plan, keys[1], vote(2)), NEIGHBOUR)
+  post.receive(sealed(plan, keys[1], vote(2)), 'one that was slower')
+  assert.equal(post.carrierOf(from), NEIGHBOUR)
 })
 
 test('a peer hears itself, and lists the last status of each member beside what it holds', async () => {

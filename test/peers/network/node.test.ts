@@ -120,6 +120,18 @@ test('sixteen nodes that join at once all connect and all hear everything', asyn
   await promise
 })
 
+test('a member of a large federation forwards gossip to few, although its node began before it knew how many they are', async (context) => {
+  const [hub, ...others] = await testNodes(context, 8, { members: 0 })
+  await Promise.all(others.map((node) => connect(node, hub)))
+  const absent = Array.from({ length: 9 }, (_, i) => `member ${i}`)
+  for (const node of [hub, ...others]) node.closeRoster([hub, ...others].map(({ peerId }) => peerId).concat(absent))
+  const mesh = meshOf(hub)
+  for (const node of [hub, ...others]) node.joinTopic(TOPIC, () => 'accept')
+  await until(hub, () => hub.subscribers().length === others.length)
+  await Promise.all(others.map((node) => until(node, () => node.subscribers().length === 1)))
+  assert.ok(mesh.size <= 4, `${mesh.size} of ${others.length}`)
+})
+
 test('a port in use is a network error', async (context) => {
   const node = await testNode(context, 0)
   const listen = node.listenAddresses()[0].replace(/\/p2p\/.*/, '')

@@ -130,6 +130,31 @@ test('a blob that nobody has yet is asked for again until it is there', async (c
   assert.deepEqual(served, [`${id} to ${asker.node.peerId}`])
 })
 
+test('the likely are asked in every turn, and never more than a few, until all have been asked', async (context) => {
+  const [asker, ...servers] = await sites(context, 5)
+  const names = servers.map(({ node }) => node.peerId)
+  const turns: string[][] = [[]]
+  const stop = new AbortController()
+  for (const { node } of servers) {
+    const source = { chunks: async () => null, read: async () => new Uint8Array() }
+    const onAsked = () => void turns.at(-1)?.push(node.peerId)
+    const { handle } = blobServer({ source, clock: systemClock, admits: () => true, onAsked })
+    await node.handle(BLOB_PROTOCOL, handle, MAX_STREAMS_PER_PEER)
+  }
+  const pause = async () => {
+    if (turns.push([]) > 3) stop.abort(new Error('enough'))
+  }
+  const client = clientOf(asker, { clock: { ...systemClock, pause } })
+  const options = { ...fetchOptions(asker), signal: stop.signal, likely: ['nobody', names[2]] }
+  await assert.rejects(client.fetch('ab'.repeat(32), options), /enough/)
+  const asked = turns.slice(0, 3)
+  assert.deepEqual(
+    asked.map(([first, ...others]) => [first, others.length]),
+    Array(3).fill([names[2], 1]),
+  )
+  assert.deepEqual(new Set(asked.flat()), new Set(names))
+})
+
 test('a corrupt server is named and left for an honest one, and good chunks are kept', async (context) => {
   const [asker, liar, honest] = await sites(context, 3)
   const bytes = new Uint8Array(randomBytes(3 * CHUNK_BYTES))
@@ -154,7 +179,7 @@ test('a corrupt server is named and left for an honest one, and good chunks are 
     commit: writer.commit.bind(writer),
     discard: writer.discard.bind(writer),
   })
-  const fetched = client.fetch(id, { ...fetchOptions(asker), create, author: liar.node.peerId })
+  const fetched = client.fetch(id, { ...fetchOptions(asker), create, likely: [liar.node.peerId] })
   await honest.store.put(bytes)
   await fetched
   assert.deepEqual(liars, [liar.node.peerId])
@@ -169,7 +194,7 @@ test('a wrong list convicts the server, not the author', async (context) => {
   await answerWith(liar, (frames) => honestHead(frames, liar.store, other))
   const liars: string[] = []
   const client = clientOf(asker, { onLiar: (peer) => void liars.push(peer) })
-  await client.fetch(id, { ...fetchOptions(asker, 100), author: liar.node.peerId })
+  await client.fetch(id, { ...fetchOptions(asker, 100), likely: [liar.node.peerId] })
   assert.deepEqual(liars, [liar.node.peerId])
 })
 
@@ -220,7 +245,7 @@ for (const { name, answer } of hostile) {
     await bad.store.put(bytes)
     await answerWith(bad, (frames, stream) => answer(frames, stream, bad, id))
     const client = clientOf(asker, { clock: IMPATIENT })
-    await client.fetch(id, { ...fetchOptions(asker), author: bad.node.peerId })
+    await client.fetch(id, { ...fetchOptions(asker), likely: [bad.node.peerId] })
     assert.equal(toHex(blobId(await asker.store.read(id))), id)
   })
 }
