@@ -155,6 +155,17 @@ function each(wanted: Wanted, value: number): ort.Tensor {
   )
 }
 
+/** A past beyond MAX_PAST_BYTES, by a size that the graph has fixed, or by one of config.json. */
+function tooLarge({ name, path, shape }: Wanted, dims: readonly number[], bytes: number): InputError {
+  const isFixed = shape?.every((size, axis) => axis === 0 || axis === 2 || size !== undefined) ?? false
+  if (isFixed) return unfit(path, `"${name}" is fixed at [${dims}], which is ${bytes} bytes`)
+  return new InputError({
+    code: 'MODEL_PAST',
+    what: `${path}: by config.json the input "${name}" is [${dims}], where one position takes ${bytes} bytes`,
+    hint: 'Correct the numbers and sizes of heads in config.json; or export without past inputs.',
+  })
+}
+
 /** Element types in which ONNX Runtime takes keys and values from outside; bfloat16 is none. */
 const PAST_TYPES: ReadonlySet<number> = new Set([DATA_TYPE.float, DATA_TYPE.float16, DATA_TYPE.double])
 
@@ -176,7 +187,7 @@ function zeroPast(wanted: Wanted): ort.Tensor {
   // One position, at least, is counted: the other sizes must be possible even where there is none.
   const [windows, heads, positions, size] = dims as number[]
   const bytes = elementCount([windows, heads, Math.max(positions, 1), size]) * elementBytes(dataType, name)
-  if (bytes > MAX_PAST_BYTES) throw unfit(path, `"${name}" is fixed at [${dims}], which is ${bytes} bytes`)
+  if (bytes > MAX_PAST_BYTES) throw tooLarge(wanted, dims as number[], bytes)
   if (!PAST_TYPES.has(dataType)) {
     throw new InputError({
       code: 'MODEL_INPUT',

@@ -7,15 +7,21 @@ import { GraphProtoSchema, ModelProtoSchema } from '../../../../src/onnx/generat
 import { DATA_TYPE } from '../../../../src/onnx/tensor.ts'
 
 const { int64, int32, int8, bool, float, float16, bfloat16 } = DATA_TYPE
+const HUGE = { num_key_value_heads: 2, head_dim: 2 ** 40 }
 const CONFIG = { num_attention_heads: 4, num_key_value_heads: 2, hidden_size: 64 }
 /** Two windows of three tokens. */
 const WINDOWS = { ids: BigInt64Array.of(5n, 6n, 7n, 8n, 9n, 10n), batch: 2, window: 3 }
 
 /** What one input of this name, type and shape (null: differs from run to run) is fed. */
-function fed(name: string, dataType: number, dims: (number | null)[]): { dims: readonly number[]; data: number[] } {
+function fed(
+  name: string,
+  dataType: number,
+  dims: (number | null)[],
+  config: Record<string, unknown> = CONFIG,
+): { dims: readonly number[]; data: number[] } {
   const graph = create(GraphProtoSchema, { input: [valueInfo(name, { dataType, dims })] })
   const model = { path: 'model.onnx', proto: create(ModelProtoSchema), graph, initializers: new Map() }
-  const tensor = graphInputs({ ...model, subgraphs: new Map(), externalFiles: [] }, CONFIG, WINDOWS).get(name)
+  const tensor = graphInputs({ ...model, subgraphs: new Map(), externalFiles: [] }, config, WINDOWS).get(name)
   assert.ok(tensor, name)
   return { dims: tensor.dims, data: Array.from(tensor.data as BigInt64Array, Number) }
 }
@@ -58,5 +64,7 @@ describe('inputs of a decoder', () => {
     ]
     for (const [name, dataType, shape, code] of cases)
       assert.throws(() => fed(name, dataType, shape), { name: 'InputError', code }, `${name} [${shape}]`)
+    const open = () => fed('past_key_values.0.key', float, [null, 2, null, null], HUGE)
+    assert.throws(open, { code: 'MODEL_PAST', message: /by config\.json .* is \[2,2,0,1099511627776\]/ })
   })
 })
