@@ -12,7 +12,7 @@ import { decode, encode, fixedBytes, hashSchema, integer, ppmSchema } from '../w
 import { peerIdSchema } from '../wire/signing.ts'
 
 /** Raised whenever any bit of mask, merge, encoding or vote changes. Peers of two versions never work together. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** An offer is a few hundred bytes; this leaves room for a long model name. */
 export const MAX_OFFER_BYTES = 4 * 1024

@@ -65,8 +65,8 @@ function squaresOf(values: Float32Array | Float64Array): number {
   return squares
 }
 
-/** About the largest number of float32. */
-const LARGEST = 3e38
+/** About the largest number that is added up: 2^47. */
+const LARGEST = 1e14
 
 /** Numbers that rank the other way round: what matters most to others matters least. Zeros become the largest. */
 export function reciprocals(values: readonly Float32Array[], factor = 1): Float32Array[] {
@@ -91,5 +91,5 @@ export function untrained(layers: readonly LayerForm[], [a, b]: [number, number]
 
 /** Statistics of the first column alone: all others look as if nothing ever passed them. */
 export function oneColumn({ inputs }: BlockForm): BlockContribution {
-  return { inputs: inputs.map((cols) => Float32Array.from({ length: cols }, (_, j) => (j === 0 ? 1e30 : 0))) }
+  return { inputs: inputs.map((cols) => Float32Array.from({ length: cols }, (_, j) => (j === 0 ? LARGEST : 0))) }
 }

@@ -10,11 +10,13 @@ import { ceilShare, floorShare } from '../../base/decimal.ts'
 import type { LayerForm, LayerWeights } from '../../form/block-form.ts'
 import { dropKept, newMask } from '../../form/mask.ts'
 import type { SparsityTarget } from '../../form/method.ts'
-import { trimmedMean } from '../trim.ts'
+import { MEAN_SQUARE_END } from '../sums/exact-sum.ts'
+import { trimmed } from '../trim.ts'
 import { saliency } from './saliency.ts'
+import { meanOfSquares } from './trimmed.ts'
 
-/** The largest finite float32: what a liar can send at most. */
-const LARGEST = (2 - 1 / 2 ** 23) * 2 ** 127
+/** The largest mean square, a float32 below the end: what a liar can send at most. */
+const LARGEST = MEAN_SQUARE_END * (1 - 2 ** -24)
 
 /** The least and the greatest trimmed mean of a column. */
 type AttainableMeans = readonly [least: number, greatest: number]
@@ -29,7 +31,7 @@ export function attainableMeans(values: Float64Array, faults: number): Attainabl
   const highest = sorted.with(0, sorted[0])
   highest.set(sorted.subarray(liars))
   highest.fill(LARGEST, sorted.length - liars)
-  return [Math.fround(trimmedMean(lowest, faults)), Math.fround(trimmedMean(highest, faults))]
+  return [lowest, highest].map((values) => Math.fround(meanOfSquares(trimmed(values, faults)))) as [number, number]
 }
 
 /**

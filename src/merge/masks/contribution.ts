@@ -13,6 +13,7 @@ import { countKept, isPaddedWithZeros, maskBytes } from '../../form/mask.ts'
 import type { PayloadKind } from '../../form/method.ts'
 import { FrameReader, HEADER_BYTES, kindOf, writeFrame } from '../bytes.ts'
 import { InvalidContributionError } from '../errors.ts'
+import { MEAN_SQUARE_END } from '../sums/exact-sum.ts'
 import { readSparseLayer, type SparseLayer } from './sparse-layer.ts'
 
 export interface BlockContribution {
@@ -40,7 +41,7 @@ const KINDS: Record<PayloadKind, number> = { statistics: 1, weights: 2 }
  * @param meanSquares - one array a layer input, [cols]; empty if nothing was observed (magnitude without text): all
  * columns then count alike
  * @param names - names of the layers, in order of role, for messages
- * @throws {InputError} STATISTIC_RANGE: a mean square is NaN, infinite or negative
+ * @throws {InputError} STATISTIC_RANGE: a mean square is NaN, negative or too large to be added up
  * @throws {InputError} FP16_RANGE: a kept weight is NaN, infinite or beyond fp16
  */
 export function toContribution(
@@ -66,14 +67,14 @@ function assertStatistics(values: Float32Array, input: number): void {
   if (at < 0) return
   throw new InputError({
     code: 'STATISTIC_RANGE',
-    what: `input ${input} of the block: the mean square of feature ${at} is ${values[at]}`,
-    hint: 'The activations overflow float32; check the model file and the text.',
+    what: `input ${input} of the block: the mean square of feature ${at} is ${values[at]}, beyond what is added up (2^47)`,
+    hint: 'The activations of this model are damaged or overflow; check the model file and the text.',
   })
 }
 
-/** The index of the first value that is NaN, infinite, negative or -0; -1 if there is none. */
+/** The index of the first value that is NaN, not below MEAN_SQUARE_END, negative or -0; -1 if there is none. */
 function findBadStatistic(values: Float32Array): number {
-  return values.findIndex((value) => !(value >= 0 && value < Infinity) || Object.is(value, -0))
+  return values.findIndex((value) => !(value >= 0 && value < MEAN_SQUARE_END) || Object.is(value, -0))
 }
 
 /**

@@ -3,12 +3,13 @@
  * weight's column, from left to right in float64, where m is the merged weight as stored (fp16; the base's float32 for
  * statistics). The square is exact; one rounding follows. The least salient weight becomes a zero first.
  */
-import { trimmedSum } from '../trim.ts'
+import { sumOfMeanSquares } from '../sums/exact-sum.ts'
+import { trimmed } from '../trim.ts'
 import type { BlockContribution } from './contribution.ts'
 
 /**
- * For each column of an input the trimmed sum of x over the contributions, [cols]. Values are sorted ascending, then
- * added in float64, so the contributions' order does not matter. Every member counts equally.
+ * For each column of an input the exact sum of x over the contributions, rounded once, [cols]; where `faults` is not 0
+ * only of the values that trim.ts leaves. Every member counts equally.
  */
 export function summedSquares(
   contributions: readonly BlockContribution[],
@@ -20,7 +21,7 @@ export function summedSquares(
   const column = new Float64Array(contributions.length)
   for (let j = 0; j < cols; j++) {
     for (let i = 0; i < column.length; i++) column[i] = contributions[i].inputs[input][j]
-    sums[j] = trimmedSum(column, faults)
+    sums[j] = sumOfMeanSquares(trimmed(column, faults))
   }
   return sums
 }

@@ -5,7 +5,8 @@
  */
 import type { BlockForm } from '../../form/block-form.ts'
 import { float16Of, fp16Bits } from '../../form/fp16.ts'
-import { trimmedMean } from '../trim.ts'
+import { sumOfMeanSquares } from '../sums/exact-sum.ts'
+import { trimmed } from '../trim.ts'
 import type { BlockContribution } from './contribution.ts'
 import type { SparseLayer } from './sparse-layer.ts'
 
@@ -19,9 +20,14 @@ export function trimmedStatistics(
   return inputs.map((cols, input) =>
     Float32Array.from({ length: cols }, (_, j) => {
       for (let i = 0; i < column.length; i++) column[i] = contributions[i].inputs[input][j]
-      return trimmedMean(column, faults)
+      return meanOfSquares(trimmed(column, faults))
     }),
   )
+}
+
+/** The mean of mean squares: their exact sum, rounded once and divided by their number. */
+export function meanOfSquares(values: Float64Array): number {
+  return sumOfMeanSquares(values) / values.length
 }
 
 /**
@@ -40,7 +46,14 @@ export function trimmedWeights(layers: readonly SparseLayer[], size: number, fau
     for (let k = 0; k < layers.length; k++) {
       if (((layers[k].mask[i >> 3] >> (i & 7)) & 1) === 1) column[keepers++] = values[k][next[k]++]
     }
-    if (keepers > 0) means[i] = trimmedMean(column.subarray(0, keepers), faults)
+    if (keepers > 0) means[i] = meanOfExact(trimmed(column.subarray(0, keepers), faults))
   }
   return fp16Bits(means)
+}
+
+/** The mean of fp16 values, whose float64 sums are exact. */
+function meanOfExact(values: Float64Array): number {
+  let sum = 0
+  for (const value of values) sum += value
+  return sum / values.length
 }

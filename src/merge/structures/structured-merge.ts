@@ -11,7 +11,8 @@ import type { StructuredTarget } from '../../form/method.ts'
 import type { StructuredForm } from '../../form/structured-form.ts'
 import { lowestUnits, unitsToRemove } from '../../form/units.ts'
 import { MAX_CONTRIBUTIONS } from '../masks/tally.ts'
-import { trimmedSum } from '../trim.ts'
+import { sumOfWholes } from '../sums/exact-sum.ts'
+import { trimmed } from '../trim.ts'
 import type { StructuredBlock } from './structured-block.ts'
 import type { PackedAdapter, StructuredContribution } from './structured-contribution.ts'
 
@@ -46,13 +47,13 @@ export function mergeStructured(
   return { kept, adapters: trained.length === 0 ? null : averaged(form, trained) }
 }
 
-/** Trimmed sums over the contributions, one a unit: see trim.ts. */
+/** The sums of the values that are left over the contributions, one a unit: see trim.ts. */
 function summed(values: readonly Float64Array[], faults: number): Float64Array {
   const sums = new Float64Array(values[0].length)
   const column = new Float64Array(values.length)
   for (let unit = 0; unit < sums.length; unit++) {
     for (let i = 0; i < column.length; i++) column[i] = values[i][unit]
-    sums[unit] = trimmedSum(column, faults)
+    sums[unit] = sumOfWholes(trimmed(column, faults))
   }
   return sums
 }

@@ -140,8 +140,8 @@ describe('an offer', () => {
   })
 
   test('of another version says which, even where nothing else is known', () => {
-    assert.equal(offerVersion(encode({ version: 3, anything: 'else' })), 3)
-    assert.equal(offerVersion(anOffer().bytes), 2)
+    assert.equal(offerVersion(encode({ version: 4, anything: 'else' })), 4)
+    assert.equal(offerVersion(anOffer().bytes), 3)
     assert.equal(offerVersion(encode({ version: 'two' })), null)
     assert.equal(offerVersion(new Uint8Array([0xff])), null)
     assert.equal(offerVersion(new Uint8Array(MAX_OFFER_BYTES + 1)), null)

@@ -86,6 +86,6 @@ describe('the mask bits that no liar can change', () => {
     assert.deepEqual(attainableMeans(Float64Array.of(4, 1, 2, 3), 0), [2.5, 2.5])
     const [least, greatest] = attainableMeans(Float64Array.of(2, 4), 1)
     assert.equal(least, 1)
-    assert.ok(greatest > 1e38)
+    assert.ok(greatest > 7e13)
   })
 })

@@ -42,10 +42,12 @@ export function twinMerge(
     const means = pruner === 'sparsegpt' ? indices.map((i) => twinMean(contributions, role, i, faults)) : null
     const stored = (i: number) => (means === null ? base[role][i] : Number(unitsOf(means[i])) / 2 ** 24)
     const columns = Array.from({ length: cols }, (_, j) =>
-      inner(
-        contributions.map(({ inputs }) => inputs[input][j]).sort((a, b) => a - b),
-        faults,
-      ).reduce((a, x) => a + x, 0),
+      exactSum(
+        inner(
+          contributions.map(({ inputs }) => inputs[input][j]).sort((a, b) => a - b),
+          faults,
+        ),
+      ),
     )
     const saliency = (i: number) => stored(i) * stored(i) * columns[i % cols]
     const order = (a: number, b: number) => votes[b] - votes[a] || saliency(a) - saliency(b) || a - b
@@ -61,6 +63,16 @@ export function twinMerge(
   })
 }
 
+/** Each value in whole 2^-72, ties to even; their sum, rounded once. Every float32 is a whole multiple of 2^-149. */
+export function exactSum(values: readonly number[]): number {
+  const half = 1n << 76n
+  const units = values.map((value) => {
+    const [down, rest] = [BigInt(value * 2 ** 149) >> 77n, BigInt(value * 2 ** 149) & (2n * half - 1n)]
+    return rest > half || (rest === half && down % 2n === 1n) ? down + 1n : down
+  })
+  return Number(units.reduce((sum, unit) => sum + unit, 0n)) / 2 ** 72
+}
+
 /** Sorted values without the outer ones. */
 function inner<T>(values: T[], faults: number): T[] {
   const out = Math.min(faults, Math.floor((values.length - 1) / 2))
@@ -73,7 +85,7 @@ function pooled(given: readonly BlockContribution[], input: number, cols: number
       given.map(({ inputs }) => inputs[input][j]).sort((a, b) => a - b),
       faults,
     )
-    return values.reduce((sum, x) => sum + x, 0) / values.length
+    return exactSum(values) / values.length
   })
 }
 
