@@ -16,7 +16,7 @@ import { saliency } from './saliency.ts'
 import { meanOfSquares } from './trimmed.ts'
 
 /** The largest mean square, a float32 below the end: what a liar can send at most. */
-const LARGEST = MEAN_SQUARE_END * (1 - 2 ** -24)
+const LARGEST = MEAN_SQUARE_END * (1 - 1 / 2 ** 24)
 
 /** The least and the greatest trimmed mean of a column. */
 type AttainableMeans = readonly [least: number, greatest: number]

@@ -4,11 +4,10 @@
  */
 
 /**
- * Fraction bits of a mean square as a whole number. Every float32 from 2^-48 on is such a number exactly; smaller ones
- * are rounded to nearest, ties to even.
+ * A mean square of 1 as a whole number: it has 72 fraction bits. Every float32 from 2^-48 on is such a number exactly;
+ * smaller ones are rounded to nearest, ties to even.
  */
-const FRACTION_BITS = 72
-const ONE = 2 ** FRACTION_BITS
+const ONE = 2 ** 72
 
 /**
  * The least mean square that is refused: with 72 fraction bits, 128 bits hold the sum of 2^9 smaller ones. Activations
