@@ -11,7 +11,7 @@ const NONE = 1
 
 interface MeasuringComponents {
   merges: Pick<Merges, 'merge' | 'files' | 'using'>
-  work: Pick<Work, 'blocks' | 'perplexity'>
+  work: Pick<Work, 'alone' | 'blocks' | 'perplexity'>
 }
 
 export class Measuring {
@@ -29,10 +29,12 @@ export class Measuring {
   /** The round may be over before it ends. */
   measure({ manifest, own }: EffectOf<'measure'>): Promise<RoundEvent> {
     const { merges, work } = this.components
+    const files = merges.files(manifest)
+    const pruned = work.alone(own.map(({ block: slot }) => slot))
     const blocks = new Set(own.map(({ block: slot }) => blockOfSlot(slot, work.blocks)))
-    const merged = new Map([...merges.files(manifest)].filter(([block]) => blocks.has(block)))
+    const merged = new Map([...files].filter(([block]) => pruned !== null || blocks.has(block)))
     return merges.using([manifest], async () => {
-      const alone = await this.ofOwn(own)
+      const alone = await (pruned === null ? this.ofOwn(own) : this.perplexityOf(own, new Map([...files, ...pruned])))
       const together = await work.perplexity(merged, this.signal)
       return { type: 'measured', manifest, harm: Number.isFinite(alone) ? together / alone : NONE }
     })
@@ -40,14 +42,17 @@ export class Measuring {
 
   /** Own contributions become blocks in the way of all others: by a merge, of nothing else. */
   private ofOwn(own: readonly ManifestEntry[]): Promise<number> {
-    const { merges, work } = this.components
+    const { merges } = this.components
     const key = manifestKey(null, own)
-    if (this.alone?.key !== key) {
-      const perplexity = merges.using([key], async () =>
-        work.perplexity(filesOf(await merges.merge(key, own, null, this.signal)), this.signal),
-      )
-      this.alone = { key, perplexity }
-    }
+    return merges.using([key], async () => {
+      if (this.alone?.key === key) return this.alone.perplexity
+      return this.perplexityOf(own, filesOf(await merges.merge(key, own, null, this.signal)))
+    })
+  }
+
+  private perplexityOf(own: readonly ManifestEntry[], files: ReadonlyMap<number, string>): Promise<number> {
+    const key = manifestKey(null, own)
+    if (this.alone?.key !== key) this.alone = { key, perplexity: this.components.work.perplexity(files, this.signal) }
     return this.alone.perplexity
   }
 }

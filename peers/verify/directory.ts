@@ -7,7 +7,7 @@
 import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withstoodFaults } from '../../protocols/plan/offer.ts'
+import { mergingOf } from '../../protocols/plan/offer.ts'
 import { decodeSignedPlan, type Plan } from '../../protocols/plan/plan.ts'
 import type { Certified, ManifestEntry } from '../../protocols/round/messages/value.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
@@ -125,7 +125,7 @@ async function mergeAgain({
   onProgress,
 }: MergeAgain): Promise<BlockFile[]> {
   const { method, rounds } = plan.offer
-  const faults = withstoodFaults(plan.offer)
+  const merging = mergingOf(plan.offer)
   const folder = join(dir, CONTRIBUTIONS_NAME)
   const { entries, merged: wanted } = last.value
   const merged: BlockFile[] = []
@@ -138,14 +138,14 @@ async function mergeAgain({
     }
     for (const { block: slot, root } of own) {
       const path = join(folder, root)
-      const reason = await engine.run('validate', { dir: base, method, rounds, slot, path }, { signal })
+      const reason = await engine.run('validate', { dir: base, method, merging, rounds, slot, path }, { signal })
       if (reason !== null) throw differs(path, `is no valid contribution (${reason})`)
     }
     const paths = own.map(({ root }) => join(folder, root))
     const out = join(scratch, `merged-${block}`)
     const { root } = await engine.run(
       'merge',
-      { dir: base, method, block, paths, faults, out, previous: null },
+      { dir: base, method, merging, block, paths, out, previous: null },
       { signal },
     )
     merged.push({ block, kind: mergedKind(method), path: out })

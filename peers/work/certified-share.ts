@@ -4,7 +4,7 @@
  * contributions in the last certificate; blocks without contributions are not counted.
  */
 import { join } from 'node:path'
-import { type Offer, withstoodFaults } from '../../protocols/plan/offer.ts'
+import { mergingOf, type Offer } from '../../protocols/plan/offer.ts'
 import type { ManifestEntry } from '../../protocols/round/messages/value.ts'
 import type { Method } from '../../src/form/method.ts'
 import type { CertifiedBits } from '../../src/jobs/federation/certify.ts'
@@ -38,7 +38,7 @@ interface Certifying {
 
 /** What the share needs of an offer. */
 export function certifying(offer: Offer): Pick<Certifying, 'method' | 'members' | 'faults'> {
-  return { method: offer.method, members: offer.members, faults: withstoodFaults(offer) }
+  return { method: offer.method, members: offer.members, faults: mergingOf(offer).faults }
 }
 
 /** The files of a manifest's contributions, by block. @param folder - has each under its id */

@@ -1,19 +1,22 @@
 /** The computations of a site for its federation. The engine does them on the site's own model directory and text. */
+import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { doneInWords } from '../../protocols/plan/method-words.ts'
 import { InputError } from '../../src/base/errors.ts'
 import { orUnwritable } from '../../src/base/system-errors.ts'
 import type { JobOptions } from '../../src/engine/lane.ts'
+import { type Merging, poolsMoments } from '../../src/form/merging.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
-import type { BlockFile } from '../../src/jobs/block-files.ts'
+import { type BlockFile, ownBlockPath } from '../../src/jobs/block-files.ts'
 import type { StructuredForms } from '../../src/jobs/federation/structured-forms.ts'
 import type { JobEvent } from '../../src/jobs/job.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { JobEngine } from '../../src/jobs/open-engine.ts'
 import { type WrittenModel, writeChecked } from '../../src/jobs/plain-runs.ts'
 import { contributionBytes } from '../../src/merge/masks/contribution.ts'
-import { blockOfSlot, isAdapterSlot } from '../../src/merge/slots.ts'
+import { productsBytes } from '../../src/merge/pooled/products.ts'
+import { blockOfSlot, isSecondSlot } from '../../src/merge/slots.ts'
 import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'
 
 export interface EngineWorkInit {
@@ -24,8 +27,7 @@ export interface EngineWorkInit {
   method: Method
   /** The number of rounds in the plan. */
   rounds: number
-  /** Liars that the plan's merge withstands; 0: all members count. */
-  faults: number
+  merging: Merging
   /** Where structures are removed, else null. */
   structured: StructuredForms | null
   /** The site's calibration windows. */
@@ -75,10 +77,14 @@ export class EngineWork implements Work {
   }
 
   maxContributionBytes(slot: number): number {
-    const { description, method, structured } = this.init
-    if (!isStructuredMethod(method)) return contributionBytes(description.forms[slot], payloadOf(method.pruner)).most
+    const { description, merging, method, structured } = this.init
+    if (!isStructuredMethod(method)) {
+      const form = description.forms[blockOfSlot(slot, this.blocks)]
+      if (!poolsMoments(method, merging)) return contributionBytes(form, payloadOf(method.pruner)).most
+      return slot < this.blocks ? contributionBytes(form, 'statistics').most : productsBytes(form, merging.members)
+    }
     const bytes = structured?.bytes[blockOfSlot(slot, this.blocks)]
-    return (isAdapterSlot(slot, this.blocks) ? bytes?.adapters : bytes?.importances) ?? 0
+    return (isSecondSlot(slot, this.blocks) ? bytes?.adapters : bytes?.importances) ?? 0
   }
 
   async prune({ slots, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
@@ -126,21 +132,55 @@ export class EngineWork implements Work {
       const { target } = method
       const job = { dir, target, rounds, slots, windows, weights, out, modelHash: modelHash ?? NO_HASH }
       await engine.run('contribute', job, options)
+    } else if (poolsMoments(method, this.init.merging) && slots[0] >= this.blocks) {
+      await this.offerProducts(slots, merged, options)
     } else {
       const resume = modelHash && ({ modelHash, other: 'replace' } as const)
-      const job = { dir, ...method, blocks: slots, windows, weights, out, as: 'contribution' as const, resume }
+      const as = poolsMoments(method, this.init.merging) ? ('moments' as const) : ('contribution' as const)
+      const job = { dir, ...method, blocks: slots, windows, weights, out, as, resume }
       await engine.run('prune', job, options)
     }
   }
 
+  /** A site whose moments are lost measures them again; the blocks before are those of that round. */
+  private async offerProducts(
+    slots: number[],
+    merged: ReadonlyMap<number, string>,
+    options: JobOptions<JobEvent>,
+  ): Promise<void> {
+    const { engine, model: dir, merging, scratch: out } = this.init
+    const totals = slots.flatMap((slot) => {
+      const block = blockOfSlot(slot, this.blocks)
+      const path = merged.get(block)
+      return path === undefined ? [] : [{ block, path }]
+    })
+    const job = { dir, totals, members: merging.members, out }
+    try {
+      await engine.run('products', job, options)
+    } catch (error) {
+      if (!(error instanceof InputError) || error.code !== 'MOMENTS_LOST') throw error
+      const blocks = totals.map(({ block }) => block)
+      await this.compute(blocks, merged, { ...options, onEvent: undefined })
+      await engine.run('products', job, options)
+    }
+  }
+
+  alone(slots: readonly number[]): ReadonlyMap<number, string> | null {
+    const { merging, method, scratch } = this.init
+    if (!poolsMoments(method, merging)) return null
+    const blocks = slots.map((slot) => blockOfSlot(slot, this.blocks))
+    const files = blocks.map((block) => [block, ownBlockPath(scratch, block)] as const)
+    return new Map(files.filter(([, path]) => existsSync(path)))
+  }
+
   validate(slot: number, file: string): Promise<string | null> {
-    const { engine, model: dir, method, rounds } = this.init
-    return engine.run('validate', { dir, method, rounds, slot, path: file })
+    const { engine, model: dir, merging, method, rounds } = this.init
+    return engine.run('validate', { dir, method, merging, rounds, slot, path: file })
   }
 
   merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {
-    const { engine, model: dir, method, faults } = this.init
-    return engine.run('merge', { dir, method, block, paths: files, faults, out, previous })
+    const { engine, model: dir, merging, method } = this.init
+    return engine.run('merge', { dir, method, merging, block, paths: files, out, previous })
   }
 
   async perplexity(merged: ReadonlyMap<number, string>, signal: AbortSignal): Promise<number> {

@@ -18,7 +18,7 @@ export class PeerStoppedError extends Error {
 export interface PruneJob {
   /** The slots of one round: see src/merge/slots.ts. */
   slots: number[]
-  /** Block -> file of an encoded MergedBlock, through which text flows where this job does not prune; absent: base. */
+  /** Block -> file of its merge, through which text flows where this job does not prune; absent: base. */
   merged: ReadonlyMap<number, string>
   /** See PeerStoppedError. */
   signal: AbortSignal
@@ -57,6 +57,11 @@ export interface Work {
   /** The most bytes that a contribution to a slot (src/merge/slots.ts) can have under the plan. */
   maxContributionBytes(slot: number): number
   prune(job: PruneJob): Promise<void>
+  /**
+   * The files of these slots' blocks as this site alone has pruned them; null: its contributions tell, merged by
+   * themselves.
+   */
+  alone(slots: readonly number[]): ReadonlyMap<number, string> | null
   /** Null if good, else a reason. */
   validate(slot: number, file: string): Promise<string | null>
   merge(job: MergeJob): Promise<MergedBlockReport>

@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { PPM } from '../../src/base/decimal.ts'
+import { MERGE_RULES, type MergeRule, type Merging } from '../../src/form/merging.ts'
 import type { StructuredTarget } from '../../src/form/method.ts'
-import { type Method, PRUNERS, type SparsityTarget } from '../../src/form/method.ts'
+import { isStructuredMethod, type Method, PRUNERS, type SparsityTarget } from '../../src/form/method.ts'
 import { slotCount } from '../../src/merge/slots.ts'
 import { decode, encode, fixedBytes, hashSchema, integer, ppmSchema } from '../wire/encoding.ts'
 import { peerIdSchema } from '../wire/signing.ts'
@@ -54,10 +55,6 @@ export function asModelName(name: string): string {
   return printed.slice(0, MAX_MODEL_NAME).toWellFormed()
 }
 
-/** How contributions become one: `l0` counts all alike, `trimmed` leaves the farthest values out. */
-export const MERGE_RULES = ['l0', 'trimmed'] as const
-export type MergeRule = (typeof MERGE_RULES)[number]
-
 export interface Offer {
   version: typeof PROTOCOL_VERSION
   /** The founder's peer id (multihash bytes). */
@@ -75,7 +72,7 @@ export interface Offer {
   }
   method: Method
   merge: MergeRule
-  /** The largest number of rounds. */
+  /** The largest number of rounds; by the rule `pooled`, the number of groups: see src/merge/pooled/groups.ts. */
   rounds: number
   /** The federation ends early once fewer mask bits than this moved in a round, in ppm; null: never. */
   untilChange: number | null
@@ -147,7 +144,12 @@ const offerSchema: z.ZodType<Offer> = z
     ({ method, model }) => method.pruner !== 'llm-pruner' || method.target.to <= model.blocks,
     'the blocks that lose structures are not all in the model',
   )
-  .refine((offer) => slotCount(offer, offer.model.blocks) <= MAX_BLOCKS, 'too many blocks for adapters')
+  .refine(
+    ({ merge, method, rounds, model, untilChange }) =>
+      merge !== 'pooled' || (!isStructuredMethod(method) && rounds <= model.blocks && untilChange === null),
+    'no plan that pools',
+  )
+  .refine((offer) => slotCount(offer, offer.model.blocks) <= MAX_BLOCKS, 'too many blocks for two contributions each')
 
 /** An offer, its canonical bytes and their hash. */
 export interface SealedOffer {
@@ -202,7 +204,7 @@ export function faultsOf(members: number): number {
   return Math.floor((members - 1) / 3)
 }
 
-/** The number of liars that the merge of a plan withstands. */
-export function withstoodFaults({ merge, members }: Pick<Offer, 'merge' | 'members'>): number {
-  return merge === 'trimmed' ? faultsOf(members) : 0
+/** How the contributions to a plan become one. */
+export function mergingOf({ merge, members }: Pick<Offer, 'merge' | 'members'>): Merging {
+  return { rule: merge, members, faults: merge === 'trimmed' ? faultsOf(members) : 0 }
 }

@@ -2,12 +2,14 @@
  * The plan in plain sentences: what will be done, and what will leave this site. A person reads this before anything
  * happens, so it promises nothing that the code does not keep and hides nothing that the code does.
  */
+import { poolsMoments } from '../../src/form/merging.ts'
 import {
   isStructuredMethod,
   type PayloadKind,
   type PrunerName,
   payloadOf,
   type SparseMethod,
+  type SparsityTarget,
   type StructuredMethod,
 } from '../../src/form/method.ts'
 import { blocksPerRound } from '../../src/merge/sampling.ts'
@@ -51,17 +53,55 @@ function sparseWords(
   capacity: number,
   matrices?: BlockMatrices,
 ): PlanInWords {
+  if (offer.merge === 'pooled') return pooledWords(offer, { pruner, target }, capacity, matrices)
   const payload = payloadOf(pruner)
   return {
     what: [
-      `Method: ${PRUNER_NAMES[pruner]}. In every layer of the blocks ${shareOfZeros(target)} become zero; ` +
-        'embeddings, output head and biases stay as they are.',
+      methodInWords(pruner, target),
       ...(matrices === undefined ? [] : [...unprunedInWords(matrices, 'pruned'), ...sparserInWords(matrices, target)]),
       ...rounds(offer, capacity),
       mergeRule(offer, payload),
     ],
     leaves: payloadInWords(payload, pruner),
   }
+}
+
+/** Words of a plan that pools what the texts show. */
+function pooledWords(
+  offer: Offer,
+  { pruner, target }: SparseMethod,
+  capacity: number,
+  matrices?: BlockMatrices,
+): PlanInWords {
+  const { model, rounds: groups, windows, window } = offer
+  const moments = poolsMoments({ pruner }, { rule: offer.merge })
+  const own = blocksPerRound(groups, capacity)
+  const share = own === groups ? `all ${model.blocks} blocks` : `${own} of the ${groups} groups`
+  return {
+    what: [
+      methodInWords(pruner, target),
+      ...(matrices === undefined ? [] : [...unprunedInWords(matrices, 'pruned'), ...sparserInWords(matrices, target)]),
+      `The ${model.blocks} blocks are pruned in ${counted(groups, 'group')}, one after the other. For ${share} this site ` +
+        `measures what ${windows} windows of ${window} tokens of its own text show, each block once.`,
+      moments
+        ? 'These measurements are added up over all sites (rule pooled), and every site prunes each block by the sums, as ' +
+          'if all texts lay in one place: each group takes two rounds, mean squares first and then products.'
+        : 'These measurements are added up over all sites (rule pooled), and one mask follows from the sums, as if all ' +
+          'texts lay in one place: each group takes one round.',
+    ],
+    leaves: moments ? [STATISTICS, PRODUCTS] : payloadInWords('statistics', pruner),
+  }
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+function methodInWords(pruner: PrunerName, target: SparsityTarget): string {
+  return (
+    `Method: ${PRUNER_NAMES[pruner]}. In every layer of the blocks ${shareOfZeros(target)} become zero; ` +
+    'embeddings, output head and biases stay as they are.'
+  )
 }
 
 function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: number): PlanInWords {
@@ -164,22 +204,28 @@ function voting(offer: Offer): string[] {
 
 /** The data in a contribution of this kind. It is sent to every member, and members may pass it on. */
 function payloadInWords(payload: PayloadKind, pruner: PrunerName): string[] {
-  const statistics =
-    'For every block this site prunes: the mean square of each feature that enters its layers, over all of your ' +
-    'calibration text: one number a column.'
   if (payload === 'statistics') {
     const derived =
       pruner === 'wanda'
         ? 'From them and the base model everybody can work out which weights this site keeps.'
         : 'They only break ties: the masks follow from the base model.'
-    return [`${statistics} Nothing else about the text. ${derived}`]
+    return [`${STATISTICS} Nothing else about the text. ${derived}`]
   }
   return [
-    statistics,
+    STATISTICS,
     'Which weights this site keeps, and their values after they were adjusted to your text. These say more about the ' +
       'text than the statistics do.',
   ]
 }
+
+const STATISTICS =
+  'For every block this site prunes: the mean square of each feature that enters its layers, over all of your ' +
+  'calibration text: one number a column.'
+
+const PRODUCTS =
+  'Then for every block how each two of these features go together: the mean of their product over your calibration ' +
+  'text, one number a pair. These say much more about the text: from those of the first block somebody can work out how ' +
+  'often each word occurs in it.'
 
 const ALWAYS = [
   'Your text, its tokens and its activations never leave. But whoever has these numbers may infer what kind of text ' +

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { certifiedShare } from '../../peers/work/certified-share.ts'
-import { withstoodFaults } from '../../protocols/plan/offer.ts'
+import { mergingOf } from '../../protocols/plan/offer.ts'
 import type { SparseMethod } from '../../src/form/method.ts'
 import type { JobEvent } from '../../src/jobs/job.ts'
 import { openEngine } from '../../src/jobs/open-engine.ts'
@@ -50,7 +50,7 @@ export async function run(args: string[]): Promise<void> {
     await engine.run('prune', { dir, ...method, blocks, windows, weights: [], out, as, resume: null }, { onEvent })
     const members = site + 1
     if (!numbers.includes(members)) continue
-    const faults = withstoodFaults({ merge: 'trimmed', members })
+    const { faults } = mergingOf({ merge: 'trimmed', members })
     const certified = await certifiedShare({ engine, dir, description, method, members, faults, contributions })
     for (const line of certifiedInWords(certified)) console.log(line)
   }

@@ -1,6 +1,7 @@
 /** The baselines of a federation: each site alone, and plain averages under the same masks. */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ALONE } from '../../src/form/merging.ts'
 import type { SparseMethod, StructuredMethod } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
 import type { BlockFile } from '../../src/jobs/block-files.ts'
@@ -87,7 +88,7 @@ export async function* isolatedRounds(
         method,
         block,
         paths: paths.filter((_, slot) => blockOfSlot(slot, count) === block),
-        faults: 0,
+        merging: ALONE,
         out: path,
         previous: null,
       })

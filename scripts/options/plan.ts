@@ -8,10 +8,9 @@ import {
   MAX_ROUND_TIMEOUT_MS,
   MAX_ROUNDS,
   MAX_STEPS,
-  MERGE_RULES,
-  type MergeRule,
 } from '../../protocols/plan/offer.ts'
 import { UsageError } from '../../src/base/errors.ts'
+import { MERGE_RULES, type MergeRule } from '../../src/form/merging.ts'
 import {
   isStructuredMethod,
   type Method,
@@ -41,6 +40,8 @@ const DEFAULT_PRUNER: PrunerName = 'sparsegpt'
 const DEFAULT_TARGET: SparsityTarget = { kind: 'unstructured', ppm: 500_000 }
 const DEFAULT_MERGE: MergeRule = 'l0'
 const DEFAULT_ROUNDS = 1
+/** Five groups give nearly what all text in one place gives: more rounds gain little. */
+const DEFAULT_GROUPS = 5
 /** Training steps of a site in a round. */
 const DEFAULT_RECOVER = 20
 /**
@@ -134,13 +135,13 @@ export function addPlanOptions(command: Command): Command {
     .addOption(
       new Option(
         '--merge <rule>',
-        `l0 counts all sites alike; trimmed leaves out the values farthest off, so that a third of the sites cannot ruin the model by lies (default: ${DEFAULT_MERGE})`,
+        `l0 gives each site a vote on each weight; trimmed leaves out the values farthest off, so that a third of the sites cannot ruin the model by lies; pooled prunes by what all texts together show (default: ${DEFAULT_MERGE})`,
       ).argParser(oneOf('--merge', MERGE_RULES)),
     )
     .addOption(
       new Option(
         '--rounds <n>',
-        `rounds at most (default: ${DEFAULT_ROUNDS}; with --until-change ${MOST_ROUNDS_UNTIL_CHANGE})`,
+        `rounds at most; with --merge pooled the number of groups of blocks (default: ${DEFAULT_ROUNDS}; with --until-change ${MOST_ROUNDS_UNTIL_CHANGE}; with --merge pooled ${DEFAULT_GROUPS})`,
       ).argParser(wholeNumber('--rounds', 1, MAX_ROUNDS)),
     )
     .addOption(
@@ -172,9 +173,11 @@ const TO_THE_END = MAX_BLOCKS
 
 export function planOptions(raw: RawPlan): PlanOptions {
   const { sample = ALL, untilChange = null, roundTimeout: roundTimeoutMs = null } = raw
-  const rounds = raw.rounds ?? (untilChange === null ? DEFAULT_ROUNDS : MOST_ROUNDS_UNTIL_CHANGE)
   const { harmLimit, merge = DEFAULT_MERGE } = raw
   const method = methodOf(raw)
+  if (merge === 'pooled') refuseUnpooled(method, untilChange)
+  const byDefault = untilChange === null ? DEFAULT_ROUNDS : MOST_ROUNDS_UNTIL_CHANGE
+  const rounds = raw.rounds ?? (merge === 'pooled' ? DEFAULT_GROUPS : byDefault)
   return { method, merge, rounds, sample, untilChange, roundTimeoutMs, ...(harmLimit && { harmLimit }) }
 }
 
@@ -203,8 +206,34 @@ function methodOf(raw: RawPlan): Method {
   return { pruner, target: { kind: 'structured', ppm: ratio, from, to, steps: recover ?? DEFAULT_RECOVER } }
 }
 
+/** @throws {UsageError} USAGE_CONFLICT */
+function refuseUnpooled(method: Method, untilChange: number | null): void {
+  if (isStructuredMethod(method))
+    refuseConflict(
+      `--merge pooled is not for --pruner ${STRUCTURED}, whose measurements are added up anyway`,
+      'Leave --merge out.',
+    )
+  if (untilChange !== null)
+    refuseConflict('--until-change is not for --merge pooled: each block is offered once', 'Leave --until-change out.')
+}
+
+/**
+ * The plan for a model with this number of blocks. A model with fewer blocks than groups by default has one a block.
+ * @throws {UsageError} BLOCKS_RANGE, ROUNDS_RANGE
+ */
+export function planFor(plan: PlanOptions, blocks: number): PlanOptions {
+  const method = methodFor(plan.method, blocks)
+  if (plan.merge !== 'pooled' || plan.rounds <= blocks) return { ...plan, method }
+  if (plan.rounds === DEFAULT_GROUPS) return { ...plan, method, rounds: blocks }
+  throw new UsageError({
+    code: 'ROUNDS_RANGE',
+    what: `--rounds ${plan.rounds}: the model has ${blocks} blocks, and --merge pooled prunes one at least in each group`,
+    hint: `Give --rounds ${blocks} or fewer.`,
+  })
+}
+
 /** The method for a model with this number of blocks. @throws {UsageError} BLOCKS_RANGE */
-export function methodFor(method: Method, blocks: number): Method {
+function methodFor(method: Method, blocks: number): Method {
   if (!isStructuredMethod(method)) return method
   const { target } = method
   const to = target.to === TO_THE_END ? blocks : target.to

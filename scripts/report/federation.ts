@@ -1,7 +1,8 @@
 /** The report of a federation, which --json prints and report.json holds. Shares are fractions, hashes hexadecimal. */
 import type { CertifiedShare } from '../../peers/work/certified-share.ts'
-import type { MergeRule, Offer } from '../../protocols/plan/offer.ts'
+import type { Offer } from '../../protocols/plan/offer.ts'
 import { ppmToFraction } from '../../src/base/decimal.ts'
+import type { MergeRule } from '../../src/form/merging.ts'
 import type { Method } from '../../src/form/method.ts'
 import type { SiteReport } from './site-report.ts'
 

@@ -5,6 +5,7 @@ import { Decoder } from '../model/forward/decoder.ts'
 import { embeddingRows } from '../model/graph/embedding-rows.ts'
 import { TokenizerProcess } from '../model/text/tokenizer.ts'
 import { Solvers } from '../prune/run/solvers.ts'
+import { LinearAlgebra } from '../runtime/linear-algebra.ts'
 import { StructuredModel } from '../structure/federated/structured-model.ts'
 import { type BlockFile, weightsOfFiles } from './block-files.ts'
 
@@ -31,6 +32,7 @@ export class Bench {
   private readonly models = new Map<string, Promise<StructuredModel>>()
   private readonly tokenizers = new TokenizerProcess()
   private started: Promise<Solvers> | undefined
+  private products: Promise<LinearAlgebra> | undefined
 
   constructor({ threads, apart }: WorkerSettings) {
     this.threads = threads
@@ -57,6 +59,12 @@ export class Bench {
   solvers(): Promise<Solvers> {
     this.started ??= Solvers.create(this.threads)
     return this.started
+  }
+
+  /** Matrix products for a merge. */
+  linear(): Promise<LinearAlgebra> {
+    this.products ??= LinearAlgebra.create({ threads: this.threads })
+    return this.products
   }
 
   /** The weights of blocks from such files, in the base's shapes. */

@@ -1,9 +1,11 @@
 /** Files with weights of blocks that differ from the base. */
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { loadBlock } from '../files/block-store.ts'
 import type { BlockForm } from '../form/block-form.ts'
 import type { WeightsOf } from '../form/block-weights.ts'
 import { applyMerged, decodeMergedBlock, type MergedBlock } from '../merge/masks/merged-block.ts'
+import { areTotals } from '../merge/pooled/totals.ts'
 import type { Decoder } from '../model/forward/decoder.ts'
 
 /** An encoded MergedBlock or StructuredBlock, or a stored float32 block. */
@@ -21,10 +23,18 @@ export function weightsOfFiles(decoder: Decoder, files: readonly BlockFile[]): W
     if (file === undefined) return undefined
     const form = decoder.forms[block]
     if (file.kind === 'stored') return loadBlock(file.path, form)
-    return applyMerged(form, decoder.baseWeights(block), readMerged(form, file.path))
+    const merged = readMerged(form, file.path)
+    return merged === null ? undefined : applyMerged(form, decoder.baseWeights(block), merged)
   }
 }
 
-export function readMerged(form: BlockForm, path: string): MergedBlock {
-  return decodeMergedBlock(form, readFileSync(path))
+/** null: the block has its base weights until second moments have been added up. */
+export function readMerged(form: BlockForm, path: string): MergedBlock | null {
+  const bytes = readFileSync(path)
+  return areTotals(bytes) ? null : decodeMergedBlock(form, bytes)
+}
+
+/** The block that a site alone has pruned, beside the moments that it offers: an encoded MergedBlock. */
+export function ownBlockPath(dir: string, block: number): string {
+  return join(dir, `own-${block}`)
 }

@@ -6,6 +6,7 @@ import { certify } from './federation/certify.ts'
 import { contribute } from './federation/contribute.ts'
 import { fedavg } from './federation/fedavg.ts'
 import { merge } from './federation/merge.ts'
+import { products } from './federation/products.ts'
 import { describeForms } from './federation/structured-forms.ts'
 import { validate } from './federation/validate.ts'
 import { attempt } from './model/attempt.ts'
@@ -30,7 +31,7 @@ export const JOBS = {
   ...{ tokenise, instructions },
   ...{ prune, unfinished },
   ...{ structures, shrink, recover, unrecovered },
-  ...{ structuredForms: describeForms, contribute, validate, merge, certify, fedavg },
+  ...{ structuredForms: describeForms, contribute, products, validate, merge, certify, fedavg },
 }
 
 type Table = typeof JOBS

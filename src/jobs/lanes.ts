@@ -19,6 +19,7 @@ export const LANES: Readonly<Record<JobName, LaneName>> = {
   recover: 'compute',
   structuredForms: 'compute',
   contribute: 'compute',
+  products: 'compute',
   validate: 'exact',
   merge: 'exact',
   certify: 'exact',

@@ -106,6 +106,10 @@ export class MatrixWork implements Work {
     return Math.exp(sum / Math.max(1, merged.size * FORM.layers.length))
   }
 
+  alone(): null {
+    return null
+  }
+
   async validate(block: number, file: string): Promise<string | null> {
     try {
       const contribution = decodeContribution(FORM, 'statistics', await readFile(file))

@@ -4,7 +4,7 @@
  * it, so all honest members who merge one manifest write the same bytes.
  */
 import { z } from 'zod'
-import { hashOf, MAX_BLOCKS, MAX_MEMBERS, MAX_ROUNDS, quorumOf } from '../../plan/offer.ts'
+import { faultsOf, hashOf, MAX_BLOCKS, MAX_MEMBERS, MAX_ROUNDS } from '../../plan/offer.ts'
 import { decode, encode, integer, toHex } from '../../wire/encoding.ts'
 import { blobId } from '../../wire/hash.ts'
 import { MAX_COMMIT_LIST_BYTES, MAX_ENTRY_BYTES, MAX_HEAD_BYTES, MAX_VALUE_BYTES } from './constants.ts'
@@ -28,6 +28,13 @@ export interface Federation {
   roundTimeoutMs: number | null
   /** The largest harm of a merge that a member prevotes: see proposal/harm.ts. */
   harmLimit: number
+  /** Whether a contribution counts in its own round alone: each block is offered once, and what follows builds on it. */
+  once: boolean
+  /**
+   * The number of decoder blocks B, where a block is offered in two parts, one after the other: slot B + b is the
+   * second part of slot b. null: contributions have one part.
+   */
+  pairs: number | null
   /** The blocks that a member prunes in a round (1, 2, ...): its arc. */
   blocksOf(member: number, round: number): readonly number[]
 }
@@ -183,19 +190,25 @@ function excludedFault(federation: Federation, last: Certified | null, value: Va
 }
 
 /**
- * Checks arcs and rounds, that no entry is lost or older than before, and that a quorum of members has entries of this
+ * Checks arcs and rounds, that no entry is lost or older than before, and that enough members have entries of this
  * round.
  */
 function manifestFault(federation: Federation, last: Certified | null, value: Value): string | null {
   const before = new Map(last?.value.entries.map((entry) => [placeInManifest(entry), entry]))
+  const needed = contributorsNeeded(federation, value.round, (place) => before.has(place))
+  const firstParts = new Set(before.keys())
   const fresh = new Set<number>()
   for (const entry of value.entries) {
     const name = `entry of member ${entry.member}, block ${entry.block}`
     if (entry.member >= federation.members) return `${name}: no such member`
-    if (value.excluded.includes(entry.member)) return `${name}: the member is excluded`
     if (entry.round > value.round) return `${name}: of round ${entry.round}`
     if (!federation.blocksOf(entry.member, entry.round).includes(entry.block)) return `${name}: not in its arc`
     const older = before.get(placeInManifest(entry))
+    const stays = federation.once && older !== undefined
+    if (value.excluded.includes(entry.member) && !stays) return `${name}: the member is excluded`
+    if (federation.once && !stays && entry.round !== value.round) return `${name}: its round is over`
+    const first = firstPartOf(federation, entry)
+    if (first !== null && !firstParts.has(first)) return `${name}: without its first part`
     if (older !== undefined) {
       if (older.round > entry.round) return `${name}: older than in the certificate before`
       if (older.round === entry.round && older.root !== entry.root) return `${name}: changed within a round`
@@ -204,10 +217,47 @@ function manifestFault(federation: Federation, last: Certified | null, value: Va
     if (entry.round === value.round) fresh.add(entry.member)
   }
   for (const { member, block } of before.values()) {
-    if (!value.excluded.includes(member)) return `entry of member ${member}, block ${block}: lost`
+    if (federation.once || !value.excluded.includes(member)) return `entry of member ${member}, block ${block}: lost`
   }
-  const quorum = quorumOf(federation.members)
-  return fresh.size >= quorum ? null : `${fresh.size} members have entries of this round, ${quorum} are needed`
+  return fresh.size >= needed ? null : `${fresh.size} members have entries of this round, ${needed} are needed`
+}
+
+/** The place of the first part of a contribution that is a second part; null if it is none. */
+function firstPartOf({ pairs }: Pick<Federation, 'pairs'>, { member, block }: { member: number; block: number }) {
+  return pairs === null || block < pairs ? null : placeInManifest({ member, block: block - pairs })
+}
+
+/**
+ * The slots that a member may contribute to in a round: those of its arc, and of second parts only those whose first
+ * part the last certificate has.
+ */
+export function openSlots(
+  federation: Pick<Federation, 'blocksOf' | 'pairs'>,
+  member: number,
+  round: number,
+  isCertified: (place: number) => boolean,
+): readonly number[] {
+  const slots = federation.blocksOf(member, round)
+  if (federation.pairs === null) return slots
+  return slots.filter((block) => {
+    const first = firstPartOf(federation, { member, block })
+    return first === null || isCertified(first)
+  })
+}
+
+/**
+ * The number of members that must have contributed to a round: all that may, but for the faulty ones. Where all members
+ * may, it is a quorum.
+ */
+export function contributorsNeeded(
+  federation: Pick<Federation, 'blocksOf' | 'pairs' | 'members'>,
+  round: number,
+  isCertified: (place: number) => boolean,
+): number {
+  let open = 0
+  for (let member = 0; member < federation.members; member++)
+    if (openSlots(federation, member, round, isCertified).length > 0) open++
+  return Math.max(1, open - faultsOf(federation.members))
 }
 
 /** A key for one member and block. */

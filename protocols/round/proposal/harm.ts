@@ -31,11 +31,15 @@ export function onMeasured(turn: Turn, { manifest, harm }: Extract<RoundEvent, {
   if (turn.state.harms[manifest] === 'measuring') patch(turn, { harms: { ...turn.state.harms, [manifest]: harm } })
 }
 
-/** The newest contribution of this member to each block, whether or not a certificate has it. */
+/**
+ * The newest contribution of this member to each block, whether or not a certificate has it. Where each block is
+ * offered once, only those that are to be merged now, once all parts have come.
+ */
 function ownEntries(turn: Turn): ManifestEntry[] {
-  const { blocks } = turn.context.federation
+  const { blocks, once, pairs } = turn.context.federation
   const member = turn.context.self
   const newest = newestOf(turn, member)
+  if (once) return [...newest.values()].filter(({ block }) => pairs === null || block >= pairs)
   const all = Array.from({ length: blocks }, (_, block) => {
     return newest.get(block) ?? turn.state.certified[placeInManifest({ member, block })]
   })

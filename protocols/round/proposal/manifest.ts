@@ -1,17 +1,19 @@
 /** The manifest that this peer would propose: the newest valid contribution of every member for every block. */
 
 import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
-import { contributionStatus, isNewer, listsOf } from '../rules/contributions.ts'
-import { emit, isDishonest, patch, quorum, type Turn } from '../turn.ts'
+import { contributionStatus, isNewer, listsOf, neededContributors, slotsOf } from '../rules/contributions.ts'
+import { emit, isDishonest, patch, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
 
 /** Members with at least one valid contribution of the current round. */
 export function freshMembers(turn: Turn): number[] {
   return turn.roster.filter((member) => {
     if (isDishonest(turn, member)) return false
+    const slots = slotsOf(turn, member)
     return listsOf(turn, member, turn.state.round).some((list) => {
       return (
-        typeof list !== 'string' && list.some(({ block, root }) => contributionStatus(turn, block, root) === 'valid')
+        typeof list !== 'string' &&
+        list.some(({ block, root }) => slots.includes(block) && contributionStatus(turn, block, root) === 'valid')
       )
     })
   })
@@ -22,7 +24,7 @@ export function freshMembers(turn: Turn): number[] {
  * refused.
  */
 export function isResolved(turn: Turn, member: number): boolean {
-  if (isDishonest(turn, member)) return true
+  if (isDishonest(turn, member) || slotsOf(turn, member).length === 0) return true
   const lists = listsOf(turn, member, turn.state.round)
   return (
     lists.length > 0 &&
@@ -36,14 +38,15 @@ export function isResolved(turn: Turn, member: number): boolean {
   )
 }
 
-/** The candidate; null if fewer than a quorum of members have valid contributions of this round. */
+/** The candidate; null if too few members have valid contributions of this round. */
 export function makeCandidate(turn: Turn): Candidate | null {
-  if (freshMembers(turn).length < quorum(turn)) return null
+  if (freshMembers(turn).length < neededContributors(turn)) return null
   const entries: ManifestEntry[] = []
-  const { blocks } = turn.context.federation
+  const { blocks, once } = turn.context.federation
   for (const member of turn.roster) {
-    if (isDishonest(turn, member)) continue
-    const newest = newestOf(turn, member)
+    // What was pruned with a contribution stays so, whoever made it.
+    if (isDishonest(turn, member) && !once) continue
+    const newest = isDishonest(turn, member) ? new Map<number, ManifestEntry>() : newestOf(turn, member)
     for (let block = 0; block < blocks; block++) {
       const entry = newest.get(block) ?? turn.state.certified[placeInManifest({ member, block })]
       if (entry !== undefined) entries.push(entry)
@@ -56,12 +59,14 @@ export function makeCandidate(turn: Turn): Candidate | null {
 /** A member's newest valid contributions that no certificate has yet, by block. */
 export function newestOf(turn: Turn, member: number): Map<number, ManifestEntry> {
   const newest = new Map<number, ManifestEntry>()
+  const slots = slotsOf(turn, member)
   const rounds = Object.keys(turn.state.commits[member] ?? {}).map(Number)
   for (const round of rounds.filter((round) => round <= turn.state.round).sort((a, b) => a - b)) {
     for (const list of listsOf(turn, member, round)) {
       if (typeof list === 'string') continue
       for (const { block, root } of list) {
         if (!isNewer(turn, member, block, round) || contributionStatus(turn, block, root) !== 'valid') continue
+        if (round === turn.state.round && !slots.includes(block)) continue
         newest.set(block, { member, block, round, root })
       }
     }

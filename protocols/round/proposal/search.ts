@@ -5,8 +5,9 @@
  * out.
  */
 import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
+import { neededContributors } from '../rules/contributions.ts'
 import { sendStatus } from '../rules/status.ts'
-import { note, patch, quorum, type Turn } from '../turn.ts'
+import { note, patch, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
 import { harmOf } from './harm.ts'
 import { mergeOf } from './manifest.ts'
@@ -46,13 +47,14 @@ export function leastHarmful(turn: Turn, whole: Candidate): Candidate | null {
  * alone. Two liars hide behind each other where one of them is left out of all; here each stands for itself.
  */
 function suspectsOf(turn: Turn, { entries, excluded }: Candidate): number[] | null {
-  const { self } = turn.context
+  const { federation, self } = turn.context
+  const { once } = federation
   const isNew = (entry: ManifestEntry) => turn.state.certified[placeInManifest(entry)]?.round !== entry.round
   const members = new Set(entries.filter(isNew).map(({ member }) => member))
   const harms: [member: number, harm: number][] = []
   for (const member of members) {
     if (member === self) continue
-    const both = entries.filter((entry) => entry.member === self || entry.member === member)
+    const both = entries.filter((entry) => [self, member].includes(entry.member) || (once && !isNew(entry)))
     const tried = tryOut(turn, candidateOf(turn, both, excluded))
     if (tried === null) return null
     harms.push([member, tried.harm])
@@ -67,10 +69,10 @@ function tryOut(turn: Turn, candidate: Candidate): Tried | null {
   return harm === null ? null : { candidate, harm }
 }
 
-/** Whether a quorum has contributions of this round without those of a member. */
+/** Whether enough members have contributions of this round without a member. */
 function mayLeave(turn: Turn, { entries }: Candidate, member: number): boolean {
   const others = entries.filter((entry) => entry.round === turn.state.round && entry.member !== member)
-  return new Set(others.map((entry) => entry.member)).size >= quorum(turn)
+  return new Set(others.map((entry) => entry.member)).size >= neededContributors(turn)
 }
 
 /** A candidate without what a member has committed since the last certificate. */

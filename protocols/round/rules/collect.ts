@@ -8,26 +8,27 @@
 import { STALL_TICKS } from '../messages/constants.ts'
 import { freshMembers, isResolved, makeCandidate, mergeOf } from '../proposal/manifest.ts'
 import { waitMs, waitTimerId } from '../timers.ts'
-import { attemptRecord, emit, note, patch, quorum, type Turn } from '../turn.ts'
+import { attemptRecord, emit, note, patch, type Turn } from '../turn.ts'
 import { startAttempt } from './attempt.ts'
 import { committedMembers } from './commit.ts'
+import { neededContributors } from './contributions.ts'
 import { isSuspended } from './suspension.ts'
 
-/** A quorum has committed: the wait for the other members begins. */
+/** Enough members have committed: the wait for the other members begins. */
 export function ruleQuorumCommitted(turn: Turn): boolean {
   const { step, wait } = turn.state
-  if (step !== 'collect' || wait !== 'none' || committedMembers(turn).length < quorum(turn)) return false
+  if (step !== 'collect' || wait !== 'none' || committedMembers(turn).length < neededContributors(turn)) return false
   patch(turn, { wait: 'running' })
   emit(turn, { type: 'setTimer', id: waitTimerId(turn), ms: waitMs(turn) })
   return true
 }
 
 /**
- * Every member's contributions are resolved, those of suspended members apart, or the wait is over, and a quorum's are
+ * Every member's contributions are resolved, those of suspended members apart, or the wait is over, and enough are
  * valid: the first attempt begins.
  */
 export function ruleReady(turn: Turn): boolean {
-  if (turn.state.step !== 'collect' || freshMembers(turn).length < quorum(turn)) return false
+  if (turn.state.step !== 'collect' || freshMembers(turn).length < neededContributors(turn)) return false
   const isAwaited = (member: number) => !isResolved(turn, member) && !isSuspended(turn, member)
   if (turn.state.wait !== 'over' && turn.roster.some(isAwaited)) return false
   const candidate = makeCandidate(turn)

@@ -3,7 +3,7 @@
 import type { Commit, Envelope } from '../messages/messages.ts'
 import type { CommitList } from '../messages/value.ts'
 import { emit, isExcluded, isVoting, patch, signOnce, type Turn } from '../turn.ts'
-import { isOpen, ownContributions, requestList } from './contributions.ts'
+import { isOpen, ownContributions, requestList, slotsOf } from './contributions.ts'
 import { convict } from './equivocation.ts'
 
 /**
@@ -13,8 +13,10 @@ export function startPruning(turn: Turn): void {
   const { context, state } = turn
   if (state.pruning !== null || isExcluded(turn, context.self)) return
   if (state.signed.some((body) => body.type === 'commit' && body.round === state.round)) return
+  const blocks = slotsOf(turn, context.self)
+  if (blocks.length === 0) return
   patch(turn, { pruning: state.round })
-  emit(turn, { type: 'prune', round: state.round, blocks: context.federation.blocksOf(context.self, state.round) })
+  emit(turn, { type: 'prune', round: state.round, blocks })
 }
 
 /**

@@ -1,6 +1,12 @@
 /** Fetches committed contributions: the commit list first, then each contribution, then its validation. */
 import type { Envelope, Hash } from '../messages/messages.ts'
-import { type CommitList, type ManifestEntry, placeInManifest } from '../messages/value.ts'
+import {
+  type CommitList,
+  contributorsNeeded,
+  type ManifestEntry,
+  openSlots,
+  placeInManifest,
+} from '../messages/value.ts'
 import { emit, isDishonest, note, patch, short, type Turn } from '../turn.ts'
 import type { ContributionStatus, ListStatus, RoundEvent } from '../types.ts'
 
@@ -32,8 +38,22 @@ export function listsOf(turn: Turn, member: number, round: number): ListStatus[]
   })
 }
 
-/** Whether a contribution of this round is newer than that of the last certificate for this member and block. */
+/** The slots that a member may still contribute to in this round. */
+export function slotsOf({ context, state }: Turn, member: number): readonly number[] {
+  return openSlots(context.federation, member, state.round, (place) => state.certified[place] !== undefined)
+}
+
+/** The number of members with valid contributions that this round needs. */
+export function neededContributors({ context, state }: Turn): number {
+  return contributorsNeeded(context.federation, state.round, (place) => state.certified[place] !== undefined)
+}
+
+/**
+ * Whether a contribution of a round is newer than that of the last certificate for this member and block, and may still
+ * count.
+ */
 export function isNewer(turn: Turn, member: number, block: number, round: number): boolean {
+  if (turn.context.federation.once && round < turn.state.round) return false
   const certified = turn.state.certified[placeInManifest({ member, block })]
   return certified === undefined || certified.round < round
 }

@@ -41,6 +41,10 @@ export function startRound(turn: Turn, round: number): void {
   for (const body of turn.state.signed) {
     if ('round' in body && body.round === round) emit(turn, { type: 'send', body }) // only after a restart
   }
+  if (turn.context.federation.once && turn.state.pruning !== null) {
+    emit(turn, { type: 'abortPrune' })
+    patch(turn, { pruning: null })
+  }
   startPruning(turn)
   requestLists(turn)
   for (const envelope of Object.values(early)) receiveEnvelope(turn, envelope)

@@ -1,7 +1,7 @@
 /** The lies of one site of four where heads and channels are removed and adapters trained. */
 import type { StructuredMethod, StructuredTarget } from '../../../src/form/method.ts'
 import { trainingOf } from '../../../src/jobs/federation/training.ts'
-import { isAdapterSlot, slotsOfRound } from '../../../src/merge/slots.ts'
+import { isSecondSlot, slotsOfRound } from '../../../src/merge/slots.ts'
 import { RATE } from '../../../src/merge/structures/adapter.ts'
 import { MAX_RATES } from '../../../src/merge/structures/adapter-bounds.ts'
 import { scaledImportances } from '../../../src/merge/structures/scaled-importances.ts'
@@ -113,7 +113,7 @@ function trained({ forms }: StructuredModel, adaptersOf: (block: number) => Pack
 /** Why adapters of the first round are refused; null if they are not. */
 function earlyReason(training: { method: StructuredMethod; rounds: number }, blocks: number): string | null {
   const slots = slotsOfRound(training, blocks, 1, [...Array(blocks).keys()])
-  return slots.some((slot) => isAdapterSlot(slot, blocks)) ? null : 'ARC: no slot in round 1'
+  return slots.some((slot) => isSecondSlot(slot, blocks)) ? null : 'ARC: no slot in round 1'
 }
 
 /** Adapters of an honest site whose B has hardly moved: what others have to set against a huge A. */

@@ -14,7 +14,7 @@ import { SiteEnd } from '../../common/site/site-end.ts'
 import { isSameCommand, noteOf } from '../../common/site/site-note.ts'
 import { siteText } from '../../common/site/site-text.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
-import { methodFor } from '../../options/plan.ts'
+import { planFor } from '../../options/plan.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
 import type { MemberReport } from '../../report/federation.ts'
@@ -34,15 +34,15 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const { dir, description, hash } = model
   const left = await notCopied(reading, dir)
   const { name, parameters, blocks } = description
-  const { plan, members, windows, capacity } = options
+  const { members, windows, capacity } = options
+  const plan = planFor(options.plan, blocks)
+  const { method } = plan
   const window = windowFor(options.window, description)
   const text = await siteText(reading, options, { windows, window, limits: description })
-  const method = methodFor(plan.method, blocks)
   const structured = await structuredOf(reading, dir, method)
   const matrices = await blockMatrices(reading, model)
   const offer = {
     ...plan,
-    method,
     model: { name: asModelName(name), hash, parameters, blocks },
     windows,
     window,

@@ -24,6 +24,8 @@ interface ComparisonInit {
   scratch: string
   /** Decoder blocks of the model. */
   blocks: number
+  /** The rounds of the federation, at most. */
+  rounds: number
 }
 
 export class Comparison {
@@ -73,14 +75,17 @@ export class Comparison {
   async add({ report, merged }: CertifiedRound): Promise<void> {
     this.rounds.push(report)
     this.merged = mergedFiles(merged, this.init.method)
-    this.after.push(await this.evaluate(this.merged, `Evaluating round ${report.round}`))
-    if (report.round < this.init.options.plan.rounds) this.show()
+    // A round of mean squares alone leaves all weights as they were.
+    const isUnchanged = this.init.options.plan.merge === 'pooled' && report.moved === 0
+    const before = this.after.at(-1) ?? this.dense
+    this.after.push(isUnchanged ? before : await this.evaluate(this.merged, `Evaluating round ${report.round}`))
+    if (!isUnchanged && report.round < this.init.rounds) this.show()
   }
 
   async finish({ contributions, rounds }: FederationOutcome): Promise<void> {
     const { work, options, method, scratch } = this.init
     this.rounds = rounds
-    if (options.baselines.includes('fedavg') && !isStructuredMethod(method)) {
+    if (options.baselines.includes('fedavg') && !isStructuredMethod(method) && options.plan.merge !== 'pooled') {
       const averaged = await fedavg(work, options.model, method, contributions, this.merged, scratch)
       this.average = await this.evaluate(averaged, 'Evaluating FedAvg')
     }

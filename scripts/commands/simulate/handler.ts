@@ -1,5 +1,6 @@
 /** The work of `coppice simulate`: each site alone, then all together, round by round, with a table after each. */
 import { join } from 'node:path'
+import { federationOf } from '../../../peers/round/federation.ts'
 import { certifiedShare, certifying } from '../../../peers/work/certified-share.ts'
 import { planInWords } from '../../../protocols/plan/words.ts'
 import { id8, toHex } from '../../../protocols/wire/encoding.ts'
@@ -11,7 +12,7 @@ import { blockMatrices } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
 import { OutputDirectory, writeReport } from '../../common/output-directory.ts'
-import { methodFor } from '../../options/plan.ts'
+import { planFor } from '../../options/plan.ts'
 import { VERSION } from '../../paths.ts'
 import { type FederationReport, planReport } from '../../report/federation.ts'
 import { Comparison } from './comparison.ts'
@@ -20,18 +21,18 @@ import type { SimulateOptions } from './options.ts'
 import { prepareSites } from './sites.ts'
 import { closing, introduction } from './words.ts'
 
-export async function simulate(options: SimulateOptions, run: Run): Promise<FederationReport> {
+export async function simulate(given: SimulateOptions, run: Run): Promise<FederationReport> {
   const elapsed = stopwatch()
   const { terminal } = run
-  await using output =
-    options.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(options.out)
-  await using engine = openEngine({ apart: apartFrom(options) })
+  await using output = given.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(given.out)
+  await using engine = openEngine({ apart: apartFrom(given) })
   const work: EngineRun = { ...run, engine }
-  const { description, hash } = await readModel(work, options.model)
+  const { description, hash } = await readModel(work, given.model)
+  const options = { ...given, plan: planFor(given.plan, description.blocks) }
+  const { method } = options.plan
   const left = await notCopied(work, options.model)
   const { window, sites, evaluated } = await prepareSites(work, options, description)
   const matrices = await blockMatrices(work, { dir: options.model, description })
-  const method = methodFor(options.plan.method, description.blocks)
   const structured = await structuredOf(work, options.model, method)
   terminal.progress('Founding the federation')
   const { staging, scratch } = output
@@ -60,6 +61,7 @@ export async function simulate(options: SimulateOptions, run: Run): Promise<Fede
     evaluated,
     scratch,
     blocks: description.blocks,
+    rounds: federationOf(plan).rounds,
   })
   await comparison.start()
   const outcome = await federation.run({

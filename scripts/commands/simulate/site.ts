@@ -10,7 +10,7 @@ import type { PeerEvent, RoundReport } from '../../../peers/round/events.ts'
 import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
 import type { PruneJob } from '../../../peers/work/work.ts'
 import { parseInvitation } from '../../../protocols/plan/invitation.ts'
-import { type Offer, withstoodFaults } from '../../../protocols/plan/offer.ts'
+import { mergingOf, type Offer } from '../../../protocols/plan/offer.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { JobEngine } from '../../../src/jobs/open-engine.ts'
@@ -115,9 +115,9 @@ class SimulatedWork extends EngineWork {
     { engine, description, gate, onEvent }: SiteContext,
   ) {
     const { method, rounds } = offer
-    const faults = withstoodFaults(offer)
+    const merging = mergingOf(offer)
     const scratch = `${data}-scratch`
-    super({ engine, model, description, method, rounds, faults, structured, windows, scratch, modelHash: null })
+    super({ engine, model, description, method, rounds, merging, structured, windows, scratch, modelHash: null })
     this.gate = gate
     this.onEvent = onEvent
     this.writes = index === 0

@@ -16,6 +16,7 @@ import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
 import { id8 } from '../../../protocols/wire/encoding.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
+import { ALONE } from '../../../src/form/merging.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { Run } from '../../command.ts'
@@ -204,7 +205,7 @@ export class SiteEnd {
         method,
         block,
         paths,
-        faults: 0,
+        merging: ALONE,
         out,
         previous: null,
       })

@@ -1,6 +1,6 @@
 /** The work of a site of a federation. It is made when the federation's directory exists, and read at the end. */
 import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
-import { type Offer, withstoodFaults } from '../../../protocols/plan/offer.ts'
+import { mergingOf, type Offer } from '../../../protocols/plan/offer.ts'
 import { draining } from '../../terminal/interruption.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
 import type { BaseModel } from '../base-model.ts'
@@ -27,7 +27,7 @@ export class SiteWork implements AsyncDisposable {
     const { dir, description, hash: modelHash } = model
     const { structured, windows } = init
     const { method, rounds } = offer
-    const plan = { method, rounds, faults: withstoodFaults(offer) }
+    const plan = { method, rounds, merging: mergingOf(offer) }
     return async (directory) => {
       const scratch = await this.place.in(directory, { modelHash, method, windows })
       const onDrain = () => terminal.note(draining(structured === null ? 'block' : 'step'))

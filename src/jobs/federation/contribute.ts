@@ -12,7 +12,7 @@ import { digestOf, readStored, type StoredFile, storeFile } from '../../files/st
 import type { StructuredTarget } from '../../form/method.ts'
 import type { Windows } from '../../form/windows.ts'
 import { InvalidContributionError } from '../../merge/masks/validate.ts'
-import { blockOfSlot, isAdapterSlot } from '../../merge/slots.ts'
+import { blockOfSlot, isSecondSlot } from '../../merge/slots.ts'
 import { scaledImportances } from '../../merge/structures/scaled-importances.ts'
 import {
   encodeStructured,
@@ -60,7 +60,7 @@ export async function contribute(args: ContributeArgs, bench: Bench, context: Jo
   const model = await bench.structured(dir)
   mkdirSync(out, { recursive: true })
   const { blocks } = model.decoder
-  const contributions = isAdapterSlot(slots[0], blocks)
+  const contributions = isSecondSlot(slots[0], blocks)
     ? await trainedAdapters(model, args, context)
     : await offeredImportances(model, args, context)
   for (const slot of slots) {

@@ -1,25 +1,28 @@
 /** The job of merging the contributions to one block. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { unwritable } from '../../base/system-errors.ts'
+import type { BlockForm } from '../../form/block-form.ts'
 import { countZeros } from '../../form/mask.ts'
-import { isStructuredMethod, type Method, type SparseMethod, type StructuredTarget } from '../../form/method.ts'
+import { type Merging, poolsMoments } from '../../form/merging.ts'
+import { isStructuredMethod, type Method, type StructuredTarget } from '../../form/method.ts'
+import type { BlockCase } from '../../merge/masks/block-case.ts'
 import { mergeBlock } from '../../merge/masks/l0.ts'
-import { encodeMergedBlock, maskChange } from '../../merge/masks/merged-block.ts'
+import { encodeMergedBlock, type MergedBlock, maskChange } from '../../merge/masks/merged-block.ts'
+import { addProducts, pooledStatistics, solvePooled } from '../../merge/pooled/pooled-block.ts'
+import { encodeTotals, totalsOf } from '../../merge/pooled/totals.ts'
 import { blockRoot } from '../../merge/roots.ts'
 import { decodeStructuredBlock, encodeStructuredBlock, unitChange } from '../../merge/structures/structured-block.ts'
 import { decodeStructured } from '../../merge/structures/structured-contribution.ts'
 import { mergeStructured } from '../../merge/structures/structured-merge.ts'
-import type { Decoder } from '../../model/forward/decoder.ts'
 import type { StructuredModel } from '../../structure/federated/structured-model.ts'
 import type { Bench } from '../bench.ts'
 import { readMerged } from '../block-files.ts'
-import { readContributions } from './contribution-files.ts'
+import { readContributions, readMoments } from './contribution-files.ts'
 
 interface Files {
   block: number
   paths: string[]
-  /** Liars that the merge withstands; 0: all count. */
-  faults: number
+  merging: Merging
   out: string
   previous: string | null
 }
@@ -36,23 +39,27 @@ export async function merge(
   { dir, method, ...files }: Files & { dir: string; method: Method },
   bench: Bench,
 ): Promise<MergedBlockReport> {
-  return isStructuredMethod(method)
-    ? mergeStructures(await bench.structured(dir), method.target, files)
-    : mergeMasks(bench.open(dir), method, files)
+  if (isStructuredMethod(method)) return mergeStructures(await bench.structured(dir), method.target, files)
+  const decoder = bench.open(dir)
+  const form = decoder.forms[files.block]
+  const block: BlockCase = { form, method, base: decoder.baseWeights(files.block) }
+  if (!poolsMoments(method, files.merging)) return report(block, mergeMasks(block, files), files)
+  const { isComplete, products, statistics } = readMoments(form, files.paths, files.merging.members)
+  const totals = totalsOf(form, statistics)
+  if (!isComplete) return reportTotals(form, totals, files)
+  const moments = { totals, products: addProducts(form, products()), members: files.merging.members }
+  const { block: merged } = await solvePooled(block, moments, await bench.linear())
+  return report(block, merged, files)
 }
 
-function mergeMasks(
-  decoder: Decoder,
-  { pruner, target }: SparseMethod,
-  { block, paths, faults, out, previous }: Files,
-): MergedBlockReport {
-  const form = decoder.forms[block]
-  const contributions = readContributions(form, pruner, paths)
-  const merged = mergeBlock(
-    { form, method: { pruner, target }, base: decoder.baseWeights(block) },
-    contributions,
-    faults,
-  )
+function mergeMasks(block: BlockCase, { paths, merging: { rule, faults } }: Files): MergedBlock {
+  const { form, method } = block
+  const contributions = readContributions(form, method.pruner, paths)
+  if (rule !== 'pooled') return mergeBlock(block, contributions, faults)
+  return mergeBlock(block, [{ inputs: pooledStatistics(form, contributions) }])
+}
+
+function report({ form }: BlockCase, merged: MergedBlock, { out, previous }: Files): MergedBlockReport {
   const bytes = encodeMergedBlock(form, merged)
   write(out, bytes)
   const before = previous === null ? null : readMerged(form, previous)
@@ -64,10 +71,18 @@ function mergeMasks(
   return { root: blockRoot(bytes), moved, bits, zeros }
 }
 
+/** Nothing is pruned yet. */
+function reportTotals(form: BlockForm, totals: readonly Float64Array[], { out }: Files): MergedBlockReport {
+  const bytes = encodeTotals(totals)
+  write(out, bytes)
+  const bits = form.layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
+  return { root: blockRoot(bytes), moved: 0, bits, zeros: 0 }
+}
+
 function mergeStructures(
   { forms }: StructuredModel,
   target: StructuredTarget,
-  { block, paths, faults, out, previous }: Files,
+  { block, paths, merging: { faults }, out, previous }: Files,
 ): MergedBlockReport {
   const form = forms[block]
   const contributions = paths.map((path) => decodeStructured(form, readFileSync(path)))

@@ -17,7 +17,11 @@ export interface PruneArgs {
   windows: Windows | undefined
   weights: BlockFile[]
   out: string
-  as: 'contribution' | 'stored'
+  /**
+   * Contributions of the pruner's payload; mean squares, with the second moments and the pruned block beside them; or
+   * float32 weights.
+   */
+  as: 'contribution' | 'moments' | 'stored'
   /** null: no checkpoint is kept. */
   resume: { modelHash: Uint8Array; other: OtherPrune } | null
 }

@@ -5,12 +5,15 @@ import { storeBlock } from '../../files/block-store.ts'
 import { type StoredFile, storeFile } from '../../files/stored-file.ts'
 import { payloadOf } from '../../form/method.ts'
 import { encodeContribution, toContribution } from '../../merge/masks/contribution.ts'
+import { encodeMergedBlock } from '../../merge/masks/merged-block.ts'
 import { InvalidContributionError, validateContribution } from '../../merge/masks/validate.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { Checkpoint } from '../../prune/run/checkpoint.ts'
 import type { FinishedBlock } from '../../prune/run/prune-record.ts'
 import { type PrunedBlock, type PruneSeconds, pruneSequential } from '../../prune/run/sequential.ts'
 import type { Bench } from '../bench.ts'
+import { ownBlockPath } from '../block-files.ts'
+import { meansAbove, storeMoments } from '../federation/moments-file.ts'
 import type { JobContext, PrunedBlockReport } from '../job.ts'
 import { fingerprintOfArgs, type PruneArgs } from './prune-args.ts'
 
@@ -27,6 +30,7 @@ export async function prune(args: PruneArgs, bench: Bench, { signal, emit }: Job
   const report = (block: FinishedBlock) => emit({ type: 'block', report: toReport(block) })
   for (const block of checkpoint?.finished ?? []) report(block)
   let pruned: FinishedBlock | undefined
+  let moments: StoredFile[] = []
   return pruneSequential(decoder, solvers, {
     pruner,
     target,
@@ -36,9 +40,17 @@ export async function prune(args: PruneArgs, bench: Bench, { signal, emit }: Job
     signal,
     from: checkpoint ?? undefined,
     onProgress: (done, total) => emit({ type: 'progress', done, total }),
+    async onStatistics(block, { inputs, tokens }) {
+      if (args.as !== 'moments') return
+      const own = inputs.map(({ meanSquares, gram = new Float32Array() }) => {
+        return { meanSquares, gram: meansAbove(gram, meanSquares.length, tokens) }
+      })
+      moments = [await storeMoments(out, block, own)]
+    },
     async onBlock(block) {
       const damping = block.layers.map((layer) => layer.damping)
-      pruned = { block: block.block, file: await write(decoder, args, block), damping }
+      const beside = args.as === 'moments' ? [...moments, await storeOwnBlock(decoder, args, block)] : []
+      pruned = { block: block.block, file: await write(decoder, args, block), beside, damping }
     },
     async onFinished(block, stream, seconds) {
       if (pruned?.block !== block) throw new Error(`block ${block} is finished without having been pruned`)
@@ -53,9 +65,36 @@ function toReport({ block, file: { path, bytes }, damping }: FinishedBlock): Pru
 }
 
 function write(decoder: Decoder, args: PruneArgs, pruned: PrunedBlock): Promise<StoredFile> {
+  if (args.as === 'moments') return storeStatistics(decoder, args, pruned)
   if (args.as === 'contribution') return storeContribution(decoder, args, pruned)
   const weights = pruned.layers.map(({ weight }) => weight)
   return storeBlock(args.out, pruned.block, weights)
+}
+
+function contributionPath(out: string, block: number): string {
+  return join(out, `contribution-${block}`)
+}
+
+/** Writes the mean squares of a block's inputs, which are all that is offered at first. */
+function storeStatistics(
+  decoder: Decoder,
+  { out }: PruneArgs,
+  { block, meanSquares }: PrunedBlock,
+): Promise<StoredFile> {
+  const form = decoder.forms[block]
+  const contribution = toContribution(form, undefined, meanSquares)
+  return storeFile(contributionPath(out, block), [encodeContribution(form, contribution)])
+}
+
+/** Writes the block as this site alone prunes it. It stays here: merges are compared with it. */
+function storeOwnBlock(decoder: Decoder, { out }: PruneArgs, { block, layers }: PrunedBlock): Promise<StoredFile> {
+  const form = decoder.forms[block]
+  const { layers: sparse = [] } = toContribution(form, layers, [], namesOf(decoder, block))
+  return storeFile(ownBlockPath(out, block), [encodeMergedBlock(form, { layers: sparse })])
+}
+
+function namesOf(decoder: Decoder, block: number): string[] {
+  return decoder.layers.filter((layer) => layer.block === block).map(({ name }) => name)
 }
 
 /** Writes the contribution to a block, after the checks that every other member will make. */
@@ -66,8 +105,12 @@ async function storeContribution(
 ): Promise<StoredFile> {
   const form = decoder.forms[block]
   const kind = payloadOf(pruner)
-  const names = decoder.layers.filter((layer) => layer.block === block).map(({ name }) => name)
-  const contribution = toContribution(form, kind === 'weights' ? layers : undefined, meanSquares, names)
+  const contribution = toContribution(
+    form,
+    kind === 'weights' ? layers : undefined,
+    meanSquares,
+    namesOf(decoder, block),
+  )
   try {
     validateContribution({ form, method: { pruner, target }, base: decoder.baseWeights(block) }, kind, contribution)
   } catch (cause) {
@@ -79,5 +122,5 @@ async function storeContribution(
       cause,
     })
   }
-  return storeFile(join(out, `contribution-${block}`), [encodeContribution(form, contribution)])
+  return storeFile(contributionPath(out, block), [encodeContribution(form, contribution)])
 }

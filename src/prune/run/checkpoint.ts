@@ -53,7 +53,11 @@ export class Checkpoint {
 
   /** The finished blocks, with the whole paths of their files. */
   get finished(): FinishedBlock[] {
-    return this.progress.blocks.map((block) => ({ ...block, file: this.located(block.file) }))
+    return this.progress.blocks.map((block) => ({
+      ...block,
+      file: this.located(block.file),
+      beside: block.beside?.map((file) => this.located(file)),
+    }))
   }
 
   /** The first block that is neither finished nor before a finished one. */
@@ -86,7 +90,7 @@ export class Checkpoint {
   async finish(block: FinishedBlock, stream: Stream | null, seconds: PruneSeconds): Promise<void> {
     const { dir, progress: before } = this
     const spilled = stream && (await spillStream(dir, block.block + 1, stream.state))
-    const named = { ...block, file: { ...block.file, path: basename(block.file.path) } }
+    const named = { ...block, file: byName(block.file), beside: block.beside?.map(byName) }
     const after = { blocks: [...before.blocks, named], seconds: { ...seconds }, stream: spilled }
     await PRUNE_RECORD.replace(dir, this.fingerprint, after)
     this.progress = after
@@ -98,15 +102,15 @@ export class Checkpoint {
   }
 
   private assertIntact(): void {
-    const bad = this.progress.blocks.find(({ file }) => !isIntact(this.located(file)))
-    if (bad !== undefined) throw PRUNE_RECORD.damaged(this.dir, bad.file.path)
+    const bad = filesOf(this.progress).find((file) => !isIntact(this.located(file)))
+    if (bad !== undefined) throw PRUNE_RECORD.damaged(this.dir, bad.path)
   }
 
   /** Removes the files that the record does not name. */
   private tidy(): void {
     const { dir } = this
     const { blocks, stream } = this.progress
-    const named = [...blocks.map(({ file }) => file.path), ...(stream === null ? [] : [stream.file])]
+    const named = [...filesOf(this.progress).map(({ path }) => path), ...(stream === null ? [] : [stream.file])]
     const kept = new Set(blocks.length === 0 ? [] : [PRUNE_RECORD.name, ...named])
     try {
       mkdirSync(dir, { recursive: true })
@@ -118,4 +122,12 @@ export class Checkpoint {
       throw unwritable(dir, error)
     }
   }
+}
+
+function filesOf({ blocks }: PruneProgress): StoredFile[] {
+  return blocks.flatMap(({ file, beside = [] }) => [file, ...beside])
+}
+
+function byName(file: StoredFile): StoredFile {
+  return { ...file, path: basename(file.path) }
 }

@@ -14,7 +14,7 @@ export interface PruneInputs {
   /** The blocks to prune, in ascending order. */
   blocks: readonly number[]
   /** The form in which a pruned block is written. */
-  as: 'contribution' | 'stored'
+  as: 'contribution' | 'moments' | 'stored'
   /**
    * The weights of blocks that are not pruned, where they are not the base's: SHA-256 of each block's file,
    * hexadecimal.

@@ -8,12 +8,14 @@ export interface FinishedBlock {
   block: number
   /** The file of the block, in the checkpoint's directory. */
   file: StoredFile
+  /** Other files that belong to the block. */
+  beside?: StoredFile[]
   /** One entry a role. */
   damping: (number | null)[]
 }
 
 export interface PruneProgress {
-  /** The finished blocks, ascending; `file.path` is a name. */
+  /** The finished blocks, ascending; a file's `path` is its name. */
   blocks: FinishedBlock[]
   /** Seconds of the finished blocks. */
   seconds: PruneSeconds

@@ -34,6 +34,8 @@ export interface SequentialJob {
   /** The weights of a block that is not pruned here; undefined: the base's. */
   weightsOf?: (block: number) => BlockWeights | undefined
   onBlock: (pruned: PrunedBlock) => void | Promise<void>
+  /** Called before a block is pruned, which gives the Gram matrices up. */
+  onStatistics?: (block: number, statistics: BlockStatistics) => void | Promise<void>
   /**
    * Called when a block is pruned and the text has passed it. All later work depends on the stream alone.
    * @param stream - behind the block; null if nobody reads it any more
@@ -60,6 +62,12 @@ interface StartingPoint {
 interface InputKnowledge {
   meanSquares: Float32Array
   gram: Float32Array | undefined
+}
+
+interface BlockStatistics {
+  /** One entry a layer input. */
+  inputs: readonly InputKnowledge[]
+  tokens: number
 }
 
 /** Seconds of the phases of a prune. */
@@ -112,6 +120,7 @@ async function passBlock(
       meanSquares: meanSquares(input, stream?.tokens ?? 1),
       gram: input.gram,
     }))
+    await job.onStatistics?.(block, { inputs, tokens: stream?.tokens ?? 1 })
     const layers = await watch.measure('solve', () => pruneBlock(decoder, solvers, block, inputs, job))
     await onBlock({ block, layers, meanSquares: inputs.map((input) => input.meanSquares) })
     weights = layers.map(({ weight }) => weight)

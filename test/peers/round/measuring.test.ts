@@ -21,6 +21,7 @@ async function measured(perplexities: Record<string, number>) {
     using: <T>(_: readonly string[], task: () => Promise<T>) => task(),
   }
   const work = {
+    alone: () => null,
     blocks: BLOCKS,
     async perplexity(files: ReadonlyMap<number, string>) {
       const all = [...files].join()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { EngineWork } from '../../../peers/work/engine-work.ts'
 import { PeerStoppedError } from '../../../peers/work/work.ts'
+import { ALONE } from '../../../src/form/merging.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { Decoder } from '../../../src/model/forward/decoder.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
@@ -31,7 +32,7 @@ function site(context: TestContext, scratch: string, modelHash: Uint8Array | nul
     ...{ engine, model: MODEL, description, windows: WINDOWS, scratch, modelHash, onDrain },
     method: { pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
     rounds: 1,
-    faults: 0,
+    merging: ALONE,
     structured: null,
   })
   return {

@@ -15,10 +15,10 @@ import {
   MAX_OFFER_BYTES,
   MAX_ROUNDS,
   MAX_STEPS,
+  mergingOf,
   type Offer,
   offerVersion,
   quorumOf,
-  withstoodFaults,
 } from '../../../protocols/plan/offer.ts'
 import {
   decodePlan,
@@ -135,8 +135,8 @@ describe('an offer', () => {
   test('without a rule of merging has l0, with the same bytes', () => {
     assert.deepEqual(anOffer({ merge: 'l0' }).bytes, anOffer().bytes)
     assert.equal(anOffer({ merge: 'trimmed' }).offer.merge, 'trimmed')
-    assert.equal(withstoodFaults({ merge: 'trimmed', members: 7 }), 2)
-    assert.equal(withstoodFaults({ merge: 'l0', members: 7 }), 0)
+    assert.deepEqual(mergingOf({ merge: 'trimmed', members: 7 }), { rule: 'trimmed', members: 7, faults: 2 })
+    assert.equal(mergingOf({ merge: 'l0', members: 7 }).faults, 0)
   })
 
   test('of another version says which, even where nothing else is known', () => {

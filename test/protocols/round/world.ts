@@ -44,7 +44,8 @@ export function makeFederation(options: WorldOptions): Federation {
     arcs.set(`${member}/${round}`, arc)
     return arc
   }
-  return { id: hashName('plan'), members, blocks, rounds, untilChange, roundTimeoutMs, harmLimit: 1.5, blocksOf }
+  const plan = { id: hashName('plan'), members, blocks, rounds, untilChange, roundTimeoutMs, harmLimit: 1.5 }
+  return { ...plan, once: false, pairs: null, blocksOf }
 }
 
 export function makeContext(federation: Federation, self: number): Context {

@@ -11,7 +11,7 @@ import {
   networkOptions,
   type RawNetwork,
 } from '../../../scripts/options/network.ts'
-import { addPlanOptions, methodFor, planOptions, type RawPlan } from '../../../scripts/options/plan.ts'
+import { addPlanOptions, planFor, planOptions, type RawPlan } from '../../../scripts/options/plan.ts'
 import { addTextOptions, type RawSite, windowFor } from '../../../scripts/options/site.ts'
 import { EMBEDDED_MODEL } from '../../../scripts/paths.ts'
 import { UsageError } from '../../../src/base/errors.ts'
@@ -53,16 +53,33 @@ describe('PLAN', () => {
   })
 })
 
+describe('PLAN that pools', () => {
+  const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, '--merge', 'pooled', ...argv))
+
+  it('has five groups, or one a block where there are fewer blocks', () => {
+    assert.equal(planFor(plan(), 30).rounds, 5)
+    assert.equal(planFor(plan(), 3).rounds, 3)
+    assert.equal(planFor(plan('--rounds', '6'), 6).rounds, 6)
+    assert.throws(() => planFor(plan('--rounds', '7'), 6), refuses('ROUNDS_RANGE'))
+  })
+
+  it('refuses what offers a block more than once, and structures', () => {
+    assert.throws(() => plan('--until-change', '0.1'), refuses('USAGE_CONFLICT'))
+    assert.throws(() => plan('--pruner', 'llm-pruner', '--ratio', '0.25'), refuses('USAGE_CONFLICT'))
+  })
+})
+
 describe('PLAN with structures', () => {
   const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, '--pruner', 'llm-pruner', ...argv))
 
   it('takes a ratio, blocks and steps of training, and the model says where the blocks end', () => {
-    const { method } = plan('--ratio', '0.25')
+    const whole = plan('--ratio', '0.25')
     const target = { kind: 'structured', ppm: 250_000, from: 0, to: 6, steps: 20 }
-    assert.deepEqual(methodFor(method, 6), { pruner: 'llm-pruner', target })
-    const chosen = plan('--ratio', '0.25', '--blocks', '1:5', '--recover', '0').method
-    assert.deepEqual(methodFor(chosen, 6), { pruner: 'llm-pruner', target: { ...target, from: 1, to: 5, steps: 0 } })
-    assert.throws(() => methodFor(chosen, 4), refuses('BLOCKS_RANGE'))
+    assert.deepEqual(planFor(whole, 6).method, { pruner: 'llm-pruner', target })
+    const chosen = plan('--ratio', '0.25', '--blocks', '1:5', '--recover', '0')
+    const part = { ...target, from: 1, to: 5, steps: 0 }
+    assert.deepEqual(planFor(chosen, 6).method, { pruner: 'llm-pruner', target: part })
+    assert.throws(() => planFor(chosen, 4), refuses('BLOCKS_RANGE'))
   })
 
   it('refuses options of other pruners, as others refuse its own', () => {

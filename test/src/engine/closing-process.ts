@@ -1,5 +1,6 @@
 /** A process for a test to watch: closes engines in the middle of what their thread computes with ONNX Runtime. */
 import { setTimeout } from 'node:timers/promises'
+import { ALONE } from '../../../src/form/merging.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { fixturePath } from '../../support/shared.ts'
 
@@ -7,7 +8,14 @@ const method = {
   pruner: 'llm-pruner',
   target: { kind: 'structured', ppm: 250_000, from: 0, to: 5, steps: 0 },
 } as const
-const args = { dir: fixturePath('stories260k'), method, rounds: 1, slot: 0, path: fixturePath('README.md') }
+const args = {
+  dir: fixturePath('stories260k'),
+  method,
+  merging: ALONE,
+  rounds: 1,
+  slot: 0,
+  path: fixturePath('README.md'),
+}
 const start = performance.now()
 await using whole = openEngine()
 await whole.run('validate', args)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { ALONE } from '../../../../src/form/merging.ts'
 import type { Method } from '../../../../src/form/method.ts'
 import { trainingOf } from '../../../../src/jobs/federation/training.ts'
 import { openEngine } from '../../../../src/jobs/open-engine.ts'
@@ -31,7 +32,7 @@ test('a slot takes its own part alone: adapters of the first round and importanc
   const verdict = async (slot: number, contribution: StructuredContribution) => {
     const path = join(directory, 'contribution')
     writeFileSync(path, encodeStructured(forms[BLOCK], contribution))
-    return await engine.run('validate', { dir, method, rounds: 2, slot, path })
+    return await engine.run('validate', { dir, method, merging: ALONE, rounds: 2, slot, path })
   }
   assert.equal(await verdict(BLOCK, { importances }), null)
   assert.match((await verdict(BLOCK, { adapters })) ?? '', /^KIND: /)
