@@ -155,14 +155,10 @@ export class EngineWork implements Work {
       return path === undefined ? [] : [{ block, path }]
     })
     const job = { dir, totals, members: merging.members, out }
-    try {
-      await engine.run('products', job, options)
-    } catch (error) {
-      if (!(error instanceof InputError) || error.code !== 'MOMENTS_LOST') throw error
-      const blocks = totals.map(({ block }) => block)
-      await this.compute(blocks, merged, { ...options, onEvent: undefined })
-      await engine.run('products', job, options)
-    }
+    if (await engine.run('products', job, options)) return
+    const blocks = totals.map(({ block }) => block)
+    await this.compute(blocks, merged, { ...options, onEvent: undefined })
+    await engine.run('products', job, options)
   }
 
   alone(slots: readonly number[]): ReadonlyMap<number, string> | null {

@@ -85,7 +85,7 @@ export async function joinFounding(init: JoinInit, components: FoundingComponent
     const { plan, addresses, asks } = await awaitPlan(hear, init)
     const deadlineMs = signingTimeoutMs(asks) + MEMBER_PATIENCE_MS
     using deadline = components.clock.deadline(deadlineMs)
-    const onLate = () => stream.abort(refusals.foundingEnded('late', []))
+    const onLate = () => stream.abort(refusals.foundingEnded('late', [], init.offer.offer))
     deadline.signal.addEventListener('abort', onLate)
     const signatures = await agree(conversation, plan, init, awaitSignatures(hear, plan, init))
     return { plan, signatures, addresses }
@@ -104,6 +104,7 @@ async function awaitPlan(hear: Hear, init: JoinInit): Promise<OpenedPlan> {
   for (;;) {
     const message = await hear()
     if (message.type === 'plan') return { ...message, plan: openPlan(message.plan, init) }
+    if (message.type === 'ended') throw refusals.foundingEnded(message.ending, [], init.offer.offer)
     if (message.type !== 'waiting') throw unexpected(message)
     init.onWaiting?.(message.sites, message.members)
   }
@@ -166,7 +167,7 @@ async function awaitSignatures(hear: Hear, plan: Plan, init: JoinInit): Promise<
         init.onSigning?.(plan, message.signed)
         break
       case 'ended':
-        throw refusals.foundingEnded(message.ending, namesOf(plan, message.members))
+        throw refusals.foundingEnded(message.ending, namesOf(plan, message.members), plan.offer)
       case 'waiting':
         break
       default:

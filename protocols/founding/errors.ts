@@ -1,6 +1,9 @@
 /** Reasons why there is no federation, in words for the person who wanted one. */
+
+import { ppmToFraction } from '../../src/base/decimal.ts'
 import { NetworkError, NoAgreementError, RefusedError } from '../../src/base/errors.ts'
-import { PROTOCOL_VERSION } from '../plan/offer.ts'
+import { capacityFor, sitesOfGroup } from '../../src/merge/pooled/groups.ts'
+import { faultsOf, type Offer, PROTOCOL_VERSION } from '../plan/offer.ts'
 import { type SiteLabel, siteInWords } from '../plan/site-name.ts'
 import { id8 } from '../wire/encoding.ts'
 import { FOUNDING_PROTOCOL } from './constants.ts'
@@ -56,8 +59,23 @@ export function badPlan(what: string, cause?: unknown): RefusedError {
 }
 
 /** The reason why a founding has ended, for the others. @param sites - the sites that ended it, if known */
-export function foundingEnded(ending: FoundingEnding, sites: readonly SiteLabel[]): RefusedError | NoAgreementError {
+export function foundingEnded(
+  ending: FoundingEnding,
+  sites: readonly SiteLabel[],
+  offer: Pick<Offer, 'members' | 'rounds'>,
+): RefusedError | NoAgreementError {
+  if (ending === 'groups') return groupsTooSmall(offer)
   return ending === 'declined' ? declinedBy(sites) : signaturesMissing(ending, sites)
+}
+
+function groupsTooSmall({ members, rounds }: Pick<Offer, 'members' | 'rounds'>): RefusedError {
+  const sites = sitesOfGroup(members, faultsOf(members))
+  const capacity = ppmToFraction(capacityFor(sites, members, rounds))
+  return new RefusedError({
+    code: 'REFUSED_GROUPS',
+    what: `with the capacities of these sites, some of the ${rounds} groups of blocks has fewer than ${sites} sites`,
+    hint: `There is no federation. With --capacity ${capacity} or more at every site each group has enough, or with fewer --rounds.`,
+  })
 }
 
 function declinedBy(sites: readonly SiteLabel[]): RefusedError {

@@ -22,7 +22,7 @@ export const REFUSALS = ['version', 'offer', 'invitation', 'acceptance', 'member
 export type FoundingRefusal = (typeof REFUSALS)[number]
 
 /** The reason why a founding ends without a federation: these members declined, left, or have not signed in time. */
-const ENDINGS = ['declined', 'gone', 'late'] as const
+const ENDINGS = ['declined', 'gone', 'late', 'groups'] as const
 export type FoundingEnding = (typeof ENDINGS)[number]
 
 export type JoinerMessage =

@@ -5,7 +5,7 @@
  */
 import type { Acceptance } from '../plan/acceptance.ts'
 import { PROTOCOL_VERSION, type SealedOffer } from '../plan/offer.ts'
-import { makePlan, memberOf } from '../plan/plan.ts'
+import { hasFullGroups, makePlan, memberOf } from '../plan/plan.ts'
 import { composed } from '../stream/composed.ts'
 import { serve } from '../stream/serve.ts'
 import type { Clock } from '../stream/time.ts'
@@ -165,6 +165,7 @@ class Mailbox implements FoundingServer {
     const onLate = () => this.end('late', signatures.missing())
     deadline.signal.addEventListener('abort', onLate)
     try {
+      if (!hasFullGroups(signatures.plan)) return this.end('groups', [])
       await this.seats.broadcast((conversation) => this.sendPlan(conversation))
       const signed = await sign(signatures.plan, over.signal)
       if (signed === null) this.end('declined', [memberOf(signatures.plan, own.peer)?.index ?? -1])
@@ -187,7 +188,7 @@ class Mailbox implements FoundingServer {
     const { plan } = this.signatures
     const sites = members.map((index) => plan.members[index])
     const isOwn = sites.some(({ peer }) => equalBytes(peer, this.init.own.peer))
-    const reason = ending === 'declined' && isOwn ? declinedHere(true) : foundingEnded(ending, sites)
+    const reason = ending === 'declined' && isOwn ? declinedHere(true) : foundingEnded(ending, sites, plan.offer)
     void this.tellEnding({ type: 'ended', ending, members }).finally(() => this.outcome.reject(reason))
   }
 

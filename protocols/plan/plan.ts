@@ -3,6 +3,7 @@
  * plan is the member's index in every message and manifest.
  */
 import { z } from 'zod'
+import { areGroupsFull, sitesOfGroup } from '../../src/merge/pooled/groups.ts'
 import {
   boundedBytes,
   compareBytes,
@@ -15,7 +16,7 @@ import {
 } from '../wire/encoding.ts'
 import { type Signer, signedBytes, type Verifier, verifierOf } from '../wire/signing.ts'
 import { type Acceptance, type AcceptanceFault, acceptanceFault, acceptanceSchema } from './acceptance.ts'
-import { decodeOffer, hashOf, MAX_MEMBERS, MAX_OFFER_BYTES, type Offer, type SealedOffer } from './offer.ts'
+import { decodeOffer, faultsOf, hashOf, MAX_MEMBERS, MAX_OFFER_BYTES, type Offer, type SealedOffer } from './offer.ts'
 
 /** Enough for an offer and 64 acceptances of at most 400 bytes. */
 export const MAX_PLAN_BYTES = 64 * 1024
@@ -111,6 +112,14 @@ export function decodePlan(bytes: Uint8Array, secret: Uint8Array | null): Plan {
     return { index, peer, site, capacity, verifier: verifierOf(peer) }
   })
   return { id: hashOf(bytes), bytes, offer, offerBytes: body.offer, offerHash: hash, acceptances, members }
+}
+
+/** Whether every group of a plan that pools has enough sites: see src/merge/pooled/groups.ts. */
+export function hasFullGroups({ offer, offerHash, members }: Plan): boolean {
+  if (offer.merge !== 'pooled') return true
+  const sampled = members.map(({ peer, capacity }) => ({ peerId: peer, capacityPpm: capacity }))
+  const sites = sitesOfGroup(offer.members, faultsOf(offer.members))
+  return areGroupsFull(offer, { offerHash, members: sampled }, sites)
 }
 
 /** The member with this peer id; null if it is not on the roster. */

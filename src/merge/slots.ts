@@ -35,8 +35,8 @@ export function isSecondSlot(slot: number, blocks: number): boolean {
 }
 
 /**
- * The slots to which a member contributes in a round, unless the rule is `pooled`. Importances are measured on the whole model at once, so they are
- * offered for all blocks, whatever the arc is.
+ * The slots to which a member contributes in a round, unless the rule is `pooled`. Importances are measured on the
+ * whole model at once, so they are offered for all blocks, whatever the arc is.
  * @param arc - the blocks that the sampling gives the member in this round
  */
 export function slotsOfRound(training: Training, blocks: number, round: number, arc: readonly number[]): number[] {

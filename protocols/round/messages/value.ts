@@ -28,7 +28,7 @@ export interface Federation {
   roundTimeoutMs: number | null
   /** The largest harm of a merge that a member prevotes: see proposal/harm.ts. */
   harmLimit: number
-  /** Whether a contribution counts in its own round alone: each block is offered once, and what follows builds on it. */
+  /** Whether a contribution counts in its own round alone: a block is offered once, and later ones build on it. */
   once: boolean
   /**
    * The number of decoder blocks B, where a block is offered in two parts, one after the other: slot B + b is the

@@ -76,7 +76,7 @@ export class Comparison {
     this.rounds.push(report)
     this.merged = mergedFiles(merged, this.init.method)
     // A round of mean squares alone leaves all weights as they were.
-    const isUnchanged = this.init.options.plan.merge === 'pooled' && report.moved === 0
+    const isUnchanged = this.init.options.plan.merge === 'pooled' && report.maskChange === 0
     const before = this.after.at(-1) ?? this.dense
     this.after.push(isUnchanged ? before : await this.evaluate(this.merged, `Evaluating round ${report.round}`))
     if (!isUnchanged && report.round < this.init.rounds) this.show()

@@ -1,7 +1,7 @@
 /**
  * The second moments of a site's own text for one block, which wait on its disk until the totals are known: for each
- * layer input its mean squares, then the means of x_i x_j, i < j, row by row, as float32. A digest at the end proves the
- * file whole.
+ * layer input its mean squares, then the means of x_i x_j, i < j, row by row, as float32. A digest at the end proves
+ * the file whole.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { type StoredFile, storeFile } from '../../files/stored-file.ts'
 import type { BlockForm } from '../../form/block-form.ts'
 import { pairsOf } from '../../merge/pooled/products.ts'
 
-export interface OwnMoments {
+interface OwnMoments {
   /** [cols]. */
   meanSquares: Float32Array
   /** One a pair i < j. */

@@ -1,7 +1,6 @@
 /** The job of offering a site's second moments, once the totals of all sites' mean squares are known. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { InputError } from '../../base/errors.ts'
 import { storeFile } from '../../files/stored-file.ts'
 import { encodeProducts, productsOf, unitOf } from '../../merge/pooled/products.ts'
 import { decodeTotals } from '../../merge/pooled/totals.ts'
@@ -21,25 +20,19 @@ interface ProductsArgs {
 
 /**
  * Makes the contributions, and reports the file of each block under the slot behind all blocks.
- * @throws {InputError} MOMENTS_LOST: the block's moments are not there, or not whole
+ * @returns whether all were made; false: the moments of a block are not there, or not whole
  */
 export async function products(
   { dir, totals, members, out }: ProductsArgs,
   bench: Bench,
   { signal, emit }: JobContext,
-): Promise<null> {
+): Promise<boolean> {
   const { forms, blocks } = bench.open(dir)
   for (const [k, { block, path }] of totals.entries()) {
     signal.throwIfAborted()
     const form = forms[block]
     const own = readMoments(out, block, form)
-    if (own === null) {
-      throw new InputError({
-        code: 'MOMENTS_LOST',
-        what: `the second moments of block ${block} are not in ${out}, or not whole`,
-        hint: 'They are measured again.',
-      })
-    }
+    if (own === null) return false
     const all = decodeTotals(form, readFileSync(path))
     const made = own.map(({ gram, meanSquares }, input) =>
       productsOf(gram, meanSquares, all[input], unitOf(form.inputs[input], members)),
@@ -48,5 +41,5 @@ export async function products(
     emit({ type: 'block', report: { block: blocks + block, path: file.path, bytes: file.bytes, damping: [] } })
     emit({ type: 'progress', done: k + 1, total: totals.length })
   }
-  return null
+  return true
 }

@@ -4,6 +4,7 @@
  * common blocks in front of it. Second moments take two rounds a group, mean squares and then products; mean squares
  * alone take one. Members take part in as many groups as their capacity says.
  */
+import { PPM } from '../../base/decimal.ts'
 import { type MergeRule, poolsMoments } from '../../form/merging.ts'
 import type { Method } from '../../form/method.ts'
 import { arcs, blocksOf } from '../sampling.ts'
@@ -52,4 +53,27 @@ export function slotsOfGroups(plan: PooledPlan, blocks: number, round: number, g
   if (!groups.includes(group)) return []
   const own = blocksOfGroup(group, plan.rounds, blocks)
   return (round - 1) % each === 0 ? own : own.map((block) => blocks + block)
+}
+
+/**
+ * The fewest sites that a group must have: so many that one who knows f others' parts cannot work out a single one's by
+ * subtraction, and three at least; all of two.
+ */
+export function sitesOfGroup(members: number, faults: number): number {
+  return Math.min(members, Math.max(3, faults + 2))
+}
+
+/** The least capacity, in ppm, with which every group has so many sites if all have it. */
+export function capacityFor(sites: number, members: number, groups: number): number {
+  const each = Math.ceil((sites * groups) / members)
+  return each >= groups ? PPM : Math.ceil(((2 * each - 1) * PPM) / (2 * groups))
+}
+
+/** Whether each group has so many sites, and each site's capacity is half a group at least. */
+export function areGroupsFull(plan: PooledPlan, sampled: Sampled, sites: number): boolean {
+  if (sampled.members.some(({ capacityPpm }) => 2 * capacityPpm * plan.rounds < PPM)) return false
+  const taken = groupsOfMembers(plan, sampled).flat()
+  return Array.from({ length: plan.rounds }, (_, g) => g + 1).every(
+    (group) => taken.filter((other) => other === group).length >= sites,
+  )
 }

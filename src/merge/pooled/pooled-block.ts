@@ -3,11 +3,13 @@
  * added up, and Wanda or magnitude chooses one mask by them. Where second moments are offered, SparseGPT solves the
  * block once, on the sum. Every member counts equally. The result is a pure function of the set of contributions.
  */
+import { InputError } from '../../base/errors.ts'
 import type { BlockForm } from '../../form/block-form.ts'
 import { packSurvivors } from '../../form/fp16.ts'
+import type { SparsityTarget } from '../../form/method.ts'
 import { blockColumns } from '../../prune/masks/target.ts'
-import { type Factor, factorise } from '../../prune/sparsegpt/hessian.ts'
-import { sparsegptMany } from '../../prune/sparsegpt/sparsegpt.ts'
+import { type DampingRange, factorise } from '../../prune/sparsegpt/hessian.ts'
+import { type DenseLayer, sparsegptMany } from '../../prune/sparsegpt/sparsegpt.ts'
 import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
 import type { BlockCase } from '../masks/block-case.ts'
 import type { BlockContribution } from '../masks/contribution.ts'
@@ -16,13 +18,13 @@ import { trimmedStatistics } from '../masks/trimmed.ts'
 import { pairsOf, unitOf } from './products.ts'
 
 /**
- * With this damping every sum of products can be factorised, since none is larger than its diagonal allows: a row's
+ * With the last damping every sum of products can be factorised, since none is larger than its diagonal allows: a row's
  * products sum to less than cols^1.5 times the mean of the diagonal, and cols is below 2^15.
  */
-const MAX_DAMPING = 1e7
+const DAMPING: DampingRange = { first: 0.01, last: 1e7 }
 
 /** What the members of a block have offered, added up. One entry a layer input. */
-export interface PooledMoments {
+interface PooledMoments {
   /** The totals of mean squares, [cols]: the diagonal. */
   totals: readonly Float64Array[]
   /** Sums of products, one a pair i < j. */
@@ -59,15 +61,45 @@ export async function solvePooled(
   for (const [input, cols] of form.inputs.entries()) {
     const roles = [...form.layers.keys()].filter((role) => form.layers[role].input === input)
     const gram = pooledGram(moments, input, cols)
-    const factor: Factor = await factorise(gram, cols, 1, blockColumns(target), linear, MAX_DAMPING)
     const stacked = roles.map((role) => ({ weight: base[role], rows: form.layers[role].rows }))
-    const solved = await sparsegptMany(stacked, cols, factor, target, linear)
-    for (const [k, { weight, mask }] of solved.entries()) {
-      layers[roles[k]] = { mask, survivors: packSurvivors(weight, mask, `${roles[k]} of the block`) }
-      damping[roles[k]] = factor.damping
+    const solved = await solveInput({ gram, cols, layers: stacked, names: roles.map(String) }, target, linear)
+    for (const [k, layer] of solved.layers.entries()) {
+      layers[roles[k]] = layer
+      damping[roles[k]] = solved.damping
     }
   }
   return { block: { layers }, damping }
+}
+
+interface PooledInput {
+  /** X^T X, [cols, cols]. */
+  gram: Float32Array
+  cols: number
+  /** The layers that read this input, and their names for messages. */
+  layers: readonly DenseLayer[]
+  names: readonly string[]
+}
+
+/**
+ * Solves the layers of one input. Where a sum is so far from a Gram matrix that survivors leave the range of fp16, it
+ * is damped more, as where it cannot be factorised: no member's numbers may end a merge.
+ */
+async function solveInput(
+  { gram, cols, layers, names }: PooledInput,
+  target: SparsityTarget,
+  linear: LinearAlgebra,
+  range = DAMPING,
+): Promise<{ layers: MergedLayer[]; damping: number }> {
+  const factor = await factorise(gram, cols, 1, blockColumns(target), linear, range)
+  const solved = await sparsegptMany(layers, cols, factor, target, linear)
+  try {
+    const packed = solved.map(({ weight, mask }, k) => ({ mask, survivors: packSurvivors(weight, mask, names[k]) }))
+    return { layers: packed, damping: factor.damping }
+  } catch (error) {
+    const first = 10 * factor.damping
+    if (!(error instanceof InputError) || first > range.last) throw error
+    return solveInput({ gram, cols, layers, names }, target, linear, { ...range, first })
+  }
 }
 
 /** The pooled X^T X, [cols, cols]: only its upper triangle is filled. */

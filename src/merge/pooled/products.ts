@@ -30,7 +30,7 @@ function productBytes(cols: number, members: number): 2 | 3 {
 
 /** q: the whole number that stands for a product of 1. */
 export function unitOf(cols: number, members: number): number {
-  return 2 ** (productBytes(cols, members) === 2 ? 15 : 23) - ROUNDING_UNITS
+  return (productBytes(cols, members) === 2 ? 2 ** 15 : 2 ** 23) - ROUNDING_UNITS
 }
 
 /** The number of pairs of columns i < j. */

@@ -21,17 +21,23 @@ export interface Factor {
   damping: number
 }
 
-/** The authors' `percdamp`. */
-const FIRST_DAMPING = 0.01
-/** With this damping H is mostly its diagonal. A matrix that fails even so is no Gram matrix. */
-const MAX_DAMPING = 10
+/** The dampings that are tried, each ten times the one before. */
+export interface DampingRange {
+  first: number
+  last: number
+}
+
+/**
+ * The authors' `percdamp` at first. With the last damping H is mostly its diagonal: a matrix that fails even so is no
+ * Gram matrix.
+ */
+const DAMPING: DampingRange = { first: 0.01, last: 10 }
 
 /**
  * Computes the factor of a layer input.
  * @param gram - X^T X, row-major [cols, cols], symmetric; only its upper triangle is read; not changed
  * @param scale - 2 / sequences
  * @param width - columns of a block
- * @param most - the largest damping that is tried
  * @throws {InputError} NOT_FINITE: the Gram matrix has a value that is NaN or infinite
  * @throws {InputError} HESSIAN_NOT_POSITIVE: it is not positive even with the largest damping
  */
@@ -41,12 +47,12 @@ export async function factorise(
   scale: number,
   width: number,
   linear: LinearAlgebra,
-  most = MAX_DAMPING,
+  { first, last } = DAMPING,
 ): Promise<Factor> {
   assertLength('gram', gram, cols * cols)
   const { hessian, dead, mean } = readHessian(gram, cols, scale)
   const diagonal = Float64Array.from({ length: cols }, (_, j) => hessian[j * (cols + 1)])
-  for (let damping = FIRST_DAMPING; damping <= most; damping *= 10) {
+  for (let damping = first; damping <= last; damping *= 10) {
     for (let j = 0; j < cols; j++) hessian[j * (cols + 1)] = diagonal[j] + damping * mean
     try {
       return { blocks: await blockFactor(hessian, cols, width, linear), dead, damping }
@@ -56,7 +62,7 @@ export async function factorise(
   }
   throw new InputError({
     code: 'HESSIAN_NOT_POSITIVE',
-    what: `the Hessian of an input of ${cols} features is not positive, even with ${most} times its mean diagonal added`,
+    what: `the Hessian of an input of ${cols} features is not positive, even with ${last} times its mean diagonal added`,
     hint: 'The activations of this model are damaged or overflow; check the model file and the text.',
   })
 }

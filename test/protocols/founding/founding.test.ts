@@ -79,12 +79,13 @@ interface SceneOptions {
   asks?: boolean
   sign?: PlanSigner
   keep?(founded: Founded): Promise<void>
+  terms?: Partial<Offer>
 }
 
 /** A founder and joiners that know its address; nobody has joined yet. */
 async function scene(
   context: TestContext,
-  { members = 3, joiners, clock = systemClock, signs = true, asks = false, sign, keep }: SceneOptions = {},
+  { members = 3, joiners, clock = systemClock, signs = true, asks = false, sign, keep, terms }: SceneOptions = {},
 ): Promise<Scene> {
   const nodes = await testNodes(context, 1 + (joiners ?? members - 1))
   const sites = await Promise.all(
@@ -94,7 +95,7 @@ async function scene(
     }),
   )
   const { node, signer, name } = sites[0]
-  const offer = offerOf(signer, { members })
+  const offer = offerOf(signer, { members, ...terms })
   const joined: string[][] = []
   const own = makeAcceptance(signer, { offer: offer.hash, secret: SECRET, site: name, capacity: 1_000_000 })
   const server = foundingServer({
@@ -154,6 +155,15 @@ test('all members end with one plan and all signatures over it', async (context)
     assert.ok(addresses.every(({ addresses: own }) => own.length > 0))
   }
   assert.deepEqual(all.joined.at(-1)?.toSorted(), ['site 0', 'site 1', 'site 2'])
+})
+
+test('capacities that leave a group of blocks with too few sites end the founding, with the least that works', async (context) => {
+  const all = await scene(context, { members: 4, terms: { merge: 'pooled', rounds: 4 } })
+  // The founder takes part in all four groups, each joiner in two: ten places, and each group needs three sites.
+  const refused = { code: 'REFUSED_GROUPS', hint: /--capacity 0.625 or more/ }
+  const joined = [1, 2, 3].map((index) => assert.rejects(join(all, index), refused))
+  await assert.rejects(all.server.founded(all.signal), refused)
+  await Promise.all(joined)
 })
 
 test('a waiting joiner hears how many have joined, and one that leaves frees its seat', async (context) => {

@@ -26,7 +26,7 @@ export function finish(
 }
 
 /** Loss, delay, duplication, slow members, and as many silent ones as a federation may have. */
-export function agreeInBadWeather(members: number, seed: number): void {
+export function agreeInBadWeather(members: number, seed: number, pooled?: SimulationOptions['pooled']): void {
   const next = random(seed + 1000 * members)
   const silent = Array.from({ length: members }, (_, i) => i)
     .sort(() => next() - 0.5)
@@ -35,6 +35,7 @@ export function agreeInBadWeather(members: number, seed: number): void {
   finish({
     members,
     seed,
+    pooled,
     blocks: 3,
     rounds: 1 + Math.floor(next() * 3),
     share: 1 + Math.floor(next() * 3),

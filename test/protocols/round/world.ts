@@ -13,6 +13,7 @@ import {
 import type { Context } from '../../../protocols/round/types.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
+import { pooledRounds, slotsOfGroups } from '../../../src/merge/pooled/groups.ts'
 
 export const MASK_BITS_A_BLOCK = 1000
 
@@ -28,12 +29,37 @@ export interface WorldOptions {
   roundTimeoutMs?: number | null
   /** Blocks a member prunes a round; default: all. */
   share?: number
+  /**
+   * Blocks are offered once, in two parts: member m takes part in each group but those of this list. `rounds` is the
+   * number of groups then.
+   */
+  pooled?: { without?: (member: number) => number[] }
 }
 
 /**
  * Arcs as in layer sampling, without the shuffle: member m begins at block m * share, and moves on by share a round.
  */
 export function makeFederation(options: WorldOptions): Federation {
+  return options.pooled === undefined ? votingFederation(options) : poolingFederation(options, options.pooled)
+}
+
+function poolingFederation(
+  { members, blocks, rounds: groups, roundTimeoutMs = null }: WorldOptions,
+  { without = () => [] }: NonNullable<WorldOptions['pooled']>,
+): Federation {
+  const method = { pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } } as const
+  const plan = { method, merge: 'pooled', rounds: groups } as const
+  return {
+    ...{ id: hashName('plan'), members, blocks: 2 * blocks, rounds: pooledRounds(plan), untilChange: null },
+    ...{ roundTimeoutMs, harmLimit: 1.5, once: true, pairs: blocks },
+    blocksOf(member, round) {
+      const own = Array.from({ length: groups }, (_, g) => g + 1).filter((group) => !without(member).includes(group))
+      return slotsOfGroups(plan, blocks, round, own)
+    },
+  }
+}
+
+function votingFederation(options: WorldOptions): Federation {
   const { members, blocks, rounds, untilChange = null, roundTimeoutMs = null, share = blocks } = options
   const arcs = new Map<string, number[]>()
   const blocksOf = (member: number, round: number): number[] => {

@@ -44,8 +44,8 @@ describe('products', () => {
       offered(8_388_544).map((value) => [Int32Array.of(value)]),
     )
     assert.deepEqual([...sum], [-2_565_952])
-    assert.equal(((sum[0] / 8_388_544) * Math.sqrt(9 * 19)).toFixed(8), "-4.00000005")
-    assert.equal(((-10_004 / 32_704) * Math.sqrt(9 * 19)).toFixed(4), "-4.0001")
+    assert.equal(((sum[0] / 8_388_544) * Math.sqrt(9 * 19)).toFixed(8), '-4.00000005')
+    assert.equal(((-10_004 / 32_704) * Math.sqrt(9 * 19)).toFixed(4), '-4.0001')
   })
 
   it('never add up to more than one and half a unit of rounding each, whatever the Gram matrices are', () => {
