@@ -10,11 +10,12 @@ import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
 import { countZeros } from '../../../src/form/mask.ts'
-import { isStructuredMethod, type PayloadKind, payloadOf } from '../../../src/form/method.ts'
+import type { PayloadKind } from '../../../src/form/method.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { InvalidContributionError } from '../../../src/merge/errors.ts'
 import { type BlockContribution, decodeContribution, payloadKindOf } from '../../../src/merge/masks/contribution.ts'
+import { areProducts } from '../../../src/merge/pooled/products.ts'
 import { blockOfSlot } from '../../../src/merge/slots.ts'
 import { type StructuredPart, structuredPartOf } from '../../../src/merge/structures/structured-contribution.ts'
 import type { Run } from '../../command.ts'
@@ -27,7 +28,7 @@ interface ContributionReport {
   /** Its content hash, by which commits and manifests name it. */
   root: string
   bytes: number
-  payload: PayloadKind | StructuredPart
+  payload: PayloadKind | StructuredPart | 'products'
   /** The following are null, or empty, if plan, certificates or model are not beside the file. */
   federation: string | null
   member: number | null
@@ -45,7 +46,7 @@ interface ContributionReport {
 
 export async function inspectContribution(path: string, run: Run): Promise<ContributionReport> {
   const bytes = readInspected(path, 'contribution')
-  const payload = structuredPartOf(bytes) ?? payloadKindOf(bytes)
+  const payload = structuredPartOf(bytes) ?? payloadKindOf(bytes) ?? (areProducts(bytes) ? 'products' : null)
   if (payload === null) throw malformedFile(path, 'contribution', new Error('its first bytes are not those of one'))
   const root = toHex(blobId(bytes))
   const out = outputOf(path)
@@ -66,13 +67,10 @@ export async function inspectContribution(path: string, run: Run): Promise<Contr
     layers: [],
   }
   const model = join(out, 'model')
-  const method = plan?.offer.method
-  if (method !== undefined && !isStructuredMethod(method) && entry !== undefined && existsSync(model)) {
+  const isSparse = payload === 'statistics' || payload === 'weights'
+  if (isSparse && report.block !== null && plan !== null && existsSync(model)) {
     await using engine = openEngine()
-    Object.assign(
-      report,
-      contents(path, bytes, payloadOf(method.pruner), entry.block, await describe({ ...run, engine }, model)),
-    )
+    Object.assign(report, contents(path, bytes, payload, report.block, await describe({ ...run, engine }, model)))
   }
   run.terminal.say(inWords(report, authorOf(plan, report.member)))
   return report
@@ -120,6 +118,8 @@ const CARRIES: Record<ContributionReport['payload'], string> = {
   statistics: 'It carries the mean square of each feature that enters the layers, and nothing else.',
   weights:
     'It carries the mean square of each feature that enters the layers, the masks, and the kept weights in fp16.',
+  products:
+    'It carries how each two of the features that enter the layers go together, one number a pair, and nothing else.',
   importances: 'It carries how much each head and channel matters to the loss, and nothing else.',
   adapters: 'It carries the low-rank adapters that its site has trained, in fp16, and nothing else.',
 }
@@ -137,7 +137,7 @@ function inWords(report: ContributionReport, author: string): string {
     `${author}${block === null ? '' : ` for block ${block} in round ${round}`}${federation === null ? '' : ` of federation ${federation.slice(0, 8)}`}, ${inBytes(report.bytes)}.`,
     CARRIES[report.payload],
   ]
-  if (report.payload === 'importances' || report.payload === 'adapters') return lines.join('\n')
+  if (!['statistics', 'weights'].includes(report.payload)) return lines.join('\n')
   if (layers.length === 0) {
     lines.push(
       'Its plan, certificate or model is not beside the file. Without them its shapes are unknown, so no more can be shown.',
