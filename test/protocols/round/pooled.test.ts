@@ -78,12 +78,12 @@ describe('a federation that pools', () => {
       return { member, block, round, root: hashName('contribution', member, block, round) }
     }
     const first = [0, 1, 2, 3].flatMap((member) => [entry(member, 0, 1), entry(member, 1, 1)])
-    const before = valueOf(federation, 1, null, first)
+    const before = aValue(federation, 1, null, first)
     assert.equal(valueFault(federation, null, before), null)
     const last = { id: hashName('last'), value: before }
     const byPlace = (a: ManifestEntry, b: ManifestEntry) => a.member - b.member || a.block - b.block
     const next = (entries: ManifestEntry[], excluded: number[] = []) => {
-      const value = { ...valueOf(federation, 2, last.id, [...entries].sort(byPlace)), excluded }
+      const value = { ...aValue(federation, 2, last.id, [...entries].sort(byPlace)), excluded }
       return valueFault(federation, last, value)
     }
     const products = (...members: number[]) => members.flatMap((member) => [entry(member, 4, 2), entry(member, 5, 2)])
@@ -117,7 +117,7 @@ function isOf(member: number, place: number): boolean {
   return Math.floor(place / 1024) === member
 }
 
-function valueOf(federation: Federation, round: number, previous: string | null, entries: ManifestEntry[]) {
+function aValue(federation: Federation, round: number, previous: string | null, entries: ManifestEntry[]) {
   const result = { merged: hashName('merged', round), moved: 0, bits: 1000 }
   return { plan: federation.id, round, previous, excluded: [], entries, ...result }
 }
