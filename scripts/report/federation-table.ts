@@ -15,6 +15,11 @@ interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'isolate
   fedavg: number | null
 }
 
+interface ShownRound extends Pick<ReportedRound, 'round' | 'bytes'> {
+  /** The round only prepares the next one, and has no column. */
+  isPart?: boolean
+}
+
 interface Column {
   /** Two lines of heading. */
   heading: [string, string]
@@ -24,7 +29,7 @@ interface Column {
 export function perplexityTable(
   rows: readonly TableRow[],
   peers: readonly Pick<PeerReport, 'site'>[],
-  rounds: readonly Pick<ReportedRound, 'round' | 'bytes'>[],
+  rounds: readonly ShownRound[],
 ): string {
   const columns: Column[] = [
     { heading: ['dense', ''], value: ({ dense }) => dense },
@@ -68,10 +73,10 @@ function isolatedColumns(peers: readonly Pick<PeerReport, 'site'>[]): Column[] {
   return [...each, mean]
 }
 
-function roundColumns(rounds: readonly Pick<ReportedRound, 'round' | 'bytes'>[]): Column[] {
+function roundColumns(rounds: readonly ShownRound[]): Column[] {
   let sum = 0
-  return rounds.map(({ round, bytes: written }, i) => {
+  return rounds.flatMap(({ round, bytes: written, isPart = false }, i): Column[] => {
     sum += written
-    return { heading: [`round ${round}`, bytes(sum)], value: (row) => row.rounds[i] }
+    return isPart ? [] : [{ heading: [`round ${round}`, bytes(sum)], value: (row) => row.rounds[i] }]
   })
 }

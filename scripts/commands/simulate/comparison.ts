@@ -75,8 +75,7 @@ export class Comparison {
   async add({ report, merged }: CertifiedRound): Promise<void> {
     this.rounds.push(report)
     this.merged = mergedFiles(merged, this.init.method)
-    // A round of mean squares alone leaves all weights as they were.
-    const isUnchanged = this.init.options.plan.merge === 'pooled' && report.maskChange === 0
+    const isUnchanged = this.isPart(report)
     const before = this.after.at(-1) ?? this.dense
     this.after.push(isUnchanged ? before : await this.evaluate(this.merged, `Evaluating round ${report.round}`))
     if (!isUnchanged && report.round < this.init.rounds) this.show()
@@ -107,11 +106,17 @@ export class Comparison {
     }))
   }
 
+  /** Whether a round prunes nothing, because the products of its group come in the next one. */
+  private isPart({ maskChange }: ReportedRound): boolean {
+    return this.init.options.plan.merge === 'pooled' && maskChange === 0
+  }
+
   private show(): void {
     const { work, evaluated, sites } = this.init
     if (evaluated.length === 0) return
     const names = sites.map(({ name }) => ({ site: name }))
-    work.terminal.say(`\n${perplexityTable(this.perplexity(), names, this.rounds)}\n`)
+    const rounds = this.rounds.map((round) => ({ ...round, isPart: this.isPart(round) }))
+    work.terminal.say(`\n${perplexityTable(this.perplexity(), names, rounds)}\n`)
   }
 
   private evaluate(weights: BlockFile[], label: string): Promise<number[]> {

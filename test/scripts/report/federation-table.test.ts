@@ -40,6 +40,19 @@ describe('the table of a simulation', () => {
     )
   })
 
+  it('has no column for a round that only prepares the next, and counts its bytes there', () => {
+    const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [1, 2], fedavg: null }]
+    const parts = [
+      { round: 1, bytes: 3_000_000, isPart: true },
+      { round: 2, bytes: 2_000_000 },
+    ]
+    const lines = perplexityTable(rows, sites(2), parts).split('\n')
+    assert.deepEqual(
+      [lines[0], lines[1], lines[3]],
+      ['perplexity  dense  round 2', 'on                    5 MB', 'a            1.00     2.00'],
+    )
+  })
+
   it('leaves out models that were not run', () => {
     const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [], fedavg: null }]
     assert.equal(perplexityTable(rows, sites(2), []).split('\n')[0], 'perplexity  dense')
