@@ -6,9 +6,10 @@
 
 import { STATUS_INTERVAL_MS } from './messages/constants.ts'
 import type { Envelope } from './messages/messages.ts'
-import { onMeasured, ruleMeasure } from './proposal/harm.ts'
+import { onMeasured } from './proposal/harm.ts'
 import { onValue } from './proposal/judge.ts'
 import { rulePropose } from './proposal/propose.ts'
+import { ruleSearch } from './proposal/search.ts'
 import { onPrecommitTimeout, rulePrecommitted, ruleSkip } from './rules/attempt.ts'
 import { onWaitOver, ruleProposalSeen, ruleQuorumCommitted, ruleReady, ruleStalled } from './rules/collect.ts'
 import { onPruned } from './rules/commit.ts'
@@ -52,6 +53,7 @@ export function initialState(context: Context): RoundState {
     proposed: -1,
     wait: 'none',
     roundTicks: 0,
+    quorumTicks: 0,
     stalledTicks: 0,
     due: [],
     armed: [],
@@ -85,7 +87,7 @@ const RULES: ReadonlyArray<(turn: Turn) => boolean> = [
   ruleReady,
   ruleProposalSeen,
   ruleStalled,
-  ruleMeasure,
+  ruleSearch,
   rulePropose,
   rulePrevote,
   ruleLock,

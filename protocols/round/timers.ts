@@ -79,6 +79,6 @@ function disarm(turn: Turn, timers: readonly StepTimer[]): void {
 export function waitMs({ context, state }: Turn): number {
   const { roundTimeoutMs, rounds } = context.federation
   if (roundTimeoutMs !== null) return roundTimeoutMs
-  const wait = Math.max(MIN_WAIT_MS, state.roundTicks * STATUS_INTERVAL_MS)
+  const wait = Math.max(MIN_WAIT_MS, state.quorumTicks * STATUS_INTERVAL_MS)
   return state.round === rounds ? LAST_ROUND_WAIT_FACTOR * wait : wait
 }

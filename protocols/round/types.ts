@@ -215,8 +215,9 @@ export interface RoundState {
 
   /** The state of the wait for stragglers: not begun, running, over. */
   wait: 'none' | 'running' | 'over'
-  /** Status intervals since the round began. */
+  /** Status intervals since the round began, and those of them before a quorum had committed. */
   roundTicks: number
+  quorumTicks: number
   /** Status intervals since the wait is over and nothing has arrived. */
   stalledTicks: number
   /** Step timers that are due in this attempt, and those of them that run. None runs while a merge does. */

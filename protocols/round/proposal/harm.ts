@@ -46,17 +46,6 @@ function ownEntries(turn: Turn): ManifestEntry[] {
   return all.filter((entry) => entry !== undefined)
 }
 
-/**
- * Begins by measuring the merge that this member would propose: all members do so at the same time, and most of them
- * have merged what the proposer will propose.
- */
-export function ruleMeasure(turn: Turn): boolean {
-  const { candidate, harms, merges, step } = turn.state
-  if (step !== 'propose' || candidate === null || harms[candidate.manifest] !== undefined) return false
-  if (typeof merges[candidate.manifest] !== 'object') return false
-  return harmOf(turn, candidate.manifest) === null
-}
-
 /** A harm for people: "perplexity 2.31 times that of its own blocks". */
 export function harmInWords(harm: number): string {
   return `perplexity ${harm.toPrecision(3)} times that of its own blocks`

@@ -7,7 +7,7 @@
 import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
 import { neededContributors } from '../rules/contributions.ts'
 import { sendStatus } from '../rules/status.ts'
-import { note, patch, type Turn } from '../turn.ts'
+import { attemptRecord, note, patch, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
 import { harmOf } from './harm.ts'
 import { mergeOf } from './manifest.ts'
@@ -18,15 +18,37 @@ interface Tried {
 }
 
 /**
+ * Every member measures what it would propose, and searches, while it waits for a proposal: most have merged what will be
+ * proposed, and the next proposer has its answer by the time that this attempt fails.
+ */
+export function ruleSearch(turn: Turn): boolean {
+  const { attempt, candidate, merges, step } = turn.state
+  if (step !== 'propose' || candidate === null || attemptRecord(turn, attempt).proposal !== null) return false
+  if (typeof merges[candidate.manifest] !== 'object') return false
+  const before = turn.state
+  search(turn, candidate)
+  return turn.state !== before
+}
+
+/** The proposer's choice; null while merges and measurements are missing. The others hear that it searches. */
+export function leastHarmful(turn: Turn, whole: Candidate): Candidate | null {
+  const first = tryOut(turn, whole)
+  if (first === null) return null
+  if (first.harm > turn.context.federation.harmLimit) tellSearch(turn)
+  const best = search(turn, whole)
+  if (best === null) return null
+  if (best.candidate !== whole) tellFound(turn, first, best)
+  return best.candidate
+}
+
+/**
  * The candidate itself, if it does not harm this member; else the first of the search that does not, or the one that
  * harms it least. null while merges and measurements are missing; one is asked for at a time.
  */
-export function leastHarmful(turn: Turn, whole: Candidate): Candidate | null {
+function search(turn: Turn, whole: Candidate): Tried | null {
   const { harmLimit } = turn.context.federation
   const first = tryOut(turn, whole)
-  if (first === null) return null
-  if (first.harm <= harmLimit) return whole
-  tellSearch(turn)
+  if (first === null || first.harm <= harmLimit) return first
   const suspects = suspectsOf(turn, whole)
   if (suspects === null) return null
   let [last, best] = [first, first]
@@ -38,8 +60,7 @@ export function leastHarmful(turn: Turn, whole: Candidate): Candidate | null {
     if (next.harm < best.harm) best = next
     if (next.harm <= harmLimit) break
   }
-  if (best !== first) tellFound(turn, first, best)
-  return best.candidate
+  return best
 }
 
 /**

@@ -27,6 +27,7 @@ export function startRound(turn: Turn, round: number): void {
     proposed: -1,
     wait: 'none',
     roundTicks: 0,
+    quorumTicks: 0,
     stalledTicks: 0,
     proposerSearches: false,
     searchTicks: 0,

@@ -15,11 +15,12 @@ export function sendStatus(turn: Turn): void {
 }
 
 export function onStatusTimer(turn: Turn): void {
-  const { roundTicks, silence, stalledTicks, step, wait } = turn.state
+  const { quorumTicks, roundTicks, silence, stalledTicks, step, wait } = turn.state
   emit(turn, { type: 'setTimer', id: 'status', ms: STATUS_INTERVAL_MS })
   patch(turn, {
     silence: silence.map((ticks, member) => (member === turn.context.self ? 0 : ticks + 1)),
     roundTicks: roundTicks + 1,
+    quorumTicks: quorumTicks + (step === 'collect' && wait === 'none' ? 1 : 0),
     stalledTicks: step === 'collect' && wait === 'over' ? stalledTicks + 1 : 0,
     askedToCatchUp: false,
     searchTicks: turn.state.searchTicks + (turn.state.proposerSearches ? 1 : 0),

@@ -4,6 +4,7 @@ import {
   MIN_WAIT_MS,
   SILENCE_TICKS,
   STATUS_INTERVAL_MS,
+  STEP_TIMEOUT_MS,
   SUSPENSION_ROUNDS,
 } from '../../../protocols/round/messages/constants.ts'
 import type { Envelope, Hash } from '../../../protocols/round/messages/messages.ts'
@@ -18,7 +19,7 @@ import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
 import { Simulation, type SimulationOptions } from './simulator.ts'
 import { agreeInBadWeather, agreeLate, agreeWithRestarts, finish, PLAIN } from './weather.ts'
-import { commitList, hashName, listRoot, mergeOf, random } from './world.ts'
+import { commitList, hashName, listRoot, mergeOf, random, unsigned } from './world.ts'
 
 /** The certified value of a round, as some member keeps it. */
 function certifiedValue(simulation: Simulation, round: number) {
@@ -208,6 +209,16 @@ describe('contributions that harm the others', () => {
     assert.ok(simulation.now > 7000 * 5, `the search takes ${simulation.now} ms`)
   })
 
+  test('are found by all at once, so a search that outlasts the wait costs no attempt after the next', () => {
+    const liars = [0, 5]
+    const slow = { members: 7, rounds: 2, mergeMs: 9000, measureMs: 6000 }
+    const simulation = finish({ ...PLAIN, ...slow, ...ruinedBy(liars) }, undefined, liars)
+    for (const round of [1, 2]) {
+      assert.deepEqual(contributors(simulation, round), [1, 2, 3, 4, 6])
+      assert.ok(simulation.members[1].certificates[round].attempt <= 1, `round ${round}`)
+    }
+  })
+
   test('end a federation of three, which can leave nobody out, with exit 6 and the figures', () => {
     const simulation = new Simulation({ ...PLAIN, members: 3, rounds: 1, ...ruinedBy([1]) }).run()
     assert.equal(simulation.certified.size, 0)
@@ -313,6 +324,25 @@ describe('a member that lies', () => {
       assert.equal(simulation.members[1].certificates[1].attempt, 1)
     })
   }
+
+  test('by saying for ever that it searches costs one wait an attempt', () => {
+    const liars = [0, 1]
+    const simulation = finish({ ...PLAIN, members: 7, silent: liars, limitMs: 3600_000 }, (simulation) => {
+      const claim = (beat: number) => {
+        for (const { context, state } of simulation.members) {
+          const { attempt, round } = state
+          const body = { type: 'status', step: 'searching', round, attempt, certificate: null, beat } as const
+          for (const liar of liars) {
+            simulation.hand(context.self, { type: 'message', envelope: unsigned(simulation.federation, liar, body) })
+          }
+        }
+        simulation.at(STATUS_INTERVAL_MS, () => claim(beat + 1))
+      }
+      simulation.at(0, () => claim(1))
+    })
+    const waited = simulation.certifiedAt.get(1) ?? Number.NaN
+    assert.ok(waited < 3 * MIN_WAIT_MS + 2 * STEP_TIMEOUT_MS + 30_000, `round 1 took ${waited} ms`)
+  })
 
   test('by proposing two values is excluded by the next certificate, and its contributions with it', () => {
     const liar = 0 // proposes first
