@@ -11,6 +11,7 @@ import type { Clock } from '../../protocols/stream/time.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
 import { assertOneRoot, BLOCKS, federation, type Outcome } from '../support/federations.ts'
+import { MatrixWork } from '../support/matrices.ts'
 
 test('the same federation in a mesh, a star and a line has the same root', async (context) => {
   const outcomes: Outcome[] = []
@@ -68,11 +69,14 @@ function assertFetched({ results, events }: Outcome, topology: 'mesh' | 'star' |
 }
 
 test('the files of a peer are enough to check every signature and to merge again', async (context) => {
-  const { results, works } = await federation(context, {
+  const capacities = [500_000, 500_000, 500_000, 500_000]
+  const works = capacities.map((_, member) => new MatrixWork(BLOCKS, member))
+  const { results } = await federation(context, {
     members: 4,
     topology: 'mesh',
     offer: { rounds: 2, sample: 500_000 },
-    capacities: [500_000, 500_000, 500_000, 500_000],
+    capacities,
+    work: (member) => works[member],
   })
   for (const { certificates, out, root } of results) {
     const names = (await readdir(out)).sort()

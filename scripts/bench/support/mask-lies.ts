@@ -3,7 +3,6 @@ import type { PrunerName, SparseMethod } from '../../../src/form/method.ts'
 import { payloadOf } from '../../../src/form/method.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import { InvalidContributionError } from '../../../src/merge/errors.ts'
-import { weightBounds } from '../../../src/merge/masks/bounds.ts'
 import { type BlockContribution, toContribution } from '../../../src/merge/masks/contribution.ts'
 import { mergeBlock } from '../../../src/merge/masks/l0.ts'
 import { applyMerged } from '../../../src/merge/masks/merged-block.ts'
@@ -12,7 +11,7 @@ import type { Decoder } from '../../../src/model/forward/decoder.ts'
 import { perplexity } from '../../../src/model/forward/perplexity.ts'
 import { pruneSequential } from '../../../src/prune/run/sequential.ts'
 import type { Solvers } from '../../../src/prune/run/solvers.ts'
-import { oneColumn, randomSigns, reciprocals, scaled, turned } from '../../../test/support/liars.ts'
+import { MASK_LIES } from '../../../test/support/liars.ts'
 
 export interface LieBench {
   decoder: Decoder
@@ -31,7 +30,6 @@ const FAULTS = 1
 
 /** One entry a block. */
 export type Model = BlockContribution[]
-type Lie = (block: number, own: BlockContribution, base: readonly Float32Array[]) => BlockContribution
 
 export async function maskTable(bench: LieBench, pruner: PrunerName): Promise<LieTable> {
   const { decoder, sites } = bench
@@ -50,33 +48,16 @@ export async function maskTable(bench: LieBench, pruner: PrunerName): Promise<Li
       refused: null,
     },
   ]
-  for (const [name, lie] of Object.entries(liesOf(decoder, pruner))) {
+  for (const [name, lie] of Object.entries(MASK_LIES[payloadOf(pruner)])) {
     const [liar, ...others] = honest
-    const lying = liar.map((own, block) => lie(block, own, decoder.baseWeights(block)))
+    const lying = liar.map((own, block) => {
+      return lie(own, { form: decoder.forms[block], base: decoder.baseWeights(block), target: TARGET })
+    })
     const all = [lying, ...others]
     const refused = refusal(decoder, pruner, lying)
     table.push({ name, l0: await merged(all, 0), trimmed: await merged(all, FAULTS), refused })
   }
   return table
-}
-
-function liesOf(decoder: Decoder, pruner: PrunerName): Record<string, Lie> {
-  if (payloadOf(pruner) === 'statistics') {
-    return {
-      'reciprocals, as large as honest ones': (_, { inputs }) => ({ inputs: reciprocals(inputs) }),
-      'reciprocals times 1e30': (_, { inputs }) => ({ inputs: reciprocals(inputs, 1e30) }),
-      'one column of 1e30, all others 0': (block) => oneColumn(decoder.forms[block]),
-    }
-  }
-  const { cosine, norm } = weightBounds(TARGET)
-  return {
-    'survivors times -1.8': (_, own) => scaled(own),
-    'survivors times -1': (_, own) => scaled(own, -1),
-    'random signs at the norm bound': (_, own, base) => randomSigns(own, base, norm),
-    'random signs at twice the norm': (_, own, base) => randomSigns(own, base, 2),
-    'turned as far as the bounds allow': (_, own, base) => turned(own, base, { cosine, norm }),
-    'survivors times 1/1000': (_, own) => scaled(own, 0.001),
-  }
 }
 
 export async function contributed(

@@ -2,8 +2,6 @@
 import type { StructuredMethod, StructuredTarget } from '../../../src/form/method.ts'
 import { trainingOf } from '../../../src/jobs/federation/training.ts'
 import { isSecondSlot, slotsOfRound } from '../../../src/merge/slots.ts'
-import { RATE } from '../../../src/merge/structures/adapter.ts'
-import { MAX_RATES } from '../../../src/merge/structures/adapter-bounds.ts'
 import { scaledImportances } from '../../../src/merge/structures/scaled-importances.ts'
 import { applyStructured, type StructuredBlock } from '../../../src/merge/structures/structured-block.ts'
 import {
@@ -16,7 +14,7 @@ import { mergeStructured } from '../../../src/merge/structures/structured-merge.
 import { unitImportances } from '../../../src/structure/choose/offered-importance.ts'
 import { free } from '../../../src/structure/cut/structured-forms.ts'
 import type { StructuredModel } from '../../../src/structure/federated/structured-model.ts'
-import { hugeFactor, reciprocals, untrained } from '../../../test/support/liars.ts'
+import { ADAPTER_LIES, atBounds, IMPORTANCE_LIES } from '../../../test/support/liars.ts'
 import { type LieBench, type LieTable, mean, meanPerplexity, reasonOf } from './mask-lies.ts'
 
 /** One of four members may lie. */
@@ -75,28 +73,23 @@ export async function structureTable(bench: LieBench & { model: StructuredModel;
     const all = [lying, ...rest]
     table.push({ name, l0: await merged(all, 0), trimmed: await merged(all, FAULTS), refused })
   }
+  const trainingFor = (block: number) => trainingOf(decoder, block, target, ROUNDS)
   const reasonFor = (lying: Model) => {
     const reasons = lying.map((own, block) =>
       reasonOf(() => {
         if ('importances' in own) return
-        validateAdapters(decoder.baseWeights(block), trainingOf(decoder, block, target, ROUNDS), own)
+        validateAdapters(decoder.baseWeights(block), trainingFor(block), own)
       }),
     )
     return reasons.find((each) => each !== null) ?? null
   }
-  await row('importances: reciprocals', offered(found[0].map((own) => reciprocals(own))), others)
-  await row('importances: 1e30 times the reciprocals', offered(found[0].map((own) => reciprocals(own, 1e30))), others)
+  for (const [name, lie] of Object.entries(IMPORTANCE_LIES)) await row(name, offered(found[0].map(lie)), others)
   const started = others.map(() => trained(model, (block) => startOf(model, block)))
-  const lies: Record<string, (block: number) => PackedAdapter[]> = {
-    'adapters: A = 60,000, B = 0': (block) => hugeFactor(decoder.forms[block].layers),
-    'adapters: never trained, of random signs': (block) => untrained(decoder.forms[block].layers, [0.05, 0.05]),
-    'adapters: at their bounds, of random signs': (block) => atBounds(model, block, steps),
-  }
-  for (const [name, lie] of Object.entries(lies)) {
-    const lying = trained(model, lie)
+  for (const [name, lie] of Object.entries(ADAPTER_LIES)) {
+    const lying = trained(model, (block) => lie(decoder.forms[block].layers, trainingFor(block)))
     await row(name, lying, [...honest, ...started], reasonFor(lying))
   }
-  const early = trained(model, lies['adapters: at their bounds, of random signs'])
+  const early = trained(model, (block) => atBounds(decoder.forms[block].layers, trainingFor(block)))
   await row('adapters: in round 1, alone', early, honest, earlyReason({ method, rounds: ROUNDS }, decoder.blocks))
   return table
 }
@@ -120,18 +113,4 @@ function earlyReason(training: { method: StructuredMethod; rounds: number }, blo
 function startOf({ decoder }: StructuredModel, block: number): PackedAdapter[] {
   const { starts } = trainingOf(decoder, block, { steps: 0 } as StructuredTarget, ROUNDS)
   return starts.map(({ a, b }) => packed({ a: a.slice(), b: b.map((_, i) => (i % 2 === 0 ? 1e-4 : -1e-4)) }))
-}
-
-/** As far from the start as validation lets pass. */
-function atBounds({ decoder }: StructuredModel, block: number, steps: number): PackedAdapter[] {
-  const { starts } = trainingOf(decoder, block, { steps } as StructuredTarget, ROUNDS)
-  const moves = untrained(decoder.forms[block].layers, [1, 1])
-  const far = 0.99 * MAX_RATES * RATE * steps
-  const toward = (bits: number) => ((bits & 0x8000) === 0 ? far : -far)
-  return starts.map(({ a, b }, role) =>
-    packed({
-      a: a.map((x, i) => x + toward(moves[role].a[i])),
-      b: b.map((_, i) => toward(moves[role].b[i])),
-    }),
-  )
 }
