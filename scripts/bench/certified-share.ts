@@ -1,7 +1,7 @@
 /**
  * The share of mask bits that no liars could have changed (peers/work/certified-share.ts), for some numbers of sites
- * that prune a whole model with Wanda, each on windows of its own text. Prints the share of all bits, and the least and
- * the greatest of a layer.
+ * that prune a whole model with Wanda, each on windows of its own text. Prints the share of all bits, the least and the
+ * greatest of a layer, and that of each kind of layer.
  *
  *   npm run bench -- certified-share [--model DIR] [--sites 4,16] [--windows 8] [--window 128] [--sparsity 0.5]
  */
@@ -9,13 +9,14 @@ import { mkdirSync, mkdtempDisposableSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { certifiedShare } from '../../peers/work/certified-share.ts'
+import { type CertifiedShare, certifiedShare } from '../../peers/work/certified-share.ts'
 import { mergingOf } from '../../protocols/plan/offer.ts'
 import type { SparseMethod } from '../../src/form/method.ts'
 import type { JobEvent } from '../../src/jobs/job.ts'
 import { openEngine } from '../../src/jobs/open-engine.ts'
 import { Decoder } from '../../src/model/forward/decoder.ts'
 import { certifiedInWords } from '../report/certified-share.ts'
+import { percent } from '../terminal/numbers.ts'
 import { siteWindows } from './support/site-windows.ts'
 
 export async function run(args: string[]): Promise<void> {
@@ -53,5 +54,14 @@ export async function run(args: string[]): Promise<void> {
     const { faults } = mergingOf({ merge: 'trimmed', members })
     const certified = await certifiedShare({ engine, dir, description, method, members, faults, contributions })
     for (const line of certifiedInWords(certified)) console.log(line)
+    for (const line of byKind(certified?.layers ?? [])) console.log(line)
   }
+}
+
+/** Layers of one kind have one size, so their mean is the share of their bits. */
+function byKind(layers: CertifiedShare['layers']): string[] {
+  const kinds = Map.groupBy(layers, ({ layer }) => layer.replace(/^.*\.\d+\./, ''))
+  return [...kinds].map(([kind, own]) => {
+    return `  ${kind}: ${percent(own.reduce((sum, { share }) => sum + share, 0) / own.length)}`
+  })
 }
