@@ -1,4 +1,5 @@
 /** The report of a federation, which --json prints and report.json holds. Shares are fractions, hashes hexadecimal. */
+import type { RefusedMessages } from '../../peers/network/refused.ts'
 import type { CertifiedShare } from '../../peers/work/certified-share.ts'
 import type { Offer } from '../../protocols/plan/offer.ts'
 import { ppmToFraction } from '../../src/base/decimal.ts'
@@ -38,6 +39,8 @@ export interface PeerReport {
   receivedBytes: number
   /** Bytes of this peer's own contributions, each counted once. */
   payloadBytes: number
+  /** As in SiteReport. */
+  refused: RefusedMessages[]
   seconds: number
 }
 

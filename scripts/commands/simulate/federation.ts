@@ -284,10 +284,11 @@ class SimulatedFederation implements AsyncDisposable {
     const last = founder.rounds.at(-1)
     if (last === undefined || written === undefined) throw new Error('a federation ended without a round')
     return {
-      peers: results.map(({ peerId: id, root, sentBytes, receivedBytes, payloadBytes }, i) => {
+      peers: results.map(({ peerId: id, root, sentBytes, receivedBytes, payloadBytes, refused }, i) => {
         const { name: site, capacity } = sites[i]
         const { seconds } = this.sites[i]
-        return { id, site, capacity: ppmToFraction(capacity), root, sentBytes, receivedBytes, payloadBytes, seconds }
+        const sent = { sentBytes, receivedBytes, payloadBytes, refused }
+        return { id, site, capacity: ppmToFraction(capacity), root, ...sent, seconds }
       }),
       rounds: founder.rounds.map((round) => this.report(round)),
       root: results[0].root,
@@ -308,7 +309,7 @@ class SimulatedFederation implements AsyncDisposable {
 }
 
 /** A placeholder that the site's own result replaces at once. */
-const NEVER: SiteResult = { peerId: '', root: '', sentBytes: 0, receivedBytes: 0, payloadBytes: 0 }
+const NEVER: SiteResult = { peerId: '', root: '', sentBytes: 0, receivedBytes: 0, payloadBytes: 0, refused: [] }
 
 /**
  * Bytes derived from the seed, so that the same command gives the same federation: SHA-256("coppice/simulate/" `what`

@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { DataDirectory } from '../../../peers/disk/data-directory.ts'
 import { identityFromSeed } from '../../../peers/disk/identity.ts'
+import type { RefusedMessages } from '../../../peers/network/refused.ts'
 import { found, join, type PeerResult } from '../../../peers/peer.ts'
 import type { PeerEvent, RoundReport } from '../../../peers/round/events.ts'
 import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
@@ -64,6 +65,7 @@ export interface SiteResult {
   sentBytes: number
   receivedBytes: number
   payloadBytes: number
+  refused: RefusedMessages[]
 }
 
 interface SiteContext {
@@ -157,6 +159,6 @@ function toRound({ value, traffic, ...round }: RoundReport): SiteRound {
   return { ...round, entries, sentBytes: traffic.sentBytes }
 }
 
-function toResult({ peerId, root, traffic, payloadBytes }: PeerResult): SiteResult {
-  return { peerId, root, ...traffic, payloadBytes }
+function toResult({ peerId, root, traffic, payloadBytes, refused }: PeerResult): SiteResult {
+  return { peerId, root, ...traffic, payloadBytes, refused }
 }

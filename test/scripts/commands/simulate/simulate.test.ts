@@ -38,6 +38,7 @@ const reportSchema = z.strictObject({
       sentBytes: count,
       receivedBytes: count,
       payloadBytes: count,
+      refused: z.tuple([]),
       seconds: measured,
     }),
   ),
