@@ -2,7 +2,7 @@
 import type { Method, PayloadKind, SparseMethod, StructuredMethod } from '../../../src/form/method.ts'
 import { trainingOf } from '../../../src/jobs/federation/training.ts'
 import { decodeContribution, encodeContribution } from '../../../src/merge/masks/contribution.ts'
-import { blockOfSlot, isAdapterSlot } from '../../../src/merge/slots.ts'
+import { blockOfSlot, isSecondSlot } from '../../../src/merge/slots.ts'
 import { scaledImportances } from '../../../src/merge/structures/scaled-importances.ts'
 import { decodeStructured, encodeStructured } from '../../../src/merge/structures/structured-contribution.ts'
 import type { StructuredModel } from '../../../src/structure/federated/structured-model.ts'
@@ -69,7 +69,7 @@ function structureLies({ decoder, forms }: StructuredModel): Lie[] {
       ...{ name, ...plan },
       tell(own: Told) {
         const block = blockOfSlot(own.slot, blocks)
-        if (!isAdapterSlot(own.slot, blocks) && name !== early) return own
+        if (!isSecondSlot(own.slot, blocks) && name !== early) return own
         const adapters = lie(forms[block].layers, trainingOf(decoder, block, target, ROUNDS))
         return { slot: blocks + block, bytes: encodeStructured(forms[block], { adapters }) }
       },

@@ -10,11 +10,12 @@ import type { PeerEvent } from '../../../peers/round/events.ts'
 import { EngineWork } from '../../../peers/work/engine-work.ts'
 import type { PruneJob } from '../../../peers/work/work.ts'
 import { harmLimitOf } from '../../../protocols/plan/harm-limit.ts'
-import { faultsOf, type MergeRule, withstoodFaults } from '../../../protocols/plan/offer.ts'
+import { faultsOf, mergingOf } from '../../../protocols/plan/offer.ts'
 import { manifestKey, type Value } from '../../../protocols/round/messages/value.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
 import { siteWindows } from '../../../scripts/bench/support/site-windows.ts'
+import type { MergeRule } from '../../../src/form/merging.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
@@ -131,9 +132,9 @@ export class LyingPeers implements AsyncDisposable {
     const structured = isStructuredMethod(method)
       ? await engine.run('structuredForms', { dir: MODEL, ...method.target })
       : null
-    const faults = withstoodFaults({ merge, members })
+    const merging = mergingOf({ merge, members })
     return Array.from({ length: members }, (_, i) => {
-      const init = { engine, model: MODEL, description, method, rounds, faults, structured, windows: texts[i] }
+      const init = { engine, model: MODEL, description, method, rounds, merging, structured, windows: texts[i] }
       const scratch = join(root, String(i))
       return new SiteWork({ ...init, scratch, modelHash: null }, () => (liars.has(siteName(i)) ? lie : null))
     })
