@@ -18,8 +18,8 @@ interface Tried {
 }
 
 /**
- * Every member measures what it would propose, and searches, while it waits for a proposal: most have merged what will be
- * proposed, and the next proposer has its answer by the time that this attempt fails.
+ * Every member measures what it would propose, and searches, while it waits for a proposal: most have merged what will
+ * be proposed, and the next proposer has its answer by the time that this attempt fails.
  */
 export function ruleSearch(turn: Turn): boolean {
   const { attempt, candidate, merges, step } = turn.state
