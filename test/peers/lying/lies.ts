@@ -69,7 +69,7 @@ function structureLies({ decoder, forms }: StructuredModel): Lie[] {
       ...{ name, ...plan },
       tell(own: Told) {
         const block = blockOfSlot(own.slot, blocks)
-        if (!isSecondSlot(own.slot, blocks) && name !== early) return own
+        if (isSecondSlot(own.slot, blocks) === (name === early)) return own
         const adapters = lie(forms[block].layers, trainingOf(decoder, block, target, ROUNDS))
         return { slot: blocks + block, bytes: encodeStructured(forms[block], { adapters }) }
       },

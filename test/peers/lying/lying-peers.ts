@@ -175,9 +175,11 @@ class SiteWork extends EngineWork {
     return super.prune({
       ...job,
       onBlock: async (own, path) => {
-        const { slot, bytes } = lie.tell({ slot: own, bytes: await readFile(path) })
+        const truth = await readFile(path)
+        const { slot, bytes } = lie.tell({ slot: own, bytes: truth })
+        if (bytes === truth) return onBlock(own, path)
         this.told.add(toHex(blobId(bytes)))
-        const file = join(this.scratch, `lie-${this.told.size}`)
+        const file = join(this.scratch, `lie-${slot}`)
         await writeFile(file, bytes)
         await onBlock(slot, file)
       },
