@@ -2,16 +2,15 @@
  * The way in that is left once a federation is founded. A member that was stopped between its signature and those of
  * all others pastes the line of its invitation again: every other member answers as the founder did, while it runs.
  */
-import { type Acceptance, decodeAcceptance } from '../plan/acceptance.ts'
 import { PROTOCOL_VERSION } from '../plan/offer.ts'
 import { encodePlanSignature, memberOf } from '../plan/plan.ts'
 import { serve } from '../stream/serve.ts'
 import type { Clock } from '../stream/time.ts'
-import { equalBytes, MalformedMessageError } from '../wire/encoding.ts'
+import { equalBytes } from '../wire/encoding.ts'
 import { ANSWER_TIMEOUT_MS } from './constants.ts'
 import { Conversation } from './conversation.ts'
 import type { Founded, StreamHandler } from './index.ts'
-import type { FounderMessage, FoundingRefusal, JoinerMessage } from './messages.ts'
+import { type FounderMessage, type FoundingRefusal, type JoinerMessage, openAcceptance } from './messages.ts'
 
 interface FoundedServerInit extends Omit<Founded, 'addresses'> {
   /** The addresses of all members, as this one knows them now. */
@@ -51,13 +50,8 @@ function answerTo(message: JoinerMessage, init: FoundedServerInit): FoundingRefu
 
 /** The reason why an acceptance is not one of the plan; null: it is the very same. */
 function refusalOf(bytes: Uint8Array, { plan }: FoundedServerInit): FoundingRefusal | null {
-  let acceptance: Acceptance
-  try {
-    acceptance = decodeAcceptance(bytes)
-  } catch (error) {
-    if (error instanceof MalformedMessageError) return 'acceptance'
-    throw error
-  }
+  const acceptance = openAcceptance(bytes)
+  if (acceptance === 'acceptance') return acceptance
   const member = memberOf(plan, acceptance.peer)
   if (member === null) return 'full'
   return equalBytes(plan.acceptances[member.index].signature, acceptance.signature) ? null : 'member'

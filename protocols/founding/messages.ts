@@ -5,11 +5,11 @@
  * `refused` at any point, or `ended` once the plan was sent, and then ends the stream.
  */
 import { z } from 'zod'
-import { MAX_ACCEPTANCE_BYTES } from '../plan/acceptance.ts'
+import { type Acceptance, decodeAcceptance, MAX_ACCEPTANCE_BYTES } from '../plan/acceptance.ts'
 import { MAX_MEMBERS, MAX_OFFER_BYTES } from '../plan/offer.ts'
 import { MAX_PLAN_BYTES, MAX_PLAN_SIGNATURE_BYTES } from '../plan/plan.ts'
 import { type SiteLabel, siteNameSchema } from '../plan/site-name.ts'
-import { boundedBytes, decode, encode, hashSchema, integer } from '../wire/encoding.ts'
+import { boundedBytes, decode, encode, hashSchema, integer, MalformedMessageError } from '../wire/encoding.ts'
 import { peerIdSchema } from '../wire/signing.ts'
 import { MAX_ADDRESS_CHARS, MAX_ADDRESSES, MAX_FOUNDING_BYTES } from './constants.ts'
 
@@ -102,4 +102,14 @@ export function decodeJoiner(bytes: Uint8Array): JoinerMessage {
 /** @throws {MalformedMessageError} */
 export function decodeFounder(bytes: Uint8Array): FounderMessage {
   return decode({ what: 'message of the founder', schema: founderSchema, maxBytes: MAX_FOUNDING_BYTES }, bytes)
+}
+
+/** The acceptance of an `accept`; the reason of its refusal where the bytes are none. */
+export function openAcceptance(bytes: Uint8Array): Acceptance | 'acceptance' {
+  try {
+    return decodeAcceptance(bytes)
+  } catch (error) {
+    if (error instanceof MalformedMessageError) return 'acceptance'
+    throw error
+  }
 }

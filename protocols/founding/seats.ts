@@ -1,10 +1,10 @@
 /** The seats of a founding: one for each acceptance, as long as its stream is open or a plan names it. */
-import { type Acceptance, acceptanceFault, decodeAcceptance } from '../plan/acceptance.ts'
+import { type Acceptance, acceptanceFault } from '../plan/acceptance.ts'
 import type { SealedOffer } from '../plan/offer.ts'
 import type { SiteLabel } from '../plan/site-name.ts'
-import { equalBytes, MalformedMessageError, toHex } from '../wire/encoding.ts'
+import { equalBytes, toHex } from '../wire/encoding.ts'
 import type { Conversation } from './conversation.ts'
-import type { FoundingRefusal, JoinerMessage, MemberAddresses } from './messages.ts'
+import { type FoundingRefusal, type JoinerMessage, type MemberAddresses, openAcceptance } from './messages.ts'
 
 export interface Seat {
   acceptance: Acceptance
@@ -91,13 +91,8 @@ export class Seats {
   }
 
   private read(bytes: Uint8Array): Acceptance | FoundingRefusal {
-    let acceptance: Acceptance
-    try {
-      acceptance = decodeAcceptance(bytes)
-    } catch (error) {
-      if (error instanceof MalformedMessageError) return 'acceptance'
-      throw error
-    }
+    const acceptance = openAcceptance(bytes)
+    if (acceptance === 'acceptance') return acceptance
     const fault = acceptanceFault(acceptance, this.init.offer.hash, this.init.secret)
     if (fault === null) return acceptance
     return fault === 'signature' || fault === 'name' ? 'acceptance' : fault
