@@ -58,7 +58,10 @@ export async function live(
   if (goesOn) await kept.keep(await facts(plan))
   const out = await place.settle(plan.id)
   const made = await work(kept.directory)
-  return await takePart(init, { ...starting, kept, goesOn, upstream, out, work: made })
+  const result = await takePart(init, { ...starting, kept, goesOn, upstream, out, work: made })
+  await init.conclude?.(result)
+  await kept.keep({ finished: true })
+  return result
 }
 
 function addressesOf({ addresses }: Founded): Record<string, string[]> {

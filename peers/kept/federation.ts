@@ -28,7 +28,7 @@ const recordSchema = z.object({
   site: z.unknown().optional(),
   /** When it was founded, in milliseconds since 1970. */
   began: z.number(),
-  /** All is written, and nobody needs this peer any more. */
+  /** All is written, the site's own report as well, and nobody needs this peer any more. */
   finished: z.boolean(),
 })
 type KeptRecord = z.infer<typeof recordSchema>

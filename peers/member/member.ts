@@ -80,7 +80,6 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     const catchUp = (index: number) => neighbours.syncNow(peerIds[index])
     const { detail, reason } = await driver.run({ post, catchUp }, init.signal)
     if (reason !== 'done') throw outcomeError(reason, detail, kept.directory)
-    await kept.keep({ finished: true })
     if (!keepMerges) await merges.retain(new Set())
     return resultOf(member, archive, { driver, ledger, post })
   } finally {

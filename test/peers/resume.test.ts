@@ -136,6 +136,30 @@ test('a peer that comes back alone to a damaged contribution says at once which,
   assertOneRoot({ ...running, results: await Promise.all(running.peers) })
 })
 
+test('a federation is finished for a site when the site has concluded it, and not before', async (context) => {
+  const concluded = [0, 0]
+  const conclude = async (member: number) => {
+    if (++concluded[member] === 1) throw new Error('killed')
+  }
+  const running = await startFederation(context, { members: 2, topology: 'mesh', conclude })
+  for (const peer of running.peers) await assert.rejects(peer, /killed/)
+  assert.deepEqual(await finished(running), [false, false])
+  await Promise.all([running.back(0), running.back(1)])
+  assert.deepEqual(
+    [concluded, await finished(running)],
+    [
+      [2, 2],
+      [true, true],
+    ],
+  )
+})
+
+/** Whether the only federation of each member is finished. */
+async function finished({ root, peers }: Running): Promise<boolean[]> {
+  const kept = await Promise.all(peers.map((_, i) => keptFederations(join(root, `${i}`, 'data'))))
+  return kept.map(([{ facts }]) => facts.finished)
+}
+
 test('one data directory serves five federations one after another, one of which it leaves and comes back to', async (context) => {
   const root = await temporaryDirectory(context)
   const ids = new Set<string>()

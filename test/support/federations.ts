@@ -32,6 +32,7 @@ interface Scene {
   /** Another federation of the same sites, by its number and where they have their directories. */
   again?: { root: string; turn: number }
   clock?: Clock
+  conclude?(member: number): Promise<void>
   onNode?(node: PeerNode, member: number): void
   onEvent?(member: number, event: PeerEvent): void
   /** What a member computes with; default: a MatrixWork. */
@@ -96,6 +97,7 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
     connect: topology === 'mesh' ? ('all' as const) : ('upstream' as const),
     keepMerges: scene.keepMerges,
     clock: scene.clock,
+    conclude: async () => scene.conclude?.(i),
     onNode: (node: PeerNode) => scene.onNode?.(node, i),
     signal: AbortSignal.any([limit, stops[i].signal]),
     onEvent(event: PeerEvent) {

@@ -56,6 +56,7 @@ export class SiteEnd {
   /** The last certified manifest. */
   private entries: readonly ManifestEntry[] = []
   private measuring: Promise<Measured> | null = null
+  private report: MemberReport | null = null
 
   constructor(init: SiteEndInit) {
     this.init = init
@@ -79,16 +80,10 @@ export class SiteEnd {
     }
   }
 
-  /** Waits for the peer and for the measurement, and reports. */
-  async after(running: Promise<PeerResult>): Promise<MemberReport> {
+  /** Waits for the measurement, and reports. Only then the federation is finished here: see PeerInit. */
+  async conclude(result: PeerResult): Promise<void> {
     const { work, model, options, site } = this.init
     const base = options.embedded ? null : model.dir
-    let result: PeerResult
-    try {
-      result = await running
-    } catch (error) {
-      throw this.withHint(error)
-    }
     let measured: Measured = { perplexity: null, notes: [], certified: null }
     let failure: unknown
     try {
@@ -99,9 +94,19 @@ export class SiteEnd {
     }
     const { certified, ...texts } = measured
     const measures = { ...texts, seconds: this.elapsed(), peakMemoryBytes: work.engine.peakMemoryBytes }
-    const report = await conclude(work, result, base, site.founded.work, { measures, certified })
-    if (failure !== undefined && !(failure instanceof CoppiceError)) throw this.withHint(failure)
-    return report
+    this.report = await conclude(work, result, base, site.founded.work, { measures, certified })
+    if (failure !== undefined && !(failure instanceof CoppiceError)) throw failure
+  }
+
+  /** Waits for the peer, and returns its report. */
+  async after(running: Promise<PeerResult>): Promise<MemberReport> {
+    try {
+      await running
+    } catch (error) {
+      throw this.withHint(error)
+    }
+    if (this.report === null) throw new Error('a federation ended without a report')
+    return this.report
   }
 
   private withHint(error: unknown): unknown {
@@ -112,7 +117,7 @@ export class SiteEnd {
       return error.withHint(`All that this site has of the federation is kept. To go on with it: ${line}`)
     }
     return error.withHint(
-      `The model is complete, in ${join(this.out, MODEL_NAME)}. Only measuring it and serving the others was left to do.`,
+      `The model is complete, in ${join(this.out, MODEL_NAME)}. Only measuring it and serving the others was left to do: the same command does it.`,
     )
   }
 

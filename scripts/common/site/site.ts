@@ -3,7 +3,7 @@ import { assertApart } from '../../../peers/disk/apart.ts'
 import { DataDirectory } from '../../../peers/disk/data-directory.ts'
 import { assertOutFree, type OutPlace } from '../../../peers/disk/out-directory.ts'
 import type { KeptFederation } from '../../../peers/kept/federation.ts'
-import type { PeerInit } from '../../../peers/peer.ts'
+import type { PeerInit, PeerResult } from '../../../peers/peer.ts'
 import type { PeerEvent } from '../../../peers/round/events.ts'
 import type { BlockMatrices } from '../../../protocols/plan/model-words.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../../protocols/plan/offer.ts'
@@ -84,7 +84,8 @@ export function peerInit(
   }
   const agree = talk?.agree ?? null
   const note = siteNote(command, terms)
-  return { data, note, place, listen, announce: announce ?? undefined, signal: run.signal, agree, onEvent }
+  const conclude = (result: PeerResult) => end.conclude(result)
+  return { data, note, place, listen, announce: announce ?? undefined, signal: run.signal, agree, onEvent, conclude }
 }
 
 /** The part of an offer that decides the computation. */

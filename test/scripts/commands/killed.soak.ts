@@ -30,11 +30,15 @@ const counted = (round: number): Moment[] => [
   [`after sync journal.sent precommit ${round}`, round],
   [`before rename certificates/${round}.cbor`, round],
 ]
-/** Killed before the model has its name, when it has and its certificates have not, and while it serves the others. */
+/**
+ * Killed before the model has its name, when it has and its certificates have not, while it serves the others, and
+ * before it has reported.
+ */
 const ENDING: Moment[] = [
   ['before rename out/model$', 2],
   ['before rename out/certificates$', 2],
   ['after rename out/plan.cbor', 2],
+  ['before rename out/report.json', 2],
 ]
 
 /** Lets a site be killed at one moment after the other. It comes back by its own command, or by `resume`, in turns. */
