@@ -2,7 +2,7 @@
  * DATA: the files that a site keeps to itself, one directory for all its federations, closed to other accounts:
  *   peer.key          the site's private key
  *   name              the site's name, if one was given
- *   plans.wal         the plans that the site has signed
+ *   plans.wal         the plans that the site has signed, and how much was sent under each
  *   lock              held while a peer runs
  *   federations/ID/   one federation: plan.cbor, offer, journal.wal, blobs, certificates, merges, checkpoints
  * None of these files is in OUT, which may be given to anyone.

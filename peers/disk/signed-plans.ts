@@ -1,10 +1,14 @@
 /**
- * The plans that a site has signed, in a write-ahead log: at most one for each offer. A record is offer hash and plan
- * id.
+ * What a site has signed, in a write-ahead log beside its federations: plans, at most one for each offer, and for each
+ * plan how many records its journal has. A federation's directory can be lost; what was sent under its plan is still
+ * known here. A record is one of
+ *   signed    offer hash, plan id
+ *   sent      plan id, 0, round (u16, little-endian): the journal has one more record, which is of this round
+ *   abstains  plan id, 1, round: the journal begins anew, and its owner abstains up to this round
  */
 import { join } from 'node:path'
 import { type Plan, type PlanSignature, signPlan } from '../../protocols/plan/plan.ts'
-import { equalBytes, HASH_BYTES } from '../../protocols/wire/encoding.ts'
+import { HASH_BYTES, toHex } from '../../protocols/wire/encoding.ts'
 import type { Signer } from '../../protocols/wire/signing.ts'
 import { OutputError } from '../../src/base/errors.ts'
 import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts'
@@ -12,18 +16,34 @@ import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts'
 /** The name of the log in the data directory. */
 export const PLANS_FILE = 'plans.wal'
 
-interface SignedPlanRecord {
-  offer: Uint8Array
-  plan: Uint8Array
+type SignedRecord =
+  | { type: 'signed'; plan: Uint8Array; offer: Uint8Array }
+  | { type: RoundType; plan: Uint8Array; round: number }
+
+/** By the number that stands in the record. */
+const ROUND_TYPES = ['sent', 'abstains'] as const
+type RoundType = (typeof ROUND_TYPES)[number]
+
+/** What was sent under a plan. */
+export interface SentUnderPlan {
+  /** The number of records that the journal must have. */
+  count: number
+  /** The last round of such a record; 0: there is none. */
+  last: number
+  /** The last round in which nothing may be signed; 0: there is none. */
+  abstainsUntil: number
 }
 
 export class SignedPlans {
-  private readonly log: WriteAheadLog<SignedPlanRecord>
-  private readonly plans: SignedPlanRecord[]
+  private readonly log: WriteAheadLog<SignedRecord>
+  /** Plan ids by offer, both in hexadecimal. */
+  private readonly byOffer = new Map<string, string>()
+  /** By plan id. */
+  private readonly sentUnder = new Map<string, SentUnderPlan>()
 
-  private constructor(log: WriteAheadLog<SignedPlanRecord>) {
+  private constructor(log: WriteAheadLog<SignedRecord>) {
     this.log = log
-    this.plans = [...log.facts]
+    for (const record of log.facts) this.take(record)
   }
 
   /** @throws {OutputError} OUTPUT_LOG_DAMAGED, OUTPUT_UNWRITABLE */
@@ -32,8 +52,8 @@ export class SignedPlans {
   }
 
   /** Whether this very plan was signed before. */
-  has({ id }: Plan): boolean {
-    return this.plans.some(({ plan }) => equalBytes(plan, id))
+  has({ id, offerHash }: Plan): boolean {
+    return this.byOffer.get(toHex(offerHash)) === toHex(id)
   }
 
   /**
@@ -41,11 +61,9 @@ export class SignedPlans {
    * @throws {OutputError} OUTPUT_SIGNED_ANOTHER_PLAN: this site has signed another plan for this offer
    */
   async sign(signer: Signer, plan: Plan): Promise<PlanSignature> {
-    const earlier = this.plans.find(({ offer }) => equalBytes(offer, plan.offerHash))
-    if (earlier === undefined) {
-      await this.log.append(Uint8Array.of(...plan.offerHash, ...plan.id))
-      this.plans.push({ offer: plan.offerHash, plan: plan.id })
-    } else if (!equalBytes(earlier.plan, plan.id)) {
+    const { id, offerHash } = plan
+    if (!this.byOffer.has(toHex(offerHash))) await this.append({ type: 'signed', plan: id, offer: offerHash })
+    else if (!this.has(plan)) {
       throw new OutputError({
         code: 'OUTPUT_SIGNED_ANOTHER_PLAN',
         what: 'this peer has signed another plan for this offer already',
@@ -55,12 +73,63 @@ export class SignedPlans {
     return signPlan(signer, plan)
   }
 
+  /** What was sent under the plan of this id; null: nothing is known of it, so this log was lost. */
+  sent(plan: Uint8Array): Readonly<SentUnderPlan> | null {
+    return this.sentUnder.get(toHex(plan)) ?? null
+  }
+
+  /** Counts one more record of the journal; returns when that is on the disk. */
+  countSent(plan: Uint8Array, round: number): Promise<void> {
+    return this.append({ type: 'sent', plan, round })
+  }
+
+  /** The journal begins anew, without a record. Returns when that is on the disk. */
+  abstain(plan: Uint8Array, until: number): Promise<void> {
+    return this.append({ type: 'abstains', plan, round: until })
+  }
+
   close(): Promise<void> {
     return this.log.close()
   }
+
+  private async append(record: SignedRecord): Promise<void> {
+    await this.log.append(encodeRecord(record))
+    this.take(record)
+  }
+
+  private take(record: SignedRecord): void {
+    const plan = toHex(record.plan)
+    const before = this.sentUnder.get(plan) ?? { count: 0, last: 0, abstainsUntil: 0 }
+    this.sentUnder.set(plan, afterRecord(before, record))
+    if (record.type === 'signed') this.byOffer.set(toHex(record.offer), plan)
+  }
 }
 
-function readRecord(record: Uint8Array): SignedPlanRecord {
-  if (record.byteLength !== 2 * HASH_BYTES) throw new Error(`a signed plan of ${record.byteLength} bytes in the log`)
-  return { offer: record.slice(0, HASH_BYTES), plan: record.slice(HASH_BYTES) }
+function afterRecord(before: SentUnderPlan, record: SignedRecord): SentUnderPlan {
+  if (record.type === 'signed') return before
+  if (record.type === 'abstains') return { count: 0, last: 0, abstainsUntil: record.round }
+  return { ...before, count: before.count + 1, last: Math.max(before.last, record.round) }
+}
+
+/** Bytes of a record with a round: plan id, type, round. */
+const ROUND_RECORD_BYTES = HASH_BYTES + 1 + 2
+
+function encodeRecord(record: SignedRecord): Uint8Array {
+  if (record.type === 'signed') return Uint8Array.of(...record.offer, ...record.plan)
+  const bytes = new Uint8Array(ROUND_RECORD_BYTES)
+  bytes.set(record.plan)
+  bytes[HASH_BYTES] = ROUND_TYPES.indexOf(record.type)
+  new DataView(bytes.buffer).setUint16(HASH_BYTES + 1, record.round, true)
+  return bytes
+}
+
+/** @throws {Error} a record that this version does not know */
+function readRecord(record: Uint8Array): SignedRecord {
+  if (record.byteLength === 2 * HASH_BYTES)
+    return { type: 'signed', offer: record.slice(0, HASH_BYTES), plan: record.slice(HASH_BYTES) }
+  const type = ROUND_TYPES[record[HASH_BYTES]]
+  if (record.byteLength !== ROUND_RECORD_BYTES || type === undefined)
+    throw new Error(`a record of ${record.byteLength} bytes in the log of signed plans`)
+  const round = new DataView(record.buffer, record.byteOffset).getUint16(HASH_BYTES + 1, true)
+  return { type, plan: record.slice(0, HASH_BYTES), round }
 }

@@ -3,7 +3,6 @@ import type { FoundingWatcher, PlanSigner } from '../../protocols/founding/index
 import { type Acceptance, makeAcceptance } from '../../protocols/plan/acceptance.ts'
 import type { SealedOffer } from '../../protocols/plan/offer.ts'
 import type { Signer } from '../../protocols/wire/signing.ts'
-import { Journal } from '../disk/journal.ts'
 import type { PeerInit, Site, Starting } from '../init.ts'
 
 interface Signing extends FoundingWatcher {
@@ -18,10 +17,7 @@ export function signing({ agree, data }: PeerInit, { signer, tell }: Starting): 
     asks: agree !== null,
     async sign(plan, signal) {
       const isAgreed = agree === null || data.signedPlans.has(plan) || (await agree(plan, signal))
-      if (!isAgreed) return null
-      // Who has signed a plan has a journal for it: one that is missing later has been lost.
-      if (!data.signedPlans.has(plan)) await Journal.begin(await data.federation(plan))
-      return data.signedPlans.sign(signer, plan)
+      return isAgreed ? data.signedPlans.sign(signer, plan) : null
     },
     onWaiting: (sites, members) => tell({ type: 'waiting', sites, members }),
     onSigning: (plan, signed) => tell({ type: 'signing', plan, signed }),

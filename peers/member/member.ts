@@ -34,7 +34,7 @@ interface Member extends Starting {
 export async function takePart(init: PeerInit, member: Member): Promise<PeerResult> {
   const { clock, kept, node, tell, work } = member
   const { plan } = kept.signed
-  const archive = await openArchive(kept, work)
+  const archive = await openArchive(kept, work, init.data.signedPlans)
   const { chain, journal, merges, store } = archive
   await using closing = new AsyncDisposableStack()
   closing.defer(() => journal.close())

@@ -103,6 +103,14 @@ test('without a federation nothing is left where nobody has asked for it', async
   assert.deepEqual(await readdir(root), ['0'], 'the key of the site, in its data directory')
 })
 
+test('a founding that fails after sites have signed leaves nothing of it but that they have', async (context) => {
+  const { found, join, root } = await scene(context, 2)
+  const peers = [later(found()), later(join(1, { agree: async () => false }))]
+  for (const peer of peers) await assert.rejects(peer, { code: 'REFUSED_DECLINED' })
+  for (const i of [0, 1])
+    assert.deepEqual((await readdir(joinPath(root, `${i}`, 'data'))).sort(), ['peer.key', 'plans.wal'])
+})
+
 for (const job of ['prune', 'validate', 'merge', 'writeModel'] as const) {
   test(`an engine that breaks in ${job} ends its peer with the error that broke it`, async (context) => {
     const { found, join, stop } = await scene(context, 2)

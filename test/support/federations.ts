@@ -53,6 +53,8 @@ export interface Running extends Omit<Outcome, 'results'> {
   stop(member: number): Promise<void>
   /** Starts a peer again that has stopped, from what it has on the disk. */
   back(member: number): Promise<PeerResult>
+  /** Starts a member again that has stopped, by the line of its invitation. */
+  joinAgain(member: number): Promise<PeerResult>
 }
 
 function offerOf(members: number, fields: Partial<Offer> = {}) {
@@ -115,13 +117,12 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
     await using data = await dataOf(0)
     return await found({ ...initOf(0), data, ...siteOf(0), ...fixed, offer: offerOf(members, scene.offer) })
   }
-  const joining = works.slice(1).map(async (_, k) => {
-    const i = k + 1
+  const joinAs = async (i: number) => {
     const line = await lines[topology === 'line' ? i - 1 : 0].promise
     await using data = await dataOf(i)
     return await join({ ...initOf(i), data, invitation: parseInvitation(line), prepare: async () => siteOf(i) })
-  })
-  const peers = [founding(), ...joining]
+  }
+  const peers = [founding(), ...works.slice(1).map((_, i) => joinAs(i + 1))]
   return {
     peers,
     events,
@@ -136,6 +137,10 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
       const [kept] = await keptFederations(data.path)
       const init = { ...initOf(i), connect: 'all' as const, listen: LOOPBACK, data, kept, work: () => works[i] }
       return await resume({ ...init, place: { out: outOf(i), kept: true } })
+    },
+    joinAgain(i) {
+      stops[i] = new AbortController()
+      return joinAs(i)
     },
   }
 }

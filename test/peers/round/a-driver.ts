@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import { CertificateChain } from '../../../peers/disk/certificates.ts'
 import { Journal } from '../../../peers/disk/journal.ts'
 import { Merges } from '../../../peers/disk/merges.ts'
+import { SignedPlans } from '../../../peers/disk/signed-plans.ts'
 import { BlobStore } from '../../../peers/disk/store.ts'
 import { Post } from '../../../peers/network/gossip.ts'
 import { systemClock } from '../../../peers/round/clock.ts'
@@ -19,7 +20,7 @@ import type { aPlan } from '../../support/people.ts'
 export const SELF = 0
 
 interface DriverInit extends ReturnType<typeof aPlan> {
-  /** That of the federation; the journal has been begun there. */
+  /** That of the federation, and of the site. */
   directory: string
   work: MatrixWork
   fetch: BlobClient['fetch']
@@ -34,7 +35,9 @@ export async function aDriver(context: TestContext, init: DriverInit) {
   const { directory, plan, signers, work, clock = systemClock } = init
   const federation = federationOf(plan)
   const store = await BlobStore.open(join(directory, 'blobs'))
-  const journal = await Journal.open({ directory, plan: plan.id, rounds: 0 })
+  const signed = await SignedPlans.open(directory)
+  await signed.sign(signers[SELF], plan)
+  const journal = await Journal.open({ directory, plan: plan.id, rounds: 0, signed })
   const driver = new Driver({
     plan,
     federation,
@@ -69,6 +72,7 @@ export async function aDriver(context: TestContext, init: DriverInit) {
     stopping.abort(new Error('stopped'))
     await running.catch(() => undefined)
     await journal.close()
+    await signed.close()
   }
   context.after(stop)
   return {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { Journal } from '../../../peers/disk/journal.ts'
 import type { RoundProgressEvent } from '../../../peers/round/events.ts'
 import { federationOf } from '../../../peers/round/federation.ts'
 import type { PruneJob } from '../../../peers/work/work.ts'
@@ -67,7 +66,6 @@ async function scene(context: TestContext) {
     await sink.commit(id, hasher.finish())
   }
   const events = new Inbox<RoundProgressEvent>()
-  await Journal.begin(directory)
   const onEvent = (event: RoundProgressEvent) => events.push(event)
   const { hear } = await aDriver(context, { directory, plan, signers, work: new Idle(0), fetch, onEvent })
   return {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { cp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { Journal } from '../../../peers/disk/journal.ts'
 import { frameRecord, parseRecords } from '../../../peers/disk/write-ahead-log.ts'
 import { systemClock } from '../../../peers/round/clock.ts'
 import { STEP_TIMEOUT_MS } from '../../../protocols/round/messages/constants.ts'
@@ -64,7 +63,6 @@ async function run(context: TestContext, directory: string, text: number): Promi
 /** A peer that has signed in round 1 and stopped. */
 async function signed(context: TestContext) {
   const directory = await temporaryDirectory(context)
-  await Journal.begin(directory)
   await run(context, directory, 1)
   return { directory, path: join(directory, JOURNAL) }
 }
@@ -112,7 +110,6 @@ for (const [what, damage] of Object.entries(DAMAGES)) {
       assert.deepEqual(await run(context, directory, text), [])
       assert.deepEqual(await bodiesOf(path), [])
     }
-    assert.equal(await readFile(join(directory, 'abstains'), 'utf8'), '1\n')
   })
 }
 

@@ -57,7 +57,7 @@ test('a founder and a member that are killed go on with the same federation, fro
 const LEAST_SIGNED = 2 * 2 * 3
 
 test('a founder that is gone for good is missed by nobody, and members come back without it', async (context) => {
-  const { founder, members, id } = await four(context, 'after sync journal.sent commit 1', ['--round-timeout', '5'])
+  const { founder, members, id } = await four(context, 'after sync plans.wal commit 1', ['--round-timeout', '5'])
   await founder.killed()
   await members[0].killedAndBack('resume', id)
   await members[0].said('stderr', new RegExp(`^Federation ${id}, round [12] of 2: going on$`, 'm'))
@@ -69,7 +69,7 @@ test('a founder that is gone for good is missed by nobody, and members come back
 })
 
 test('a founder that comes back at another address finds the others, and they keep its new one', async (context) => {
-  const { founder, members, id } = await four(context, 'after sync journal.sent commit 1')
+  const { founder, members, id } = await four(context, 'after sync plans.wal commit 1')
   await founder.killed()
   const port = await freePort()
   founder.again(null, ...founder.argv, '--listen', `/ip4/127.0.0.1/tcp/${port}`)

@@ -25,9 +25,9 @@ const unsent = (round: number): Moment[] => [
 ]
 /** Killed when a record is counted, but perhaps not sent; and with a quorum of precommits, but no certificate. */
 const counted = (round: number): Moment[] => [
-  [`after sync journal.sent commit ${round}`, round],
-  [`after sync journal.sent prevote ${round}`, round],
-  [`after sync journal.sent precommit ${round}`, round],
+  [`after sync plans.wal commit ${round}`, round],
+  [`after sync plans.wal prevote ${round}`, round],
+  [`after sync plans.wal precommit ${round}`, round],
   [`before rename certificates/${round}.cbor`, round],
 ]
 /**

@@ -4,7 +4,7 @@
  * COPPICE_KILL_AT describes (a regular expression), as a power cut would.
  *
  * A deed is a moment, a verb, and the name of the file from the data or output directory on, with "ID" for ids; for a
- * journal also the kind and the round of the last record:
+ * journal, and the log in which its records are counted, also the kind and the round of its last record:
  *   before rename blobs/ID 0a1b2c3d    after sync journal.wal prevote 2    after mkdir merges/ID
  */
 import { appendFileSync } from 'node:fs'
@@ -59,7 +59,7 @@ const patched = {
   },
   async open(path: string, ...options: []) {
     const handle = await open(path, ...options)
-    if (/\.(wal|sent)$/.test(String(path))) logs.set(handle, shown(path))
+    if (/\.wal$/.test(String(path))) logs.set(handle, shown(path))
     return handle
   },
 }
@@ -77,5 +77,5 @@ handles.appendFile = async function (this: FileHandle, data, ...options) {
 handles.datasync = async function (this: FileHandle) {
   await datasync.call(this)
   const log = logs.get(this)
-  if (log !== undefined) deed(`after sync ${log}${log.startsWith('journal') ? ` ${record}` : ''}`)
+  if (log !== undefined) deed(`after sync ${log}${record === '' ? '' : ` ${record}`}`)
 }
