@@ -277,36 +277,10 @@ test('a store keeps what is named and removes the rest', async (context) => {
   assert.deepEqual(await readdir(directory), [b])
 })
 
-const PLAN_ID = Uint8Array.of(0xab, 0xcd, 0xef, 0x01, 0x23)
-
-test('an output directory holds nothing before', async (context) => {
-  const root = await temporaryDirectory(context)
-  const place = { out: join(root, 'out') }
-  await OutDirectory.open(place)
-  await OutDirectory.open(place)
-  await writeFile(join(place.out, 'precious'), 'x')
-  await assert.rejects(OutDirectory.open(place), { code: 'OUTPUT_NOT_EMPTY', exit: 8 })
-  await assert.rejects(OutDirectory.open({ out: join(place.out, 'precious') }), { exit: 8 })
-})
-
 const LINUX = process.platform === 'linux'
 
 test('where nothing can be made is a refusal', { skip: !LINUX && 'needs /proc' }, async () => {
   await assert.rejects(OutDirectory.open({ out: '/proc/coppice/out' }), { code: 'OUTPUT_UNWRITABLE', exit: 8 })
   const refusal = { code: 'OUTPUT_UNWRITABLE', exit: 8, hint: /^Give --data / }
   await assert.rejects(DataDirectory.open('/proc/coppice/data'), refusal)
-})
-
-test('results take the name of the federation once it has one', async (context) => {
-  const parent = join(await temporaryDirectory(context), 'deep', 'coppice-out')
-  const peers = await Promise.all([1, 2, 3].map(() => OutDirectory.open({ parent })))
-  const settled = await Promise.all(peers.map((peer) => peer.settle(PLAN_ID)))
-  const names = ['abcdef01', 'abcdef01-2', 'abcdef01-3']
-  assert.deepEqual(
-    settled.sort(),
-    names.map((name) => join(parent, name)),
-  )
-  await writeFile(join(settled[0], 'model'), 'x')
-  for (const peer of peers) await peer[Symbol.asyncDispose]()
-  assert.deepEqual(await readdir(parent), ['abcdef01'], 'results that did not come leave no trace')
 })

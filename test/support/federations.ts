@@ -136,7 +136,7 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
       await using data = await dataOf(i)
       const [kept] = await keptFederations(data.path)
       const init = { ...initOf(i), connect: 'all' as const, listen: LOOPBACK, data, kept, work: () => works[i] }
-      return await resume({ ...init, place: { out: outOf(i), kept: true } })
+      return await resume({ ...init, place: { out: outOf(i), kept: kept.signed.plan.id } })
     },
     joinAgain(i) {
       stops[i] = new AbortController()

@@ -56,7 +56,8 @@ export async function openSite(
 /** Without --out results get a directory with the federation's name, and keep to it. */
 function placeOf(out: string | null, kept: KeptFederation | null): OutPlace {
   const before = kept?.facts.out ?? null
-  if (before !== null && (out === null || out === before)) return { out: before, kept: true }
+  if (kept !== null && before !== null && (out === null || out === before))
+    return { out: before, kept: kept.signed.plan.id }
   return out === null ? { parent: resolve(DEFAULT_PARENT) } : { out }
 }
 
