@@ -12,18 +12,25 @@ import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { DurableFile, linkOrCopy, syncDirectory } from '../../src/files/durable-file.ts'
 import { Uses } from '../uses.ts'
+import { BLOB_MODE, BlobPart } from './blob-part.ts'
 
 /** Names of whole blobs. */
 const BLOB_NAME = /^[0-9a-f]{64}$/
 /** The ending of files that are being written. Those that a crash left are removed on opening. */
 const TEMPORARY = '.tmp'
-/** Contributions are for members alone. */
-const BLOB_MODE = 0o600
+/** The ending of the name of a blob that is being fetched. */
+const PART = '.part'
+/** Names of such files, with the blob's id. */
+const PART_NAME = /^([0-9a-f]{64})\.part$/
 
 export class BlobStore implements BlobSource {
   readonly directory: string
   /** The length of each blob and, after it has been needed, its list of chunks. */
   private readonly held = new Map<string, { byteLength: number; list: ChunkList | null }>()
+  /** Whole chunks of blobs that an earlier run has fetched in part. */
+  private readonly parts = new Map<string, number>()
+  /** The blobs that are being fetched. */
+  private readonly fetched = new Set<string>()
   private temporaries = 0
   private readonly uses = new Uses(
     (id) => this.held.has(id),
@@ -41,7 +48,9 @@ export class BlobStore implements BlobSource {
       await mkdir(directory, { recursive: true })
       for (const name of await readdir(directory)) {
         const path = join(directory, name)
+        const part = PART_NAME.exec(name)?.[1]
         if (name.endsWith(TEMPORARY)) await rm(path)
+        else if (part !== undefined) store.parts.set(part, Math.floor((await stat(path)).size / CHUNK_BYTES))
         else if (BLOB_NAME.test(name)) store.held.set(name, { byteLength: (await stat(path)).size, list: null })
       }
     } catch (error) {
@@ -69,17 +78,20 @@ export class BlobStore implements BlobSource {
    * Stores bytes that are in memory; returns their id. Writes a chunk at a time, so that no other work waits for it.
    */
   async put(bytes: Uint8Array): Promise<string> {
-    const writer = this.writer()
+    const file = await DurableFile.begin(this.temporary(), { mode: BLOB_MODE })
     const hasher = new BlobHasher()
     for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) {
       const chunk = bytes.subarray(at, at + CHUNK_BYTES)
       hasher.update(chunk)
-      await writer.write(chunk)
+      await file.write(chunk)
     }
     const { id, ...list } = hasher.finish()
     const name = toHex(id)
-    if (await this.holds(name)) await writer.discard()
-    else await writer.commit(name, list)
+    if (await this.holds(name)) await file.discard()
+    else {
+      await file.commit(join(this.directory, name))
+      this.held.set(name, { byteLength: list.byteLength, list })
+    }
     return name
   }
 
@@ -105,10 +117,21 @@ export class BlobStore implements BlobSource {
     return name
   }
 
-  /** A sink for a blob whose chunks were checked against its list. */
-  writer(): BlobSink {
-    const onCommit = (id: string, list: ChunkList) => this.held.set(id, { byteLength: list.byteLength, list })
-    return new BlobWriter(this.temporary(), this.directory, onCommit)
+  /** The number of whole chunks that an earlier run has fetched of a blob. Nobody has checked them since. */
+  begun(id: string): number {
+    return this.parts.get(id) ?? 0
+  }
+
+  /** A sink for the blob of this list. It goes on with the chunks that an earlier run has fetched. */
+  sink(id: string, list: ChunkList): Promise<BlobSink> {
+    // The same blob may be fetched twice at once, for two blocks.
+    const isOnly = !this.fetched.has(id)
+    const path = isOnly ? join(this.directory, `${id}${PART}`) : this.temporary()
+    this.fetched.add(id)
+    return BlobPart.open(path, list, (isWhole) => {
+      if (isOnly) this.fetched.delete(id)
+      if (isWhole) this.held.set(id, { byteLength: list.byteLength, list })
+    })
   }
 
   /**
@@ -158,8 +181,13 @@ export class BlobStore implements BlobSource {
     return this.uses.during(ids, task)
   }
 
-  /** Removes all blobs but these. */
+  /** Removes all blobs but these, and what an earlier run has fetched of others. */
   async retain(ids: ReadonlySet<string>): Promise<void> {
+    for (const id of this.parts.keys()) {
+      if (this.fetched.has(id) || (ids.has(id) && !this.held.has(id))) continue
+      this.parts.delete(id)
+      await rm(join(this.directory, `${id}${PART}`), { force: true })
+    }
     for (const id of this.held.keys()) {
       if (ids.has(id)) continue
       this.held.delete(id)
@@ -175,35 +203,6 @@ export class BlobStore implements BlobSource {
     const blob = this.held.get(id)
     if (blob === undefined) throw new RangeError(`blob ${id} is not held`)
     return blob
-  }
-}
-
-/** A file that is being written. */
-class BlobWriter implements BlobSink {
-  private readonly path: string
-  private readonly directory: string
-  private readonly onCommit: (id: string, list: ChunkList) => void
-  private file: DurableFile | null = null
-
-  constructor(path: string, directory: string, onCommit: (id: string, list: ChunkList) => void) {
-    this.path = path
-    this.directory = directory
-    this.onCommit = onCommit
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    this.file ??= await DurableFile.begin(this.path, { mode: BLOB_MODE })
-    await this.file.write(chunk)
-  }
-
-  async commit(id: string, list: ChunkList): Promise<void> {
-    await this.write(new Uint8Array()) // the empty blob is a file as well
-    await this.file?.commit(join(this.directory, id))
-    this.onCommit(id, list)
-  }
-
-  async discard(): Promise<void> {
-    await this.file?.discard()
   }
 }
 

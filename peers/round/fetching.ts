@@ -14,6 +14,7 @@ import {
 } from '../../protocols/round/messages/value.ts'
 import type { EffectOf, RoundEvent } from '../../protocols/round/types.ts'
 import { MalformedMessageError } from '../../protocols/wire/encoding.ts'
+import type { ChunkList } from '../../protocols/wire/hash.ts'
 import type { BlobStore } from '../disk/store.ts'
 import type { Work } from '../work/work.ts'
 
@@ -78,8 +79,8 @@ export class Fetching {
     if (await store.holds(id)) return store.byteLength(id) <= maxBytes
     onLack()
     try {
-      const create = () => store.writer()
-      await blobs.fetch(id, { maxBytes, create, likely, signal: this.signal })
+      const create = (list: ChunkList) => store.sink(id, list)
+      await blobs.fetch(id, { maxBytes, begun: store.begun(id), create, likely, signal: this.signal })
       return true
     } catch (error) {
       if (error instanceof BlobTooLargeError) return false

@@ -63,7 +63,7 @@ class Client implements BlobClient {
         await this.pauseOrWake(Math.max(pause, took), options.signal)
       }
     } catch (error) {
-      await progress.sink?.discard()
+      await progress.sink?.leave()
       throw error instanceof SinkError ? error.cause : error
     }
   }
@@ -116,7 +116,7 @@ class Client implements BlobClient {
 
   private async finish({ id, list, done, sink }: BlobProgress): Promise<boolean> {
     if (list === null || sink === null || done < chunkCount(list.byteLength)) return false
-    await toSink(sink.commit(id, list))
+    await toSink(sink.commit(id))
     return true
   }
 
@@ -127,7 +127,7 @@ class Client implements BlobClient {
     const asking = { clock, timeoutMs: limits.PROGRESS_TIMEOUT_MS, signal: options.signal }
     return ask(opening, asking, async (stream, deadline) => {
       using duplex = new Duplex(stream, deadline.signal)
-      const request = nextRequest(progress)
+      const request = nextRequest(progress, options)
       await pipe([encodeRequest(request)], encodeFrames, duplex)
       const frames = pipe(duplex, decodeFrames, (each) => moving(each, deadline))
       const outcome = await receiveBlob(frames, request, progress, options)
@@ -154,8 +154,9 @@ class Client implements BlobClient {
 }
 
 /** The first request takes one chunk, since most blobs are one; those after it take as many as are allowed. */
-function nextRequest({ id, list, done }: BlobProgress): BlobRequest {
+function nextRequest({ id, list, done }: BlobProgress, { begun = 0 }: FetchOptions): BlobRequest {
   const bytes = fromHex(id)
   if (bytes?.byteLength !== HASH_BYTES) throw new RangeError(`"${id}" is no blob id`)
-  return { id: bytes, list: list === null, from: done, count: list === null ? 1 : limits.MAX_CHUNKS_PER_REQUEST }
+  if (list === null) return { id: bytes, list: true, from: begun, count: 1 }
+  return { id: bytes, list: false, from: done, count: limits.MAX_CHUNKS_PER_REQUEST }
 }

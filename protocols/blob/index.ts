@@ -5,8 +5,8 @@
  * MAX_STREAMS_PER_PEER streams run between two peers each way.
  *
  * @example await node.handle(BLOB_PROTOCOL, blobServer({ source: store, clock, admits }).handle, MAX_STREAMS_PER_PEER)
- * const blobs = blobClient({ neighbours, open, clock, random }) await blobs.fetch(id, { maxBytes, create: () =>
- * store.writer(), signal })
+ * const blobs = blobClient({ neighbours, open, clock, random })
+ * await blobs.fetch(id, { maxBytes, create: (list) => store.sink(id, list), signal })
  */
 import type { PeerId, Stream } from '@libp2p/interface'
 import type { Clock } from '../stream/time.ts'
@@ -22,11 +22,13 @@ export interface BlobSource {
 
 /** The sink for checked chunks, which come in order. */
 export interface BlobSink {
+  /** The number of chunks that an earlier fetch has left in it, checked against the list. The next is the first to come. */
+  readonly held: number
   write(chunk: Uint8Array): Promise<void>
   /** All chunks have been written. */
-  commit(id: string, list: ChunkList): Promise<void>
-  /** The fetch has failed. */
-  discard(): Promise<void>
+  commit(id: string): Promise<void>
+  /** The fetch has failed. Chunks in the sink may stay there for another one. */
+  leave(): Promise<void>
 }
 
 export interface BlobServerComponents {
@@ -55,7 +57,10 @@ export interface BlobClientComponents {
 export interface FetchOptions {
   /** The most bytes, as allowed where the blob is named. */
   maxBytes: number
-  create(): BlobSink
+  /** How many chunks an earlier fetch has left, as far as that is known before they are checked; default: none. */
+  begun?: number
+  /** Opens the sink, once the list is known. */
+  create(list: ChunkList): Promise<BlobSink>
   signal: AbortSignal
   /**
    * Peers that most likely have the blob, the likeliest first. Those that are neighbours are asked before others, even

@@ -44,11 +44,14 @@ export async function receiveBlob(
   if (answer.status !== 'found') return 'not-yet'
   if (request.list) {
     progress.list = await takeList(frames, answer.byteLength, progress.id, options)
-    progress.sink = options.create()
+    progress.sink = await toSink(options.create(progress.list))
+    progress.done = progress.sink.held
   }
   const { id, list, sink } = progress
   if (list === null || sink === null) throw new Error('chunks before their list')
   if (answer.byteLength !== list.byteLength) throw new CorruptBlobError(id, 'another length')
+  // An earlier fetch has left more or less than was known: the next request asks for what is missing.
+  if (progress.done !== request.from) return 'found'
   const end = Math.min(progress.done + request.count, chunkCount(list.byteLength))
   await pipe(
     pieces(frames, chunkLengths(list, progress.done, end), MAX_FRAME_BYTES),
@@ -113,9 +116,9 @@ async function keep(chunks: AsyncIterable<Uint8Array>, sink: BlobSink, progress:
 }
 
 /** @throws {SinkError} */
-export async function toSink(done: Promise<void>): Promise<void> {
+export async function toSink<T>(done: Promise<T>): Promise<T> {
   try {
-    await done
+    return await done
   } catch (error) {
     throw new SinkError('the blob cannot be stored', { cause: error })
   }

@@ -25,11 +25,14 @@ export class DurableFile {
   /**
    * @param part - the name of the file until it is whole; a file of that name is replaced
    * @param told - the name for error messages
+   * @param keep - the number of bytes of that file that are kept, at its beginning; default: none
    * @throws {OutputError} OUTPUT_UNWRITABLE, as all of these do
    */
-  static async begin(part: string, { mode = 0o644, told = part } = {}): Promise<DurableFile> {
+  static async begin(part: string, { mode = 0o644, told = part, keep = 0 } = {}): Promise<DurableFile> {
     try {
-      return new DurableFile(part, told, await open(part, 'w', mode))
+      const file = new DurableFile(part, told, await open(part, keep === 0 ? 'w' : 'a', mode))
+      if (keep > 0) await file.handle.truncate(keep)
+      return file
     } catch (error) {
       throw unwritable(told, error)
     }
@@ -56,8 +59,13 @@ export class DurableFile {
     }
   }
 
-  async discard(): Promise<void> {
+  /** Ends the writing. The bytes stay under the name that the file has until it is whole. */
+  async leave(): Promise<void> {
     await this.handle.close() // again where it is closed, which does no harm
+  }
+
+  async discard(): Promise<void> {
+    await this.leave()
     await rm(this.part, { force: true })
   }
 }

@@ -52,7 +52,7 @@ async function blob(): Promise<() => Promise<void>> {
     random: () => 0,
   })
   const nothing = async () => {}
-  const create = () => ({ write: nothing, commit: nothing, discard: nothing })
+  const create = async () => ({ held: 0, write: nothing, commit: nothing, leave: nothing })
   return () => client.fetch(toHex(id), { maxBytes: bytes, create, signal: AbortSignal.timeout(60_000) })
 }
 

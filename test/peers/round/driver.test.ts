@@ -61,9 +61,9 @@ async function scene(context: TestContext) {
     if (bytes.byteLength > maxBytes) throw new BlobTooLargeError(id, bytes.byteLength, maxBytes)
     const hasher = new BlobHasher()
     hasher.update(bytes)
-    const sink = create()
+    const sink = await create(hasher.finish())
     await sink.write(bytes)
-    await sink.commit(id, hasher.finish())
+    await sink.commit(id)
   }
   const events = new Inbox<RoundProgressEvent>()
   const onEvent = (event: RoundProgressEvent) => events.push(event)

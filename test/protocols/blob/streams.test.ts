@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Stream } from '@libp2p/interface'
 import { BlobStore } from '../../../peers/disk/store.ts'
@@ -9,6 +11,7 @@ import { BlobTooLargeError } from '../../../protocols/blob/errors.ts'
 import {
   BLOB_PROTOCOL,
   type BlobClientComponents,
+  type BlobSink,
   blobClient,
   blobServer,
   MAX_STREAMS_PER_PEER,
@@ -17,9 +20,10 @@ import { encodeAnswer, encodeRequest } from '../../../protocols/blob/messages.ts
 import { FrameStream } from '../../../protocols/stream/frames.ts'
 import type { Clock } from '../../../protocols/stream/time.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
-import { blobId, CHUNK_BYTES } from '../../../protocols/wire/hash.ts'
+import { blobId, CHUNK_BYTES, type ChunkList } from '../../../protocols/wire/hash.ts'
 import { detour, openWay } from '../../support/faults/links.ts'
 import { closeRosters, connect, temporaryDirectory, testNodes } from '../../support/nodes.ts'
+import { flipped } from '../../support/people.ts'
 
 /** Deadlines of a tenth of a second at most, so that what is slow is soon too slow. */
 const IMPATIENT: Clock = {
@@ -82,11 +86,29 @@ async function honestHead(frames: FrameStream, store: BlobStore, id: string): Pr
   await frames.write(list.hashes)
 }
 
-const fetchOptions = (site: Site, maxBytes = 64 * CHUNK_BYTES) => ({
+/** @param id - of the blob that is fetched */
+const fetchOptions = ({ store }: Site, id: string, maxBytes = 64 * CHUNK_BYTES) => ({
   maxBytes,
-  create: () => site.store.writer(),
+  begun: store.begun(id),
+  create: (list: ChunkList) => store.sink(id, list),
   signal: AbortSignal.timeout(15_000),
 })
+
+/** The same, and `written` is called with each chunk that is written. */
+function watched(site: Site, id: string, written: (chunk: Uint8Array) => void) {
+  const options = fetchOptions(site, id)
+  const create = async (list: ChunkList): Promise<BlobSink> => {
+    const sink = await options.create(list)
+    const write = sink.write.bind(sink)
+    return Object.assign(sink, {
+      async write(chunk: Uint8Array) {
+        await write(chunk)
+        written(chunk)
+      },
+    })
+  }
+  return { ...options, create }
+}
 
 test('blobs of all sizes around a chunk arrive as they were', async (context) => {
   const [asker, server] = await sites(context, 2)
@@ -94,7 +116,7 @@ test('blobs of all sizes around a chunk arrive as they were', async (context) =>
   for (const size of [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 20 * CHUNK_BYTES + 7]) {
     const bytes = new Uint8Array(randomBytes(size))
     const id = await server.store.put(bytes)
-    await client.fetch(id, fetchOptions(asker))
+    await client.fetch(id, fetchOptions(asker, id))
     assert.equal(asker.store.byteLength(id), size)
     assert.equal(toHex(blobId(await asker.store.read(id))), id, `${size} bytes`)
   }
@@ -104,7 +126,7 @@ test('many blobs at once stay within the streams that are allowed', async (conte
   const [asker, server] = await sites(context, 2)
   const client = clientOf(asker)
   const ids = await Promise.all(Array.from({ length: 40 }, (_, i) => server.store.put(new Uint8Array(5000).fill(i))))
-  await Promise.all(ids.map((id) => client.fetch(id, fetchOptions(asker))))
+  await Promise.all(ids.map((id) => client.fetch(id, fetchOptions(asker, id))))
   assert.ok(ids.every((id) => asker.store.has(id)))
 })
 
@@ -121,7 +143,8 @@ test('a blob that nobody has yet is asked for again until it is there', async (c
     onServed: (name, peer) => served.push(`${name} to ${peer}`),
   })
   await server.node.libp2p.handle(BLOB_PROTOCOL, watching.handle, { force: true })
-  const fetched = clientOf(asker).fetch(toHex(blobId(bytes)), fetchOptions(asker))
+  const name = toHex(blobId(bytes))
+  const fetched = clientOf(asker).fetch(name, fetchOptions(asker, name))
   await asked.promise
   assert.deepEqual(served, [], 'asking is not getting')
   const id = await server.store.put(bytes)
@@ -145,8 +168,9 @@ test('the likely are asked in every turn, and never more than a few, until all h
     if (turns.push([]) > 3) stop.abort(new Error('enough'))
   }
   const client = clientOf(asker, { clock: { ...systemClock, pause } })
-  const options = { ...fetchOptions(asker), signal: stop.signal, likely: ['nobody', names[2]] }
-  await assert.rejects(client.fetch('ab'.repeat(32), options), /enough/)
+  const id = 'ab'.repeat(32)
+  const options = { ...fetchOptions(asker, id), signal: stop.signal, likely: ['nobody', names[2]] }
+  await assert.rejects(client.fetch(id, options), /enough/)
   const asked = turns.slice(0, 3)
   assert.deepEqual(
     asked.map(([first, ...others]) => [first, others.length]),
@@ -169,17 +193,8 @@ test('a corrupt server is named and left for an honest one, and good chunks are 
   const liars: string[] = []
   const chunks: number[] = []
   const client = clientOf(asker, { onLiar: (peer) => void liars.push(peer) })
-  const writer = asker.store.writer()
-  const create = () => ({
-    ...writer,
-    write: (chunk: Uint8Array) => {
-      chunks.push(chunk.byteLength)
-      return writer.write(chunk)
-    },
-    commit: writer.commit.bind(writer),
-    discard: writer.discard.bind(writer),
-  })
-  const fetched = client.fetch(id, { ...fetchOptions(asker), create, likely: [liar.node.peerId] })
+  const options = watched(asker, id, (chunk) => chunks.push(chunk.byteLength))
+  const fetched = client.fetch(id, { ...options, likely: [liar.node.peerId] })
   await honest.store.put(bytes)
   await fetched
   assert.deepEqual(liars, [liar.node.peerId])
@@ -194,7 +209,7 @@ test('a wrong list convicts the server, not the author', async (context) => {
   await answerWith(liar, (frames) => honestHead(frames, liar.store, other))
   const liars: string[] = []
   const client = clientOf(asker, { onLiar: (peer) => void liars.push(peer) })
-  await client.fetch(id, { ...fetchOptions(asker, 100), likely: [liar.node.peerId] })
+  await client.fetch(id, { ...fetchOptions(asker, id, 100), likely: [liar.node.peerId] })
   assert.deepEqual(liars, [liar.node.peerId])
 })
 
@@ -245,7 +260,7 @@ for (const { name, answer } of hostile) {
     await bad.store.put(bytes)
     await answerWith(bad, (frames, stream) => answer(frames, stream, bad, id))
     const client = clientOf(asker, { clock: IMPATIENT })
-    await client.fetch(id, { ...fetchOptions(asker), likely: [bad.node.peerId] })
+    await client.fetch(id, { ...fetchOptions(asker, id), likely: [bad.node.peerId] })
     assert.equal(toHex(blobId(await asker.store.read(id))), id)
   })
 }
@@ -253,29 +268,67 @@ for (const { name, answer } of hostile) {
 test('a blob beyond what its author announced is given up', async (context) => {
   const [asker, server] = await sites(context, 2)
   const id = await server.store.put(new Uint8Array(101))
-  await assert.rejects(clientOf(asker).fetch(id, fetchOptions(asker, 100)), BlobTooLargeError)
-  await clientOf(asker).fetch(id, fetchOptions(asker, 101))
+  await assert.rejects(clientOf(asker).fetch(id, fetchOptions(asker, id, 100)), BlobTooLargeError)
+  await clientOf(asker).fetch(id, fetchOptions(asker, id, 101))
 })
 
-test('a fetch that is called off leaves nothing behind', async (context) => {
-  const [asker, server] = await sites(context, 2)
-  const id = await server.store.put(new Uint8Array(10 * CHUNK_BYTES))
+/** Fetches a blob of ten chunks, and stops after the third. Returns its id, and how many have come. */
+async function stopped(asker: Site, server: Site): Promise<{ id: string; chunks: number }> {
+  const id = await server.store.put(new Uint8Array(randomBytes(10 * CHUNK_BYTES)))
   const stop = new AbortController()
-  const writer = asker.store.writer()
-  let discarded = false
-  const create = () => ({
-    write: async (chunk: Uint8Array) => {
-      await writer.write(chunk)
-      stop.abort(new Error('enough'))
-    },
-    commit: writer.commit.bind(writer),
-    discard: async () => {
-      discarded = true
-      await writer.discard()
-    },
+  let chunks = 0
+  const options = watched(asker, id, () => {
+    if (++chunks === 3) stop.abort(new Error('enough'))
   })
-  await assert.rejects(clientOf(asker).fetch(id, { maxBytes: 2 ** 30, create, signal: stop.signal }), /enough/)
-  assert.ok(discarded)
+  await assert.rejects(clientOf(asker).fetch(id, { ...options, signal: stop.signal }), /enough/)
+  return { id, chunks }
+}
+
+/** Opens the asker's store anew, and fetches the blob. Returns the number of chunks that are written, and served. */
+async function fetchedAgain({ node, store: { directory } }: Site, server: Site, id: string) {
+  const store = await BlobStore.open(directory)
+  const counts = { written: 0, served: 0 }
+  const { handle } = blobServer({
+    source: server.store,
+    clock: systemClock,
+    admits: () => true,
+    onServed: () => counts.served++,
+  })
+  await server.node.handle(BLOB_PROTOCOL, handle, MAX_STREAMS_PER_PEER)
+  const asker = { node, store }
+  await clientOf(asker).fetch(
+    id,
+    watched(asker, id, () => counts.written++),
+  )
+  assert.deepEqual(await store.read(id), await server.store.read(id))
+  assert.deepEqual(await readdir(directory), [id])
+  return counts
+}
+
+test('chunks that were checked before a fetch stopped are not fetched again', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const { id, chunks } = await stopped(asker, server)
+  const [written, served] = [10 - chunks, 10 - chunks]
+  assert.deepEqual(await fetchedAgain(asker, server, id), { written, served })
+  assert.ok(written <= 7)
+})
+
+test('a chunk that was damaged since a fetch stopped is fetched again, and those after it', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const { id } = await stopped(asker, server)
+  const path = join(asker.store.directory, `${id}.part`)
+  await writeFile(path, flipped(new Uint8Array(await readFile(path)), 8 * CHUNK_BYTES))
+  assert.equal((await fetchedAgain(asker, server, id)).written, 9)
+})
+
+test('a store keeps a part of a blob as long as the blob is named', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const { id, chunks } = await stopped(asker, server)
+  const store = await BlobStore.open(asker.store.directory)
+  await store.retain(new Set([id]))
+  assert.equal(store.begun(id), chunks)
+  await store.retain(new Set())
+  assert.deepEqual([store.begun(id), await readdir(store.directory)], [0, []])
 })
 
 test('a server resets malformed requests and goes on serving', async (context) => {
@@ -295,7 +348,7 @@ test('a server resets malformed requests and goes on serving', async (context) =
     await frames.write(bytes)
     await assert.rejects(frames.expect('an answer'), name)
   }
-  await clientOf(asker).fetch(id, fetchOptions(asker))
+  await clientOf(asker).fetch(id, fetchOptions(asker, id))
 })
 
 test('a reader that stops reading holds the server to one window, not to the blob', async (context) => {
@@ -340,7 +393,7 @@ test('a blob over a slow link may take much longer than the patience of its read
     },
   }
   const began = systemClock.now()
-  await clientOf(asker, { clock }).fetch(id, fetchOptions(asker))
+  await clientOf(asker, { clock }).fetch(id, fetchOptions(asker, id))
   assert.deepEqual(await asker.store.read(id), bytes)
   assert.ok(systemClock.now() - began > 300, 'it took several times the patience')
   assert.equal(late, 0)
