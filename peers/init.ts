@@ -35,7 +35,7 @@ export interface PeerInit {
   connect?: 'all' | 'upstream'
   /** Facts that a later run wants back when it goes on: see peers/kept/federation.ts. */
   note?: object
-  /** The last deed of the site, a report for example. Until it has been done, a later run goes on with the federation. */
+  /** The last deed of the site, its report. Until it has been done, a later run goes on with the federation. */
   conclude?(result: PeerResult): Promise<void>
   /** Keep the merged blocks of every round in the data directory, for whoever evaluates them. */
   keepMerges?: boolean

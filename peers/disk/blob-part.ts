@@ -1,6 +1,6 @@
 /**
- * A blob that is being fetched, in a file of its own until it is whole. What a stopped fetch has left there is taken up
- * by the next one: each chunk is checked against the blob's list again, up to the first that is not the one it should be.
+ * A blob that is being fetched, in a file of its own until it is whole. The next fetch goes on with the chunks that a
+ * stopped one has left there: each is checked against the blob's list again, up to the first that is wrong.
  */
 import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'

@@ -3,9 +3,9 @@
  * plan's id and a body as it was encoded for the wire.
  *
  * A journal must prove that it is whole, since one that has lost a vote would let its owner vote again: how many
- * records it must have is durable elsewhere (signed-plans.ts), so that it may be lost with its whole directory. A
- * journal that is missing, shorter, damaged or of another plan is set aside, and its owner abstains: it signs nothing in
- * the rounds in which it may have signed before.
+ * records it must have is durable elsewhere (signed-plans.ts), since it may be lost with its whole directory. A journal
+ * that is missing, shorter, damaged or of another plan is set aside, and its owner abstains: it signs nothing in the
+ * rounds in which it may have signed before.
  */
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -13,8 +13,8 @@ import { assertFree, claimDirectory, removeEmpty } from './free-directory.ts'
 import { makeDirectory } from './make-directory.ts'
 
 /**
- * The path of OUT, or the parent in which it gets the name PARENT/ID8 (ID8-2, ... if that is taken). `kept`: the id of a
- * plan; an earlier run of that federation may have left results there.
+ * The path of OUT, or the parent in which it gets the name PARENT/ID8 (ID8-2, ... if that is taken). `kept`: the id of
+ * the plan of a federation; an earlier run of it may have left results there.
  */
 export type OutPlace = { out: string; kept?: Uint8Array } | { parent: string }
 

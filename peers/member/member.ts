@@ -66,8 +66,8 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     sync,
     addresses,
     upstream: member.upstream,
-    onNeighbour: () => {
-      blobs.wake()
+    onNeighbour: (peer) => {
+      blobs.welcome(peer)
       tell({ type: 'neighbours', connected: node.neighbours().size, members: plan.members.length })
     },
     onNote: (text) => tell({ type: 'note', text }),

@@ -25,8 +25,11 @@ export interface BlobClient {
    * @throws the signal's reason
    */
   fetch(id: string, options: FetchOptions): Promise<void>
-  /** Asks again now for blobs that nobody had: there is a new neighbour or a new message. */
-  wake(): void
+  /**
+   * A neighbour has come, or come back: asks again now for blobs that nobody had. It is not spared for what it failed
+   * at before.
+   */
+  welcome(peer: string): void
 }
 
 export function blobClient(components: BlobClientComponents): BlobClient {
@@ -45,7 +48,8 @@ class Client implements BlobClient {
     this.neighbourhood = new Neighbourhood(components)
   }
 
-  wake(): void {
+  welcome(peer: string): void {
+    this.neighbourhood.succeeded(peer)
     for (const wake of this.waiting) wake()
   }
 

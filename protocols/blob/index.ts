@@ -22,7 +22,7 @@ export interface BlobSource {
 
 /** The sink for checked chunks, which come in order. */
 export interface BlobSink {
-  /** The number of chunks that an earlier fetch has left in it, checked against the list. The next is the first to come. */
+  /** The number of chunks that an earlier fetch has left in it, checked against the list. The rest is to come. */
   readonly held: number
   write(chunk: Uint8Array): Promise<void>
   /** All chunks have been written. */

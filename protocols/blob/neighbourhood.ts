@@ -54,8 +54,9 @@ export class Neighbourhood {
     for (const wake of this.queue.splice(0)) wake()
   }
 
+  /** The neighbour has answered, or is here again: it may be asked at once. */
   succeeded(peer: string): void {
-    this.record(peer).failures = 0
+    Object.assign(this.record(peer), { failures: 0, notBefore: 0 })
   }
 
   failed(peer: string): void {

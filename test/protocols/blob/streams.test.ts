@@ -265,6 +265,31 @@ for (const { name, answer } of hostile) {
   })
 }
 
+test('a neighbour that has failed again and again is asked at once when it is here again', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const id = await server.store.put(new Uint8Array(1000))
+  let turns = 0
+  let isBroken = true
+  const paused = Promise.withResolvers<void>()
+  /** No time passes: whoever cools down does so for good. */
+  const pause = (_: number, signal: AbortSignal) => {
+    if (++turns > 1) paused.resolve()
+    return turns > 1 ? systemClock.pause(20_000, signal) : Promise.resolve()
+  }
+  const client = clientOf(asker, {
+    clock: { ...systemClock, now: () => 0, pause },
+    open(peer, signal) {
+      if (isBroken) throw new Error('its link is broken')
+      return asker.node.open(peer, BLOB_PROTOCOL, signal)
+    },
+  })
+  const fetched = client.fetch(id, fetchOptions(asker, id))
+  await paused.promise
+  isBroken = false
+  client.welcome(server.node.peerId)
+  await fetched
+})
+
 test('a blob beyond what its author announced is given up', async (context) => {
   const [asker, server] = await sites(context, 2)
   const id = await server.store.put(new Uint8Array(101))
