@@ -83,6 +83,16 @@ export async function until(node: PeerNode, condition: () => boolean): Promise<v
   node.libp2p.removeEventListener('connection:open', look)
 }
 
+/**
+ * Resolves when gossip goes both ways between two nodes: each has heard of the other's topic, on the stream that brings
+ * its messages. A node that has only heard of it itself may have no such stream yet, and what it sends is lost.
+ */
+export async function acquainted(a: PeerNode, b: PeerNode): Promise<void> {
+  const hasHeard = (node: PeerNode, other: PeerNode) =>
+    until(node, () => node.subscribers().some((peer) => peer.toString() === other.peerId))
+  await Promise.all([hasHeard(a, b), hasHeard(b, a)])
+}
+
 /** Members whose mesh link to a node has been made; a message before that may be lost to them. Call before joining. */
 export function meshOf(node: PeerNode): ReadonlySet<string> {
   const mesh = new Set<string>()

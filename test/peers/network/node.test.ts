@@ -6,6 +6,7 @@ import { identityFromSeed } from '../../../peers/disk/identity.ts'
 import { startNode } from '../../../peers/network/node.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import {
+  acquainted,
   closeRosters,
   connect,
   Inbox,
@@ -31,7 +32,7 @@ test('two nodes exchange gossip, and count what went over their sockets', async 
     return 'accept'
   })
   b.joinTopic(TOPIC, () => 'accept')
-  await until(b, () => b.subscribers().length === 1)
+  await acquainted(a, b)
   await b.publish(bytes('hello'))
   assert.equal(await inbox.next(), 'hello')
   assert.ok(a.traffic().receivedBytes > 500, 'a handshake alone is longer')
@@ -53,7 +54,7 @@ test('refuses to send a message that would mute the link, and the link still wor
     return 'accept'
   })
   b.joinTopic(TOPIC, () => 'accept')
-  await until(b, () => b.subscribers().length === 1)
+  await acquainted(a, b)
   await assert.rejects(b.publish(new Uint8Array(1025)), RangeError)
   await b.publish(new Uint8Array(1024))
   assert.equal(await inbox.next(), 1024)
@@ -71,7 +72,7 @@ test('messages that are too long are dropped unseen, and others on the link of t
     return 'accept'
   })
   b.joinTopic(TOPIC, () => 'accept')
-  await until(b, () => b.subscribers().length === 1)
+  await acquainted(a, b)
   // A liar's own node does not stop it.
   const { pubsub } = b.libp2p.services
   for (const size of [1025, 33 * 1024, 100_000]) await pubsub.publish(TOPIC, new Uint8Array(size))
@@ -92,7 +93,7 @@ test('a message that is not accepted is not forwarded', async (context) => {
     inbox.push(text(data))
     return 'accept'
   })
-  await until(a, () => a.subscribers().length === 1)
+  await acquainted(a, b)
   await until(b, () => mesh.size === 2)
   await a.publish(bytes('bad'))
   await a.publish(bytes('good'))
@@ -192,8 +193,8 @@ test('a neighbour whose messages are rejected loses its score, and others do not
     return text(data).startsWith('bad') ? 'reject' : 'accept'
   })
   for (const node of [b, c]) node.joinTopic(TOPIC, () => 'accept')
-  await until(b, () => b.subscribers().length === 1)
-  await until(c, () => c.subscribers().length === 1)
+  await acquainted(a, b)
+  await acquainted(a, c)
   for (let i = 0; i < 20; i++) await b.publish(bytes(`bad ${i}`))
   for (let i = 0; i < 20; i++) await c.publish(bytes(`good ${i}`))
   for (let i = 0; i < 40; i++) await inbox.next()
