@@ -71,7 +71,7 @@ export function join(init: JoinInit): Promise<PeerResult> {
     const open = (stop: AbortSignal) => upstream.open(stop)
     const components = { open, clock, signal }
     await upstream.connect(signal)
-    const { offer, sites } = await fetchOffer(invitation.offer, components)
+    const { offer, sites } = await upstream.patiently(() => fetchOffer(invitation.offer, components), signal)
     const site = await init.prepare(offer, sites)
     signal.throwIfAborted()
     await node.handle(FOUNDING_PROTOCOL, foundingRelay({ open, clock, signal }), MAX_FOUNDING_STREAMS)

@@ -41,12 +41,18 @@ export class Upstream {
     return (await this.connect(signal)).newStream(FOUNDING_PROTOCOL, { signal })
   }
 
-  private async dial(signal: AbortSignal): Promise<Connection> {
-    const { address, clock, node, onRetry } = this.init
+  private dial(signal: AbortSignal): Promise<Connection> {
+    const { address, node } = this.init
+    return this.patiently(() => node.dial(address, signal), signal)
+  }
+
+  /** Runs a task that may be run again: it is, for a while, where the founder is too late, or its link breaks. */
+  async patiently<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { clock, onRetry } = this.init
     const end = clock.now() + JOIN_PATIENCE_MS
     for (let tries = 1; ; tries++) {
       try {
-        return await node.dial(address, signal)
+        return await task()
       } catch (error) {
         if (!isWorthAnotherTry(error) || clock.now() + JOIN_RETRY_MS > end) throw error
         if (tries === 1) onRetry(JOIN_PATIENCE_MS)
@@ -56,9 +62,12 @@ export class Upstream {
   }
 }
 
+/** Codes of a founder that did not answer, or not to the end. */
+const LATE = new Set(['NETWORK_UNREACHABLE', 'NETWORK_FOUNDER_GONE'])
+
 /** A founder that is flooded does not answer, or cuts the connection off. A port where nobody listens refuses it. */
 function isWorthAnotherTry(error: unknown): boolean {
-  return error instanceof NetworkError && error.code === 'NETWORK_UNREACHABLE' && !isNobodyListening(error.cause)
+  return error instanceof NetworkError && LATE.has(error.code) && !isNobodyListening(error.cause)
 }
 
 /** Whether a dial failed because the machine is there, and nobody listens at that port. */

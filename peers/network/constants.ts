@@ -23,10 +23,15 @@ export const DIAL_TIMEOUT_MS = 10_000
 /** Sites behind one address connect at once when a federation starts: the default of 5 a second refuses them. */
 export const MIN_INBOUND_CONNECTIONS = 64
 /**
- * A handshake takes two round trips, and 15 ms of computing. A second is a slow line; three leave room for an event
- * loop that is late. A silent socket holds a place no longer.
+ * Whoever connects speaks at once: a second is a slow line, three leave room for an event loop that is late. A silent
+ * socket holds a place no longer.
  */
-export const HANDSHAKE_TIMEOUT_MS = 3_000
+export const SILENCE_TIMEOUT_MS = 3_000
+/**
+ * A handshake takes two round trips, and 15 ms of computing at each end: where 64 members found at once, on machines
+ * that have other work, the last one waits for all before it. The other end gives up after 6 s.
+ */
+export const HANDSHAKE_TIMEOUT_MS = 10_000
 /**
  * So many addresses may have all the pending connections that one address may have (as many as it may open in a
  * second), before another address finds no place.
@@ -34,7 +39,7 @@ export const HANDSHAKE_TIMEOUT_MS = 3_000
 export const CROWDED_ADDRESSES = 4
 /**
  * A joiner tries for so long to reach a founder that takes the connection and cuts it off, as one does that is flooded.
- * Floods of silent sockets are over within HANDSHAKE_TIMEOUT_MS.
+ * Floods of silent sockets are over within SILENCE_TIMEOUT_MS.
  */
 export const JOIN_PATIENCE_MS = 60_000
 /** The pause of a joiner between two tries, on average: a founder counts connections of an address by the second. */

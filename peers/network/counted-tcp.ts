@@ -64,7 +64,12 @@ function watching(upgrader: Upgrader, counter: TrafficCounter, pending: PendingC
     },
     upgradeInbound: (connection: MultiaddrConnection, options: Parameters<Upgrader['upgradeInbound']>[1]) => {
       counter.watch(connection)
-      return pending.during(connection, () => upgrader.upgradeInbound(connection, options))
+      const socket = socketOf(connection)
+      return pending.during(
+        connection,
+        () => socket.bytesRead > 0,
+        () => upgrader.upgradeInbound(connection, options),
+      )
     },
     createInboundAbortSignal: (signal) => upgrader.createInboundAbortSignal(signal),
     getStreamMuxers: () => upgrader.getStreamMuxers(),

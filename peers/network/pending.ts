@@ -1,15 +1,24 @@
 /**
  * Incoming connections whose handshake is not done. Whoever opens sockets and says nothing would take all the places
- * that libp2p has for them. So an address has a number of places of its own, and its oldest connection makes room for
+ * that libp2p has for them. So a connection must speak soon, and an address has a number of places of its own, and its oldest connection makes room for
  * its newest: an honest handshake takes milliseconds, a silent one is the oldest soon. Sites that share an address with
  * a silent one get in that way, too.
  */
+import { setImmediate } from 'node:timers/promises'
 import type { MultiaddrConnection } from '@libp2p/interface'
+import { systemClock } from '../round/clock.ts'
+import { SILENCE_TIMEOUT_MS } from './constants.ts'
 
 /** A connection was ended because its address had too many that had not shaken hands. */
 class CrowdedAddressError extends Error {
   static name = 'CrowdedAddressError'
   readonly name = 'CrowdedAddressError'
+}
+
+/** A connection has said nothing. */
+class SilentConnectionError extends Error {
+  static name = 'SilentConnectionError'
+  readonly name = 'SilentConnectionError'
 }
 
 export class PendingConnections {
@@ -22,8 +31,10 @@ export class PendingConnections {
     this.most = most
   }
 
-  /** Runs a handshake. @throws as the handshake does */
-  async during<T>(connection: MultiaddrConnection, handshake: () => Promise<T>): Promise<T> {
+  /** Runs a handshake. @param hasSpoken - whether a byte has come @throws as the handshake does */
+  async during<T>(connection: MultiaddrConnection, hasSpoken: () => boolean, handshake: () => Promise<T>): Promise<T> {
+    using silence = systemClock.deadline(SILENCE_TIMEOUT_MS)
+    silence.signal.addEventListener('abort', () => endIfSilent(connection, hasSpoken))
     const host = connection.remoteAddr.getComponents()[0]?.value ?? ''
     const pending = this.byHost.get(host) ?? new Set()
     this.byHost.set(host, pending)
@@ -40,4 +51,9 @@ export class PendingConnections {
       if (pending.size === 0 && this.byHost.get(host) === pending) this.byHost.delete(host)
     }
   }
+}
+
+async function endIfSilent(connection: MultiaddrConnection, hasSpoken: () => boolean): Promise<void> {
+  await setImmediate() // where the event loop was late, what has come is read first
+  if (!hasSpoken()) connection.abort(new SilentConnectionError(`nothing came for ${SILENCE_TIMEOUT_MS} ms`))
 }

@@ -3,10 +3,14 @@ import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { DataDirectory } from '../../peers/disk/data-directory.ts'
+import { JOIN_RETRY_MS } from '../../peers/network/constants.ts'
+import type { PeerNode } from '../../peers/network/node.ts'
 import { type FoundInit, found, type JoinInit, join } from '../../peers/peer.ts'
+import { systemClock } from '../../peers/round/clock.ts'
 import type { PeerEvent } from '../../peers/round/events.ts'
 import type { PruneJob } from '../../peers/work/work.ts'
 import { parseInvitation } from '../../protocols/plan/invitation.ts'
+import type { Clock } from '../../protocols/stream/time.ts'
 import { endingOf } from '../../scripts/terminal/refusal.ts'
 import { InputError } from '../../src/base/errors.ts'
 import { MatrixWork, TARGET } from '../support/matrices.ts'
@@ -205,6 +209,26 @@ test('a founder that does not answer is a network error', async (context) => {
   await assert.rejects(founding, /gone/)
   const joining = join(1, { invitation: parseInvitation(silent), signal: AbortSignal.timeout(15_000) })
   await assert.rejects(joining, { code: 'NETWORK_UNREACHABLE', exit: 5 })
+})
+
+test('a joiner whose first question is cut off asks again', async (context) => {
+  const { found, join } = await scene(context, 2)
+  let asked = 0
+  const onNode = (node: PeerNode) => {
+    const handle = node.handle.bind(node)
+    node.handle = (protocol, handler, most) =>
+      handle(
+        protocol,
+        (stream, link) => (asked++ === 0 ? stream.abort(new Error('late')) : handler(stream, link)),
+        most,
+      )
+  }
+  const pause: Clock['pause'] = (ms, signal) => systemClock.pause(ms <= 2 * JOIN_RETRY_MS ? ms / 100 : ms, signal)
+  const retries: PeerEvent[] = []
+  const onEvent = (event: PeerEvent) => event.type === 'retrying' && retries.push(event)
+  const results = await Promise.all([found({ onNode }), join(1, { clock: { ...systemClock, pause }, onEvent })])
+  assert.equal(results[0].root, results[1].root)
+  assert.equal(retries.length, 1)
 })
 
 test('an output directory that holds something is refused before anything is sent', async (context) => {

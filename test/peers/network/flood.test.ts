@@ -4,7 +4,7 @@ import { createConnection, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { multiaddr } from '@multiformats/multiaddr'
 import { Upstream } from '../../../peers/founding/upstream.ts'
-import { HANDSHAKE_TIMEOUT_MS } from '../../../peers/network/constants.ts'
+import { SILENCE_TIMEOUT_MS } from '../../../peers/network/constants.ts'
 import type { PeerNode } from '../../../peers/network/node.ts'
 import { systemClock } from '../../../peers/round/clock.ts'
 import { silentPort, testNode, testNodes } from '../../support/nodes.ts'
@@ -73,7 +73,16 @@ test('a silent connection is closed when the time for a handshake is over', asyn
   const began = systemClock.now()
   const [socket] = await flood(context, founder, { count: 1, from: '127.0.0.1', isStubborn: false })
   await new Promise((resolve) => socket.once('close', resolve)) // it is reset, which `once` would take for a failure
-  assert.ok(systemClock.now() - began < HANDSHAKE_TIMEOUT_MS + 2000)
+  assert.ok(systemClock.now() - began < SILENCE_TIMEOUT_MS + 2000)
+})
+
+test('a connection that has spoken may take longer than a silent one', async (context) => {
+  const founder = await testNode(context, 0)
+  const [slow] = await flood(context, founder, { count: 1, from: '127.0.0.1', isStubborn: false })
+  slow.write(Uint8Array.of(19)) // the length of the first line of multistream-select
+  const [silent] = await flood(context, founder, { count: 1, from: '127.0.0.1', isStubborn: false })
+  await new Promise((resolve) => silent.once('close', resolve))
+  assert.equal(slow.readyState, 'open')
 })
 
 test('a joiner does not try again where nobody listens', async (context) => {
