@@ -60,3 +60,8 @@ function isPrivate(ip: string): boolean {
     (a === 100 && b >= 64 && b < 128)
   )
 }
+
+/** The address of a machine, without port and peer id. */
+export function hostOf(address: Multiaddr): string {
+  return address.getComponents()[0]?.value ?? ''
+}

@@ -33,8 +33,8 @@ export const SILENCE_TIMEOUT_MS = 3_000
  */
 export const HANDSHAKE_TIMEOUT_MS = 10_000
 /**
- * So many addresses may have all the pending connections that one address may have (as many as it may open in a
- * second), before another address finds no place.
+ * So many addresses may have all the connections that one address may have before the founding, and with a handshake
+ * that is not done (each as many as it may open in a second), before another address finds no place.
  */
 export const CROWDED_ADDRESSES = 4
 /**

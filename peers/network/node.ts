@@ -26,9 +26,10 @@ import { systemClock } from '../round/clock.ts'
 import { addressesToTell, parseAddress, peerIdOfAddress, withPeerId } from './addresses.ts'
 import * as limits from './constants.ts'
 import { countedTcp, type Traffic, TrafficCounter } from './counted-tcp.ts'
+import { oneTooMany } from './crowd.ts'
 import { setDegree } from './degree.ts'
 import { RosterGater } from './gater.ts'
-import { PendingConnections } from './pending.ts'
+import { CrowdedAddressError, PendingConnections } from './pending.ts'
 import { scoreTopic } from './score.ts'
 
 export interface NodeInit {
@@ -96,7 +97,7 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
       inboundConnectionThreshold: inbound,
       maxIncomingPendingConnections: limits.CROWDED_ADDRESSES * inbound,
       inboundUpgradeTimeout: limits.HANDSHAKE_TIMEOUT_MS,
-      maxConnections: 2 * init.members + inbound,
+      maxConnections: 2 * init.members + limits.CROWDED_ADDRESSES * inbound,
       dialTimeout: limits.DIAL_TIMEOUT_MS,
     },
     connectionMonitor: {
@@ -111,6 +112,10 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
     },
   })
   const node = new PeerNode(libp2p, roster, counter, announces)
+  libp2p.addEventListener('connection:open', ({ detail }) => {
+    const tooMany = roster.open ? oneTooMany(libp2p.getConnections(), detail, inbound) : null
+    tooMany?.abort(new CrowdedAddressError(`${inbound} connections of one address`))
+  })
   try {
     await libp2p.start()
   } catch (error) {

@@ -1,16 +1,17 @@
 /**
  * Incoming connections whose handshake is not done. Whoever opens sockets and says nothing would take all the places
- * that libp2p has for them. So a connection must speak soon, and an address has a number of places of its own, and its oldest connection makes room for
- * its newest: an honest handshake takes milliseconds, a silent one is the oldest soon. Sites that share an address with
- * a silent one get in that way, too.
+ * that libp2p has for them. So a connection must speak soon, and an address has a number of places of its own, and its
+ * oldest connection makes room for its newest: an honest handshake takes milliseconds, a silent one is the oldest soon.
+ * Sites that share an address with a silent one get in that way, too.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { MultiaddrConnection } from '@libp2p/interface'
 import { systemClock } from '../round/clock.ts'
+import { hostOf } from './addresses.ts'
 import { SILENCE_TIMEOUT_MS } from './constants.ts'
 
-/** A connection was ended because its address had too many that had not shaken hands. */
-class CrowdedAddressError extends Error {
+/** A connection was ended because its address had too many. */
+export class CrowdedAddressError extends Error {
   static name = 'CrowdedAddressError'
   readonly name = 'CrowdedAddressError'
 }
@@ -35,7 +36,7 @@ export class PendingConnections {
   async during<T>(connection: MultiaddrConnection, hasSpoken: () => boolean, handshake: () => Promise<T>): Promise<T> {
     using silence = systemClock.deadline(SILENCE_TIMEOUT_MS)
     silence.signal.addEventListener('abort', () => endIfSilent(connection, hasSpoken))
-    const host = connection.remoteAddr.getComponents()[0]?.value ?? ''
+    const host = hostOf(connection.remoteAddr)
     const pending = this.byHost.get(host) ?? new Set()
     this.byHost.set(host, pending)
     const [oldest] = pending
