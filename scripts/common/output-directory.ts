@@ -1,6 +1,6 @@
 /** The directory to which a command writes. It is the command's alone: absent or empty before, complete afterwards. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { assertFree, claimDirectory, removeEmpty } from '../../peers/disk/free-directory.ts'
 import { type DirectoryLock, lockDirectory } from '../../peers/disk/lock.ts'
@@ -158,10 +158,9 @@ export class OutputDirectory implements AsyncDisposable {
   }
 }
 
-/** Writes report.json. @throws {OutputError} OUTPUT_UNWRITABLE */
+/** Writes report.json; returns when it is on the disk. @throws {OutputError} OUTPUT_UNWRITABLE */
 export async function writeReport(directory: string, report: object): Promise<void> {
-  const path = join(directory, REPORT_FILE)
-  await attempt(path, () => writeFile(path, sealedReport(report)))
+  await writeDurably(join(directory, REPORT_FILE), Buffer.from(sealedReport(report)))
 }
 
 async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
