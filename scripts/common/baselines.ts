@@ -1,4 +1,4 @@
-/** The baselines of a federation: each site alone, and plain averages under the same masks. */
+/** The baselines of a federation: sites alone, one with the text of all, and plain averages under the same masks. */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ALONE } from '../../src/form/merging.ts'
@@ -36,7 +36,7 @@ export interface Alone {
 }
 
 /** A site, and the windows on which it calibrates. */
-interface LoneSite {
+export interface LoneSite {
   name: string
   windows: Windows
 }

@@ -1,6 +1,6 @@
 /**
  * The table at the end of a simulation. Rows are kinds of text. Columns are dense, each site alone, together after each
- * round with the bytes so far, and FedAvg. Columns that were not run are left out.
+ * round with the bytes so far, FedAvg, and all text in one place. Columns that were not run are left out.
  */
 import { bytes, perplexityText } from '../terminal/numbers.ts'
 import type { PeerReport, PerplexityReport, ReportedRound } from './federation.ts'
@@ -13,6 +13,7 @@ const MOST_SITE_COLUMNS = 5
 interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'isolatedFirst' | 'rounds'> {
   dense: number
   fedavg: number | null
+  pooledText: number | null
 }
 
 interface ShownRound extends Pick<ReportedRound, 'round' | 'bytes'> {
@@ -37,6 +38,7 @@ export function perplexityTable(
     ...(rows.every(({ isolated }) => isolated !== null) ? isolatedColumns(peers) : []),
     ...roundColumns(rounds),
     ...(rows.every(({ fedavg }) => fedavg !== null) ? [fedavgColumn] : []),
+    ...(rows.every(({ pooledText }) => pooledText !== null) ? [pooledTextColumn] : []),
   ]
   return table(
     [
@@ -49,6 +51,11 @@ export function perplexityTable(
 }
 
 const fedavgColumn: Column = { heading: ['FedAvg', ''], value: ({ fedavg }) => fedavg ?? Number.NaN }
+
+const pooledTextColumn: Column = {
+  heading: ['all text', 'in one place'],
+  value: ({ pooledText }) => pooledText ?? Number.NaN,
+}
 
 /** The mean of the sites alone before any training. */
 function firstColumn(peers: number): Column {

@@ -72,6 +72,8 @@ export interface PerplexityReport {
   isolatedFirst?: number[]
   /** Plain averages of the last manifest under the final masks. null: not run. */
   fedavg: number | null
+  /** The model pruned on the calibration windows of all sites together, all blocks. null: not run. */
+  pooledText: number | null
   /** One value a round. */
   rounds: number[]
   /** The value after the last round. */

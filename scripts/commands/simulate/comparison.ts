@@ -2,7 +2,8 @@
 import { mergedFiles } from '../../../peers/work/engine-work.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
-import { type Alone, evaluateAll, fedavg, isolated, isolatedRounds } from '../../common/baselines.ts'
+import { joinedWindows } from '../../../src/model/text/text.ts'
+import { type Alone, evaluateAll, fedavg, isolated, isolatedRounds, type LoneSite } from '../../common/baselines.ts'
 import type { EngineRun } from '../../common/engine.ts'
 import type { EvaluatedText } from '../../common/perplexities.ts'
 import { predictions } from '../../common/texts.ts'
@@ -39,6 +40,8 @@ export class Comparison {
   private aloneFirst: number[][] | null = null
   /** One value a text; null: not run. */
   private average: number[] | null = null
+  /** One value a text; null: not run. */
+  private pooled: number[] | null = null
   /** One array a round, with one value a text. */
   private readonly after: number[][] = []
   private merged: BlockFile[] = []
@@ -53,7 +56,7 @@ export class Comparison {
     this.dense = await this.evaluate([], 'Evaluating the dense model')
     if (options.baselines.includes('isolated')) {
       const byRound: number[][][] = []
-      for (const site of sites) byRound.push(await this.evaluateAlone(site))
+      for (const site of sites) byRound.push(await this.evaluateAlone(site, `${site.name} alone`))
       this.alone = byRound.map((rounds) => rounds[rounds.length - 1])
       if (byRound.some((rounds) => rounds.length > 1)) this.aloneFirst = byRound.map(([first]) => first)
     }
@@ -61,17 +64,17 @@ export class Comparison {
   }
 
   /** One array a round (one round, unless structures are removed), with one value a text. */
-  private async evaluateAlone(site: SimulatedSite): Promise<number[][]> {
+  private async evaluateAlone(site: LoneSite, words: string): Promise<number[][]> {
     const { work, options, method, hash, blocks, scratch } = this.init
     const alone: Alone = { work, dir: options.model, hash, blocks, rounds: options.plan.rounds, scratch }
-    const label = `Evaluating ${site.name} alone`
+    const label = `Evaluating ${words}`
     if (!isStructuredMethod(method)) return [await this.evaluate(await isolated(alone, method, site), label)]
     const rounds: number[][] = []
     for await (const weights of isolatedRounds(alone, method, site)) rounds.push(await this.evaluate(weights, label))
     return rounds
   }
 
-  /** Measures the model after a round. The last round's table is printed only after FedAvg. */
+  /** Measures the model after a round. The last round's table is printed only after the other baselines. */
   async add({ report, merged }: CertifiedRound): Promise<void> {
     this.rounds.push(report)
     this.merged = mergedFiles(merged, this.init.method)
@@ -88,7 +91,15 @@ export class Comparison {
       const averaged = await fedavg(work, options.model, method, contributions, this.merged, scratch)
       this.average = await this.evaluate(averaged, 'Evaluating FedAvg')
     }
+    if (options.baselines.includes('pooled-text')) this.pooled = await this.evaluatePooled()
     this.show()
+  }
+
+  /** One value a text: the model of a single site that had the calibration windows of all. */
+  private async evaluatePooled(): Promise<number[]> {
+    const windows = joinedWindows(this.init.sites.map((site) => site.windows))
+    const rounds = await this.evaluateAlone({ name: 'One site with all text', windows }, 'all text in one place')
+    return rounds[rounds.length - 1]
   }
 
   perplexity(): PerplexityReport[] {
@@ -101,6 +112,7 @@ export class Comparison {
       isolated: this.alone?.map((site) => site[text]) ?? null,
       ...(this.aloneFirst !== null && { isolatedFirst: this.aloneFirst.map((site) => site[text]) }),
       fedavg: this.average?.[text] ?? null,
+      pooledText: this.pooled?.[text] ?? null,
       rounds: this.after.map((round) => round[text]),
       federated: this.after.at(-1)?.[text] ?? this.dense[text],
     }))

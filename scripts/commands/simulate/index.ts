@@ -11,6 +11,7 @@ import { oneOf, PROPER_SHARE, shares, someOf, wholeNumber } from '../../options/
 import { addHelp } from '../../terminal/help.ts'
 import {
   BASELINES,
+  DEFAULT_BASELINES,
   DEFAULT_PEERS,
   MOST_PEERS_WITH_BASELINES,
   type RawSimulate,
@@ -52,7 +53,8 @@ export function defineSimulate(program: Command, start: Start): void {
     .addOption(
       new Option(
         '--baselines <names>',
-        `${BASELINES.join(',')} or none (default: both up to ${MOST_PEERS_WITH_BASELINES} peers)`,
+        `models to compare with: ${BASELINES.join(',')} or none ` +
+          `(default: ${DEFAULT_BASELINES.join(',')} up to ${MOST_PEERS_WITH_BASELINES} peers)`,
       ).argParser(someOf('--baselines', BASELINES, 'none')),
     )
     .option('--processes', 'one process a peer, instead of all in one')

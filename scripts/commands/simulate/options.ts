@@ -20,7 +20,10 @@ export const TOPOLOGIES = ['mesh', 'star', 'line'] as const
 
 type Topology = (typeof TOPOLOGIES)[number]
 
-export const BASELINES = ['isolated', 'fedavg'] as const
+export const BASELINES = ['isolated', 'fedavg', 'pooled-text'] as const
+
+/** The baselines that run without being asked for. */
+export const DEFAULT_BASELINES: readonly Baseline[] = ['isolated', 'fedavg']
 
 type Baseline = (typeof BASELINES)[number]
 
@@ -55,14 +58,14 @@ export interface RawSimulate extends RawSite, RawPlan, RawEvaluation, RawOutput 
  * @throws {UsageError} USAGE_CONFLICT
  */
 function baselinesOf({ baselines }: RawSimulate, peers: number, method: Method): Baseline[] {
-  const possible = BASELINES.filter((name) => name !== 'fedavg' || !isStructuredMethod(method))
-  const impossible = baselines?.find((name) => !possible.includes(name))
+  const isPossible = (name: Baseline) => name !== 'fedavg' || !isStructuredMethod(method)
+  const impossible = baselines?.find((name) => !isPossible(name))
   if (impossible !== undefined)
     refuseConflict(
       `--baselines ${impossible} is not for --pruner ${method.pruner}`,
-      'Give --baselines isolated or none.',
+      'Give --baselines isolated, pooled-text, both, or none.',
     )
-  return baselines ?? (peers <= MOST_PEERS_WITH_BASELINES ? possible : [])
+  return baselines ?? (peers <= MOST_PEERS_WITH_BASELINES ? DEFAULT_BASELINES.filter(isPossible) : [])
 }
 
 export function simulateOptions(raw: RawSimulate): SimulateOptions {

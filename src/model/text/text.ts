@@ -110,6 +110,13 @@ export function someWindows({ ids, length, targets }: Windows, from: number, cou
   return { ids: ids.slice(first, end), count, length, ...(targets && { targets: targets.slice(first, end) }) }
 }
 
+/** All these windows, in order. They have one length, and no targets. */
+export function joinedWindows(parts: readonly Windows[]): Windows {
+  const [{ length }] = parts
+  const ids = concatenated(parts.map((part) => part.ids))
+  return { ids, count: ids.length / length, length }
+}
+
 /** @throws {InputError} TEXT_SHORT: fewer windows than wanted */
 export function assertEnoughWindows(name: string, stream: number, have: number, want: number, length: number): void {
   if (have >= want) return

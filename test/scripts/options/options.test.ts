@@ -163,6 +163,9 @@ describe('the options of simulate', () => {
     assert.deepEqual(simulateOptions({ peers: 8 }).baselines, ['isolated', 'fedavg'])
     assert.deepEqual(simulateOptions({ peers: 9 }).baselines, [])
     assert.deepEqual(simulateOptions({ peers: 9, baselines: ['isolated'] }).baselines, ['isolated'])
+    const structured = { pruner: 'llm-pruner' as const, ratio: 250_000, model: 'other', text: ['t'] }
+    assert.deepEqual(simulateOptions(structured).baselines, ['isolated'])
+    assert.deepEqual(simulateOptions({ ...structured, baselines: ['pooled-text'] }).baselines, ['pooled-text'])
   })
 })
 

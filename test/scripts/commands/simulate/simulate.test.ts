@@ -63,6 +63,7 @@ const reportSchema = z.strictObject({
       dense: measured,
       isolated: z.array(measured).nullable(),
       fedavg: measured.nullable(),
+      pooledText: z.null(),
       rounds: z.array(measured),
       federated: measured,
     }),

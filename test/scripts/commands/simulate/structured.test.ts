@@ -29,6 +29,7 @@ const reportSchema = z.object({
       isolated: z.array(measured).nullable(),
       isolatedFirst: z.array(measured).optional(),
       fedavg: z.null(),
+      pooledText: measured,
       rounds: z.array(measured),
     }),
   ),
@@ -59,7 +60,7 @@ describe('a simulation of four sites that remove structures together', () => {
   const out = join(directory, 'mesh')
   let ended: Ended
   before(async () => {
-    ended = await simulate('mesh')
+    ended = await simulate('mesh', '--baselines', 'isolated,pooled-text')
   })
 
   it('ends with one root at all sites, and a smaller model', () => {
@@ -69,8 +70,10 @@ describe('a simulation of four sites that remove structures together', () => {
     assert.deepEqual([...new Set(peers.map(({ root }) => root))], [result.root])
     // In each of 3 blocks one of 4 heads and 43 of 172 channels.
     assert.deepEqual([result.zeros, result.weights], [3 * 44, 5 * (172 + 4)])
-    for (const { isolated, isolatedFirst, rounds } of perplexity)
+    for (const { isolated, isolatedFirst, rounds, pooledText } of perplexity) {
       assert.deepEqual([isolated?.length, isolatedFirst?.length, rounds.length], [4, 4, 2])
+      assert.ok(isolated?.every((alone) => alone !== pooledText))
+    }
     const [base, model] = [MODEL, join(out, 'model')].map((dir) => Decoder.open(dir, { threads: 1 }))
     assert.deepEqual([base.parameters, model.parameters], [260_032, 226_048])
     const untouched = model.baseWeights(0)[0].filter((w, i) => w !== base.baseWeights(0)[0][i])

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { EMBEDDED_MODEL } from '../../../../scripts/paths.ts'
 import { PART } from '../../../../src/model/text/parts.ts'
-import { tokenStream } from '../../../../src/model/text/text.ts'
+import { cutWindows, joinedWindows, someWindows, tokenStream } from '../../../../src/model/text/text.ts'
 import { type Encoder, openTokenizer } from '../../../../src/model/text/tokenizer.ts'
 import { fixturePath } from '../../../support/shared.ts'
 
@@ -73,5 +73,21 @@ describe('the beginning of a text', () => {
       assert.equal((await tokenStream(counted, source, separator, { wanted: 100 })).length, 100)
       assert.ok(counted.characters < 2 * PART, `${counted.characters}`)
     }
+  })
+})
+
+describe('windows of several texts', () => {
+  it('are joined in order', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5 }), fc.array(fc.nat(9), { maxLength: 8 }), (length, cuts) => {
+        const all = cutWindows(
+          Int32Array.from({ length: 9 * length }, (_, token) => token),
+          length,
+        )
+        const places = [0, ...cuts.toSorted(), 9]
+        const parts = places.slice(1).map((end, i) => someWindows(all, places[i], end - places[i]))
+        assert.deepEqual(joinedWindows(parts), all)
+      }),
+    )
   })
 })
