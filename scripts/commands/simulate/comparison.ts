@@ -87,7 +87,7 @@ export class Comparison {
   async finish({ contributions, rounds }: FederationOutcome): Promise<void> {
     const { work, options, method, scratch } = this.init
     this.rounds = rounds
-    if (options.baselines.includes('fedavg') && !isStructuredMethod(method) && options.plan.merge !== 'pooled') {
+    if (options.baselines.includes('fedavg') && !isStructuredMethod(method)) {
       const averaged = await fedavg(work, options.model, method, contributions, this.merged, scratch)
       this.average = await this.evaluate(averaged, 'Evaluating FedAvg')
     }

@@ -1,5 +1,5 @@
 /** Options of `coppice simulate`. */
-import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
+import { isStructuredMethod } from '../../../src/form/method.ts'
 import { type EvaluationOptions, evaluationOptions, type RawEvaluation } from '../../options/evaluation.ts'
 import { type OutputOptions, outputOptions, type RawOutput } from '../../options/output.ts'
 import { type PlanOptions, planOptions, type RawPlan } from '../../options/plan.ts'
@@ -57,12 +57,13 @@ export interface RawSimulate extends RawSite, RawPlan, RawEvaluation, RawOutput 
  * The baselines to run. FedAvg is not possible when structures are removed: there is no plain average of such models.
  * @throws {UsageError} USAGE_CONFLICT
  */
-function baselinesOf({ baselines }: RawSimulate, peers: number, method: Method): Baseline[] {
-  const isPossible = (name: Baseline) => name !== 'fedavg' || !isStructuredMethod(method)
+function baselinesOf({ baselines }: RawSimulate, peers: number, { merge, method }: PlanOptions): Baseline[] {
+  const isAveraged = !isStructuredMethod(method) && merge !== 'pooled'
+  const isPossible = (name: Baseline) => name !== 'fedavg' || isAveraged
   const impossible = baselines?.find((name) => !isPossible(name))
   if (impossible !== undefined)
     refuseConflict(
-      `--baselines ${impossible} is not for --pruner ${method.pruner}`,
+      `--baselines ${impossible} is not for ${merge === 'pooled' ? '--merge pooled' : `--pruner ${method.pruner}`}`,
       'Give --baselines isolated, pooled-text, both, or none.',
     )
   return baselines ?? (peers <= MOST_PEERS_WITH_BASELINES ? DEFAULT_BASELINES.filter(isPossible) : [])
@@ -80,7 +81,7 @@ export function simulateOptions(raw: RawSimulate): SimulateOptions {
   const plan = planOptions(raw)
   return {
     ...model,
-    ...textOptions(raw, 'simulate', !model.embedded && plan.method.pruner !== 'magnitude'),
+    ...textOptions(raw, 'simulate', !model.embedded),
     ...windowOptions(raw),
     ...outputOptions(raw),
     peers,
@@ -89,7 +90,7 @@ export function simulateOptions(raw: RawSimulate): SimulateOptions {
     capacities,
     evaluation: evaluationOptions(raw),
     topology,
-    baselines: baselinesOf(raw, peers, plan.method),
+    baselines: baselinesOf(raw, peers, plan),
     processes,
   }
 }
