@@ -3,7 +3,8 @@
  * order, and a prune then decides near ties differently.
  */
 import { createHash } from 'node:crypto'
-import { LinearAlgebra } from '../../src/runtime/linear-algebra.ts'
+import { OnnxAlgebra } from '../../src/runtime/onnx-algebra.ts'
+import { fixedNumbers } from './fixed-numbers.ts'
 
 /** The number of rows that a calibration of the default run has in a batch, and the width of its model. */
 const [ROWS, COLS] = [512, 192]
@@ -14,7 +15,7 @@ const [ROWS, COLS] = [512, 192]
  */
 export async function arithmeticProbe(): Promise<string> {
   const x = { data: fixedNumbers(ROWS * COLS), rows: ROWS, cols: COLS }
-  const algebra = await LinearAlgebra.create()
+  const algebra = await OnnxAlgebra.create()
   try {
     const { data } = await algebra.multiply(x, x, { transposeA: true })
     return createHash('sha256')
@@ -24,13 +25,4 @@ export async function arithmeticProbe(): Promise<string> {
   } finally {
     await algebra.dispose()
   }
-}
-
-/** Multiples of 2^-16 between -1/2 and 1/2, by a linear congruential generator (Numerical Recipes, section 7.1). */
-function fixedNumbers(count: number): Float32Array {
-  let state = 1
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return (state >>> 16) / 65536 - 0.5
-  })
 }

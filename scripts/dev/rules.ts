@@ -17,6 +17,7 @@ type Layer = (typeof LAYERS)[number]
 export const ROOMS = [
   'base',
   'form',
+  'algebra',
   'files',
   'onnx',
   'runtime',
@@ -92,8 +93,11 @@ const IMPORTS: Record<Layer, Ban[]> = {
 const CALLS: Record<string, Ban[]> = {
   'src/': [CLOCK, CHANCE],
   'src/form/': EXACT,
+  'src/algebra/': EXACT,
   'src/merge/': EXACT,
   'src/prune/masks/': EXACT,
+  'src/prune/sparsegpt/': EXACT,
+  'src/prune/run/group.ts': EXACT,
   // Validation compares with where training began.
   'src/recover/adapters.ts': EXACT,
   'protocols/': [CLOCK, CHANCE],

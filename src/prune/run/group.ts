@@ -1,7 +1,7 @@
 /** The unit of local pruning: the layers of a block that read one input, with the statistics of that input. */
 
+import type { LinearAlgebra } from '../../algebra/linear-algebra.ts'
 import type { PrunerName, SparsityTarget } from '../../form/method.ts'
-import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
 import { magnitudeMask } from '../masks/magnitude.ts'
 import { blockColumns } from '../masks/target.ts'
 import { wandaMask } from '../masks/wanda.ts'
@@ -57,7 +57,7 @@ export async function pruneGroup(group: LayerGroup, linear: LinearAlgebra): Prom
 /** The cost of a group in arbitrary units of time: a factorisation is cubic, the rest linear in the weights. */
 export function groupCost({ pruner, cols, layers }: LayerGroup): number {
   const weights = layers.reduce((sum, { rows }) => sum + rows * cols, 0)
-  return pruner === 'sparsegpt' ? weights * SWEEP_COST + cols ** 3 : weights
+  return pruner === 'sparsegpt' ? weights * SWEEP_COST + cols * cols * cols : weights
 }
 
 /**

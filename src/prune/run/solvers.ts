@@ -6,8 +6,9 @@ import '../../runtime/no-telemetry.ts'
 import { once } from 'node:events'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import type { LinearAlgebra } from '../../algebra/linear-algebra.ts'
 import { type CoppiceError, type ExitCode, type Refusal, refusalFromObject } from '../../base/errors.ts'
-import { LinearAlgebra } from '../../runtime/linear-algebra.ts'
+import { OnnxAlgebra } from '../../runtime/onnx-algebra.ts'
 import { groupCost, type LayerGroup, type PrunedLayer, pruneGroup } from './group.ts'
 
 /** The answer of a solver thread. */
@@ -33,7 +34,7 @@ export class Solvers implements AsyncDisposable {
    */
   static async create(threads: number): Promise<Solvers> {
     const others = Array.from({ length: threads - 1 }, () => new SolverThread())
-    return new Solvers(await LinearAlgebra.create({ threads: 1 }), others)
+    return new Solvers(await OnnxAlgebra.create({ threads: 1 }), others)
   }
 
   /**

@@ -5,9 +5,9 @@
  * read the same input share one factor.
  */
 
+import { blockFactor, type FactorBlock, NotPositiveError } from '../../algebra/factor.ts'
+import type { LinearAlgebra } from '../../algebra/linear-algebra.ts'
 import { InputError } from '../../base/errors.ts'
-import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
-import { blockFactor, type FactorBlock, NotPositiveError } from '../../runtime/linear-algebra-factor.ts'
 import { assertLength } from '../masks/target.ts'
 
 export interface Factor {

@@ -10,14 +10,15 @@
  *
  * It is fast for three reasons. Rows are independent once the mask is known, so layers that read the same input are
  * swept together. Updates are pulled, not pushed: a block is compensated by one product when it is reached, from the
- * distances that all columns before it have moved (see linear-algebra-factor.ts); each strip of a block likewise, from
+ * distances that all columns before it have moved (see algebra/factor.ts); each strip of a block likewise, from
  * the errors in the block. Only the sweep inside a strip is JavaScript.
  */
+
+import type { FactorBlock } from '../../algebra/factor.ts'
+import type { LinearAlgebra, Matrix } from '../../algebra/linear-algebra.ts'
 import { floorShare } from '../../base/decimal.ts'
 import { newMask } from '../../form/mask.ts'
 import type { SparsityTarget } from '../../form/method.ts'
-import type { LinearAlgebra, Matrix } from '../../runtime/linear-algebra.ts'
-import type { FactorBlock } from '../../runtime/linear-algebra-factor.ts'
 import { LowestSelector } from '../masks/lowest.ts'
 import { dropMarked } from '../masks/marks.ts'
 import { assertFinite, assertLength, assertTarget, blockColumns } from '../masks/target.ts'
@@ -177,7 +178,7 @@ class Sweep {
   private chooseMasks(values: Float32Array, { width, corner }: FactorBlock, ppm: number): void {
     const { marks, selector } = this
     const { scores } = selector
-    const weights = Float64Array.from({ length: width }, (_, j) => 1 / corner[j * (width + 1)] ** 2)
+    const weights = Float64Array.from({ length: width }, (_, j) => 1 / square(corner[j * (width + 1)]))
     let first = 0
     for (const { rows } of this.layers) {
       const size = rows * width
@@ -215,6 +216,10 @@ class Sweep {
       }
     }
   }
+}
+
+function square(value: number): number {
+  return value * value
 }
 
 /** A copy of rows [0, at) and columns [at, at + size) of a corner [width, width]. */

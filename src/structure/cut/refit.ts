@@ -9,13 +9,13 @@
  * the other give this least squares for a set of columns; lambda as SparseGPT damps.
  */
 
+import { NotPositiveError, upperFactorOfInverse } from '../../algebra/factor.ts'
+import type { LinearAlgebra } from '../../algebra/linear-algebra.ts'
 import { InputError } from '../../base/errors.ts'
 import type { BlockWeights } from '../../form/block-weights.ts'
 import type { Windows } from '../../form/windows.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
 import { Stream } from '../../model/forward/stream.ts'
-import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
-import { NotPositiveError, upperFactorOfInverse } from '../../runtime/linear-algebra-factor.ts'
 import type { Removal, RemovedUnits } from '../find/removal.ts'
 import { layersReading, zeroedWeights } from '../find/zero-readers.ts'
 

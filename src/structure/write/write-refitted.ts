@@ -9,7 +9,7 @@ import { Decoder } from '../../model/forward/decoder.ts'
 import { CHECK_TOKENS, type ExpectedRun, expectedRun, writeModel } from '../../model/write/write.ts'
 import type { CompanionOptions } from '../../model/write/write-companions.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
-import { LinearAlgebra } from '../../runtime/linear-algebra.ts'
+import { OnnxAlgebra } from '../../runtime/onnx-algebra.ts'
 import { refit } from '../cut/refit.ts'
 import { leftOf, structuredForms } from '../cut/structured-forms.ts'
 import type { FollowedBlock } from '../find/follow-blocks.ts'
@@ -38,7 +38,7 @@ export async function writeRefitted(decoder: Decoder, job: RefittedJob): Promise
   const { followed, sliced, removals, windows, uniform, out, beside, check, signal } = job
   const scratch = join(out, '.refit') // as large as the written model, so not in /tmp, which may be memory
   rmSync(scratch, { recursive: true, force: true })
-  const linear = await LinearAlgebra.create({ threads: decoder.threads })
+  const linear = await OnnxAlgebra.create({ threads: decoder.threads })
   try {
     const files = new Map<number, string>()
     const onBlock = async (block: number, weights: BlockWeights) => {

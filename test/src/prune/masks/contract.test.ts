@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { LinearAlgebra } from '../../../../src/algebra/linear-algebra.ts'
 import { InputError } from '../../../../src/base/errors.ts'
 import { countZeros, isKept } from '../../../../src/form/mask.ts'
 import type { SparsityTarget } from '../../../../src/form/method.ts'
@@ -9,7 +10,7 @@ import { magnitudeMask } from '../../../../src/prune/masks/magnitude.ts'
 import { blockColumns } from '../../../../src/prune/masks/target.ts'
 import { wandaMask } from '../../../../src/prune/masks/wanda.ts'
 import { factorise, sparsegptMany } from '../../../../src/prune/sparsegpt/sparsegpt.ts'
-import { LinearAlgebra } from '../../../../src/runtime/linear-algebra.ts'
+import { OnnxAlgebra } from '../../../../src/runtime/onnx-algebra.ts'
 import { Random } from '../../../support/random.ts'
 
 interface Layer {
@@ -29,7 +30,7 @@ interface Pruner {
 
 let linear: LinearAlgebra
 before(async () => {
-  linear = await LinearAlgebra.create()
+  linear = await OnnxAlgebra.create()
 })
 after(() => linear.dispose())
 

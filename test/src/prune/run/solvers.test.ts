@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { PrunerName } from '../../../../src/form/method.ts'
 import { type LayerGroup, pruneGroup } from '../../../../src/prune/run/group.ts'
 import { Solvers } from '../../../../src/prune/run/solvers.ts'
-import { LinearAlgebra } from '../../../../src/runtime/linear-algebra.ts'
+import { OnnxAlgebra } from '../../../../src/runtime/onnx-algebra.ts'
 import { Random } from '../../../support/random.ts'
 
 const HALF = { kind: 'unstructured', ppm: 500_000 } as const
@@ -27,7 +27,7 @@ function groups(pruner: PrunerName): LayerGroup[] {
 describe('groups of layers pruned side by side', () => {
   for (const pruner of ['magnitude', 'wanda', 'sparsegpt'] as const) {
     it(`gives the same as one after the other, in the order asked: ${pruner}`, async () => {
-      const linear = await LinearAlgebra.create({ threads: 1 })
+      const linear = await OnnxAlgebra.create({ threads: 1 })
       const expected = []
       for (const group of groups(pruner)) expected.push(await pruneGroup(group, linear))
       await linear.dispose()

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { LinearAlgebra } from '../../../../src/algebra/linear-algebra.ts'
 import { isKept } from '../../../../src/form/mask.ts'
 import type { SparsityTarget } from '../../../../src/form/method.ts'
 import { factorise, sparsegpt, sparsegptMany } from '../../../../src/prune/sparsegpt/sparsegpt.ts'
-import { LinearAlgebra } from '../../../../src/runtime/linear-algebra.ts'
+import { OnnxAlgebra } from '../../../../src/runtime/onnx-algebra.ts'
 import { Random } from '../../../support/random.ts'
 import { sparsegptTwin } from './sparsegpt-twin.ts'
 
 let linear: LinearAlgebra
 before(async () => {
-  linear = await LinearAlgebra.create()
+  linear = await OnnxAlgebra.create()
 })
 after(() => linear.dispose())
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { LinearAlgebra } from '../../../../src/algebra/linear-algebra.ts'
 import type { BlockWeights } from '../../../../src/form/block-weights.ts'
 import type { Windows } from '../../../../src/form/windows.ts'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { Stream } from '../../../../src/model/forward/stream.ts'
-import { LinearAlgebra } from '../../../../src/runtime/linear-algebra.ts'
+import { OnnxAlgebra } from '../../../../src/runtime/onnx-algebra.ts'
 import { leastSquares, refit } from '../../../../src/structure/cut/refit.ts'
 import { structuresOf } from '../../../../src/structure/find/follow-blocks.ts'
 import { zeroedWeights } from '../../../../src/structure/find/zero-readers.ts'
@@ -14,7 +15,7 @@ import { fixturePath } from '../../../support/shared.ts'
 describe('a layer that reads removed places', () => {
   let linear: LinearAlgebra
   before(async () => {
-    linear = await LinearAlgebra.create({ threads: 1 })
+    linear = await OnnxAlgebra.create({ threads: 1 })
   })
   after(() => linear.dispose())
 

@@ -1,29 +1,17 @@
 /**
- * Dense float32 matrix products on ONNX Runtime. One session a kind of product, made once, its shapes dynamic: sessions
+ * Matrix products on ONNX Runtime. One session a kind of product, made once, its shapes dynamic: sessions
  * made and released call by call leak. `run` blocks its thread, so this lives where the pruning lives, in a worker.
  * On one machine the same call gives the same bits; on another CPU the last bits may differ.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
+import { type LinearAlgebra, type Matrix, type ProductOptions, productShape } from '../algebra/linear-algebra.ts'
 import { type Attributes, attributesOf, makeNode, valueInfo } from '../onnx/build.ts'
 import { ModelProtoSchema } from '../onnx/generated/onnx_pb.js'
 import { DATA_TYPE } from '../onnx/tensor.ts'
 import * as ort from './onnx-runtime.ts'
 import { createSession } from './session.ts'
 
-/** Row-major [rows, cols]. `data` may be a view into a larger array; nothing is copied. */
-export interface Matrix {
-  data: Float32Array
-  rows: number
-  cols: number
-}
-
-interface ProductOptions {
-  /** Use the transpose of this factor. */
-  transposeA?: boolean
-  transposeB?: boolean
-}
-
-interface LinearAlgebraSettings {
+interface OnnxAlgebraSettings {
   /** Threads of one product; 2 by default, what a small machine has. */
   threads?: number
 }
@@ -34,14 +22,14 @@ const DEFAULT_THREADS = 2
 const OPSET = 17n
 const IR_VERSION = 9n
 
-export class LinearAlgebra {
+export class OnnxAlgebra implements LinearAlgebra {
   private readonly sessions: ReadonlyMap<string, ort.InferenceSession>
 
   private constructor(sessions: ReadonlyMap<string, ort.InferenceSession>) {
     this.sessions = sessions
   }
 
-  static async create({ threads = DEFAULT_THREADS }: LinearAlgebraSettings = {}): Promise<LinearAlgebra> {
+  static async create({ threads = DEFAULT_THREADS }: OnnxAlgebraSettings = {}): Promise<OnnxAlgebra> {
     const sessions = new Map<string, ort.InferenceSession>()
     for (const transposeA of [false, true]) {
       for (const transposeB of [false, true]) {
@@ -51,32 +39,25 @@ export class LinearAlgebra {
         }
       }
     }
-    return new LinearAlgebra(sessions)
+    return new OnnxAlgebra(sessions)
   }
 
-  /** a b, or with a factor transposed: [m, k] [k, n] -> [m, n]. */
   async multiply(a: Matrix, b: Matrix, options: ProductOptions = {}): Promise<Matrix> {
     return this.run(null, a, b, options)
   }
 
-  /** c - a b, or with a factor transposed: [m, n] - [m, k] [k, n] -> [m, n]. */
   async multiplySubtract(c: Matrix, a: Matrix, b: Matrix, options: ProductOptions = {}): Promise<Matrix> {
     return this.run(c, a, b, options)
   }
 
-  /** Ends the sessions. Nothing may be called afterwards. */
+  /** Ends the sessions. */
   async dispose(): Promise<void> {
     for (const session of this.sessions.values()) await session.release()
   }
 
   private async run(c: Matrix | null, a: Matrix, b: Matrix, options: ProductOptions): Promise<Matrix> {
     const { transposeA = false, transposeB = false } = options
-    const [rows, depth] = transposeA ? [a.cols, a.rows] : [a.rows, a.cols]
-    const [depthOfB, cols] = transposeB ? [b.cols, b.rows] : [b.rows, b.cols]
-    if (depth !== depthOfB || (c !== null && (c.rows !== rows || c.cols !== cols))) {
-      const shapes = [a, b, ...(c ? [c] : [])].map((matrix) => `${matrix.rows} x ${matrix.cols}`).join(', ')
-      throw new RangeError(`matrices do not fit each other: ${shapes}`)
-    }
+    const { rows, cols } = productShape(c, a, b, options)
     const feeds: Record<string, ort.Tensor> = { a: tensor(a), b: tensor(b) }
     if (c !== null) feeds['c'] = tensor(c)
     const session = this.sessions.get(kindOf(transposeA, transposeB, c !== null))
