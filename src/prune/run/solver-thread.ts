@@ -1,13 +1,13 @@
 /** A thread of Solvers. It takes a group and answers its pruned layers. */
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { refusalToObject } from '../../base/errors.ts'
-import { OnnxAlgebra } from '../../runtime/onnx-algebra.ts'
+import { type Arithmetic, openAlgebra } from './arithmetic.ts'
 import { type LayerGroup, pruneGroup } from './group.ts'
 import { END, type SolverAnswer, wholeBuffers } from './solvers.ts'
 
 if (parentPort === null) throw new Error('this is a worker thread')
 const port = parentPort
-const algebra = OnnxAlgebra.create({ threads: 1 })
+const algebra = openAlgebra(workerData as Arithmetic)
 // Groups are pruned one after the other, so that the memory of one is enough.
 let tail: Promise<void> = Promise.resolve()
 port.on('message', (message: LayerGroup | typeof END) => {

@@ -1,5 +1,5 @@
 /**
- * Prunes the groups of a block side by side. All work but the products of matrices is JavaScript, which fills one core.
+ * Prunes the groups of a block side by side. All work but ONNX Runtime's products of matrices fills one core alone.
  * The calling thread takes its share; arrays move between threads and are not copied.
  */
 import '../../runtime/no-telemetry.ts'
@@ -8,7 +8,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { LinearAlgebra } from '../../algebra/linear-algebra.ts'
 import { type CoppiceError, type ExitCode, type Refusal, refusalFromObject } from '../../base/errors.ts'
-import { OnnxAlgebra } from '../../runtime/onnx-algebra.ts'
+import { type Arithmetic, openAlgebra } from './arithmetic.ts'
 import { groupCost, type LayerGroup, type PrunedLayer, pruneGroup } from './group.ts'
 
 /** The answer of a solver thread. */
@@ -30,11 +30,11 @@ export class Solvers implements AsyncDisposable {
 
   /**
    * Starts the threads.
-   * @param threads - number of groups that are pruned at a time, at least 1
+   * @param threads - number of groups that are pruned at a time, at least 1; a group's bits do not depend on it
    */
-  static async create(threads: number): Promise<Solvers> {
-    const others = Array.from({ length: threads - 1 }, () => new SolverThread())
-    return new Solvers(await OnnxAlgebra.create({ threads: 1 }), others)
+  static async create(threads: number, arithmetic: Arithmetic = 'fast'): Promise<Solvers> {
+    const others = Array.from({ length: threads - 1 }, () => new SolverThread(arithmetic))
+    return new Solvers(await openAlgebra(arithmetic), others)
   }
 
   /**
@@ -80,10 +80,11 @@ function shareOut(groups: readonly LayerGroup[], count: number): number[][] {
 
 /** A thread that answers groups in the order in which it gets them. */
 class SolverThread {
-  private readonly worker = new Worker(PROGRAM)
+  private readonly worker: Worker
   private readonly waiting: { resolve(layers: PrunedLayer[]): void; reject(error: Error): void }[] = []
 
-  constructor() {
+  constructor(arithmetic: Arithmetic) {
+    this.worker = new Worker(PROGRAM, { workerData: arithmetic })
     this.worker.unref()
     this.worker.on('message', (answer: SolverAnswer) => {
       const first = this.waiting.shift()
