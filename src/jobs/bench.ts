@@ -1,11 +1,11 @@
 /** The bench of a worker: the models and sessions that stay open between its jobs, so that each is opened once. */
 import { rmSync } from 'node:fs'
+import { PortableAlgebra } from '../algebra/portable-algebra.ts'
 import type { WeightsOf } from '../form/block-weights.ts'
 import { Decoder } from '../model/forward/decoder.ts'
 import { embeddingRows } from '../model/graph/embedding-rows.ts'
 import { TokenizerProcess } from '../model/text/tokenizer.ts'
 import { Solvers } from '../prune/run/solvers.ts'
-import { LinearAlgebra } from '../runtime/linear-algebra.ts'
 import { StructuredModel } from '../structure/federated/structured-model.ts'
 import { type BlockFile, weightsOfFiles } from './block-files.ts'
 
@@ -32,7 +32,7 @@ export class Bench {
   private readonly models = new Map<string, Promise<StructuredModel>>()
   private readonly tokenizers = new TokenizerProcess()
   private started: Promise<Solvers> | undefined
-  private products: Promise<LinearAlgebra> | undefined
+  private products: PortableAlgebra | undefined
 
   constructor({ threads, apart }: WorkerSettings) {
     this.threads = threads
@@ -61,9 +61,9 @@ export class Bench {
     return this.started
   }
 
-  /** Matrix products for a merge. */
-  linear(): Promise<LinearAlgebra> {
-    this.products ??= LinearAlgebra.create({ threads: this.threads })
+  /** Matrix products for a merge: the same bits at every member. */
+  portable(): PortableAlgebra {
+    this.products ??= new PortableAlgebra()
     return this.products
   }
 

@@ -3,6 +3,7 @@
  * added up, and Wanda or magnitude chooses one mask by them. Where second moments are offered, SparseGPT solves the
  * block once, on the sum. Every member counts equally. The result is a pure function of the set of contributions.
  */
+import type { LinearAlgebra } from '../../algebra/linear-algebra.ts'
 import { InputError } from '../../base/errors.ts'
 import type { BlockForm } from '../../form/block-form.ts'
 import { packSurvivors } from '../../form/fp16.ts'
@@ -10,7 +11,6 @@ import type { SparsityTarget } from '../../form/method.ts'
 import { blockColumns } from '../../prune/masks/target.ts'
 import { type DampingRange, factorise } from '../../prune/sparsegpt/hessian.ts'
 import { type DenseLayer, sparsegptMany } from '../../prune/sparsegpt/sparsegpt.ts'
-import type { LinearAlgebra } from '../../runtime/linear-algebra.ts'
 import type { BlockCase } from '../masks/block-case.ts'
 import type { BlockContribution } from '../masks/contribution.ts'
 import type { MergedBlock, MergedLayer } from '../masks/merged-block.ts'

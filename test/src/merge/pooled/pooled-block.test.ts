@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
+import { PortableAlgebra } from '../../../../src/algebra/portable-algebra.ts'
 import type { BlockForm } from '../../../../src/form/block-form.ts'
 import { float16Of } from '../../../../src/form/fp16.ts'
 import { isKept } from '../../../../src/form/mask.ts'
@@ -8,14 +9,9 @@ import { addProducts, pooledStatistics, solvePooled } from '../../../../src/merg
 import { productsOf, unitOf } from '../../../../src/merge/pooled/products.ts'
 import { totalsOf } from '../../../../src/merge/pooled/totals.ts'
 import { factorise, sparsegpt } from '../../../../src/prune/sparsegpt/sparsegpt.ts'
-import { LinearAlgebra } from '../../../../src/runtime/linear-algebra.ts'
 import { Random } from '../../../support/random.ts'
 
-let linear: LinearAlgebra
-before(async () => {
-  linear = await LinearAlgebra.create()
-})
-after(() => linear.dispose())
+const linear = new PortableAlgebra()
 
 const COLS = 24
 const ROWS = 16
