@@ -36,7 +36,7 @@ function nearest(values: Float64Array | Float32Array): Uint16Array<ArrayBuffer> 
 }
 
 /** Whether fp16 cannot hold a value: it is too large, infinite or NaN. */
-function isBeyond(value: number): boolean {
+export function isBeyond(value: number): boolean {
   return !(Math.abs(value) < OVERFLOW)
 }
 

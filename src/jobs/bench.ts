@@ -1,6 +1,5 @@
 /** The bench of a worker: the models and sessions that stay open between its jobs, so that each is opened once. */
 import { rmSync } from 'node:fs'
-import { PortableAlgebra } from '../algebra/portable-algebra.ts'
 import type { WeightsOf } from '../form/block-weights.ts'
 import { Decoder } from '../model/forward/decoder.ts'
 import { embeddingRows } from '../model/graph/embedding-rows.ts'
@@ -32,7 +31,7 @@ export class Bench {
   private readonly models = new Map<string, Promise<StructuredModel>>()
   private readonly tokenizers = new TokenizerProcess()
   private started: Promise<Solvers> | undefined
-  private products: PortableAlgebra | undefined
+  private portable: Promise<Solvers> | undefined
 
   constructor({ threads, apart }: WorkerSettings) {
     this.threads = threads
@@ -61,10 +60,10 @@ export class Bench {
     return this.started
   }
 
-  /** Matrix products for a merge: the same bits at every member. */
-  portable(): PortableAlgebra {
-    this.products ??= new PortableAlgebra()
-    return this.products
+  /** Solvers for a merge: the same bits at every member. */
+  portableSolvers(): Promise<Solvers> {
+    this.portable ??= Solvers.create(this.threads, 'portable')
+    return this.portable
   }
 
   /** The weights of blocks from such files, in the base's shapes. */

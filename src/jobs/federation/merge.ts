@@ -48,7 +48,7 @@ export async function merge(
   const totals = totalsOf(form, statistics)
   if (!isComplete) return reportTotals(form, totals, files)
   const moments = { totals, products: addProducts(form, products()), members: files.merging.members }
-  const { block: merged } = await solvePooled(block, moments, bench.portable())
+  const { block: merged } = await solvePooled(block, moments, await bench.portableSolvers())
   return report(block, merged, files)
 }
 

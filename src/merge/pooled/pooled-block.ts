@@ -3,17 +3,15 @@
  * added up, and Wanda or magnitude chooses one mask by them. Where second moments are offered, SparseGPT solves the
  * block once, on the sum. Every member counts equally. The result is a pure function of the set of contributions.
  */
-import type { LinearAlgebra } from '../../algebra/linear-algebra.ts'
-import { InputError } from '../../base/errors.ts'
 import type { BlockForm } from '../../form/block-form.ts'
-import { packSurvivors } from '../../form/fp16.ts'
-import type { SparsityTarget } from '../../form/method.ts'
-import { blockColumns } from '../../prune/masks/target.ts'
-import { type DampingRange, factorise } from '../../prune/sparsegpt/hessian.ts'
-import { type DenseLayer, sparsegptMany } from '../../prune/sparsegpt/sparsegpt.ts'
+import { isBeyond, packSurvivors } from '../../form/fp16.ts'
+import { isKept } from '../../form/mask.ts'
+import type { LayerGroup, PrunedLayer } from '../../prune/run/group.ts'
+import type { Solvers } from '../../prune/run/solvers.ts'
+import type { DampingRange } from '../../prune/sparsegpt/hessian.ts'
 import type { BlockCase } from '../masks/block-case.ts'
 import type { BlockContribution } from '../masks/contribution.ts'
-import type { MergedBlock, MergedLayer } from '../masks/merged-block.ts'
+import type { MergedBlock } from '../masks/merged-block.ts'
 import { trimmedStatistics } from '../masks/trimmed.ts'
 import { pairsOf, unitOf } from './products.ts'
 
@@ -50,56 +48,46 @@ export function addProducts({ inputs }: BlockForm, contributions: Iterable<reado
   return sums
 }
 
-/** Prunes a block by SparseGPT on the summed moments. */
-export async function solvePooled(
-  { form, method: { target }, base }: BlockCase,
-  moments: PooledMoments,
-  linear: LinearAlgebra,
-): Promise<{ block: MergedBlock; damping: number[] }> {
-  const layers: MergedLayer[] = []
-  const damping: number[] = []
-  for (const [input, cols] of form.inputs.entries()) {
-    const roles = [...form.layers.keys()].filter((role) => form.layers[role].input === input)
-    const gram = pooledGram(moments, input, cols)
-    const stacked = roles.map((role) => ({ weight: base[role], rows: form.layers[role].rows }))
-    const solved = await solveInput({ gram, cols, layers: stacked, names: roles.map(String) }, target, linear)
-    for (const [k, layer] of solved.layers.entries()) {
-      layers[roles[k]] = layer
-      damping[roles[k]] = solved.damping
-    }
-  }
-  return { block: { layers }, damping }
-}
-
-interface PooledInput {
-  /** X^T X, [cols, cols]. */
-  gram: Float32Array
-  cols: number
-  /** The layers that read this input, and their names for messages. */
-  layers: readonly DenseLayer[]
-  names: readonly string[]
+interface Attempt {
+  input: number
+  range: DampingRange
 }
 
 /**
- * Solves the layers of one input. Where a sum is so far from a Gram matrix that survivors leave the range of fp16, it
- * is damped more, as where it cannot be factorised: no member's numbers may end a merge.
+ * Prunes a block by SparseGPT on the summed moments. Where a sum is so far from a Gram matrix that survivors leave the
+ * range of fp16, it is damped more, as where it cannot be factorised: no member's numbers may end a merge.
+ * @param solvers - in portable arithmetic, so that all members get the same
  */
-async function solveInput(
-  { gram, cols, layers, names }: PooledInput,
-  target: SparsityTarget,
-  linear: LinearAlgebra,
-  range = DAMPING,
-): Promise<{ layers: MergedLayer[]; damping: number }> {
-  const factor = await factorise(gram, cols, 1, blockColumns(target), linear, range)
-  const solved = await sparsegptMany(layers, cols, factor, target, linear)
-  try {
-    const packed = solved.map(({ weight, mask }, k) => ({ mask, survivors: packSurvivors(weight, mask, names[k]) }))
-    return { layers: packed, damping: factor.damping }
-  } catch (error) {
-    const first = 10 * factor.damping
-    if (!(error instanceof InputError) || first > range.last) throw error
-    return solveInput({ gram, cols, layers, names }, target, linear, { ...range, first })
+export async function solvePooled(
+  { form, method, base }: BlockCase,
+  moments: PooledMoments,
+  solvers: Pick<Solvers, 'prune'>,
+): Promise<{ block: MergedBlock; damping: (number | null)[] }> {
+  const rolesOf = (input: number) => [...form.layers.keys()].filter((role) => form.layers[role].input === input)
+  const groupOf = ({ input, range }: Attempt): LayerGroup => ({
+    ...method,
+    cols: form.inputs[input],
+    layers: rolesOf(input).map((role) => ({ weight: base[role].slice(), rows: form.layers[role].rows })),
+    meanSquares: null,
+    gram: { sums: pooledGram(moments, input, form.inputs[input]), scale: 1, damping: range },
+  })
+  const solved: PrunedLayer[] = []
+  let open = form.inputs.map((_, input): Attempt => ({ input, range: DAMPING }))
+  while (open.length > 0) {
+    const groups = await solvers.prune(open.map(groupOf))
+    for (const [k, { input }] of open.entries())
+      for (const [i, role] of rolesOf(input).entries()) solved[role] = groups[k][i]
+    open = open.flatMap(({ input }, k) => dampedMore(input, groups[k]))
   }
+  const layers = solved.map(({ weight, mask }, role) => ({ mask, survivors: packSurvivors(weight, mask, `${role}`) }))
+  return { block: { layers }, damping: solved.map(({ damping }) => damping) }
+}
+
+/** The next attempt for an input with survivors beyond fp16, if a larger damping is left. */
+function dampedMore(input: number, layers: readonly PrunedLayer[]): Attempt[] {
+  const first = 10 * Math.max(...layers.map(({ damping }) => damping ?? 0))
+  const beyond = layers.some(({ weight, mask }) => weight.some((value, i) => isKept(mask, i) && isBeyond(value)))
+  return beyond && first <= DAMPING.last ? [{ input, range: { ...DAMPING, first } }] : []
 }
 
 /** The pooled X^T X, [cols, cols]: only its upper triangle is filled. */

@@ -1,7 +1,6 @@
 /** The arithmetic of a solve: who multiplies its matrices. All else of a solve has the same bits on every machine. */
 import type { LinearAlgebra } from '../../algebra/linear-algebra.ts'
 import { PortableAlgebra } from '../../algebra/portable-algebra.ts'
-import { OnnxAlgebra } from '../../runtime/onnx-algebra.ts'
 
 /**
  * `fast`: ONNX Runtime's, whose last bits differ between processors; for what one site computes. `portable`: the same
@@ -9,7 +8,9 @@ import { OnnxAlgebra } from '../../runtime/onnx-algebra.ts'
  */
 export type Arithmetic = 'fast' | 'portable'
 
-/** One thread's algebra, which adds no threads. */
+/** One thread's algebra, which adds no threads. Portable arithmetic does not load ONNX Runtime. */
 export async function openAlgebra(arithmetic: Arithmetic): Promise<LinearAlgebra> {
-  return arithmetic === 'fast' ? OnnxAlgebra.create({ threads: 1 }) : new PortableAlgebra()
+  if (arithmetic === 'portable') return new PortableAlgebra()
+  const { OnnxAlgebra } = await import('../../runtime/onnx-algebra.ts')
+  return OnnxAlgebra.create({ threads: 1 })
 }

@@ -5,6 +5,7 @@ import type { PrunerName, SparsityTarget } from '../../form/method.ts'
 import { magnitudeMask } from '../masks/magnitude.ts'
 import { blockColumns } from '../masks/target.ts'
 import { wandaMask } from '../masks/wanda.ts'
+import type { DampingRange } from '../sparsegpt/hessian.ts'
 import { type DenseLayer, factorise, sparsegptMany } from '../sparsegpt/sparsegpt.ts'
 
 export interface LayerGroup {
@@ -17,10 +18,10 @@ export interface LayerGroup {
   /** [cols], the mean over tokens of x_j^2; null for magnitude. */
   meanSquares: Float32Array | null
   /**
-   * SparseGPT's Gram matrix X^T X, [cols, cols], and the factor that makes the Hessian H of it: 2 / sequences. Null for
-   * other pruners.
+   * SparseGPT's Gram matrix X^T X, [cols, cols], the factor that makes the Hessian H of it: 2 / sequences, and the
+   * dampings to try, if not the authors'. Null for other pruners.
    */
-  gram: { sums: Float32Array; scale: number } | null
+  gram: { sums: Float32Array; scale: number; damping?: DampingRange } | null
 }
 
 export interface PrunedLayer {
@@ -40,8 +41,8 @@ export async function pruneGroup(group: LayerGroup, linear: LinearAlgebra): Prom
   const { pruner, cols, layers, target } = group
   if (pruner === 'sparsegpt') {
     if (group.gram === null) throw new Error('SparseGPT needs Gram matrices')
-    const { sums, scale } = group.gram
-    const factor = await factorise(sums, cols, scale, blockColumns(target), linear)
+    const { sums, scale, damping } = group.gram
+    const factor = await factorise(sums, cols, scale, blockColumns(target), linear, damping)
     const solved = await sparsegptMany(layers, cols, factor, target, linear)
     return solved.map((layer) => ({ ...layer, damping: factor.damping }))
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { PortableAlgebra } from '../../../../src/algebra/portable-algebra.ts'
 import type { BlockForm } from '../../../../src/form/block-form.ts'
 import { float16Of } from '../../../../src/form/fp16.ts'
@@ -8,10 +8,15 @@ import { applyMerged, encodeMergedBlock } from '../../../../src/merge/masks/merg
 import { addProducts, pooledStatistics, solvePooled } from '../../../../src/merge/pooled/pooled-block.ts'
 import { productsOf, unitOf } from '../../../../src/merge/pooled/products.ts'
 import { totalsOf } from '../../../../src/merge/pooled/totals.ts'
+import { Solvers } from '../../../../src/prune/run/solvers.ts'
 import { factorise, sparsegpt } from '../../../../src/prune/sparsegpt/sparsegpt.ts'
 import { Random } from '../../../support/random.ts'
 
-const linear = new PortableAlgebra()
+let solvers: Solvers
+before(async () => {
+  solvers = await Solvers.create(1, 'portable')
+})
+after(() => solvers[Symbol.asyncDispose]())
 
 const COLS = 24
 const ROWS = 16
@@ -57,12 +62,16 @@ describe('the merge of pooled moments', () => {
     const unit = unitOf(COLS, members)
     const sent = order.map(({ above, meanSquares }) => [productsOf(above, meanSquares, totals[0], unit)])
     const products = addProducts(FORM, sent)
-    return solvePooled({ form: FORM, method: METHOD, base }, { totals, products, members }, linear)
+    return solvePooled({ form: FORM, method: METHOD, base }, { totals, products, members }, solvers)
   }
 
   it('is nearly what SparseGPT gives on all texts in one place, and closer with more bits', async () => {
-    const factor = await factorise(gramOf(texts), COLS, 2 / TOKENS, COLS, linear)
-    const whole = await sparsegpt({ weight: base[0], rows: ROWS, cols: COLS, factor }, METHOD.target, linear)
+    const factor = await factorise(gramOf(texts), COLS, 2 / TOKENS, COLS, new PortableAlgebra())
+    const whole = await sparsegpt(
+      { weight: base[0], rows: ROWS, cols: COLS, factor },
+      METHOD.target,
+      new PortableAlgebra(),
+    )
     const distances: number[] = []
     for (const members of [4, 17]) {
       const { block, damping } = await solve(members)
@@ -86,9 +95,9 @@ describe('the merge of pooled moments', () => {
     const { block, damping } = await solvePooled(
       { form: FORM, method: METHOD, base },
       { totals, products, members: 4 },
-      linear,
+      solvers,
     )
-    assert.ok(damping[0] > 0.01 && damping[0] <= 1e7, `damping ${damping[0]}`)
+    assert.ok(Number(damping[0]) > 0.01 && Number(damping[0]) <= 1e7, `damping ${damping[0]}`)
     assert.ok(float16Of(block.layers[0].survivors ?? new Uint16Array()).every(Number.isFinite))
   })
 
@@ -100,7 +109,7 @@ describe('the merge of pooled moments', () => {
     )
     const sent = dead.map(({ above, meanSquares }) => [productsOf(above, meanSquares, zeros[0], unitOf(COLS, 4))])
     const moments = { totals: zeros, products: addProducts(FORM, sent), members: 4 }
-    const { block } = await solvePooled({ form: FORM, method: METHOD, base }, moments, linear)
+    const { block } = await solvePooled({ form: FORM, method: METHOD, base }, moments, solvers)
     for (let row = 0; row < ROWS; row++) assert.ok(!isKept(block.layers[0].mask, row * COLS + 5))
   })
 })
