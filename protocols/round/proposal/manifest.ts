@@ -6,7 +6,7 @@ import { emit, isDishonest, patch, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
 
 /** Members with at least one valid contribution of the current round. */
-export function freshMembers(turn: Turn): number[] {
+function freshMembers(turn: Turn): number[] {
   return turn.roster.filter((member) => {
     if (isDishonest(turn, member)) return false
     const slots = slotsOf(turn, member)

@@ -6,7 +6,7 @@
  */
 
 import { STALL_TICKS } from '../messages/constants.ts'
-import { freshMembers, isResolved, makeCandidate, mergeOf } from '../proposal/manifest.ts'
+import { isResolved, makeCandidate, mergeOf } from '../proposal/manifest.ts'
 import { waitMs, waitTimerId } from '../timers.ts'
 import { attemptRecord, emit, note, patch, type Turn } from '../turn.ts'
 import { startAttempt } from './attempt.ts'
@@ -28,7 +28,7 @@ export function ruleQuorumCommitted(turn: Turn): boolean {
  * valid: the first attempt begins.
  */
 export function ruleReady(turn: Turn): boolean {
-  if (turn.state.step !== 'collect' || freshMembers(turn).length < neededContributors(turn)) return false
+  if (turn.state.step !== 'collect') return false
   const isAwaited = (member: number) => !isResolved(turn, member) && !isSuspended(turn, member)
   if (turn.state.wait !== 'over' && turn.roster.some(isAwaited)) return false
   const candidate = makeCandidate(turn)
