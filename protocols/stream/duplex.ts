@@ -15,6 +15,9 @@ import { asError, CutShortError } from './errors.ts'
 export type Source<T> = Iterable<T> | AsyncIterable<T>
 export type ByteChunk = Uint8Array | Uint8ArrayList
 
+/** One for all: most conversations end in good order, and nobody waits for more of them. */
+const OVER = new CutShortError('more of a conversation that is over')
+
 export class Duplex implements Disposable {
   /** The bytes that the other side sends. If the reader stops, the rest is dropped and not queued. */
   readonly source: AsyncGenerator<Uint8ArrayList, void>
@@ -60,7 +63,7 @@ export class Duplex implements Disposable {
     this.stream.removeEventListener('close', this.onClose)
     this.stream.removeEventListener('drain', this.onDrain)
     this.signal.removeEventListener('abort', this.onAbort)
-    this.fail(new CutShortError('more of a conversation that is over'))
+    this.fail(OVER)
   }
 
   [Symbol.dispose](): void {
