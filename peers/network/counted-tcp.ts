@@ -60,10 +60,12 @@ function watching(upgrader: Upgrader, counter: TrafficCounter, pending: PendingC
   return {
     upgradeOutbound: (connection: MultiaddrConnection, options: Parameters<Upgrader['upgradeOutbound']>[1]) => {
       counter.watch(connection)
+      writeAtOnce(connection)
       return upgrader.upgradeOutbound(connection, options)
     },
     upgradeInbound: (connection: MultiaddrConnection, options: Parameters<Upgrader['upgradeInbound']>[1]) => {
       counter.watch(connection)
+      writeAtOnce(connection)
       const socket = socketOf(connection)
       return pending.during(
         connection,
@@ -74,6 +76,22 @@ function watching(upgrader: Upgrader, counter: TrafficCounter, pending: PendingC
     createInboundAbortSignal: (signal) => upgrader.createInboundAbortSignal(signal),
     getStreamMuxers: () => upgrader.getStreamMuxers(),
     getConnectionEncrypters: () => upgrader.getConnectionEncrypters(),
+  }
+}
+
+/** A message is one write to the socket, where the transport makes one of each of its pieces. */
+function writeAtOnce(connection: MultiaddrConnection): void {
+  const socket = socketOf(connection)
+  // Were this method ever renamed, the tests of the counter would say so.
+  if (!('sendData' in connection && typeof connection.sendData === 'function')) throw new TypeError('a mute connection')
+  const send = connection.sendData.bind(connection)
+  connection.sendData = (data: unknown) => {
+    socket.cork()
+    try {
+      return send(data)
+    } finally {
+      socket.uncork()
+    }
   }
 }
 

@@ -13,8 +13,6 @@ import {
   StrictNoSign,
   TopicValidatorResult,
 } from '@chainsafe/libp2p-gossipsub'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
 import { type Identify, identify } from '@libp2p/identify'
 import type { Connection, Ed25519PrivateKey, Libp2p, PeerId, Stream, StreamHandler } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
@@ -31,6 +29,8 @@ import { setDegree } from './degree.ts'
 import { RosterGater } from './gater.ts'
 import { CrowdedAddressError, PendingConnections } from './pending.ts'
 import { scoreTopic } from './score.ts'
+import { rememberProtocols } from './sparing/known-protocols.ts'
+import { sparingNoise, sparingYamux } from './sparing/packets.ts'
 
 export interface NodeInit {
   privateKey: Ed25519PrivateKey
@@ -83,9 +83,9 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
     privateKey: init.privateKey,
     addresses: { listen: listens.map(String), announce: announces.map(String) },
     transports: [countedTcp(counter, new PendingConnections(inbound))],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [sparingNoise()],
     streamMuxers: [
-      yamux({
+      sparingYamux({
         streamOptions: {
           maxStreamWindowSize: limits.MAX_STREAM_WINDOW_BYTES,
           maxWriteBufferLength: limits.MAX_WRITE_BUFFER_BYTES,
@@ -111,6 +111,7 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
       listeners: (components) => ({ addresses: () => components.transportManager.getAddrs() }),
     },
   })
+  rememberProtocols(libp2p.peerStore)
   const node = new PeerNode(libp2p, roster, counter, announces)
   libp2p.addEventListener('connection:open', ({ detail }) => {
     const tooMany = roster.open ? oneTooMany(libp2p.getConnections(), detail, inbound) : null

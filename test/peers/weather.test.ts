@@ -75,8 +75,8 @@ test('a link that carries nothing one way is made up for by the others, and nobo
   assert.ok(lost <= 2 + MEMBERS * (MEMBERS - 1), `${lost} links were lost`)
 })
 
-/** As 0.2 Mbit/s. */
-const SLOW_BYTES_A_SECOND = 25_000
+/** As 0.1 Mbit/s. */
+const SLOW_BYTES_A_SECOND = 12_500
 
 test('a member whose links are slow takes part, since its bytes keep moving', async (context) => {
   const ways: Way[] = []
