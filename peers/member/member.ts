@@ -72,7 +72,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     },
     onNote: (text) => tell({ type: 'note', text }),
   })
-  await serveMembers({ kept, chain, driver, ledger, node, store, sync })
+  await serveMembers({ kept, blobs, chain, driver, ledger, node, store, sync })
   node.joinTopic(`/coppice/${toHex(plan.id)}`, (bytes, from) => post.receive(bytes, from.toString()))
   if (connect === 'all') learnAddresses(node, kept, addresses)
   neighbours.start()

@@ -1,5 +1,6 @@
 /** The servers of a member, one for each protocol: blobs, greetings, anti-entropy. */
 import type { PeerId } from '@libp2p/interface'
+import type { BlobClient } from '../../protocols/blob/client.ts'
 import { BLOB_PROTOCOL, blobServer, MAX_STREAMS_PER_PEER } from '../../protocols/blob/index.ts'
 import { FOUNDING_PROTOCOL, foundedServer, MAX_FOUNDING_STREAMS } from '../../protocols/founding/index.ts'
 import { type Greeting, HELLO_PROTOCOL, helloServer, MAX_HELLO_STREAMS } from '../../protocols/hello/index.ts'
@@ -19,6 +20,7 @@ import type { Ledger } from '../round/ledger.ts'
 
 interface Serving {
   kept: KeptFederation
+  blobs: BlobClient
   chain: CertificateChain
   driver: Driver
   ledger: Ledger
@@ -28,16 +30,17 @@ interface Serving {
 }
 
 /** From here on every member answers as the founder did before: see protocols/founding/founded.ts. */
-export async function serveMembers({ kept, chain, driver, ledger, node, store, sync }: Serving): Promise<void> {
+export async function serveMembers({ kept, blobs, chain, driver, ledger, node, store, sync }: Serving): Promise<void> {
   const isMember = (id: PeerId) => node.isMember(id)
   const { clock } = sync
   const asked = () => driver.handIn({ type: 'asked' })
   const onServed = (id: string, peer: PeerId) => ledger.served(id, peer.toString())
-  const blobs = blobServer({ source: store, clock, admits: isMember, onAsked: asked, onServed })
+  const coming = (id: string) => blobs.coming(id)
+  const server = blobServer({ source: store, clock, admits: isMember, coming, onAsked: asked, onServed })
   const { plan, signatures } = kept.signed
   const founding = foundedServer({ plan, signatures, addresses: () => toldAddresses(kept), clock })
   const hello = helloServer({ own: () => greetingOf(plan, chain), isMember, clock })
-  await node.handle(BLOB_PROTOCOL, blobs.handle, MAX_STREAMS_PER_PEER)
+  await node.handle(BLOB_PROTOCOL, server.handle, MAX_STREAMS_PER_PEER)
   await node.handle(HELLO_PROTOCOL, hello, MAX_HELLO_STREAMS)
   await node.handle(FOUNDING_PROTOCOL, founding, MAX_FOUNDING_STREAMS)
   await node.handle(SYNC_PROTOCOL, syncServer({ ...sync, onBehind: asked }), MAX_SYNC_STREAMS)

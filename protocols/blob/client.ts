@@ -25,6 +25,8 @@ export interface BlobClient {
    * @throws the signal's reason
    */
   fetch(id: string, options: FetchOptions): Promise<void>
+  /** Resolves when the fetch of a blob has ended, well or not; null: none runs. */
+  coming(id: string): Promise<void> | null
   /**
    * A neighbour has come, or come back: asks again now for blobs that nobody had. It is not spared for what it failed
    * at before.
@@ -42,6 +44,7 @@ class Client implements BlobClient {
   private readonly components: BlobClientComponents
   private readonly neighbourhood: Neighbourhood
   private waiting = new Set<() => void>()
+  private readonly running = new Map<string, Promise<void>>()
 
   constructor(components: BlobClientComponents) {
     this.components = components
@@ -53,7 +56,22 @@ class Client implements BlobClient {
     for (const wake of this.waiting) wake()
   }
 
+  coming(id: string): Promise<void> | null {
+    return this.running.get(id) ?? null
+  }
+
   async fetch(id: string, options: FetchOptions): Promise<void> {
+    const fetched = this.fetchWhole(id, options)
+    const ended = fetched.catch(() => undefined)
+    this.running.set(id, ended)
+    try {
+      await fetched
+    } finally {
+      if (this.running.get(id) === ended) this.running.delete(id)
+    }
+  }
+
+  private async fetchWhole(id: string, options: FetchOptions): Promise<void> {
     const progress: BlobProgress = { id, list: null, done: 0, sink: null }
     const asked = new Set<string>()
     try {

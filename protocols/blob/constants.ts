@@ -17,10 +17,18 @@ export const MAX_CHUNKS_PER_REQUEST = 16
 export const MAX_SERVED_STREAMS = 32
 /** Streams of one neighbour, each way: it keeps the link busy and leaves the server to others. */
 export const MAX_STREAMS_PER_PEER = 4
-/** Streams of one fetcher to all neighbours. */
-export const MAX_FETCH_STREAMS = 16
+/**
+ * Streams of one fetcher to all neighbours: six windows of 1 MiB fill a line. More would not make busy neighbours
+ * faster, only each answer later: with 16, one in thirteen came too late where 64 members are in one process.
+ */
+export const MAX_FETCH_STREAMS = 6
 /** The most time to the first frame, and between two frames. After 5 s without progress another neighbour is asked. */
 export const PROGRESS_TIMEOUT_MS = 5_000
+/**
+ * A server that fetches a blob itself holds a request for it so long before it says "not yet": most neighbours are
+ * asked for a blob while it is on its way to them. Below PROGRESS_TIMEOUT_MS by what a late event loop takes to answer.
+ */
+export const HOLD_MS = 2_000
 /**
  * The most time for a frame at the server, which is more patient with a slow reader than a reader with a slow server.
  */

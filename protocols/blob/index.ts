@@ -4,7 +4,7 @@
  * stream and speaks first: one stream carries one request of at most MAX_CHUNKS_PER_REQUEST chunks, and at most
  * MAX_STREAMS_PER_PEER streams run between two peers each way.
  *
- * @example await node.handle(BLOB_PROTOCOL, blobServer({ source: store, clock, admits }).handle, MAX_STREAMS_PER_PEER)
+ * @example await node.handle(BLOB_PROTOCOL, blobServer({ source, clock, admits, coming }).handle, MAX_STREAMS_PER_PEER)
  * const blobs = blobClient({ neighbours, open, clock, random })
  * await blobs.fetch(id, { maxBytes, create: (list) => store.sink(id, list), signal })
  */
@@ -36,6 +36,8 @@ export interface BlobServerComponents {
   clock: Clock
   /** Whether a peer may ask: members may, strangers may not. */
   admits(peer: PeerId): boolean
+  /** Resolves when this peer's own fetch of a blob has ended; null: it fetches no such blob. See BlobClient. */
+  coming?(id: string): Promise<void> | null
   /** A blob was asked for, whether held or not. */
   onAsked?(id: string, peer: PeerId): void
   /** A chunk of a blob begins to leave for a peer. */

@@ -1,7 +1,8 @@
 /**
  * Serves blobs. A member opens a stream and speaks first, with one request. This peer answers with the status and,
  * where it holds the blob, the list and the chunks asked for. It reads one chunk at a time, and the next when the asker
- * has taken that one. A frame may take SERVE_TIMEOUT_MS; MAX_SERVED_STREAMS are served at once.
+ * has taken that one. A request for a blob that this peer is fetching itself waits for it, at most HOLD_MS. A frame may
+ * take SERVE_TIMEOUT_MS; MAX_SERVED_STREAMS are served at once.
  */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { pipe } from 'it-pipe'
@@ -12,7 +13,7 @@ import { CutShortError } from '../stream/errors.ts'
 import { decodeFrames, encodeFrames, moving } from '../stream/frames.ts'
 import { serve } from '../stream/serve.ts'
 import { HASH_BYTES, toHex } from '../wire/encoding.ts'
-import { chunkCount } from '../wire/hash.ts'
+import { type ChunkList, chunkCount } from '../wire/hash.ts'
 import * as limits from './constants.ts'
 import type { BlobServerComponents } from './index.ts'
 import { type BlobRequest, decodeRequest, encodeAnswer } from './messages.ts'
@@ -55,19 +56,31 @@ class Server implements BlobServer {
     const request = decodeRequest(await onlyFrame(requests))
     const id = toHex(request.id)
     this.components.onAsked?.(id, peer)
+    const list = await this.list(id)
+    if (list === null) return yield encodeAnswer({ status: 'not-yet' })
     if (this.serving >= limits.MAX_SERVED_STREAMS) return yield encodeAnswer({ status: 'busy' })
     this.serving++
     try {
-      yield* this.blob(id, request, peer)
+      yield* this.blob(id, list, request, peer)
     } finally {
       this.serving--
     }
   }
 
-  private async *blob(id: string, request: BlobRequest, peer: PeerId): AsyncGenerator<Uint8Array> {
-    const { source, onServed } = this.components
+  /** The list of a blob that is held, or comes soon. */
+  private async list(id: string): Promise<ChunkList | null> {
+    const { clock, coming, source } = this.components
     const list = await source.chunks(id)
-    if (list === null) return yield encodeAnswer({ status: 'not-yet' })
+    const fetched = list === null ? coming?.(id) : null
+    if (fetched == null) return list
+    const ended = new AbortController()
+    const held = clock.pause(limits.HOLD_MS, ended.signal)
+    await Promise.race([fetched, held]).finally(() => ended.abort())
+    return source.chunks(id)
+  }
+
+  private async *blob(id: string, list: ChunkList, request: BlobRequest, peer: PeerId): AsyncGenerator<Uint8Array> {
+    const { source, onServed } = this.components
     yield encodeAnswer({ status: 'found', byteLength: list.byteLength })
     if (request.list) yield* piecesOf(list.hashes, limits.HASHES_PER_FRAME * HASH_BYTES)
     const end = Math.min(request.from + request.count, chunkCount(list.byteLength))

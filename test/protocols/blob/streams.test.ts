@@ -7,6 +7,7 @@ import type { Stream } from '@libp2p/interface'
 import { BlobStore } from '../../../peers/disk/store.ts'
 import type { PeerNode } from '../../../peers/network/node.ts'
 import { systemClock } from '../../../peers/round/clock.ts'
+import { HOLD_MS } from '../../../protocols/blob/constants.ts'
 import { BlobTooLargeError } from '../../../protocols/blob/errors.ts'
 import {
   BLOB_PROTOCOL,
@@ -30,6 +31,8 @@ const IMPATIENT: Clock = {
   ...systemClock,
   deadline: (ms, parent) => systemClock.deadline(Math.min(ms, 100), parent),
 }
+
+const NEVER = new Promise<void>(() => undefined)
 
 interface Site {
   node: PeerNode
@@ -151,6 +154,50 @@ test('a blob that nobody has yet is asked for again until it is there', async (c
   await fetched
   assert.ok(asker.store.has(id))
   assert.deepEqual(served, [`${id} to ${asker.node.peerId}`])
+})
+
+test('a neighbour that is fetching a blob itself is asked once, and passes it on when it has come', async (context) => {
+  const [asker, middle, author] = await sites(context, 3)
+  const bytes = new Uint8Array(randomBytes(1000))
+  const id = toHex(blobId(bytes))
+  const fetching = clientOf(middle, { neighbours: () => [author.node.peerId] })
+  const asked: string[] = []
+  const isAsked = Promise.withResolvers<void>()
+  const { handle } = blobServer({
+    source: middle.store,
+    clock: { ...systemClock, pause: () => NEVER },
+    admits: () => true,
+    coming: (name) => fetching.coming(name),
+    onAsked: (name) => {
+      asked.push(name)
+      isAsked.resolve()
+    },
+  })
+  await middle.node.handle(BLOB_PROTOCOL, handle, MAX_STREAMS_PER_PEER)
+  await connect(middle.node, author.node)
+  const first = fetching.fetch(id, fetchOptions(middle, id))
+  const second = clientOf(asker, { neighbours: () => [middle.node.peerId] }).fetch(id, fetchOptions(asker, id))
+  await isAsked.promise
+  await author.store.put(bytes)
+  fetching.welcome(author.node.peerId)
+  await Promise.all([first, second])
+  assert.deepEqual(asked, [id])
+  assert.equal(fetching.coming(id), null)
+})
+
+test('a server that fetches a blob in vain says "not yet" after a while', async (context) => {
+  const [asker, server] = await sites(context, 2)
+  const answers = Promise.withResolvers<number>()
+  const clock: Clock = { ...systemClock, pause: async (ms) => answers.resolve(ms) }
+  const coming = () => NEVER
+  const { handle } = blobServer({ source: server.store, clock, admits: () => true, coming })
+  await server.node.handle(BLOB_PROTOCOL, handle, MAX_STREAMS_PER_PEER)
+  const stop = new AbortController()
+  const pause = async () => stop.abort(new Error('it has said "not yet"'))
+  const client = clientOf(asker, { clock: { ...systemClock, pause } })
+  const id = 'ab'.repeat(32)
+  await assert.rejects(client.fetch(id, { ...fetchOptions(asker, id), signal: stop.signal }), /not yet/)
+  assert.equal(await answers.promise, HOLD_MS)
 })
 
 test('the likely are asked in every turn, and never more than a few, until all have been asked', async (context) => {
