@@ -150,7 +150,9 @@ export class Neighbours {
     const connected = node.neighbours()
     const absent = [...addresses.keys()].filter((peer) => peer !== node.peerId && !connected.has(peer))
     const others = absent.filter((peer) => peer !== upstream && this.mayDial(peer))
-    const wanted = Math.max(0, limits.MAX_DIALLED_NEIGHBOURS - connected.size)
+    const missing = Math.max(0, limits.MAX_DIALLED_NEIGHBOURS - connected.size)
+    // Others dial, too: if all made all the links that they lack, each would have twice as many.
+    const wanted = addresses.size > limits.MAX_DIALLED_NEIGHBOURS ? Math.ceil(missing / 2) : missing
     const chosen = others
       .map((peer) => ({ peer, order: random() }))
       .sort((a, b) => a.order - b.order)
