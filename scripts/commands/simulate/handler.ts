@@ -1,5 +1,6 @@
 /** The work of `coppice simulate`: each site alone, then all together, round by round, with a table after each. */
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { federationOf } from '../../../peers/round/federation.ts'
 import { certifiedShare, certifying } from '../../../peers/work/certified-share.ts'
 import { planInWords } from '../../../protocols/plan/words.ts'
@@ -21,9 +22,16 @@ import type { SimulateOptions } from './options.ts'
 import { prepareSites } from './sites.ts'
 import { closing, introduction } from './words.ts'
 
+/**
+ * All sites share one heap. By itself V8 lets it grow to about three times what is needed; 1.6 times are as fast (64
+ * sites: 28 full collections, 1.5 s of 176 s of processor time), and take 0.8 GB instead of 1.2.
+ */
+const HEAP_GROWTH_PERCENT = 60
+
 export async function simulate(given: SimulateOptions, run: Run): Promise<FederationReport> {
   const elapsed = stopwatch()
   const { terminal } = run
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`)
   await using output = given.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(given.out)
   await using engine = openEngine({ apart: apartFrom(given) })
   const work: EngineRun = { ...run, engine }
