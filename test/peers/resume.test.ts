@@ -145,7 +145,7 @@ test('a federation is finished for a site when the site has concluded it, and no
     if (++concluded[member] === 1) throw new Error('killed')
   }
   const running = await startFederation(context, { members: 2, topology: 'mesh', conclude })
-  for (const peer of running.peers) await assert.rejects(peer, /killed/)
+  await Promise.all(running.peers.map((peer) => assert.rejects(peer, /killed/)))
   assert.deepEqual(await finished(running), [false, false])
   await Promise.all([running.back(0), running.back(1)])
   assert.deepEqual(
