@@ -50,6 +50,11 @@ export const LAST_ROUND_WAIT_FACTOR = 4
  * that misses three has most likely gone, and costs at most this many waits.
  */
 export const SUSPENSION_ROUNDS = 3
+/**
+ * Status intervals without a word of a member after which nobody waits for it to propose: the shortest wait for
+ * stragglers. A member that has gone then costs its wait, and not a timeout besides.
+ */
+export const PROPOSER_SILENCE_TICKS = MIN_WAIT_MS / STATUS_INTERVAL_MS
 /** Proposers whose merges would all harm a member before it gives up: one or two may be liars, or have an odd text. */
 export const MIN_HARMED_PROPOSERS = 3
 /** A peer serves after the last certificate until nobody has asked for this long. */

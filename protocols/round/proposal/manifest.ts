@@ -1,21 +1,15 @@
 /** The manifest that this peer would propose: the newest valid contribution of every member for every block. */
 
 import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
-import { contributionStatus, isNewer, listsOf, neededContributors, slotsOf } from '../rules/contributions.ts'
+import { contributionStatus, isDelivered, isNewer, listsOf, neededContributors, slotsOf } from '../rules/contributions.ts'
 import { emit, isDishonest, patch, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
 
 /** Members with at least one valid contribution of the current round. */
 function freshMembers(turn: Turn): number[] {
+  const { round } = turn.state
   return turn.roster.filter((member) => {
-    if (isDishonest(turn, member)) return false
-    const slots = slotsOf(turn, member)
-    return listsOf(turn, member, turn.state.round).some((list) => {
-      return (
-        typeof list !== 'string' &&
-        list.some(({ block, root }) => slots.includes(block) && contributionStatus(turn, block, root) === 'valid')
-      )
-    })
+    return !isDishonest(turn, member) && isDelivered(turn, member, round, slotsOf(turn, member))
   })
 }
 

@@ -48,6 +48,14 @@ export function neededContributors({ context, state }: Turn): number {
   return contributorsNeeded(context.federation, state.round, (place) => state.certified[place] !== undefined)
 }
 
+/** Whether this peer has a valid contribution to one of these blocks that a member has committed to in a round. */
+export function isDelivered(turn: Turn, member: number, round: number, blocks: readonly number[]): boolean {
+  return listsOf(turn, member, round).some((list) => {
+    if (typeof list === 'string') return false
+    return list.some(({ block, root }) => blocks.includes(block) && contributionStatus(turn, block, root) === 'valid')
+  })
+}
+
 /**
  * Whether a contribution of a round is newer than that of the last certificate for this member and block, and may still
  * count.

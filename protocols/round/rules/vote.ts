@@ -2,6 +2,7 @@
  * The two votes of an attempt (arXiv 1807.04938, algorithm 1; its "round" is an attempt here, its "height" a round).
  */
 
+import { PROPOSER_SILENCE_TICKS, paced } from '../messages/constants.ts'
 import type { Hash, Vote } from '../messages/messages.ts'
 import { harmInWords, harmOf, refuseHarm } from '../proposal/harm.ts'
 import { judge } from '../proposal/judge.ts'
@@ -52,8 +53,9 @@ interface Opinion {
 
 /** Nobody waits for a proposer that equivocates. */
 const LIAR: Opinion = { vote: null, reason: 'the proposer has equivocated' }
-/** Nor for one that is suspended: if its proposal comes in time all the same, it is judged as any other. */
+/** Nor for one that is suspended, or not heard: if its proposal comes in time all the same, it is judged as any other. */
 const SUSPENDED: Opinion = { vote: null, reason: 'the proposer is suspended' }
+const UNHEARD: Opinion = { vote: null, reason: 'the proposer is not heard' }
 
 /** This peer's prevote on the attempt's proposal; null if there is no proposal. */
 function opinionOfProposal(turn: Turn): Opinion | null {
@@ -84,7 +86,10 @@ function opinionOfHarm(turn: Turn, value: Hash): Opinion | null {
 
 function opinionOfSilence(turn: Turn, proposer: number): Opinion | null {
   if (isDishonest(turn, proposer)) return LIAR
-  return isSuspended(turn, proposer) ? SUSPENDED : null
+  if (isSuspended(turn, proposer)) return SUSPENDED
+  const { federation, self } = turn.context
+  const silence = proposer === self ? 0 : turn.state.silence[proposer]
+  return silence >= PROPOSER_SILENCE_TICKS * paced(federation.members) ? UNHEARD : null
 }
 
 /** Lines 57-60: there was no proposal that could be judged in time. */

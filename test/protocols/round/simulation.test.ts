@@ -99,16 +99,29 @@ describe('a federation', () => {
     assert.equal(attempt, 1)
   })
 
-  test('waits three rounds for a member that is gone from the start, and then no more', () => {
-    const rounds = 10
-    const pruneMs = () => 6000 // a round of the smallest real model takes some 6 s
-    const timeOf = (options: Partial<SimulationOptions>) => {
-      return finish({ ...PLAIN, rounds, pruneMs, ...options }).certifiedAt.get(rounds) ?? Number.POSITIVE_INFINITY
-    }
-    const most = 1.5 * timeOf({ members: 3 }) + SUSPENSION_ROUNDS * MIN_WAIT_MS
-    for (const gone of [0, 1, 2, 3]) {
-      const took = timeOf({ silent: [gone] })
-      assert.ok(took <= most, `member ${gone} gone: ${took} ms, at most ${most}`)
+  describe('waits three rounds, and then no more, for a member that', () => {
+    /** Rounds of a second, and of the six seconds that one of the smallest real model takes. */
+    for (const pruneMs of [1000, 6000]) {
+      const rounds = 10
+      const timeOf = (options: Partial<SimulationOptions>, liars: number[] = []) => {
+        const simulation = finish({ ...PLAIN, rounds, pruneMs: () => pruneMs, ...options }, undefined, liars)
+        return simulation.certifiedAt.get(rounds) ?? Number.POSITIVE_INFINITY
+      }
+      const most = 1.5 * timeOf({ members: 3 }) + SUSPENSION_ROUNDS * MIN_WAIT_MS
+
+      test(`is gone from the start: rounds of ${pruneMs} ms`, () => {
+        for (const gone of [0, 1, 2, 3]) {
+          const took = timeOf({ silent: [gone] })
+          assert.ok(took <= most, `member ${gone} gone: ${took} ms, at most ${most}`)
+        }
+      })
+
+      test(`commits in every round and delivers nothing: rounds of ${pruneMs} ms`, () => {
+        for (const member of [0, 1, 2, 3]) {
+          const took = timeOf({ withholding: [member] }, [member])
+          assert.ok(took <= most, `member ${member} withholds: ${took} ms, at most ${most}`)
+        }
+      })
     }
   })
 

@@ -50,6 +50,8 @@ export interface SimulationOptions extends WorldOptions {
   delayMs?: [number, number]
   /** Members that never say or answer anything. */
   silent?: readonly number[]
+  /** Members that give nothing that they have made to anybody. */
+  withholding?: readonly number[]
   pruneMs?: (member: number, round: number) => number
   mergeMs?: number
   fetchMs?: number | (() => number)
@@ -284,7 +286,8 @@ export class Simulation {
     this.at(this.members[self].blobs.has(effect.id) ? 0 : this.#fetchMs(), () => {
       if (this.members[self].life !== life) return
       const holder = this.members.find(({ up, blobs, context }) => {
-        return up && blobs.has(effect.id) && (context.self === self || this.connected(context.self, self))
+        const serves = this.connected(context.self, self) && !this.options.withholding?.includes(context.self)
+        return up && blobs.has(effect.id) && (context.self === self || serves)
       })
       const blob = holder?.blobs.get(effect.id)
       if (holder === undefined || blob === undefined) {
