@@ -50,6 +50,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
   const post = new Post({
     plan,
     publish: (bytes, isWide) => node.publish(bytes, isWide),
+    isStale: (envelope) => driver.isStale(envelope),
     onMessage: (envelope) => driver.handIn({ type: 'message', envelope }),
     now: () => clock.now(),
     onHostile(neighbour) {

@@ -19,15 +19,12 @@ import * as limits from './constants.ts'
 import type { GossipVerdict } from './node.ts'
 import { Refused } from './refused.ts'
 
-/**
- * Messages that are remembered as seen: two generations of this many. A round of 64 members has some 200 an attempt.
- */
-const GENERATION = 20_000
-
 interface PostComponents {
   plan: Plan
   /** @param isWide - to all neighbours at once; else as a message of another member is passed on */
   publish(bytes: Uint8Array, isWide: boolean): Promise<void>
+  /** Whether a checked message can change nothing any more. */
+  isStale(envelope: Envelope): boolean
   /** A checked message that is new. */
   onMessage(envelope: Envelope): void
   /** Milliseconds; never goes back. */
@@ -38,6 +35,11 @@ interface PostComponents {
 
 export class Post {
   private readonly components: PostComponents
+  /**
+   * Messages that are remembered as seen: two generations, each of as many as all members may send at once. Those that
+   * come again later are stale.
+   */
+  private readonly generation: number
   private recent = new Set<string>()
   private older = new Set<string>()
   private readonly encoded = new WeakMap<Envelope, { id: string; bytes: Uint8Array }>()
@@ -56,7 +58,8 @@ export class Post {
 
   constructor(components: PostComponents) {
     this.components = components
-    const { now } = components
+    const { now, plan } = components
+    this.generation = limits.AUTHOR_BURST * plan.members.length
     this.authors = new Allowance({ burst: limits.AUTHOR_BURST, aSecond: limits.AUTHOR_MESSAGES_A_SECOND, now })
     this.convicted = new Allowance({ burst: limits.CONVICT_BURST, aSecond: limits.CONVICT_MESSAGES_A_SECOND, now })
     this.links = new Allowance({ burst: limits.LINK_FAULTS, aSecond: 1 / limits.LINK_FAULT_SECONDS, now })
@@ -71,8 +74,10 @@ export class Post {
       if (envelope === 'reject') this.blame(neighbour)
       return envelope
     }
+    const author = peerIdText(this.components.plan.members[envelope.from].peer)
+    // Old messages that somebody else sends again must not use up what their author may send.
+    if (author !== neighbour && this.components.isStale(envelope)) return 'ignore'
     if (!this.mayStillSend(envelope.from)) {
-      const author = peerIdText(this.components.plan.members[envelope.from].peer)
       this.refused.count(author, 'excess')
       // Whoever passes a flood on has passed on no more than is allowed; other parts of it came another way.
       if (author === neighbour) this.blame(neighbour)
@@ -154,7 +159,7 @@ export class Post {
   }
 
   private remember(envelope: Envelope, id: string, bytes: Uint8Array): void {
-    if (this.recent.size >= GENERATION) {
+    if (this.recent.size >= this.generation) {
       this.older = this.recent
       this.recent = new Set()
     }

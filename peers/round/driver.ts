@@ -3,9 +3,9 @@
  * the machine's; clocks, disk, network and computing are here.
  */
 import type { Plan } from '../../protocols/plan/plan.ts'
-import { heldMessages, initialState, step } from '../../protocols/round/machine.ts'
+import { heldMessages, initialState, isStale, step } from '../../protocols/round/machine.ts'
 import { type Certificate, decodeCertificate, maxCertificateBytes } from '../../protocols/round/messages/certificate.ts'
-import { type Body, type Commit, makeEnvelope } from '../../protocols/round/messages/messages.ts'
+import { type Body, type Commit, type Envelope, makeEnvelope } from '../../protocols/round/messages/messages.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'
 import type { Context, Effect, EffectOf, ExitReason, RoundEvent, RoundState } from '../../protocols/round/types.ts'
 import type { Clock } from '../../protocols/stream/time.ts'
@@ -129,6 +129,11 @@ export class Driver {
   /** The messages that anti-entropy compares, by short id. */
   messages(): Map<string, Uint8Array> {
     return this.others?.post.index(heldMessages(this.context, this.state)) ?? new Map()
+  }
+
+  /** Whether a message of another peer can change nothing any more. */
+  isStale(envelope: Envelope): boolean {
+    return isStale(this.context, this.state, envelope)
   }
 
   /** Takes in a certificate from another peer. The chain is kept whole, and the machine gets the newest one. */

@@ -10,6 +10,9 @@ import { groupsOfMembers, pooledRounds, slotsOfGroups } from '../../src/merge/po
 import { arcs as arcsOf, blocksOf } from '../../src/merge/sampling.ts'
 import { slotCount, slotsOfRound } from '../../src/merge/slots.ts'
 
+/** Arcs are asked for again and again in a round and the one after it, and then no more. */
+const REMEMBERED_ROUNDS = 4
+
 /** @param blocks - decoder blocks of the model, which are the offer's */
 export function federationOf(plan: Plan, blocks: number = plan.offer.model.blocks): Federation {
   const { offer, offerHash } = plan
@@ -35,6 +38,7 @@ export function federationOf(plan: Plan, blocks: number = plan.offer.model.block
     pairs: poolsMoments(offer.method, mergingOf(offer)) ? blocks : null,
     blocksOf(member, round) {
       const key = `${member}/${round}`
+      if (arcs.size >= REMEMBERED_ROUNDS * members.length) arcs.clear()
       const arc = arcs.get(key) ?? slots(member, round)
       arcs.set(key, arc)
       return arc

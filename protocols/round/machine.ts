@@ -15,7 +15,7 @@ import { onWaitOver, ruleProposalSeen, ruleQuorumCommitted, ruleReady, ruleStall
 import { onPruned } from './rules/commit.ts'
 import { isOpen, onHeld, onList, onValidated } from './rules/contributions.ts'
 import { onCertificate, ruleAdopt, ruleDecide, takeOver } from './rules/decide.ts'
-import { receiveEnvelope } from './rules/receive.ts'
+import { isStale as isStaleNow, receiveEnvelope } from './rules/receive.ts'
 import { startRound } from './rules/rounds.ts'
 import { onAsked, onServeTimer, ruleAllDone } from './rules/serve.ts'
 import { onStatusTimer } from './rules/status.ts'
@@ -157,4 +157,9 @@ export function heldMessages(context: Context, state: RoundState): Envelope[] {
   const open = commits.filter((commit) => isOpen(turn, commit))
   const votes = state.attempts.flatMap(({ proposal, prevotes, precommits }) => [proposal, ...prevotes, ...precommits])
   return [...open, ...Object.values(state.evidence), ...votes].filter((envelope) => envelope != null)
+}
+
+/** Whether a message can change nothing any more: who hears it again need not pass it on. */
+export function isStale(context: Context, state: RoundState, envelope: Envelope): boolean {
+  return isStaleNow(beginTurn(context, state), envelope)
 }

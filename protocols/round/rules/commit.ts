@@ -47,7 +47,7 @@ export function onCommit(turn: Turn, envelope: Envelope<Commit>): boolean {
 }
 
 /** Whether a commit can matter no more: its round is long over, and nothing that it names is still to be certified. */
-function isOver(turn: Turn, commit: Envelope<Commit>): boolean {
+export function isOver(turn: Turn, commit: Envelope<Commit>): boolean {
   return commit.body.round < turn.state.round - 1 && !isOpen(turn, commit)
 }
 

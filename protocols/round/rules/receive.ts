@@ -13,7 +13,7 @@ import {
   type Turn,
   withIndex,
 } from '../turn.ts'
-import { onCommit } from './commit.ts'
+import { isOver, onCommit } from './commit.ts'
 import { convict, onEvidence } from './equivocation.ts'
 import { behind, onStatus } from './status.ts'
 
@@ -22,6 +22,18 @@ export function receiveEnvelope(turn: Turn, envelope: Envelope): void {
     const silence = withIndex(turn.state.silence, envelope.from, 0, 0)
     patch(turn, { silence })
   }
+}
+
+/**
+ * Whether a message of another peer can change nothing any more, here or at one that is a round behind: a status that
+ * is not the author's last, and whatever is of a round that is long over.
+ */
+export function isStale(turn: Turn, envelope: Envelope): boolean {
+  const { body, from } = envelope
+  const { announced, round } = turn.state
+  if (body.type === 'status') return (announced[from]?.beat ?? -1) >= body.beat
+  if (body.type === 'commit') return isOver(turn, { ...envelope, body })
+  return body.type !== 'evidence' && body.round < round - 1
 }
 
 /** Returns whether the message is new. Only then its author counts as heard. */

@@ -63,17 +63,19 @@ async function scene() {
   const wide: Uint8Array[] = []
   const hostile: string[] = []
   const time = { ms: 0 }
+  const stale = new Set<Envelope['body']['type']>()
   const post = new Post({
     plan,
     publish: async (bytes, isWide) => {
       published.push(bytes)
       if (isWide) wide.push(bytes)
     },
+    isStale: ({ body }) => stale.has(body.type),
     onMessage: (envelope) => void taken.push(envelope),
     now: () => time.ms,
     onHostile: (neighbour) => void hostile.push(neighbour),
   })
-  return { keys, plan, post, published, wide, taken, hostile, time }
+  return { keys, plan, post, published, wide, taken, hostile, time, stale }
 }
 
 test('a signed message of a member is taken in once', async () => {
@@ -174,6 +176,16 @@ test('a member that floods is heard as much as it may send, whoever passes it on
   assert.equal(taken.length, 2 * AUTHOR_BURST)
   assert.deepEqual(post.refused.list(), [{ peer: author, rejected: 0, excess: 3000 - taken.length }])
   assert.equal(post.receive(sealed(plan, keys[0], COMMIT), author), 'accept', 'others are heard as before')
+})
+
+test('old messages of a member that others send again are not passed on, and leave it what it may send', async () => {
+  const { keys, plan, post, stale, taken } = await scene()
+  stale.add('prevote')
+  for (let i = 0; i < 2 * AUTHOR_BURST; i++) {
+    assert.equal(post.receive(sealed(plan, keys[1], vote(i)), NEIGHBOUR), 'ignore')
+  }
+  assert.equal(post.receive(sealed(plan, keys[1], COMMIT), NEIGHBOUR), 'accept')
+  assert.equal(taken.length, 1)
 })
 
 test('a member that is convicted is hardly heard any more', async () => {

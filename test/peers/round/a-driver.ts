@@ -59,6 +59,7 @@ export async function aDriver(context: TestContext, init: DriverInit) {
   const post = new Post({
     plan,
     publish: async (bytes) => init.onSent?.(bytes),
+    isStale: (envelope) => driver.isStale(envelope),
     onMessage: (envelope) => driver.handIn({ type: 'message', envelope }),
     now: () => 0,
     onHostile(neighbour) {
