@@ -40,6 +40,7 @@ interface Found {
 }
 
 export class Journal {
+  readonly directory: string
   /** Bodies that were signed before this process, oldest first. */
   readonly bodies: Body[]
   /** The last round in which nothing may be signed; 0: there is none. */
@@ -50,7 +51,8 @@ export class Journal {
   private readonly log: WriteAheadLog<Uint8Array>
   private readonly signed: SignedPlans
 
-  private constructor({ plan, signed }: JournalInit, log: WriteAheadLog<Uint8Array>, found: Found) {
+  private constructor({ directory, plan, signed }: JournalInit, log: WriteAheadLog<Uint8Array>, found: Found) {
+    this.directory = directory
     this.plan = plan
     this.log = log
     this.signed = signed

@@ -5,7 +5,14 @@
 import type { Plan } from '../../protocols/plan/plan.ts'
 import { heldMessages, initialState, isStale, step } from '../../protocols/round/machine.ts'
 import { type Certificate, decodeCertificate, maxCertificateBytes } from '../../protocols/round/messages/certificate.ts'
-import { type Body, type Commit, type Envelope, makeEnvelope } from '../../protocols/round/messages/messages.ts'
+import {
+  type Body,
+  type Commit,
+  type Envelope,
+  isBinding,
+  makeEnvelope,
+  sameBody,
+} from '../../protocols/round/messages/messages.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'
 import type { Context, Effect, EffectOf, ExitReason, RoundEvent, RoundState } from '../../protocols/round/types.ts'
 import type { Clock } from '../../protocols/stream/time.ts'
@@ -22,6 +29,7 @@ import { firstBeat } from './beat.ts'
 import type { RoundProgressEvent, RoundReport, RoundSummary } from './events.ts'
 import { Fetching, type FetchingComponents } from './fetching.ts'
 import { Measuring } from './measuring.ts'
+import { twinError } from './outcome.ts'
 import { Pruning, type PruningComponents } from './pruning.ts'
 import { Timers } from './timers.ts'
 
@@ -150,6 +158,7 @@ export class Driver {
     try {
       for (let event = this.queue.shift(); event !== undefined; event = this.queue.shift()) {
         if (this.stopped.signal.aborted) return
+        if (event.type === 'message') this.assertOwn(event.envelope)
         const before = this.state
         const { state, effects } = step(this.context, before, event)
         this.state = state
@@ -164,6 +173,18 @@ export class Driver {
     } finally {
       this.running = false
     }
+  }
+
+  /**
+   * Whatever binds this peer is in its log, from the current round on, before anybody can hear it.
+   * @throws {OutputError} OUTPUT_KEY_ELSEWHERE: another process has signed this
+   */
+  private assertOwn({ body, from }: Envelope): void {
+    const { journal, self } = this.components
+    const { round, signed } = this.state
+    if (from !== self || !isBinding(body) || journal.abstains(body)) return
+    if (round === 0 || body.round < round || signed.some((own) => isBinding(own) && sameBody(own, body))) return
+    throw twinError(body, journal.directory)
   }
 
   /**

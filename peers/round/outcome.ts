@@ -1,6 +1,7 @@
 /** The refusals that end a federation without a model. */
+import type { BindingBody } from '../../protocols/round/messages/messages.ts'
 import type { ExitReason } from '../../protocols/round/types.ts'
-import { type CoppiceError, DivergedError, NoAgreementError } from '../../src/base/errors.ts'
+import { type CoppiceError, DivergedError, NoAgreementError, OutputError } from '../../src/base/errors.ts'
 
 /** @param data - the directory of the files that reproduce the difference */
 export function outcomeError(reason: Exclude<ExitReason, 'done'>, detail: string, data: string): CoppiceError {
@@ -22,5 +23,14 @@ export function outcomeError(reason: Exclude<ExitReason, 'done'>, detail: string
     code: 'DIVERGED',
     what: `this peer's result is not the others': ${detail}`,
     hint: `Its contributions, merges and certificates are kept in ${data}: keep them and report what has happened.`,
+  })
+}
+
+/** Another process signs with the key of this peer, which must not go on: two different votes would convict both. */
+export function twinError({ round, type }: BindingBody, data: string): OutputError {
+  return new OutputError({
+    code: 'OUTPUT_KEY_ELSEWHERE',
+    what: `this peer's key has signed a ${type} of round ${round} that is not in the journal of ${data}`,
+    hint: 'Another process has a copy of that directory: stop one of the two. If there is none, it is an older copy of the only one: the same command goes on after that round.',
   })
 }

@@ -80,6 +80,7 @@ export async function aDriver(context: TestContext, init: DriverInit) {
     federation,
     journal,
     stop,
+    running,
     /** Another member has said this. */
     hear(member: number, body: Body): void {
       const envelope = makeEnvelope(signers[member], federation.id, member, body)

@@ -17,7 +17,7 @@ import { HASH_BYTES } from '../../../protocols/wire/encoding.ts'
 import { MatrixWork } from '../../support/matrices.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
 import { aPlan, flipped } from '../../support/people.ts'
-import { aDriver } from './a-driver.ts'
+import { aDriver, SELF } from './a-driver.ts'
 
 const BLOCKS = 2
 const PEOPLE = aPlan({ model: { name: 'two', hash: new Uint8Array(32), parameters: 1, blocks: BLOCKS } })
@@ -120,4 +120,15 @@ test('a journal that is put back after its owner has abstained does not bind, an
   assert.deepEqual(await run(context, directory, 2), [])
   await cp(`${path}.copy`, path)
   assert.deepEqual(await run(context, directory, 3), [])
+})
+
+test('a driver that hears its own key sign what is not in its journal signs nothing more, and ends', async (context) => {
+  const { directory, path } = await signed(context)
+  const before = await bodiesOf(path)
+  const init = { ...PEOPLE, directory, work: new MatrixWork(BLOCKS, 1), onEvent: () => undefined }
+  const driver = await aDriver(context, { ...init, fetch: () => new Promise(() => undefined) })
+  for (const body of before) driver.hear(SELF, body)
+  driver.hear(SELF, { type: 'precommit', round: 1, attempt: ATTEMPT + 1, value: null })
+  await assert.rejects(driver.running, { code: 'OUTPUT_KEY_ELSEWHERE' })
+  assert.deepEqual(await bodiesOf(path), before)
 })
