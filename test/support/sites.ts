@@ -14,6 +14,14 @@ const DEEDS_NAME = 'deeds'
 /** The last deeds, as many as a message shows. */
 const TOLD_DEEDS = 100
 
+interface Place {
+  cwd: string
+  /** The deed at which it is killed (see deeds.ts), null: none of them. Then it writes down all of them. */
+  killAt?: string | null
+  /** What the command line begins with: ip netns exec NAME. */
+  within?: string[]
+}
+
 /** A command line in a process of its own: a site with a data directory of its own, that nobody is asked for. */
 export class SiteProcess {
   private child: ChildProcessByStdio<null, Readable, Readable>
@@ -21,20 +29,19 @@ export class SiteProcess {
   /** Its command line. */
   argv: string[] = []
   private killAt: string | null = null
-  private readonly site: { context: TestContext; cwd: string; state: string; isWatched: boolean }
+  private readonly site: { context: TestContext; cwd: string; within: string[]; state: string; isWatched: boolean }
   /** When its output has ended. */
   ended: Promise<Ended>
 
   /**
-   * @param cwd - where coppice-out appears; or also the deed at which it is killed (see deeds.ts), null: none of them.
-   * Then it writes down all of them.
+   * @param place - where coppice-out appears; or more of it
    */
-  constructor(context: TestContext, cwd: string | { cwd: string; killAt: string | null }, ...argv: string[]) {
-    const isWatched = typeof cwd === 'object'
-    const place = isWatched ? cwd : { cwd, killAt: null }
-    this.site = { context, cwd: place.cwd, state: mkdtempSync(join(tmpdir(), 'coppice-state-')), isWatched }
+  constructor(context: TestContext, place: string | Place, ...argv: string[]) {
+    const { cwd, killAt, within = [] } = typeof place === 'object' ? place : { cwd: place }
+    const isWatched = killAt !== undefined
+    this.site = { context, cwd, within, state: mkdtempSync(join(tmpdir(), 'coppice-state-')), isWatched }
     context.after(() => rmSync(this.state, { recursive: true, force: true }))
-    this.child = this.begin([...argv, '--yes'], place.killAt)
+    this.child = this.begin([...argv, '--yes'], killAt ?? null)
     this.ended = this.endOf(this.child)
   }
 
@@ -72,9 +79,10 @@ export class SiteProcess {
   private begin(argv: string[], killAt: string | null): ChildProcessByStdio<null, Readable, Readable> {
     this.argv = argv
     this.killAt = killAt
-    const { context, cwd, isWatched, state } = this.site
+    const { context, cwd, isWatched, state, within } = this.site
     const watching = isWatched ? ['--import', import.meta.resolve('./faults/deeds.ts')] : []
-    const child = spawn(process.execPath, [...watching, join(PACKAGE_ROOT, 'bin', 'coppice.js'), ...argv], {
+    const program = [...within, process.execPath, ...watching, join(PACKAGE_ROOT, 'bin', 'coppice.js')]
+    const child = spawn(program[0], [...program.slice(1), ...argv], {
       cwd,
       env: {
         ...process.env,
@@ -121,9 +129,14 @@ export class SiteProcess {
     return [pid, ...children].reduce((sum: number, each) => sum + residentBytesOf(Number(each)), 0)
   }
 
+  /** Sends a signal. */
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal)
+  }
+
   /** Sends a signal and waits for the end. */
   stop(signal: NodeJS.Signals): Promise<Ended> {
-    this.child.kill(signal)
+    this.signal(signal)
     return this.ended
   }
 }
