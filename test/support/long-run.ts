@@ -1,6 +1,6 @@
 /** Samples of a process that runs for long: what it holds, after a garbage collection. */
 import { existsSync, readdirSync } from 'node:fs'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -15,31 +15,40 @@ export interface Sample {
   descriptors: number
   /** What keeps the event loop going: sockets, timers, requests. */
   handles: number
-  /** Of the time since the last sample, the garbage collection of that one apart. */
+  /**
+   * How long the event loop stands still: the processor time between two of its turns, so that it does not matter who
+   * else wants the processor. Of the time since the last sample, the garbage collection of that one apart.
+   */
   loopP99Ms: number
   /** Files that a peer keeps, certificates apart: those of the peer that has most. */
   files: number
 }
 
-/** How often the delay of the event loop is looked at. */
+/** How often the event loop is looked at. */
 const RESOLUTION_MS = 10
 
 export class Sampler {
   readonly samples: Sample[] = []
   private readonly collect: () => void
-  private readonly loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  private readonly loop: RecordableHistogram = createHistogram()
+  private busy = process.threadCpuUsage()
   private readonly files: () => number
 
   constructor(files: () => number) {
     setFlagsFromString('--expose-gc')
     this.collect = runInNewContext('gc')
     this.files = files
-    this.loop.enable()
+    setInterval(() => this.look(), RESOLUTION_MS).unref()
+  }
+
+  private look(): void {
+    const { user, system } = process.threadCpuUsage(this.busy)
+    this.loop.record(Math.max(1, user + system))
+    this.busy = process.threadCpuUsage()
   }
 
   take(round: number): Sample {
-    const loopP99Ms = Math.max(0, this.loop.percentile(99) / 1e6 - RESOLUTION_MS)
-    this.loop.disable()
+    const loopP99Ms = this.loop.percentile(99) / 1e3
     this.collect()
     this.collect() // what the first one has finalised
     const { arrayBuffers, heapUsed, rss } = process.memoryUsage()
@@ -56,7 +65,7 @@ export class Sampler {
     }
     this.samples.push(sample)
     this.loop.reset()
-    this.loop.enable()
+    this.busy = process.threadCpuUsage()
     return sample
   }
 }
