@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { FEDERATIONS_NAME } from '../../peers/disk/data-directory.ts'
 import { EngineWork } from '../../peers/work/engine-work.ts'
+import { ALONE } from '../../src/form/merging.ts'
 import { openEngine } from '../../src/jobs/open-engine.ts'
 import { assertOneRoot, type Running, startFederation } from '../support/federations.ts'
 import { type Sample, Sampler, slopeOf } from '../support/long-run.ts'
@@ -78,7 +79,8 @@ async function terms(context: TestContext, root: string) {
     const scratch = join(root, `scratch-${member}`)
     mkdirSync(scratch)
     const ids = Int32Array.from({ length: WINDOW }, (_, i) => (i * (2 * member + 3)) % 500)
-    const site = { engine, model: MODEL, description, method: METHOD, rounds: ROUNDS, faults: 0, structured: null }
+    const merging = { ...ALONE, members: MEMBERS }
+    const site = { engine, model: MODEL, description, method: METHOD, merging, rounds: ROUNDS, structured: null }
     return new EngineWork({ ...site, windows: { ids, count: 1, length: WINDOW }, scratch, modelHash: null })
   }
   const model = { name, parameters, blocks, hash: new Uint8Array(32).fill(3) }
