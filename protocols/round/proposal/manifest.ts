@@ -1,7 +1,14 @@
 /** The manifest that this peer would propose: the newest valid contribution of every member for every block. */
 
 import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
-import { contributionStatus, isDelivered, isNewer, listsOf, neededContributors, slotsOf } from '../rules/contributions.ts'
+import {
+  contributionStatus,
+  isDelivered,
+  isNewer,
+  listsOf,
+  neededContributors,
+  slotsOf,
+} from '../rules/contributions.ts'
 import { emit, isDishonest, patch, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
 

@@ -53,7 +53,7 @@ interface Opinion {
 
 /** Nobody waits for a proposer that equivocates. */
 const LIAR: Opinion = { vote: null, reason: 'the proposer has equivocated' }
-/** Nor for one that is suspended, or not heard: if its proposal comes in time all the same, it is judged as any other. */
+/** Nor for one that is suspended or not heard: if its proposal comes in time all the same, it is judged like any. */
 const SUSPENDED: Opinion = { vote: null, reason: 'the proposer is suspended' }
 const UNHEARD: Opinion = { vote: null, reason: 'the proposer is not heard' }
 
