@@ -209,7 +209,7 @@ test('a copy of a data directory that is started beside it ends before it signs,
   await committed.promise
   await using data = await DataDirectory.open(copy, { privateKey: await identityFromSeed('federation', 3) })
   const [kept] = await keptFederations(copy)
-  const place = { out: join(running.root, 'copy', 'out'), kept: true }
+  const place = { out: join(running.root, 'copy', 'out'), kept: kept.signed.plan.id }
   const site = { work: () => new Held(9, 'prune'), agree: null, listen: LOOPBACK, connect: 'all' as const }
   const twin = resume({ ...site, data, kept, place, signal: AbortSignal.timeout(60_000) })
   await assert.rejects(twin, { code: 'OUTPUT_KEY_ELSEWHERE' })
