@@ -14,6 +14,23 @@ export interface BlockMatrices {
   unpruned: readonly { name: string; block: number; weights: number; reason: string }[]
 }
 
+/** What a plan says of a base model that is at hand. */
+export interface BaseFacts extends BlockMatrices {
+  /**
+   * Inputs of the first block that an operator keeps from following from the token alone, with the first layer that
+   * reads each.
+   */
+  mixed: readonly { layer: string; operator: string }[]
+}
+
+/** Exceptions from the rule that the first block's input is measured on the vocabulary, one sentence each. */
+export function mixedInWords({ mixed }: Pick<BaseFacts, 'mixed'>): string[] {
+  return mixed.map(
+    ({ layer, operator }) =>
+      `An exception is the input of ${layer}: ${operator} stands before it, so it is measured on your text too.`,
+  )
+}
+
 /**
  * Lines about the matrices that are not layers; none if every matrix is a layer. @param done - the work that skips them
  */

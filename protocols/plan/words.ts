@@ -16,7 +16,7 @@ import { blocksPerRound } from '../../src/merge/sampling.ts'
 import { id8 } from '../wire/encoding.ts'
 import { harmLimitOf } from './harm-limit.ts'
 import { PRUNER_NAMES, percentOfPpm, shareOfZeros } from './method-words.ts'
-import { type BlockMatrices, sparserInWords, unprunedInWords } from './model-words.ts'
+import { type BaseFacts, mixedInWords, sparserInWords, unprunedInWords } from './model-words.ts'
 import { faultsOf, type Offer, quorumOf } from './offer.ts'
 import { shown } from './site-name.ts'
 
@@ -29,13 +29,13 @@ export interface PlanInWords {
 
 /**
  * @param capacity - share of the blocks that this site prunes in a round, in ppm; default: the offer's sample
- * @param matrices - the matrices of the base model, if it is at hand
+ * @param base - facts about the base model, if it is at hand
  */
-export function planInWords(offer: Offer, capacity: number = offer.sample, matrices?: BlockMatrices): PlanInWords {
+export function planInWords(offer: Offer, capacity: number = offer.sample, base?: BaseFacts): PlanInWords {
   const { method } = offer
   const own = isStructuredMethod(method)
     ? structuredWords(offer, method, capacity)
-    : sparseWords(offer, method, capacity, matrices)
+    : sparseWords(offer, method, capacity, base)
   return {
     what: [
       `${offer.members} sites prune ${shown(offer.model.name)} together: ${count(offer.model.parameters)} parameters, ` +
@@ -47,22 +47,17 @@ export function planInWords(offer: Offer, capacity: number = offer.sample, matri
   }
 }
 
-function sparseWords(
-  offer: Offer,
-  { pruner, target }: SparseMethod,
-  capacity: number,
-  matrices?: BlockMatrices,
-): PlanInWords {
-  if (offer.merge === 'pooled') return pooledWords(offer, { pruner, target }, capacity, matrices)
+function sparseWords(offer: Offer, { pruner, target }: SparseMethod, capacity: number, base?: BaseFacts): PlanInWords {
+  if (offer.merge === 'pooled') return pooledWords(offer, { pruner, target }, capacity, base)
   const payload = payloadOf(pruner)
   return {
     what: [
       methodInWords(pruner, target),
-      ...(matrices === undefined ? [] : [...unprunedInWords(matrices, 'pruned'), ...sparserInWords(matrices, target)]),
+      ...(base === undefined ? [] : [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]),
       ...rounds(offer, capacity),
       mergeRule(offer, payload),
     ],
-    leaves: payloadInWords(payload, pruner),
+    leaves: [...payloadInWords(payload, pruner), ...firstInputInWords(base)],
   }
 }
 
@@ -71,7 +66,7 @@ function pooledWords(
   offer: Offer,
   { pruner, target }: SparseMethod,
   capacity: number,
-  matrices?: BlockMatrices,
+  base?: BaseFacts,
 ): PlanInWords {
   const { model, rounds: groups, windows, window } = offer
   const moments = poolsMoments({ pruner }, { rule: offer.merge })
@@ -80,7 +75,7 @@ function pooledWords(
   return {
     what: [
       methodInWords(pruner, target),
-      ...(matrices === undefined ? [] : [...unprunedInWords(matrices, 'pruned'), ...sparserInWords(matrices, target)]),
+      ...(base === undefined ? [] : [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]),
       `The ${model.blocks} blocks are pruned in ${counted(groups, 'group')}, one after the other. For ${share} this site ` +
         `measures what ${windows} windows of ${window} tokens of its own text show, each block once.`,
       moments
@@ -89,7 +84,7 @@ function pooledWords(
         : 'These measurements are added up over all sites (rule pooled), and one mask follows from the sums, as if all ' +
           'texts lay in one place: each group takes one round.',
     ],
-    leaves: moments ? [STATISTICS, PRODUCTS] : payloadInWords('statistics', pruner),
+    leaves: [...(moments ? [STATISTICS, PRODUCTS] : payloadInWords('statistics', pruner)), ...firstInputInWords(base)],
   }
 }
 
@@ -224,8 +219,16 @@ const STATISTICS =
 
 const PRODUCTS =
   'Then for every block how each two of these features go together: the mean of their product over your calibration ' +
-  'text, one number a pair. These say much more about the text: from those of the first block somebody can work out how ' +
-  'often each word occurs in it.'
+  'text, one number a pair. These say much more about the text, such as which words are in it.'
+
+/** The first block's input is a fixed vector for each token, so over a text it shows how often each token occurs. */
+const VOCABULARY =
+  "Numbers about what enters the first block are those of the tokenizer's vocabulary and not of your text, where they " +
+  'would show how often each token occurs.'
+
+function firstInputInWords(base: BaseFacts | undefined): string[] {
+  return [VOCABULARY, ...(base === undefined ? [] : mixedInWords(base))]
+}
 
 const ALWAYS = [
   'Your text, its tokens and its activations never leave. But whoever has these numbers may infer what kind of text ' +

@@ -10,12 +10,10 @@ import { parseArgs } from 'node:util'
 import { parsePpm } from '../../src/base/decimal.ts'
 import { PRUNERS, type PrunerName, type SparseMethod } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
-import { mergeBlock } from '../../src/merge/masks/l0.ts'
-import { applyMerged } from '../../src/merge/masks/merged-block.ts'
 import { Decoder } from '../../src/model/forward/decoder.ts'
 import { perplexity } from '../../src/model/forward/perplexity.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
-import { contributed, type LieBench, type Model } from './support/mask-lies.ts'
+import { contributed, type LieBench, type Model, mergedWeights } from './support/mask-lies.ts'
 import { siteWindows } from './support/site-windows.ts'
 
 const THREADS = 2
@@ -66,10 +64,5 @@ async function merged(
   models: readonly Model[],
   windows: Windows,
 ): Promise<number> {
-  const weightsOf = (block: number) => {
-    const [form, base] = [decoder.forms[block], decoder.baseWeights(block)]
-    const contributions = models.map((model) => model[block])
-    return applyMerged(form, base, mergeBlock({ form, method, base }, contributions))
-  }
-  return (await perplexity(decoder, windows, weightsOf)).perplexity
+  return (await perplexity(decoder, windows, mergedWeights(decoder, method, models))).perplexity
 }

@@ -1,7 +1,7 @@
 /** The weight matrices in the blocks of a model, and the number of their values that are zero. */
 
 import type { RoundReport } from '../../peers/round/events.ts'
-import type { BlockMatrices } from '../../protocols/plan/model-words.ts'
+import type { BaseFacts, BlockMatrices } from '../../protocols/plan/model-words.ts'
 import { isStructuredMethod, type Method } from '../../src/form/method.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { BlockZeros } from '../../src/model/write/zeros.ts'
@@ -32,6 +32,18 @@ export async function blockMatrices(
     unpruned,
     zeros: sum([...zeros.layers, ...zeros.unpruned]),
   }
+}
+
+/** What a plan says of its base model. */
+export async function baseFacts(
+  work: EngineRun,
+  model: Pick<BaseModel, 'dir' | 'description'>,
+  method: Method,
+): Promise<BaseFacts> {
+  const { dir } = model
+  const matrices = await blockMatrices(work, model)
+  const mixed = isStructuredMethod(method) ? [] : await labelled(work, 'Looking at inputs', 'mixedInputs', { dir })
+  return { ...matrices, mixed }
 }
 
 /** Counts zeros over all weight matrices in the blocks, those that are not pruned included. */

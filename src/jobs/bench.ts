@@ -4,6 +4,8 @@ import type { WeightsOf } from '../form/block-weights.ts'
 import { Decoder } from '../model/forward/decoder.ts'
 import { embeddingRows } from '../model/graph/embedding-rows.ts'
 import { TokenizerProcess } from '../model/text/tokenizer.ts'
+import { tokenIds } from '../model/text/tokenizer-definition.ts'
+import { tokenizerIn } from '../model/text/tokenizer-file.ts'
 import { Solvers } from '../prune/run/solvers.ts'
 import { StructuredModel } from '../structure/federated/structured-model.ts'
 import { type BlockFile, weightsOfFiles } from './block-files.ts'
@@ -53,6 +55,11 @@ export class Bench {
 
   tokenizer(dir: string): ReturnType<TokenizerProcess['open']> {
     return this.tokenizers.open(dir, embeddingRows(this.open(dir).index))
+  }
+
+  /** All ids of the model's tokenizer for which its embedding has a row, ascending. */
+  tokenIds(dir: string): Int32Array {
+    return tokenIds(tokenizerIn(dir), embeddingRows(this.open(dir).index))
   }
 
   solvers(): Promise<Solvers> {

@@ -12,6 +12,7 @@ export const LANES: Readonly<Record<JobName, LaneName>> = {
   instructions: 'reading',
   unfinished: 'reading',
   unrecovered: 'reading',
+  mixedInputs: 'compute',
   prune: 'compute',
   evaluate: 'compute',
   structures: 'compute',

@@ -9,6 +9,7 @@ import { applyMerged } from '../../../src/merge/masks/merged-block.ts'
 import { validateContribution } from '../../../src/merge/masks/validate.ts'
 import type { Decoder } from '../../../src/model/forward/decoder.ts'
 import { perplexity } from '../../../src/model/forward/perplexity.ts'
+import type { Vocabulary } from '../../../src/model/forward/vocabulary.ts'
 import { pruneSequential } from '../../../src/prune/run/sequential.ts'
 import type { Solvers } from '../../../src/prune/run/solvers.ts'
 import { MASK_LIES } from '../../../test/support/liars.ts'
@@ -64,6 +65,7 @@ export async function contributed(
   { decoder, solvers }: Pick<LieBench, 'decoder' | 'solvers'>,
   { pruner, target }: SparseMethod,
   windows: Windows,
+  vocabulary?: Vocabulary,
 ): Promise<Model> {
   const model: Model = []
   await pruneSequential(decoder, solvers, {
@@ -71,6 +73,7 @@ export async function contributed(
     target,
     blocks: Array.from({ length: decoder.blocks }, (_, block) => block),
     windows,
+    vocabulary,
     onBlock({ block, layers, meanSquares }) {
       const sent = payloadOf(pruner) === 'weights' ? layers : undefined
       model[block] = toContribution(decoder.forms[block], sent, meanSquares)
@@ -81,16 +84,16 @@ export async function contributed(
 
 /** The mean perplexity of the merged model over the texts. */
 function measured(bench: LieBench, pruner: PrunerName, models: readonly Model[], faults: number): Promise<number> {
-  const { decoder } = bench
-  return meanPerplexity(bench, (block) => {
+  return meanPerplexity(bench, mergedWeights(bench.decoder, { pruner, target: TARGET }, models, faults))
+}
+
+/** The weights of the merged model. */
+export function mergedWeights(decoder: Decoder, method: SparseMethod, models: readonly Model[], faults = 0) {
+  return (block: number): Float32Array[] => {
     const [form, base] = [decoder.forms[block], decoder.baseWeights(block)]
     const contributions = models.map((model) => model[block])
-    return applyMerged(
-      form,
-      base,
-      mergeBlock({ form, method: { pruner, target: TARGET }, base }, contributions, faults),
-    )
-  })
+    return applyMerged(form, base, mergeBlock({ form, method, base }, contributions, faults))
+  }
 }
 
 export async function meanPerplexity(

@@ -5,7 +5,7 @@ import { NetworkError, UsageError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { type BaseModel, readModel } from '../../common/base-model.ts'
-import { blockMatrices } from '../../common/block-matrices.ts'
+import { baseFacts } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import { FoundingTalk, hereText } from '../../common/site/founding.ts'
 import { assertSameModel, goOn } from '../../common/site/going-on.ts'
@@ -36,8 +36,8 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
       async prepare({ offer }, sites) {
         assertFits(options, offer, model)
         const maker = await prepare({ work, model, own, end }, options, offer)
-        const matrices = await blockMatrices(work, model)
-        talk.show(`${planText(offer, options.capacity, matrices)}\n${hereText(sites, offer.members)}`)
+        const base = await baseFacts(work, model, offer.method)
+        talk.show(`${planText(offer, options.capacity, base)}\n${hereText(sites, offer.members)}`)
         await talk.accept()
         return { site: site.own.site, capacity: options.capacity ?? offer.sample, work: maker }
       },

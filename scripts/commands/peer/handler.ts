@@ -5,7 +5,7 @@ import { asModelName } from '../../../protocols/plan/offer.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
-import { blockMatrices } from '../../common/block-matrices.ts'
+import { baseFacts } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import { FoundingTalk } from '../../common/site/founding.ts'
 import { goOn } from '../../common/site/going-on.ts'
@@ -40,7 +40,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const window = windowFor(options.window, description)
   const text = await siteText(reading, options, { windows, window, limits: description })
   const structured = await structuredOf(reading, dir, method)
-  const matrices = await blockMatrices(reading, model)
+  const base = await baseFacts(reading, model, method)
   const offer = {
     ...plan,
     model: { name: asModelName(name), hash, parameters, blocks },
@@ -56,7 +56,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     ...init,
     onEvent(event) {
       onEvent?.(event)
-      if (event.type === 'invitation') talk.show(planText(offer, capacity, matrices))
+      if (event.type === 'invitation') talk.show(planText(offer, capacity, base))
     },
     offer,
     site: site.own.site,

@@ -9,7 +9,7 @@ import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
-import { blockMatrices } from '../../common/block-matrices.ts'
+import { baseFacts } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
 import { OutputDirectory, writeReport } from '../../common/output-directory.ts'
@@ -40,7 +40,7 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
   const { method } = options.plan
   const left = await notCopied(work, options.model)
   const { window, sites, evaluated } = await prepareSites(work, options, description)
-  const matrices = await blockMatrices(work, { dir: options.model, description })
+  const base = await baseFacts(work, { dir: options.model, description }, method)
   const structured = await structuredOf(work, options.model, method)
   terminal.progress('Founding the federation')
   const { staging, scratch } = output
@@ -58,7 +58,7 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
   })
   const { plan } = federation
   if (options.out === null) await output.claim(id8(plan.id))
-  terminal.say(introduction(planInWords(plan.offer, undefined, matrices), method))
+  terminal.say(introduction(planInWords(plan.offer, undefined, base), method))
 
   const comparison = new Comparison({
     work,

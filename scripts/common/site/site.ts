@@ -5,7 +5,7 @@ import { assertOutFree, type OutPlace } from '../../../peers/disk/out-directory.
 import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import type { PeerInit, PeerResult } from '../../../peers/peer.ts'
 import type { PeerEvent } from '../../../peers/round/events.ts'
-import type { BlockMatrices } from '../../../protocols/plan/model-words.ts'
+import type { BaseFacts } from '../../../protocols/plan/model-words.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../../protocols/plan/offer.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import { type SiteLabel, siteInWords } from '../../../protocols/plan/site-name.ts'
@@ -96,8 +96,8 @@ type OfferTerms = Omit<Offer, keyof typeof UNSAID>
 const UNSAID = { version: PROTOCOL_VERSION, founder: new Uint8Array(), nonce: new Uint8Array() } as const
 
 /** The plan in words and what will leave this site. @param capacity - in ppm; null: the offer's sample */
-export function planText(offer: OfferTerms, capacity: number | null, matrices?: BlockMatrices): string {
-  const { what, leaves } = planInWords({ ...UNSAID, ...offer }, capacity ?? offer.sample, matrices)
+export function planText(offer: OfferTerms, capacity: number | null, base?: BaseFacts): string {
+  const { what, leaves } = planInWords({ ...UNSAID, ...offer }, capacity ?? offer.sample, base)
   return [...what, 'What will leave this site:', ...leaves.map((line) => `  ${line}`)].join('\n')
 }
 

@@ -8,6 +8,7 @@ import { encodeContribution, toContribution } from '../../merge/masks/contributi
 import { encodeMergedBlock } from '../../merge/masks/merged-block.ts'
 import { InvalidContributionError, validateContribution } from '../../merge/masks/validate.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
+import { FIRST_BLOCK, type Vocabulary } from '../../model/forward/vocabulary.ts'
 import { Checkpoint } from '../../prune/run/checkpoint.ts'
 import type { FinishedBlock } from '../../prune/run/prune-record.ts'
 import { type PrunedBlock, type PruneSeconds, pruneSequential } from '../../prune/run/sequential.ts'
@@ -36,13 +37,14 @@ export async function prune(args: PruneArgs, bench: Bench, { signal, emit }: Job
     target,
     blocks,
     windows,
+    vocabulary: vocabularyFor(args, bench),
     weightsOf,
     signal,
     from: checkpoint ?? undefined,
     onProgress: (done, total) => emit({ type: 'progress', done, total }),
-    async onStatistics(block, { inputs, tokens }) {
+    async onStatistics(block, inputs) {
       if (args.as !== 'moments') return
-      const own = inputs.map(({ meanSquares, gram = new Float32Array() }) => {
+      const own = inputs.map(({ meanSquares, gram = new Float32Array(), tokens }) => {
         return { meanSquares, gram: meansAbove(gram, meanSquares.length, tokens) }
       })
       moments = [await storeMoments(out, block, own)]
@@ -58,6 +60,15 @@ export async function prune(args: PruneArgs, bench: Bench, { signal, emit }: Job
       report(pruned)
     },
   })
+}
+
+/**
+ * What a site offers others shows nothing that the vocabulary could show instead; a site alone has nobody to hide its
+ * text from.
+ */
+function vocabularyFor({ dir, as, blocks, windows }: PruneArgs, bench: Bench): Vocabulary | undefined {
+  if (as === 'stored' || windows === undefined || !blocks.includes(FIRST_BLOCK)) return undefined
+  return { ids: bench.tokenIds(dir), window: windows.length }
 }
 
 function toReport({ block, file: { path, bytes }, damping }: FinishedBlock): PrunedBlockReport {

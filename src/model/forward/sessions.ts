@@ -159,7 +159,7 @@ export class Sessions {
 
   /** The model that computes the wanted values of a part. */
   partModelOf(part: Part, wanted: readonly string[], values: Values): PartModel {
-    const key = JSON.stringify(wanted)
+    const key = JSON.stringify([part.enters, wanted])
     const known = this.parts.get(key)
     if (known) return known
     const typeOf = (value: string): ValueType => {

@@ -76,7 +76,7 @@ function unlikeADecoder(path: string, why: string): InputError {
 }
 
 /** Nodes that the value depends on, constants included. */
-function ancestors(index: GraphIndex, value: string): Set<number> {
+export function ancestors(index: GraphIndex, value: string): Set<number> {
   const found = new Set<number>()
   const open = [value]
   for (let name = open.pop(); name !== undefined; name = open.pop()) {

@@ -33,6 +33,17 @@ export function readTokenizerDefinition(path: string): TokenizerDefinition {
   }
 }
 
+/**
+ * All ids that a tokenizer can give a text, each once, ascending.
+ * @param rows - rows of the model's embedding: ids beyond it are left out; null: the number is not known
+ * @throws {InputError} TOKENIZER_UNREADABLE
+ */
+export function tokenIds(path: string, rows: number | null): Int32Array<ArrayBuffer> {
+  const { vocabulary, addedTokens } = readTokenizerDefinition(path)
+  const ids = new Set([...vocabulary.values(), ...addedTokens.map(({ id }) => id)])
+  return Int32Array.from([...ids].filter((id) => rows === null || id < rows)).sort()
+}
+
 export function unreadableTokenizer(path: string, why: string, cause?: unknown): InputError {
   return new InputError({
     code: 'TOKENIZER_UNREADABLE',

@@ -22,15 +22,16 @@ export interface PruneInputs {
   weights: readonly { block: number; digest: string }[]
 }
 
-/** The number changes when a prune of the same inputs gives other bits than before. */
-const DOMAIN = 'coppice/prune/1'
+/** The number of a form changes when a prune of the same inputs gives other bits in it than before. */
+const DOMAINS = { stored: 'coppice/prune/1', contribution: 'coppice/prune/2', moments: 'coppice/prune/2' } as const
 
 export function fingerprintOf({ modelName, modelHash, windows, ...inputs }: PruneInputs): Fingerprint {
   const { pruner, target, blocks, as } = inputs
+  const domain = DOMAINS[as]
   const shape = windows === undefined ? null : [windows.count, windows.length]
   const weights = [...inputs.weights].sort((a, b) => a.block - b.block).map((each) => [each.block, each.digest])
   const targetParts = target.kind === 'pattern' ? [target.n, target.m] : [target.ppm]
-  const mergedDigits = digest(DOMAIN, [JSON.stringify(weights)]).slice(0, SHOWN_DIGITS)
+  const mergedDigits = digest(domain, [JSON.stringify(weights)]).slice(0, SHOWN_DIGITS)
   const words = [
     pruner,
     targetWords(target),
@@ -39,7 +40,7 @@ export function fingerprintOf({ modelName, modelHash, windows, ...inputs }: Prun
     ...(weights.length === 0 ? [] : [`merged weights ${mergedDigits}`]),
   ]
   const settings = [pruner, target.kind, targetParts, shape, blocks, as, weights]
-  return fingerprint({ domain: DOMAIN, modelName, modelHash, windows, settings, words: words.join(', ') })
+  return fingerprint({ domain, modelName, modelHash, windows, settings, words: words.join(', ') })
 }
 
 function targetWords(target: SparsityTarget): string {

@@ -10,8 +10,9 @@ import type { BlockWeights } from '../../form/block-weights.ts'
 import type { PrunerName, SparsityTarget } from '../../form/method.ts'
 import type { Windows } from '../../form/windows.ts'
 import type { Decoder } from '../../model/forward/decoder.ts'
-import type { InputStatistics } from '../../model/forward/input-statistics.ts'
 import { Stream } from '../../model/forward/stream.ts'
+import type { Observation } from '../../model/forward/sums.ts'
+import { FIRST_BLOCK, observeVocabulary, type Vocabulary } from '../../model/forward/vocabulary.ts'
 import type { LayerGroup, PrunedLayer } from './group.ts'
 import type { Solvers } from './solvers.ts'
 
@@ -31,11 +32,13 @@ export interface SequentialJob {
   blocks: readonly number[]
   /** Calibration windows; undefined for magnitude without statistics. */
   windows: Windows | undefined
+  /** Where given, inputs that follow from the token alone are calibrated on it, and not on the text. */
+  vocabulary?: Vocabulary
   /** The weights of a block that is not pruned here; undefined: the base's. */
   weightsOf?: (block: number) => BlockWeights | undefined
   onBlock: (pruned: PrunedBlock) => void | Promise<void>
   /** Called before a block is pruned, which gives the Gram matrices up. */
-  onStatistics?: (block: number, statistics: BlockStatistics) => void | Promise<void>
+  onStatistics?: (block: number, inputs: readonly InputKnowledge[]) => void | Promise<void>
   /**
    * Called when a block is pruned and the text has passed it. All later work depends on the stream alone.
    * @param stream - behind the block; null if nobody reads it any more
@@ -58,15 +61,11 @@ interface StartingPoint {
   restore(stream: Stream): void
 }
 
-/** The statistics of an input of a block's layers. */
+/** What is known of an input of a block's layers. */
 interface InputKnowledge {
   meanSquares: Float32Array
+  /** X^T X, and the number of tokens over which it is a sum. */
   gram: Float32Array | undefined
-}
-
-interface BlockStatistics {
-  /** One entry a layer input. */
-  inputs: readonly InputKnowledge[]
   tokens: number
 }
 
@@ -111,22 +110,35 @@ async function passBlock(
   stream: Stream | null,
   watch: PhaseWatch,
 ): Promise<void> {
-  const { blocks, pruner, weightsOf, onBlock } = job
+  const { blocks, weightsOf, onBlock } = job
   let weights = weightsOf?.(block)
   if (blocks.includes(block)) {
-    const observation = pruner === 'sparsegpt' ? 'gram' : 'squares'
-    const statistics = stream && (await watch.measure('statistics', () => stream.observe(block, observation)))
-    const inputs = (statistics ?? []).map((input) => ({
-      meanSquares: meanSquares(input, stream?.tokens ?? 1),
-      gram: input.gram,
-    }))
-    await job.onStatistics?.(block, { inputs, tokens: stream?.tokens ?? 1 })
+    const inputs = await watch.measure('statistics', () => observe(decoder, job, block, stream))
+    await job.onStatistics?.(block, inputs)
     const layers = await watch.measure('solve', () => pruneBlock(decoder, solvers, block, inputs, job))
     await onBlock({ block, layers, meanSquares: inputs.map((input) => input.meanSquares) })
     weights = layers.map(({ weight }) => weight)
   }
   const last = blocks[blocks.length - 1]
   if (stream && block < last) await watch.measure('forward', () => stream.pass(block, weights))
+}
+
+/** One entry a distinct input of the block; none if there is no text. */
+async function observe(
+  decoder: Decoder,
+  { pruner, vocabulary }: SequentialJob,
+  block: number,
+  stream: Stream | null,
+): Promise<InputKnowledge[]> {
+  if (stream === null) return []
+  const observation: Observation = pruner === 'sparsegpt' ? 'gram' : 'squares'
+  const onText = await stream.observe(block, observation)
+  const known =
+    vocabulary === undefined || block !== FIRST_BLOCK ? [] : await observeVocabulary(decoder, vocabulary, observation)
+  return onText.map((statistics, input) => {
+    const { gram, sumSquares, tokens } = known[input] ?? { ...statistics, tokens: stream.tokens }
+    return { meanSquares: Float32Array.from(sumSquares, (sum) => sum / tokens), gram, tokens }
+  })
 }
 
 /** The stream in front of the first block to be pruned here; null if there is no text. */
@@ -157,14 +169,15 @@ async function pruneBlock(
   const form = decoder.forms[block]
   const rolesOf = (input: number) => form.layers.flatMap((layer, role) => (layer.input === input ? [role] : []))
   const groups = form.inputs.map((cols, input): LayerGroup => {
-    const { meanSquares = null, gram } = inputs[input] ?? {}
+    const { meanSquares = null, gram, tokens = 1 } = inputs[input] ?? {}
     return {
       pruner,
       target,
       cols,
       layers: rolesOf(input).map((role) => ({ weight: base[role], rows: form.layers[role].rows })),
       meanSquares,
-      gram: gram === undefined ? null : { sums: gram, scale: 2 / (windows?.count ?? 1) },
+      // 2 over the number of windows that the tokens fill
+      gram: gram === undefined ? null : { sums: gram, scale: (2 * (windows?.length ?? 1)) / tokens },
     }
   })
   const out: PrunedLayer[] = []
@@ -172,11 +185,6 @@ async function pruneBlock(
     for (const [k, role] of rolesOf(input).entries()) out[role] = layers[k]
   }
   return out
-}
-
-/** Means of squares, [cols]: x = fround(sum of squares / tokens). */
-function meanSquares({ sumSquares }: InputStatistics, tokens: number): Float32Array {
-  return Float32Array.from(sumSquares, (sum) => sum / tokens)
 }
 
 class PhaseWatch {

@@ -47,11 +47,22 @@ describe('a base that is sparser than asked for', () => {
 it('a plan says both before anything else is done, and only where there is something to say', () => {
   const { offer } = anOffer({ method: { pruner: 'wanda', target: HALF } })
   const plain = planInWords(offer).what
-  const ordinary = planInWords(offer, offer.sample, { layers: [layer(0)], unpruned: [] }).what
+  const ordinary = planInWords(offer, offer.sample, { layers: [layer(0)], unpruned: [], mixed: [] }).what
   assert.deepEqual(ordinary, plain)
-  const { what } = planInWords(offer, offer.sample, { layers: [layer(900)], unpruned: [EXPERTS] })
+  const { what } = planInWords(offer, offer.sample, { layers: [layer(900)], unpruned: [EXPERTS], mixed: [] })
   assert.deepEqual(
     what.filter((line) => !plain.includes(line)).map((line) => line.slice(0, 20)),
     ['Not pruned: 1 of the', '  block 1, experts: ', 'The base has 90 % ze'],
+  )
+})
+
+it('a plan says which input is measured on the text although it stands before all attention', () => {
+  const { offer } = anOffer({ method: { pruner: 'wanda', target: HALF } })
+  const mixed = [{ layer: 'layers.0.q_proj', operator: 'CumSum' }]
+  const plain = planInWords(offer).leaves
+  const { leaves } = planInWords(offer, offer.sample, { layers: [layer(0)], unpruned: [], mixed })
+  assert.deepEqual(
+    leaves.filter((line) => !plain.includes(line)),
+    ['An exception is the input of layers.0.q_proj: CumSum stands before it, so it is measured on your text too.'],
   )
 })

@@ -51,6 +51,7 @@ test('the data that leaves the site depends on the payload, and the text never l
   )
   assert.match(words({ method: { pruner: 'magnitude', target } }).leaves, /only break ties/)
   for (const pruner of ['sparsegpt', 'wanda', 'magnitude'] as const) {
+    assert.match(words({ method: { pruner, target } }).leaves, /enters the first block are those of the tokenizer's/)
     assert.match(words({ method: { pruner, target } }).leaves, /Your text, its tokens and its activations never leave/)
   }
 })
