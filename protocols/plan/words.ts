@@ -62,12 +62,7 @@ function sparseWords(offer: Offer, { pruner, target }: SparseMethod, capacity: n
 }
 
 /** Words of a plan that pools what the texts show. */
-function pooledWords(
-  offer: Offer,
-  { pruner, target }: SparseMethod,
-  capacity: number,
-  base?: BaseFacts,
-): PlanInWords {
+function pooledWords(offer: Offer, { pruner, target }: SparseMethod, capacity: number, base?: BaseFacts): PlanInWords {
   const { model, rounds: groups, windows, window } = offer
   const moments = poolsMoments({ pruner }, { rule: offer.merge })
   const own = blocksPerRound(groups, capacity)

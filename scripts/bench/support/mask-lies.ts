@@ -66,12 +66,13 @@ export async function contributed(
   { pruner, target }: SparseMethod,
   windows: Windows,
   vocabulary?: Vocabulary,
+  blocks = Array.from({ length: decoder.blocks }, (_, block) => block),
 ): Promise<Model> {
   const model: Model = []
   await pruneSequential(decoder, solvers, {
     pruner,
     target,
-    blocks: Array.from({ length: decoder.blocks }, (_, block) => block),
+    blocks,
     windows,
     vocabulary,
     onBlock({ block, layers, meanSquares }) {

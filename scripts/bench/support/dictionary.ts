@@ -1,0 +1,32 @@
+/** What each token of a vocabulary puts into every layer where it stands alone: the dictionary of an attack. */
+import type { Decoder } from '../../../src/model/forward/decoder.ts'
+import type { Values } from '../../../src/model/forward/sessions.ts'
+import { distinctInputs } from '../../../src/model/graph/block-forms.ts'
+import type { Matrix } from '../../../src/runtime/linear-algebra.ts'
+
+/**
+ * The vectors of all tokens at the inputs of each block's layers, [block][distinct input], [ids, width] each: from
+ * windows of one token through the dense model.
+ */
+export async function dictionaryOf(decoder: Decoder, ids: Int32Array): Promise<Matrix[][]> {
+  const { cut, sessions, forms } = decoder
+  const values: Values = decoder.graphInputs(BigInt64Array.from(ids, BigInt), ids.length, 1)
+  const take = (made: Values) => {
+    for (const [name, tensor] of made) values.set(name, tensor)
+  }
+  take(await sessions.runPart(cut.embedding, values))
+  const all: Matrix[][] = []
+  for (const [block, part] of cut.blocks.entries()) {
+    const tensors = sessions.blockTensors(block)
+    const inputs = distinctInputs(part.layers).map(({ input }) => input)
+    const made = await sessions.runModel(sessions.partModelOf(part, inputs, values), values, tensors)
+    all.push(
+      inputs.map((input, k) => {
+        const data = made.get(input)?.data as Float32Array
+        return { data, rows: ids.length, cols: forms[block].inputs[k] }
+      }),
+    )
+    take(await sessions.runPart(part, values, tensors))
+  }
+  return all
+}
