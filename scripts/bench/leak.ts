@@ -14,12 +14,13 @@
  *   npm run bench -- leak [--model DIR] [--sites 4] [--tokens 256,4096] [--window 256]
  */
 import { parseArgs } from 'node:util'
+import type { LinearAlgebra, Matrix } from '../../src/algebra/linear-algebra.ts'
 import { Decoder } from '../../src/model/forward/decoder.ts'
 import { FIRST_BLOCK } from '../../src/model/forward/vocabulary.ts'
 import { distinctInputs } from '../../src/model/graph/block-forms.ts'
 import { layerName } from '../../src/model/graph/layers.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
-import { LinearAlgebra, type Matrix } from '../../src/runtime/linear-algebra.ts'
+import { OnnxAlgebra } from '../../src/runtime/onnx-algebra.ts'
 import { table } from '../report/table.ts'
 import { type AttackedText, attackedText, SOURCES, type Source } from './support/attacked-text.ts'
 import { kernelOf, type Score, scored, solveCounts } from './support/count-attack.ts'
@@ -57,7 +58,7 @@ export async function run(args: string[]): Promise<void> {
       texts.push(await attackedText({ decoder, solvers, vocabulary }, windows))
     groups.push(texts)
   }
-  const linear = await LinearAlgebra.create({ threads: THREADS })
+  const linear = await OnnxAlgebra.create({ threads: THREADS })
   const dictionary = await dictionaryOf(decoder, vocabulary.ids)
   console.log(`${decoder.name}, ${vocabulary.ids.length} ids, ${values.sites} sites, windows of ${length}\n`)
   console.log(await firstTable(linear, dictionary[FIRST_BLOCK][0], groups))

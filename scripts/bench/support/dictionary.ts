@@ -1,8 +1,9 @@
 /** What each token of a vocabulary puts into every layer where it stands alone: the dictionary of an attack. */
+
+import type { Matrix } from '../../../src/algebra/linear-algebra.ts'
 import type { Decoder } from '../../../src/model/forward/decoder.ts'
 import type { Values } from '../../../src/model/forward/sessions.ts'
 import { distinctInputs } from '../../../src/model/graph/block-forms.ts'
-import type { Matrix } from '../../../src/runtime/linear-algebra.ts'
 
 /**
  * The vectors of all tokens at the inputs of each block's layers, [block][distinct input], [ids, width] each: from

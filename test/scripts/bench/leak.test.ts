@@ -9,7 +9,7 @@ import { Stream } from '../../../src/model/forward/stream.ts'
 import { observeVocabulary } from '../../../src/model/forward/vocabulary.ts'
 import { pruneSequential } from '../../../src/prune/run/sequential.ts'
 import { Solvers } from '../../../src/prune/run/solvers.ts'
-import { LinearAlgebra } from '../../../src/runtime/linear-algebra.ts'
+import { OnnxAlgebra } from '../../../src/runtime/onnx-algebra.ts'
 import { fixturePath } from '../../support/shared.ts'
 
 const IDS = Int32Array.from({ length: 512 }, (_, id) => id)
@@ -24,7 +24,7 @@ describe('an attack', () => {
   for (const id of WINDOWS.ids) counts[id]++
 
   it('finds the counts of tokens in the Gram matrix of the first input, unless it is one of the vocabulary', async () => {
-    const linear = await LinearAlgebra.create({ threads: 1 })
+    const linear = await OnnxAlgebra.create({ threads: 1 })
     const kernel = await kernelOf(linear, (await dictionaryOf(decoder, IDS))[0][0], 'gram')
     const stream = await Stream.start(decoder, WINDOWS)
     const [{ gram: ofText }] = await stream.observe(0, 'gram')
