@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -48,14 +48,4 @@ describe('a simulation that pools second moments', () => {
     }
     assert.deepEqual([...payloads.keys()].sort(), ['products', 'statistics'])
   })
-})
-
-it('a simulation that pools mean squares ends with a round a group, and one root', async () => {
-  const ended = await simulated('squares', '--pruner', 'wanda', '--sparsity', '0.5')
-  assert.equal(ended.exit, 0, ended.stderr)
-  const { result, rounds } = JSON.parse(ended.stdout)
-  assert.equal(rounds.length, 2)
-  const verified = await coppice('verify', join(directory, 'squares'), '--model', MODEL, '--json')
-  assert.equal(JSON.parse(verified.stdout).root, result.root, verified.stderr)
-  assert.ok(readFileSync(join(directory, 'squares', 'report.json'), 'utf8').includes('pooled'))
 })
