@@ -96,11 +96,19 @@ const LEAST_SIGNED = 2 * 3
 function assertNothingTwice(deeds: string[]): void {
   const end = deeds.indexOf('after rename certificates/1.cbor')
   for (const round of [deeds.slice(0, end), deeds.slice(end)]) {
-    for (const wanted of [/^after rename blobs\/ID (.*)/, /^after rename checkpoint-.*\/contribution-(\d+)/]) {
-      const names = round.flatMap((deed) => wanted.exec(deed)?.[1] ?? [])
-      assert.ok(names.length > 0, `${wanted}`)
-      for (const [name, times] of Map.groupBy(names, (name) => name))
-        assert.equal(times.length, 1, `${wanted}: ${name}`)
+    const blobs = round.flatMap((deed) => /^after rename blobs\/ID (.*)/.exec(deed)?.[1] ?? [])
+    for (const [what, names] of Object.entries({ blobs, blocks: finishedBlocks(round) })) {
+      assert.ok(names.length > 0, what)
+      for (const [name, times] of Map.groupBy(names, (name) => name)) assert.equal(times.length, 1, `${what}: ${name}`)
     }
   }
+}
+
+/** The blocks whose contributions a checkpoint names: who is killed before that has not finished the block. */
+function finishedBlocks(deeds: string[]): string[] {
+  let written = ''
+  return deeds.flatMap((deed) => {
+    written = /^after rename checkpoint-.*\/contribution-(\d+)/.exec(deed)?.[1] ?? written
+    return /^after rename checkpoint-.*\/progress\.json/.test(deed) ? written : []
+  })
 }
