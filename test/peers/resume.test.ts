@@ -1,53 +1,17 @@
 import assert from 'node:assert/strict'
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { DataDirectory, FEDERATIONS_NAME } from '../../peers/disk/data-directory.ts'
-import { identityFromSeed } from '../../peers/disk/identity.ts'
+import { FEDERATIONS_NAME } from '../../peers/disk/data-directory.ts'
 import { parseRecords } from '../../peers/disk/write-ahead-log.ts'
 import { keptFederations } from '../../peers/kept/find.ts'
-import { resume } from '../../peers/peer.ts'
 import type { PeerEvent } from '../../peers/round/events.ts'
-import type { Work } from '../../peers/work/work.ts'
 import { decodeBody, isBinding } from '../../protocols/round/messages/messages.ts'
 import { HASH_BYTES, toHex } from '../../protocols/wire/encoding.ts'
-import { assertOneRoot, BLOCKS, type Running, startFederation } from '../support/federations.ts'
-import { MatrixWork } from '../support/matrices.ts'
-import { LOOPBACK, onlyFederation, temporaryDirectory } from '../support/nodes.ts'
+import { Held } from '../support/faults/held-work.ts'
+import { assertOneRoot, type Running, startFederation } from '../support/federations.ts'
+import { onlyFederation, temporaryDirectory } from '../support/nodes.ts'
 import { flipped } from '../support/people.ts'
-
-/** Work that holds all members of a federation up where the test wants it. */
-class Held extends MatrixWork {
-  readonly reached = Promise.withResolvers<void>()
-  readonly gate = Promise.withResolvers<void>()
-  private readonly at: 'prune' | 'writeModel'
-  private rounds: number
-
-  /** @param rounds - how many of these are let through before */
-  constructor(text: number, at: 'prune' | 'writeModel', rounds = 0) {
-    super(BLOCKS, text)
-    this.at = at
-    this.rounds = rounds
-  }
-
-  override async prune(job: Parameters<MatrixWork['prune']>[0]): Promise<void> {
-    if (this.at === 'prune') await this.hold(job.signal)
-    return await super.prune(job)
-  }
-
-  override async writeModel(...[merged, out, signal]: Parameters<Work['writeModel']>): Promise<void> {
-    if (this.at === 'writeModel') await this.hold(signal)
-    return await super.writeModel(merged, out, signal)
-  }
-
-  private async hold(signal: AbortSignal): Promise<void> {
-    if (this.rounds-- > 0) return
-    this.reached.resolve()
-    const stopped = Promise.withResolvers<never>()
-    signal.addEventListener('abort', () => stopped.reject(signal.reason))
-    await Promise.race([this.gate.promise, stopped.promise])
-  }
-}
 
 /** What a peer has said of its way on. */
 function goingOn({ events }: Running, member: number) {
@@ -184,41 +148,6 @@ test('a member that has lost all of its federation signs nothing in the rounds t
   const { records } = parseRecords(path, new Uint8Array(await readFile(path)))
   const binding = records.map((record) => decodeBody(record.subarray(HASH_BYTES))).filter(isBinding)
   assert.deepEqual(new Set(binding.map(({ round }) => round)), new Set([3]))
-})
-
-test('a copy of a data directory that is started beside it ends before it signs, and the federation goes on', async (context) => {
-  const works = [0, 1, 2, 3].map((i) => new Held(i, 'prune', 1))
-  const offer = { rounds: 2 }
-  const committed = Promise.withResolvers<void>()
-  const onEvent = (member: number, event: PeerEvent) => {
-    if (member === 3 && event.type === 'announced' && event.round === 2) committed.resolve()
-  }
-  const running = await startFederation(context, {
-    members: 4,
-    topology: 'mesh',
-    offer,
-    work: (i) => works[i],
-    onEvent,
-  })
-  for (const work of works) await work.reached.promise
-  await running.stop(3)
-  const copy = join(running.root, 'copy', 'data')
-  await cp(join(running.root, '3', 'data'), copy, { recursive: true })
-  works[3].gate.resolve()
-  running.peers[3] = running.back(3)
-  await committed.promise
-  await using data = await DataDirectory.open(copy, { privateKey: await identityFromSeed('federation', 3) })
-  const [kept] = await keptFederations(copy)
-  const place = { out: join(running.root, 'copy', 'out'), kept: kept.signed.plan.id }
-  const site = { work: () => new Held(9, 'prune'), agree: null, listen: LOOPBACK, connect: 'all' as const }
-  const twin = resume({ ...site, data, kept, place, signal: AbortSignal.timeout(60_000) })
-  await assert.rejects(twin, { code: 'OUTPUT_KEY_ELSEWHERE' })
-  for (const work of works) work.gate.resolve()
-  const results = await Promise.all(running.peers)
-  assertOneRoot({ ...running, results })
-  for (const { value } of running.events.flat().flatMap((event) => (event.type === 'round' ? event.round : []))) {
-    assert.deepEqual(value.excluded, [])
-  }
 })
 
 test('one data directory serves five federations one after another, one of which it leaves and comes back to', async (context) => {

@@ -10,7 +10,7 @@ export function readContributions(form: BlockForm, pruner: PrunerName, paths: re
 }
 
 /** Contributions to a block whose second moments are pooled: mean squares, and products once these are offered. */
-export function readMoments(form: BlockForm, paths: readonly string[], members: number) {
+export function readPooled(form: BlockForm, paths: readonly string[], members: number) {
   const files = paths.map((path) => readFileSync(path))
   const statistics = files.filter((bytes) => !areProducts(bytes))
   const products = files.filter((bytes) => areProducts(bytes))

@@ -17,7 +17,7 @@ import { mergeStructured } from '../../merge/structures/structured-merge.ts'
 import type { StructuredModel } from '../../structure/federated/structured-model.ts'
 import type { Bench } from '../bench.ts'
 import { readMerged } from '../block-files.ts'
-import { readContributions, readMoments } from './contribution-files.ts'
+import { readContributions, readPooled } from './contribution-files.ts'
 
 interface Files {
   block: number
@@ -44,7 +44,7 @@ export async function merge(
   const form = decoder.forms[files.block]
   const block: BlockCase = { form, method, base: decoder.baseWeights(files.block) }
   if (!poolsMoments(method, files.merging)) return report(block, mergeMasks(block, files), files)
-  const { isComplete, products, statistics } = readMoments(form, files.paths, files.merging.members)
+  const { isComplete, products, statistics } = readPooled(form, files.paths, files.merging.members)
   const totals = totalsOf(form, statistics)
   if (!isComplete) return reportTotals(form, totals, files)
   const moments = { totals, products: addProducts(form, products()), members: files.merging.members }
