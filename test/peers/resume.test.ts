@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { FEDERATIONS_NAME } from '../../peers/disk/data-directory.ts'
-import { parseRecords } from '../../peers/disk/write-ahead-log.ts'
 import { keptFederations } from '../../peers/kept/find.ts'
 import type { PeerEvent } from '../../peers/round/events.ts'
-import { decodeBody, isBinding } from '../../protocols/round/messages/messages.ts'
-import { HASH_BYTES, toHex } from '../../protocols/wire/encoding.ts'
+import { toHex } from '../../protocols/wire/encoding.ts'
 import { Held } from '../support/faults/held-work.ts'
 import { assertOneRoot, type Running, startFederation } from '../support/federations.ts'
 import { onlyFederation, temporaryDirectory } from '../support/nodes.ts'
@@ -128,27 +125,6 @@ async function finished({ root, peers }: Running): Promise<boolean[]> {
   const kept = await Promise.all(peers.map((_, i) => keptFederations(join(root, `${i}`, 'data'))))
   return kept.map(([{ facts }]) => facts.finished)
 }
-
-test('a member that has lost all of its federation signs nothing in the rounds that it has signed in, and then again', async (context) => {
-  const works = [9, 9, 2, 2].map((rounds, i) => new Held(i, 'prune', rounds))
-  const offer = { rounds: 3, roundTimeoutMs: 0 }
-  const running = await startFederation(context, { members: 4, topology: 'mesh', offer, work: (i) => works[i] })
-  await Promise.all([works[2].reached.promise, works[3].reached.promise])
-  await running.stop(3)
-  const data = join(running.root, '3', 'data')
-  await rm(join(data, FEDERATIONS_NAME), { recursive: true })
-  works[3].gate.resolve()
-  running.peers[3] = running.joinAgain(3)
-  // The third round needs its votes: one of the other three is held up.
-  const results = await Promise.all(running.peers)
-  assertOneRoot({ ...running, results })
-  const abstains = running.events[3].find((event) => event.type === 'abstains')
-  assert.equal(abstains?.until, 2)
-  const path = join(await onlyFederation(data), 'journal.wal')
-  const { records } = parseRecords(path, new Uint8Array(await readFile(path)))
-  const binding = records.map((record) => decodeBody(record.subarray(HASH_BYTES))).filter(isBinding)
-  assert.deepEqual(new Set(binding.map(({ round }) => round)), new Set([3]))
-})
 
 test('one data directory serves five federations one after another, one of which it leaves and comes back to', async (context) => {
   const root = await temporaryDirectory(context)
