@@ -1,7 +1,7 @@
 /**
- * What a site has signed, in a write-ahead log beside its federations: plans, at most one for each offer, and for each
- * plan how many records its journal has. A federation's directory can be lost; what was sent under its plan is still
- * known here. A record is one of
+ * The log of all that a site has signed, a write-ahead log beside its federations: plans, at most one for each offer,
+ * and for each plan how many records its journal has. A federation's directory can be lost; what was sent under its
+ * plan is still known here. A record is one of
  *   signed    offer hash, plan id
  *   sent      plan id, 0, round (u16, little-endian): the journal has one more record, which is of this round
  *   abstains  plan id, 1, round: the journal begins anew, and its owner abstains up to this round
@@ -20,11 +20,11 @@ type SignedRecord =
   | { type: 'signed'; plan: Uint8Array; offer: Uint8Array }
   | { type: RoundType; plan: Uint8Array; round: number }
 
-/** By the number that stands in the record. */
+/** The types, by the number that stands in the record. */
 const ROUND_TYPES = ['sent', 'abstains'] as const
 type RoundType = (typeof ROUND_TYPES)[number]
 
-/** What was sent under a plan. */
+/** The messages that were sent under a plan. */
 export interface SentUnderPlan {
   /** The number of records that the journal must have. */
   count: number
@@ -38,7 +38,7 @@ export class SignedPlans {
   private readonly log: WriteAheadLog<SignedRecord>
   /** Plan ids by offer, both in hexadecimal. */
   private readonly byOffer = new Map<string, string>()
-  /** By plan id. */
+  /** One entry a plan, by its id. */
   private readonly sentUnder = new Map<string, SentUnderPlan>()
 
   private constructor(log: WriteAheadLog<SignedRecord>) {
@@ -73,7 +73,7 @@ export class SignedPlans {
     return signPlan(signer, plan)
   }
 
-  /** What was sent under the plan of this id; null: nothing is known of it, so this log was lost. */
+  /** The messages that were sent under the plan of this id; null: nothing is known of it, so this log was lost. */
   sent(plan: Uint8Array): Readonly<SentUnderPlan> | null {
     return this.sentUnder.get(toHex(plan)) ?? null
   }

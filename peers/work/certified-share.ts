@@ -16,7 +16,7 @@ export interface CertifiedShare {
   /** The number of members that may lie, of all members. */
   liars: number
   members: number
-  /** Of all layers together. */
+  /** The share of all layers together. */
   share: number
   /** One entry a layer. */
   layers: Array<{ layer: string; share: number }>
@@ -36,7 +36,7 @@ interface Certifying {
   signal?: AbortSignal
 }
 
-/** What the share needs of an offer. */
+/** The parts of an offer that the share needs. */
 export function certifying(offer: Offer): Pick<Certifying, 'method' | 'members' | 'faults'> {
   return { method: offer.method, members: offer.members, faults: mergingOf(offer).faults }
 }

@@ -14,7 +14,7 @@ export interface BlockMatrices {
   unpruned: readonly { name: string; block: number; weights: number; reason: string }[]
 }
 
-/** What a plan says of a base model that is at hand. */
+/** Facts that a plan states about a base model that is at hand. */
 export interface BaseFacts extends BlockMatrices {
   /**
    * Inputs of the first block that an operator keeps from following from the token alone, with the first layer that

@@ -1,5 +1,5 @@
 /**
- * What SparseGPT's solves cost in portable arithmetic, beside ONNX Runtime's: 50 % zeros in blocks of SmolLM2-135M's
+ * The time of SparseGPT's solves in portable arithmetic, beside ONNX Runtime's: 50 % zeros in blocks of SmolLM2-135M's
  * shapes, with made-up weights and Gram matrices. Each block is solved with the one and then with the other. Prints the
  * seconds of all blocks, of the clock and of the processor, and a digest of the portable results, which is the same on
  * every machine and with any number of threads.

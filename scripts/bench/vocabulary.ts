@@ -1,7 +1,8 @@
 /**
- * What it costs that the first block's input is calibrated on the vocabulary and not on the text. Sites of unlike texts
- * are pruned both ways; a figure is the geometric mean, over texts that nothing was calibrated on, of the perplexity of
- * a site alone, and of all sites together (rule l0). The last column is the time that the vocabulary takes.
+ * The change in perplexity where the first block's input is calibrated on the vocabulary and not on the text. Sites of
+ * unlike texts are pruned both ways; a figure is the geometric mean, over texts that nothing was calibrated on, of the
+ * perplexity of a site alone, and of all sites together (rule l0). The last column is the time that the vocabulary
+ * takes.
  *
  *   npm run bench -- vocabulary [--model DIR] [--text FILE,...] [--windows 8] [--window 128] [--tokens 5120]
  *                               [--sparsities 0.5,0.6] [--pruners sparsegpt,wanda]

@@ -34,7 +34,7 @@ export async function blockMatrices(
   }
 }
 
-/** What a plan says of its base model. */
+/** Facts that a plan states about its base model. */
 export async function baseFacts(
   work: EngineRun,
   model: Pick<BaseModel, 'dir' | 'description'>,

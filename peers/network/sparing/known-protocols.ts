@@ -1,6 +1,7 @@
 /**
- * What libp2p writes down about each stream: that its peer knows the protocol. It reads, merges and writes the whole
- * record of the peer for that, at both ends. Once for each peer and protocol is enough: identify tells them anyway.
+ * The note that libp2p writes down for each stream: that its peer knows the protocol. It reads, merges and writes the
+ * whole record of the peer for that, at both ends. Once for each peer and protocol is enough: identify tells them
+ * anyway.
  */
 import type { Peer, PeerData, PeerId, PeerStore } from '@libp2p/interface'
 

@@ -45,7 +45,7 @@ export function makeCandidate(turn: Turn): Candidate | null {
   const entries: ManifestEntry[] = []
   const { blocks, once } = turn.context.federation
   for (const member of turn.roster) {
-    // What was pruned with a contribution stays so, whoever made it.
+    // A block that was pruned with a contribution stays so, whoever made it.
     if (isDishonest(turn, member) && !once) continue
     const newest = isDishonest(turn, member) ? new Map<number, ManifestEntry>() : newestOf(turn, member)
     for (let block = 0; block < blocks; block++) {

@@ -21,10 +21,10 @@ import type { StructuredModel } from '../../../src/structure/federated/structure
 
 /** The extremes over all layers of a model. */
 export interface Moves {
-  /** Of A and of B, divided by their distance if each number went the whole rate in every step. */
+  /** The distances of A and of B, divided by their distance if each number went the whole rate in every step. */
   a: number
   b: number
-  /** Of a layer's change, divided by the layer's norm. */
+  /** The norm of a layer's change, divided by the layer's norm. */
   change: number
 }
 
@@ -32,7 +32,7 @@ interface MovesJob {
   model: StructuredModel
   sites: readonly Windows[]
   ppm: number
-  /** Of AdamW. Moves are measured by this rate, not by the federation's. */
+  /** The rate of AdamW. Moves are measured by this rate, not by the federation's. */
   rate: number
   /** Numbers of steps to look at, ascending. Training goes on to the last one, or until nothing gets better. */
   looks: readonly number[]

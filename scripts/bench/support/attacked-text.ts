@@ -16,7 +16,7 @@ export const SOURCES = { statistics: 'squares', weights: 'gram', gram: 'gram' } 
 >
 export type Source = keyof typeof SOURCES
 
-/** By block and distinct input; undefined: the weights give too few equations. */
+/** One entry a block and distinct input; undefined: the weights give too few equations. */
 type Sums = (Float32Array | undefined)[][]
 
 export interface AttackedText {

@@ -1,4 +1,4 @@
-/** What each token of a vocabulary puts into every layer where it stands alone: the dictionary of an attack. */
+/** The dictionary of an attack: the input that each token of a vocabulary gives every layer where it stands alone. */
 
 import type { Matrix } from '../../../src/algebra/linear-algebra.ts'
 import type { Decoder } from '../../../src/model/forward/decoder.ts'

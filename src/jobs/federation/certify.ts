@@ -15,7 +15,7 @@ interface CertifyArgs {
   faults: number
 }
 
-/** Of one layer. */
+/** The counts of one layer. */
 export interface CertifiedBits {
   certain: number
   bits: number

@@ -63,7 +63,7 @@ export async function prune(args: PruneArgs, bench: Bench, { signal, emit }: Job
 }
 
 /**
- * What a site offers others shows nothing that the vocabulary could show instead; a site alone has nobody to hide its
+ * Offers to others show nothing that the vocabulary could show instead; a site alone has nobody to hide its
  * text from.
  */
 function vocabularyFor({ dir, as, blocks, windows }: PruneArgs, bench: Bench): Vocabulary | undefined {

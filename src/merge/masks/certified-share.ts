@@ -48,7 +48,7 @@ export function certainBits(
   const added = addedZeros(form, target)
   if (added === 0) return certain
   const ofEnd = (end: 0 | 1) => kept.map((at) => saliency(base[at], ranges[at % form.cols][end]))
-  // Of the bits that are surely kept, so many have at most this saliency: whatever is above it is not needed as a zero.
+  // So many of the surely kept bits have at most this saliency: whatever is above it is not needed as a zero.
   const enough = ofEnd(1).sort()[added - 1] ?? Number.POSITIVE_INFINITY
   for (const [i, least] of ofEnd(0).entries()) if (least <= enough) dropKept(certain, kept[i])
   return certain

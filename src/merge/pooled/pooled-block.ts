@@ -21,7 +21,7 @@ import { pairsOf, unitOf } from './products.ts'
  */
 const DAMPING: DampingRange = { first: 0.01, last: 1e7 }
 
-/** What the members of a block have offered, added up. One entry a layer input. */
+/** The offers of all members to a block, added up. One entry a layer input. */
 interface PooledMoments {
   /** The totals of mean squares, [cols]: the diagonal. */
   totals: readonly Float64Array[]

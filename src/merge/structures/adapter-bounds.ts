@@ -31,10 +31,10 @@ const MAX_CHANGE_RATIO = 0.5
 
 /** How far an adapter lies from its start. All are Euclidean norms. */
 interface AdapterMove {
-  /** Of A from its start, and of B from zero. Numbers that are zero belong to removed places: they have not moved. */
+  /** The distance of A from its start, and of B from zero. Zeros belong to removed places: they have not moved. */
   a: number
   b: number
-  /** Of the change of the layer, scale B A, and of the layer itself. */
+  /** The norms of the change of the layer, scale B A, and of the layer itself. */
   change: number
   layer: number
 }

@@ -61,7 +61,7 @@ interface StartingPoint {
   restore(stream: Stream): void
 }
 
-/** What is known of an input of a block's layers. */
+/** The statistics of an input of a block's layers. */
 interface InputKnowledge {
   meanSquares: Float32Array
   /** X^T X, and the number of tokens over which it is a sum. */
