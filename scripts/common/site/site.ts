@@ -5,6 +5,7 @@ import { assertOutFree, type OutPlace } from '../../../peers/disk/out-directory.
 import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import type { PeerInit, PeerResult } from '../../../peers/peer.ts'
 import type { PeerEvent } from '../../../peers/round/events.ts'
+import { federationOf } from '../../../peers/round/federation.ts'
 import type { BaseFacts } from '../../../protocols/plan/model-words.ts'
 import { type Offer, PROTOCOL_VERSION } from '../../../protocols/plan/offer.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
@@ -121,7 +122,7 @@ function narrator(terminal: Terminal): (event: PeerEvent) => void {
   return (event) => {
     switch (event.type) {
       case 'goingOn': {
-        const { rounds } = event.plan.offer
+        const { rounds } = federationOf(event.plan)
         terminal.note(`Federation ${id8(event.plan.id)}, round ${event.round} of ${rounds}: going on`)
         things = thingsOf(event.plan)
         sites = event.plan.members
