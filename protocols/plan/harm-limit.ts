@@ -14,12 +14,22 @@ const BY_SHARE = [
   { most: 800_000, limit: 3 },
   { most: PPM, limit: 10 },
 ] as const
+/** Fewer tokens of a site's text were not measured. Masks fit a text of few words so well that honest merges harm it. */
+const LEAST_TOKENS = 256
+/** The limit for such texts: 2.4 was seen with 128 tokens that repeat eight words. */
+const LIMIT_OF_FEW = 10
 /** The least of them, for help. */
 export const LEAST_HARM_LIMIT = BY_SHARE[0].limit
 
 /** The largest harm of a merge that a member of this federation prevotes. */
-export function harmLimitOf({ harmLimit, method }: Pick<Offer, 'harmLimit' | 'method'>): number {
+export function harmLimitOf({
+  harmLimit,
+  method,
+  window,
+  windows,
+}: Pick<Offer, 'harmLimit' | 'method' | 'window' | 'windows'>): number {
   if (harmLimit !== undefined) return ppmToFraction(harmLimit)
+  if (windows * window < LEAST_TOKENS) return LIMIT_OF_FEW
   const { target } = method
   const [zeros, of] = target.kind === 'pattern' ? [target.n, target.m] : [target.ppm, PPM]
   return BY_SHARE.find(({ most }) => zeros * PPM <= most * of)?.limit ?? LEAST_HARM_LIMIT

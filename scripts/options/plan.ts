@@ -163,7 +163,7 @@ export function addPlanOptions(command: Command): Command {
     .addOption(
       new Option(
         '--harm-limit <x>',
-        `a site votes against a merge whose perplexity on its own text is more than this many times that of its own blocks alone (default: ${LEAST_HARM_LIMIT}, and more where more than 60 % is removed)`,
+        `a site votes against a merge whose perplexity on its own text is more than this many times that of its own blocks alone (default: ${LEAST_HARM_LIMIT}, and more where more than 60 % is removed or a site has fewer than 256 tokens)`,
       ).argParser(factor('--harm-limit', MAX_HARM_LIMIT)),
     )
 }

@@ -65,7 +65,7 @@ function offerOf(members: number, fields: Partial<Offer> = {}) {
     untilChange: null,
     sample: 1_000_000,
     windows: 1,
-    window: 8,
+    window: 256,
     members,
     roundTimeoutMs: null,
     ...fields,

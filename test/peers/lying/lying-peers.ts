@@ -107,7 +107,7 @@ export class LyingPeers implements AsyncDisposable {
     const harms = works.flatMap((work, i) =>
       liars.has(siteName(i)) ? [] : work.harms(values, roster.indexOf(siteName(i))),
     )
-    const limit = harmLimitOf({ method })
+    const limit = harmLimitOf({ method, windows: WINDOWS.count, window: WINDOWS.length })
     assert.ok(
       harms.every((harm) => harm <= limit),
       `harms of certified merges: ${harms}`,
