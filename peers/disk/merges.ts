@@ -140,6 +140,7 @@ export class Merges {
     }
     const paths = roots.flatMap((root) => files.get(root) ?? [])
     const report = await this.work.merge({ block, files: paths, out: file, previous: before?.file ?? null })
+    if ('impossible' in report) throw new Error(report.impossible)
     return { block: { key, file, ...report }, moved: report.moved }
   }
 

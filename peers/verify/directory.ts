@@ -143,13 +143,14 @@ async function mergeAgain({
     }
     const paths = own.map(({ root }) => join(folder, root))
     const out = join(scratch, `merged-${block}`)
-    const { root } = await engine.run(
+    const report = await engine.run(
       'merge',
       { dir: base, method, merging, block, paths, out, previous: null },
       { signal },
     )
+    if ('impossible' in report) throw differs(folder, `has a total that cannot be: ${report.impossible}`)
     merged.push({ block, kind: mergedKind(method), path: out })
-    roots.push(root)
+    roots.push(report.root)
     onProgress?.(block + 1, blocks)
   }
   const root = toHex(mergedRoot(roots))

@@ -14,10 +14,18 @@ import type { JobEvent } from '../../src/jobs/job.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { JobEngine } from '../../src/jobs/open-engine.ts'
 import { type WrittenModel, writeChecked } from '../../src/jobs/plain-runs.ts'
+import type { StreamKey } from '../../src/merge/masked/streams.ts'
 import { contributionBytes } from '../../src/merge/masks/contribution.ts'
 import { productsBytes } from '../../src/merge/pooled/products.ts'
 import { blockOfSlot, isSecondSlot } from '../../src/merge/slots.ts'
-import { type MergedBlockReport, type MergeJob, PeerStoppedError, type PruneJob, type Work } from './work.ts'
+import {
+  type ImpossibleTotal,
+  type MergedBlockReport,
+  type MergeJob,
+  PeerStoppedError,
+  type PruneJob,
+  type Work,
+} from './work.ts'
 
 export interface EngineWorkInit {
   engine: JobEngine
@@ -174,9 +182,15 @@ export class EngineWork implements Work {
     return engine.run('validate', { dir, method, merging, rounds, slot, path: file })
   }
 
-  merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {
+  mask(slot: number, file: string, streams: StreamKey[], out: string): Promise<number> {
     const { engine, model: dir, merging, method } = this.init
-    return engine.run('merge', { dir, method, merging, block, paths: files, out, previous })
+    return engine.run('mask', { dir, method, merging, slot, path: file, streams, out })
+  }
+
+  merge({ block, out, previous, ...offered }: MergeJob): Promise<MergedBlockReport | ImpossibleTotal> {
+    const { engine, model: dir, merging, method, rounds } = this.init
+    const taken = 'masked' in offered ? { masked: offered.masked, rounds } : { paths: offered.files }
+    return engine.run('merge', { dir, method, merging, block, out, previous, ...taken })
   }
 
   async perplexity(merged: ReadonlyMap<number, string>, signal: AbortSignal): Promise<number> {

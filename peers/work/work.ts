@@ -2,6 +2,8 @@
  * The computations of a peer, and what it need not know to take part: no model, no text and no ONNX Runtime is seen
  * from here. Contributions and merged blocks are files.
  */
+import type { MaskedOpenings } from '../../src/jobs/federation/masked-opening.ts'
+import type { StreamKey } from '../../src/merge/masked/streams.ts'
 
 /**
  * Why a pruning ends: the user stops this peer. A Work whose blocks outlast it may finish the one that it is at; with
@@ -30,14 +32,20 @@ export interface PruneJob {
   onProgress?(done: number, total: number): void
 }
 
-export interface MergeJob {
+interface BlockMerge {
   block: number
-  /** Encoded contributions, in any order. */
-  files: string[]
   /** Where the encoded MergedBlock goes. */
   out: string
   /** The merged block that moved bits are counted against; null: all kept. */
   previous: string | null
+}
+
+/** In an open plan the encoded contributions in any order; in a masked one what its sums are opened with. */
+export type MergeJob = BlockMerge & ({ files: string[] } | { masked: MaskedOpenings })
+
+/** A total that no sum of honest parts can be, in words: the block is not merged. */
+export interface ImpossibleTotal {
+  impossible: string
 }
 
 export interface MergedBlockReport {
@@ -47,6 +55,8 @@ export interface MergedBlockReport {
   /** Mask bits of the block. */
   bits: number
   zeros: number
+  /** The reason for which a total does not fit this site's own part, in words; null: it fits, or none is known. */
+  doubt: string | null
 }
 
 export interface Work {
@@ -64,7 +74,14 @@ export interface Work {
   alone(slots: readonly number[]): ReadonlyMap<number, string> | null
   /** Null if good, else a reason. */
   validate(slot: number, file: string): Promise<string | null>
-  merge(job: MergeJob): Promise<MergedBlockReport>
+  /**
+   * Masks a plain contribution to a slot.
+   * @param file - as `prune` hands it over
+   * @param out - where the masked vector goes, durably
+   * @returns its length in bytes
+   */
+  mask(slot: number, file: string, streams: StreamKey[], out: string): Promise<number>
+  merge(job: MergeJob): Promise<MergedBlockReport | ImpossibleTotal>
   /**
    * The perplexity of the model with these merged blocks, and the base's elsewhere, on this site's own text; Infinity
    * where it gives no numbers.

@@ -206,5 +206,5 @@ export function faultsOf(members: number): number {
 
 /** How the contributions to a plan become one. */
 export function mergingOf({ merge, members }: Pick<Offer, 'merge' | 'members'>): Merging {
-  return { rule: merge, members, faults: merge === 'trimmed' ? faultsOf(members) : 0 }
+  return { rule: merge, members, faults: merge === 'trimmed' ? faultsOf(members) : 0, masked: false }
 }

@@ -14,10 +14,12 @@ export interface Merging {
   members: number
   /** The liars that the rule withstands; 0 unless it is `trimmed`. */
   faults: number
+  /** Whether contributions are masked vectors, of which only sums over members are opened. */
+  masked: boolean
 }
 
 /** One member's contributions become a block by themselves. */
-export const ALONE: Merging = { rule: 'l0', members: 1, faults: 0 }
+export const ALONE: Merging = { rule: 'l0', members: 1, faults: 0, masked: false }
 
 /** Whether members offer second moments: then each block is offered twice, its mean squares first. */
 export function poolsMoments({ pruner }: Pick<Method, 'pruner'>, { rule }: Pick<Merging, 'rule'>): boolean {

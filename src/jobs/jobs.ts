@@ -5,6 +5,7 @@
 import { certify } from './federation/certify.ts'
 import { contribute } from './federation/contribute.ts'
 import { fedavg } from './federation/fedavg.ts'
+import { mask } from './federation/mask.ts'
 import { merge } from './federation/merge.ts'
 import { products } from './federation/products.ts'
 import { describeForms } from './federation/structured-forms.ts'
@@ -32,7 +33,7 @@ export const JOBS = {
   ...{ tokenise, instructions },
   ...{ prune, unfinished },
   ...{ structures, shrink, recover, unrecovered },
-  ...{ structuredForms: describeForms, contribute, products, validate, merge, certify, fedavg },
+  ...{ structuredForms: describeForms, contribute, products, mask, validate, merge, certify, fedavg },
 }
 
 type Table = typeof JOBS

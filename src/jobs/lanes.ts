@@ -21,6 +21,7 @@ export const LANES: Readonly<Record<JobName, LaneName>> = {
   structuredForms: 'compute',
   contribute: 'compute',
   products: 'compute',
+  mask: 'exact',
   validate: 'exact',
   merge: 'exact',
   certify: 'exact',

@@ -19,13 +19,27 @@ import type { Bench } from '../bench.ts'
 import { readMerged } from '../block-files.ts'
 import { readContributions, readPooled } from './contribution-files.ts'
 
-interface Files {
-  block: number
-  paths: string[]
+interface BlockMerge {
+  dir: string
+  method: Method
   merging: Merging
+  block: number
   out: string
   previous: string | null
 }
+
+/** Encoded contributions, in any order. */
+interface OpenContributions {
+  paths: string[]
+}
+
+interface MaskedVectors {
+  masked: MaskedOpenings
+  /** The number of rounds in the plan. */
+  rounds: number
+}
+
+type MergeArgs = BlockMerge & (OpenContributions | MaskedVectors)
 
 interface MergedBlockReport {
   root: Uint8Array
@@ -33,6 +47,13 @@ interface MergedBlockReport {
   moved: number
   bits: number
   zeros: number
+  /** The reason for which a total does not fit this site's own part; null: it fits, or none is known. */
+  doubt: string | null
+}
+
+/** A total that no sum of honest parts can be, in words: the block is not merged. */
+interface ImpossibleTotal {
+  impossible: string
 }
 
 export async function merge(
