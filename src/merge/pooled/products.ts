@@ -3,13 +3,14 @@
  * everybody's mean squares, a product is c_ij = G_ij / sqrt(D_i D_j), i < j, where G is the mean of x_i x_j over the
  * member's tokens. It is sent as round(c_ij q).
  *
- * No sum overflows: |G_ij| is clipped to sqrt(g_i g_j), g the member's own mean squares, so that by Cauchy and Schwarz
- * the sum of |G_ij| over members is at most the sum of sqrt(g_i g_j), and that at most sqrt(D_i D_j). Rounding adds
- * half a unit a member, for which q leaves 64 units.
+ * No sum overflows: |G_ij| is clipped to sqrt(g_i g_j), g the member's own mean squares as they are added up, so that
+ * by Cauchy and Schwarz the sum of |G_ij| over members is at most the sum of sqrt(g_i g_j), and that at most
+ * sqrt(D_i D_j). Rounding adds half a unit a member, for which q leaves 64 units.
  */
 import type { BlockForm } from '../../form/block-form.ts'
 import { FrameReader, HEADER_BYTES, writeFrame } from '../bytes.ts'
 import { InvalidContributionError } from '../errors.ts'
+import { representedMeanSquare } from '../sums/exact-sum.ts'
 
 /** The members for which half a unit of rounding each fits beside q. */
 const ROUNDING_UNITS = 64
@@ -51,7 +52,7 @@ export function productsOf(
   unit: number,
 ): Int32Array {
   const products = new Int32Array(gram.length)
-  const norms = Float64Array.from(meanSquares, Math.sqrt)
+  const norms = Float64Array.from(meanSquares, (value) => Math.sqrt(representedMeanSquare(value)))
   const scales = Float64Array.from(totals, (total) => (total === 0 ? 0 : 1 / Math.sqrt(total)))
   let at = 0
   for (let i = 0; i < norms.length; i++) {

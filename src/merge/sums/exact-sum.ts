@@ -20,11 +20,21 @@ export function fixedMeanSquare(value: number): bigint {
   return BigInt(roundedToEven(value * ONE))
 }
 
+/** A sum of whole numbers of 2^-72, rounded once. */
+export function roundedMeanSquare(sum: bigint): number {
+  return Number(sum) / ONE
+}
+
+/** A mean square as it is added up: smaller ones than 2^-48 are rounded. */
+export function representedMeanSquare(value: number): number {
+  return roundedMeanSquare(fixedMeanSquare(value))
+}
+
 /** The exact sum of mean squares, rounded once. */
 export function sumOfMeanSquares(values: Iterable<number>): number {
   let sum = 0n
   for (const value of values) sum += fixedMeanSquare(value)
-  return Number(sum) / ONE
+  return roundedMeanSquare(sum)
 }
 
 /** The exact sum of whole numbers below 2^53, rounded once. */

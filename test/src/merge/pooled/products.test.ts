@@ -12,6 +12,7 @@ import {
   productsOf,
   unitOf,
 } from '../../../../src/merge/pooled/products.ts'
+import { sumOfMeanSquares } from '../../../../src/merge/sums/exact-sum.ts'
 
 const FEW = 3
 /** With more than 16 members a product has 24 bits. */
@@ -54,13 +55,21 @@ describe('products', () => {
     fc.assert(
       fc.property(fc.array(site, { minLength: 1, maxLength: 64 }), (sites) => {
         const own = sites.map(({ squares }) => Float32Array.from(squares, Math.abs))
-        const totals = Float64Array.of(0, 0).map((_, j) => own.reduce((sum, squares) => sum + squares[j], 0))
+        const totals = Float64Array.of(0, 0).map((_, j) => sumOfMeanSquares(own.map((squares) => squares[j])))
         for (const unit of [unitOf(2, FEW), unitOf(2, MANY)]) {
           const all = sites.map(({ product }, i) => productsOf(Float32Array.of(product), own[i], totals, unit)[0])
-          assert.ok(Math.abs(all.reduce((sum, each) => sum + each, 0)) <= unit + 32 + 1e-6 * unit)
+          assert.ok(Math.abs(all.reduce((sum, each) => sum + each, 0)) <= unit + Math.ceil(sites.length / 2))
         }
       }),
     )
+  })
+
+  it('are shares of what is added up of mean squares so small that they are rounded', () => {
+    const own = [1.4, 0.7, 0.4].map((least) => Float32Array.of(1, least * 2 ** -72))
+    const totals = Float64Array.of(0, 0).map((_, j) => sumOfMeanSquares(own.map((squares) => squares[j])))
+    assert.deepEqual(totals, Float64Array.of(3, 2 ** -71))
+    const all = own.map((squares) => productsOf(Float32Array.of(1), squares, totals, 32_704)[0])
+    assert.deepEqual(all, [13_351, 13_351, 0]) // 1 / sqrt(6)
   })
 
   it('are zero in a column that nothing has passed at any site', () => {
