@@ -3,22 +3,33 @@ import { readFileSync } from 'node:fs'
 import type { BlockForm } from '../../form/block-form.ts'
 import { type PrunerName, payloadOf } from '../../form/method.ts'
 import { type BlockContribution, decodeContribution } from '../../merge/masks/contribution.ts'
+import { addProducts } from '../../merge/pooled/pooled-block.ts'
 import { areProducts, decodeProducts } from '../../merge/pooled/products.ts'
+import { type PooledTotals, totalsOf } from '../../merge/pooled/totals.ts'
 
 export function readContributions(form: BlockForm, pruner: PrunerName, paths: readonly string[]): BlockContribution[] {
   return paths.map((path) => decodeContribution(form, payloadOf(pruner), readFileSync(path)))
 }
 
-/** Contributions to a block whose second moments are pooled: mean squares, and products once these are offered. */
-export function readPooled(form: BlockForm, paths: readonly string[], members: number) {
-  const files = paths.map((path) => readFileSync(path))
-  const statistics = files.filter((bytes) => !areProducts(bytes))
-  const products = files.filter((bytes) => areProducts(bytes))
-  return {
-    statistics: statistics.map((bytes) => decodeContribution(form, 'statistics', bytes)),
-    isComplete: products.length > 0,
-    *products(): Generator<Int32Array[]> {
-      for (const bytes of products) yield decodeProducts(form, bytes, members)
-    },
+/**
+ * The totals of plain contributions to a block that is pooled: mean squares, and products once these are offered. One
+ * contribution's products are in memory at a time.
+ */
+export function pooledTotals(form: BlockForm, paths: readonly string[], members: number): PooledTotals {
+  const statistics: BlockContribution[] = []
+  const ofProducts: string[] = []
+  for (const path of paths) {
+    const bytes = readFileSync(path)
+    if (areProducts(bytes)) ofProducts.push(path)
+    else statistics.push(decodeContribution(form, 'statistics', bytes))
   }
+  return {
+    sites: statistics.length,
+    meanSquares: totalsOf(form, statistics),
+    products: ofProducts.length === 0 ? null : addProducts(form, decodedProducts(form, ofProducts, members)),
+  }
+}
+
+function* decodedProducts(form: BlockForm, paths: readonly string[], members: number): Generator<Int32Array[]> {
+  for (const path of paths) yield decodeProducts(form, readFileSync(path), members)
 }

@@ -10,10 +10,9 @@ import type { LayerGroup, PrunedLayer } from '../../prune/run/group.ts'
 import type { Solvers } from '../../prune/run/solvers.ts'
 import type { DampingRange } from '../../prune/sparsegpt/hessian.ts'
 import type { BlockCase } from '../masks/block-case.ts'
-import type { BlockContribution } from '../masks/contribution.ts'
 import type { MergedBlock } from '../masks/merged-block.ts'
-import { trimmedStatistics } from '../masks/trimmed.ts'
 import { pairsOf, unitOf } from './products.ts'
+import type { PooledTotals } from './totals.ts'
 
 /**
  * With the last damping every sum of products can be factorised, since none is larger than its diagonal allows: a row's
@@ -21,19 +20,15 @@ import { pairsOf, unitOf } from './products.ts'
  */
 const DAMPING: DampingRange = { first: 0.01, last: 1e7 }
 
-/** The offers of all members to a block, added up. One entry a layer input. */
-interface PooledMoments {
-  /** The totals of mean squares, [cols]: the diagonal. */
-  totals: readonly Float64Array[]
-  /** Sums of products, one a pair i < j. */
+interface PooledMoments extends Pick<PooledTotals, 'meanSquares'> {
   products: readonly Int32Array[]
   /** The number of members on the roster, from which the products' unit follows. */
   members: number
 }
 
 /** One array a layer input, [cols]: the mean of the members' mean squares, as float32. */
-export function pooledStatistics(form: BlockForm, contributions: readonly BlockContribution[]): Float32Array[] {
-  return trimmedStatistics(form, contributions, 0)
+export function pooledStatistics({ meanSquares, sites }: Pick<PooledTotals, 'meanSquares' | 'sites'>): Float32Array[] {
+  return meanSquares.map((totals) => Float32Array.from(totals, (total) => total / sites))
 }
 
 /** Adds the products of members up: whole numbers below 2^31. */
@@ -91,9 +86,9 @@ function dampedMore(input: number, layers: readonly PrunedLayer[]): Attempt[] {
 }
 
 /** The pooled X^T X, [cols, cols]: only its upper triangle is filled. */
-function pooledGram({ totals, products, members }: PooledMoments, input: number, cols: number): Float32Array {
+function pooledGram({ meanSquares, products, members }: PooledMoments, input: number, cols: number): Float32Array {
   const gram = new Float32Array(cols * cols)
-  const diagonal = totals[input]
+  const diagonal = meanSquares[input]
   const unit = unitOf(cols, members)
   let at = 0
   for (let i = 0; i < cols; i++) {

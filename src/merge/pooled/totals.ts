@@ -1,6 +1,7 @@
 /**
  * The totals of mean squares: what a block is merged to between its two contributions, where second moments are pooled.
- * Its weights are the base's until the products have come.
+ * Its weights are the base's until the products have come. Plain contributions are added up here, masked ones in
+ * masked/totals.ts: to the same bits, and from totals on there is one merge.
  */
 import type { BlockForm } from '../../form/block-form.ts'
 import { FrameReader, kindOf, writeFrame } from '../bytes.ts'
@@ -10,6 +11,16 @@ import { summedSquares } from '../masks/saliency.ts'
 
 const HEAD = { magic: 'COPT', version: 1 }
 const KIND = 1
+
+/** What all members together offer to a block. One entry a layer input. */
+export interface PooledTotals {
+  /** The members that have offered mean squares. */
+  sites: number
+  /** The totals of mean squares, [cols]: the diagonal. */
+  meanSquares: readonly Float64Array[]
+  /** Sums of products, one a pair i < j; null: none have been offered. */
+  products: readonly Int32Array[] | null
+}
 
 /** One array a layer input, [cols]: the exact sum of the members' mean squares, rounded once. */
 export function totalsOf({ inputs }: BlockForm, contributions: readonly BlockContribution[]): Float64Array[] {

@@ -62,7 +62,7 @@ describe('the merge of pooled moments', () => {
     const unit = unitOf(COLS, members)
     const sent = order.map(({ above, meanSquares }) => [productsOf(above, meanSquares, totals[0], unit)])
     const products = addProducts(FORM, sent)
-    return solvePooled({ form: FORM, method: METHOD, base }, { totals, products, members }, solvers)
+    return solvePooled({ form: FORM, method: METHOD, base }, { meanSquares: totals, products, members }, solvers)
   }
 
   it('is nearly what SparseGPT gives on all texts in one place, and closer with more bits', async () => {
@@ -94,7 +94,7 @@ describe('the merge of pooled moments', () => {
     const products = [Int32Array.from({ length: (COLS * (COLS - 1)) / 2 }, (_, i) => (i % 2 === 0 ? unit : -unit))]
     const { block, damping } = await solvePooled(
       { form: FORM, method: METHOD, base },
-      { totals, products, members: 4 },
+      { meanSquares: totals, products, members: 4 },
       solvers,
     )
     assert.ok(Number(damping[0]) > 0.01 && Number(damping[0]) <= 1e7, `damping ${damping[0]}`)
@@ -108,7 +108,7 @@ describe('the merge of pooled moments', () => {
       dead.map(({ meanSquares }) => ({ inputs: [meanSquares] })),
     )
     const sent = dead.map(({ above, meanSquares }) => [productsOf(above, meanSquares, zeros[0], unitOf(COLS, 4))])
-    const moments = { totals: zeros, products: addProducts(FORM, sent), members: 4 }
+    const moments = { meanSquares: zeros, products: addProducts(FORM, sent), members: 4 }
     const { block } = await solvePooled({ form: FORM, method: METHOD, base }, moments, solvers)
     for (let row = 0; row < ROWS; row++) assert.ok(!isKept(block.layers[0].mask, row * COLS + 5))
   })
@@ -116,10 +116,11 @@ describe('the merge of pooled moments', () => {
 
 describe('pooled mean squares', () => {
   it('are means of exact sums', () => {
-    const [means] = pooledStatistics({ inputs: [2], layers: [] }, [
+    const meanSquares = totalsOf({ inputs: [2], layers: [] }, [
       { inputs: [Float32Array.of(1, 2 ** 40)] },
       { inputs: [Float32Array.of(2, 2 ** -20)] },
     ])
+    const [means] = pooledStatistics({ meanSquares, sites: 2 })
     assert.deepEqual(means, Float32Array.of(1.5, 2 ** 39))
   })
 })
