@@ -72,12 +72,16 @@ export class FrameReader {
 
   /** The next `count` bytes. @throws {Fault} LENGTH */
   bytesOf(count: number, layer: number | null = null): Uint8Array {
+    return new Uint8Array(this.viewOf(count, layer))
+  }
+
+  /** The next `count` bytes, which share the memory of all. @throws {Fault} LENGTH */
+  viewOf(count: number, layer: number | null = null): Uint8Array {
     const end = this.at + count
     if (end > this.bytes.byteLength) {
       throw new this.Fault('LENGTH', `${this.bytes.byteLength} bytes end before byte ${end}`, layer)
     }
-    const part = new Uint8Array(count)
-    part.set(this.bytes.subarray(this.at, end))
+    const part = this.bytes.subarray(this.at, end)
     this.at = end
     return part
   }
@@ -111,7 +115,7 @@ export class FrameReader {
 }
 
 /** Turns numbers from this machine's byte order to little-endian or back; does nothing on most machines. */
-function swapToLittle(bytes: Uint8Array, width: number): void {
+export function swapToLittle(bytes: Uint8Array, width: number): void {
   if (IS_LITTLE_ENDIAN || width === 1) return
   for (let i = 0; i < bytes.length; i += width) bytes.subarray(i, i + width).reverse()
 }

@@ -57,5 +57,21 @@ export class InvalidMergedBlockError extends Error {
   }
 }
 
+/**
+ * An opened total that no sum of honest parts can be. Nobody's fault is shown: single parts are not known. The reason
+ * names the place within the block.
+ */
+export class ImpossibleTotalError extends Error {
+  static readonly code = 'IMPOSSIBLE_TOTAL'
+  readonly name = 'ImpossibleTotalError'
+  readonly code = ImpossibleTotalError.code
+  readonly reason: string
+
+  constructor(reason: string) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
 /** A class of error that a decoder throws. */
 export type FaultClass = new (reason: FaultReason, message: string, layer?: number | null) => Error

@@ -25,7 +25,7 @@ const VERSION = 1
 const KIND = 1
 
 /** The bytes of a product, 2 or 3, of an input with this many columns. */
-function productBytes(cols: number, members: number): 2 | 3 {
+export function productBytes(cols: number, members: number): 2 | 3 {
   return cols > WIDEST_OF_16_BITS || members > MOST_OF_16_BITS ? 3 : 2
 }
 

@@ -1,0 +1,81 @@
+/**
+ * A member's vector of one slot: all whole numbers of a block that are added up over members, in one array. Under masks
+ * its bytes say nothing of them. Behind the header, whose kind tells what is summed, the numbers stand little-endian:
+ *
+ * - mean squares: 16 bytes a column, input after input, whole numbers of 2^-72;
+ * - products: 2 or 3 bytes a pair of columns i < j, input after input, in two's complement (pooled/products.ts);
+ * - importances: 8 bytes a unit, structure after structure (structures/scaled-importances.ts);
+ * - adapters: 8 bytes a number, A and B of layer after layer, whole numbers of 2^-40 in two's complement.
+ */
+import type { BlockForm } from '../../form/block-form.ts'
+import type { StructuredForm } from '../../form/structured-form.ts'
+import { FrameReader, HEADER_BYTES, writeFrame } from '../bytes.ts'
+import { InvalidContributionError } from '../errors.ts'
+import { pairsOf, productBytes } from '../pooled/products.ts'
+import { adapterSizes, RANK } from '../structures/adapter.ts'
+import { CHUNK_BYTES, Wholes, type WholesForm } from './wholes.ts'
+
+const HEAD = { magic: 'COPV', version: 1 }
+const KINDS = { meanSquares: 1, products: 2, importances: 3, adapters: 4 }
+
+export interface VectorForm {
+  kind: keyof typeof KINDS
+  /** One entry a layer input, a structure, or a factor of an adapter. */
+  parts: readonly WholesForm[]
+}
+
+export function meanSquaresForm({ inputs }: BlockForm): VectorForm {
+  return { kind: 'meanSquares', parts: inputs.map((count) => ({ width: 16, count })) }
+}
+
+/** @param members - on the roster */
+export function productsForm({ inputs }: BlockForm, members: number): VectorForm {
+  const parts = inputs.map((cols) => ({ width: productBytes(cols, members), count: pairsOf(cols) }))
+  return { kind: 'products', parts }
+}
+
+export function importancesForm({ structures }: StructuredForm): VectorForm {
+  return { kind: 'importances', parts: structures.map(({ units }) => ({ width: 8, count: units })) }
+}
+
+export function adaptersForm({ layers }: StructuredForm): VectorForm {
+  const sizes = layers.map((layer) => adapterSizes(layer, RANK))
+  return { kind: 'adapters', parts: sizes.flatMap(({ a, b }) => [a, b]).map((count) => ({ width: 8, count })) }
+}
+
+/** The length of a masked vector, in bytes. */
+export function maskedBytes({ parts }: VectorForm): number {
+  return parts.reduce((sum, { width, count }) => sum + width * count, HEADER_BYTES)
+}
+
+/** The one encoding of a vector. */
+export function encodeMasked({ kind }: VectorForm, vector: readonly Wholes[]): Uint8Array {
+  const arrays = vector.map((part) => part.bytes())
+  return writeFrame({ ...HEAD, kind: KINDS[kind] }, arrays)
+}
+
+/**
+ * The bytes of each part of a peer's masked vector, not copied. Every number is allowed: streams can give any.
+ * @throws {InvalidContributionError} MAGIC, VERSION, KIND, RESERVED or LENGTH: the author is at fault
+ */
+export function readMasked({ kind, parts }: VectorForm, bytes: Uint8Array): Uint8Array[] {
+  const reader = new FrameReader(bytes, HEAD, [KINDS[kind]], InvalidContributionError)
+  const read = parts.map(({ width, count }) => reader.viewOf(width * count))
+  reader.end()
+  return read
+}
+
+/**
+ * The sum of a list's vectors.
+ * @param vectors - encoded, each read by `readMasked` before the next one is asked for
+ */
+export function sumOf(form: VectorForm, vectors: Iterable<Uint8Array>): Wholes[] {
+  const sums = form.parts.map((part) => new Wholes(part))
+  for (const bytes of vectors) {
+    for (const [k, part] of readMasked(form, bytes).entries()) {
+      for (let from = 0; from < part.length; from += CHUNK_BYTES)
+        sums[k].add(from, part.subarray(from, from + CHUNK_BYTES), 1)
+    }
+  }
+  return sums
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { doubtOf } from '../../../../src/merge/masked/doubt.ts'
+import { ofImportances, ofMeanSquares } from '../../../../src/merge/masked/plain.ts'
+import { Wholes } from '../../../../src/merge/masked/wholes.ts'
+
+const LEAST = 2 ** -72
+
+const ofSquares = (own: number[], totals: number[]) =>
+  doubtOf('meanSquares', ofMeanSquares([new Float32Array(1), Float32Array.from(own)]), [
+    ...ofMeanSquares([new Float32Array(1)]),
+    ...ofMeanSquares([Float32Array.from(totals)]),
+  ])
+
+describe('a site doubts an opened total', () => {
+  it('of mean squares below its own, by the last bit', () => {
+    assert.equal(ofSquares([1, LEAST, 0], [1, LEAST, 0]), null)
+    assert.match(ofSquares([1, 2 * LEAST, 0], [9, LEAST, 9]) ?? '', /^input 1, column 1: .* below this site's own$/)
+  })
+
+  it('of mean squares so large that its own products are rounded to nothing', () => {
+    const far = 2 ** 17
+    assert.match(ofSquares([1, 1, 1], [far, far, 1]) ?? '', /^input 1: the mean squares of all columns/)
+    // A column is much larger than the others at all sites.
+    assert.match(ofSquares([2 ** 20, 1, 1, 1], [2 ** 20, far, far, far]) ?? '', /^input 1: in most columns/)
+  })
+
+  it('but not of columns that its text hardly reaches, or not at all', () => {
+    assert.equal(ofSquares([2 ** 20, 1, 1, 1], [2 ** 21, 2 ** 18, 2 ** 18, 1]), null)
+    assert.equal(ofSquares([1, 0, 0, 0], [2, 2 ** 15, 2 ** 14, 2 ** 13]), null)
+    assert.equal(ofSquares([0, 0], [0, 1]), null)
+  })
+
+  it('of importances below its own', () => {
+    const ofUnits = (own: number[], totals: number[]) =>
+      doubtOf('importances', ofImportances([Float64Array.from(own)]), ofImportances([Float64Array.from(totals)]))
+    assert.equal(ofUnits([3, 5], [3, 6]), null)
+    assert.match(ofUnits([3, 5], [6, 4]) ?? '', /^structure 0, unit 1: /)
+  })
+
+  it('of no products and no adapters: these may cancel each other out', () => {
+    const [own, total] = [1n, -5n].map((value) => [Wholes.ofBigInts(8, [value])])
+    for (const kind of ['products', 'adapters'] as const) assert.equal(doubtOf(kind, own, total), null)
+  })
+})
