@@ -15,6 +15,7 @@ import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { JobEngine } from '../../src/jobs/open-engine.ts'
 import { type WrittenModel, writeChecked } from '../../src/jobs/plain-runs.ts'
 import type { StreamKey } from '../../src/merge/masked/streams.ts'
+import { maskedBytes, meanSquaresForm, productsForm } from '../../src/merge/masked/vector.ts'
 import { contributionBytes } from '../../src/merge/masks/contribution.ts'
 import { productsBytes } from '../../src/merge/pooled/products.ts'
 import { blockOfSlot, isSecondSlot } from '../../src/merge/slots.ts'
@@ -88,10 +89,15 @@ export class EngineWork implements Work {
     const { description, merging, method, structured } = this.init
     if (!isStructuredMethod(method)) {
       const form = description.forms[blockOfSlot(slot, this.blocks)]
+      if (merging.masked) {
+        const isProducts = isSecondSlot(slot, this.blocks)
+        return maskedBytes(isProducts ? productsForm(form, merging.members) : meanSquaresForm(form))
+      }
       if (!poolsMoments(method, merging)) return contributionBytes(form, payloadOf(method.pruner)).most
       return slot < this.blocks ? contributionBytes(form, 'statistics').most : productsBytes(form, merging.members)
     }
-    const bytes = structured?.bytes[blockOfSlot(slot, this.blocks)]
+    const lengths = merging.masked ? structured?.masked : structured?.bytes
+    const bytes = lengths?.[blockOfSlot(slot, this.blocks)]
     return (isSecondSlot(slot, this.blocks) ? bytes?.adapters : bytes?.importances) ?? 0
   }
 

@@ -22,7 +22,8 @@ class Honest extends MatrixWork {
   private readonly harmful = new Set<string>()
 
   override async merge(job: MergeJob): Promise<MergedBlockReport> {
-    const contributions = await Promise.all(job.files.map((file) => readFile(file)))
+    const files = 'files' in job ? job.files : []
+    const contributions = await Promise.all(files.map((file) => readFile(file)))
     const isLie = (bytes: Uint8Array) => decodeContribution(FORM, 'statistics', bytes).inputs[0][0] >= LIE
     if (contributions.some(isLie)) this.harmful.add(job.out)
     else this.harmful.delete(job.out)

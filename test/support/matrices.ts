@@ -125,7 +125,13 @@ export class MatrixWork implements Work {
     }
   }
 
-  async merge({ block, files, out, previous }: MergeJob): Promise<MergedBlockReport> {
+  async mask(): Promise<number> {
+    throw new Error('this work masks nothing')
+  }
+
+  async merge({ block, out, previous, ...offered }: MergeJob): Promise<MergedBlockReport> {
+    if ('masked' in offered) throw new Error('this work masks nothing')
+    const { files } = offered
     const contributions = await Promise.all(
       files.map(async (file) => decodeContribution(FORM, 'statistics', await readFile(file))),
     )
@@ -139,7 +145,7 @@ export class MatrixWork implements Work {
     const zeros = merged.layers.reduce((sum, { mask }, role) => {
       return sum + countZeros(mask, FORM.layers[role].rows * FORM.layers[role].cols)
     }, 0)
-    return { root: blockRoot(bytes), ...maskChange(FORM, before, merged), zeros }
+    return { root: blockRoot(bytes), ...maskChange(FORM, before, merged), zeros, doubt: null }
   }
 
   async writeModel(merged: ReadonlyMap<number, string>, out: string, _signal: AbortSignal): Promise<void> {

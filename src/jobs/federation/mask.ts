@@ -1,8 +1,11 @@
-/** The job of masking a contribution: only sums over members are opened then. */
+/** The job of masking a contribution: all that others learn of it is a sum over members. */
+import { storeFile } from '../../files/stored-file.ts'
 import type { Merging } from '../../form/merging.ts'
 import type { Method } from '../../form/method.ts'
-import type { StreamKey } from '../../merge/masked/streams.ts'
+import { addStreams, type StreamKey } from '../../merge/masked/streams.ts'
+import { encodeMasked } from '../../merge/masked/vector.ts'
 import type { Bench } from '../bench.ts'
+import { vectorOfSlot } from './slot-vector.ts'
 
 interface MaskArgs {
   dir: string
@@ -17,7 +20,11 @@ interface MaskArgs {
   out: string
 }
 
-/** Returns the masked vector's length in bytes. */
-export async function mask(_args: MaskArgs, _bench: Bench): Promise<number> {
-  throw new Error('not yet')
+/** Returns the masked vector's length in bytes. @throws {OutputError} OUTPUT_UNWRITABLE */
+export async function mask({ path, streams, out, ...args }: MaskArgs, bench: Bench): Promise<number> {
+  const { form, ofPlain, slot } = await vectorOfSlot(args, bench)
+  const vector = ofPlain(path)
+  addStreams(vector, slot, streams, 1)
+  const { bytes } = await storeFile(out, [encodeMasked(form, vector)])
+  return bytes
 }

@@ -5,31 +5,39 @@ import type { BlockForm } from '../../form/block-form.ts'
 import { countZeros } from '../../form/mask.ts'
 import { type Merging, poolsMoments } from '../../form/merging.ts'
 import { isStructuredMethod, type Method, type StructuredTarget } from '../../form/method.ts'
+import type { StructuredForm } from '../../form/structured-form.ts'
+import { ImpossibleTotalError } from '../../merge/errors.ts'
+import { assertHonestMean } from '../../merge/masked/totals.ts'
 import type { BlockCase } from '../../merge/masks/block-case.ts'
 import { mergeBlock } from '../../merge/masks/l0.ts'
 import { encodeMergedBlock, type MergedBlock, maskChange } from '../../merge/masks/merged-block.ts'
-import { addProducts, pooledStatistics, solvePooled } from '../../merge/pooled/pooled-block.ts'
-import { encodeTotals, totalsOf } from '../../merge/pooled/totals.ts'
+import { pooledStatistics, solvePooled } from '../../merge/pooled/pooled-block.ts'
+import { encodeTotals } from '../../merge/pooled/totals.ts'
 import { blockRoot } from '../../merge/roots.ts'
-import { decodeStructuredBlock, encodeStructuredBlock, unitChange } from '../../merge/structures/structured-block.ts'
+import {
+  decodeStructuredBlock,
+  encodeStructuredBlock,
+  type StructuredBlock,
+  unitChange,
+} from '../../merge/structures/structured-block.ts'
 import { decodeStructured } from '../../merge/structures/structured-contribution.ts'
-import { mergeStructured } from '../../merge/structures/structured-merge.ts'
+import { mergeStructured, mergeTotals } from '../../merge/structures/structured-merge.ts'
 import type { StructuredModel } from '../../structure/federated/structured-model.ts'
 import type { Bench } from '../bench.ts'
 import { readMerged } from '../block-files.ts'
-import { readContributions, readPooled } from './contribution-files.ts'
+import { pooledTotals, readContributions } from './contribution-files.ts'
+import { type MaskedOpenings, openPooled, openStructured } from './masked-opening.ts'
+import { trainingOf } from './training.ts'
 
 interface BlockMerge {
-  dir: string
-  method: Method
-  merging: Merging
   block: number
+  merging: Merging
   out: string
   previous: string | null
 }
 
-/** Encoded contributions, in any order. */
-interface OpenContributions {
+interface PlainContributions {
+  /** Encoded, in any order. */
   paths: string[]
 }
 
@@ -39,7 +47,7 @@ interface MaskedVectors {
   rounds: number
 }
 
-type MergeArgs = BlockMerge & (OpenContributions | MaskedVectors)
+type Job = BlockMerge & (PlainContributions | MaskedVectors)
 
 interface MergedBlockReport {
   root: Uint8Array
@@ -47,7 +55,7 @@ interface MergedBlockReport {
   moved: number
   bits: number
   zeros: number
-  /** The reason for which a total does not fit this site's own part; null: it fits, or none is known. */
+  /** The reason for which a total does not fit this site's own part, in words; null: it fits, or none is known. */
   doubt: string | null
 }
 
@@ -57,30 +65,42 @@ interface ImpossibleTotal {
 }
 
 export async function merge(
-  { dir, method, ...files }: Files & { dir: string; method: Method },
+  { dir, method, ...job }: Job & { dir: string; method: Method },
   bench: Bench,
-): Promise<MergedBlockReport> {
-  if (isStructuredMethod(method)) return mergeStructures(await bench.structured(dir), method.target, files)
-  const decoder = bench.open(dir)
-  const form = decoder.forms[files.block]
-  const block: BlockCase = { form, method, base: decoder.baseWeights(files.block) }
-  if (!poolsMoments(method, files.merging)) return report(block, mergeMasks(block, files), files)
-  const { isComplete, products, statistics } = readPooled(form, files.paths, files.merging.members)
-  const totals = totalsOf(form, statistics)
-  if (!isComplete) return reportTotals(form, totals, files)
-  const moments = { totals, products: addProducts(form, products()), members: files.merging.members }
-  const { block: merged } = await solvePooled(block, moments, await bench.portableSolvers())
-  return report(block, merged, files)
+): Promise<MergedBlockReport | ImpossibleTotal> {
+  try {
+    if (isStructuredMethod(method)) return mergeStructures(await bench.structured(dir), method.target, job)
+    const decoder = bench.open(dir)
+    const block: BlockCase = { form: decoder.forms[job.block], method, base: decoder.baseWeights(job.block) }
+    if (job.merging.rule === 'pooled') return await mergePooled(block, decoder.blocks, job, bench)
+    if ('masked' in job) throw new RangeError(`masked vectors cannot be merged by the rule ${job.merging.rule}`)
+    const contributions = readContributions(block.form, method.pruner, job.paths)
+    return { ...report(block, mergeBlock(block, contributions, job.merging.faults), job), doubt: null }
+  } catch (error) {
+    if (error instanceof ImpossibleTotalError) return { impossible: `block ${job.block}, ${error.reason}` }
+    throw error
+  }
 }
 
-function mergeMasks(block: BlockCase, { paths, merging: { rule, faults } }: Files): MergedBlock {
+/** @param blocks - decoder blocks of the model */
+async function mergePooled(block: BlockCase, blocks: number, job: Job, bench: Bench): Promise<MergedBlockReport> {
   const { form, method } = block
-  const contributions = readContributions(form, method.pruner, paths)
-  if (rule !== 'pooled') return mergeBlock(block, contributions, faults)
-  return mergeBlock(block, [{ inputs: pooledStatistics(form, contributions) }])
+  const { members } = job.merging
+  const { totals, doubt } =
+    'masked' in job
+      ? openPooled(form, { block: job.block, blocks, members }, job.masked)
+      : { totals: pooledTotals(form, job.paths, members), doubt: null }
+  if (!poolsMoments(method, job.merging))
+    return { ...report(block, mergeBlock(block, [{ inputs: pooledStatistics(totals) }]), job), doubt }
+  const { meanSquares, products } = totals
+  if (products === null) return { ...reportTotals(form, meanSquares, job), doubt }
+  const solved = await solvePooled(block, { meanSquares, products, members }, await bench.portableSolvers())
+  return { ...report(block, solved.block, job), doubt }
 }
 
-function report({ form }: BlockCase, merged: MergedBlock, { out, previous }: Files): MergedBlockReport {
+type Counts = Omit<MergedBlockReport, 'doubt'>
+
+function report({ form }: BlockCase, merged: MergedBlock, { out, previous }: BlockMerge): Counts {
   const bytes = encodeMergedBlock(form, merged)
   write(out, bytes)
   const before = previous === null ? null : readMerged(form, previous)
@@ -93,25 +113,43 @@ function report({ form }: BlockCase, merged: MergedBlock, { out, previous }: Fil
 }
 
 /** Nothing is pruned yet. */
-function reportTotals(form: BlockForm, totals: readonly Float64Array[], { out }: Files): MergedBlockReport {
+function reportTotals(form: BlockForm, totals: readonly Float64Array[], { out }: BlockMerge): Counts {
   const bytes = encodeTotals(totals)
   write(out, bytes)
   const bits = form.layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
   return { root: blockRoot(bytes), moved: 0, bits, zeros: 0 }
 }
 
-function mergeStructures(
-  { forms }: StructuredModel,
-  target: StructuredTarget,
-  { block, paths, merging: { faults }, out, previous }: Files,
-): MergedBlockReport {
-  const form = forms[block]
-  const contributions = paths.map((path) => decodeStructured(form, readFileSync(path)))
-  const merged = mergeStructured(form, target, block, contributions, faults)
+function mergeStructures(model: StructuredModel, target: StructuredTarget, job: Job): MergedBlockReport {
+  const { block, out, previous } = job
+  const form = model.forms[block]
+  const { merged, doubt } =
+    'masked' in job ? mergeMasked(model, target, job) : { merged: mergePlain(form, target, job), doubt: null }
   const bytes = encodeStructuredBlock(form, merged)
   write(out, bytes)
   const before = previous === null ? null : decodeStructuredBlock(form, readFileSync(previous))
-  return { root: blockRoot(bytes), ...unitChange(form, before, merged) }
+  return { root: blockRoot(bytes), ...unitChange(form, before, merged), doubt }
+}
+
+function mergePlain(
+  form: StructuredForm,
+  target: StructuredTarget,
+  { block, merging: { faults }, paths }: BlockMerge & PlainContributions,
+): StructuredBlock {
+  const contributions = paths.map((path) => decodeStructured(form, readFileSync(path)))
+  return mergeStructured(form, target, block, contributions, faults)
+}
+
+function mergeMasked(
+  { decoder, forms }: StructuredModel,
+  target: StructuredTarget,
+  { block, masked, rounds }: BlockMerge & MaskedVectors,
+): { merged: StructuredBlock; doubt: string | null } {
+  const { totals, doubt } = openStructured(forms[block], { block, blocks: decoder.blocks }, masked)
+  const merged = mergeTotals(forms[block], target, block, totals)
+  if (merged.adapters !== null)
+    assertHonestMean(decoder.baseWeights(block), trainingOf(decoder, block, target, rounds), merged.adapters)
+  return { merged, doubt }
 }
 
 /** A merge outlasts no process, so it need not be durable. @throws {OutputError} OUTPUT_UNWRITABLE */

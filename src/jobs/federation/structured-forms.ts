@@ -1,5 +1,6 @@
 /** The job that gives the forms of contributions, if structures are removed. */
 import { unitsToRemove } from '../../form/units.ts'
+import { adaptersForm, importancesForm, maskedBytes } from '../../merge/masked/vector.ts'
 import { type StructuredPart, structuredBytes } from '../../merge/structures/structured-contribution.ts'
 import { refuseNothing } from '../../structure/choose/nothing-removed.ts'
 import type { Bench } from '../bench.ts'
@@ -8,6 +9,8 @@ import type { Bench } from '../bench.ts'
 export interface StructuredForms {
   /** The lengths of contributions, in bytes. */
   bytes: Record<StructuredPart, number>[]
+  /** The lengths of masked vectors, in bytes. */
+  masked: Record<StructuredPart, number>[]
   /** The number of units. */
   units: number[]
 }
@@ -32,5 +35,9 @@ export async function describeForms(
     importances: structuredBytes(form, 'importances'),
     adapters: structuredBytes(form, 'adapters'),
   }))
-  return { bytes, units }
+  const masked = model.forms.map((form) => ({
+    importances: maskedBytes(importancesForm(form)),
+    adapters: maskedBytes(adaptersForm(form)),
+  }))
+  return { bytes, masked, units }
 }

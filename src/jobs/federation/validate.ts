@@ -2,12 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { type Merging, poolsMoments } from '../../form/merging.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../form/method.ts'
+import { readMasked } from '../../merge/masked/vector.ts'
 import { decodeContribution } from '../../merge/masks/contribution.ts'
 import { InvalidContributionError, validateContribution } from '../../merge/masks/validate.ts'
 import { decodeProducts } from '../../merge/pooled/products.ts'
 import { blockOfSlot, isSecondSlot } from '../../merge/slots.ts'
 import { decodeStructured, validateAdapters } from '../../merge/structures/structured-contribution.ts'
 import type { Bench } from '../bench.ts'
+import { vectorOfSlot } from './slot-vector.ts'
 import { trainingOf } from './training.ts'
 
 interface ValidateArgs {
@@ -33,6 +35,10 @@ export async function validate(args: ValidateArgs, bench: Bench): Promise<string
 
 async function assertValid({ dir, method, merging, rounds, slot, path }: ValidateArgs, bench: Bench): Promise<void> {
   const bytes = readFileSync(path)
+  if (merging.masked) {
+    const { form } = await vectorOfSlot({ dir, method, merging, slot }, bench)
+    return void readMasked(form, bytes)
+  }
   if (isStructuredMethod(method)) {
     const { decoder, forms } = await bench.structured(dir)
     const block = blockOfSlot(slot, decoder.blocks)

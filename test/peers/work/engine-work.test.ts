@@ -107,3 +107,28 @@ test('a peer that the user stops finishes its block; the next round begins anew 
 function contributions(scratch: string): string[] {
   return readdirSync(scratch).filter((name) => name.startsWith('contribution'))
 }
+
+test('a contribution is masked to as many bytes as are said before, and the opened sum merges', async (context) => {
+  const scratch = await temporaryDirectory(context)
+  const engine = openEngine()
+  context.after(() => engine.close())
+  const workOf = (masked: boolean) =>
+    new EngineWork({
+      ...{ engine, model: MODEL, description, windows: WINDOWS, scratch, modelHash: null, rounds: 1, structured: null },
+      method: { pruner: 'wanda', target: { kind: 'unstructured', ppm: 500_000 } },
+      merging: { rule: 'pooled', members: 1, faults: 0, masked },
+    })
+  const [plain, work] = [false, true].map(workOf)
+  const streams = [{ key: new Uint8Array(32).fill(3), sign: 1 as const }]
+  const [file, masked, out] = ['file', 'masked', 'merged'].map((name) => join(scratch, name))
+  const onBlock = async (_: number, path: string) => writeFileSync(file, readFileSync(path))
+  await work.prune({ slots: [2], merged: NO_MERGES, signal: new AbortController().signal, onBlock })
+  const bytes = await work.mask(2, file, streams, masked)
+  assert.equal(bytes, work.maxContributionBytes(2))
+  assert.equal(bytes, statSync(masked).size)
+  assert.equal(await work.validate(2, masked), null)
+  const first = { paths: [masked], streams, own: file }
+  const opened = await work.merge({ block: 2, masked: { first, second: null }, out, previous: null })
+  const report = await plain.merge({ block: 2, files: [file], out, previous: null })
+  assert.deepEqual(opened, report)
+})
