@@ -4,7 +4,7 @@
  * instead, so that the same command gives the same federation.
  */
 import { createHash } from 'node:crypto'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   generateKeyPair,
@@ -16,15 +16,12 @@ import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { OutputError } from '../../src/base/errors.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 import { writeDurably } from '../../src/files/durable-file.ts'
+import { PRIVATE_FILE_MODE, readPrivate } from '../../src/files/private-file.ts'
 
 const ANOTHER_KEY_HINT = 'Restore it from a backup, or give --data a new directory to take part under a new identity.'
 
 /** A file in the data directory with the private key as libp2p's protobuf, raw bytes. */
 export const KEY_FILE = 'peer.key'
-/** Only the owner may read and write. */
-const KEY_FILE_MODE = 0o600
-/** Permissions of all other accounts. */
-const OTHERS = 0o077
 /** A key file has 68 bytes; a much longer file is something else and is not read. */
 const MAX_KEY_FILE_BYTES = 4096
 
@@ -35,13 +32,13 @@ const MAX_KEY_FILE_BYTES = 4096
  */
 export async function identityOf(directory: string, signed: readonly string[] = []): Promise<Ed25519PrivateKey> {
   const path = join(directory, KEY_FILE)
-  const bytes = await readKey(path)
+  const bytes = await readPrivate(path, MAX_KEY_FILE_BYTES, (mode) => openToOthers(path, mode))
   if (bytes === null) {
     for (const name of signed) {
       if (await holdsSomething(join(directory, name))) throw gone(path, name)
     }
     const key = await generateKeyPair('Ed25519')
-    await writeDurably(path, privateKeyToProtobuf(key), KEY_FILE_MODE)
+    await writeDurably(path, privateKeyToProtobuf(key), PRIVATE_FILE_MODE)
     return key
   }
   try {
@@ -71,19 +68,6 @@ export async function identityFromSeed(seed: string, index: number): Promise<Ed2
   return generateKeyPairFromSeed('Ed25519', digest)
 }
 
-async function readKey(path: string): Promise<Uint8Array | null> {
-  try {
-    const { mode, size } = await stat(path)
-    // Windows has no such permissions; a user's folder is closed there anyway.
-    if (process.platform !== 'win32' && (mode & OTHERS) !== 0) throw openToOthers(path, mode)
-    return size > MAX_KEY_FILE_BYTES ? new Uint8Array() : await readFile(path)
-  } catch (error) {
-    if (error instanceof OutputError) throw error
-    if (systemCode(error) === 'ENOENT') return null
-    throw unwritable(path, error)
-  }
-}
-
 /** Whether a file has bytes, or a folder entries. */
 async function holdsSomething(path: string): Promise<boolean> {
   try {
@@ -103,10 +87,10 @@ function gone(path: string, name: string): OutputError {
   })
 }
 
-function openToOthers(path: string, mode: number): OutputError {
+function openToOthers(path: string, mode: string): OutputError {
   return new OutputError({
     code: 'OUTPUT_KEY_OPEN',
-    what: `the key ${path} is open to other accounts (mode ${(mode & 0o777).toString(8)})`,
+    what: `the key ${path} is open to other accounts (mode ${mode})`,
     hint: `Close it: chmod 600 ${path}. If somebody else may have read it, use a new data directory instead.`,
   })
 }
