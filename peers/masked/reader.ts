@@ -1,0 +1,28 @@
+/** Who reads key sheets: one member of a masked plan, and what it has to read them with. */
+import type { KeySheet, SheetSize } from '../../protocols/masked/key-sheet.ts'
+
+export interface SheetReader {
+  /** The plan's id. */
+  plan: Uint8Array
+  /** The number of openings of the plan. */
+  openings: number
+  /** This member's index in the roster. */
+  self: number
+  /** The key of every member, in the roster's order: see protocols/masked/member-key.ts. */
+  keys: readonly Uint8Array[]
+  /** The private key of this member's own. */
+  privateKey: Uint8Array
+}
+
+/** The checked sheets of all members, in the roster's order. */
+export type KeySheets = readonly KeySheet[]
+
+/** The two secrets of a member in an opening: b, and the private key p. 32 bytes each. */
+export interface OpeningSecrets {
+  own: Uint8Array
+  secret: Uint8Array
+}
+
+export function sizeOf({ keys, openings }: Pick<SheetReader, 'keys' | 'openings'>): SheetSize {
+  return { members: keys.length, openings }
+}
