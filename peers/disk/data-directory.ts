@@ -4,7 +4,7 @@
  *   name              the site's name, if one was given
  *   plans.wal         the plans that the site has signed, and how much was sent under each
  *   lock              held while a peer runs
- *   federations/ID/   one federation: plan.cbor, offer, journal.wal, blobs, certificates, merges, checkpoints
+ *   federations/ID/   one federation: plan.cbor, offer, journal.wal, secrets, blobs, certificates, merges, checkpoints
  * None of these files is in OUT, which may be given to anyone.
  */
 import { chmod, readdir, stat } from 'node:fs/promises'

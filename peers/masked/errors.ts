@@ -4,11 +4,11 @@ import type { RevealedShare } from '../../protocols/masked/reveal.ts'
 import { NoAgreementError } from '../../src/base/errors.ts'
 
 /** The proof that a dealer has cheated. Its sheet has the hashes of these shares and of the secret. */
-export interface CheatedShares {
+interface CheatedShares {
   dealer: number
   opening: number
   kind: SecretKind
-  /** Shares as they were dealt, with their receivers. Those of an honest dealer give the secret, whichever are taken. */
+  /** Shares as they were dealt, with their receivers. Any quorum of an honest dealer's gives the secret. */
   shares: readonly RevealedShare[]
 }
 

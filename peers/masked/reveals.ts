@@ -39,7 +39,7 @@ function othersRevealed(listing: Listing, sheets: KeySheets, self: number): [mem
   })
 }
 
-/** The reason why bytes are not the reveal of a member for a certified list; null if they are. The author is at fault. */
+/** Why bytes are not the reveal of a member for a certified list; null if they are. The author is at fault. */
 export function revealFault(sheets: KeySheets, listing: Listing, bytes: Uint8Array, author: number): string | null {
   const name = `the reveal of member ${author}`
   const { message: reveal, fault } = decoded(() => decodeReveal(bytes, sheets.length))

@@ -12,7 +12,7 @@ const CIPHER = 'aes-256-gcm'
 const NONCE = new Uint8Array(12)
 
 /** The place of a ciphertext. No two of a plan have the same, and a sheet that was drawn anew has another salt. */
-export interface ShareContext {
+interface ShareContext {
   plan: Uint8Array
   /** The salt of the dealer's sheet. */
   salt: Uint8Array

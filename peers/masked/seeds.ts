@@ -69,8 +69,8 @@ function sharesOfDealer({ member: dealer, reveals }: Search): RevealedShare[] {
 
 /**
  * The choices of a quorum among the shares that are tried: neighbours on a circle, the first ones first. There are at
- * most as many as shares, and for each share some leave it out. An honest dealer's first choice is right. A cheating one
- * can always deal so that none is, so trying more would take no power from it.
+ * most as many as shares, and for each share some leave it out. An honest dealer's first choice is right. A cheat can
+ * always deal so that none is, so trying more would take no power from it.
  */
 function* choices(shares: readonly RevealedShare[], needed: number): Generator<Uint8Array[]> {
   const count = shares.length === needed ? 1 : shares.length

@@ -1,6 +1,6 @@
 /**
- * The checks of key sheets by one member, before anything is masked: every member checks the shares that were dealt to
- * it, so that a dealer who cheats one receiver is found by that receiver. Reasons name dealer, receiver and opening; the
+ * The checks of key sheets by one member, before anything is masked. Every member checks the shares that were dealt to
+ * it, so a dealer who cheats one receiver is found by that receiver. Reasons name dealer, receiver and opening. The
  * dealer is at fault.
  */
 import { decodeKeySheet, type KeySheet, shareFor } from '../../protocols/masked/key-sheet.ts'
@@ -8,7 +8,7 @@ import { decodeMemberKey } from '../../protocols/masked/member-key.ts'
 import { hashOf } from '../../protocols/plan/offer.ts'
 import { equalBytes, toHex } from '../../protocols/wire/encoding.ts'
 import { decoded } from './decoded.ts'
-import { type KeySheets, type OpeningSecrets, type SheetReader, sizeOf } from './reader.ts'
+import { type OpeningSecrets, type SheetReader, sizeOf } from './reader.ts'
 import { openShares } from './sealed-shares.ts'
 import { sharedSecret } from './x25519.ts'
 
@@ -26,14 +26,26 @@ export function memberKeyFault(bytes: Uint8Array, author: number, privateKey: Ui
 
 /** The reason why bytes are not the sheet of a member, as far as it tells by itself; null if they are. */
 export function sheetFault(reader: SheetReader, bytes: Uint8Array, dealer: number): string | null {
+  return examined(reader, bytes, dealer).fault
+}
+
+/** `marks`: of each opening the secret that the reader's own key shares with the sheet's, hexadecimal. */
+type Examined = { fault: string; marks: null } | { fault: null; marks: string[] }
+
+function examined(reader: SheetReader, bytes: Uint8Array, dealer: number): Examined {
   const name = `the key sheet of member ${dealer}`
+  const refused = (fault: string): Examined => ({ fault, marks: null })
   const { message: sheet, fault } = decoded(() => decodeKeySheet(bytes, sizeOf(reader)))
-  if (sheet === null) return `${name}: ${fault}`
-  if (sheet.member !== dealer) return `${name} says that it is member ${sheet.member}'s`
-  for (const [index, { key }] of sheet.openings.entries()) {
-    if (sharedSecret(reader.privateKey, key) === null) return `${name}, opening ${index + 1}: its key is of low order`
+  if (sheet === null) return refused(`${name}: ${fault}`)
+  if (sheet.member !== dealer) return refused(`${name} says that it is member ${sheet.member}'s`)
+  const marks: string[] = []
+  for (const { key } of sheet.openings) {
+    const secret = sharedSecret(reader.privateKey, key)
+    if (secret === null) return refused(`${name}, opening ${marks.length + 1}: its key is of low order`)
+    marks.push(toHex(secret))
   }
-  return dealer === reader.self ? null : ownSharesFault(reader, sheet, name)
+  const shares = dealer === reader.self ? null : ownSharesFault(reader, sheet, name)
+  return shares === null ? { fault: null, marks } : refused(shares)
 }
 
 /** Whether the shares for the reader can be opened, and are those whose hashes stand beside them. */
@@ -66,33 +78,22 @@ export function sharesOf(
 
 /**
  * The reason why the sheets of all members may not be used together; null if they may: every one is sound, and no
- * member has another one's key. Such a twin of member i has the same secret with every third member k as i has, without
- * knowing it. On the other side of k in the roster it would cancel the stream between i and k, so that fewer members
- * than a quorum could see k's vector. Twins are found by those secrets, since one key has many forms: a point of low
- * order can be added to it.
+ * member has another one's key. Such a twin of member i shares with every third member k the secret that i and k share,
+ * without knowing it. Where i and the twin stand on two sides of k in the roster, k's streams with both would cancel:
+ * fewer members than a quorum could see k's vector. Twins are found by the secrets that they share with a third key,
+ * since one key has many forms: a point of low order can be added to it.
  * @param sheets - in the roster's order
  */
 export function sheetsFault(reader: SheetReader, sheets: readonly Uint8Array[]): string | null {
   if (sheets.length !== reader.keys.length) return `${sheets.length} key sheets of ${reader.keys.length} members`
-  for (const [dealer, bytes] of sheets.entries()) {
-    const fault = sheetFault(reader, bytes, dealer)
+  const owners = Array.from({ length: reader.openings }, () => new Map<string, number>())
+  for (const [member, bytes] of sheets.entries()) {
+    const { fault, marks } = examined(reader, bytes, member)
     if (fault !== null) return fault
-  }
-  return twinFault(
-    reader,
-    sheets.map((bytes) => decodeKeySheet(bytes, sizeOf(reader))),
-  )
-}
-
-function twinFault({ privateKey, openings }: SheetReader, sheets: KeySheets): string | null {
-  for (let opening = 1; opening <= openings; opening++) {
-    const owners = new Map<string, number>()
-    for (const { member, openings } of sheets) {
-      const secret = sharedSecret(privateKey, openings[opening - 1].key)
-      const id = toHex(secret ?? new Uint8Array())
-      const owner = owners.get(id)
-      if (owner !== undefined) return `opening ${opening}: the keys of members ${owner} and ${member} are the same`
-      owners.set(id, member)
+    for (const [index, mark] of marks.entries()) {
+      const owner = owners[index].get(mark)
+      if (owner !== undefined) return `opening ${index + 1}: the keys of members ${owner} and ${member} are the same`
+      owners[index].set(mark, member)
     }
   }
   return null

@@ -39,7 +39,7 @@ export interface SheetOpening {
 }
 
 /** The shares of one receiver. They are 33 bytes at random, so their hashes need no salt. */
-export interface DealtShare {
+interface DealtShare {
   /** Both shares, encrypted to the receiver. */
   sealed: Uint8Array
   /** SHA-256 of the share of b. */

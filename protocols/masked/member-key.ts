@@ -10,7 +10,7 @@ import { KEY_BYTES } from './constants.ts'
 /** The most bytes of a member key: a map (1), `key` (4 + 34), `member` (7 + 2). */
 export const MAX_MEMBER_KEY_BYTES = 48
 
-export interface MemberKey {
+interface MemberKey {
   /** The author's index in the roster. */
   member: number
   /** An X25519 public key. */

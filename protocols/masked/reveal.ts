@@ -1,7 +1,7 @@
 /**
- * The reveal: what a member contributes once the list of an opening is certified. Of each scheduled member it names one
- * secret and never the other: b of those in the list, whose own streams are taken away, and p of those that are missing,
- * whose streams with the listed ones are taken away.
+ * The reveal: what a member contributes once the list of an opening is certified. It is about one secret of each
+ * scheduled member and never the other: b of those in the list, whose own streams are taken away; p of those that are
+ * missing, whose streams with the listed ones are taken away.
  */
 import { z } from 'zod'
 import { MAX_MEMBERS } from '../plan/offer.ts'
