@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode as decodeCbor } from 'cborg'
+import { decodeKeySheet, encodeKeySheet, type KeySheet } from '../../../protocols/masked/key-sheet.ts'
+import { decodeMemberKey, encodeMemberKey } from '../../../protocols/masked/member-key.ts'
+import { decodeReveal, encodeReveal } from '../../../protocols/masked/reveal.ts'
 import { decodeOffer } from '../../../protocols/plan/offer.ts'
 import { decodePlan, decodeSignedPlan, encodeSignedPlan, signPlan } from '../../../protocols/plan/plan.ts'
 import { decodeCertificate, encodeCertificate } from '../../../protocols/round/messages/certificate.ts'
@@ -46,6 +49,15 @@ const VALUE: Value = {
 }
 const SIGNATURES = [{ member: 0, signature: new Uint8Array(64) }]
 
+const BYTES = new Uint8Array(32)
+const SHARE = { member: 1, share: new Uint8Array(33) }
+const DEALT = { sealed: new Uint8Array(82), own: BYTES, secret: BYTES }
+const SHEET: KeySheet = {
+  member: 1,
+  salt: new Uint8Array(16),
+  openings: [{ key: BYTES, own: BYTES, secret: BYTES, shares: [DEALT, DEALT] }],
+}
+
 interface Decoder {
   id: string
   bytes: Uint8Array
@@ -64,6 +76,17 @@ const DECODERS: Decoder[] = [
     decode: (bytes) => decodeCertificate(bytes),
   },
   { id: 'commit list', bytes: encodeCommitList([{ block: 0, root: HASH, bytes: 3 }]), decode: decodeCommitList },
+  { id: 'member key', bytes: encodeMemberKey({ member: 1, key: BYTES }), decode: decodeMemberKey },
+  {
+    id: 'key sheet',
+    bytes: encodeKeySheet(SHEET),
+    decode: (bytes) => decodeKeySheet(bytes, { members: 3, openings: 1 }),
+  },
+  {
+    id: 'reveal',
+    bytes: encodeReveal({ member: 0, opening: 1, own: null, shares: [SHARE] }),
+    decode: (bytes) => decodeReveal(bytes, 3),
+  },
   ...BODIES.flatMap((body) => [
     { id: `${body.type} in a journal`, bytes: encodeBody(body), decode: decodeBody },
     { id: body.type, bytes: encodeEnvelope(makeEnvelope(signers[0], ID, 0, body)), decode: decodeEnvelope },

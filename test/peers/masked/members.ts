@@ -1,0 +1,77 @@
+/** Members of a masked plan in memory: their keys, secrets and sheets, and what liars among them do to a sheet. */
+import { randomBytes } from 'node:crypto'
+import { dealSheet } from '../../../peers/masked/deal.ts'
+import type { OpeningSecrets, SheetReader } from '../../../peers/masked/reader.ts'
+import { makeReveal, revealFault } from '../../../peers/masked/reveals.ts'
+import { sealShares } from '../../../peers/masked/sealed-shares.ts'
+import { publicKeyOf, sharedSecret } from '../../../peers/masked/x25519.ts'
+import { encodeKeySheet, type KeySheet, type SheetOpening, shareFor } from '../../../protocols/masked/key-sheet.ts'
+import { decodeReveal, encodeReveal, type Listing, type Reveal } from '../../../protocols/masked/reveal.ts'
+import { hashOf } from '../../../protocols/plan/offer.ts'
+
+export const PLAN = new Uint8Array(32).fill(5)
+
+export const drawn = (length = 32): Uint8Array => new Uint8Array(randomBytes(length))
+
+export interface Members {
+  readers: SheetReader[]
+  /** By member, then by opening - 1. */
+  secrets: OpeningSecrets[][]
+  sheets: KeySheet[]
+}
+
+export async function members(count: number, openings = 1): Promise<Members> {
+  const privateKeys = Array.from({ length: count }, () => drawn())
+  const keys = privateKeys.map(publicKeyOf)
+  const readers = privateKeys.map((privateKey, self) => ({ plan: PLAN, openings, self, keys, privateKey }))
+  const secrets = readers.map(() => Array.from({ length: openings }, () => ({ own: drawn(), secret: drawn() })))
+  const sheets = await Promise.all(readers.map((reader, self) => dealSheet(reader, secrets[self])))
+  return { readers, secrets, sheets }
+}
+
+/** The encoded sheets, one of them changed. */
+export function encodedSheets(sheets: readonly KeySheet[], changed?: KeySheet): Uint8Array[] {
+  return sheets.map((sheet) => encodeKeySheet(sheet.member === changed?.member ? changed : sheet))
+}
+
+/** The sheet with another first opening. */
+export function withOpening(sheet: KeySheet, changes: Partial<SheetOpening>): KeySheet {
+  const [first, ...rest] = sheet.openings
+  return { ...sheet, openings: [{ ...first, ...changes }, ...rest] }
+}
+
+/**
+ * The sheet with other shares for a receiver in opening 1, sealed to it, with their hashes beside them: the receiver
+ * cannot tell.
+ */
+export function withShares(dealer: SheetReader, sheet: KeySheet, to: number, shares: OpeningSecrets): KeySheet {
+  const shared = sharedSecret(dealer.privateKey, dealer.keys[to])
+  if (shared === null) throw new Error('a key of low order')
+  const context = { plan: dealer.plan, salt: sheet.salt, opening: 1, from: dealer.self, to }
+  const dealt = {
+    sealed: sealShares(shared, context, shares),
+    own: hashOf(shares.own),
+    secret: hashOf(shares.secret),
+  }
+  const before = shareFor(sheet, 1, to)
+  return withOpening(sheet, { shares: sheet.openings[0].shares.map((share) => (share === before ? dealt : share)) })
+}
+
+/** The reveals of some members, each checked as everybody checks it. */
+export function reveals({ readers, secrets, sheets }: Members, listing: Listing, by: readonly number[]): Reveal[] {
+  return by.map((author) => {
+    const own = secrets[author][listing.opening - 1]
+    const bytes = encodeReveal(makeReveal(readers[author], sheets, listing, own))
+    const fault = revealFault(sheets, listing, bytes, author)
+    if (fault !== null) throw new Error(fault)
+    return decodeReveal(bytes, sheets.length)
+  })
+}
+
+/** All subsets of 0..count-1 with at least so many elements, ascending each. */
+export function subsets(count: number, least: number): number[][] {
+  const all = Array.from({ length: 2 ** count }, (_, bits) =>
+    Array.from({ length: count }, (_, i) => i).filter((i) => (bits >> i) & 1),
+  )
+  return all.filter((subset) => subset.length >= least)
+}
