@@ -14,7 +14,7 @@ const BY_SHARE = [
   { most: 800_000, limit: 3 },
   { most: PPM, limit: 10 },
 ] as const
-/** Fewer tokens of a site's text were not measured. Masks fit a text of few words so well that honest merges harm it. */
+/** Fewer tokens of a text were not measured. Masks fit a text of few words so well that honest merges harm it. */
 const LEAST_TOKENS = 256
 /** The limit for such texts: 2.4 was seen with 128 tokens that repeat eight words. */
 const LIMIT_OF_FEW = 10
