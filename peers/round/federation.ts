@@ -16,7 +16,8 @@ const REMEMBERED_ROUNDS = 4
 /** @param blocks - decoder blocks of the model, which are the offer's */
 export function federationOf(plan: Plan, blocks: number = plan.offer.model.blocks): Federation {
   const { offer, offerHash } = plan
-  const { untilChange, roundTimeoutMs } = offer
+  const { masked, untilChange, roundTimeoutMs } = offer
+  if (masked) throw new Error('masked plans do not run yet') // rather than to show what was to be hidden
   const pools = offer.merge === 'pooled'
   const members = plan.members.map(({ peer, capacity }) => ({ peerId: peer, capacityPpm: capacity }))
   const sampled = { offerHash, members }

@@ -8,12 +8,13 @@ import { PPM } from '../../src/base/decimal.ts'
 import { MERGE_RULES, type MergeRule, type Merging } from '../../src/form/merging.ts'
 import type { StructuredTarget } from '../../src/form/method.ts'
 import { isStructuredMethod, type Method, PRUNERS, type SparsityTarget } from '../../src/form/method.ts'
+import { maskedRounds, maskedSlots } from '../../src/merge/openings.ts'
 import { slotCount } from '../../src/merge/slots.ts'
 import { decode, encode, fixedBytes, hashSchema, integer, ppmSchema } from '../wire/encoding.ts'
 import { peerIdSchema } from '../wire/signing.ts'
 
 /** Raised whenever any bit of mask, merge, encoding or vote changes. Peers of two versions never work together. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 /** An offer is a few hundred bytes; this leaves room for a long model name. */
 export const MAX_OFFER_BYTES = 4 * 1024
@@ -21,6 +22,13 @@ export const MAX_OFFER_BYTES = 4 * 1024
 export const MAX_MEMBERS = 64
 /** 1 would be a peer alone: `prune` does that. */
 export const MIN_MEMBERS = 2
+/** Two members see each other: the total less one's own part is the other's. */
+const MIN_MASKED_MEMBERS = 3
+/**
+ * Whether a plan that can be masked is masked where its founder gives neither --masked nor --open. It becomes true when
+ * peers run masked plans.
+ */
+export const MASKED_BY_DEFAULT = false
 /**
  * Far beyond the round after which masks still change. It bounds the rounds that a member may announce ahead of time.
  */
@@ -72,6 +80,8 @@ export interface Offer {
   }
   method: Method
   merge: MergeRule
+  /** Whether contributions are masked: nobody sees a single one, but sums of several. */
+  masked: boolean
   /** The largest number of rounds; by the rule `pooled`, the number of groups: see src/merge/pooled/groups.ts. */
   rounds: number
   /** The federation ends early once fewer mask bits than this moved in a round, in ppm; null: never. */
@@ -131,6 +141,7 @@ const offerSchema: z.ZodType<Offer> = z
     }),
     method: methodSchema,
     merge: z.enum(MERGE_RULES),
+    masked: z.boolean(),
     rounds: integer(1, MAX_ROUNDS),
     untilChange: ppmSchema.nullable(),
     sample: integer(1, 1_000_000),
@@ -150,6 +161,32 @@ const offerSchema: z.ZodType<Offer> = z
     'no plan that pools',
   )
   .refine((offer) => slotCount(offer, offer.model.blocks) <= MAX_BLOCKS, 'too many blocks for two contributions each')
+  .refine((offer) => !offer.masked || maskedFault(offer) === null, 'no plan that can be masked')
+  .refine((offer) => !offer.masked || fitsMasked(offer, offer.model.blocks), 'too many sums for a masked plan')
+
+/** The reasons why a plan cannot be masked. */
+export type MaskedFault = 'members' | 'untilChange' | 'rule'
+
+/**
+ * The reason why a plan cannot be masked; null: it can. `members`: two see each other. `untilChange`: what is opened,
+ * and when, is fixed beforehand. `rule`: members must see single contributions, or votes on each weight, which are not
+ * opened as sums.
+ */
+export function maskedFault({
+  members,
+  untilChange,
+  merge,
+  method,
+}: Pick<Offer, 'members' | 'untilChange' | 'merge' | 'method'>): MaskedFault | null {
+  if (members < MIN_MASKED_MEMBERS) return 'members'
+  if (untilChange !== null) return 'untilChange'
+  return merge === 'pooled' || (merge === 'l0' && isStructuredMethod(method)) ? null : 'rule'
+}
+
+/** Whether the openings of a masked plan have rounds and slots enough. @param blocks - of the model */
+export function fitsMasked(plan: Pick<Offer, 'method' | 'merge' | 'rounds'>, blocks: number): boolean {
+  return maskedRounds(plan) <= MAX_ROUNDS && maskedSlots(plan, blocks) <= MAX_BLOCKS
+}
 
 /** An offer, its canonical bytes and their hash. */
 export interface SealedOffer {
@@ -159,12 +196,12 @@ export interface SealedOffer {
   hash: Uint8Array
 }
 
-/** An offer before it is sealed. Without a rule of merging it has `l0`. */
-export type OfferTerms = Omit<Offer, 'version' | 'merge'> & Partial<Pick<Offer, 'merge'>>
+/** An offer before it is sealed. Without a rule of merging it has `l0`; it is open unless it says that it is masked. */
+export type OfferTerms = Omit<Offer, 'version' | 'merge' | 'masked'> & Partial<Pick<Offer, 'merge' | 'masked'>>
 
 /** Makes an offer and seals it. @throws {MalformedMessageError} a field out of its range: the founder's own mistake */
-export function makeOffer({ merge = 'l0', ...offer }: OfferTerms): SealedOffer {
-  return decodeOffer(encode({ ...offer, version: PROTOCOL_VERSION, merge }))
+export function makeOffer({ merge = 'l0', masked = false, ...offer }: OfferTerms): SealedOffer {
+  return decodeOffer(encode({ ...offer, version: PROTOCOL_VERSION, merge, masked }))
 }
 
 /** Reads an offer. @throws {MalformedMessageError} also for an offer of another protocol version: see offerVersion */
@@ -205,6 +242,6 @@ export function faultsOf(members: number): number {
 }
 
 /** How the contributions to a plan become one. */
-export function mergingOf({ merge, members }: Pick<Offer, 'merge' | 'members'>): Merging {
-  return { rule: merge, members, faults: merge === 'trimmed' ? faultsOf(members) : 0, masked: false }
+export function mergingOf({ merge, members, masked }: Pick<Offer, 'merge' | 'members' | 'masked'>): Merging {
+  return { rule: merge, members, faults: merge === 'trimmed' ? faultsOf(members) : 0, masked }
 }

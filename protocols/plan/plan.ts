@@ -3,7 +3,7 @@
  * plan is the member's index in every message and manifest.
  */
 import { z } from 'zod'
-import { areGroupsFull, sitesOfGroup } from '../../src/merge/pooled/groups.ts'
+import { areGroupsFull, sitesOfGroup, smallestGroup } from '../../src/merge/pooled/groups.ts'
 import {
   boundedBytes,
   compareBytes,
@@ -115,11 +115,19 @@ export function decodePlan(bytes: Uint8Array, secret: Uint8Array | null): Plan {
 }
 
 /** Whether every group of a plan that pools has enough sites: see src/merge/pooled/groups.ts. */
-export function hasFullGroups({ offer, offerHash, members }: Plan): boolean {
+export function hasFullGroups(plan: Plan): boolean {
+  const { offer } = plan
   if (offer.merge !== 'pooled') return true
-  const sampled = members.map(({ peer, capacity }) => ({ peerId: peer, capacityPpm: capacity }))
-  const sites = sitesOfGroup(offer.members, faultsOf(offer.members))
-  return areGroupsFull(offer, { offerHash, members: sampled }, sites)
+  return areGroupsFull(offer, sampledOf(plan), sitesOfGroup(offer.members, faultsOf(offer.members)))
+}
+
+/** The fewest sites of any group of a plan that pools. */
+export function sitesOfSmallestGroup(plan: Plan): number {
+  return smallestGroup(plan.offer, sampledOf(plan))
+}
+
+function sampledOf({ offerHash, members }: Plan): Parameters<typeof smallestGroup>[1] {
+  return { offerHash, members: members.map(({ peer, capacity }) => ({ peerId: peer, capacityPpm: capacity })) }
 }
 
 /** The member with this peer id; null if it is not on the roster. */

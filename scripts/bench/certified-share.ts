@@ -51,7 +51,7 @@ export async function run(args: string[]): Promise<void> {
     await engine.run('prune', { dir, ...method, blocks, windows, weights: [], out, as, resume: null }, { onEvent })
     const members = site + 1
     if (!numbers.includes(members)) continue
-    const { faults } = mergingOf({ merge: 'trimmed', members })
+    const { faults } = mergingOf({ merge: 'trimmed', members, masked: false })
     const certified = await certifiedShare({ engine, dir, description, method, members, faults, contributions })
     for (const line of certifiedInWords(certified)) console.log(line)
     for (const line of byKind(certified?.layers ?? [])) console.log(line)

@@ -14,7 +14,7 @@ export interface Merging {
   members: number
   /** The liars that the rule withstands; 0 unless it is `trimmed`. */
   faults: number
-  /** Whether contributions are masked vectors, of which only sums over members are opened. */
+  /** Whether contributions are masked vectors, of which nobody sees more than sums. */
   masked: boolean
 }
 

@@ -10,7 +10,7 @@ interface SiteWorkInit extends Pick<EngineWorkInit, 'engine' | 'structured' | 'w
   model: BaseModel
   terminal: Terminal
   /** The part of the offer that decides what is computed. */
-  offer: Pick<Offer, 'method' | 'rounds' | 'merge' | 'members'>
+  offer: Pick<Offer, 'method' | 'rounds' | 'merge' | 'masked' | 'members'>
 }
 
 interface Made {

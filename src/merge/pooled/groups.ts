@@ -72,8 +72,12 @@ export function capacityFor(sites: number, members: number, groups: number): num
 /** Whether each group has so many sites, and each site's capacity is half a group at least. */
 export function areGroupsFull(plan: PooledPlan, sampled: Sampled, sites: number): boolean {
   if (sampled.members.some(({ capacityPpm }) => 2 * capacityPpm * plan.rounds < PPM)) return false
+  return smallestGroup(plan, sampled) >= sites
+}
+
+/** The fewest sites of any group. */
+export function smallestGroup(plan: PooledPlan, sampled: Sampled): number {
   const taken = groupsOfMembers(plan, sampled).flat()
-  return Array.from({ length: plan.rounds }, (_, g) => g + 1).every(
-    (group) => taken.filter((other) => other === group).length >= sites,
-  )
+  const sizes = Array.from({ length: plan.rounds }, (_, g) => taken.filter((group) => group === g + 1).length)
+  return Math.min(...sizes)
 }

@@ -132,7 +132,7 @@ export class LyingPeers implements AsyncDisposable {
     const structured = isStructuredMethod(method)
       ? await engine.run('structuredForms', { dir: MODEL, ...method.target })
       : null
-    const merging = mergingOf({ merge, members })
+    const merging = mergingOf({ merge, members, masked: false })
     return Array.from({ length: members }, (_, i) => {
       const init = { engine, model: MODEL, description, method, rounds, merging, structured, windows: texts[i] }
       const scratch = join(root, String(i))

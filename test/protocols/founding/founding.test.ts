@@ -207,7 +207,7 @@ test('another version is refused with the version that is wanted', async (contex
   const { open } = await componentsOf(all.sites[1], all.sites[0], all.signal)
   const conversation = new Conversation(await open(all.signal), all.signal)
   await conversation.send({ type: 'ask', version: 1, offer: all.offer.hash })
-  assert.deepEqual(await conversation.fromFounder(), { type: 'refused', reason: 'version', version: 3 })
+  assert.deepEqual(await conversation.fromFounder(), { type: 'refused', reason: 'version', version: 4 })
 })
 
 test('an offer that was edited on the way is refused by the joiner', async (context) => {
@@ -484,6 +484,6 @@ test('hostile first messages are reset and others can still join', async (contex
   }
   const conversation = new Conversation(await open(all.signal), all.signal)
   await conversation.send({ type: 'accept', acceptance: Uint8Array.of(1), addresses: [], asks: false })
-  assert.deepEqual(await conversation.fromFounder(), { type: 'refused', reason: 'acceptance', version: 3 })
+  assert.deepEqual(await conversation.fromFounder(), { type: 'refused', reason: 'acceptance', version: 4 })
   await Promise.all([all.server.founded(all.signal), join(all, 1)])
 })

@@ -8,7 +8,7 @@ import { FrameStream } from '../../../protocols/stream/frames.ts'
 import { closeRosters, connect, testNodes } from '../../support/nodes.ts'
 
 const GREETING: Greeting = {
-  version: 3,
+  version: 4,
   plan: new Uint8Array(32).fill(1),
   model: new Uint8Array(32).fill(2),
   certificate: null,

@@ -66,6 +66,8 @@ describe('an offer', () => {
       { members: 5 },
       { roundTimeoutMs: 0 },
       { harmLimit: 2_000_000 },
+      { merge: 'pooled' },
+      { merge: 'pooled', masked: true },
     ]
     const hashes = [anOffer(), ...changes.map((change) => anOffer(change))].map(({ hash }) =>
       Buffer.from(hash).toString('hex'),
@@ -135,13 +137,15 @@ describe('an offer', () => {
   test('without a rule of merging has l0, with the same bytes', () => {
     assert.deepEqual(anOffer({ merge: 'l0' }).bytes, anOffer().bytes)
     assert.equal(anOffer({ merge: 'trimmed' }).offer.merge, 'trimmed')
-    assert.deepEqual(mergingOf({ merge: 'trimmed', members: 7 }), { rule: 'trimmed', members: 7, faults: 2 })
-    assert.equal(mergingOf({ merge: 'l0', members: 7 }).faults, 0)
+    const trimmed = { rule: 'trimmed', members: 7, faults: 2, masked: false }
+    assert.deepEqual(mergingOf({ merge: 'trimmed', members: 7, masked: false }), trimmed)
+    const pooled = { rule: 'pooled', members: 7, faults: 0, masked: true }
+    assert.deepEqual(mergingOf({ merge: 'pooled', members: 7, masked: true }), pooled)
   })
 
   test('of another version says which, even where nothing else is known', () => {
-    assert.equal(offerVersion(encode({ version: 4, anything: 'else' })), 4)
-    assert.equal(offerVersion(anOffer().bytes), 3)
+    assert.equal(offerVersion(encode({ version: 5, anything: 'else' })), 5)
+    assert.equal(offerVersion(anOffer().bytes), 4)
     assert.equal(offerVersion(encode({ version: 'two' })), null)
     assert.equal(offerVersion(new Uint8Array([0xff])), null)
     assert.equal(offerVersion(new Uint8Array(MAX_OFFER_BYTES + 1)), null)

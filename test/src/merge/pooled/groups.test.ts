@@ -8,7 +8,9 @@ import {
   type PooledPlan,
   pooledRounds,
   slotsOfGroups,
+  smallestGroup,
 } from '../../../../src/merge/pooled/groups.ts'
+import { blocksPerRound } from '../../../../src/merge/sampling.ts'
 
 const planOf = (pruner: 'sparsegpt' | 'wanda', rounds: number): PooledPlan => {
   const method: Method = { pruner, target: { kind: 'unstructured', ppm: 500_000 } }
@@ -59,5 +61,17 @@ describe('groups of blocks', () => {
     const [only] = groups[2]
     for (let round = 1; round <= 10; round++)
       assert.equal(slotsOfGroups(plan, 10, round, groups[2]).length > 0, Math.ceil(round / 2) === only)
+  })
+
+  it('have equally many sites, but for one, where all capacities are equal', () => {
+    const capacities = fc.integer({ min: 1, max: 1_000_000 })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 40 }), capacities, (n, groups, ppm) => {
+        const plan = planOf('wanda', groups)
+        const members = Array.from({ length: n }, (_, i) => ({ peerId: Uint8Array.of(i), capacityPpm: ppm }))
+        const smallest = smallestGroup(plan, { offerHash: new Uint8Array(32), members })
+        assert.equal(smallest, Math.floor((n * blocksPerRound(groups, ppm)) / groups))
+      }),
+    )
   })
 })
