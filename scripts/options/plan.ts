@@ -20,6 +20,7 @@ import {
   type StructuredMethod,
 } from '../../src/form/method.ts'
 import { assertBlocks } from './blocks.ts'
+import { addMaskedOptions, assertFitsMasked, maskedOption, type RawMasked } from './masked.ts'
 import {
   factor,
   oneOf,
@@ -54,6 +55,7 @@ const ALL = 1_000_000
 export interface PlanOptions {
   method: Method
   merge: MergeRule
+  masked: boolean
   rounds: number
   /** The share of the blocks that a site prunes in a round, in ppm. */
   sample: number
@@ -72,7 +74,7 @@ export interface RawPruner {
   pattern?: SparsityTarget
 }
 
-export interface RawPlan extends Omit<RawPruner, 'pruner'> {
+export interface RawPlan extends Omit<RawPruner, 'pruner'>, RawMasked {
   pruner?: Method['pruner']
   /** In ppm. */
   ratio?: number
@@ -114,6 +116,10 @@ export function addPrunerOptions(command: Command, required: boolean): Command {
 }
 
 export function addPlanOptions(command: Command): Command {
+  return addRoundOptions(addMaskedOptions(addMethodOptions(command)))
+}
+
+function addMethodOptions(command: Command): Command {
   return addPrunerOptions(command, false)
     .addOption(
       new Option(
@@ -138,6 +144,10 @@ export function addPlanOptions(command: Command): Command {
         `l0 gives each site a vote on each weight; trimmed leaves out the values farthest off, so that a third of the sites cannot ruin the model by lies; pooled prunes by what all texts together show (default: ${DEFAULT_MERGE})`,
       ).argParser(oneOf('--merge', MERGE_RULES)),
     )
+}
+
+function addRoundOptions(command: Command): Command {
+  return command
     .addOption(
       new Option(
         '--rounds <n>',
@@ -171,14 +181,16 @@ export function addPlanOptions(command: Command): Command {
 /** The end of `--blocks` if the option is not given: `methodFor` replaces it by the model's number of blocks. */
 const TO_THE_END = MAX_BLOCKS
 
-export function planOptions(raw: RawPlan): PlanOptions {
+/** @param members - the number of sites. @throws {UsageError} USAGE_MISSING, USAGE_CONFLICT */
+export function planOptions(raw: RawPlan, members: number): PlanOptions {
   const { sample = ALL, untilChange = null, roundTimeout: roundTimeoutMs = null } = raw
   const { harmLimit, merge = DEFAULT_MERGE } = raw
   const method = methodOf(raw)
   if (merge === 'pooled') refuseUnpooled(method, untilChange)
+  const masked = maskedOption(raw, { method, merge, untilChange, members })
   const byDefault = untilChange === null ? DEFAULT_ROUNDS : MOST_ROUNDS_UNTIL_CHANGE
   const rounds = raw.rounds ?? (merge === 'pooled' ? DEFAULT_GROUPS : byDefault)
-  return { method, merge, rounds, sample, untilChange, roundTimeoutMs, ...(harmLimit && { harmLimit }) }
+  return { method, merge, masked, rounds, sample, untilChange, roundTimeoutMs, ...(harmLimit && { harmLimit }) }
 }
 
 /** @throws {UsageError} USAGE_MISSING, USAGE_CONFLICT */
@@ -222,9 +234,15 @@ function refuseUnpooled(method: Method, untilChange: number | null): void {
  * @throws {UsageError} BLOCKS_RANGE, ROUNDS_RANGE
  */
 export function planFor(plan: PlanOptions, blocks: number): PlanOptions {
-  const method = methodFor(plan.method, blocks)
-  if (plan.merge !== 'pooled' || plan.rounds <= blocks) return { ...plan, method }
-  if (plan.rounds === DEFAULT_GROUPS) return { ...plan, method, rounds: blocks }
+  const fitted = { ...plan, method: methodFor(plan.method, blocks), rounds: roundsFor(plan, blocks) }
+  assertFitsMasked(fitted, blocks)
+  return fitted
+}
+
+/** The rounds for a model with this number of blocks. @throws {UsageError} ROUNDS_RANGE */
+function roundsFor(plan: PlanOptions, blocks: number): number {
+  if (plan.merge !== 'pooled' || plan.rounds <= blocks) return plan.rounds
+  if (plan.rounds === DEFAULT_GROUPS) return blocks
   throw new UsageError({
     code: 'ROUNDS_RANGE',
     what: `--rounds ${plan.rounds}: the model has ${blocks} blocks, and --merge pooled prunes one at least in each group`,
@@ -269,6 +287,8 @@ const FIXED_BY_PLAN = [
   '--blocks <a:b>',
   '--recover <n>',
   '--merge <rule>',
+  '--masked',
+  '--open',
   '--rounds <n>',
   '--sample <share>',
   '--until-change <share>',

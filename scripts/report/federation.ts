@@ -21,6 +21,8 @@ export interface PlanReport {
    */
   structures?: { ratio: number; blocks: [from: number, to: number]; steps: number }
   merge: MergeRule
+  /** Whether only sums of contributions can be seen. */
+  masked: boolean
   /** The largest number of rounds. */
   rounds: number
   sample: number
@@ -121,6 +123,7 @@ export function planReport(id: string, offer: Offer, hex: (bytes: Uint8Array) =>
     pruner: offer.method.pruner,
     ...targetReport(offer.method.target),
     merge: offer.merge,
+    masked: offer.masked,
     rounds: offer.rounds,
     sample: ppmToFraction(offer.sample),
     model: { name, hash: hex(hash), parameters },

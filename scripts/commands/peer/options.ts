@@ -47,7 +47,7 @@ export interface RawPeer extends RawSite, RawSiteEvaluation, RawPlan, RawNetwork
 export function peerOptions(raw: RawPeer): PeerOptions {
   if (raw.members === undefined)
     refuseMissing('--members', 'peer', 'Give --members the number of sites, this one included.')
-  const plan = planOptions(raw)
+  const plan = planOptions(raw, raw.members)
   return {
     ...modelOptions(raw),
     ...textOptions(raw, 'peer', plan.method.pruner !== 'magnitude'),

@@ -78,7 +78,7 @@ export function simulateOptions(raw: RawSimulate): SimulateOptions {
     )
   }
   const model = modelOptions(raw)
-  const plan = planOptions(raw)
+  const plan = planOptions(raw, peers)
   return {
     ...model,
     ...textOptions(raw, 'simulate', !model.embedded),

@@ -20,12 +20,13 @@ import { read } from '../../support/command-line.ts'
 const refuses = (code: string) => (error: unknown) => error instanceof UsageError && error.code === code
 
 describe('PLAN', () => {
-  const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, ...argv))
+  const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, ...argv), 4)
 
   it('has the defaults of the contract', () => {
     assert.deepEqual(plan(), {
       method: { pruner: 'sparsegpt', target: { kind: 'unstructured', ppm: 500_000 } },
       merge: 'l0',
+      masked: false,
       rounds: 1,
       sample: 1_000_000,
       untilChange: null,
@@ -44,6 +45,7 @@ describe('PLAN', () => {
     assert.deepEqual(plan(...argv.split(' ')), {
       method: { pruner: 'wanda', target: { kind: 'pattern', n: 2, m: 4 } },
       merge: 'trimmed',
+      masked: false,
       rounds: 7,
       sample: 500_000,
       untilChange: 1000,
@@ -54,7 +56,7 @@ describe('PLAN', () => {
 })
 
 describe('PLAN that pools', () => {
-  const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, '--merge', 'pooled', ...argv))
+  const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, '--merge', 'pooled', ...argv), 4)
 
   it('has five groups, or one a block where there are fewer blocks', () => {
     assert.equal(planFor(plan(), 30).rounds, 5)
@@ -70,7 +72,7 @@ describe('PLAN that pools', () => {
 })
 
 describe('PLAN with structures', () => {
-  const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, '--pruner', 'llm-pruner', ...argv))
+  const plan = (...argv: string[]) => planOptions(read<RawPlan>(addPlanOptions, '--pruner', 'llm-pruner', ...argv), 4)
 
   it('takes a ratio, blocks and steps of training, and the model says where the blocks end', () => {
     const whole = plan('--ratio', '0.25')
@@ -91,7 +93,7 @@ describe('PLAN with structures', () => {
       ['--blocks', '1:2'],
       ['--recover', '3'],
     ])
-      assert.throws(() => planOptions(read<RawPlan>(addPlanOptions, flag, value)), refuses('USAGE_CONFLICT'))
+      assert.throws(() => planOptions(read<RawPlan>(addPlanOptions, flag, value), 4), refuses('USAGE_CONFLICT'))
   })
 })
 

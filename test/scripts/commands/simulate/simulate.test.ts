@@ -25,6 +25,7 @@ const reportSchema = z.strictObject({
     sparsity: share.nullable(),
     pattern: z.string().nullable(),
     merge: z.literal('l0'),
+    masked: z.literal(false),
     rounds: count,
     sample: share,
     model: z.strictObject({ name: z.string(), hash, parameters: count }),
