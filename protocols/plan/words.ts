@@ -13,8 +13,10 @@ import {
   type StructuredMethod,
 } from '../../src/form/method.ts'
 import { blocksPerRound } from '../../src/merge/sampling.ts'
+import { trainsAdapters } from '../../src/merge/slots.ts'
 import { id8 } from '../wire/encoding.ts'
 import { harmLimitOf } from './harm-limit.ts'
+import { leavesMasked, seenInWords, unopenedInWords } from './masked-words.ts'
 import { PRUNER_NAMES, percentOfPpm, shareOfZeros } from './method-words.ts'
 import { type BaseFacts, mixedInWords, sparserInWords, unprunedInWords } from './model-words.ts'
 import { faultsOf, type Offer, quorumOf } from './offer.ts'
@@ -41,9 +43,10 @@ export function planInWords(offer: Offer, capacity: number = offer.sample, base?
       `${offer.members} sites prune ${shown(offer.model.name)} together: ${count(offer.model.parameters)} parameters, ` +
         `${offer.model.blocks} blocks, hash ${id8(offer.model.hash)}.`,
       ...own.what,
+      ...seenInWords(offer),
       ...voting(offer),
     ],
-    leaves: [...own.leaves, ...ALWAYS],
+    leaves: [...own.leaves, ...(offer.masked ? leavesMasked(offer) : ALWAYS)],
   }
 }
 
@@ -57,30 +60,41 @@ function sparseWords(offer: Offer, { pruner, target }: SparseMethod, capacity: n
       ...rounds(offer, capacity),
       mergeRule(offer, payload),
     ],
-    leaves: [...payloadInWords(payload, pruner), ...firstInputInWords(base)],
+    leaves: [...payloadInWords(payload, pruner, false), ...firstInputInWords(base)],
   }
 }
 
 /** Words of a plan that pools what the texts show. */
 function pooledWords(offer: Offer, { pruner, target }: SparseMethod, capacity: number, base?: BaseFacts): PlanInWords {
-  const { model, rounds: groups, windows, window } = offer
+  const { masked, members, model, rounds: groups, sample, windows, window } = offer
   const moments = poolsMoments({ pruner }, { rule: offer.merge })
   const own = blocksPerRound(groups, capacity)
   const share = own === groups ? `all ${model.blocks} blocks` : `${own} of the ${groups} groups`
+  const smallest = Math.floor((members * blocksPerRound(groups, sample)) / groups)
   return {
     what: [
       methodInWords(pruner, target),
       ...(base === undefined ? [] : [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]),
       `The ${model.blocks} blocks are pruned in ${counted(groups, 'group')}, one after the other. For ${share} this site ` +
         `measures what ${windows} windows of ${window} tokens of its own text show, each block once.`,
-      moments
-        ? 'These measurements are added up over all sites (rule pooled), and every site prunes each block by the sums, as ' +
-          'if all texts lay in one place: each group takes two rounds, mean squares first and then products.'
-        : 'These measurements are added up over all sites (rule pooled), and one mask follows from the sums, as if all ' +
-          'texts lay in one place: each group takes one round.',
+      addedUpInWords(moments, masked),
+      ...unopenedInWords(offer, smallest),
     ],
-    leaves: [...(moments ? [STATISTICS, PRODUCTS] : payloadInWords('statistics', pruner)), ...firstInputInWords(base)],
+    leaves: [
+      ...(moments ? productsInWords(masked) : payloadInWords('statistics', pruner, masked)),
+      ...firstInputInWords(base),
+    ],
   }
+}
+
+function addedUpInWords(moments: boolean, masked: boolean): string {
+  const added = 'These measurements are added up over all sites (rule pooled), and'
+  const onePlace = 'as if all texts lay in one place'
+  if (!moments) {
+    return `${added} one mask follows from the sums, ${onePlace}${masked ? '.' : ': each group takes one round.'}`
+  }
+  const rounds = masked ? '' : 'each group takes two rounds, '
+  return `${added} every site prunes each block by the sums, ${onePlace}: ${rounds}mean squares first and then products.`
 }
 
 function counted(count: number, noun: string): string {
@@ -95,13 +109,8 @@ function methodInWords(pruner: PrunerName, target: SparsityTarget): string {
 }
 
 function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: number): PlanInWords {
-  const { ppm, from, to, steps } = target
-  const blocks = blocksPerRound(offer.model.blocks, capacity)
-  const share = blocks === offer.model.blocks ? 'all blocks' : `${blocks} of the ${offer.model.blocks} blocks`
-  const isTrained = offer.rounds > 1 && steps > 0
-  const training =
-    `In each of the ${offer.rounds - 1} rounds after the first this site trains low-rank adapters for the remaining ` +
-    `weights on that text, ${steps} steps at most, and offers them for ${share}; they become the average over the sites.`
+  const { ppm, from, to } = target
+  const isTrained = trainsAdapters(offer)
   return {
     what: [
       `Method: LLM-Pruner. ${percentOfPpm(ppm)} of the attention heads and channels of blocks ${from} to ${to - 1} are ` +
@@ -109,19 +118,36 @@ function structuredWords(offer: Offer, { target }: StructuredMethod, capacity: n
       `This site measures how much each of them matters to the loss on ${offer.windows} windows of ${offer.window} ` +
         'tokens of its own text, and offers that for all blocks.',
       addedUp(offer),
-      ...(isTrained ? [training] : []),
+      ...(isTrained ? trainingInWords(offer, target.steps, capacity) : []),
     ],
     leaves: [
       'For every block: how much each attention head and channel matters to the loss on your calibration text, one ' +
         'number each.',
       ...(isTrained
         ? [
-            'After the first round also low-rank adapters: the changes that training on your text made. These say more ' +
-              'about the text than the importances do, and may hold pieces of it.',
+            `${offer.masked ? 'After that' : 'After the first round'} also low-rank adapters: the changes that training on ` +
+              'your text made. These say more about the text than the importances do, and may hold pieces of it.',
           ]
         : []),
     ],
   }
+}
+
+function trainingInWords(offer: Offer, steps: number, capacity: number): string[] {
+  const { masked, model, rounds, sample } = offer
+  const isPart = (share: number) => blocksPerRound(model.blocks, share) < model.blocks
+  const own = blocksPerRound(model.blocks, capacity)
+  const share = masked || own === model.blocks ? 'all blocks' : `${own} of the ${model.blocks} blocks`
+  const when = masked
+    ? `After that, ${counted(rounds - 1, 'time')},`
+    : `In each of the ${rounds - 1} rounds after the first`
+  return [
+    `${when} this site trains low-rank adapters for the remaining weights on that text, ${steps} steps at most, and ` +
+      `offers them for ${share}; they become the average over the sites.`,
+    ...(masked && (isPart(sample) || isPart(capacity))
+      ? ['Every site offers all blocks, whatever --sample and --capacity say: the sums are over all of them.']
+      : []),
+  ]
 }
 
 function addedUp({ merge, members }: Offer): string {
@@ -193,13 +219,11 @@ function voting(offer: Offer): string[] {
 }
 
 /** The data in a contribution of this kind. It is sent to every member, and members may pass it on. */
-function payloadInWords(payload: PayloadKind, pruner: PrunerName): string[] {
+function payloadInWords(payload: PayloadKind, pruner: PrunerName, masked: boolean): string[] {
   if (payload === 'statistics') {
-    const derived =
-      pruner === 'wanda'
-        ? 'From them and the base model everybody can work out which weights this site keeps.'
-        : 'They only break ties: the masks follow from the base model.'
-    return [`${STATISTICS} Nothing else about the text. ${derived}`]
+    const seen = masked ? '' : ' From them and the base model everybody can work out which weights this site keeps.'
+    const derived = pruner === 'wanda' ? seen : ' They only break ties: the masks follow from the base model.'
+    return [`${STATISTICS} Nothing else about the text.${derived}`]
   }
   return [
     STATISTICS,
@@ -212,9 +236,13 @@ const STATISTICS =
   'For every block this site prunes: the mean square of each feature that enters its layers, over all of your ' +
   'calibration text: one number a column.'
 
-const PRODUCTS =
-  'Then for every block how each two of these features go together: the mean of their product over your calibration ' +
-  'text, one number a pair. These say much more about the text, such as which words are in it.'
+function productsInWords(masked: boolean): string[] {
+  const products =
+    'Then for every block how each two of these features go together: the mean of their product over your calibration ' +
+    'text, one number a pair.'
+  const more = ' These say much more about the text, such as which words are in it.'
+  return [STATISTICS, `${products}${masked ? '' : more}`]
+}
 
 /** The first block's input is a fixed vector for each token, so over a text it shows how often each token occurs. */
 const VOCABULARY =
