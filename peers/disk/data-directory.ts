@@ -3,6 +3,7 @@
  *   peer.key          the site's private key
  *   name              the site's name, if one was given
  *   plans.wal         the plans that the site has signed, and how much was sent under each
+ *   ledger            the texts that were in sums of masked plans, and with whom
  *   lock              held while a peer runs
  *   federations/ID/   one federation: plan.cbor, offer, journal.wal, secrets, blobs, certificates, merges, checkpoints
  * None of these files is in OUT, which may be given to anyone.
@@ -16,6 +17,7 @@ import { type Signer, signerOf } from '../../protocols/wire/signing.ts'
 import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { removeBegun, writeDurably } from '../../src/files/durable-file.ts'
+import { TEXT_LEDGER_FILE, TextLedger } from '../kept/text-ledger.ts'
 import { identityOf, KEY_FILE } from './identity.ts'
 import { LOCK_FILE, lockDirectory } from './lock.ts'
 import { makeDirectory } from './make-directory.ts'
@@ -49,6 +51,7 @@ export class DataDirectory implements AsyncDisposable {
   readonly privateKey: Ed25519PrivateKey
   readonly signer: Signer
   readonly signedPlans: SignedPlans
+  readonly textLedger: TextLedger
   private readonly resources: AsyncDisposableStack
 
   private constructor(
@@ -56,6 +59,7 @@ export class DataDirectory implements AsyncDisposable {
     tightened: boolean,
     privateKey: Ed25519PrivateKey,
     signedPlans: SignedPlans,
+    textLedger: TextLedger,
     resources: AsyncDisposableStack,
   ) {
     this.path = path
@@ -63,13 +67,14 @@ export class DataDirectory implements AsyncDisposable {
     this.privateKey = privateKey
     this.signer = signerOf(privateKey.raw)
     this.signedPlans = signedPlans
+    this.textLedger = textLedger
     this.resources = resources
   }
 
   /**
    * Opens a data directory, and makes the missing parts of it.
    * @throws {OutputError} OUTPUT_LOCKED, OUTPUT_DATA_OPEN, OUTPUT_KEY_DAMAGED, OUTPUT_KEY_GONE, OUTPUT_KEY_OPEN,
-   * OUTPUT_LOG_DAMAGED, OUTPUT_UNWRITABLE
+   * OUTPUT_LOG_DAMAGED, OUTPUT_LEDGER_DAMAGED, OUTPUT_UNWRITABLE
    */
   static async open(path: string, { privateKey }: DataDirectoryOptions = {}): Promise<DataDirectory> {
     await makeDirectory(path, PRIVATE_MODE).catch((error: OutputError) => {
@@ -84,7 +89,8 @@ export class DataDirectory implements AsyncDisposable {
     const key = privateKey ?? (await identityOf(path, [PLANS_FILE, FEDERATIONS_NAME]))
     const signedPlans = await SignedPlans.open(path)
     resources.defer(() => signedPlans.close())
-    return new DataDirectory(path, tightened, key, signedPlans, resources.move())
+    const textLedger = TextLedger.open(path)
+    return new DataDirectory(path, tightened, key, signedPlans, textLedger, resources.move())
   }
 
   /**
@@ -109,7 +115,7 @@ export class DataDirectory implements AsyncDisposable {
 }
 
 /** The names of a data directory. Coppice does not close a directory that holds any other. */
-const OWN_NAMES = new Set([KEY_FILE, NAME_FILE, PLANS_FILE, LOCK_FILE, FEDERATIONS_NAME])
+const OWN_NAMES = new Set([KEY_FILE, NAME_FILE, PLANS_FILE, TEXT_LEDGER_FILE, LOCK_FILE, FEDERATIONS_NAME])
 
 /**
  * Closes a directory to other accounts; returns whether that was necessary. A directory that holds other things is

@@ -29,6 +29,8 @@ interface WorkInputs {
   words: string
 }
 
+/** Tokens that tell the texts of one site apart: a page. */
+const FINGERPRINT_TOKENS = 256
 /** The number of hexadecimal digits in messages. */
 export const SHOWN_DIGITS = 8
 
@@ -72,6 +74,14 @@ const NAMES: Record<Part, string> = { model: 'model', text: 'text', settings: 'c
 export function differencesInWords(kept: Fingerprint, now: Fingerprint): string | null {
   const told = differences(kept, now).map((part) => `${NAMES[part]} (${kept.words[part]}, now ${now.words[part]})`)
   return told.length === 0 ? null : told.join(' and ')
+}
+
+/**
+ * The fingerprint of a text by itself: SHA-256 of its first tokens, hexadecimal. It stays the same if more of the text
+ * is used, or if the text is cut into windows of another length.
+ */
+export function textFingerprint({ ids }: Windows): string {
+  return digest('coppice/text/1', [ids.subarray(0, FINGERPRINT_TOKENS)])
 }
 
 export function digest(domain: string, parts: readonly (string | ArrayBufferView)[]): string {

@@ -27,7 +27,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
   const left = await notCopied(work, model.dir)
-  const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, yes: options.yes })
+  const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, ledger: site.data.textLedger, yes: options.yes })
   const end = new SiteEnd({ work, model, options, site: own })
   try {
     const joined = joinFederation({
@@ -35,7 +35,8 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
       invitation: options.invitation,
       async prepare({ offer }, sites) {
         assertFits(options, offer, model)
-        const maker = await prepare({ work, model, own, end }, options, offer)
+        const { calibration, maker } = await prepare({ work, model, own, end }, options, offer)
+        talk.brings(calibration)
         const base = await baseFacts(work, model, offer.method)
         talk.show(`${planText(offer, options.capacity, base)}\n${hereText(sites, offer.members)}`)
         await talk.accept()

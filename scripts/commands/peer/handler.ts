@@ -48,7 +48,8 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     window,
     members,
   }
-  const talk = new FoundingTalk({ run, role: 'founder', own: site.own, yes: options.yes })
+  const talk = new FoundingTalk({ run, role: 'founder', own: site.own, ledger: site.data.textLedger, yes: options.yes })
+  talk.brings(text.calibration)
   const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own })
   end.brings(text)
   const { onEvent, ...init } = peerInit(options, site, { run, talk, end, terms: options })

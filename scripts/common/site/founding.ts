@@ -3,6 +3,7 @@
  * ended.
  */
 
+import type { TextLedger } from '../../../peers/kept/text-ledger.ts'
 import type { PeerInit } from '../../../peers/peer.ts'
 import { systemClock } from '../../../peers/round/clock.ts'
 import type { PeerEvent } from '../../../peers/round/events.ts'
@@ -13,10 +14,12 @@ import { type SiteLabel, shown, siteInWords } from '../../../protocols/plan/site
 import { composed } from '../../../protocols/stream/composed.ts'
 import { equalBytes, toHex } from '../../../protocols/wire/encoding.ts'
 import { NoAgreementError } from '../../../src/base/errors.ts'
+import type { Windows } from '../../../src/form/windows.ts'
 import type { Run } from '../../command.ts'
 import type { YesOptions } from '../../options/yes.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
 import { counted } from '../../terminal/numbers.ts'
+import { earlierSumsText } from './earlier-sums.ts'
 import { rosterText } from './roster.ts'
 
 /** The progress of this site. */
@@ -27,15 +30,23 @@ interface FoundingTalkInit extends YesOptions {
   role: 'founder' | 'joiner'
   /** This site. */
   own: SiteLabel
+  /** The sums that texts of this site were in. */
+  ledger: TextLedger
 }
 
 export class FoundingTalk {
   private readonly init: FoundingTalkInit
   private readonly here = new Map<string, SiteLabel>()
   private stage: Stage = 'preparing'
+  private calibration: Windows | null = null
 
   constructor(init: FoundingTalkInit) {
     this.init = init
+  }
+
+  /** Takes the windows of this site's text, before it signs. */
+  brings(calibration: Windows): void {
+    this.calibration = calibration
   }
 
   /** Shows the text that a question is about. It goes where the question is, to stderr, if there will be one. */
@@ -71,11 +82,19 @@ export class FoundingTalk {
   private async sign(plan: Plan, signal: AbortSignal): Promise<boolean> {
     const { run, own } = this.init
     this.stage = 'asked'
-    run.terminal.note(rosterText(plan, own.peer))
-    const question = { text: `Sign the plan as ${shown(own.site)}?`, yes: 'Yes', no: 'No, the founding ends for all' }
+    const earlier = this.earlierSums(plan)
+    run.terminal.note([rosterText(plan, own.peer), ...earlier].join('\n'))
+    const text = `Sign the plan ${earlier.length === 0 ? '' : 'all the same '}as ${shown(own.site)}?`
+    const question = { text, yes: 'Yes', no: 'No, the founding ends for all' }
     const isAgreed = await run.terminal.ask(question, signal)
     if (isAgreed) this.stage = 'signed'
     return isAgreed
+  }
+
+  /** Whose part this plan would show, if that is to be said. */
+  private earlierSums(plan: Plan): string[] {
+    const told = this.calibration && earlierSumsText(this.init.ledger, plan, this.calibration)
+    return told === null ? [] : [told]
   }
 
   onEvent(event: PeerEvent): void {
@@ -99,7 +118,7 @@ export class FoundingTalk {
       }
       case 'founded':
         this.stage = 'founded'
-        if (yes) terminal.note(rosterText(event.plan, own.peer))
+        if (yes) terminal.note([rosterText(event.plan, own.peer), ...this.earlierSums(event.plan)].join('\n'))
         terminal.note(`All have signed. Federation ${event.planId}`)
     }
   }

@@ -34,7 +34,7 @@ export async function goOn(
   assertSameModel(command.model, offer, model)
   const left = await notCopied(work, model.dir)
   const end = new SiteEnd({ work, model, options: command, site: own })
-  const maker = await prepare({ work, model, own, end }, command, offer)
+  const { maker } = await prepare({ work, model, own, end }, command, offer)
   const init = peerInit(command, site, { run, talk: null, end, terms: noteOf(kept)?.terms ?? null })
   const report = await end.after(resume({ ...init, kept, work: maker }))
   own.done()

@@ -1,5 +1,6 @@
 /** A site gets ready for the plan of an offer: it reads its texts, and makes the work that its peer will ask for. */
 import type { Offer } from '../../../protocols/plan/offer.ts'
+import type { Windows } from '../../../src/form/windows.ts'
 import { windowFor } from '../../options/site.ts'
 import { type BaseModel, structuredOf } from '../base-model.ts'
 import type { EngineRun } from '../engine.ts'
@@ -15,23 +16,24 @@ interface Preparing {
   end: SiteEnd
 }
 
+/** The calibration windows, and the function for PeerInit that makes the work. */
+interface Prepared {
+  calibration: Windows
+  maker: ReturnType<SiteWork['maker']>
+}
+
 /** @throws {InputError} TEXT_SHORT @throws {UsageError} WINDOW_LONG, WINDOW_FIXED */
 export async function prepare(
   { work, model, own, end }: Preparing,
   options: SiteTextOptions,
   offer: Offer,
-): Promise<ReturnType<SiteWork['maker']>> {
+): Promise<Prepared> {
   const { windows } = offer
   const window = windowFor(offer.window, model.description)
   const structured = await structuredOf(work, model.dir, offer.method)
   const text = await siteText(work, options, { windows, window, limits: model.description })
+  const { calibration } = text
   end.brings(text)
-  return own.maker({
-    engine: work.engine,
-    model,
-    terminal: work.terminal,
-    offer,
-    structured,
-    windows: text.calibration,
-  })
+  const { engine, terminal } = work
+  return { calibration, maker: own.maker({ engine, model, terminal, offer, structured, windows: calibration }) }
 }

@@ -6,10 +6,16 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { z } from 'zod'
-import { PACKAGE_ROOT } from '../../../scripts/paths.ts'
+import { TextLedger } from '../../../peers/kept/text-ledger.ts'
+import { anyWindow } from '../../../scripts/common/texts.ts'
+import { EMBEDDED_MODEL, PACKAGE_ROOT } from '../../../scripts/paths.ts'
 import { runCommand } from '../../../scripts/program.ts'
+import { Terminal } from '../../../scripts/terminal/terminal.ts'
+import { textFingerprint } from '../../../src/files/fingerprint.ts'
+import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { coppice, type Ended, Recorder } from '../../support/command-line.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
+import { aPlan } from '../../support/people.ts'
 import { Person } from '../../support/person.ts'
 import { SiteProcess } from '../../support/sites.ts'
 
@@ -30,7 +36,7 @@ async function at(person: Person, ...argv: string[]): Promise<Answered> {
 }
 
 /** A founder in this process, and its line. */
-async function founder(context: TestContext, person: Person) {
+async function founder(context: TestContext, person: Person, plan: readonly string[] = PLAN) {
   const directory = await temporaryDirectory(context)
   const line = Promise.withResolvers<string>()
   const stdout = new Recorder()
@@ -41,7 +47,7 @@ async function founder(context: TestContext, person: Person) {
     if (found !== null) line.resolve(found[1])
   }
   const site = ['--name', 'North clinic', '--data', join(directory, 'north'), '--out', join(directory, 'out')]
-  const argv = ['peer', ...PLAN, ...LISTEN, ...site]
+  const argv = ['peer', ...plan, ...LISTEN, ...site]
   const ended = runCommand(argv, { stdin: person.keyboard, stdout, stderr: person.screen })
   ended.then(() => line.reject(new Error(person.screen.text)))
   const join_ = (who: Person, name = 'South lab') =>
@@ -55,7 +61,7 @@ async function founder(context: TestContext, person: Person) {
       '--data',
       join(directory, name),
       '--out',
-      join(directory, 'b'),
+      join(directory, `results of ${name}`),
     )
   const address = await line.promise
   return { directory, line: address, ended, join: join_ }
@@ -68,6 +74,7 @@ const shownSchema = z.strictObject({
   sparsity: z.literal(0.5),
   pattern: z.null(),
   merge: z.literal('l0'),
+  masked: z.literal(false),
   rounds: z.literal(1),
   sample: z.literal(1),
   model: z.strictObject({ name: z.literal('embedded'), hash: z.string(), parameters: z.number() }),
@@ -141,6 +148,41 @@ test('Ctrl-C over the roster ends the founding for the other by name', async (co
     north.screen.text,
     /coppice: Nоrth clinic \(12D3KooW\w{8}\.\.\.\) left before it signed the plan \(NO_AGREEMENT_SIGNATURES\)\n/,
   )
+})
+
+test('a site whose text was in sums with other members reads whose part one more would show, and is asked', async (context) => {
+  const north = new Person([[SECOND, 'y']])
+  const masked = ['--members', '3', '--pruner', 'magnitude', '--merge', 'pooled', '--masked', '--window', '64']
+  const { directory, ended, ...founding } = await founder(context, north, masked)
+  const south = join(directory, 'South lab')
+  mkdirSync(south, { mode: 0o700 })
+  await using engine = openEngine()
+  const reading = { engine, terminal: Terminal.silent(), signal: new AbortController().signal }
+  const text = textFingerprint(await anyWindow(reading, EMBEDDED_MODEL))
+  await TextLedger.open(south).record({ text, plan: aPlan().plan, at: 0 })
+  const yes: Array<[RegExp, string]> = [
+    [FIRST, 'y'],
+    [SECOND, 'y'],
+  ]
+  const west = new Person(yes)
+  const [asked, other] = await Promise.all([
+    founding.join(
+      new Person([
+        [FIRST, 'y'],
+        [/Sign the plan all the same as South lab\?/, 'n'],
+      ]),
+    ),
+    founding.join(west, 'West court'),
+  ])
+  assert.match(asked.stderr, /Masked: nobody sees what a single site offers, only sums over at least 3 sites\./)
+  assert.match(
+    asked.stderr,
+    /Your text was in sums before, in federation [0-9a-f]{8} on 1970-01-01, with other members:/,
+  )
+  assert.match(asked.stderr, /^ {2}site 2 \(12D3KooW\w{8}\.\.\.\) was there, and is not here\.$/m)
+  assert.match(asked.stderr, /^ {2}West court \(12D3KooW\w{8}\.\.\.\) is here, and was not there\.$/m)
+  assert.deepEqual([asked.exit, other.exit, await ended], [4, 4, 4])
+  for (const { screen } of [north, west]) assert.doesNotMatch(screen.text, /in sums before/)
 })
 
 const HAS_SCRIPT = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0
