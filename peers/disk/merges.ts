@@ -101,7 +101,7 @@ export class Merges {
     }
     const done = await Promise.allSettled(Array.from({ length: PARALLEL }, take))
     for (const result of done) if (result.status === 'rejected') throw result.reason
-    const merge = { ...this.summary(blocks), moved, blocks }
+    const merge = { ...this.summary(blocks), moved, blocks, doubt: null }
     this.merges.set(key, merge)
     return merge
   }

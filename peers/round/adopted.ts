@@ -46,6 +46,6 @@ export function neededBlobs(
     ...value.entries.map(({ root }) => root),
     ...open.flatMap(({ body }) => (body.type === 'commit' ? body.root : [])),
     ...Object.values(lists).flatMap((list) => (typeof list === 'string' ? [] : list.map(({ root }) => root))),
-    ...Object.values(contributions).flatMap((byId) => Object.keys(byId)),
+    ...Object.values(contributions).flatMap((byId) => Object.keys(byId).map((id) => id.split('/')[0])),
   ])
 }

@@ -291,8 +291,13 @@ export class Driver {
   }
 
   private async merge({ manifest, entries, previous }: EffectOf<'merge'>): Promise<RoundEvent> {
-    const { root, moved, bits } = await this.components.merges.merge(manifest, entries, previous, this.stopped.signal)
-    return { type: 'merged', manifest, root, moved, bits }
+    const { root, moved, bits, doubt } = await this.components.merges.merge(
+      manifest,
+      entries,
+      previous,
+      this.stopped.signal,
+    )
+    return { type: 'merged', manifest, root, moved, bits, doubt }
   }
 
   /** If the chain cannot be written, the peer fails, whoever brought the certificate. */

@@ -3,9 +3,11 @@
 import { harmLimitOf } from '../../protocols/plan/harm-limit.ts'
 import { mergingOf } from '../../protocols/plan/offer.ts'
 import type { Plan } from '../../protocols/plan/plan.ts'
+import { openingOf, personalSlots } from '../../protocols/round/masked/phases.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { poolsMoments } from '../../src/form/merging.ts'
+import { maskedRounds, maskedSlots, maskedSlotsOf, slotsOfOpening } from '../../src/merge/openings.ts'
 import { groupsOfMembers, pooledRounds, slotsOfGroups } from '../../src/merge/pooled/groups.ts'
 import { arcs as arcsOf, blocksOf } from '../../src/merge/sampling.ts'
 import { slotCount, slotsOfRound } from '../../src/merge/slots.ts'
@@ -19,24 +21,31 @@ export function federationOf(plan: Plan, blocks: number = plan.offer.model.block
   const { masked, untilChange, roundTimeoutMs } = offer
   if (masked) throw new Error('masked plans do not run yet') // rather than to show what was to be hidden
   const pools = offer.merge === 'pooled'
+  const masked = offer.masked ? maskedSlotsOf(offer, blocks) : null
   const members = plan.members.map(({ peer, capacity }) => ({ peerId: peer, capacityPpm: capacity }))
   const sampled = { offerHash, members }
   const [sampling, groups] = pools ? [null, groupsOfMembers(offer, sampled)] : [arcsOf({ ...sampled, blocks }), []]
-  const slots = (member: number, round: number) =>
-    sampling === null
+  const slots = (member: number, round: number) => {
+    if (masked !== null) {
+      const own = groups[member] ?? []
+      return personalSlots(masked, round) ?? slotsOfOpening(offer, blocks, openingOf(round), own)
+    }
+    return sampling === null
       ? slotsOfGroups(offer, blocks, round, groups[member])
       : slotsOfRound(offer, blocks, round, blocksOf(sampling, member, round))
+  }
   const arcs = new Map<string, readonly number[]>()
   return {
     id: toHex(plan.id),
     members: plan.members.length,
-    blocks: slotCount(offer, blocks),
-    rounds: pools ? pooledRounds(offer) : offer.rounds,
+    blocks: masked === null ? slotCount(offer, blocks) : maskedSlots(offer, blocks),
+    rounds: masked === null ? (pools ? pooledRounds(offer) : offer.rounds) : maskedRounds(offer),
     untilChange,
     roundTimeoutMs,
     harmLimit: harmLimitOf(offer),
-    once: pools,
+    once: pools || masked !== null,
     pairs: poolsMoments(offer.method, mergingOf(offer)) ? blocks : null,
+    masked,
     blocksOf(member, round) {
       const key = `${member}/${round}`
       if (arcs.size >= REMEMBERED_ROUNDS * members.length) arcs.clear()

@@ -51,10 +51,10 @@ export class Fetching {
     if (effect.what === 'value')
       return { type: 'value', hash: id, value: held ? await this.read(id, decodeValue) : null }
     if (!held) this.oversize.add(contributionKey(effect.block, id))
-    return { type: 'held', block: effect.block, root: id }
+    return { type: 'held', member: effect.author, block: effect.block, root: id }
   }
 
-  async validate({ block, root }: EffectOf<'validate'>): Promise<RoundEvent> {
+  async validate({ member, block, root }: EffectOf<'validate'>): Promise<RoundEvent> {
     const { store, work } = this.components
     // The check only reads and cannot be cancelled, so a stopping peer does not wait for it.
     const { promise, reject, resolve } = Promise.withResolvers<string | null>()
@@ -63,7 +63,7 @@ export class Fetching {
     if (this.oversize.has(contributionKey(block, root))) resolve('longer than one of its block can be')
     else store.using([root], () => work.validate(block, store.path(root))).then(resolve, reject)
     const reason = await promise.finally(() => this.signal.removeEventListener('abort', onStop))
-    return { type: 'validated', block, root, reason }
+    return { type: 'validated', member, block, root, reason }
   }
 
   /** A commit list from the store; null if the bytes are no list. */

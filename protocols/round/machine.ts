@@ -12,7 +12,7 @@ import { rulePropose } from './proposal/propose.ts'
 import { ruleSearch } from './proposal/search.ts'
 import { onPrecommitTimeout, rulePrecommitted, ruleSkip } from './rules/attempt.ts'
 import { onWaitOver, ruleProposalSeen, ruleQuorumCommitted, ruleReady, ruleStalled } from './rules/collect.ts'
-import { onPruned } from './rules/commit.ts'
+import { onPruned, onWithheld } from './rules/commit.ts'
 import { isOpen, onHeld, onList, onValidated } from './rules/contributions.ts'
 import { onCertificate, ruleAdopt, ruleDecide, takeOver } from './rules/decide.ts'
 import { isStale as isStaleNow, receiveEnvelope } from './rules/receive.ts'
@@ -21,7 +21,7 @@ import { onAsked, onServeTimer, ruleAllDone } from './rules/serve.ts'
 import { onStatusTimer } from './rules/status.ts'
 import { onPrevoteTimeout, onProposeTimeout, ruleLock, rulePrevote, rulePrevoted } from './rules/vote.ts'
 import { syncTimers, takeFired } from './timers.ts'
-import { beginTurn, emit, patch, type Turn } from './turn.ts'
+import { beginTurn, emit, exit, patch, type Turn } from './turn.ts'
 import type { Context, Outcome, RoundEvent, RoundState } from './types.ts'
 
 /** The state before the event `start`. */
@@ -100,6 +100,7 @@ type Handlers = { [T in RoundEvent['type']]: (turn: Turn, event: Extract<RoundEv
 const HANDLERS: Handlers = {
   start,
   pruned: (turn, { round, root, list }) => onPruned(turn, round, root, list),
+  withheld: (turn, { round }) => onWithheld(turn, round),
   message: (turn, { envelope }) => receiveEnvelope(turn, envelope),
   certificate: (turn, { certificate }) => onCertificate(turn, certificate),
   list: onList,
@@ -107,6 +108,7 @@ const HANDLERS: Handlers = {
   held: onHeld,
   validated: onValidated,
   merged: onMerged,
+  unmergeable: onUnmergeable,
   measured: onMeasured,
   timer: (turn, { id }) => onTimer(turn, id),
   asked: onAsked,
@@ -127,9 +129,15 @@ function start(turn: Turn, { beat, certificate, log }: Extract<RoundEvent, { typ
   takeOver(turn, certificate)
 }
 
-function onMerged(turn: Turn, { manifest, root, moved, bits }: Extract<RoundEvent, { type: 'merged' }>): void {
+function onMerged(turn: Turn, { manifest, ...result }: Extract<RoundEvent, { type: 'merged' }>): void {
   if (turn.state.merges[manifest] !== 'running') return
-  patch(turn, { merges: { ...turn.state.merges, [manifest]: { root, moved, bits } } })
+  const { root, moved, bits, doubt } = result
+  patch(turn, { merges: { ...turn.state.merges, [manifest]: { root, moved, bits, doubt } } })
+}
+
+/** A list is opened once and has one total, so no other attempt could give another. */
+function onUnmergeable(turn: Turn, { reason }: Extract<RoundEvent, { type: 'unmergeable' }>): void {
+  exit(turn, 'cheated', reason)
 }
 
 const TIMERS: Readonly<Record<string, (turn: Turn, id: string) => void>> = {

@@ -1,5 +1,6 @@
 /** One call of the machine: the changing state and the collected effects. States themselves are never written to. */
 import { faultsOf, quorumOf } from '../plan/offer.ts'
+import { type Phase, phaseOf } from './masked/phases.ts'
 import type { BindingBody, Hash } from './messages/messages.ts'
 import { placeOf } from './messages/messages.ts'
 import type { AttemptRecord, Context, Effect, ExitReason, RoundState } from './types.ts'
@@ -30,8 +31,15 @@ export function exit(turn: Turn, reason: ExitReason, detail: string): void {
   emit(turn, { type: 'exit', reason, detail })
 }
 
-export function quorum({ context }: Turn): number {
-  return quorumOf(context.federation.members)
+/** The members whose votes decide the round: of key sheets all, since each checks shares that nobody else can. */
+export function quorum(turn: Turn): number {
+  const { members } = turn.context.federation
+  return phase(turn) === 'sheets' ? members : quorumOf(members)
+}
+
+/** The decision of the current round. */
+export function phase({ context, state }: Turn): Phase {
+  return phaseOf(context.federation, state.round)
 }
 
 /** The smallest number of members of which one must be honest. */

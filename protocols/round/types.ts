@@ -50,12 +50,19 @@ export type RoundEvent =
   | { type: 'list'; root: Hash; list: CommitList | null }
   /** A fetched value, decoded; null if its bytes are not one. */
   | { type: 'value'; hash: Hash; value: Value | null }
+  /** This site offers nothing in a round for which it was to prune. */
+  | { type: 'withheld'; round: number }
   /** A contribution is in the store. */
-  | { type: 'held'; block: number; root: Hash }
+  | { type: 'held'; member: number; block: number; root: Hash }
   /** A contribution was decoded and checked against the base model. `reason`: why it is refused, or null. */
-  | { type: 'validated'; block: number; root: Hash; reason: string | null }
-  /** The merge with this key is done and kept. */
-  | { type: 'merged'; manifest: Hash; root: Hash; moved: number; bits: number }
+  | { type: 'validated'; member: number; block: number; root: Hash; reason: string | null }
+  /**
+   * The merge with this key is done and kept. `doubt`: why this site finds that a masked sum cannot be honest, by what it
+   * knows of its own part; null: it does not.
+   */
+  | { type: 'merged'; manifest: Hash; root: Hash; moved: number; bits: number; doubt: string | null }
+  /** A masked sum cannot be opened, or cannot be one of honest sites: every member finds that. */
+  | { type: 'unmergeable'; manifest: Hash; reason: string }
   /** The harm of a merge: see proposal/harm.ts. Infinity where the merge gives no numbers. */
   | { type: 'measured'; manifest: Hash; harm: number }
   | { type: 'timer'; id: string }
@@ -73,7 +80,10 @@ export type Effect =
   | { type: 'send'; body: Body }
   /** Keep these bytes under their blob id and serve them: a value that will be proposed. */
   | { type: 'store'; hash: Hash; bytes: Uint8Array }
-  /** Prune these blocks with the model of the last `adopted`; answer: `pruned`. */
+  /**
+   * Prune these blocks with the model of the last `adopted`, or make the key, the sheet or the reveal of this slot; answer:
+   * `pruned`, or `withheld`.
+   */
   | { type: 'prune'; round: number; blocks: readonly number[] }
   /** Stop pruning: nobody needs the contributions any more. */
   | { type: 'abortPrune' }
@@ -86,8 +96,11 @@ export type Effect =
    * fetched: answer `held`, and then that it is not valid.
    */
   | { type: 'fetch'; what: 'contribution'; id: Hash; author: number; block: number; bytes: number }
-  /** Check a held contribution; answer: `validated`. */
-  | { type: 'validate'; block: number; root: Hash }
+  /**
+   * Check a held contribution of a member; answer: `validated`. `entries`: those of the newest certificate, by which keys,
+   * sheets and reveals are checked.
+   */
+  | { type: 'validate'; member: number; block: number; root: Hash; entries: readonly ManifestEntry[] }
   /**
    * Merge these held and valid contributions, count the mask bits that moved since the merge `previous` (null: from
    * masks that keep everything), keep the result under `manifest`; answer: `merged`.
@@ -115,10 +128,11 @@ export type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>
 
 /**
  * The reason for the end. `done`; `noAgreement` and `harmed` (exit 6): see rules/status.ts and proposal/harm.ts;
+ * `cheated` (exit 6): a member of a masked federation has dealt false shares, or masked what is no honest part;
  * `diverged` (exit 7): a quorum holds another result over a manifest that this peer holds, so the files that reproduce
  * it are kept.
  */
-export type ExitReason = 'done' | 'noAgreement' | 'harmed' | 'diverged'
+export type ExitReason = 'done' | 'noAgreement' | 'harmed' | 'cheated' | 'diverged'
 
 /** The progress of a contribution at this peer. */
 export type ContributionStatus = 'fetching' | 'validating' | 'valid' | 'invalid'
@@ -130,6 +144,7 @@ export interface MergeResult {
   root: Hash
   moved: number
   bits: number
+  doubt: string | null
 }
 
 /** A value that was seen in this round. */
@@ -186,8 +201,8 @@ export interface RoundState {
    * Commit lists by member, round and id, as in `2/1/ab12...`: whether a list fits a member's arc depends on all three.
    */
   lists: Readonly<Record<string, ListStatus>>
-  /** The status of contributions by block, then id. */
-  contributions: Readonly<Record<number, Readonly<Record<Hash, ContributionStatus>>>>
+  /** The status of contributions by block, then id; of keys, sheets and reveals by id and author, as in `ab12.../3`. */
+  contributions: Readonly<Record<number, Readonly<Record<string, ContributionStatus>>>>
   /** Merges of this round by key. */
   merges: Readonly<Record<Hash, 'running' | MergeResult>>
   /** The harm of merges of this round by key. */

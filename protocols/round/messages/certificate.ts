@@ -7,6 +7,7 @@ import { MAX_MEMBERS, quorumOf } from '../../plan/offer.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { boundedBytes, decode, encode, integer, signatureSchema, toHex } from '../../wire/encoding.ts'
 import { blobId } from '../../wire/hash.ts'
+import { SHEET_ROUND } from '../masked/phases.ts'
 import {
   MAX_ATTEMPTS,
   MAX_CERTIFICATE_BYTES,
@@ -72,6 +73,11 @@ export function decodeCertificate(bytes: Uint8Array, maxBytes: number = MAX_CERT
 /** The reason why a certificate certifies nothing. */
 type CertificateFault = 'plan' | 'quorum' | 'member' | 'signature'
 
+/** The members that must have signed a round: of key sheets all, since each checks shares that nobody else can. */
+function signaturesNeeded({ members, offer }: Plan, round: number): number {
+  return offer.masked && round === SHEET_ROUND ? members.length : quorumOf(members.length)
+}
+
 /**
  * The fault of a certificate; null if a quorum of the plan's members has precommitted the value in one attempt. No
  * earlier certificate is needed for this check.
@@ -79,8 +85,8 @@ type CertificateFault = 'plan' | 'quorum' | 'member' | 'signature'
 export function certificateFault(plan: Plan, certificate: Certificate): CertificateFault | null {
   const id = toHex(plan.id)
   if (certificate.value.plan !== id) return 'plan'
-  if (certificate.signatures.length < quorumOf(plan.members.length)) return 'quorum'
   const { attempt, value } = certificate
+  if (certificate.signatures.length < signaturesNeeded(plan, value.round)) return 'quorum'
   const vote = { type: 'precommit', round: value.round, attempt, value: certificateId(certificate) } as const
   const signed = bodyBytes(id, vote)
   for (const { member, signature } of certificate.signatures) {

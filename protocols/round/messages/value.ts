@@ -4,9 +4,11 @@
  * it, so all honest members who merge one manifest write the same bytes.
  */
 import { z } from 'zod'
+import type { MaskedSlots } from '../../../src/merge/openings.ts'
 import { faultsOf, hashOf, MAX_BLOCKS, MAX_MEMBERS, MAX_ROUNDS } from '../../plan/offer.ts'
 import { decode, encode, integer, toHex } from '../../wire/encoding.ts'
 import { blobId } from '../../wire/hash.ts'
+import { leastOfList, listedOf, openingBefore, openingOf, phaseOf, replacedSlots } from '../masked/phases.ts'
 import { MAX_COMMIT_LIST_BYTES, MAX_ENTRY_BYTES, MAX_HEAD_BYTES, MAX_VALUE_BYTES } from './constants.ts'
 import { bytesOf, type Hash, hexHashSchema } from './messages.ts'
 
@@ -35,6 +37,8 @@ export interface Federation {
    * second part of slot b. null: contributions have one part.
    */
   pairs: number | null
+  /** Where sums are masked: the slots that are no block's. null: contributions are open. */
+  masked: MaskedSlots | null
   /** The blocks that a member prunes in a round (1, 2, ...): its arc. */
   blocksOf(member: number, round: number): readonly number[]
 }
@@ -189,15 +193,19 @@ function excludedFault(federation: Federation, last: Certified | null, value: Va
   return back === undefined ? null : `member ${back} was excluded and is back`
 }
 
+/** The entry at a place of the last certificate: see placeInManifest. */
+export type EntryAt = (place: number) => ManifestEntry | undefined
+
 /**
  * Checks arcs and rounds, that no entry is lost or older than before, and that enough members have entries of this
  * round.
  */
 function manifestFault(federation: Federation, last: Certified | null, value: Value): string | null {
-  const before = new Map(last?.value.entries.map((entry) => [placeInManifest(entry), entry]))
-  const needed = contributorsNeeded(federation, value.round, (place) => before.has(place))
-  const firstParts = new Set(before.keys())
-  const fresh = new Set<number>()
+  const all = new Map(last?.value.entries.map((entry) => [placeInManifest(entry), entry]))
+  const entryAt: EntryAt = (place) => all.get(place)
+  const isReplaced = replacedBy(federation, value.round, entryAt)
+  const before = new Map([...all].filter(([, { block }]) => !isReplaced(block)))
+  const fresh = new Map<number, number>()
   for (const entry of value.entries) {
     const name = `entry of member ${entry.member}, block ${entry.block}`
     if (entry.member >= federation.members) return `${name}: no such member`
@@ -207,57 +215,98 @@ function manifestFault(federation: Federation, last: Certified | null, value: Va
     const stays = federation.once && older !== undefined
     if (value.excluded.includes(entry.member) && !stays) return `${name}: the member is excluded`
     if (federation.once && !stays && entry.round !== value.round) return `${name}: its round is over`
-    const first = firstPartOf(federation, entry)
-    if (first !== null && !firstParts.has(first)) return `${name}: without its first part`
+    if (entry.round === value.round && !openSlots(federation, entry.member, value.round, entryAt).includes(entry.block))
+      return `${name}: without what comes before it`
     if (older !== undefined) {
       if (older.round > entry.round) return `${name}: older than in the certificate before`
       if (older.round === entry.round && older.root !== entry.root) return `${name}: changed within a round`
       before.delete(placeInManifest(entry))
     }
-    if (entry.round === value.round) fresh.add(entry.member)
+    if (entry.round === value.round) fresh.set(entry.member, (fresh.get(entry.member) ?? 0) + 1)
   }
   for (const { member, block } of before.values()) {
     if (federation.once || !value.excluded.includes(member)) return `entry of member ${member}, block ${block}: lost`
   }
+  return freshFault(federation, value, fresh, entryAt)
+}
+
+/** @param fresh - the number of entries of this round, by member that has any */
+function freshFault(
+  federation: Federation,
+  { round }: Value,
+  fresh: ReadonlyMap<number, number>,
+  entryAt: EntryAt,
+): string | null {
+  const phase = phaseOf(federation, round)
+  if (phase === 'list') {
+    if (fresh.size === 0) return null // too few have come: nothing is opened
+    const part = [...fresh].find(([member, count]) => count < openSlots(federation, member, round, entryAt).length)
+    if (part !== undefined) return `member ${part[0]} is in the list with a part of the blocks`
+  }
+  const needed = contributorsNeeded(federation, round, entryAt)
   return fresh.size >= needed ? null : `${fresh.size} members have entries of this round, ${needed} are needed`
 }
 
 /** The place of the first part of a contribution that is a second part; null if it is none. */
 function firstPartOf({ pairs }: Pick<Federation, 'pairs'>, { member, block }: { member: number; block: number }) {
-  return pairs === null || block < pairs ? null : placeInManifest({ member, block: block - pairs })
+  return pairs === null || block < pairs || block >= 2 * pairs
+    ? null
+    : placeInManifest({ member, block: block - pairs })
+}
+
+type Slots = Pick<Federation, 'blocksOf' | 'pairs' | 'members' | 'masked'>
+
+/** The members of the list of an opening. @param entryAt - of a certificate that has it */
+function listed(federation: Slots, opening: number, entryAt: EntryAt): number[] {
+  return listedOf(federation, opening, (member, block) => entryAt(placeInManifest({ member, block })))
+}
+
+/**
+ * Whether the list of an opening had members. Adapters that were replaced had: their openings go on from each other.
+ * @param newest - the opening of the certificate that has the entries
+ */
+export function wasListed(federation: Slots, opening: number, newest: number, entryAt: EntryAt): boolean {
+  const last = federation.masked?.turns == null ? opening : newest
+  for (let later = opening; later <= last; later++) if (listed(federation, later, entryAt).length > 0) return true
+  return false
 }
 
 /**
  * The slots that a member may contribute to in a round: those of its arc, and of second parts only those whose first
- * part the last certificate has.
+ * part the last certificate has. Where sums are masked, reveals only of a list that has members.
  */
-export function openSlots(
-  federation: Pick<Federation, 'blocksOf' | 'pairs'>,
-  member: number,
-  round: number,
-  isCertified: (place: number) => boolean,
-): readonly number[] {
+export function openSlots(federation: Slots, member: number, round: number, entryAt: EntryAt): readonly number[] {
   const slots = federation.blocksOf(member, round)
+  const phase = phaseOf(federation, round)
+  const needs = phase === 'reveal' ? openingOf(round) : phase === 'list' ? openingBefore(federation, round) : null
+  if (needs !== null && listed(federation, needs, entryAt).length === 0) return []
   if (federation.pairs === null) return slots
   return slots.filter((block) => {
     const first = firstPartOf(federation, { member, block })
-    return first === null || isCertified(first)
+    return first === null || entryAt(first) !== undefined
   })
 }
 
 /**
  * The number of members that must have contributed to a round: all that may, but for the faulty ones. Where all members
- * may, it is a quorum.
+ * may, it is a quorum. Keys and key sheets are needed of all.
  */
-export function contributorsNeeded(
-  federation: Pick<Federation, 'blocksOf' | 'pairs' | 'members'>,
-  round: number,
-  isCertified: (place: number) => boolean,
-): number {
-  let open = 0
-  for (let member = 0; member < federation.members; member++)
-    if (openSlots(federation, member, round, isCertified).length > 0) open++
-  return Math.max(1, open - faultsOf(federation.members))
+export function contributorsNeeded(federation: Slots, round: number, entryAt: EntryAt): number {
+  const { members } = federation
+  const phase = phaseOf(federation, round)
+  const open = Array.from({ length: members }, (_, member) => openSlots(federation, member, round, entryAt))
+  const count = open.filter((slots) => slots.length > 0).length
+  if (phase === 'keys' || phase === 'sheets') return members
+  if (phase === 'list') return leastOfList(members, count)
+  const needed = count - faultsOf(members)
+  return phase === 'reveal' ? Math.max(0, needed) : Math.max(1, needed)
+}
+
+/** Whether a certificate of this round has no entries of a slot any more that the one before has. */
+export function replacedBy(federation: Slots, round: number, entryAt: EntryAt): (slot: number) => boolean {
+  const isReplaced = replacedSlots(federation, round)
+  const opens = phaseOf(federation, round) === 'reveal' && listed(federation, openingOf(round), entryAt).length > 0
+  return opens ? isReplaced : () => false
 }
 
 /** A key for one member and block. */

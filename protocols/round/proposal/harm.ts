@@ -6,7 +6,7 @@
  */
 import { MIN_HARMED_PROPOSERS } from '../messages/constants.ts'
 import { type ManifestEntry, placeInManifest } from '../messages/value.ts'
-import { emit, exit, oneHonest, patch, type Turn } from '../turn.ts'
+import { emit, exit, oneHonest, patch, phase, type Turn } from '../turn.ts'
 import type { RoundEvent } from '../types.ts'
 import { newestOf } from './manifest.ts'
 
@@ -18,6 +18,8 @@ const NONE = 1
  * one that is still pruning, whose engine is busy: others need its vote.
  */
 export function harmOf(turn: Turn, manifest: string): number | null {
+  const merge = turn.state.merges[manifest]
+  if (typeof merge === 'object' && merge.doubt !== null) return Number.POSITIVE_INFINITY
   const known = turn.state.harms[manifest]
   if (known !== undefined) return known === 'measuring' ? null : known
   const own = ownEntries(turn)
@@ -38,6 +40,8 @@ export function onMeasured(turn: Turn, { manifest, harm }: Extract<RoundEvent, {
 function ownEntries(turn: Turn): ManifestEntry[] {
   const { blocks, once, pairs } = turn.context.federation
   const member = turn.context.self
+  const decides = phase(turn)
+  if (decides !== 'open') return decides === 'reveal' ? ownListed(turn) : []
   const newest = newestOf(turn, member)
   if (once) return [...newest.values()].filter(({ block }) => pairs === null || block >= pairs)
   const all = Array.from({ length: blocks }, (_, block) => {
@@ -46,8 +50,17 @@ function ownEntries(turn: Turn): ManifestEntry[] {
   return all.filter((entry) => entry !== undefined)
 }
 
+/** The contributions of this member to the sum that is opened now, if they are merged with it. */
+function ownListed({ context, state }: Turn): ManifestEntry[] {
+  const { pairs } = context.federation
+  return Object.values(state.certified).filter(({ block, member, round }) => {
+    return member === context.self && round === state.round - 1 && (pairs === null || block >= pairs)
+  })
+}
+
 /** A harm for people: "perplexity 2.31 times that of its own blocks". */
 export function harmInWords(harm: number): string {
+  if (harm === Number.POSITIVE_INFINITY) return 'no numbers, or a sum that cannot be honest'
   return `perplexity ${harm.toPrecision(3)} times that of its own blocks`
 }
 

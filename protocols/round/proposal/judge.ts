@@ -6,7 +6,7 @@
 import type { Hash } from '../messages/messages.ts'
 import { type ManifestEntry, manifestKey, placeInManifest, type Value, valueFault } from '../messages/value.ts'
 import { contributionStatus, listsOf, requestContribution } from '../rules/contributions.ts'
-import { emit, isDishonest, patch, short, type Turn } from '../turn.ts'
+import { emit, isDishonest, patch, phase, short, type Turn } from '../turn.ts'
 import type { KnownValue } from '../types.ts'
 import { mergeOf } from './manifest.ts'
 
@@ -59,6 +59,19 @@ function exclusions(turn: Turn, { value }: KnownValue): Verdict | null {
   return open.length === 0 ? null : wait(`missing evidence against ${open.join(', ')}`)
 }
 
+/**
+ * The members that a list leaves out although this peer held their vectors when the attempt began. Masked vectors cannot
+ * be judged one by one, so nobody may be left out by choice.
+ */
+export function leftOut(turn: Turn, hash: Hash): number[] {
+  const { candidate, round, values } = turn.state
+  const known = values[hash]
+  if (phase(turn) !== 'list' || candidate === null || typeof known !== 'object') return []
+  const listed = new Set(known.fresh.map(({ member }) => member))
+  const held = candidate.entries.filter((entry) => entry.round === round && !isDishonest(turn, entry.member))
+  return [...new Set(held.map(({ member }) => member))].filter((member) => !listed.has(member))
+}
+
 function contributions(turn: Turn, { fresh }: KnownValue): Verdict | null {
   const uncommitted = new Set<number>()
   const missing = new Set<number>()
@@ -70,7 +83,7 @@ function contributions(turn: Turn, { fresh }: KnownValue): Verdict | null {
       uncommitted.add(entry.member)
       continue
     }
-    const status = contributionStatus(turn, entry.block, entry.root)
+    const status = contributionStatus(turn, entry)
     if (status === 'invalid') return bad(`the contribution of ${name} is invalid`)
     if (status === undefined) requestContribution(turn, entry)
     if (status !== 'valid') missing.add(entry.member)

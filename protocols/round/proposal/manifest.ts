@@ -1,7 +1,8 @@
 /** The manifest that this peer would propose: the newest valid contribution of every member for every block. */
 
-import { type ManifestEntry, manifestKey, placeInManifest } from '../messages/value.ts'
+import { type ManifestEntry, manifestKey, placeInManifest, replacedBy } from '../messages/value.ts'
 import {
+  certifiedAt,
   contributionStatus,
   isDelivered,
   isNewer,
@@ -9,14 +10,19 @@ import {
   neededContributors,
   slotsOf,
 } from '../rules/contributions.ts'
-import { emit, isDishonest, patch, type Turn } from '../turn.ts'
+import { emit, isDishonest, patch, phase, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
 
-/** Members with at least one valid contribution of the current round. */
+/** Members with at least one valid contribution of the current round; in a list, with all of them. */
 function freshMembers(turn: Turn): number[] {
   const { round } = turn.state
+  const inList = phase(turn) === 'list'
   return turn.roster.filter((member) => {
-    return !isDishonest(turn, member) && isDelivered(turn, member, round, slotsOf(turn, member))
+    if (isDishonest(turn, member)) return false
+    const slots = slotsOf(turn, member)
+    return inList
+      ? slots.length > 0 && slots.every((slot) => isDelivered(turn, member, round, [slot]))
+      : isDelivered(turn, member, round, slots)
   })
 }
 
@@ -32,24 +38,33 @@ export function isResolved(turn: Turn, member: number): boolean {
     lists.every((list) => {
       if (typeof list === 'string') return list === 'bad'
       return list.every(({ block, root }) => {
-        const status = contributionStatus(turn, block, root)
+        const status = contributionStatus(turn, { member, block, root })
         return status === 'valid' || status === 'invalid'
       })
     })
   )
 }
 
-/** The candidate; null if too few members have valid contributions of this round. */
+/**
+ * The candidate; null if too few members have valid contributions of this round. A list then is empty: what its opening
+ * would have summed stays closed.
+ */
 export function makeCandidate(turn: Turn): Candidate | null {
-  if (freshMembers(turn).length < neededContributors(turn)) return null
+  const fresh = freshMembers(turn)
+  const isEnough = fresh.length >= neededContributors(turn)
+  const inList = phase(turn) === 'list'
+  if (!isEnough && !inList) return null
   const entries: ManifestEntry[] = []
-  const { blocks, once } = turn.context.federation
+  const { federation } = turn.context
+  const isReplaced = replacedBy(federation, turn.state.round, certifiedAt(turn))
   for (const member of turn.roster) {
     // A block that was pruned with a contribution stays so, whoever made it.
-    if (isDishonest(turn, member) && !once) continue
-    const newest = isDishonest(turn, member) ? new Map<number, ManifestEntry>() : newestOf(turn, member)
-    for (let block = 0; block < blocks; block++) {
-      const entry = newest.get(block) ?? turn.state.certified[placeInManifest({ member, block })]
+    if (isDishonest(turn, member) && !federation.once) continue
+    const offers = inList ? isEnough && fresh.includes(member) : !isDishonest(turn, member)
+    const newest = offers ? newestOf(turn, member) : new Map<number, ManifestEntry>()
+    for (let block = 0; block < federation.blocks; block++) {
+      const certified = isReplaced(block) ? undefined : turn.state.certified[placeInManifest({ member, block })]
+      const entry = newest.get(block) ?? certified
       if (entry !== undefined) entries.push(entry)
     }
   }
@@ -66,7 +81,8 @@ export function newestOf(turn: Turn, member: number): Map<number, ManifestEntry>
     for (const list of listsOf(turn, member, round)) {
       if (typeof list === 'string') continue
       for (const { block, root } of list) {
-        if (!isNewer(turn, member, block, round) || contributionStatus(turn, block, root) !== 'valid') continue
+        if (!isNewer(turn, member, block, round) || contributionStatus(turn, { member, block, root }) !== 'valid')
+          continue
         if (round === turn.state.round && !slots.includes(block)) continue
         newest.set(block, { member, block, round, root })
       }

@@ -25,7 +25,8 @@ export function rulePropose(turn: Turn): boolean {
   const candidate = turn.state.candidate ?? makeCandidate(turn)
   if (candidate === null) return false
   patch(turn, { candidate })
-  const chosen = leastHarmful(turn, candidate)
+  // A second list would be a second opening: where sums are masked nobody is left out for harm.
+  const chosen = turn.context.federation.masked === null ? leastHarmful(turn, candidate) : candidate
   if (chosen === null) return false
   const merge = mergeOf(turn, chosen.manifest, chosen.entries, turn.state.last?.manifest ?? null)
   if (merge === null) return false

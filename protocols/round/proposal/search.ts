@@ -23,6 +23,7 @@ interface Tried {
  */
 export function ruleSearch(turn: Turn): boolean {
   const { attempt, candidate, merges, step } = turn.state
+  if (turn.context.federation.masked !== null) return false
   if (step !== 'propose' || candidate === null || attemptRecord(turn, attempt).proposal !== null) return false
   if (typeof merges[candidate.manifest] !== 'object') return false
   const before = turn.state

@@ -4,9 +4,10 @@
  */
 import { MAX_ATTEMPTS } from '../messages/constants.ts'
 import { isHarmedByAll } from '../proposal/harm.ts'
+import { makeCandidate } from '../proposal/manifest.ts'
 import { agreed, voters } from '../tally.ts'
 import { dropAll, setDue, waitTimerId } from '../timers.ts'
-import { emit, exit, isVoting, note, oneHonest, patch, proposerOf, quorum, type Turn } from '../turn.ts'
+import { emit, exit, isVoting, note, oneHonest, patch, phase, proposerOf, quorum, type Turn } from '../turn.ts'
 import type { AttemptRecord } from '../types.ts'
 
 /**
@@ -27,6 +28,7 @@ export function startAttempt(turn: Turn, attempt: number): void {
   // A proposer whose candidate failed makes a new one, with the contributions that have arrived since.
   const stale = attempt > 0 && proposerOf(turn, attempt) === turn.context.self
   patch(turn, { attempt, step: 'propose', candidate: stale ? null : turn.state.candidate })
+  if (phase(turn) === 'list' && attempt > 0) patch(turn, { candidate: makeCandidate(turn) })
   patch(turn, { searching: false, proposerSearches: false, searchTicks: 0 })
   note(turn, `attempt ${attempt} of round ${turn.state.round}: member ${proposerOf(turn, attempt)} proposes`)
   setDue(turn, 'propose')

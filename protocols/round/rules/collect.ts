@@ -8,19 +8,29 @@
 import { STALL_TICKS } from '../messages/constants.ts'
 import { isResolved, makeCandidate, mergeOf } from '../proposal/manifest.ts'
 import { waitMs, waitTimerId } from '../timers.ts'
-import { attemptRecord, emit, note, patch, type Turn } from '../turn.ts'
+import { attemptRecord, emit, note, oneHonest, patch, phase, type Turn } from '../turn.ts'
 import { startAttempt } from './attempt.ts'
 import { committedMembers } from './commit.ts'
-import { neededContributors } from './contributions.ts'
+import { neededContributors, slotsOf } from './contributions.ts'
 import { isSuspended } from './suspension.ts'
 
-/** Enough members have committed: the wait for the other members begins. */
+/**
+ * Enough members have committed: the wait for the other members begins. In a list all but the faulty ones are enough, if
+ * only for an empty one.
+ */
 export function ruleQuorumCommitted(turn: Turn): boolean {
   const { step, wait } = turn.state
-  if (step !== 'collect' || wait !== 'none' || committedMembers(turn).length < neededContributors(turn)) return false
+  if (step !== 'collect' || wait !== 'none' || committedMembers(turn).length < awaitedMembers(turn)) return false
   patch(turn, { wait: 'running' })
   emit(turn, { type: 'setTimer', id: waitTimerId(turn), ms: waitMs(turn) })
   return true
+}
+
+function awaitedMembers(turn: Turn): number {
+  const needed = neededContributors(turn)
+  if (phase(turn) !== 'list') return needed
+  const open = turn.roster.filter((member) => slotsOf(turn, member).length > 0).length
+  return Math.min(needed, Math.max(1, open - oneHonest(turn) + 1))
 }
 
 /**
@@ -30,7 +40,8 @@ export function ruleQuorumCommitted(turn: Turn): boolean {
 export function ruleReady(turn: Turn): boolean {
   if (turn.state.step !== 'collect') return false
   const isAwaited = (member: number) => !isResolved(turn, member) && !isSuspended(turn, member)
-  if (turn.state.wait !== 'over' && turn.roster.some(isAwaited)) return false
+  // Any quorum of reveals opens the same sum.
+  if (turn.state.wait !== 'over' && phase(turn) !== 'reveal' && turn.roster.some(isAwaited)) return false
   const candidate = makeCandidate(turn)
   if (candidate === null) return false
   patch(turn, { candidate })
@@ -39,9 +50,12 @@ export function ruleReady(turn: Turn): boolean {
   return true
 }
 
-/** Another member has proposed already: the first attempt begins. */
+/**
+ * Another member has proposed already: the first attempt begins. Not so in a list: whether it leaves somebody out, or is
+ * rightly empty, this peer knows only when its own wait is over.
+ */
 export function ruleProposalSeen(turn: Turn): boolean {
-  if (turn.state.step !== 'collect' || attemptRecord(turn, 0).proposal === null) return false
+  if (turn.state.step !== 'collect' || phase(turn) === 'list' || attemptRecord(turn, 0).proposal === null) return false
   startAttempt(turn, 0)
   return true
 }

@@ -32,6 +32,11 @@ export function onPruned(turn: Turn, round: number, root: string, list: CommitLi
   if (isVoting(turn.state) && turn.state.round > round) startPruning(turn)
 }
 
+/** This site offers nothing in this round. */
+export function onWithheld(turn: Turn, round: number): void {
+  if (turn.state.pruning === round) patch(turn, { pruning: null })
+}
+
 /** Records a commit. Returns whether it was new. Commits of later rounds are kept: their authors are ahead. */
 export function onCommit(turn: Turn, envelope: Envelope<Commit>): boolean {
   const { from, body } = envelope

@@ -1,15 +1,18 @@
 /** Fetches committed contributions: the commit list first, then each contribution, then its validation. */
+import { isPersonal } from '../masked/phases.ts'
 import type { Envelope, Hash } from '../messages/messages.ts'
 import {
   type CommitList,
   contributorsNeeded,
+  type EntryAt,
   type ManifestEntry,
   openSlots,
   placeInManifest,
 } from '../messages/value.ts'
-import { emit, isDishonest, note, patch, short, type Turn } from '../turn.ts'
+import { emit, exit, isDishonest, note, patch, phase, short, type Turn } from '../turn.ts'
 import type { ContributionStatus, ListStatus, RoundEvent } from '../types.ts'
 
+type Contribution = Omit<ManifestEntry, 'round'>
 type Event<T extends RoundEvent['type']> = Extract<RoundEvent, { type: T }>
 
 function listKey(member: number, round: number, root: Hash): string {
@@ -20,13 +23,21 @@ function setList(turn: Turn, key: string, status: ListStatus): void {
   patch(turn, { lists: { ...turn.state.lists, [key]: status } })
 }
 
-export function contributionStatus(turn: Turn, block: number, root: Hash): ContributionStatus | undefined {
-  return turn.state.contributions[block]?.[root]
+/** The same bytes of two members are one contribution, but for keys, sheets and reveals: these are their author's. */
+function keyOf({ context }: Turn, { member, block, root }: Contribution): string {
+  return isPersonal(context.federation, block) ? `${root}/${member}` : root
 }
 
-function setContribution(turn: Turn, block: number, root: Hash, status: ContributionStatus): void {
+export function contributionStatus(turn: Turn, entry: Contribution): ContributionStatus | undefined {
+  return turn.state.contributions[entry.block]?.[keyOf(turn, entry)]
+}
+
+function setContribution(turn: Turn, entry: Contribution, status: ContributionStatus): void {
   const { contributions } = turn.state
-  patch(turn, { contributions: { ...contributions, [block]: { ...contributions[block], [root]: status } } })
+  const { block } = entry
+  patch(turn, {
+    contributions: { ...contributions, [block]: { ...contributions[block], [keyOf(turn, entry)]: status } },
+  })
 }
 
 /** The commit lists of a member in a round: none, one, or two if it equivocated. */
@@ -38,21 +49,28 @@ export function listsOf(turn: Turn, member: number, round: number): ListStatus[]
   })
 }
 
+/** The entries of the last certificate. */
+export function certifiedAt({ state }: Turn): EntryAt {
+  return (place) => state.certified[place]
+}
+
 /** The slots that a member may still contribute to in this round. */
-export function slotsOf({ context, state }: Turn, member: number): readonly number[] {
-  return openSlots(context.federation, member, state.round, (place) => state.certified[place] !== undefined)
+export function slotsOf(turn: Turn, member: number): readonly number[] {
+  return openSlots(turn.context.federation, member, turn.state.round, certifiedAt(turn))
 }
 
 /** The number of members with valid contributions that this round needs. */
-export function neededContributors({ context, state }: Turn): number {
-  return contributorsNeeded(context.federation, state.round, (place) => state.certified[place] !== undefined)
+export function neededContributors(turn: Turn): number {
+  return contributorsNeeded(turn.context.federation, turn.state.round, certifiedAt(turn))
 }
 
 /** Whether this peer has a valid contribution to one of these blocks that a member has committed to in a round. */
 export function isDelivered(turn: Turn, member: number, round: number, blocks: readonly number[]): boolean {
   return listsOf(turn, member, round).some((list) => {
     if (typeof list === 'string') return false
-    return list.some(({ block, root }) => blocks.includes(block) && contributionStatus(turn, block, root) === 'valid')
+    return list.some(({ block, root }) => {
+      return blocks.includes(block) && contributionStatus(turn, { member, block, root }) === 'valid'
+    })
   })
 }
 
@@ -96,9 +114,9 @@ export function isOpen(turn: Turn, { body, from }: Envelope): boolean {
  * Asks for a contribution once. The length that its author announced is no limit: another member may name the same
  * contribution with another length, and whether it is valid must not depend on which message arrived first.
  */
-export function requestContribution(turn: Turn, { member, block, root }: Omit<ManifestEntry, 'round'>): void {
-  if (contributionStatus(turn, block, root) !== undefined) return
-  setContribution(turn, block, root, 'fetching')
+export function requestContribution(turn: Turn, { member, block, root }: Contribution): void {
+  if (contributionStatus(turn, { member, block, root }) !== undefined) return
+  setContribution(turn, { member, block, root }, 'fetching')
   const bytes = turn.context.maxContributionBytes(block)
   emit(turn, { type: 'fetch', what: 'contribution', id: root, author: member, block, bytes })
 }
@@ -139,24 +157,33 @@ function acceptList(turn: Turn, key: string, member: number, round: number, list
   }
 }
 
-export function onHeld(turn: Turn, { block, root }: Event<'held'>): void {
-  if (contributionStatus(turn, block, root) !== 'fetching') return
-  setContribution(turn, block, root, 'validating')
+export function onHeld(turn: Turn, { member, block, root }: Event<'held'>): void {
+  if (contributionStatus(turn, { member, block, root }) !== 'fetching') return
+  setContribution(turn, { member, block, root }, 'validating')
   patch(turn, { stalledTicks: 0 })
-  emit(turn, { type: 'validate', block, root })
+  const { adopting, last } = turn.state
+  emit(turn, { type: 'validate', member, block, root, entries: (adopting ?? last)?.value.entries ?? [] })
 }
 
-export function onValidated(turn: Turn, { block, root, reason }: Event<'validated'>): void {
-  if (contributionStatus(turn, block, root) !== 'validating') return
-  setContribution(turn, block, root, reason === null ? 'valid' : 'invalid')
+export function onValidated(turn: Turn, { member, block, root, reason }: Event<'validated'>): void {
+  if (contributionStatus(turn, { member, block, root }) !== 'validating') return
+  setContribution(turn, { member, block, root }, reason === null ? 'valid' : 'invalid')
   patch(turn, { stalledTicks: 0 })
-  if (reason !== null) note(turn, `contribution ${short(root)} to block ${block} refused: ${reason}`)
+  if (reason === null) return
+  note(turn, `contribution ${short(root)} to block ${block} refused: ${reason}`)
+  if (phase(turn) === 'sheets' && isPersonal(turn.context.federation, block)) refuseSheet(turn, reason)
+}
+
+/** Without the sheets of all nothing can be masked: the federation ends here, before anybody has masked anything. */
+function refuseSheet(turn: Turn, reason: string): void {
+  exit(turn, 'cheated', `${reason}. Nothing was masked yet`)
 }
 
 /** Records this peer's own contributions. It holds them, and they are valid by construction. */
 export function ownContributions(turn: Turn, round: number, root: Hash, list: CommitList): void {
   setList(turn, listKey(turn.context.self, round, root), list)
-  for (const { block, root } of list) setContribution(turn, block, root, 'valid')
+  const member = turn.context.self
+  for (const { block, root } of list) setContribution(turn, { member, block, root }, 'valid')
 }
 
 /** Forgets lists and contributions that have nothing newer than the last certificate. */
@@ -172,8 +199,9 @@ export function forgetCertified(turn: Turn): void {
     const newer = list.filter(({ block }) => isNewer(turn, member, block, round))
     if (newer.length > 0) lists[key] = list
     for (const { block, root } of newer) {
-      const status = contributionStatus(turn, block, root)
-      if (status !== undefined) contributions[block] = { ...contributions[block], [root]: status }
+      const entry = { member, block, root }
+      const status = contributionStatus(turn, entry)
+      if (status !== undefined) contributions[block] = { ...contributions[block], [keyOf(turn, entry)]: status }
     }
   }
   patch(turn, { lists, contributions })

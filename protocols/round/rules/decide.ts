@@ -1,8 +1,18 @@
 /** The end of a round: a quorum of precommits is a certificate, and its value becomes the model. */
+
+import { keySlot, sheetSlot } from '../../../src/merge/openings.ts'
 import type { Certificate } from '../messages/certificate.ts'
 import { certificateId } from '../messages/certificate.ts'
 import type { Hash } from '../messages/messages.ts'
-import { type Certified, isLast, manifestKey, placeInManifest, type Value, valueFault } from '../messages/value.ts'
+import {
+  type Certified,
+  isLast,
+  type ManifestEntry,
+  manifestKey,
+  placeInManifest,
+  type Value,
+  valueFault,
+} from '../messages/value.ts'
 import { requestValue } from '../proposal/judge.ts'
 import { mergeOf } from '../proposal/manifest.ts'
 import { agreed, supporterOf } from '../tally.ts'
@@ -96,12 +106,25 @@ export function ruleAdopt(turn: Turn): boolean {
   return true
 }
 
-function holdsAll(turn: Turn, { id, value }: { id: Hash; value: Value }): boolean {
+/** Asks for what is missing of a certificate: of keys first, then of sheets, by which all else is checked. */
+function holdsAll(turn: Turn, certified: { id: Hash; value: Value }): boolean {
+  const { masked } = turn.context.federation
+  const { entries } = certified.value
+  if (masked === null) return holds(turn, certified, entries)
+  const slots = [keySlot(masked), sheetSlot(masked)]
+  const parts = [
+    ...slots.map((slot) => entries.filter(({ block }) => block === slot)),
+    entries.filter(({ block }) => !slots.includes(block)),
+  ]
+  return parts.every((part) => holds(turn, certified, part))
+}
+
+function holds(turn: Turn, { id }: { id: Hash }, entries: readonly ManifestEntry[]): boolean {
   let all = true
-  for (const entry of value.entries) {
+  for (const entry of entries) {
     const before = turn.state.certified[placeInManifest(entry)]
     if (before?.root === entry.root) continue
-    const status = contributionStatus(turn, entry.block, entry.root)
+    const status = contributionStatus(turn, entry)
     if (status === undefined) requestContribution(turn, entry)
     if (status === 'invalid') {
       exit(turn, 'diverged', `certificate ${id} names contribution ${entry.root}, which this peer finds invalid`)

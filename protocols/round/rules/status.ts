@@ -5,7 +5,8 @@
 import { paced, SILENCE_TICKS, STATUS_INTERVAL_MS } from '../messages/constants.ts'
 import type { Status } from '../messages/messages.ts'
 import { waitMs } from '../timers.ts'
-import { emit, exit, isVoting, patch, proposerOf, quorum, type Turn, withIndex } from '../turn.ts'
+import { emit, exit, isVoting, patch, phase, proposerOf, quorum, type Turn, withIndex } from '../turn.ts'
+import { isDelivered, slotsOf } from './contributions.ts'
 
 export function sendStatus(turn: Turn): void {
   const { attempt, beat, last, round, searching } = turn.state
@@ -27,10 +28,22 @@ export function onStatusTimer(turn: Turn): void {
   })
   if (turn.state.searchTicks * STATUS_INTERVAL_MS >= waitMs(turn)) patch(turn, { proposerSearches: false })
   if (isTurnToTell(turn)) sendStatus(turn)
+  if (areKeysMissing(turn)) return
   const heard = turn.roster.filter((member) => turn.state.silence[member] < SILENCE_TICKS)
   if (step === 'serve' || heard.length >= quorum(turn)) return
   const minutes = (SILENCE_TICKS * STATUS_INTERVAL_MS) / 60_000
   exit(turn, 'noAgreement', `heard ${heard.length} of ${quorum(turn)} members that are needed for ${minutes} minutes`)
+}
+
+/** Keys and key sheets are needed of all: gives up on who does not show its own, or does not accept those of others. */
+function areKeysMissing(turn: Turn): boolean {
+  const decides = phase(turn)
+  if (!isVoting(turn.state) || (decides !== 'keys' && decides !== 'sheets')) return false
+  if (turn.state.roundTicks < SILENCE_TICKS) return false
+  const away = turn.roster.filter((member) => !isDelivered(turn, member, turn.state.round, slotsOf(turn, member)))
+  const who = away.length === 0 ? 'not all have accepted them' : `none came from member ${away.join(', ')}`
+  exit(turn, 'noAgreement', `the ${decides === 'keys' ? 'keys' : 'key sheets'} of all are needed: ${who}`)
+  return true
 }
 
 /** Where members take turns, their numbers spread them over the intervals. */

@@ -5,7 +5,7 @@
 import { PROPOSER_SILENCE_TICKS, paced } from '../messages/constants.ts'
 import type { Hash, Vote } from '../messages/messages.ts'
 import { harmInWords, harmOf, refuseHarm } from '../proposal/harm.ts'
-import { judge } from '../proposal/judge.ts'
+import { judge, leftOut } from '../proposal/judge.ts'
 import { agreed, countFor, supporterOf, voters } from '../tally.ts'
 import { dropDue, setDue } from '../timers.ts'
 import {
@@ -72,7 +72,14 @@ function opinionOfProposal(turn: Turn): Opinion | null {
   if (verdict.is !== 'good') return { vote: verdict.is === 'bad' ? null : 'later', reason: verdict.reason }
   const good: Opinion = { vote: value, reason: '' }
   // A quorum has prevoted it already, or this peer has: it was weighed then.
-  return polRound >= 0 || locked?.value === value ? good : (opinionOfHarm(turn, value) ?? good)
+  if (polRound >= 0 || locked?.value === value) return good
+  return opinionOfList(turn, value) ?? opinionOfHarm(turn, value) ?? good
+}
+
+function opinionOfList(turn: Turn, value: Hash): Opinion | null {
+  const out = leftOut(turn, value)
+  if (out.length === 0) return null
+  return { vote: null, reason: `the list leaves out member ${out.join(', ')}, whose vectors are here` }
 }
 
 /** null: the merge does this peer no harm. */

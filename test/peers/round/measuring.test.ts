@@ -15,7 +15,7 @@ async function measured(perplexities: Record<string, number>) {
     merge: async (key: string) => {
       const file = key === manifestKey(null, OWN) ? 'alone-1' : 'another'
       const blocks = new Map([[1, { key, file, root: new Uint8Array(), bits: 0, zeros: 0 }]])
-      return { root: MANIFEST, moved: 0, bits: 0, zeros: 0, blocks }
+      return { root: MANIFEST, moved: 0, bits: 0, zeros: 0, doubt: null, blocks }
     },
     files: () => new Map([0, 1, 2].map((block) => [block, `together-${block}`])),
     using: <T>(_: readonly string[], task: () => Promise<T>) => task(),

@@ -98,9 +98,9 @@ describe('the machine', () => {
     const { state } = play([START])
     const hash = hashName('x')
     const noise: RoundEvent[] = [
-      { type: 'held', block: 0, root: hash },
-      { type: 'validated', block: 0, root: hash, reason: null },
-      { type: 'merged', manifest: hash, root: hash, moved: 0, bits: 1 },
+      { type: 'held', member: 1, block: 0, root: hash },
+      { type: 'validated', member: 1, block: 0, root: hash, reason: null },
+      { type: 'merged', manifest: hash, root: hash, moved: 0, bits: 1, doubt: null },
       { type: 'list', root: hash, list: commitList(federation, 1, 1) },
       { type: 'value', hash, value: null },
       { type: 'pruned', round: 7, root: hash, list: [] },

@@ -184,12 +184,16 @@ export class Script {
   }
 
   #answer(self: number, effect: Work): RoundEvent {
-    if (effect.type === 'validate') return { type: 'validated', block: effect.block, root: effect.root, reason: null }
+    if (effect.type === 'validate') {
+      const { member, block, root } = effect
+      return { type: 'validated', member, block, root, reason: null }
+    }
     if (effect.type === 'merge') return this.#merge(self, effect)
     if (effect.type === 'measure') return this.#measure(self, effect)
     const blob = this.#blobs.get(effect.id)
     assert.ok(blob, `nobody has ${effect.what} ${this.#name(effect.id)}`)
-    if (effect.what === 'contribution') return { type: 'held', block: effect.block, root: effect.id }
+    if (effect.what === 'contribution')
+      return { type: 'held', member: effect.author, block: effect.block, root: effect.id }
     assert.ok(blob !== 'contribution')
     if (effect.what === 'list') return { type: 'list', root: effect.id, list: decodeCommitList(blob) }
     return { type: 'value', hash: effect.id, value: decodeValue(blob) }
@@ -198,7 +202,7 @@ export class Script {
   #merge(self: number, { entries, manifest, previous }: Extract<Work, { type: 'merge' }>): RoundEvent {
     const { merges, wrong } = this.#peers[self]
     const before = previous === null ? null : (merges.get(previous) ?? null)
-    const result = mergeOf(this.#federation.blocks, entries, before)
+    const result = mergeOf(this.#federation, entries, before)
     merges.set(manifest, entries)
     return { type: 'merged', manifest, ...result, root: wrong ? hashName('wrong') : result.root }
   }

@@ -282,7 +282,7 @@ function otherValue(simulation: Simulation, liar: number, hash: Hash, change: (v
 
 /** An honest merge of these entries. */
 function merged(simulation: Simulation, entries: ManifestEntry[]): Partial<Value> {
-  const { root, moved } = mergeOf(simulation.federation.blocks, entries, null)
+  const { root, moved } = mergeOf(simulation.federation, entries, null)
   return { entries, merged: root, moved }
 }
 

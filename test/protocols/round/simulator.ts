@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { heldMessages, initialState, step } from '../../../protocols/round/machine.ts'
+import { phaseOf } from '../../../protocols/round/masked/phases.ts'
 import { type Certificate, certificateId } from '../../../protocols/round/messages/certificate.ts'
 import {
   type Body,
@@ -54,13 +55,18 @@ export interface SimulationOptions extends WorldOptions {
   withholding?: readonly number[]
   pruneMs?: (member: number, round: number) => number
   mergeMs?: number
-  fetchMs?: number | (() => number)
+  fetchMs?: number | ((what: string) => number)
   /** Reason why a member finds a contribution invalid. */
   invalid?: (member: number, entry: { block: number; root: Hash }) => string | null
   /** What a member really sends to another: null drops it. For those who lie. */
   twist?: (envelope: Envelope, to: number, simulation: Simulation) => Envelope | null
   /** Another merge than everybody else's. */
   wrongMerge?: (member: number) => boolean
+  /** Why a merge of this round fails for everybody, or seems wrong to all. */
+  unmergeable?: (round: number) => string | null
+  doubt?: (round: number) => string | null
+  /** Members that offer nothing in a round. */
+  withholds?: (member: number, round: number) => boolean
   /** The harm of a merge of these entries to a member. */
   harm?: (member: number, entries: readonly ManifestEntry[]) => number
   measureMs?: number
@@ -107,6 +113,7 @@ export class Simulation {
   now = 0
   events = 0
   readonly #random: () => number
+  readonly #revealed = new Map<string, string>()
   #queue: Queued[] = []
   #order = 0
 
@@ -194,11 +201,11 @@ export class Simulation {
       persist: ({ body }) => member.log.push(body),
       send: ({ body }) => this.#send(self, body, heard),
       store: ({ hash, bytes }) => member.blobs.set(hash, bytes),
-      prune: ({ round }) => this.#prune(self, round),
+      prune: (prune) => this.#prune(self, prune),
       fetch: (fetch) => this.#fetch(self, fetch),
-      validate: ({ block, root }) => {
+      validate: ({ member, block, root }) => {
         const reason = this.options.invalid?.(self, { block, root }) ?? null
-        this.#later(self, 1, { type: 'validated', block, root, reason })
+        this.#later(self, 1, { type: 'validated', member, block, root, reason })
       },
       merge: (merge) => this.#merge(self, merge),
       measure: (measure) => this.#measure(self, measure),
@@ -268,9 +275,17 @@ export class Simulation {
     return partition.groups.some((group) => group.includes(a) && group.includes(b))
   }
 
-  #prune(self: number, round: number): void {
-    const list = commitList(this.federation, self, round)
-    const { life } = this.members[self]
+  #prune(self: number, { round, blocks }: Extract<Effect, { type: 'prune' }>): void {
+    const { life, state } = this.members[self]
+    const { masked } = this.federation
+    if (this.options.withholds?.(self, round)) {
+      this.at(1000, () => this.members[self].life === life && this.hand(self, { type: 'withheld', round }))
+      return
+    }
+    // A reveal is a function of the list.
+    const variant = masked !== null && phaseOf(this.federation, round) === 'reveal' ? (state.last?.id ?? '') : ''
+    const list = commitList(this.federation, self, round, variant).filter(({ block }) => blocks.includes(block))
+    if (variant !== '') this.#reveal(self, round, variant)
     this.at(this.options.pruneMs?.(self, round) ?? 1000, () => {
       const member = this.members[self]
       if (member.life !== life) return
@@ -281,9 +296,16 @@ export class Simulation {
     })
   }
 
+  /** What is revealed to one list would, beside what is revealed to another one, show a member's part. */
+  #reveal(self: number, round: number, list: string): void {
+    const key = `${self}/${round}`
+    assert.equal(this.#revealed.get(key) ?? list, list, `${self} reveals to two lists in round ${round}`)
+    this.#revealed.set(key, list)
+  }
+
   #fetch(self: number, effect: Extract<Effect, { type: 'fetch' }>): void {
     const { life } = this.members[self]
-    this.at(this.members[self].blobs.has(effect.id) ? 0 : this.#fetchMs(), () => {
+    this.at(this.members[self].blobs.has(effect.id) ? 0 : this.#fetchMs(effect.what), () => {
       if (this.members[self].life !== life) return
       const holder = this.members.find(({ up, blobs, context }) => {
         const serves = this.connected(context.self, self) && !this.options.withholding?.includes(context.self)
@@ -300,19 +322,29 @@ export class Simulation {
     })
   }
 
-  #fetchMs(): number {
+  #fetchMs(what: string): number {
     const { fetchMs = 50 } = this.options
-    return typeof fetchMs === 'number' ? fetchMs : fetchMs()
+    return typeof fetchMs === 'number' ? fetchMs : fetchMs(what)
   }
 
-  #merge(self: number, { entries, manifest, previous }: Extract<Effect, { type: 'merge' }>): void {
+  #merge(self: number, { entries, manifest, previous, round }: Extract<Effect, { type: 'merge' }>): void {
     const member = this.members[self]
     for (const { root } of entries) assert.ok(member.blobs.has(root), `${self} merges what it does not hold`)
     const before = previous === null ? null : (member.merges.get(previous) ?? null)
-    const result = mergeOf(this.federation.blocks, entries, before)
+    const result = mergeOf(this.federation, entries, before)
     if (this.options.wrongMerge?.(self)) result.root = listRoot(commitList(this.federation, 0, 1, 'wrong'))
     member.merges.set(manifest, entries)
-    this.#later(self, this.options.mergeMs ?? 20, { type: 'merged', manifest, ...result })
+    const reason = this.options.unmergeable?.(round) ?? null
+    if (reason !== null) {
+      this.#later(self, 1, { type: 'unmergeable', manifest, reason })
+      return
+    }
+    this.#later(self, this.options.mergeMs ?? 20, {
+      type: 'merged',
+      manifest,
+      ...result,
+      doubt: this.options.doubt?.(round) ?? null,
+    })
   }
 
   #measure(self: number, { manifest, own }: Extract<Effect, { type: 'measure' }>): void {
@@ -444,7 +476,8 @@ function key(envelope: Envelope): string {
 }
 
 function fetched(effect: Extract<Effect, { type: 'fetch' }>, blob: Uint8Array | 'contribution'): RoundEvent {
-  if (effect.what === 'contribution') return { type: 'held', block: effect.block, root: effect.id }
+  if (effect.what === 'contribution')
+    return { type: 'held', member: effect.author, block: effect.block, root: effect.id }
   assert.ok(blob !== 'contribution')
   if (effect.what === 'list') return { type: 'list', root: effect.id, list: decodeCommitList(blob) }
   return { type: 'value', hash: effect.id, value: decodeValue(blob) }

@@ -26,7 +26,11 @@ export function finish(
 }
 
 /** Loss, delay, duplication, slow members, and as many silent ones as a federation may have. */
-export function agreeInBadWeather(members: number, seed: number, pooled?: SimulationOptions['pooled']): void {
+export function agreeInBadWeather(
+  members: number,
+  seed: number,
+  rule: Pick<SimulationOptions, 'pooled' | 'masked' | 'withholds'> = {},
+): void {
   const next = random(seed + 1000 * members)
   const silent = Array.from({ length: members }, (_, i) => i)
     .sort(() => next() - 0.5)
@@ -35,14 +39,14 @@ export function agreeInBadWeather(members: number, seed: number, pooled?: Simula
   finish({
     members,
     seed,
-    pooled,
+    ...rule,
     blocks: 3,
     rounds: 1 + Math.floor(next() * 3),
     share: 1 + Math.floor(next() * 3),
     drop: next() * 0.4,
     duplicate: next() * 0.3,
     delayMs: [1, 10 + next() * (next() < 0.3 ? 12_000 : 500)],
-    silent,
+    silent: rule.masked === undefined ? silent : [],
     mergeMs: next() * 5000,
     fetchMs: next() * 500,
     pruneMs: (member) => (member === slow && next() < 0.5 ? 200_000 : 1000 + 5000 * next()),

@@ -3,6 +3,7 @@
  * the same get the same, and nobody needs a model.
  */
 import { createHash } from 'node:crypto'
+import { openingOf, personalSlots } from '../../../protocols/round/masked/phases.ts'
 import type { Body, Envelope, Hash } from '../../../protocols/round/messages/messages.ts'
 import {
   type CommitList,
@@ -13,6 +14,8 @@ import {
 import type { Context } from '../../../protocols/round/types.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
+import type { Method } from '../../../src/form/method.ts'
+import { maskedRounds, maskedSlots, maskedSlotsOf, revealSlot, slotsOfOpening } from '../../../src/merge/openings.ts'
 import { pooledRounds, slotsOfGroups } from '../../../src/merge/pooled/groups.ts'
 
 export const MASK_BITS_A_BLOCK = 1000
@@ -34,12 +37,15 @@ export interface WorldOptions {
    * number of groups then.
    */
   pooled?: { without?: (member: number) => number[] }
+  /** Sums are masked: of mean squares, of second moments, or of importances and adapters. `rounds` as in an offer. */
+  masked?: { method: 'wanda' | 'sparsegpt' | 'llm-pruner'; without?: (member: number) => number[] }
 }
 
 /**
  * Arcs as in layer sampling, without the shuffle: member m begins at block m * share, and moves on by share a round.
  */
 export function makeFederation(options: WorldOptions): Federation {
+  if (options.masked !== undefined) return maskedFederation(options, options.masked)
   return options.pooled === undefined ? votingFederation(options) : poolingFederation(options, options.pooled)
 }
 
@@ -51,12 +57,44 @@ function poolingFederation(
   const plan = { method, merge: 'pooled', rounds: groups } as const
   return {
     ...{ id: hashName('plan'), members, blocks: 2 * blocks, rounds: pooledRounds(plan), untilChange: null },
-    ...{ roundTimeoutMs, harmLimit: 1.5, once: true, pairs: blocks },
+    ...{ roundTimeoutMs, harmLimit: 1.5, once: true, pairs: blocks, masked: null },
     blocksOf(member, round) {
       const own = Array.from({ length: groups }, (_, g) => g + 1).filter((group) => !without(member).includes(group))
       return slotsOfGroups(plan, blocks, round, own)
     },
   }
+}
+
+function maskedFederation(
+  { members, blocks, rounds, roundTimeoutMs = null }: WorldOptions,
+  { method: pruner, without = () => [] }: NonNullable<WorldOptions['masked']>,
+): Federation {
+  const method: Method =
+    pruner === 'llm-pruner'
+      ? { pruner, target: { kind: 'structured', ppm: 250_000, from: 0, to: blocks, steps: 1 } }
+      : { pruner, target: { kind: 'unstructured', ppm: 500_000 } }
+  const plan = { method, merge: pruner === 'llm-pruner' ? 'l0' : 'pooled', rounds } as const
+  const masked = maskedSlotsOf(plan, blocks)
+  const groups = Array.from({ length: rounds }, (_, g) => g + 1)
+  return {
+    ...{ id: hashName('plan'), members, blocks: maskedSlots(plan, blocks), rounds: maskedRounds(plan) },
+    ...{ untilChange: null, roundTimeoutMs, harmLimit: 1.5, once: true, masked },
+    pairs: pruner === 'sparsegpt' ? blocks : null,
+    blocksOf(member, round) {
+      const own = groups.filter((group) => !without(member).includes(group))
+      return personalSlots(masked, round) ?? slotsOfOpening(plan, blocks, openingOf(round), own)
+    },
+  }
+}
+
+/** The entries whose sums are opened; of an open plan all. */
+function openedEntries(federation: Federation, entries: readonly ManifestEntry[]): readonly ManifestEntry[] {
+  const { masked } = federation
+  if (masked === null) return entries
+  const revealed = new Set(entries.map(({ block, round }) => `${block}/${round}`))
+  return entries.filter(({ block, round }) => {
+    return block < masked.blocks && revealed.has(`${revealSlot(masked, openingOf(round))}/${round + 1}`)
+  })
 }
 
 function votingFederation(options: WorldOptions): Federation {
@@ -71,7 +109,7 @@ function votingFederation(options: WorldOptions): Federation {
     return arc
   }
   const plan = { id: hashName('plan'), members, blocks, rounds, untilChange, roundTimeoutMs, harmLimit: 1.5 }
-  return { ...plan, once: false, pairs: null, blocksOf }
+  return { ...plan, once: false, pairs: null, masked: null, blocksOf }
 }
 
 export function makeContext(federation: Federation, self: number): Context {
@@ -90,7 +128,14 @@ export function listRoot(list: CommitList): Hash {
 }
 
 /** The merged root is a function of the entries alone; a block has moved if its entries are not those of before. */
-export function mergeOf(blocks: number, entries: readonly ManifestEntry[], before: readonly ManifestEntry[] | null) {
+export function mergeOf(
+  federation: Federation,
+  all: readonly ManifestEntry[],
+  earlier: readonly ManifestEntry[] | null,
+) {
+  const { blocks } = federation
+  const entries = openedEntries(federation, all)
+  const before = openedEntries(federation, earlier ?? [])
   const ofBlock = (list: readonly ManifestEntry[], block: number): string => {
     return list
       .filter((entry) => entry.block === block)
@@ -99,10 +144,10 @@ export function mergeOf(blocks: number, entries: readonly ManifestEntry[], befor
   }
   let moved = 0
   for (let block = 0; block < blocks; block++) {
-    if (ofBlock(entries, block) !== ofBlock(before ?? [], block)) moved += MASK_BITS_A_BLOCK / 10
+    if (ofBlock(entries, block) !== ofBlock(before, block)) moved += MASK_BITS_A_BLOCK / 10
   }
   const root = hashName('merge', ...Array.from({ length: blocks }, (_, block) => ofBlock(entries, block)))
-  return { root, moved, bits: blocks * MASK_BITS_A_BLOCK }
+  return { root, moved, bits: blocks * MASK_BITS_A_BLOCK, doubt: null }
 }
 
 /** The machine takes envelopes that were checked, so in these tests nobody signs. */
