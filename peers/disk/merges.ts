@@ -9,8 +9,11 @@ import type { ManifestEntry } from '../../protocols/round/messages/value.ts'
 import type { MergeResult } from '../../protocols/round/types.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { orUnwritable } from '../../src/base/system-errors.ts'
+import type { MaskedOpenings } from '../../src/jobs/federation/masked-opening.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
 import { blockOfSlot } from '../../src/merge/slots.ts'
+import { DealerCheatedError } from '../masked/errors.ts'
+import { type MemberSums, SheetsRefusedError } from '../masked/member-sums.ts'
 import { Uses } from '../uses.ts'
 import type { Work } from '../work/work.ts'
 import type { BlobStore } from './store.ts'
@@ -25,20 +28,33 @@ interface Block {
   root: Uint8Array
   bits: number
   zeros: number
+  doubt: string | null
 }
 
-/** The contributions of a merge, and the path of each by its root. */
+/** The contributions to a block, and a key that is the same for the same ones. */
 interface Contributed {
-  entries: readonly ManifestEntry[]
-  files: ReadonlyMap<Hash, string>
+  key: string
+  job: { files: string[] } | { masked: MaskedOpenings }
 }
 
-interface Inputs extends Contributed {
+interface Inputs {
+  /** By block. */
+  contributed: ReadonlyMap<number, Contributed>
   before: Merge | null
 }
 
+/** Finds the contributions to each block that can be merged. */
+type Opener = (entries: readonly ManifestEntry[]) => Promise<ReadonlyMap<number, Contributed>>
+
 /** The contributions that are held. */
 type Contributions = Pick<BlobStore, 'path' | 'using'>
+type Sums = Pick<MemberSums, 'open'>
+
+/** A masked sum cannot be opened, or cannot be one of honest members: every member finds that. */
+export class UnmergeableError extends Error {
+  static name = 'UnmergeableError'
+  readonly name = 'UnmergeableError'
+}
 
 interface Merge extends MergeResult {
   zeros: number
@@ -50,33 +66,43 @@ export class Merges {
   private readonly directory: string
   private readonly work: Work
   private readonly contributions: Contributions
+  private readonly opener: Opener
   private readonly merges = new Map<Hash, Merge>()
   private readonly uses = new Uses(
     (key) => this.merges.has(key),
     (key) => rm(join(this.directory, key), { recursive: true, force: true }),
   )
 
-  private constructor(directory: string, work: Work, contributions: Contributions) {
+  private constructor(directory: string, work: Work, contributions: Contributions, sums: Sums | null) {
     this.directory = directory
     this.work = work
     this.contributions = contributions
+    this.opener = sums === null ? async (entries) => this.open(entries) : (entries) => masked(sums, entries)
   }
 
   /** Removes the merges of an earlier run: they may be half-written, and are made again from their contributions. */
-  static async open(directory: string, work: Work, contributions: Contributions): Promise<Merges> {
+  static async open(
+    directory: string,
+    work: Work,
+    contributions: Contributions,
+    sums: Sums | null = null,
+  ): Promise<Merges> {
     await orUnwritable(directory, rm(directory, { recursive: true, force: true }))
-    return new Merges(directory, work, contributions)
+    return new Merges(directory, work, contributions, sums)
   }
 
   /**
    * Merges these contributions and counts the mask bits that moved since the merge `previous`. Stops between two
    * blocks.
+   * @throws {UnmergeableError} a masked sum cannot be one of honest members
    */
   merge(key: Hash, entries: readonly ManifestEntry[], previous: Hash | null, signal: AbortSignal): Promise<Merge> {
     const before = previous === null ? null : this.get(previous)
-    const files = new Map(entries.map(({ root }) => [root, this.contributions.path(root)]))
-    return this.contributions.using([...files.keys()], () =>
-      this.using(previous === null ? [] : [previous], () => this.mergeAll(key, { entries, files, before }, signal)),
+    const roots = entries.map(({ root }) => root)
+    return this.contributions.using(roots, () =>
+      this.using(previous === null ? [] : [previous], async () =>
+        this.mergeAll(key, { contributed: await this.opener(entries), before }, signal),
+      ),
     )
   }
 
@@ -85,7 +111,19 @@ export class Merges {
     return this.uses.during(keys, task)
   }
 
-  private async mergeAll(key: Hash, { before, ...inputs }: Inputs, signal: AbortSignal): Promise<Merge> {
+  /** Contributions that are merged as they are, in the order of their roots. */
+  private open(entries: readonly ManifestEntry[]): Map<number, Contributed> {
+    const byBlock = Map.groupBy(entries, ({ block }) => blockOfSlot(block, this.work.blocks))
+    return new Map(
+      [...byBlock].map(([block, own]) => {
+        const roots = own.map(({ root }) => root)
+        const files = [...new Set(roots)].map((root) => this.contributions.path(root))
+        return [block, { key: roots.sort().join(), job: { files } }]
+      }),
+    )
+  }
+
+  private async mergeAll(key: Hash, { before, contributed }: Inputs, signal: AbortSignal): Promise<Merge> {
     const folder = join(this.directory, key)
     await orUnwritable(folder, mkdir(folder, { recursive: true }))
     const blocks = new Map<number, Block>()
@@ -94,14 +132,16 @@ export class Merges {
     const take = async () => {
       for (let block = queue.shift(); block !== undefined; block = queue.shift()) {
         signal.throwIfAborted()
-        const result = await this.mergeBlock(block, inputs, folder, before?.blocks.get(block) ?? null)
+        const own = contributed.get(block) ?? null
+        const result = await this.mergeBlock(block, own, folder, before?.blocks.get(block) ?? null)
         moved += result.moved
         if (result.block !== null) blocks.set(block, result.block)
       }
     }
     const done = await Promise.allSettled(Array.from({ length: PARALLEL }, take))
     for (const result of done) if (result.status === 'rejected') throw result.reason
-    const merge = { ...this.summary(blocks), moved, blocks, doubt: null }
+    const doubt = [...blocks.values()].find((block) => block.doubt !== null)?.doubt ?? null
+    const merge = { ...this.summary(blocks), moved, blocks, doubt }
     this.merges.set(key, merge)
     return merge
   }
@@ -126,21 +166,18 @@ export class Merges {
     }
   }
 
-  private async mergeBlock(block: number, { entries, files }: Contributed, folder: string, before: Block | null) {
-    const isOfBlock = (entry: ManifestEntry) => blockOfSlot(entry.block, this.work.blocks) === block
-    const roots = entries.filter(isOfBlock).map(({ root }) => root)
+  private async mergeBlock(block: number, contributed: Contributed | null, folder: string, before: Block | null) {
     // A block that lost its last contribution, because its author was excluded, has its base weights again.
-    if (roots.length === 0) return { block: null, moved: before?.zeros ?? 0 }
-    const key = [...roots].sort().join()
+    if (contributed === null) return { block: null, moved: before?.zeros ?? 0 }
+    const { job, key } = contributed
     const file = join(folder, String(block))
     if (before?.key === key) {
       await rm(file, { force: true })
       await orUnwritable(file, link(before.file, file))
       return { block: { ...before, file }, moved: 0 }
     }
-    const paths = roots.flatMap((root) => files.get(root) ?? [])
-    const report = await this.work.merge({ block, files: paths, out: file, previous: before?.file ?? null })
-    if ('impossible' in report) throw new Error(report.impossible)
+    const report = await this.work.merge({ block, ...job, out: file, previous: before?.file ?? null })
+    if ('impossible' in report) throw new UnmergeableError(report.impossible)
     return { block: { key, file, ...report }, moved: report.moved }
   }
 
@@ -157,4 +194,16 @@ export class Merges {
 /** The file of each block of a merge. */
 export function filesOf({ blocks }: Merge): Map<number, string> {
   return new Map([...blocks].map(([block, { file }]) => [block, file]))
+}
+
+/** @throws {UnmergeableError} */
+async function masked(sums: Sums, entries: readonly ManifestEntry[]): Promise<ReadonlyMap<number, Contributed>> {
+  try {
+    const opened = await sums.open(entries)
+    return new Map([...opened].map(([block, { key, masked }]) => [block, { key, job: { masked } }]))
+  } catch (error) {
+    if (error instanceof DealerCheatedError || error instanceof SheetsRefusedError)
+      throw new UnmergeableError(error.message)
+    throw error
+  }
 }

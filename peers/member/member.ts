@@ -34,7 +34,8 @@ interface Member extends Starting {
 export async function takePart(init: PeerInit, member: Member): Promise<PeerResult> {
   const { clock, kept, node, tell, work } = member
   const { plan } = kept.signed
-  const archive = await openArchive(kept, work, init.data.signedPlans)
+  const self = memberOf(plan, member.signer.peerId)?.index ?? -1
+  const archive = await openArchive(kept, work, init.data.signedPlans, self)
   const { chain, journal, merges, store } = archive
   await using closing = new AsyncDisposableStack()
   closing.defer(() => journal.close())
@@ -46,7 +47,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
   const ledger = new Ledger(() => clock.date())
   const { keepMerges = false, connect = 'all' } = init
   const addresses = addressesOf(member, connect)
-  const driver = driverOf({ member, archive, ledger, blobs, peerIds, keepMerges })
+  const driver = driverOf({ member, archive, self, ledger, blobs, peerIds, keepMerges })
   const post = new Post({
     plan,
     publish: (bytes, isWide) => node.publish(bytes, isWide),
@@ -111,16 +112,16 @@ function blobComponents({ clock, node, tell }: Member): BlobClientComponents {
 interface Driving {
   member: Member
   archive: Archive
+  self: number
   ledger: Ledger
   blobs: ReturnType<typeof blobClient>
   peerIds: string[]
   keepMerges: boolean
 }
 
-function driverOf({ member, archive, ledger, ...rest }: Driving): Driver {
+function driverOf({ member, archive, self, ledger, ...rest }: Driving): Driver {
   const { clock, kept, node, signer, tell, work } = member
   const { plan } = kept.signed
-  const self = memberOf(plan, signer.peerId)?.index ?? -1
   return new Driver({
     ...archive,
     ...rest,

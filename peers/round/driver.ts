@@ -4,6 +4,7 @@
  */
 import type { Plan } from '../../protocols/plan/plan.ts'
 import { heldMessages, initialState, isStale, step } from '../../protocols/round/machine.ts'
+import { isPersonal } from '../../protocols/round/masked/phases.ts'
 import { type Certificate, decodeCertificate, maxCertificateBytes } from '../../protocols/round/messages/certificate.ts'
 import {
   type Body,
@@ -19,7 +20,7 @@ import type { Clock } from '../../protocols/stream/time.ts'
 import type { Signer } from '../../protocols/wire/signing.ts'
 import type { Appended, CertificateChain } from '../disk/certificates.ts'
 import type { Journal } from '../disk/journal.ts'
-import type { Merges } from '../disk/merges.ts'
+import { type Merges, UnmergeableError } from '../disk/merges.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
 import type { Post } from '../network/gossip.ts'
 import { Tasks } from '../tasks.ts'
@@ -87,9 +88,10 @@ export class Driver {
 
   constructor(components: DriverComponents) {
     this.components = components
-    const { clock, federation, self, work } = components
+    const { clock, federation, self, sums, work } = components
     this.earlier = components.chain.last?.id ?? null
-    this.context = { federation, self, maxContributionBytes: (block) => work.maxContributionBytes(block) }
+    const maxContributionBytes = (block: number) => sums?.maxBytes(block) ?? work.maxContributionBytes(block)
+    this.context = { federation, self, maxContributionBytes }
     this.state = initialState(this.context)
     this.fetching = new Fetching(components, this.stopped.signal)
     this.measuring = new Measuring(components, this.stopped.signal)
@@ -269,9 +271,10 @@ export class Driver {
 
   /** A list from an earlier run may be missing, and so may the blobs that it names. */
   private async announce({ round, root }: Commit): Promise<void> {
-    const { onEvent, store } = this.components
-    const list = (await store.holds(root)) ? await this.fetching.readList(root) : null
-    if (list !== null) onEvent({ type: 'announced', round, list })
+    const { federation, onEvent, store } = this.components
+    const all = (await store.holds(root)) ? await this.fetching.readList(root) : null
+    const list = all?.filter(({ block }) => !isPersonal(federation, block)) ?? []
+    if (list.length > 0) onEvent({ type: 'announced', round, list })
   }
 
   private send(body: Body): void {
@@ -283,21 +286,24 @@ export class Driver {
     const { merges, onEvent } = this.components
     const { round } = effect
     const { last } = this.state
+    const entries = last?.value.entries ?? []
+    if (isPersonal(this.context.federation, effect.blocks[0])) return this.pruning.offer(effect, entries)
     const merged = last === null ? new Map<number, string>() : merges.files(last.manifest)
     // Others may end the round meanwhile.
     return merges.using(last === null ? [] : [last.manifest], () =>
-      this.pruning.prune(effect, merged, (done, total) => onEvent({ type: 'prune', round, done, total })),
+      this.pruning.prune(effect, { merged, entries }, (done, total) => onEvent({ type: 'prune', round, done, total })),
     )
   }
 
   private async merge({ manifest, entries, previous }: EffectOf<'merge'>): Promise<RoundEvent> {
-    const { root, moved, bits, doubt } = await this.components.merges.merge(
-      manifest,
-      entries,
-      previous,
-      this.stopped.signal,
-    )
-    return { type: 'merged', manifest, root, moved, bits, doubt }
+    const { merges } = this.components
+    try {
+      const { root, moved, bits, doubt } = await merges.merge(manifest, entries, previous, this.stopped.signal)
+      return { type: 'merged', manifest, root, moved, bits, doubt }
+    } catch (error) {
+      if (error instanceof UnmergeableError) return { type: 'unmergeable', manifest, reason: error.message }
+      throw error
+    }
   }
 
   /** If the chain cannot be written, the peer fails, whoever brought the certificate. */
@@ -319,7 +325,8 @@ export class Driver {
   }
 
   private async adopt(effect: EffectOf<'adopted'>): Promise<void> {
-    const { finish, keepMerges, merges, onEvent, store } = this.components
+    const { finish, keepMerges, merges, onEvent, store, sums } = this.components
+    await sums?.adopted(effect.value.round)
     const report = reportOf(effect, this.components)
     this.last = summaryOf(report)
     onEvent({ type: 'round', round: report })

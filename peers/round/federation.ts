@@ -18,8 +18,7 @@ const REMEMBERED_ROUNDS = 4
 /** @param blocks - decoder blocks of the model, which are the offer's */
 export function federationOf(plan: Plan, blocks: number = plan.offer.model.blocks): Federation {
   const { offer, offerHash } = plan
-  const { masked, untilChange, roundTimeoutMs } = offer
-  if (masked) throw new Error('masked plans do not run yet') // rather than to show what was to be hidden
+  const { untilChange, roundTimeoutMs } = offer
   const pools = offer.merge === 'pooled'
   const masked = offer.masked ? maskedSlotsOf(offer, blocks) : null
   const members = plan.members.map(({ peer, capacity }) => ({ peerId: peer, capacityPpm: capacity }))

@@ -16,6 +16,7 @@ import type { EffectOf, RoundEvent } from '../../protocols/round/types.ts'
 import { MalformedMessageError } from '../../protocols/wire/encoding.ts'
 import type { ChunkList } from '../../protocols/wire/hash.ts'
 import type { BlobStore } from '../disk/store.ts'
+import type { MemberSums } from '../masked/member-sums.ts'
 import type { Work } from '../work/work.ts'
 
 export interface FetchingComponents {
@@ -23,6 +24,8 @@ export interface FetchingComponents {
   federation: Federation
   store: BlobStore
   work: Work
+  /** null: the plan is open. */
+  sums: MemberSums | null
 }
 
 export class Fetching {
@@ -54,14 +57,17 @@ export class Fetching {
     return { type: 'held', member: effect.author, block: effect.block, root: id }
   }
 
-  async validate({ member, block, root }: EffectOf<'validate'>): Promise<RoundEvent> {
-    const { store, work } = this.components
+  async validate({ member, block, root, entries }: EffectOf<'validate'>): Promise<RoundEvent> {
+    const { sums, store, work } = this.components
+    const isPersonal = sums !== null && sums.maxBytes(block) !== null
+    const check = () =>
+      isPersonal ? sums.fault({ member, block, root, entries }) : work.validate(block, store.path(root))
     // The check only reads and cannot be cancelled, so a stopping peer does not wait for it.
     const { promise, reject, resolve } = Promise.withResolvers<string | null>()
     const onStop = () => reject(this.signal.reason)
     this.signal.addEventListener('abort', onStop)
     if (this.oversize.has(contributionKey(block, root))) resolve('longer than one of its block can be')
-    else store.using([root], () => work.validate(block, store.path(root))).then(resolve, reject)
+    else store.using([root], check).then(resolve, reject)
     const reason = await promise.finally(() => this.signal.removeEventListener('abort', onStop))
     return { type: 'validated', member, block, root, reason }
   }
@@ -91,7 +97,7 @@ export class Fetching {
   private maxBytes(effect: EffectOf<'fetch'>): number {
     if (effect.what === 'list') return MAX_COMMIT_LIST_BYTES
     if (effect.what === 'value') return maxValueBytes(this.components.federation)
-    return effect.bytes ?? this.components.work.maxContributionBytes(effect.block)
+    return effect.bytes
   }
 
   /** Decodes bytes; null if they are not of that kind. */

@@ -48,7 +48,10 @@ export function checkCertificates(dir: string, plan: Plan, federation: Federatio
     const path = join(folder, certificateFile(round))
     const certificate = readCertificate(path, plan)
     const { value } = certificate
-    const before = last?.value.round === round - 1 ? last : unseen(round - 1, value)
+    const isSeen = last?.value.round === round - 1
+    // Where each block is offered once, what a certificate may have follows from all those before.
+    if (federation.once && round > 1 && !isSeen) throw missing(join(folder, certificateFile(round - 1)))
+    const before = isSeen ? last : unseen(round - 1, value)
     const fault = valueFault(federation, before, value)
     if (fault !== null) throw differs(path, `does not follow: ${fault}`)
     last = { id: certificateId(certificate), value }

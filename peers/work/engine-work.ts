@@ -5,10 +5,10 @@ import { doneInWords } from '../../protocols/plan/method-words.ts'
 import { InputError } from '../../src/base/errors.ts'
 import { orUnwritable } from '../../src/base/system-errors.ts'
 import type { JobOptions } from '../../src/engine/lane.ts'
-import { type Merging, poolsMoments } from '../../src/form/merging.ts'
+import { ALONE, type Merging, poolsMoments } from '../../src/form/merging.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
-import { type BlockFile, ownBlockPath } from '../../src/jobs/block-files.ts'
+import { type BlockFile, contributionPath, ownBlockPath, productsPath } from '../../src/jobs/block-files.ts'
 import type { StructuredForms } from '../../src/jobs/federation/structured-forms.ts'
 import type { JobEvent } from '../../src/jobs/job.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
@@ -102,13 +102,14 @@ export class EngineWork implements Work {
   }
 
   async prune({ slots, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {
-    const { scratch, modelHash, onDrain } = this.init
+    const { merging, scratch, modelHash, onDrain } = this.init
     await orUnwritable(scratch, mkdir(scratch, { recursive: true }))
     // Blocks are handed over in order. The checkpoint keeps its own name of each until the next round.
     let handedOver: Promise<void> = Promise.resolve()
     const handOver = async (slot: number, path: string) => {
       await onBlock(slot, path)
-      if (modelHash === null) await rm(path)
+      // What is to be masked is read again.
+      if (modelHash === null && !merging.masked) await rm(path)
     }
     // Where one cannot be handed over (a disk that is full), the rest need not be pruned.
     const stop = new AbortController()
@@ -129,6 +130,7 @@ export class EngineWork implements Work {
     }
     try {
       await this.compute(slots, merged, { signal: stop.signal, drain: drain.signal, onEvent })
+      if (merging.masked && !poolsMoments(this.method, merging)) await this.pruneAlone(slots)
     } finally {
       signal.removeEventListener('abort', onAbort)
       await handedOver // also where pruning was stopped: nothing is written afterwards
@@ -175,9 +177,27 @@ export class EngineWork implements Work {
     await engine.run('products', job, options)
   }
 
+  /** Prunes blocks as this site alone would: its contributions are masked, so no merge of them tells. */
+  private async pruneAlone(slots: readonly number[]): Promise<void> {
+    const { engine, model: dir, method, scratch } = this.init
+    for (const slot of slots) {
+      const block = blockOfSlot(slot, this.blocks)
+      const paths = [...new Set([block, slot])].flatMap((own) => this.own(own) ?? [])
+      const out = ownBlockPath(scratch, block)
+      await engine.run('merge', { dir, method, merging: ALONE, block, paths, out, previous: null })
+    }
+  }
+
+  own(slot: number): string | null {
+    const { merging, method, scratch } = this.init
+    const isProducts = poolsMoments(method, merging) && isSecondSlot(slot, this.blocks)
+    const path = isProducts ? productsPath(scratch, blockOfSlot(slot, this.blocks)) : contributionPath(scratch, slot)
+    return existsSync(path) ? path : null
+  }
+
   alone(slots: readonly number[]): ReadonlyMap<number, string> | null {
     const { merging, method, scratch } = this.init
-    if (!poolsMoments(method, merging)) return null
+    if (!merging.masked && !poolsMoments(method, merging)) return null
     const blocks = slots.map((slot) => blockOfSlot(slot, this.blocks))
     const files = blocks.map((block) => [block, ownBlockPath(scratch, block)] as const)
     return new Map(files.filter(([, path]) => existsSync(path)))

@@ -72,6 +72,8 @@ export interface Work {
    * themselves.
    */
   alone(slots: readonly number[]): ReadonlyMap<number, string> | null
+  /** The file of this site's own plain contribution to a slot, as `prune` has handed it over; null: it has none. */
+  own(slot: number): string | null
   /** Null if good, else a reason. */
   validate(slot: number, file: string): Promise<string | null>
   /**

@@ -38,3 +38,13 @@ export function readMerged(form: BlockForm, path: string): MergedBlock | null {
 export function ownBlockPath(dir: string, block: number): string {
   return join(dir, `own-${block}`)
 }
+
+/** A site's encoded contribution to a slot. */
+export function contributionPath(dir: string, slot: number): string {
+  return join(dir, `contribution-${slot}`)
+}
+
+/** A site's encoded products of a block. */
+export function productsPath(dir: string, block: number): string {
+  return join(dir, `products-${block}`)
+}

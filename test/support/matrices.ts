@@ -110,6 +110,10 @@ export class MatrixWork implements Work {
     return null
   }
 
+  own(): null {
+    return null
+  }
+
   async validate(block: number, file: string): Promise<string | null> {
     try {
       const contribution = decodeContribution(FORM, 'statistics', await readFile(file))

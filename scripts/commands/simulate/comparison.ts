@@ -118,9 +118,10 @@ export class Comparison {
     }))
   }
 
-  /** Whether a round prunes nothing, because the products of its group come in the next one. */
+  /** Whether a round prunes nothing, because what is summed is opened in a later one. */
   private isPart({ maskChange }: ReportedRound): boolean {
-    return this.init.options.plan.merge === 'pooled' && maskChange === 0
+    const { masked, merge } = this.init.options.plan
+    return (masked || merge === 'pooled') && maskChange === 0
   }
 
   private show(): void {

@@ -166,6 +166,7 @@ class SimulatedFederation implements AsyncDisposable {
   /** Runs all rounds; resolves when every site has ended. */
   async run(events: RunEvents): Promise<FederationOutcome> {
     this.events = events
+    this.followTold() // rounds in which nobody prunes may be over
     const elapsed = stopwatch()
     for (const site of this.sites) {
       // The race below reports a failure.
@@ -248,17 +249,17 @@ class SimulatedFederation implements AsyncDisposable {
 
   /** Reports the rounds that every site has announced, or a later one: their bytes no longer change. */
   private followTold(): void {
+    const { events } = this
+    if (events === undefined) return
     const told = Math.min(...this.sites.map(({ rounds }) => rounds.at(-1)?.round ?? 0))
     for (const round of this.sites[0].rounds.slice(this.following)) {
       if (round.round > told) return
       this.following++
-      this.follow(round)
+      this.follow(round, events)
     }
   }
 
-  private follow(round: SiteRound): void {
-    const { events } = this
-    if (events === undefined) return
+  private follow(round: SiteRound, events: RunEvents): void {
     const follow = () => events.onRound({ report: this.report(round), merged: round.merged })
     this.followed = this.followed.then(follow)
     this.followed.catch((error) => this.fail(error))

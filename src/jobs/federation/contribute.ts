@@ -26,7 +26,7 @@ import { unitImportances } from '../../structure/choose/offered-importance.ts'
 import { free } from '../../structure/cut/structured-forms.ts'
 import type { StructuredModel } from '../../structure/federated/structured-model.ts'
 import type { Bench } from '../bench.ts'
-import type { BlockFile } from '../block-files.ts'
+import { type BlockFile, contributionPath } from '../block-files.ts'
 import type { JobContext } from '../job.ts'
 import { AdapterTraining } from './adapter-training.ts'
 import { TRAINING, trainingOf } from './training.ts'
@@ -68,7 +68,7 @@ export async function contribute(args: ContributeArgs, bench: Bench, context: Jo
     const contribution = contributions[block]
     if ('adapters' in contribution) assertValid(model, args, block, contribution)
     const bytes = encodeStructured(model.forms[block], contribution)
-    const file = await storeFile(join(out, `contribution-${slot}`), [bytes])
+    const file = await storeFile(contributionPath(out, slot), [bytes])
     context.emit({ type: 'block', report: { block: slot, path: file.path, bytes: file.bytes, damping: [] } })
   }
   return null

@@ -12,6 +12,8 @@ import { pooledVector, type SlotVector, structuredVector } from './slot-vector.t
 
 /** All that is needed to open the sum of one slot. */
 export interface MaskedOpening {
+  /** See src/merge/openings.ts: streams differ from slot to slot. */
+  slot: number
   /** The masked vectors of the list, one a member, in any order. */
   paths: string[]
   /** The streams that the sum of the list holds, each with the sign with which masking has taken it in. */
@@ -48,7 +50,7 @@ export function openPooled(
   const { sums, sites, doubt } = open(pooledVector(form, block, { blocks, members }), first)
   const meanSquares = meanSquareTotals(sums, sites)
   if (second === null) return { totals: { sites, meanSquares, products: null }, doubt }
-  const offered = open(pooledVector(form, blocks + block, { blocks, members }), second)
+  const offered = open(pooledVector(form, second.slot, { blocks, members }), second)
   const products = productTotals(offered.sums, form.inputs, { sites: offered.sites, members })
   return { totals: { sites, meanSquares, products }, doubt: doubt ?? offered.doubt }
 }
@@ -62,7 +64,7 @@ export function openStructured(
   const { sums, sites, doubt } = open(structuredVector(form, block, blocks), first)
   const importances = importanceTotals(sums, sites)
   if (second === null) return { totals: { importances, adapters: null }, doubt }
-  const trained = open(structuredVector(form, blocks + block, blocks), second)
+  const trained = open(structuredVector(form, second.slot, blocks), second)
   const adapters = adapterTotals(trained.sums, trained.sites)
   return { totals: { importances, adapters }, doubt: doubt ?? trained.doubt }
 }

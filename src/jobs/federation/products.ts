@@ -1,10 +1,10 @@
 /** The job of offering a site's second moments, once the totals of all sites' mean squares are known. */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { storeFile } from '../../files/stored-file.ts'
 import { encodeProducts, productsOf, unitOf } from '../../merge/pooled/products.ts'
 import { decodeTotals } from '../../merge/pooled/totals.ts'
 import type { Bench } from '../bench.ts'
+import { productsPath } from '../block-files.ts'
 import type { JobContext } from '../job.ts'
 import { readMoments } from './moments-file.ts'
 
@@ -37,7 +37,7 @@ export async function products(
     const made = own.map(({ gram, meanSquares }, input) =>
       productsOf(gram, meanSquares, all[input], unitOf(form.inputs[input], members)),
     )
-    const file = await storeFile(join(out, `products-${block}`), [encodeProducts(form, made, members)])
+    const file = await storeFile(productsPath(out, block), [encodeProducts(form, made, members)])
     emit({ type: 'block', report: { block: blocks + block, path: file.path, bytes: file.bytes, damping: [] } })
     emit({ type: 'progress', done: k + 1, total: totals.length })
   }

@@ -1,5 +1,4 @@
 /** The job of pruning: each block becomes a file. With a checkpoint these files outlast the process. */
-import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { storeBlock } from '../../files/block-store.ts'
 import { type StoredFile, storeFile } from '../../files/stored-file.ts'
@@ -13,7 +12,7 @@ import { Checkpoint } from '../../prune/run/checkpoint.ts'
 import type { FinishedBlock } from '../../prune/run/prune-record.ts'
 import { type PrunedBlock, type PruneSeconds, pruneSequential } from '../../prune/run/sequential.ts'
 import type { Bench } from '../bench.ts'
-import { ownBlockPath } from '../block-files.ts'
+import { contributionPath, ownBlockPath } from '../block-files.ts'
 import { meansAbove, storeMoments } from '../federation/moments-file.ts'
 import type { JobContext, PrunedBlockReport } from '../job.ts'
 import { fingerprintOfArgs, type PruneArgs } from './prune-args.ts'
@@ -80,10 +79,6 @@ function write(decoder: Decoder, args: PruneArgs, pruned: PrunedBlock): Promise<
   if (args.as === 'contribution') return storeContribution(decoder, args, pruned)
   const weights = pruned.layers.map(({ weight }) => weight)
   return storeBlock(args.out, pruned.block, weights)
-}
-
-function contributionPath(out: string, block: number): string {
-  return join(out, `contribution-${block}`)
 }
 
 /** Writes the mean squares of a block's inputs, which are all that is offered at first. */

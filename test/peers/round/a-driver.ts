@@ -45,6 +45,7 @@ export async function aDriver(context: TestContext, init: DriverInit) {
     signer: signers[SELF],
     work,
     store,
+    sums: null,
     merges: await Merges.open(join(directory, 'merges'), work, store),
     journal,
     chain: await CertificateChain.open(join(directory, 'certificates'), plan, federation),

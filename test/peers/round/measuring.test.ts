@@ -14,7 +14,7 @@ async function measured(perplexities: Record<string, number>) {
   const merges = {
     merge: async (key: string) => {
       const file = key === manifestKey(null, OWN) ? 'alone-1' : 'another'
-      const blocks = new Map([[1, { key, file, root: new Uint8Array(), bits: 0, zeros: 0 }]])
+      const blocks = new Map([[1, { key, file, root: new Uint8Array(), bits: 0, zeros: 0, doubt: null }]])
       return { root: MANIFEST, moved: 0, bits: 0, zeros: 0, doubt: null, blocks }
     },
     files: () => new Map([0, 1, 2].map((block) => [block, `together-${block}`])),

@@ -127,7 +127,7 @@ test('a contribution is masked to as many bytes as are said before, and the open
   assert.equal(bytes, work.maxContributionBytes(2))
   assert.equal(bytes, statSync(masked).size)
   assert.equal(await work.validate(2, masked), null)
-  const first = { paths: [masked], streams, own: file }
+  const first = { slot: 2, paths: [masked], streams, own: file }
   const opened = await work.merge({ block: 2, masked: { first, second: null }, out, previous: null })
   const report = await plain.merge({ block: 2, files: [file], out, previous: null })
   assert.deepEqual(opened, report)

@@ -84,8 +84,10 @@ class Scene {
 
   masked(first: string[], second: string[] | null, changed: Partial<MaskedOpening> = {}) {
     const [merging, out] = [{ ...this.merging, masked: true }, this.path('opened')]
-    const openingOf = (paths: string[]): MaskedOpening => ({ paths, streams: leftStreams(MEMBERS, LIST), own: null })
-    const masked = { first: { ...openingOf(first), ...changed }, second: second && openingOf(second) }
+    const streams = leftStreams(MEMBERS, LIST)
+    const openingOf = (slot: number, paths: string[]): MaskedOpening => ({ slot, paths, streams, own: null })
+    const [one, other] = [BLOCK, decoder.blocks + BLOCK]
+    const masked = { first: { ...openingOf(one, first), ...changed }, second: second && openingOf(other, second) }
     const job = { dir: DIR, method: this.method, merging, block: BLOCK, out, previous: null, rounds: ROUNDS }
     return engine.run('merge', { ...job, masked })
   }
