@@ -1,6 +1,6 @@
 /**
- * Opens the sums of a manifest: finds the streams that each still holds, by the reveals. Whoever has the blobs can do it;
- * no secret of a member is needed.
+ * Opens the sums of a manifest: finds the streams that each still holds, by the reveals. Whoever has the blobs can do
+ * it; no secret of a member is needed.
  */
 
 import { decodeKeySheet } from '../../protocols/masked/key-sheet.ts'

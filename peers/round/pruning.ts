@@ -1,6 +1,6 @@
 /**
- * Makes this peer's own contributions of a round: prunes its blocks, and masks what a masked plan sums; or makes its key,
- * its sheet or its reveal. Each contribution goes to the store, and their list follows.
+ * Makes this peer's own contributions of a round: prunes its blocks, and masks what a masked plan sums; or makes its
+ * key, its sheet or its reveal. Each contribution goes to the store, and their list follows.
  */
 import { createHash } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'

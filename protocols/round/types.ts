@@ -57,8 +57,8 @@ export type RoundEvent =
   /** A contribution was decoded and checked against the base model. `reason`: why it is refused, or null. */
   | { type: 'validated'; member: number; block: number; root: Hash; reason: string | null }
   /**
-   * The merge with this key is done and kept. `doubt`: why this site finds that a masked sum cannot be honest, by what it
-   * knows of its own part; null: it does not.
+   * The merge with this key is done and kept. `doubt`: why this site finds that a masked sum cannot be honest, by what
+   * it knows of its own part; null: it does not.
    */
   | { type: 'merged'; manifest: Hash; root: Hash; moved: number; bits: number; doubt: string | null }
   /** A masked sum cannot be opened, or cannot be one of honest sites: every member finds that. */
@@ -81,8 +81,8 @@ export type Effect =
   /** Keep these bytes under their blob id and serve them: a value that will be proposed. */
   | { type: 'store'; hash: Hash; bytes: Uint8Array }
   /**
-   * Prune these blocks with the model of the last `adopted`, or make the key, the sheet or the reveal of this slot; answer:
-   * `pruned`, or `withheld`.
+   * Prune these blocks with the model of the last `adopted`, or make the key, the sheet or the reveal of this slot;
+   * answer: `pruned`, or `withheld`.
    */
   | { type: 'prune'; round: number; blocks: readonly number[] }
   /** Stop pruning: nobody needs the contributions any more. */
@@ -97,8 +97,8 @@ export type Effect =
    */
   | { type: 'fetch'; what: 'contribution'; id: Hash; author: number; block: number; bytes: number }
   /**
-   * Check a held contribution of a member; answer: `validated`. `entries`: those of the newest certificate, by which keys,
-   * sheets and reveals are checked.
+   * Check a held contribution of a member; answer: `validated`. `entries`: those of the newest certificate, by which
+   * keys, sheets and reveals are checked.
    */
   | { type: 'validate'; member: number; block: number; root: Hash; entries: readonly ManifestEntry[] }
   /**

@@ -1,7 +1,7 @@
 /**
- * The rounds of a plan whose sums are masked. Each round decides one thing. In the first, all members show their keys; in
- * the second, the key sheets with the secrets of all openings. Then two rounds follow for each opening: the list of those
- * whose masked vectors are added up, and the reveals, which take the streams away, so that the sum is merged.
+ * The rounds of a plan whose sums are masked. Each round decides one thing. In the first, all members show their keys;
+ * in the second, the key sheets with the secrets of all openings. Then two rounds follow for each opening: the list of
+ * those whose masked vectors are added up, and the reveals, which take the streams away, so that the sum is merged.
  */
 
 import {

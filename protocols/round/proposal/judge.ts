@@ -60,8 +60,8 @@ function exclusions(turn: Turn, { value }: KnownValue): Verdict | null {
 }
 
 /**
- * The members that a list leaves out although this peer held their vectors when the attempt began. Masked vectors cannot
- * be judged one by one, so nobody may be left out by choice.
+ * The members that a list leaves out although this peer held their vectors when the attempt began. Masked vectors
+ * cannot be judged one by one, so nobody may be left out by choice.
  */
 export function leftOut(turn: Turn, hash: Hash): number[] {
   const { candidate, round, values } = turn.state

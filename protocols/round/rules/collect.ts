@@ -15,8 +15,8 @@ import { neededContributors, slotsOf } from './contributions.ts'
 import { isSuspended } from './suspension.ts'
 
 /**
- * Enough members have committed: the wait for the other members begins. In a list all but the faulty ones are enough, if
- * only for an empty one.
+ * Enough members have committed: the wait for the other members begins. In a list all but the faulty ones are enough,
+ * if only for an empty one.
  */
 export function ruleQuorumCommitted(turn: Turn): boolean {
   const { step, wait } = turn.state
@@ -51,8 +51,8 @@ export function ruleReady(turn: Turn): boolean {
 }
 
 /**
- * Another member has proposed already: the first attempt begins. Not so in a list: whether it leaves somebody out, or is
- * rightly empty, this peer knows only when its own wait is over.
+ * Another member has proposed already: the first attempt begins. Not so in a list: whether it leaves somebody out, or
+ * is rightly empty, this peer knows only when its own wait is over.
  */
 export function ruleProposalSeen(turn: Turn): boolean {
   if (turn.state.step !== 'collect' || phase(turn) === 'list' || attemptRecord(turn, 0).proposal === null) return false

@@ -11,10 +11,10 @@ import { certifiedAt, isDelivered } from './contributions.ts'
 
 /**
  * Whether a member is suspended: neither the last certificate nor this peer has a contribution of it from the last
- * SUSPENSION_ROUNDS certified rounds to which it could contribute, or from a later one. A commit alone does not end that: a member that commits and
- * never delivers would hold up every round. Certified entries stay in every later manifest until newer ones replace
- * them, so the last certificate is enough: it tells the same after a restart, and at a peer that was overtaken by
- * several rounds.
+ * SUSPENSION_ROUNDS certified rounds to which it could contribute, or from a later one. A commit alone does not end
+ * that: a member that commits and never delivers would hold up every round. Certified entries stay in every later
+ * manifest until newer ones replace them, so the last certificate is enough: it tells the same after a restart, and at
+ * a peer that was overtaken by several rounds.
  */
 export function isSuspended(turn: Turn, member: number): boolean {
   const { context, state } = turn
