@@ -34,6 +34,8 @@ interface MemberSumsInit {
   blobs: HeldBlobs
   /** This site's plain contribution to a slot; null: it has none there. */
   own(slot: number): string | null
+  /** Records in the text ledger that this site's text is in sums of this plan. */
+  record(): Promise<void>
   /** Whether nothing was sent yet that follows from secrets: see Secrets.open. */
   mayBegin: boolean
 }
@@ -126,6 +128,7 @@ export class MemberSums {
 
   /** Notes durably what an opening is masked for. @returns whether it may be: see Secrets.markUsed */
   async mayMask(opening: number, fingerprint: string): Promise<boolean> {
+    await this.init.record()
     return (await this.secrets.markUsed(opening, fingerprint)) !== 'other'
   }
 

@@ -4,9 +4,9 @@ import type { Plan } from '../../protocols/plan/plan.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'
 import { openingsOf } from '../../src/merge/openings.ts'
 import { CertificateChain } from '../disk/certificates.ts'
+import type { DataDirectory } from '../disk/data-directory.ts'
 import { Journal } from '../disk/journal.ts'
 import { Merges } from '../disk/merges.ts'
-import type { SignedPlans } from '../disk/signed-plans.ts'
 import { BlobStore } from '../disk/store.ts'
 import type { KeptFederation } from '../kept/federation.ts'
 import { MemberSums } from '../masked/member-sums.ts'
@@ -23,19 +23,27 @@ export interface Archive {
   sums: MemberSums | null
 }
 
+interface Owner {
+  data: Pick<DataDirectory, 'signedPlans' | 'textLedger'>
+  /** This member's index in the roster. */
+  self: number
+  /** The time now, in milliseconds since 1970. */
+  at: number
+}
+
 /** Opens it. @throws {OutputError} */
 export async function openArchive(
   { directory, signed: { plan } }: KeptFederation,
   work: Work,
-  signed: SignedPlans,
-  self: number,
+  { data, self, at }: Owner,
 ): Promise<Archive> {
   const federation = federationOf(plan)
   const store = await BlobStore.open(join(directory, 'blobs'))
   const chain = await CertificateChain.open(join(directory, 'certificates'), plan, federation)
-  const journal = await Journal.open({ directory, plan: plan.id, rounds: chain.rounds, signed })
+  const journal = await Journal.open({ directory, plan: plan.id, rounds: chain.rounds, signed: data.signedPlans })
   const mayBegin = chain.rounds === 0 && journal.bodies.length === 0 && journal.abstainsUntil === 0
-  const sums = await sumsOf({ directory, plan, federation, store, work, self, mayBegin })
+  const record = () => data.textLedger.record({ text: work.textFingerprint, plan, at })
+  const sums = await sumsOf({ directory, plan, federation, store, work, self, mayBegin, record })
   const merges = await Merges.open(join(directory, 'merges'), work, store, sums)
   return { federation, store, chain, merges, journal, sums }
 }
@@ -48,6 +56,7 @@ interface Sums {
   work: Work
   self: number
   mayBegin: boolean
+  record(): Promise<void>
 }
 
 async function sumsOf({ plan, federation, store, work, ...init }: Sums): Promise<MemberSums | null> {

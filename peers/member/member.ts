@@ -35,7 +35,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
   const { clock, kept, node, tell, work } = member
   const { plan } = kept.signed
   const self = memberOf(plan, member.signer.peerId)?.index ?? -1
-  const archive = await openArchive(kept, work, init.data.signedPlans, self)
+  const archive = await openArchive(kept, work, { data: init.data, self, at: clock.date() })
   const { chain, journal, merges, store } = archive
   await using closing = new AsyncDisposableStack()
   closing.defer(() => journal.close())

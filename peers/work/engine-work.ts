@@ -5,6 +5,7 @@ import { doneInWords } from '../../protocols/plan/method-words.ts'
 import { InputError } from '../../src/base/errors.ts'
 import { orUnwritable } from '../../src/base/system-errors.ts'
 import type { JobOptions } from '../../src/engine/lane.ts'
+import { textFingerprint } from '../../src/files/fingerprint.ts'
 import { ALONE, type Merging, poolsMoments } from '../../src/form/merging.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
@@ -73,6 +74,10 @@ export class EngineWork implements Work {
     this.init = init
     this.description = init.description
     this.method = init.method
+  }
+
+  get textFingerprint(): string {
+    return textFingerprint(this.init.windows)
   }
 
   get blocks(): number {

@@ -60,6 +60,8 @@ export interface MergedBlockReport {
 }
 
 export interface Work {
+  /** The site's calibration text, as the text ledger knows it: see src/files/fingerprint.ts. */
+  readonly textFingerprint: string
   /** Decoder blocks of the model. */
   readonly blocks: number
   /** Weights of the layers of a block that can be pruned: what a block that nobody contributes has as mask bits. */

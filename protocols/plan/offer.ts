@@ -25,11 +25,6 @@ export const MIN_MEMBERS = 2
 /** Two members see each other: the total less one's own part is the other's. */
 const MIN_MASKED_MEMBERS = 3
 /**
- * Whether a plan that can be masked is masked where its founder gives neither --masked nor --open. It becomes true when
- * peers run masked plans.
- */
-export const MASKED_BY_DEFAULT = false
-/**
  * Far beyond the round after which masks still change. It bounds the rounds that a member may announce ahead of time.
  */
 export const MAX_ROUNDS = 1000

@@ -1,6 +1,6 @@
 /** MASKED and OPEN: whether the sites of a plan see each other's contributions, or only sums of them. */
 import { type Command, Option } from 'commander'
-import { fitsMasked, MASKED_BY_DEFAULT, type MaskedFault, maskedFault, type Offer } from '../../protocols/plan/offer.ts'
+import { fitsMasked, type MaskedFault, maskedFault, type Offer } from '../../protocols/plan/offer.ts'
 import { UsageError } from '../../src/base/errors.ts'
 import { isStructuredMethod } from '../../src/form/method.ts'
 import { refuseConflict } from './values.ts'
@@ -29,7 +29,7 @@ export function maskedOption({ masked, open }: RawMasked, plan: Terms): boolean 
   if (masked && open) refuseConflict('--masked and --open exclude each other', 'Give one of the two.')
   if (open) return false
   const fault = maskedFault(plan)
-  if (!masked) return MASKED_BY_DEFAULT && fault === null
+  if (!masked) return fault === null
   if (fault === null) return true
   refuseConflict(...inWords(fault, plan))
 }

@@ -57,6 +57,7 @@ function lostShare(
 
 export class MatrixWork implements Work {
   readonly blocks: number
+  readonly textFingerprint: string
   private readonly text: number
   /** Blocks that were pruned, in order. */
   readonly pruned: number[] = []
@@ -65,6 +66,7 @@ export class MatrixWork implements Work {
   constructor(blocks: number, text: number) {
     this.blocks = blocks
     this.text = text
+    this.textFingerprint = text.toString(16).padStart(64, '0')
   }
 
   maskBits(): number {

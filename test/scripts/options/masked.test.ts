@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { MASKED_BY_DEFAULT, type MaskedFault } from '../../../protocols/plan/offer.ts'
+import type { MaskedFault } from '../../../protocols/plan/offer.ts'
 import { simulateOptions } from '../../../scripts/commands/simulate/options.ts'
 import { addPlanOptions, planFor, planOptions, type RawPlan } from '../../../scripts/options/plan.ts'
 import { UsageError } from '../../../src/base/errors.ts'
@@ -16,7 +16,7 @@ describe('--masked and --open', () => {
     for (const argv of [POOLED, [...POOLED, '--pruner', 'wanda'], STRUCTURED]) {
       assert.equal(plan(3, ...argv, '--masked').masked, true)
       assert.equal(plan(3, ...argv, '--open').masked, false)
-      assert.equal(plan(3, ...argv).masked, MASKED_BY_DEFAULT, 'neither')
+      assert.equal(plan(3, ...argv).masked, true, 'neither')
     }
   })
 
