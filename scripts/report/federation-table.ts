@@ -1,6 +1,7 @@
 /**
  * The table at the end of a simulation. Rows are kinds of text. Columns are dense, each site alone, together after each
- * round with the bytes so far, FedAvg, and all text in one place. Columns that were not run are left out.
+ * round or group with the bytes so far, FedSpaLLM's rule beside it, FedAvg, and all text in one place. Columns that were
+ * not run are left out.
  */
 import { bytes, perplexityText } from '../terminal/numbers.ts'
 import type { PeerReport, PerplexityReport, ReportedRound } from './federation.ts'
@@ -12,13 +13,16 @@ const MOST_SITE_COLUMNS = 5
 /** The values known so far; before the first round `rounds` is empty. */
 interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'isolatedFirst' | 'rounds'> {
   dense: number
+  l0: number | null
   fedavg: number | null
   pooledText: number | null
 }
 
 interface ShownRound extends Pick<ReportedRound, 'round' | 'bytes'> {
-  /** The round only prepares the next one, and has no column. */
+  /** The round only prepares a later one, and has no column. */
   isPart?: boolean
+  /** Where sites pool: the group of blocks that it prunes, from 1. */
+  group?: number
 }
 
 interface Column {
@@ -37,6 +41,7 @@ export function perplexityTable(
     ...(rows.every(({ isolatedFirst }) => isolatedFirst !== undefined) ? [firstColumn(peers.length)] : []),
     ...(rows.every(({ isolated }) => isolated !== null) ? isolatedColumns(peers) : []),
     ...roundColumns(rounds),
+    ...(rows.every(({ l0 }) => l0 !== null) ? [l0Column] : []),
     ...(rows.every(({ fedavg }) => fedavg !== null) ? [fedavgColumn] : []),
     ...(rows.every(({ pooledText }) => pooledText !== null) ? [pooledTextColumn] : []),
   ]
@@ -49,6 +54,8 @@ export function perplexityTable(
     2,
   )
 }
+
+const l0Column: Column = { heading: ['by votes', '(l0)'], value: ({ l0 }) => l0 ?? Number.NaN }
 
 const fedavgColumn: Column = { heading: ['FedAvg', ''], value: ({ fedavg }) => fedavg ?? Number.NaN }
 
@@ -82,8 +89,9 @@ function isolatedColumns(peers: readonly Pick<PeerReport, 'site'>[]): Column[] {
 
 function roundColumns(rounds: readonly ShownRound[]): Column[] {
   let sum = 0
-  return rounds.flatMap(({ round, bytes: written, isPart = false }, i): Column[] => {
+  return rounds.flatMap(({ round, group, bytes: written, isPart = false }, i): Column[] => {
     sum += written
-    return isPart ? [] : [{ heading: [`round ${round}`, bytes(sum)], value: (row) => row.rounds[i] }]
+    const name = group === undefined ? `round ${round}` : `group ${group}`
+    return isPart ? [] : [{ heading: [name, bytes(sum)], value: (row) => row.rounds[i] }]
   })
 }

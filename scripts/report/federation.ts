@@ -72,7 +72,9 @@ export interface PerplexityReport {
   isolated: number[] | null
   /** The same before any training; only if structures are removed in more than one round. */
   isolatedFirst?: number[]
-  /** Plain averages of the last manifest under the final masks. null: not run. */
+  /** The same sites by FedSpaLLM's rule `l0`, in one round of all blocks, beside one that pools. null: not run. */
+  l0: number | null
+  /** Plain averages of the last manifest under the final masks; with `l0`, of its manifest. null: not run. */
   fedavg: number | null
   /** The model pruned on the calibration windows of all sites together, all blocks. null: not run. */
   pooledText: number | null

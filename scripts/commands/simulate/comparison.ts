@@ -9,6 +9,7 @@ import type { EvaluatedText } from '../../common/perplexities.ts'
 import { predictions } from '../../common/texts.ts'
 import type { PerplexityReport, ReportedRound } from '../../report/federation.ts'
 import { perplexityTable } from '../../report/federation-table.ts'
+import type { BesideL0 } from './beside-l0.ts'
 import type { CertifiedRound, FederationOutcome, SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './options.ts'
 
@@ -38,6 +39,8 @@ export class Comparison {
   private alone: number[][] | null = null
   /** The same after the first of several rounds; only if structures are removed. */
   private aloneFirst: number[][] | null = null
+  /** One value a text; null: not run. */
+  private votes: number[] | null = null
   /** One value a text; null: not run. */
   private average: number[] | null = null
   /** One value a text; null: not run. */
@@ -84,13 +87,24 @@ export class Comparison {
     if (!isUnchanged && report.round < this.init.rounds) this.show()
   }
 
-  async finish({ contributions, rounds }: FederationOutcome): Promise<void> {
+  /** Measures the federation beside this one, and the averages of its contributions. */
+  async addL0({ merged, contributions }: BesideL0): Promise<void> {
+    this.votes = await this.evaluate(merged, 'Evaluating l0')
+    await this.addAverage(contributions, merged)
+    this.show()
+  }
+
+  private async addAverage(contributions: ReadonlyMap<number, string[]>, merged: BlockFile[]): Promise<void> {
     const { work, options, method, scratch } = this.init
+    if (!options.baselines.includes('fedavg') || isStructuredMethod(method)) return
+    const averaged = await fedavg(work, options.model, method, contributions, merged, scratch)
+    this.average = await this.evaluate(averaged, 'Evaluating FedAvg')
+  }
+
+  async finish({ contributions, rounds }: FederationOutcome): Promise<void> {
+    const { options } = this.init
     this.rounds = rounds
-    if (options.baselines.includes('fedavg') && !isStructuredMethod(method)) {
-      const averaged = await fedavg(work, options.model, method, contributions, this.merged, scratch)
-      this.average = await this.evaluate(averaged, 'Evaluating FedAvg')
-    }
+    if (this.votes === null) await this.addAverage(contributions, this.merged)
     if (options.baselines.includes('pooled-text')) this.pooled = await this.evaluatePooled()
     this.show()
   }
@@ -111,6 +125,7 @@ export class Comparison {
       dense: this.dense[text],
       isolated: this.alone?.map((site) => site[text]) ?? null,
       ...(this.aloneFirst !== null && { isolatedFirst: this.aloneFirst.map((site) => site[text]) }),
+      l0: this.votes?.[text] ?? null,
       fedavg: this.average?.[text] ?? null,
       pooledText: this.pooled?.[text] ?? null,
       rounds: this.after.map((round) => round[text]),
@@ -128,7 +143,12 @@ export class Comparison {
     const { work, evaluated, sites } = this.init
     if (evaluated.length === 0) return
     const names = sites.map(({ name }) => ({ site: name }))
-    const rounds = this.rounds.map((round) => ({ ...round, isPart: this.isPart(round) }))
+    const pools = this.init.options.plan.merge === 'pooled'
+    let group = 0
+    const rounds = this.rounds.map((round) => {
+      const isPart = this.isPart(round)
+      return { ...round, isPart, ...(pools && !isPart && { group: ++group }) }
+    })
     work.terminal.say(`\n${perplexityTable(this.perplexity(), names, rounds)}\n`)
   }
 

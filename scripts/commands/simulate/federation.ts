@@ -36,7 +36,7 @@ export interface SimulatedSite {
   windows: Windows
 }
 
-interface FoundInit {
+export interface FoundInit {
   work: EngineRun
   options: SimulateOptions
   /** The plan's method, for this model. */

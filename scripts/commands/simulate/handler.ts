@@ -16,6 +16,7 @@ import { OutputDirectory, writeReport } from '../../common/output-directory.ts'
 import { planFor } from '../../options/plan.ts'
 import { VERSION } from '../../paths.ts'
 import { type FederationReport, planReport } from '../../report/federation.ts'
+import { besideL0 } from './beside-l0.ts'
 import { Comparison } from './comparison.ts'
 import { foundSimulated } from './federation.ts'
 import type { SimulateOptions } from './options.ts'
@@ -44,18 +45,8 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
   const structured = await structuredOf(work, options.model, method)
   terminal.progress('Founding the federation')
   const { staging, scratch } = output
-  await using federation = await foundSimulated({
-    work,
-    options,
-    method,
-    structured,
-    window,
-    description,
-    hash,
-    sites,
-    out: staging,
-    scratch,
-  })
+  const founding = { work, options, method, structured, window, description, hash, sites, out: staging, scratch }
+  await using federation = await foundSimulated(founding)
   const { plan } = federation
   if (options.out === null) await output.claim(id8(plan.id))
   terminal.say(introduction(planInWords(plan.offer, undefined, base), method))
@@ -72,6 +63,7 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
     rounds: federationOf(plan).rounds,
   })
   await comparison.start()
+  if (options.baselines.includes('l0')) await besideL0(founding, (result) => comparison.addL0(result))
   const outcome = await federation.run({
     onProgress: (label, done, total) => terminal.progress(label, done, total),
     onRound: (round) => comparison.add(round),

@@ -53,7 +53,7 @@ export function defineSimulate(program: Command, start: Start): void {
     .addOption(
       new Option(
         '--baselines <names>',
-        `models to compare with: ${BASELINES.join(',')} or none ` +
+        `models to compare with: ${BASELINES.join(',')} or none; l0 is the same sites by votes, beside --merge pooled ` +
           `(default: ${DEFAULT_BASELINES.join(',')} up to ${MOST_PEERS_WITH_BASELINES} peers)`,
       ).argParser(someOf('--baselines', BASELINES, 'none')),
     )

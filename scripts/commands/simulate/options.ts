@@ -20,7 +20,8 @@ export const TOPOLOGIES = ['mesh', 'star', 'line'] as const
 
 type Topology = (typeof TOPOLOGIES)[number]
 
-export const BASELINES = ['isolated', 'fedavg', 'pooled-text'] as const
+/** `l0`: see beside-l0.ts. */
+export const BASELINES = ['isolated', 'l0', 'fedavg', 'pooled-text'] as const
 
 /** The baselines that run without being asked for. */
 export const DEFAULT_BASELINES: readonly Baseline[] = ['isolated', 'fedavg']
@@ -55,16 +56,23 @@ export interface RawSimulate extends RawSite, RawPlan, RawEvaluation, RawOutput 
 
 /**
  * The baselines to run. FedAvg is not possible when structures are removed: there is no plain average of such models.
+ * Where sites pool, the contributions of `l0` are averaged.
  * @throws {UsageError} USAGE_CONFLICT
  */
 function baselinesOf({ baselines }: RawSimulate, peers: number, { merge, method }: PlanOptions): Baseline[] {
-  const isAveraged = !isStructuredMethod(method) && merge !== 'pooled'
-  const isPossible = (name: Baseline) => name !== 'fedavg' || isAveraged
+  const pools = merge === 'pooled'
+  const isSparse = !isStructuredMethod(method)
+  const isPossible = (name: Baseline) => {
+    if (name === 'l0') return isSparse && pools
+    return name !== 'fedavg' || (isSparse && (!pools || (baselines?.includes('l0') ?? false)))
+  }
   const impossible = baselines?.find((name) => !isPossible(name))
   if (impossible !== undefined)
     refuseConflict(
-      `--baselines ${impossible} is not for ${merge === 'pooled' ? '--merge pooled' : `--pruner ${method.pruner}`}`,
-      'Give --baselines isolated, pooled-text, both, or none.',
+      `--baselines ${impossible} is not for ${!isSparse ? `--pruner ${method.pruner}` : `--merge ${merge}`}${pools && impossible === 'fedavg' ? ' without l0' : ''}`,
+      pools && isSparse
+        ? 'Give --baselines l0,fedavg, or leave it out.'
+        : 'Give --baselines isolated, pooled-text, both, or none.',
     )
   return baselines ?? (peers <= MOST_PEERS_WITH_BASELINES ? DEFAULT_BASELINES.filter(isPossible) : [])
 }

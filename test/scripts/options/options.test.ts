@@ -163,6 +163,11 @@ describe('the options of simulate', () => {
 
   it('run baselines by default up to 8 peers', () => {
     assert.deepEqual(simulateOptions({ peers: 8 }).baselines, ['isolated', 'fedavg'])
+    assert.deepEqual(simulateOptions({ merge: 'pooled' }).baselines, ['isolated'])
+    assert.deepEqual(simulateOptions({ merge: 'pooled', baselines: ['fedavg', 'l0'] }).baselines, ['fedavg', 'l0'])
+    const refusal = { code: 'USAGE_CONFLICT', hint: /^Give --baselines/ }
+    assert.throws(() => simulateOptions({ merge: 'pooled', baselines: ['fedavg'] }), refusal)
+    assert.throws(() => simulateOptions({ baselines: ['l0'] }), refusal)
     assert.deepEqual(simulateOptions({ peers: 9 }).baselines, [])
     assert.deepEqual(simulateOptions({ peers: 9, baselines: ['isolated'] }).baselines, ['isolated'])
     const structured = { pruner: 'llm-pruner' as const, ratio: 250_000, model: 'other', text: ['t'] }

@@ -8,14 +8,17 @@ const rounds = [
   { round: 2, bytes: 2_000_000 },
 ]
 
+const groups = rounds.map((round, i) => ({ ...round, group: i + 1 }))
+
 describe('the table of a simulation', () => {
-  it('sets dense, each site alone, rounds with the bytes so far, FedAvg, and all text in one place side by side', () => {
+  it('sets dense, each site alone, groups with the bytes so far, votes, FedAvg, and all text in one place side by side', () => {
     const rows = [
       {
         text: 'early',
         dense: 18.77,
         isolated: [24.86, 28.76],
         rounds: [25.44, 24.51],
+        l0: 24.51,
         fedavg: 24.66,
         pooledText: 24.02,
       },
@@ -24,24 +27,25 @@ describe('the table of a simulation', () => {
         dense: 37.73,
         isolated: [61.8, 50.74],
         rounds: [57.85, 54.84],
+        l0: 54.84,
         fedavg: 56.22,
         pooledText: 50.31,
       },
     ]
     assert.equal(
-      perplexityTable(rows, sites(2), rounds),
+      perplexityTable(rows, sites(2), groups),
       [
-        'perplexity  dense  alone  alone  alone  round 1  round 2  FedAvg      all text',
-        'on                    s0     s1   mean     3 MB     5 MB          in one place',
-        '------------------------------------------------------------------------------',
-        'early       18.77  24.86  28.76  26.81    25.44    24.51   24.66         24.02',
-        'novel       37.73  61.80  50.74  56.27    57.85    54.84   56.22         50.31',
+        'perplexity  dense  alone  alone  alone  group 1  group 2  by votes  FedAvg      all text',
+        'on                    s0     s1   mean     3 MB     5 MB      (l0)          in one place',
+        '----------------------------------------------------------------------------------------',
+        'early       18.77  24.86  28.76  26.81    25.44    24.51     24.51   24.66         24.02',
+        'novel       37.73  61.80  50.74  56.27    57.85    54.84     54.84   56.22         50.31',
       ].join('\n'),
     )
   })
 
   it('has no column for a round that only prepares the next, and counts its bytes there', () => {
-    const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [1, 2], fedavg: null, pooledText: null }]
+    const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [1, 2], l0: null, fedavg: null, pooledText: null }]
     const parts = [
       { round: 1, bytes: 3_000_000, isPart: true },
       { round: 2, bytes: 2_000_000 },
@@ -54,12 +58,14 @@ describe('the table of a simulation', () => {
   })
 
   it('leaves out models that were not run', () => {
-    const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [], fedavg: null, pooledText: null }]
+    const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [], l0: null, fedavg: null, pooledText: null }]
     assert.equal(perplexityTable(rows, sites(2), []).split('\n')[0], 'perplexity  dense')
   })
 
   it('gives best, mean and worst of many sites', () => {
-    const rows = [{ text: 'a', dense: 1, isolated: [1, 2, 3, 4, 5, 9], rounds: [], fedavg: null, pooledText: null }]
+    const rows = [
+      { text: 'a', dense: 1, isolated: [1, 2, 3, 4, 5, 9], rounds: [], l0: null, fedavg: null, pooledText: null },
+    ]
     const lines = perplexityTable(rows, sites(6), []).split('\n')
     assert.equal(lines[1], 'on                  best   mean  worst')
     assert.equal(lines[3], 'a            1.00   1.00   4.00   9.00')
