@@ -55,6 +55,7 @@ export class MemberSums {
   private readonly init: MemberSumsInit
   private readonly secrets: Secrets
   private readonly planId: Uint8Array
+  private readonly streams = new Map<string, StreamKey[]>()
   /** The sheets once they are certified, and have been checked together. */
   private checked: KeySheets | null = null
 
@@ -142,7 +143,7 @@ export class MemberSums {
     if (entries.some(({ block }) => block === sheetSlot(this.init.masked))) await this.sheets(entries)
     const ownListed = (slot: number) =>
       entries.some(({ block, member }) => member === self && block === slot) ? own(slot) : null
-    return openSums({ federation, openings, blocks, entries, blobs, own: ownListed })
+    return openSums({ federation, openings, blocks, entries, blobs, own: ownListed, known: this.streams })
   }
 
   /** Forgets the secrets of all openings whose reveals are certified; after the last round the private key as well. */

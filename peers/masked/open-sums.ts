@@ -4,13 +4,14 @@
  */
 
 import { decodeKeySheet } from '../../protocols/masked/key-sheet.ts'
-import { decodeReveal } from '../../protocols/masked/reveal.ts'
+import { decodeReveal, type Listing } from '../../protocols/masked/reveal.ts'
 import { listingOf } from '../../protocols/round/masked/listing.ts'
 import { listRound } from '../../protocols/round/masked/phases.ts'
 import type { Hash } from '../../protocols/round/messages/messages.ts'
 import { bytesOf } from '../../protocols/round/messages/messages.ts'
 import type { Federation, ManifestEntry } from '../../protocols/round/messages/value.ts'
 import type { MaskedOpening, MaskedOpenings } from '../../src/jobs/federation/masked-opening.ts'
+import type { StreamKey } from '../../src/merge/masked/streams.ts'
 import { revealSlot, sheetSlot } from '../../src/merge/openings.ts'
 import { blockOfSlot } from '../../src/merge/slots.ts'
 import type { KeySheets } from './reader.ts'
@@ -39,6 +40,8 @@ interface Opening {
   blobs: HeldBlobs
   /** This site's plain contribution to a slot; null: it has none there. */
   own(slot: number): string | null
+  /** The streams of sums that were opened before, which need not be found again. */
+  known: Map<string, StreamKey[]>
 }
 
 /**
@@ -52,10 +55,7 @@ export async function openSums(opening: Opening): Promise<Map<number, OpenedBloc
     const listing = listingOf(federation, number, entries)
     const reveals = revealsOf(federation, number, entries)
     if (listing.listed.length === 0 || reveals.length === 0) continue
-    const sheets = await sheetsOf(opening)
-    const read = reveals.map(async ({ root }) => decodeReveal(await opening.blobs.read(root), federation.members))
-    const seeds = await seedsOf(await Promise.all(read), sheets, listing)
-    const streams = openingKeys(bytesOf(federation.id), sheets, listing, seeds)
+    const streams = await streamsOf(opening, listing, reveals)
     const vectors = entries.filter(({ block, round }) => round === listRound(number) && block < slotsEnd(federation))
     for (const [slot, own] of Map.groupBy(vectors, ({ block }) => block)) {
       const part = { slot, streams, paths: own.map(({ root }) => opening.blobs.path(root)), own: opening.own(slot) }
@@ -63,6 +63,20 @@ export async function openSums(opening: Opening): Promise<Map<number, OpenedBloc
     }
   }
   return opened
+}
+
+/** The streams that a sum still holds: whichever reveals of a quorum tell them, they are the same. */
+async function streamsOf(opening: Opening, listing: Listing, reveals: readonly ManifestEntry[]): Promise<StreamKey[]> {
+  const { blobs, federation, known } = opening
+  const key = `${listing.opening}: ${listing.listed}`
+  const before = known.get(key)
+  if (before !== undefined) return before
+  const sheets = await sheetsOf(opening)
+  const read = reveals.map(async ({ root }) => decodeReveal(await blobs.read(root), federation.members))
+  const seeds = await seedsOf(await Promise.all(read), sheets, listing)
+  const streams = openingKeys(bytesOf(federation.id), sheets, listing, seeds)
+  known.set(key, streams)
+  return streams
 }
 
 /** A later opening of a block is its second part. */
