@@ -17,10 +17,12 @@ const simulated = (name: string, ...more: string[]) =>
   coppice('simulate', '--model', MODEL, ...SITES, ...PLAN.split(' '), ...more, '--out', join(directory, name))
 
 describe('a simulation that pools second moments', () => {
-  const out = join(directory, 'moments')
+  const out = join(directory, 'open')
   let ended: Ended
+  let masked: Ended
   before(async () => {
-    ended = await simulated('moments', '--sparsity', '0.5')
+    ended = await simulated('open', '--sparsity', '0.5', '--open')
+    masked = await simulated('masked', '--sparsity', '0.5')
   })
 
   it('prunes each group of blocks in two rounds, the first of which changes nothing', () => {
@@ -33,6 +35,17 @@ describe('a simulation that pools second moments', () => {
     )
     assert.ok(peers.every(({ root }: { root: string }) => root === result.root))
     assert.ok(Math.abs(result.sparsity - 0.5) < 0.001, `${result.sparsity}`)
+  })
+
+  it('is masked by itself, and has the root of the open one', () => {
+    assert.equal(masked.exit, 0, masked.stderr)
+    const { peers, plan, result, rounds } = JSON.parse(masked.stdout)
+    assert.equal(plan.masked, true)
+    // Keys and sheets; then for each of two groups mean squares and products, each with a list and reveals.
+    const moved = rounds.map(({ maskChange }: { maskChange: number }) => maskChange > 0)
+    assert.deepEqual(moved, [false, false, false, false, false, true, false, false, false, true])
+    assert.equal(result.root, JSON.parse(ended.stdout).result.root)
+    assert.ok(peers.every(({ root }: { root: string }) => root === result.root))
   })
 
   it('verifies, and describes what its sites have offered', async () => {

@@ -60,7 +60,7 @@ describe('a simulation of four sites that remove structures together', () => {
   const out = join(directory, 'mesh')
   let ended: Ended
   before(async () => {
-    ended = await simulate('mesh', '--baselines', 'isolated,pooled-text')
+    ended = await simulate('mesh', '--open', '--baselines', 'isolated,pooled-text')
   })
 
   it('ends with one root at all sites, and a smaller model', () => {
@@ -78,6 +78,14 @@ describe('a simulation of four sites that remove structures together', () => {
     assert.deepEqual([base.parameters, model.parameters], [260_032, 226_048])
     const untouched = model.baseWeights(0)[0].filter((w, i) => w !== base.baseWeights(0)[0][i])
     assert.ok(untouched.length > 0, 'blocks outside of the range are trained as well')
+  })
+
+  it('is masked by itself, and has the root of the open one', async () => {
+    const masked = await simulate('masked', '--baselines', 'none')
+    assert.equal(masked.exit, 0, masked.stderr)
+    const { plan, result } = JSON.parse(masked.stdout)
+    assert.equal(plan.masked, true)
+    assert.equal(result.root, reportOf(ended).result.root)
   })
 
   it('verifies, and does not with a flipped bit in what decides ids and logits; other files are noted', async () => {
