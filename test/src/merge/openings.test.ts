@@ -26,7 +26,9 @@ describe('the openings of a masked plan', () => {
     assert.deepEqual([pooled('wanda', 5), pooled('sparsegpt', 5), structured(20, 4)].map(maskedRounds), [12, 22, 10])
     assert.equal(maskedSlots(pooled('wanda', 5), 30), 30 + 2 + 5)
     assert.equal(maskedSlots(pooled('sparsegpt', 5), 30), 60 + 2 + 10)
-    assert.equal(maskedSlots(structured(20, 4), 30), 60 + 2 + 4)
+    // Adapters take turns in two sets of slots, and so do their reveals.
+    assert.equal(maskedSlots(structured(20, 4), 30), 90 + 2 + 3)
+    assert.equal(maskedSlots(structured(20, 2), 30), 90 + 2 + 2)
     assert.equal(maskedSlots(structured(0, 4), 30), 30 + 2 + 1)
   })
 
