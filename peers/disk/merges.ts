@@ -111,13 +111,13 @@ export class Merges {
     return this.uses.during(keys, task)
   }
 
-  /** Contributions that are merged as they are, in the order of their roots. */
+  /** Contributions that are merged as they are. Two members may offer the same bytes: each counts. */
   private open(entries: readonly ManifestEntry[]): Map<number, Contributed> {
     const byBlock = Map.groupBy(entries, ({ block }) => blockOfSlot(block, this.work.blocks))
     return new Map(
       [...byBlock].map(([block, own]) => {
         const roots = own.map(({ root }) => root)
-        const files = [...new Set(roots)].map((root) => this.contributions.path(root))
+        const files = roots.map((root) => this.contributions.path(root))
         return [block, { key: roots.sort().join(), job: { files } }]
       }),
     )
