@@ -6,39 +6,24 @@ import { InputError } from '../../src/base/errors.ts'
 import { orUnwritable } from '../../src/base/system-errors.ts'
 import type { JobOptions } from '../../src/engine/lane.ts'
 import { textFingerprint } from '../../src/files/fingerprint.ts'
-import { ALONE, type Merging, poolsMoments } from '../../src/form/merging.ts'
+import { ALONE, poolsMoments } from '../../src/form/merging.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
 import { type BlockFile, contributionPath, ownBlockPath, productsPath } from '../../src/jobs/block-files.ts'
 import type { StructuredForms } from '../../src/jobs/federation/structured-forms.ts'
 import type { JobEvent } from '../../src/jobs/job.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
-import type { JobEngine } from '../../src/jobs/open-engine.ts'
 import { type WrittenModel, writeChecked } from '../../src/jobs/plain-runs.ts'
 import type { StreamKey } from '../../src/merge/masked/streams.ts'
 import { maskedBytes, meanSquaresForm, productsForm } from '../../src/merge/masked/vector.ts'
 import { contributionBytes } from '../../src/merge/masks/contribution.ts'
 import { productsBytes } from '../../src/merge/pooled/products.ts'
 import { blockOfSlot, isSecondSlot } from '../../src/merge/slots.ts'
-import {
-  type ImpossibleTotal,
-  type MergedBlockReport,
-  type MergeJob,
-  PeerStoppedError,
-  type PruneJob,
-  type Work,
-} from './work.ts'
+import { CommonWork, type CommonWorkInit } from './common-work.ts'
+import { PeerStoppedError, type PruneJob, type Work } from './work.ts'
 
-export interface EngineWorkInit {
-  engine: JobEngine
-  /** The base model's directory. */
-  model: string
+export interface EngineWorkInit extends CommonWorkInit {
   description: ModelDescription
-  method: Method
-  /** The number of rounds in the plan. */
-  rounds: number
-  merging: Merging
-  /** Where structures are removed, else null. */
   structured: StructuredForms | null
   /** The site's calibration windows. */
   windows: Windows
@@ -63,7 +48,7 @@ const CHECK_TOKENS = 64
  */
 const HARM_TOKENS = 2048
 
-export class EngineWork implements Work {
+export class EngineWork extends CommonWork implements Work {
   readonly description: ModelDescription
   readonly method: Method
   /** The measurements of the written model; undefined before it is written. */
@@ -71,6 +56,7 @@ export class EngineWork implements Work {
   private readonly init: EngineWorkInit
 
   constructor(init: EngineWorkInit) {
+    super(init)
     this.init = init
     this.description = init.description
     this.method = init.method
@@ -78,16 +64,6 @@ export class EngineWork implements Work {
 
   get textFingerprint(): string {
     return textFingerprint(this.init.windows)
-  }
-
-  get blocks(): number {
-    return this.init.description.blocks
-  }
-
-  maskBits(block: number): number {
-    const { structured } = this.init
-    if (structured !== null) return structured.units[block]
-    return this.init.description.forms[block].layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
   }
 
   maxContributionBytes(slot: number): number {
@@ -208,20 +184,9 @@ export class EngineWork implements Work {
     return new Map(files.filter(([, path]) => existsSync(path)))
   }
 
-  validate(slot: number, file: string): Promise<string | null> {
-    const { engine, model: dir, merging, method, rounds } = this.init
-    return engine.run('validate', { dir, method, merging, rounds, slot, path: file })
-  }
-
   mask(slot: number, file: string, streams: StreamKey[], out: string): Promise<number> {
     const { engine, model: dir, merging, method } = this.init
     return engine.run('mask', { dir, method, merging, slot, path: file, streams, out })
-  }
-
-  merge({ block, out, previous, ...offered }: MergeJob): Promise<MergedBlockReport | ImpossibleTotal> {
-    const { engine, model: dir, merging, method, rounds } = this.init
-    const taken = 'masked' in offered ? { masked: offered.masked, rounds } : { paths: offered.files }
-    return engine.run('merge', { dir, method, merging, block, out, previous, ...taken })
   }
 
   async perplexity(merged: ReadonlyMap<number, string>, signal: AbortSignal): Promise<number> {
