@@ -99,7 +99,7 @@ export class CertificateChain {
 
   private hold(certificate: Certificate): void {
     this.newest = { id: certificateId(certificate), value: certificate.value }
-    this.held.push(certifiedRound(this.plan.offer.model, this.newest))
+    this.held.push(certifiedRound(this.federation, this.plan.offer.model.blocks, this.newest))
   }
 
   /** Keeps a certificate that does not belong to the chain, in a file beside it, as evidence of the fault. */

@@ -1,6 +1,7 @@
 /** A round that this peer has adopted: its report, and the blobs that are still needed afterwards. */
 import type { Plan } from '../../protocols/plan/plan.ts'
 import { certifiedRound } from '../../protocols/round/messages/certified-round.ts'
+import type { Federation } from '../../protocols/round/messages/value.ts'
 import type { EffectOf, RoundState } from '../../protocols/round/types.ts'
 import type { Merges } from '../disk/merges.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
@@ -8,16 +9,17 @@ import type { RoundReport, RoundSummary } from './events.ts'
 
 interface ReportComponents {
   plan: Plan
+  federation: Federation
   merges: Merges
   traffic(): Traffic
 }
 
 export function reportOf(
   { id, value, manifest }: EffectOf<'adopted'>,
-  { merges, plan, traffic }: ReportComponents,
+  { federation, merges, plan, traffic }: ReportComponents,
 ): RoundReport {
   return {
-    ...certifiedRound(plan.offer.model, { id, value }),
+    ...certifiedRound(federation, plan.offer.model.blocks, { id, value }),
     value,
     zeros: merges.get(manifest).zeros,
     traffic: traffic(),

@@ -12,7 +12,7 @@ const result = {
   ],
   contributions: [contribution, { ...contribution, block: 1, bytes: 100, to: [] }],
   traffic: { sentBytes: 278_000, receivedBytes: 276_000 },
-  rounds: [{ round: 1, certificate: 'ab'.repeat(32), contributions: 4, uncovered: [], moved: 1, bits: 4 }],
+  rounds: [{ round: 1, certificate: 'ab'.repeat(32), contributions: 4, uncovered: [], moved: 1, bits: 4, masked: null }],
   refused: [],
   goesOn: false,
 }
