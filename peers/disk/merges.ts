@@ -13,7 +13,8 @@ import type { MaskedOpenings } from '../../src/jobs/federation/masked-opening.ts
 import { mergedRoot } from '../../src/merge/roots.ts'
 import { blockOfSlot } from '../../src/merge/slots.ts'
 import { DealerCheatedError } from '../masked/errors.ts'
-import { type MemberSums, SheetsRefusedError } from '../masked/member-sums.ts'
+import { SheetsRefusedError } from '../masked/member-sums.ts'
+import type { OpenedBlock } from '../masked/open-sums.ts'
 import { Uses } from '../uses.ts'
 import type { Work } from '../work/work.ts'
 import type { BlobStore } from './store.ts'
@@ -48,7 +49,11 @@ type Opener = (entries: readonly ManifestEntry[]) => Promise<ReadonlyMap<number,
 
 /** The contributions that are held. */
 type Contributions = Pick<BlobStore, 'path' | 'using'>
-type Sums = Pick<MemberSums, 'open'>
+/** What opens the sums of a masked plan. */
+interface Sums {
+  open(entries: readonly ManifestEntry[]): Promise<ReadonlyMap<number, OpenedBlock>>
+}
+type MergeWork = Pick<Work, 'blocks' | 'maskBits' | 'merge'>
 
 /** A masked sum cannot be opened, or cannot be one of honest members: every member finds that. */
 export class UnmergeableError extends Error {
@@ -64,7 +69,7 @@ interface Merge extends MergeResult {
 
 export class Merges {
   private readonly directory: string
-  private readonly work: Work
+  private readonly work: MergeWork
   private readonly contributions: Contributions
   private readonly opener: Opener
   private readonly merges = new Map<Hash, Merge>()
@@ -73,7 +78,7 @@ export class Merges {
     (key) => rm(join(this.directory, key), { recursive: true, force: true }),
   )
 
-  private constructor(directory: string, work: Work, contributions: Contributions, sums: Sums | null) {
+  private constructor(directory: string, work: MergeWork, contributions: Contributions, sums: Sums | null) {
     this.directory = directory
     this.work = work
     this.contributions = contributions
@@ -83,7 +88,7 @@ export class Merges {
   /** Removes the merges of an earlier run: they may be half-written, and are made again from their contributions. */
   static async open(
     directory: string,
-    work: Work,
+    work: MergeWork,
     contributions: Contributions,
     sums: Sums | null = null,
   ): Promise<Merges> {

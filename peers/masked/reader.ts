@@ -1,6 +1,7 @@
-/** Who reads key sheets: one member of a masked plan, and what it has to read them with. */
+/** Who reads key sheets, and what they read them with. */
 import type { KeySheet, SheetSize } from '../../protocols/masked/key-sheet.ts'
 
+/** A member of a masked plan. */
 export interface SheetReader {
   /** The plan's id. */
   plan: Uint8Array
@@ -13,6 +14,12 @@ export interface SheetReader {
   /** The private key of this member's own. */
   privateKey: Uint8Array
 }
+
+/**
+ * Whoever checks sheets. `self` is null for one that is no member: no share is for it, and it finds public keys that are
+ * no good with any private key.
+ */
+export type SheetChecker = Omit<SheetReader, 'self'> & { self: number | null }
 
 /** The checked sheets of all members, in the roster's order. */
 export type KeySheets = readonly KeySheet[]

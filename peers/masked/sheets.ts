@@ -1,14 +1,14 @@
 /**
  * The checks of key sheets by one member, before anything is masked. Every member checks the shares that were dealt to
- * it, so a dealer who cheats one receiver is found by that receiver. Reasons name dealer, receiver and opening. The
- * dealer is at fault.
+ * it, so a dealer who cheats one receiver is found by that receiver. All else anybody can check. Reasons name dealer,
+ * receiver and opening. The dealer is at fault.
  */
 import { decodeKeySheet, type KeySheet, shareFor } from '../../protocols/masked/key-sheet.ts'
 import { decodeMemberKey } from '../../protocols/masked/member-key.ts'
 import { hashOf } from '../../protocols/plan/offer.ts'
 import { equalBytes, toHex } from '../../protocols/wire/encoding.ts'
 import { decoded } from './decoded.ts'
-import { type OpeningSecrets, type SheetReader, sizeOf } from './reader.ts'
+import { type OpeningSecrets, type SheetChecker, type SheetReader, sizeOf } from './reader.ts'
 import { openShares } from './sealed-shares.ts'
 import { sharedSecret } from './x25519.ts'
 
@@ -25,14 +25,14 @@ export function memberKeyFault(bytes: Uint8Array, author: number, privateKey: Ui
 }
 
 /** The reason why bytes are not the sheet of a member, as far as it tells by itself; null if they are. */
-export function sheetFault(reader: SheetReader, bytes: Uint8Array, dealer: number): string | null {
+export function sheetFault(reader: SheetChecker, bytes: Uint8Array, dealer: number): string | null {
   return examined(reader, bytes, dealer).fault
 }
 
 /** `marks`: of each opening the secret that the reader's own key shares with the sheet's, hexadecimal. */
 type Examined = { fault: string; marks: null } | { fault: null; marks: string[] }
 
-function examined(reader: SheetReader, bytes: Uint8Array, dealer: number): Examined {
+function examined(reader: SheetChecker, bytes: Uint8Array, dealer: number): Examined {
   const name = `the key sheet of member ${dealer}`
   const refused = (fault: string): Examined => ({ fault, marks: null })
   const { message: sheet, fault } = decoded(() => decodeKeySheet(bytes, sizeOf(reader)))
@@ -44,8 +44,12 @@ function examined(reader: SheetReader, bytes: Uint8Array, dealer: number): Exami
     if (secret === null) return refused(`${name}, opening ${marks.length + 1}: its key is of low order`)
     marks.push(toHex(secret))
   }
-  const shares = dealer === reader.self ? null : ownSharesFault(reader, sheet, name)
+  const shares = isReceiver(reader, dealer) ? ownSharesFault(reader, sheet, name) : null
   return shares === null ? { fault: null, marks } : refused(shares)
+}
+
+function isReceiver(reader: SheetChecker, dealer: number): reader is SheetReader {
+  return reader.self !== null && reader.self !== dealer
 }
 
 /** Whether the shares for the reader can be opened, and are those whose hashes stand beside them. */
@@ -84,7 +88,7 @@ export function sharesOf(
  * since one key has many forms: a point of low order can be added to it.
  * @param sheets - in the roster's order
  */
-export function sheetsFault(reader: SheetReader, sheets: readonly Uint8Array[]): string | null {
+export function sheetsFault(reader: SheetChecker, sheets: readonly Uint8Array[]): string | null {
   if (sheets.length !== reader.keys.length) return `${sheets.length} key sheets of ${reader.keys.length} members`
   const owners = Array.from({ length: reader.openings }, () => new Map<string, number>())
   for (const [member, bytes] of sheets.entries()) {

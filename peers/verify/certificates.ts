@@ -5,6 +5,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plan } from '../../protocols/plan/plan.ts'
+import { type MaskedRound, maskedRound } from '../../protocols/round/masked/sums.ts'
 import {
   type Certificate,
   certificateFault,
@@ -28,6 +29,8 @@ interface CheckedCertificates {
   count: number
   /** The number of their signatures. */
   signatures: number
+  /** The rounds of a masked plan that have opened a sum, or none since too few sites had come. */
+  sums: MaskedRound[]
   /** The rounds before the last one whose certificates are gone. */
   gone: number[]
   /** Names of files that are no certificates of a round. */
@@ -44,17 +47,18 @@ export function checkCertificates(dir: string, plan: Plan, federation: Federatio
   const rounds = names.flatMap((name) => /^([1-9]\d*)\.cbor$/.exec(name)?.slice(1).map(Number) ?? [])
   let last: Certified | null = null
   let signatures = 0
+  const sums: MaskedRound[] = []
   for (const round of rounds.sort((a, b) => a - b)) {
     const path = join(folder, certificateFile(round))
     const certificate = readCertificate(path, plan)
     const { value } = certificate
     const isSeen = last?.value.round === round - 1
-    // Where each block is offered once, what a certificate may have follows from all those before.
-    if (federation.once && round > 1 && !isSeen) throw missing(join(folder, certificateFile(round - 1)))
-    const before = isSeen ? last : unseen(round - 1, value)
+    const before = isSeen ? last : unseen(federation, round - 1, value)
     const fault = valueFault(federation, before, value)
     if (fault !== null) throw differs(path, `does not follow: ${fault}`)
     last = { id: certificateId(certificate), value }
+    const opened = maskedRound(federation, plan.offer.model.blocks, value)
+    if (opened?.phase === 'reveal') sums.push(opened)
     signatures += certificate.signatures.length
   }
   if (last === null) throw missing(join(folder, certificateFile(1)))
@@ -67,6 +71,7 @@ export function checkCertificates(dir: string, plan: Plan, federation: Federatio
     last,
     count: rounds.length,
     signatures,
+    sums,
     gone: Array.from({ length: end }, (_, i) => i + 1).filter((round) => !held.has(round)),
     strays: names.filter((name) => !held.has(Number(/^([1-9]\d*)\.cbor$/.exec(name)?.[1]))),
   }
@@ -81,8 +86,12 @@ function readCertificate(path: string, plan: Plan): Certificate {
   })
 }
 
-/** The certificate before a value, as far as the value itself tells of it: nothing of its manifest is known. */
-function unseen(round: number, value: Value): Certified | null {
+/**
+ * The certificate before a value, as far as the value itself tells of it. Where each block is offered once, it had all
+ * entries of earlier rounds; else nothing of its manifest is known.
+ */
+function unseen({ once }: Federation, round: number, value: Value): Certified | null {
   if (round === 0) return null
-  return { id: value.previous ?? '', value: { ...value, round, excluded: [], entries: [] } }
+  const entries = once ? value.entries.filter((entry) => entry.round <= round) : []
+  return { id: value.previous ?? '', value: { ...value, round, excluded: [], entries } }
 }

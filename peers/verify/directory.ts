@@ -9,20 +9,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mergingOf } from '../../protocols/plan/offer.ts'
 import { decodeSignedPlan, type Plan } from '../../protocols/plan/plan.ts'
-import type { Certified, ManifestEntry } from '../../protocols/round/messages/value.ts'
+import { isPersonal } from '../../protocols/round/masked/phases.ts'
+import type { Certified, Federation, ManifestEntry } from '../../protocols/round/messages/value.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { BlobHasher } from '../../protocols/wire/hash.ts'
+import { isStructuredMethod, type Method } from '../../src/form/method.ts'
 import type { BlockFile } from '../../src/jobs/block-files.ts'
+import type { StructuredForms } from '../../src/jobs/federation/structured-forms.ts'
 import type { JobEngine } from '../../src/jobs/open-engine.ts'
-import { mergedRoot } from '../../src/merge/roots.ts'
-import { blockOfSlot } from '../../src/merge/slots.ts'
+import { filesOf, Merges, UnmergeableError } from '../disk/merges.ts'
 import { PLAN_FILE } from '../kept/federation.ts'
 import { federationOf } from '../round/federation.ts'
 import { CERTIFICATES_NAME, CONTRIBUTIONS_NAME, MODEL_NAME } from '../round/output.ts'
 import { blockFiles, type CertifiedShare, certifiedShare, certifying } from '../work/certified-share.ts'
-import { mergedKind } from '../work/engine-work.ts'
+import { CommonWork } from '../work/common-work.ts'
+import { mergedFiles } from '../work/engine-work.ts'
+import type { MergeJob } from '../work/work.ts'
 import { checkCertificates } from './certificates.ts'
 import { differs, guarded, missing, readKept } from './faults.ts'
+import { MaskedContributions } from './masked.ts'
+import { type VerifiedSum, verifiedSum } from './sums.ts'
 
 export interface Verified {
   /** The plan's id. */
@@ -34,6 +40,8 @@ export interface Verified {
   root: string
   /** Files that do not affect the verified parts: of the model, and those that are no results. One sentence each. */
   notes: string[]
+  /** The sums of a masked plan, by opening; null: the plan is open. */
+  sums: VerifiedSum[] | null
   /** The mask bits that no liars could have changed; null if the plan's rule does not tell. */
   certified: CertifiedShare | null
   ok: true
@@ -62,22 +70,31 @@ export function readSignedPlan(dir: string): { plan: Plan; signatures: number } 
   })
 }
 
+/** A signal for callers that have none. */
+const NEVER = new AbortController().signal
+
 /**
  * Verifies an output directory. `gone`: the rounds whose certificates are missing, while all that is there verifies.
  * @throws {InputError} VERIFY_MISSING: a file is not there, and without it the result cannot be computed
  * @throws {DivergedError} VERIFY_FAILED: a file differs; the message says which one and how
  */
 export async function verifyDirectory(init: VerifyInit): Promise<{ verified: Verified; gone: number[] }> {
-  const { engine, dir, base, signal, onProgress } = init
+  const { engine, dir, base, signal = NEVER, onProgress = () => undefined } = init
   const { plan, signatures } = readSignedPlan(dir)
+  const { method, rounds } = plan.offer
   const description = await engine.run('describe', { dir: base }, { signal })
   const { blocks } = description
-  const { last, gone, ...checked } = checkCertificates(dir, plan, federationOf(plan, blocks))
+  const federation = federationOf(plan, blocks)
+  const { last, gone, sums, ...checked } = checkCertificates(dir, plan, federation)
   const strays = await checkBlobs(join(dir, CONTRIBUTIONS_NAME), last.value.entries)
+  const structured = await structuredForms(engine, base, method)
+  const merging = mergingOf(plan.offer)
+  const work = new CommonWork({ engine, model: base, description, method, rounds, merging, structured, signal })
   const scratch = mkdtempSync(join(tmpdir(), 'coppice-verify-'))
   try {
-    const weights = await mergeAgain({ engine, dir, base, plan, last, scratch, signal, onProgress, blocks })
+    const merged = await mergeAgain({ dir, plan, federation, last, work, scratch, signal, onProgress })
     const written = join(dir, MODEL_NAME)
+    const weights = mergedFiles(merged, method)
     const notes = await checkModel({ engine, base, written, weights, scratch: join(scratch, 'base'), signal })
     const contributions = blockFiles(last.value.entries, blocks, join(dir, CONTRIBUTIONS_NAME))
     const job = { engine, dir: base, description, ...certifying(plan.offer), contributions, signal }
@@ -91,6 +108,7 @@ export async function verifyDirectory(init: VerifyInit): Promise<{ verified: Ver
         ...checked.strays.map((name) => `${CERTIFICATES_NAME}/${name} is no certificate of a round`),
         ...strays.map((name) => `${CONTRIBUTIONS_NAME}/${name} is named by no certificate`),
       ],
+      sums: federation.masked === null ? null : sums.map((sum) => verifiedSum(sum, plan, last.value)),
       certified: await certifiedShare(job),
       ok: true,
     }
@@ -100,62 +118,55 @@ export async function verifyDirectory(init: VerifyInit): Promise<{ verified: Ver
   }
 }
 
-interface MergeAgain {
-  engine: JobEngine
-  dir: string
-  base: string
-  plan: Plan
-  last: Certified
-  scratch: string
-  blocks: number
-  signal?: AbortSignal
-  onProgress?: (done: number, total: number) => void
+/** The facts that a merge needs of the model; null if no structures are removed. */
+async function structuredForms(engine: JobEngine, dir: string, method: Method): Promise<StructuredForms | null> {
+  if (!isStructuredMethod(method)) return null
+  const { from, to, ppm } = method.target
+  return engine.run('structuredForms', { dir, from, to, ppm })
 }
 
-/** Validates the contributions and merges them again; returns the merged blocks. */
-async function mergeAgain({
-  engine,
-  dir,
-  base,
-  plan,
-  last,
-  scratch,
-  blocks,
-  signal,
-  onProgress,
-}: MergeAgain): Promise<BlockFile[]> {
-  const { method, rounds } = plan.offer
-  const merging = mergingOf(plan.offer)
+interface MergeAgain {
+  dir: string
+  plan: Plan
+  federation: Federation
+  last: Certified
+  work: CommonWork
+  scratch: string
+  signal: AbortSignal
+  onProgress: (done: number, total: number) => void
+}
+
+/** Validates all contributions and merges them again, as members do for a vote; returns the merged blocks. */
+async function mergeAgain(init: MergeAgain): Promise<ReadonlyMap<number, string>> {
+  const { dir, plan, federation, last, work, scratch, signal, onProgress } = init
   const folder = join(dir, CONTRIBUTIONS_NAME)
-  const { entries, merged: wanted } = last.value
-  const merged: BlockFile[] = []
-  const roots: (Uint8Array | null)[] = []
-  for (let block = 0; block < blocks; block++) {
-    const own = entries.filter((entry) => blockOfSlot(entry.block, blocks) === block)
-    if (own.length === 0) {
-      roots.push(null)
-      continue
-    }
-    for (const { block: slot, root } of own) {
-      const path = join(folder, root)
-      const reason = await engine.run('validate', { dir: base, method, merging, rounds, slot, path }, { signal })
-      if (reason !== null) throw differs(path, `is no valid contribution (${reason})`)
-    }
-    const paths = own.map(({ root }) => join(folder, root))
-    const out = join(scratch, `merged-${block}`)
-    const report = await engine.run(
-      'merge',
-      { dir: base, method, merging, block, paths, out, previous: null },
-      { signal },
-    )
-    if ('impossible' in report) throw differs(folder, `has a total that cannot be: ${report.impossible}`)
-    merged.push({ block, kind: mergedKind(method), path: out })
-    roots.push(report.root)
-    onProgress?.(block + 1, blocks)
+  const { entries, bits, merged: wanted } = last.value
+  const { masked } = federation
+  const sums = masked === null ? null : new MaskedContributions({ folder, plan, federation, masked, entries })
+  await sums?.check()
+  const offered = entries.filter(({ block }) => !isPersonal(federation, block))
+  let done = 0
+  const step = () => onProgress(++done, offered.length + work.blocks)
+  for (const { block: slot, root } of offered) {
+    signal.throwIfAborted()
+    const path = join(folder, root)
+    const reason = await work.validate(slot, path)
+    if (reason !== null) throw differs(path, `is no valid contribution (${reason})`)
+    step()
   }
-  const root = toHex(mergedRoot(roots))
-  if (root !== wanted) throw differs(folder, `merges to ${root}, the certificate says ${wanted}`)
-  return merged
+  const steps = {
+    blocks: work.blocks,
+    maskBits: (block: number) => work.maskBits(block),
+    merge: (job: MergeJob) => work.merge(job).finally(step),
+  }
+  const held = { path: (root: string) => join(folder, root), using: <T>(_: unknown, task: () => Promise<T>) => task() }
+  const merges = await Merges.open(join(scratch, 'merges'), steps, held, sums)
+  const merge = await merges.merge(last.id, entries, null, signal).catch((error) => {
+    throw error instanceof UnmergeableError ? differs(folder, `cannot be merged: ${error.message}`) : error
+  })
+  if (merge.root !== wanted) throw differs(folder, `merges to ${merge.root}, the certificate says ${wanted}`)
+  if (merge.bits !== bits) throw differs(folder, `has ${merge.bits} mask bits, the certificate says ${bits}`)
+  return filesOf(merge)
 }
 
 /**

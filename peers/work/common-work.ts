@@ -17,6 +17,8 @@ export interface CommonWorkInit {
   merging: Merging
   /** Where structures are removed, else null. */
   structured: Pick<StructuredForms, 'units'> | null
+  /** Stops checks and merges. */
+  signal?: AbortSignal
 }
 
 export class CommonWork implements Pick<Work, 'blocks' | 'maskBits' | 'validate' | 'merge'> {
@@ -37,13 +39,13 @@ export class CommonWork implements Pick<Work, 'blocks' | 'maskBits' | 'validate'
   }
 
   validate(slot: number, file: string): Promise<string | null> {
-    const { engine, model: dir, merging, method, rounds } = this.common
-    return engine.run('validate', { dir, method, merging, rounds, slot, path: file })
+    const { engine, model: dir, merging, method, rounds, signal } = this.common
+    return engine.run('validate', { dir, method, merging, rounds, slot, path: file }, { signal })
   }
 
   merge({ block, out, previous, ...offered }: MergeJob): Promise<MergedBlockReport | ImpossibleTotal> {
-    const { engine, model: dir, merging, method, rounds } = this.common
+    const { engine, model: dir, merging, method, rounds, signal } = this.common
     const taken = 'masked' in offered ? { masked: offered.masked, rounds } : { paths: offered.files }
-    return engine.run('merge', { dir, method, merging, block, out, previous, ...taken })
+    return engine.run('merge', { dir, method, merging, block, out, previous, ...taken }, { signal })
   }
 }

@@ -53,6 +53,18 @@ export function counted(count: number, singular: string, plural = `${singular}s`
   return `${grouped(count)} ${count === 1 ? singular : plural}`
 }
 
+/** [3] -> "block 3", [0, 1, 2, 5] -> "blocks 0 to 2, 5". @param numbers - ascending */
+export function blocksInWords(numbers: readonly number[]): string {
+  const runs: number[][] = []
+  for (const number of numbers) {
+    const run = runs.at(-1)
+    if (run?.at(-1) === number - 1) run.push(number)
+    else runs.push([number])
+  }
+  const words = runs.map((run) => (run.length > 2 ? `${run[0]} to ${run.at(-1)}` : run.join(', ')))
+  return `${numbers.length === 1 ? 'block' : 'blocks'} ${words.join(', ')}`
+}
+
 /** @param difference - of logits between a written model and the engine, as a share of the largest; null: see Engine */
 export function sameLogits(difference: number | null): string {
   if (difference === null) return 'there was not enough memory to run it whole in plain ONNX Runtime as well'

@@ -7,7 +7,9 @@
  * Keys, key sheets and reveals have slots of their own, behind those of decoder blocks. Adapters of an opening replace
  * those of the one before, so they take turns in the slots B + b and 2 B + b, and their reveals do so too.
  */
+import { poolsMoments } from '../form/merging.ts'
 import { isStructuredMethod } from '../form/method.ts'
+import type { VectorForm } from './masked/vector.ts'
 import { type PooledPlan, pooledRounds, slotsOfGroups } from './pooled/groups.ts'
 import { slotCount, trainsAdapters } from './slots.ts'
 
@@ -28,6 +30,12 @@ export interface MaskedSlots {
 export function openingsOf({ method, merge, rounds }: PooledPlan): number {
   if (!isStructuredMethod(method)) return pooledRounds({ method, merge, rounds })
   return trainsAdapters({ method, rounds }) ? rounds : 1
+}
+
+/** What the sum of an opening is of. */
+export function kindOfOpening(plan: PooledPlan, opening: number): VectorForm['kind'] {
+  if (isStructuredMethod(plan.method)) return opening === 1 ? 'importances' : 'adapters'
+  return poolsMoments(plan.method, { rule: plan.merge }) && opening % 2 === 0 ? 'products' : 'meanSquares'
 }
 
 /** The rounds of the whole plan. */

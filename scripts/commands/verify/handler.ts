@@ -10,6 +10,7 @@ import type { Run } from '../../command.ts'
 import { labelled } from '../../common/engine.ts'
 import { EMBEDDED_MODEL } from '../../paths.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
+import { sumsInWords } from '../../report/masked-sums.ts'
 import { counted } from '../../terminal/numbers.ts'
 import { notesBeside } from './beside.ts'
 import type { VerifyOptions } from './options.ts'
@@ -33,7 +34,7 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
     dir: directory,
     base: model,
     signal: run.signal,
-    onProgress: (done, total) => run.terminal.progress('Merging again', done, total),
+    onProgress: (done, total) => run.terminal.progress('Checking contributions and merging them again', done, total),
   })
   verified.notes.push(...notesBeside(directory, verified))
   for (const note of verified.notes) run.terminal.note(`note: ${note}`)
@@ -41,7 +42,8 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
   run.terminal.say(
     [
       `Verified: ${counted(verified.rounds, 'round')}, ${counted(verified.signatures, 'signature')}, ` +
-        'all contributions, the merge and the model.',
+        `all ${contributionsOf(verified)}, the merge and the model.`,
+      ...sumsInWords(verified.sums ?? []),
       ...certifiedInWords(verified.certified),
       `root ${verified.root}`,
     ].join('\n'),
@@ -49,11 +51,15 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
   return verified
 }
 
+function contributionsOf({ sums }: Verified): string {
+  return sums === null ? 'contributions' : 'keys, key sheets, reveals and masked vectors'
+}
+
 /** The chain is not whole, although its end and all that follows from it verifies. */
-function gap(directory: string, gone: readonly number[], { rounds }: Verified): InputError {
+function gap(directory: string, gone: readonly number[], verified: Verified): InputError {
   const files =
     gone.length === 1 ? `the certificate of round ${gone[0]}` : `the certificates of rounds ${gone.join(', ')}`
-  const rest = `${counted(rounds, 'other certificate')}, all contributions, the merge and the model verify`
+  const rest = `${counted(verified.rounds, 'other certificate')}, all ${contributionsOf(verified)}, the merge and the model verify`
   return new InputError({
     code: 'VERIFY_MISSING',
     what: `${join(directory, CERTIFICATES_NAME)} lacks ${files}; ${rest}`,

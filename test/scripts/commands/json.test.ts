@@ -98,6 +98,7 @@ const verifySchema = z.strictObject({
   signatures: count,
   root: hash,
   notes: z.array(z.string()),
+  sums: z.null(), // this plan is open
   certified: z.null(),
   ok: z.literal(true),
 })
