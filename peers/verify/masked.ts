@@ -53,7 +53,15 @@ export class MaskedContributions {
   open(entries: readonly ManifestEntry[]): Promise<ReadonlyMap<number, OpenedBlock>> {
     const { federation, plan } = this.init
     const { blobs, openings } = this
-    return openSums({ federation, openings, blocks: plan.offer.model.blocks, entries, blobs, own: () => null })
+    return openSums({
+      federation,
+      openings,
+      blocks: plan.offer.model.blocks,
+      entries,
+      blobs,
+      own: () => null,
+      known: new Map(),
+    })
   }
 
   /** The public keys, in the roster's order. */

@@ -5,6 +5,7 @@ import type { Offer } from '../../protocols/plan/offer.ts'
 import { ppmToFraction } from '../../src/base/decimal.ts'
 import type { MergeRule } from '../../src/form/merging.ts'
 import type { Method } from '../../src/form/method.ts'
+import type { ReportedPhase } from './rounds.ts'
 import type { SiteReport } from './site-report.ts'
 
 export interface PlanReport {
@@ -46,11 +47,12 @@ export interface PeerReport {
   seconds: number
 }
 
-export interface ReportedRound {
+/** Rounds of a masked plan have a phase. */
+export interface ReportedRound extends Partial<ReportedPhase> {
   round: number
-  /** Number of entries in the manifest. */
+  /** Number of contributions to blocks in the manifest. */
   contributions: number
-  /** Blocks to which nobody has contributed so far: they have base weights. */
+  /** Blocks that have base weights so far. */
   uncovered: number[]
   /** The share of mask bits that moved. */
   maskChange: number

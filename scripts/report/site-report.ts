@@ -4,6 +4,7 @@ import type { PeerResult } from '../../peers/peer.ts'
 import { SHOWN_ID, shown } from '../../protocols/plan/site-name.ts'
 import type { CertifiedRound } from '../../protocols/round/messages/certified-round.ts'
 import { bytes, counted, duration, perplexityText } from '../terminal/numbers.ts'
+import { type ReportedPhase, reportedPhase } from './rounds.ts'
 
 /** Perplexities on one text. */
 export interface SitePerplexity {
@@ -44,8 +45,10 @@ export interface SiteReport {
   /** One entry a text. null: nothing was measured. */
   perplexity: SitePerplexity[] | null
   left: LeftReport
-  /** All rounds. `maskChange`: the share of mask bits that moved. */
-  rounds: Array<Pick<CertifiedRound, 'round' | 'contributions' | 'uncovered'> & { maskChange: number }>
+  /** All rounds. `maskChange`: the share of mask bits that moved. Those of a masked plan have a phase. */
+  rounds: Array<
+    Pick<CertifiedRound, 'round' | 'contributions' | 'uncovered'> & { maskChange: number } & Partial<ReportedPhase>
+  >
   /** Messages of members that were not taken in: malformed or forged, or more than a member may send. */
   refused: RefusedMessages[]
   /** Seconds since the command began, waiting for others included. */
@@ -80,8 +83,8 @@ export function siteReport(
       ...traffic,
       whole: !goesOn,
     },
-    rounds: rounds.map(({ round, contributions, uncovered, moved, bits }) => ({
-      ...{ round, contributions, uncovered, maskChange: moved / bits },
+    rounds: rounds.map(({ round, contributions, uncovered, moved, bits, masked }) => ({
+      ...{ round, contributions, uncovered, maskChange: moved / bits, ...reportedPhase(masked) },
     })),
     refused,
     seconds,
@@ -113,10 +116,15 @@ export function siteReportInWords(
     ...(listed.length === 0 ? ['No contribution has left this site.'] : [heading, ...listed]),
     ...(left.whole ? [] : [notWhole(rounds.length)]),
     'Every member holds all contributions of the certificate; a member not listed here got them from another one.',
+    ...(rounds.some(({ phase }) => phase !== undefined) ? [MASKED] : []),
     `${bytes(left.payloadBytes)} of contributions; ${bytes(left.sentBytes)} sent and ${bytes(left.receivedBytes)} received in all, in ${duration(seconds)}, with ${bytes(peakMemoryBytes)} of memory at most.`,
     ...(refused.length === 0 ? [] : [refusedInWords(refused, named)]),
   ]
 }
+
+const MASKED =
+  'All of them are masked: others can read the sums alone. Keys, key sheets and reveals are not listed: by themselves ' +
+  'they say nothing about the text.'
 
 function notWhole(rounds: number): string {
   const certified = `the certificates tell of ${rounds === 1 ? 'the round' : `all ${rounds} rounds`}`

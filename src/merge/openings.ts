@@ -64,6 +64,13 @@ export function sheetSlot({ blocks }: MaskedSlots): number {
   return blocks + 1
 }
 
+/** What a member shows in a slot: a vector, of a decoder block, or what opens the sums of vectors. */
+export function partOfSlot(slots: MaskedSlots, slot: number): 'vector' | 'key' | 'sheet' | 'reveal' {
+  if (slot < slots.blocks) return 'vector'
+  if (slot === keySlot(slots)) return 'key'
+  return slot === sheetSlot(slots) ? 'sheet' : 'reveal'
+}
+
 /** The slot of an opening's reveals. @param opening - from 1 */
 export function revealSlot({ blocks, turns }: MaskedSlots, opening: number): number {
   return blocks + 1 + (turns === null ? opening : Math.min(opening, 2 + (opening % 2)))

@@ -9,8 +9,9 @@ import type { EvaluatedText } from '../../common/perplexities.ts'
 import { predictions } from '../../common/texts.ts'
 import type { PerplexityReport, ReportedRound } from '../../report/federation.ts'
 import { perplexityTable } from '../../report/federation-table.ts'
+import { roundInWords } from '../../report/rounds.ts'
 import type { BesideL0 } from './beside-l0.ts'
-import type { CertifiedRound, FederationOutcome, SimulatedSite } from './federation.ts'
+import type { FederationOutcome, FollowedRound, SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './options.ts'
 
 interface ComparisonInit {
@@ -78,13 +79,15 @@ export class Comparison {
   }
 
   /** Measures the model after a round. The last round's table is printed only after the other baselines. */
-  async add({ report, merged }: CertifiedRound): Promise<void> {
+  async add({ certified, report, merged }: FollowedRound): Promise<void> {
+    const { options, rounds, work } = this.init
+    if (certified.masked !== null) work.terminal.note(roundInWords(certified, options.plan, rounds))
     this.rounds.push(report)
     this.merged = mergedFiles(merged, this.init.method)
     const isUnchanged = this.isPart(report)
     const before = this.after.at(-1) ?? this.dense
     this.after.push(isUnchanged ? before : await this.evaluate(this.merged, `Evaluating round ${report.round}`))
-    if (!isUnchanged && report.round < this.init.rounds) this.show()
+    if (!isUnchanged && report.round < rounds) this.show()
   }
 
   /** Measures the federation beside this one, and the averages of its contributions. */
@@ -133,10 +136,10 @@ export class Comparison {
     }))
   }
 
-  /** Whether a round prunes nothing, because what is summed is opened in a later one. */
-  private isPart({ maskChange }: ReportedRound): boolean {
-    const { masked, merge } = this.init.options.plan
-    return (masked || merge === 'pooled') && maskChange === 0
+  /** Whether a round leaves the model as it was, because what is summed is opened in a later one, or never. */
+  private isPart({ maskChange, phase, sites }: ReportedRound): boolean {
+    const isOpened = phase === undefined || (phase === 'reveal' && sites !== 0)
+    return !isOpened || (this.init.options.plan.merge === 'pooled' && maskChange === 0)
   }
 
   private show(): void {

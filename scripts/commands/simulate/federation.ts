@@ -11,16 +11,20 @@ import { SECRET_BYTES } from '../../../protocols/plan/acceptance.ts'
 import { formatInvitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
 import { asModelName, NONCE_BYTES } from '../../../protocols/plan/offer.ts'
 import { decodePlan, type Plan } from '../../../protocols/plan/plan.ts'
+import { openingOf } from '../../../protocols/round/masked/phases.ts'
+import type { CertifiedRound } from '../../../protocols/round/messages/certified-round.ts'
 import { ppmToFraction } from '../../../src/base/decimal.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { WrittenModel } from '../../../src/jobs/plain-runs.ts'
+import { kindOfOpening } from '../../../src/merge/openings.ts'
 import { outcomeOf } from '../../common/block-matrices.ts'
 import { apartFrom } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
 import type { PeerReport, ReportedRound } from '../../report/federation.ts'
+import { reportedPhase } from '../../report/rounds.ts'
 import type { SimulateOptions } from './options.ts'
 import type { OfferedPlan, SiteEvent, SiteJob, SiteResult, SiteRound } from './site.ts'
 import { type SiteHost, startSite } from './start-site.ts'
@@ -55,7 +59,8 @@ export interface FoundInit {
 }
 
 /** A round that has just been certified at the founder. */
-export interface CertifiedRound {
+export interface FollowedRound {
+  certified: CertifiedRound
   report: ReportedRound
   /** The file of each block's MergedBlock; a block that is missing keeps its base weights. */
   merged: ReadonlyMap<number, string>
@@ -103,7 +108,7 @@ interface RunEvents {
   /**
    * Called for each certified round. The peers do not wait for it; its files stay until the federation is disposed of.
    */
-  onRound(round: CertifiedRound): Promise<void>
+  onRound(round: FollowedRound): Promise<void>
 }
 
 class SimulatedFederation implements AsyncDisposable {
@@ -243,7 +248,10 @@ class SimulatedFederation implements AsyncDisposable {
 
   /** The verb for a site's work in this round. */
   private doing(round: number): string {
-    if (!isStructuredMethod(this.init.method)) return 'prunes'
+    const { masked, merge, rounds } = this.offer
+    const { method } = this.init
+    if (masked) return kindOfOpening({ method, merge, rounds }, openingOf(round)) === 'adapters' ? 'trains' : 'measures'
+    if (!isStructuredMethod(method)) return 'prunes'
     return round === 1 ? 'measures' : 'trains'
   }
 
@@ -260,14 +268,15 @@ class SimulatedFederation implements AsyncDisposable {
   }
 
   private follow(round: SiteRound, events: RunEvents): void {
-    const follow = () => events.onRound({ report: this.report(round), merged: round.merged })
+    const follow = () => events.onRound({ certified: round, report: this.report(round), merged: round.merged })
     this.followed = this.followed.then(follow)
     this.followed.catch((error) => this.fail(error))
   }
 
-  private report({ round, contributions, uncovered, moved, bits, certificate }: SiteRound): ReportedRound {
+  private report({ round, contributions, uncovered, moved, bits, certificate, masked }: SiteRound): ReportedRound {
     const bytes = this.sentUntil(round) - this.sentUntil(round - 1)
-    return { round, contributions, uncovered, maskChange: moved / bits, certificate, bytes }
+    const told = { round, contributions, uncovered, maskChange: moved / bits, certificate, bytes }
+    return { ...told, ...reportedPhase(masked) }
   }
 
   /** The bytes that all sites have written to sockets by the end of a round. */

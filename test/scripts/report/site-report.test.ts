@@ -12,7 +12,9 @@ const result = {
   ],
   contributions: [contribution, { ...contribution, block: 1, bytes: 100, to: [] }],
   traffic: { sentBytes: 278_000, receivedBytes: 276_000 },
-  rounds: [{ round: 1, certificate: 'ab'.repeat(32), contributions: 4, uncovered: [], moved: 1, bits: 4, masked: null }],
+  rounds: [
+    { round: 1, certificate: 'ab'.repeat(32), contributions: 4, uncovered: [], moved: 1, bits: 4, masked: null },
+  ],
   refused: [],
   goesOn: false,
 }
@@ -78,6 +80,18 @@ describe('the report of a site', () => {
     const says = /begin with this process: what an earlier one of this site sent is not in them; .* of all 2 rounds\.$/
     assert.equal(siteReportInWords(report, []).filter((line) => says.test(line)).length, 1)
     assert.ok(!siteReportInWords(siteReport(result, measures), []).some((line) => says.test(line)))
+  })
+
+  it('of a masked plan says in which phase each round was, and that only sums can be read', () => {
+    const [first] = result.rounds
+    const masked = { phase: 'list' as const, opening: 1, blocks: [0, 1], members: [0, 1, 3] }
+    const report = siteReport({ ...result, rounds: [{ ...first, masked }] }, measures)
+    assert.deepEqual(report.rounds, [
+      { round: 1, contributions: 4, uncovered: [], maskChange: 0.25, phase: 'list', opening: 1, sites: 3 },
+    ])
+    const says = (line: string) => line.startsWith('All of them are masked: others can read the sums alone.')
+    assert.equal(siteReportInWords(report, []).filter(says).length, 1)
+    assert.equal(siteReportInWords(siteReport(result, measures), []).filter(says).length, 0)
   })
 
   it('has one sentence on messages that were not taken in, and none where there were none', () => {

@@ -41,4 +41,14 @@ describe('numbers for people', () => {
   it('count in words', () => {
     assert.deepEqual([numbers.counted(1, 'round'), numbers.counted(2000, 'round')], ['1 round', '2,000 rounds'])
   })
+
+  it('names blocks, and of three or more in a row the first and the last', () => {
+    for (const [blocks, words] of [
+      [[3], 'block 3'],
+      [[0, 1], 'blocks 0, 1'],
+      [[0, 1, 2], 'blocks 0 to 2'],
+      [[0, 1, 2, 3, 7, 10, 11, 12], 'blocks 0 to 3, 7, 10 to 12'],
+    ] as const)
+      assert.equal(numbers.blocksInWords(blocks), words)
+  })
 })

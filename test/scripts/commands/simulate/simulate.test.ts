@@ -130,7 +130,15 @@ describe('a simulation of four sites', () => {
     // 4 acceptances and 4 signatures of the plan, at least a quorum of 3 under each of 2 certificates
     const { signatures, ...verified } = JSON.parse(stdout)
     assert.ok(signatures >= 14 && signatures <= 16, `${signatures} signatures`)
-    assert.deepEqual(verified, { federation: plan.id, rounds: 2, root, notes: [], sums: null, certified: null, ok: true })
+    assert.deepEqual(verified, {
+      federation: plan.id,
+      rounds: 2,
+      root,
+      notes: [],
+      sums: null,
+      certified: null,
+      ok: true,
+    })
   })
 
   /** Flips a bit in the middle of each of these files of a copy of the results, and verifies that. */

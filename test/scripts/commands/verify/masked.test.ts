@@ -14,7 +14,7 @@ import { blobId } from '../../../../protocols/wire/hash.ts'
 import { DivergedError } from '../../../../src/base/errors.ts'
 import { openEngine } from '../../../../src/jobs/open-engine.ts'
 import { keySlot, revealSlot, sheetSlot } from '../../../../src/merge/openings.ts'
-import { coppice } from '../../../support/command-line.ts'
+import { coppice, type Ended } from '../../../support/command-line.ts'
 import { fixturePath } from '../../../support/shared.ts'
 import { siteText } from '../../../support/sites.ts'
 import { certifyAnew } from './recertified.ts'
@@ -36,10 +36,11 @@ describe('verify of a masked plan', () => {
   const out = join(directory, 'whole')
   const copy = join(directory, 'copy')
   let plan: Plan
+  let simulated: Ended
   let slots: Record<'key' | 'sheet' | 'reveal' | 'vector', number>
   before(async () => {
-    const ended = await coppice('simulate', '--model', MODEL, '--text', ...TEXTS, ...PLAN.split(' '), '--out', out)
-    assert.equal(ended.exit, 0, ended.stderr)
+    simulated = await coppice('simulate', '--model', MODEL, '--text', ...TEXTS, ...PLAN.split(' '), '--out', out)
+    assert.equal(simulated.exit, 0, simulated.stderr)
     plan = decodeSignedPlan(new Uint8Array(readFileSync(join(out, 'plan.cbor')))).plan
     const { masked } = federationOf(plan)
     assert.ok(masked)
@@ -79,6 +80,23 @@ describe('verify of a masked plan', () => {
     )
     return root
   }
+
+  it('was told round by round, and reported with the phase of each', () => {
+    const { rounds } = JSON.parse(simulated.stdout)
+    const phases = ['keys', 'sheets', 'list', 'reveal', 'list', 'reveal']
+    const openings = [null, null, 1, 1, 2, 2]
+    const own = rounds.map(({ phase, opening, sites }: Record<string, unknown>) => [phase, opening, sites])
+    assert.deepEqual(
+      own,
+      phases.map((phase, i) => [phase, openings[i], 4]),
+    )
+    for (const line of [
+      'Round 1 of 6: the keys of all 4 sites are certified (',
+      'Round 5 of 6: the masked products of 4 sites are listed: blocks 0 to 4 (',
+      'Round 6 of 6: the sum of the products of 4 sites is opened: blocks 0 to 4, ',
+    ])
+      assert.ok(simulated.stderr.includes(`\n${line}`) || simulated.stderr.startsWith(line), line)
+  })
 
   it('opens its sums again, and says of how many sites each is', async () => {
     const { exit, stdout, stderr } = await coppice('verify', out, '--model', MODEL)
