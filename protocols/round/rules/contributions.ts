@@ -1,5 +1,5 @@
 /** Fetches committed contributions: the commit list first, then each contribution, then its validation. */
-import { isPersonal } from '../masked/phases.ts'
+import { isPersonal, personalSlots } from '../masked/phases.ts'
 import type { Envelope, Hash } from '../messages/messages.ts'
 import {
   type CommitList,
@@ -84,15 +84,21 @@ export function isNewer(turn: Turn, member: number, block: number, round: number
   return certified === undefined || certified.round < round
 }
 
-/**
- * Asks for the list behind a commit, unless its round is too far ahead: nobody needs such lists yet, and a member could
- * announce a thousand.
- */
+/** Asks for the list behind a commit, unless its round is too far ahead. */
 export function requestList(turn: Turn, member: number, round: number, root: Hash): void {
   const key = listKey(member, round, root)
-  if (round > turn.state.round + 1 || turn.state.lists[key] !== undefined) return
+  if (round > turn.state.round + roundsAhead(turn, round) || turn.state.lists[key] !== undefined) return
   setList(turn, key, 'fetching')
   emit(turn, { type: 'fetch', what: 'list', id: root, author: member })
+}
+
+/**
+ * The rounds by which a list may be ahead: nobody needs such lists yet, and a member could announce a thousand. Keys,
+ * sheets and reveals are checked by the certificate before theirs, so they wait for it.
+ */
+function roundsAhead({ context }: Turn, round: number): 0 | 1 {
+  const { masked } = context.federation
+  return masked !== null && personalSlots(masked, round) !== null ? 0 : 1
 }
 
 /** Asks for the lists of commits that were too far ahead until the current round began. */

@@ -33,6 +33,7 @@ import {
   makeFederation,
   mergeOf,
   random,
+  uncheckable,
   unsigned,
   type WorldOptions,
 } from './world.ts'
@@ -203,8 +204,9 @@ export class Simulation {
       store: ({ hash, bytes }) => member.blobs.set(hash, bytes),
       prune: (prune) => this.#prune(self, prune),
       fetch: (fetch) => this.#fetch(self, fetch),
-      validate: ({ member, block, root }) => {
-        const reason = this.options.invalid?.(self, { block, root }) ?? null
+      validate: ({ member, block, root, entries }) => {
+        const lacking = uncheckable(this.federation, block, entries)
+        const reason = lacking ?? this.options.invalid?.(self, { block, root }) ?? null
         this.#later(self, 1, { type: 'validated', member, block, root, reason })
       },
       merge: (merge) => this.#merge(self, merge),

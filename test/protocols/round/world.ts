@@ -15,7 +15,15 @@ import type { Context } from '../../../protocols/round/types.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
 import type { Method } from '../../../src/form/method.ts'
-import { maskedRounds, maskedSlots, maskedSlotsOf, revealSlot, slotsOfOpening } from '../../../src/merge/openings.ts'
+import {
+  keySlot,
+  maskedRounds,
+  maskedSlots,
+  maskedSlotsOf,
+  revealSlot,
+  sheetSlot,
+  slotsOfOpening,
+} from '../../../src/merge/openings.ts'
 import { pooledRounds, slotsOfGroups } from '../../../src/merge/pooled/groups.ts'
 
 export const MASK_BITS_A_BLOCK = 1000
@@ -95,6 +103,20 @@ function openedEntries(federation: Federation, entries: readonly ManifestEntry[]
   return entries.filter(({ block, round }) => {
     return block < masked.blocks && revealed.has(`${revealSlot(masked, openingOf(round))}/${round + 1}`)
   })
+}
+
+/** Why nobody can tell whether a sheet or a reveal is its author's by these entries; null: one can. */
+export function uncheckable(
+  { masked, members }: Federation,
+  slot: number,
+  entries: readonly ManifestEntry[],
+): string | null {
+  if (masked === null || slot <= keySlot(masked)) return null
+  const count = (of: number) => entries.filter(({ block }) => block === of).length
+  if (slot === sheetSlot(masked)) return count(keySlot(masked)) === members ? null : 'a sheet without the keys'
+  if (count(sheetSlot(masked)) < members) return 'a reveal without the sheets'
+  const rounds = new Set(entries.filter(({ block }) => block < masked.blocks).map(({ round }) => round))
+  return [...rounds].some((round) => revealSlot(masked, openingOf(round)) === slot) ? null : 'a reveal of no list'
 }
 
 function votingFederation(options: WorldOptions): Federation {
