@@ -9,7 +9,12 @@ import type { MergedBlockReport, MergeJob, PruneJob, Work } from '../../peers/wo
 import type { BlockForm, LayerForm, LayerWeights } from '../../src/form/block-form.ts'
 import { countZeros } from '../../src/form/mask.ts'
 import type { SparsityTarget } from '../../src/form/method.ts'
-import { contributionBytes, decodeContribution, encodeContribution } from '../../src/merge/masks/contribution.ts'
+import {
+  type BlockContribution,
+  contributionBytes,
+  decodeContribution,
+  encodeContribution,
+} from '../../src/merge/masks/contribution.ts'
 import { mergeBlock } from '../../src/merge/masks/l0.ts'
 import { decodeMergedBlock, encodeMergedBlock, maskChange } from '../../src/merge/masks/merged-block.ts'
 import { InvalidContributionError, validateContribution } from '../../src/merge/masks/validate.ts'
@@ -55,7 +60,8 @@ function lostShare(
   return lost / all
 }
 
-export class MatrixWork implements Work {
+/** All but what becomes of several contributions. */
+export abstract class Matrices {
   readonly blocks: number
   readonly textFingerprint: string
   private readonly text: number
@@ -108,11 +114,11 @@ export class MatrixWork implements Work {
     return Math.exp(sum / Math.max(1, merged.size * FORM.layers.length))
   }
 
-  alone(): null {
+  alone(_slots: readonly number[]): ReadonlyMap<number, string> | null {
     return null
   }
 
-  own(): null {
+  own(_slot: number): string | null {
     return null
   }
 
@@ -131,16 +137,11 @@ export class MatrixWork implements Work {
     }
   }
 
-  async mask(): Promise<number> {
-    throw new Error('this work masks nothing')
-  }
-
-  async merge({ block, out, previous, ...offered }: MergeJob): Promise<MergedBlockReport> {
-    if ('masked' in offered) throw new Error('this work masks nothing')
-    const { files } = offered
-    const contributions = await Promise.all(
-      files.map(async (file) => decodeContribution(FORM, 'statistics', await readFile(file))),
-    )
+  /** Merges statistics, and writes the block. */
+  protected async mergeOf(
+    { block, out, previous }: Pick<MergeJob, 'block' | 'out' | 'previous'>,
+    contributions: BlockContribution[],
+  ): Promise<MergedBlockReport> {
     const merged = mergeBlock(
       { form: FORM, method: { pruner: 'wanda', target: TARGET }, base: baseOf(block) },
       contributions,
@@ -158,5 +159,18 @@ export class MatrixWork implements Work {
     await mkdir(out)
     for (const [block, file] of merged) await writeFile(join(out, String(block)), await readFile(file))
     this.written.push(out)
+  }
+}
+
+export class MatrixWork extends Matrices implements Work {
+  async merge(job: MergeJob): Promise<MergedBlockReport> {
+    if ('masked' in job) throw new Error('this work masks nothing')
+    const { files } = job
+    const read = files.map(async (file) => decodeContribution(FORM, 'statistics', await readFile(file)))
+    return this.mergeOf(job, await Promise.all(read))
+  }
+
+  async mask(): Promise<number> {
+    throw new Error('this work masks nothing')
   }
 }
