@@ -13,7 +13,7 @@ import type { Windows } from '../../src/form/windows.ts'
 import { Decoder } from '../../src/model/forward/decoder.ts'
 import { perplexity } from '../../src/model/forward/perplexity.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
-import { contributed, type LieBench, type Model, mergedWeights } from './support/mask-lies.ts'
+import { contributed, type LieBench, type Model, mergedWeights } from './support/lies/mask-lies.ts'
 import { siteWindows } from './support/site-windows.ts'
 
 const THREADS = 2

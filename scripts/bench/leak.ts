@@ -1,9 +1,9 @@
 /**
- * Word counts from what sites offer: see support/count-attack.ts. Everybody has the base model, so everybody knows what
+ * Word counts from what sites offer: see support/attack/count-attack.ts. Everybody has the base model, so everybody knows what
  * each token puts into a layer where it stands alone. In the first block's input that is all there is; later inputs mix
  * in the tokens before. Every site has windows of one kind of the embedded model's texts, and offers SparseGPT's
  * `weights` at 50 %, which hold the statistics too. Where enough rows read an input, its Gram matrix is solved for from
- * the weights (support/gram-from-weights.ts). The last column attacks the true Gram matrix, as pooling plans offer it.
+ * the weights (support/attack/gram-from-weights.ts). The last column attacks the true Gram matrix, as pooling plans offer it.
  *
  * A figure is the share of the types of the text that are among as many guesses, and behind it the correlation of the
  * counts found with the text's; means over the sites. The first table attacks the first block's input as it would be of
@@ -22,10 +22,10 @@ import { layerName } from '../../src/model/graph/layers.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
 import { OnnxAlgebra } from '../../src/runtime/onnx-algebra.ts'
 import { table } from '../report/table.ts'
-import { type AttackedText, attackedText, SOURCES, type Source } from './support/attacked-text.ts'
-import { kernelOf, type Score, scored, solveCounts } from './support/count-attack.ts'
-import { dictionaryOf } from './support/dictionary.ts'
-import { mean } from './support/mask-lies.ts'
+import { type AttackedText, attackedText, SOURCES, type Source } from './support/attack/attacked-text.ts'
+import { kernelOf, type Score, scored, solveCounts } from './support/attack/count-attack.ts'
+import { dictionaryOf } from './support/attack/dictionary.ts'
+import { mean } from './support/lies/mask-lies.ts'
 import { siteWindows, vocabularyOf } from './support/site-windows.ts'
 
 const THREADS = 2

@@ -10,9 +10,9 @@ import { parseArgs } from 'node:util'
 import { Decoder } from '../../src/model/forward/decoder.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
 import { StructuredModel } from '../../src/structure/federated/structured-model.ts'
-import { type LieTable, maskTable } from './support/mask-lies.ts'
+import { type LieTable, maskTable } from './support/lies/mask-lies.ts'
+import { structureTable } from './support/lies/structure-lies.ts'
 import { heldWindows, siteWindows } from './support/site-windows.ts'
-import { structureTable } from './support/structure-lies.ts'
 
 const THREADS = 2
 const SITES = 4

@@ -18,7 +18,7 @@ import { perplexity } from '../../src/model/forward/perplexity.ts'
 import { observeVocabulary, tokenInputs, type Vocabulary } from '../../src/model/forward/vocabulary.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
 import { table } from '../report/table.ts'
-import { contributed, type LieBench, type Model, mergedWeights } from './support/mask-lies.ts'
+import { contributed, type LieBench, type Model, mergedWeights } from './support/lies/mask-lies.ts'
 import { fileWindows, heldWindows, siteWindows, vocabularyOf } from './support/site-windows.ts'
 
 const THREADS = 2

@@ -1,9 +1,9 @@
 /** The attacks of `npm run bench -- leak` find what they should: a table in which they find little says something. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { kernelOf, scored, solveCounts } from '../../../scripts/bench/support/count-attack.ts'
-import { dictionaryOf } from '../../../scripts/bench/support/dictionary.ts'
-import { gramFromWeights } from '../../../scripts/bench/support/gram-from-weights.ts'
+import { kernelOf, scored, solveCounts } from '../../../scripts/bench/support/attack/count-attack.ts'
+import { dictionaryOf } from '../../../scripts/bench/support/attack/dictionary.ts'
+import { gramFromWeights } from '../../../scripts/bench/support/attack/gram-from-weights.ts'
 import { Decoder } from '../../../src/model/forward/decoder.ts'
 import { Stream } from '../../../src/model/forward/stream.ts'
 import { observeVocabulary } from '../../../src/model/forward/vocabulary.ts'

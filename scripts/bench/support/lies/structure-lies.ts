@@ -1,20 +1,20 @@
 /** The lies of one site of four where heads and channels are removed and adapters trained. */
-import type { StructuredMethod, StructuredTarget } from '../../../src/form/method.ts'
-import { trainingOf } from '../../../src/jobs/federation/training.ts'
-import { isSecondSlot, slotsOfRound } from '../../../src/merge/slots.ts'
-import { scaledImportances } from '../../../src/merge/structures/scaled-importances.ts'
-import { applyStructured, type StructuredBlock } from '../../../src/merge/structures/structured-block.ts'
+import type { StructuredMethod, StructuredTarget } from '../../../../src/form/method.ts'
+import { trainingOf } from '../../../../src/jobs/federation/training.ts'
+import { isSecondSlot, slotsOfRound } from '../../../../src/merge/slots.ts'
+import { scaledImportances } from '../../../../src/merge/structures/scaled-importances.ts'
+import { applyStructured, type StructuredBlock } from '../../../../src/merge/structures/structured-block.ts'
 import {
   type PackedAdapter,
   packed,
   type StructuredContribution,
   validateAdapters,
-} from '../../../src/merge/structures/structured-contribution.ts'
-import { mergeStructured } from '../../../src/merge/structures/structured-merge.ts'
-import { unitImportances } from '../../../src/structure/choose/offered-importance.ts'
-import { free } from '../../../src/structure/cut/structured-forms.ts'
-import type { StructuredModel } from '../../../src/structure/federated/structured-model.ts'
-import { ADAPTER_LIES, atBounds, IMPORTANCE_LIES } from '../../../test/support/liars.ts'
+} from '../../../../src/merge/structures/structured-contribution.ts'
+import { mergeStructured } from '../../../../src/merge/structures/structured-merge.ts'
+import { unitImportances } from '../../../../src/structure/choose/offered-importance.ts'
+import { free } from '../../../../src/structure/cut/structured-forms.ts'
+import type { StructuredModel } from '../../../../src/structure/federated/structured-model.ts'
+import { ADAPTER_LIES, atBounds, IMPORTANCE_LIES } from '../../../../test/support/liars.ts'
 import { type LieBench, type LieTable, mean, meanPerplexity, reasonOf } from './mask-lies.ts'
 
 /** One of four members may lie. */

@@ -1,9 +1,9 @@
 /** The dictionary of an attack: the input that each token of a vocabulary gives every layer where it stands alone. */
 
-import type { Matrix } from '../../../src/algebra/linear-algebra.ts'
-import type { Decoder } from '../../../src/model/forward/decoder.ts'
-import type { Values } from '../../../src/model/forward/sessions.ts'
-import { distinctInputs } from '../../../src/model/graph/block-forms.ts'
+import type { Matrix } from '../../../../src/algebra/linear-algebra.ts'
+import type { Decoder } from '../../../../src/model/forward/decoder.ts'
+import type { Values } from '../../../../src/model/forward/sessions.ts'
+import { distinctInputs } from '../../../../src/model/graph/block-forms.ts'
 
 /**
  * The vectors of all tokens at the inputs of each block's layers, [block][distinct input], [ids, width] each: from

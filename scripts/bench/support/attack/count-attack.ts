@@ -3,7 +3,7 @@
  * v_t v_t^T (its Gram matrix) or of v_t^2 (its mean squares), weighted by how often the text has t. The weights are
  * solved for by least squares among counts that are not negative, one coordinate after the other.
  */
-import type { LinearAlgebra, Matrix } from '../../../src/algebra/linear-algebra.ts'
+import type { LinearAlgebra, Matrix } from '../../../../src/algebra/linear-algebra.ts'
 
 /** The sums that are attacked: a Gram matrix [d, d], or squares [d]. */
 export type SumKind = 'gram' | 'squares'

@@ -1,13 +1,13 @@
 /** A text with what others get to know of it: sums over the text of each layer input, as an attack finds them. */
-import type { SparseMethod } from '../../../src/form/method.ts'
-import type { Windows } from '../../../src/form/windows.ts'
-import type { Decoder } from '../../../src/model/forward/decoder.ts'
-import { Stream } from '../../../src/model/forward/stream.ts'
-import { FIRST_BLOCK, observeVocabulary, type Vocabulary } from '../../../src/model/forward/vocabulary.ts'
-import type { Solvers } from '../../../src/prune/run/solvers.ts'
+import type { SparseMethod } from '../../../../src/form/method.ts'
+import type { Windows } from '../../../../src/form/windows.ts'
+import type { Decoder } from '../../../../src/model/forward/decoder.ts'
+import { Stream } from '../../../../src/model/forward/stream.ts'
+import { FIRST_BLOCK, observeVocabulary, type Vocabulary } from '../../../../src/model/forward/vocabulary.ts'
+import type { Solvers } from '../../../../src/prune/run/solvers.ts'
+import { contributed, type Model, mergedWeights } from '../lies/mask-lies.ts'
 import type { SumKind } from './count-attack.ts'
 import { gramFromWeights, isSolvable } from './gram-from-weights.ts'
-import { contributed, type Model, mergedWeights } from './mask-lies.ts'
 
 /** The places from which sums are known, and the kind of sums. */
 export const SOURCES = { statistics: 'squares', weights: 'gram', gram: 'gram' } as const satisfies Record<
