@@ -14,7 +14,7 @@ import { Decoder } from '../../src/model/forward/decoder.ts'
 import { perplexity } from '../../src/model/forward/perplexity.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
 import { contributed, type LieBench, type Model, mergedWeights } from './support/lies/mask-lies.ts'
-import { siteWindows } from './support/site-windows.ts'
+import { siteWindows, vocabularyOf } from './support/site-windows.ts'
 
 const THREADS = 2
 
@@ -33,13 +33,14 @@ export async function run(args: string[]): Promise<void> {
   const decoder = Decoder.open(values.model, { threads: THREADS })
   const [count, length] = [values.windows, values.window].map(Number)
   const sites = await siteWindows(decoder, { sites: Number(values.sites), count, length })
+  const vocabulary = vocabularyOf(decoder, length)
   await using solvers = await Solvers.create(THREADS)
   console.log(`${decoder.name}, ${sites.length} sites, ${count} windows of ${length}: least and largest harm`)
   const pruners = values.pruners.split(',').filter((name): name is PrunerName => PRUNERS.some((one) => one === name))
   for (const pruner of pruners) {
     for (const sparsity of values.sparsities.split(',')) {
       const method: SparseMethod = { pruner, target: { kind: 'unstructured', ppm: parsePpm(sparsity) } }
-      const harms = await harmsOf({ decoder, solvers, sites }, method)
+      const harms = await harmsOf({ decoder, solvers, sites, vocabulary }, method)
       const [least, most] = [Math.min(...harms), Math.max(...harms)].map((harm) => harm.toFixed(3))
       console.log(`  ${pruner.padEnd(10)} ${sparsity.padEnd(6)} ${least} ${most}`)
     }
@@ -49,7 +50,7 @@ export async function run(args: string[]): Promise<void> {
 
 async function harmsOf(bench: Omit<LieBench, 'held'>, method: SparseMethod): Promise<number[]> {
   const models: Model[] = []
-  for (const windows of bench.sites) models.push(await contributed(bench, method, windows))
+  for (const windows of bench.sites) models.push(await contributed(bench, method, windows, bench.vocabulary))
   const harms: number[] = []
   for (const [site, windows] of bench.sites.entries()) {
     const alone = await merged(bench.decoder, method, [models[site]], windows)

@@ -48,8 +48,8 @@ export async function run(args: string[]): Promise<void> {
         }
       : await fileWindows(decoder, values.text.split(','), { count, held, length })
   await using solvers = await Solvers.create(THREADS)
-  const bench = { decoder, solvers, ...windows }
   const vocabulary = vocabularyOf(decoder, length)
+  const bench = { decoder, solvers, vocabulary, ...windows }
   const { mixed } = await tokenInputs(decoder)
   for (const { layer, operator } of mixed) console.log(`The input of ${layer} stays on the text: ${operator}`)
   console.log(

@@ -1,4 +1,5 @@
 /** The lies of one site of four where weights become zero, and what each does to the merged model. */
+import type { WeightsOf } from '../../../../src/form/block-weights.ts'
 import type { PrunerName, SparseMethod } from '../../../../src/form/method.ts'
 import { payloadOf } from '../../../../src/form/method.ts'
 import type { Windows } from '../../../../src/form/windows.ts'
@@ -20,45 +21,44 @@ export interface LieBench {
   sites: readonly Windows[]
   /** One entry a text. */
   held: readonly Windows[]
+  vocabulary: Vocabulary
 }
 
-/** One row a case: mean perplexities by both merge rules; the reason where validation refuses the lie. */
-export type LieTable = { name: string; l0: number; trimmed: number | null; refused: string | null }[]
+/** A case: mean perplexities by both merge rules; the reason where validation refuses the lie. */
+export interface LieRow {
+  name: string
+  l0: number
+  trimmed: number | null
+  refused: string | null
+}
 
-const TARGET = { kind: 'unstructured', ppm: 500_000 } as const
+export const TARGET = { kind: 'unstructured', ppm: 500_000 } as const
 /** One of four members may lie. */
 const FAULTS = 1
 
 /** One entry a block. */
 export type Model = BlockContribution[]
 
-export async function maskTable(bench: LieBench, pruner: PrunerName): Promise<LieTable> {
-  const { decoder, sites } = bench
+export async function* maskRows(bench: LieBench, pruner: PrunerName): AsyncGenerator<LieRow> {
+  const { decoder, sites, vocabulary } = bench
   const honest: Model[] = []
-  for (const windows of sites) honest.push(await contributed(bench, { pruner, target: TARGET }, windows))
+  for (const windows of sites) honest.push(await contributed(bench, { pruner, target: TARGET }, windows, vocabulary))
   const merged = (models: readonly Model[], faults: number) => measured(bench, pruner, models, faults)
+  const row = async (name: string, models: readonly Model[], refused: string | null = null): Promise<LieRow> => {
+    return { name, l0: await merged(models, 0), trimmed: await merged(models, FAULTS), refused }
+  }
   const alone: number[] = []
   for (const own of honest) alone.push(await merged([own], 0))
-  const table: LieTable = [
-    { name: 'alone, mean of the four', l0: mean(alone), trimmed: null, refused: null },
-    { name: 'four honest', l0: await merged(honest, 0), trimmed: await merged(honest, FAULTS), refused: null },
-    {
-      name: 'three honest',
-      l0: await merged(honest.slice(1), 0),
-      trimmed: await merged(honest.slice(1), FAULTS),
-      refused: null,
-    },
-  ]
+  yield { name: 'alone, mean of the four', l0: mean(alone), trimmed: null, refused: null }
+  yield row('four honest', honest)
+  yield row('three honest', honest.slice(1))
   for (const [name, lie] of Object.entries(MASK_LIES[payloadOf(pruner)])) {
     const [liar, ...others] = honest
     const lying = liar.map((own, block) => {
       return lie(own, { form: decoder.forms[block], base: decoder.baseWeights(block), target: TARGET })
     })
-    const all = [lying, ...others]
-    const refused = refusal(decoder, pruner, lying)
-    table.push({ name, l0: await merged(all, 0), trimmed: await merged(all, FAULTS), refused })
+    yield row(name, [lying, ...others], refusal(decoder, pruner, lying))
   }
-  return table
 }
 
 export async function contributed(
@@ -99,7 +99,7 @@ export function mergedWeights(decoder: Decoder, method: SparseMethod, models: re
 
 export async function meanPerplexity(
   { decoder, held }: Pick<LieBench, 'decoder' | 'held'>,
-  weightsOf: (block: number) => Float32Array[] | undefined,
+  weightsOf: WeightsOf,
 ): Promise<number> {
   const found: number[] = []
   const blocks = decoder.forms.map((_, block) => weightsOf(block))

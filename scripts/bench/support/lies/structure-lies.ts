@@ -1,5 +1,6 @@
 /** The lies of one site of four where heads and channels are removed and adapters trained. */
 import type { StructuredMethod, StructuredTarget } from '../../../../src/form/method.ts'
+import type { Windows } from '../../../../src/form/windows.ts'
 import { trainingOf } from '../../../../src/jobs/federation/training.ts'
 import { isSecondSlot, slotsOfRound } from '../../../../src/merge/slots.ts'
 import { scaledImportances } from '../../../../src/merge/structures/scaled-importances.ts'
@@ -15,20 +16,22 @@ import { unitImportances } from '../../../../src/structure/choose/offered-import
 import { free } from '../../../../src/structure/cut/structured-forms.ts'
 import type { StructuredModel } from '../../../../src/structure/federated/structured-model.ts'
 import { ADAPTER_LIES, atBounds, IMPORTANCE_LIES } from '../../../../test/support/liars.ts'
-import { type LieBench, type LieTable, mean, meanPerplexity, reasonOf } from './mask-lies.ts'
+import { type LieBench, type LieRow, mean, meanPerplexity, reasonOf } from './mask-lies.ts'
 
 /** One of four members may lie. */
 const FAULTS = 1
 /** A plan of two rounds: the second one trains. */
-const ROUNDS = 2
+export const ROUNDS = 2
 
 /** One entry a block. */
 type Model = StructuredContribution[]
 
-export async function structureTable(bench: LieBench & { model: StructuredModel; steps: number }): Promise<LieTable> {
+export async function* structureRows(
+  bench: LieBench & { model: StructuredModel; steps: number },
+): AsyncGenerator<LieRow> {
   const { model, sites, steps } = bench
   const { decoder } = model
-  const target: StructuredTarget = { kind: 'structured', ppm: 250_000, from: 1, to: decoder.blocks - 1, steps }
+  const { target } = methodOf(model, steps)
   const merged = (models: readonly Model[], faults: number) =>
     meanPerplexity(bench, (block) => {
       const whole: StructuredBlock = mergeStructured(
@@ -41,38 +44,17 @@ export async function structureTable(bench: LieBench & { model: StructuredModel;
       return applyStructured(model.forms[block], decoder.baseWeights(block), whole)
     })
   const found: Float32Array[][][] = []
-  for (const windows of sites) {
-    const own = await unitImportances(
-      decoder,
-      model.followed.map((block) => free(block.structures)),
-      windows,
-    )
-    found.push(own)
-  }
+  for (const windows of sites) found.push(await importancesOf(model, windows))
   const honest = found.map(offered)
   const alone: number[] = []
   for (const own of honest) alone.push(await merged([own], 0))
   const [, ...others] = honest
-  const method: StructuredMethod = { pruner: 'llm-pruner', target }
-  const table: LieTable = [
-    { name: 'alone, mean of the four', l0: mean(alone), trimmed: null, refused: null },
-    {
-      name: 'four honest, importances',
-      l0: await merged(honest, 0),
-      trimmed: await merged(honest, FAULTS),
-      refused: null,
-    },
-    {
-      name: 'three honest, importances',
-      l0: await merged(others, 0),
-      trimmed: await merged(others, FAULTS),
-      refused: null,
-    },
-  ]
-  const row = async (name: string, lying: Model, rest: readonly Model[], refused: string | null = null) => {
-    const all = [lying, ...rest]
-    table.push({ name, l0: await merged(all, 0), trimmed: await merged(all, FAULTS), refused })
+  const row = async (name: string, models: readonly Model[], refused: string | null = null): Promise<LieRow> => {
+    return { name, l0: await merged(models, 0), trimmed: await merged(models, FAULTS), refused }
   }
+  yield { name: 'alone, mean of the four', l0: mean(alone), trimmed: null, refused: null }
+  yield row('four honest, importances', honest)
+  yield row('three honest, importances', others)
   const trainingFor = (block: number) => trainingOf(decoder, block, target, ROUNDS)
   const reasonFor = (lying: Model) => {
     const reasons = lying.map((own, block) =>
@@ -83,15 +65,27 @@ export async function structureTable(bench: LieBench & { model: StructuredModel;
     )
     return reasons.find((each) => each !== null) ?? null
   }
-  for (const [name, lie] of Object.entries(IMPORTANCE_LIES)) await row(name, offered(found[0].map(lie)), others)
+  for (const [name, lie] of Object.entries(IMPORTANCE_LIES)) yield row(name, [offered(found[0].map(lie)), ...others])
   const started = others.map(() => trained(model, (block) => startOf(model, block)))
   for (const [name, lie] of Object.entries(ADAPTER_LIES)) {
     const lying = trained(model, (block) => lie(decoder.forms[block].layers, trainingFor(block)))
-    await row(name, lying, [...honest, ...started], reasonFor(lying))
+    yield row(name, [lying, ...honest, ...started], reasonFor(lying))
   }
   const early = trained(model, (block) => atBounds(decoder.forms[block].layers, trainingFor(block)))
-  await row('adapters: in round 1, alone', early, honest, earlyReason({ method, rounds: ROUNDS }, decoder.blocks))
-  return table
+  const reason = earlyReason({ method: methodOf(model, steps), rounds: ROUNDS }, decoder.blocks)
+  yield row('adapters: in round 1, alone', [early, ...honest], reason)
+}
+
+/** A quarter of the heads and channels of all blocks but the first and the last. */
+export function methodOf({ decoder }: StructuredModel, steps: number): StructuredMethod {
+  const target = { kind: 'structured', ppm: 250_000, from: 1, to: decoder.blocks - 1, steps } as const
+  return { pruner: 'llm-pruner', target }
+}
+
+/** One array a block and structure: what a text says of each unit. */
+export function importancesOf({ decoder, followed }: StructuredModel, windows: Windows): Promise<Float32Array[][]> {
+  const structures = followed.map((block) => free(block.structures))
+  return unitImportances(decoder, structures, windows)
 }
 
 /** Importances as they are sent: scaled to the common total. */
@@ -110,7 +104,7 @@ function earlyReason(training: { method: StructuredMethod; rounds: number }, blo
 }
 
 /** Adapters of an honest site whose B has hardly moved: what others have to set against a huge A. */
-function startOf({ decoder }: StructuredModel, block: number): PackedAdapter[] {
+export function startOf({ decoder }: StructuredModel, block: number): PackedAdapter[] {
   const { starts } = trainingOf(decoder, block, { steps: 0 } as StructuredTarget, ROUNDS)
   return starts.map(({ a, b }) => packed({ a: a.slice(), b: b.map((_, i) => (i % 2 === 0 ? 1e-4 : -1e-4)) }))
 }
