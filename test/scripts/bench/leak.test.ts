@@ -1,9 +1,11 @@
 /** The attacks of `npm run bench -- leak` find what they should: a table in which they find little says something. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
+import { Attacker } from '../../../scripts/bench/support/attack/attacker.ts'
 import { kernelOf, scored, solveCounts } from '../../../scripts/bench/support/attack/count-attack.ts'
 import { dictionaryOf } from '../../../scripts/bench/support/attack/dictionary.ts'
 import { gramFromWeights } from '../../../scripts/bench/support/attack/gram-from-weights.ts'
+import { pairsOf } from '../../../scripts/bench/support/attack/pairs.ts'
 import { Decoder } from '../../../src/model/forward/decoder.ts'
 import { Stream } from '../../../src/model/forward/stream.ts'
 import { observeVocabulary } from '../../../src/model/forward/vocabulary.ts'
@@ -37,6 +39,29 @@ describe('an attack', () => {
     await linear.dispose()
     assert.ok(found.exact >= 0.9 * found.all && found.correlation > 0.95, JSON.stringify(found))
     assert.ok(Math.abs(none.correlation) < 0.3, JSON.stringify(none))
+  })
+
+  it('finds them in the products alone as well, and then the diagonal that was not opened', async () => {
+    const linear = await OnnxAlgebra.create({ threads: 1 })
+    const attacker = new Attacker(linear, (await dictionaryOf(decoder, IDS))[0][0])
+    const [{ gram = new Float32Array(), sumSquares }] = await (await Stream.start(decoder, WINDOWS)).observe(0, 'gram')
+    const cols = sumSquares.length
+    const products = gram.map((value, at) => (at % (cols + 1) === 0 ? 0 : value))
+    const found = await attacker.solve('products', products)
+    await linear.dispose()
+    assert.ok(scored(found, counts).types > 0.9, JSON.stringify(scored(found, counts)))
+    const squares = attacker.squaresOf(found)
+    for (const [j, square] of squares.entries())
+      assert.ok(Math.abs(square - sumSquares[j]) < 0.02 * sumSquares[j], `feature ${j}: ${square}, ${sumSquares[j]}`)
+  })
+
+  it('guesses among all neighbouring tokens of a text, and pairs of its tokens that are no neighbours', () => {
+    const windows = { ids: Int32Array.of(1, 2, 3, 1, 2, 4, 5, 6), count: 2, length: 4 }
+    const { counts, ids } = pairsOf(windows)
+    const found = new Map([...counts].map((count, k) => [`${ids[2 * k]} ${ids[2 * k + 1]}`, count]))
+    const own = [...found].filter(([, count]) => count > 0).map(([pair]) => pair)
+    assert.deepEqual(own.sort(), ['1 2', '2 3', '2 4', '3 1', '4 5', '5 6'])
+    assert.equal(found.size, counts.length)
   })
 
   it('finds the Gram matrix of an input in weights that SparseGPT has moved, rounded to fp16', async () => {

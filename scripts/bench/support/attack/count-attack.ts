@@ -1,15 +1,16 @@
 /**
  * Word counts from sums over a text. If a token t puts the vector v_t into a layer, the sums over the text are those of
- * v_t v_t^T (its Gram matrix) or of v_t^2 (its mean squares), weighted by how often the text has t. The weights are
- * solved for by least squares among counts that are not negative, one coordinate after the other.
+ * v_t v_t^T (its Gram matrix), of v_t^2 (its mean squares), or of v_t v_t^T without its diagonal (its products),
+ * weighted by how often the text has t. The weights are solved for by least squares among counts that are not negative,
+ * one coordinate after the other.
  */
 import type { LinearAlgebra, Matrix } from '../../../../src/algebra/linear-algebra.ts'
 
-/** The sums that are attacked: a Gram matrix [d, d], or squares [d]. */
-export type SumKind = 'gram' | 'squares'
+/** The sums that are attacked: a Gram matrix [d, d], one whose diagonal is not known, squares [d], or vectors [d]. */
+export type SumKind = 'gram' | 'products' | 'squares' | 'vectors'
 
 /** The normal equations of the counts: products of every two tokens' terms, [n, n]. */
-interface Kernel {
+export interface Kernel {
   kind: SumKind
   /** The vector of each token, [n, d]; squared, if squares are summed. */
   terms: Matrix
@@ -28,15 +29,18 @@ export interface Score {
 
 /** @param vectors - of each token, [n, d] */
 export async function kernelOf(linear: LinearAlgebra, vectors: Matrix, kind: SumKind): Promise<Kernel> {
-  const terms = kind === 'gram' ? vectors : { ...vectors, data: vectors.data.map((x) => x * x) }
+  const squares = { ...vectors, data: vectors.data.map((x) => x * x) }
+  const terms = kind === 'squares' ? squares : vectors
   const { data: products } = await linear.multiply(terms, terms, { transposeB: true })
-  if (kind === 'gram') for (let i = 0; i < products.length; i++) products[i] *= products[i] // (v_s . v_t)^2
-  return { kind, terms, products }
+  if (isOfPairs(kind)) for (let i = 0; i < products.length; i++) products[i] *= products[i] // (v_s . v_t)^2
+  if (kind !== 'products') return { kind, terms, products }
+  const { data: diagonal } = await linear.multiply(squares, squares, { transposeB: true })
+  return { kind, terms, products: products.map((product, i) => product - diagonal[i]) }
 }
 
 /**
  * The counts by which these sums are best explained, one a token.
- * @param sums - over the text: [d, d], zeros below its diagonal or symmetric; or [d]
+ * @param sums - over the text: [d, d], of which what stands below the diagonal is not read; or [d]
  * @param sweeps - the most times that each count is adjusted
  */
 export async function solveCounts(
@@ -46,7 +50,7 @@ export async function solveCounts(
   sweeps: number,
 ): Promise<Float64Array> {
   const { rows: n, cols: d } = terms
-  const target = kind === 'gram' ? await quadratic(linear, terms, symmetric(sums, d)) : linearForm(terms, sums)
+  const target = isOfPairs(kind) ? await quadratic(linear, terms, symmetric(sums, d)) : linearForm(terms, sums)
   const counts = new Float64Array(n)
   const left = Float64Array.from(target) // target minus products times counts
   for (let sweep = 0, moved = 1; sweep < sweeps && moved > SETTLED; sweep++) {
@@ -60,6 +64,10 @@ export async function solveCounts(
     }
   }
   return counts
+}
+
+function isOfPairs(kind: SumKind): boolean {
+  return kind === 'gram' || kind === 'products'
 }
 
 /** Counts are whole numbers, so smaller steps change nothing. */

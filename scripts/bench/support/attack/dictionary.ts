@@ -1,4 +1,4 @@
-/** The dictionary of an attack: the input that each token of a vocabulary gives every layer where it stands alone. */
+/** The dictionary of an attack: the input that each token gives every layer where it stands alone, or behind another. */
 
 import type { Matrix } from '../../../../src/algebra/linear-algebra.ts'
 import type { Decoder } from '../../../../src/model/forward/decoder.ts'
@@ -6,12 +6,14 @@ import type { Values } from '../../../../src/model/forward/sessions.ts'
 import { distinctInputs } from '../../../../src/model/graph/block-forms.ts'
 
 /**
- * The vectors of all tokens at the inputs of each block's layers, [block][distinct input], [ids, width] each: from
- * windows of one token through the dense model.
+ * The vectors of the last tokens of windows at the inputs of each block's layers, [block][distinct input],
+ * [windows, width] each, in the dense model.
+ * @param length - tokens of a window: 1 where each token stands alone
  */
-export async function dictionaryOf(decoder: Decoder, ids: Int32Array): Promise<Matrix[][]> {
+export async function dictionaryOf(decoder: Decoder, ids: Int32Array, length = 1): Promise<Matrix[][]> {
   const { cut, sessions, forms } = decoder
-  const values: Values = decoder.graphInputs(BigInt64Array.from(ids, BigInt), ids.length, 1)
+  const rows = ids.length / length
+  const values: Values = decoder.graphInputs(BigInt64Array.from(ids, BigInt), rows, length)
   const take = (made: Values) => {
     for (const [name, tensor] of made) values.set(name, tensor)
   }
@@ -23,11 +25,21 @@ export async function dictionaryOf(decoder: Decoder, ids: Int32Array): Promise<M
     const made = await sessions.runModel(sessions.partModelOf(part, inputs, values), values, tensors)
     all.push(
       inputs.map((input, k) => {
-        const data = made.get(input)?.data as Float32Array
-        return { data, rows: ids.length, cols: forms[block].inputs[k] }
+        const all = made.get(input)?.data as Float32Array
+        return { data: lastOf(all, rows, length), rows, cols: forms[block].inputs[k] }
       }),
     )
     take(await sessions.runPart(part, values, tensors))
   }
   return all
+}
+
+/** The vectors of each window's last token. @param all - [rows, length, width] */
+function lastOf(all: Float32Array, rows: number, length: number): Float32Array {
+  if (length === 1) return all
+  const width = all.length / (rows * length)
+  const last = new Float32Array(rows * width)
+  for (let row = 0; row < rows; row++)
+    last.set(all.subarray(((row + 1) * length - 1) * width, (row + 1) * length * width), row * width)
+  return last
 }

@@ -76,7 +76,7 @@ export const MEAN_SQUARE_LIES: readonly PooledLie[] = [
   { name: 'mean squares: less than nothing, -1 times', meanSquares: times(-1), products: (known) => signed(known, -1) },
 ]
 
-/** Lies about products. The mean squares are the own text's, once or so often that the others' count for nothing. */
+/** Lies about products. Mean squares are the own text's, or so many times these that the others' count for nothing. */
 export const PRODUCT_LIES: readonly PooledLie[] = [
   { name: 'products: all zero', meanSquares: honest, products: zero },
   { name: 'products: all zero, mean squares 2^15 times', meanSquares: times(DROWNING), products: zero },

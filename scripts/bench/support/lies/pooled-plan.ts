@@ -46,7 +46,7 @@ export interface PooledBench extends LieBench {
 }
 
 /** How a plan ended in which nobody was stopped. */
-export interface PooledEnding {
+interface PooledEnding {
   /** One entry a group. */
   judgements: Judgement[]
   /** Why an open plan refuses what the liar has sent; null: it does not. */
@@ -141,13 +141,12 @@ async function measure(
 
 /** Adds up what all sites offer to a block, as masked vectors: modulo a power of two. */
 async function summed(
-  bench: PooledBench,
+  { decoder, method, portable }: PooledBench,
   block: number,
   measured: readonly Measured[],
   lie: PooledLie | null,
 ): Promise<Summed> {
-  const { decoder, method, portable } = bench
-  const form = decoder.forms[block]
+  const [form, base] = [decoder.forms[block], decoder.baseWeights(block)]
   const members = measured.length
   const [first, second] = measured.map(({ moments }) => moments)
   const offered = measured.map(({ moments }): Float64Array[] => {
@@ -155,46 +154,46 @@ async function summed(
   })
   if (lie !== null) offered[0] = lie.meanSquares(first, second)
   let refused = lie === null ? null : refusedSquares(form, offered[0])
-  const opened = openedSum('meanSquares', meanSquaresForm(form), offered.map(ofNumbers), lie)
-  try {
-    const totals = meanSquareTotals(opened.sums, members)
-    const base = decoder.baseWeights(block)
-    const blockCase = { form, method, base }
-    const apply = (merged: Parameters<typeof applyMerged>[2]) => applyMerged(form, base, merged)
-    if (method.pruner !== 'sparsegpt') {
-      const inputs = pooledStatistics({ meanSquares: totals, sites: members })
-      const weights = apply(mergeBlock(blockCase, [{ inputs }]))
-      return { impossible: null, doubts: opened.doubts, refused, weights }
-    }
-    const unit = (input: number) => unitOf(form.inputs[input], members)
-    const products = measured.map(({ moments }) =>
-      moments.map(({ gram, meanSquares }, input) => productsOf(gram, meanSquares, totals[input], unit(input))),
-    )
-    if (lie !== null) {
-      products[0] = first.map((own, input) => {
-        const other = (second ?? first)[input]
-        return lie.products({ own, other, offered: offered[0][input], totals: totals[input], unit: unit(input) })
-      })
-      refused ??= reasonOf(() => decodeProducts(form, encodeProducts(form, products[0], members), members))
-    }
-    const vectors = products.map((own) =>
-      own.map((values, input) => Wholes.ofInt32s(productBytes(form.inputs[input], members), values)),
-    )
-    const { sums } = openedSum('products', productsForm(form, members), vectors, lie)
-    const impossible = impossibleReason(() => productTotals(sums, form.inputs, { sites: members, members }))
-    if (impossible !== null && refused !== null) return { impossible, doubts: opened.doubts, refused, weights: null }
-    // In an open plan sums do not overflow.
-    const all = refused === null ? addProducts(form, products) : sums.map((part) => part.int32s())
-    const solved = await solvePooled(blockCase, { meanSquares: totals, products: all, members }, portable)
-    return { impossible, doubts: opened.doubts, refused, weights: apply(solved.block) }
-  } catch (error) {
-    return { impossible: impossibleReason(error), doubts: opened.doubts, refused, weights: null }
+  const { doubts, sums } = openedSum('meanSquares', meanSquaresForm(form), offered.map(ofNumbers), lie)
+  const meanSquares = possible(() => meanSquareTotals(sums, members))
+  if (typeof meanSquares === 'string') return { impossible: meanSquares, doubts, refused, weights: null }
+  const blockCase = { form, method, base }
+  if (method.pruner !== 'sparsegpt') {
+    const merged = mergeBlock(blockCase, [{ inputs: pooledStatistics({ meanSquares, sites: members }) }])
+    return { impossible: null, doubts, refused, weights: applyMerged(form, base, merged) }
   }
+  const unit = (input: number) => unitOf(form.inputs[input], members)
+  const products = measured.map(({ moments }) =>
+    moments.map((own, input) => productsOf(own.gram, own.meanSquares, meanSquares[input], unit(input))),
+  )
+  if (lie !== null) {
+    products[0] = first.map((own, input) => {
+      const known = { offered: offered[0][input], totals: meanSquares[input], unit: unit(input) }
+      return lie.products({ own, other: (second ?? first)[input], ...known })
+    })
+    refused ??= reasonOf(() => decodeProducts(form, encodeProducts(form, products[0], members), members))
+  }
+  const vectors = products.map((own) =>
+    own.map((values, input) => Wholes.ofInt32s(productBytes(form.inputs[input], members), values)),
+  )
+  const opened = openedSum('products', productsForm(form, members), vectors, lie)
+  const totals = possible(() => productTotals(opened.sums, form.inputs, { sites: members, members }))
+  const impossible = typeof totals === 'string' ? totals : null
+  // In an open plan sums do not overflow.
+  const all = refused === null || typeof totals === 'string' ? addProducts(form, products) : totals
+  if (impossible !== null && refused !== null) return { impossible, doubts, refused, weights: null }
+  const { block: merged } = await solvePooled(blockCase, { meanSquares, products: all, members }, portable)
+  return { impossible, doubts, refused, weights: applyMerged(form, base, merged) }
 }
 
-function impossibleReason(error: unknown): string {
-  if (error instanceof ImpossibleTotalError) return error.reason
-  throw error
+/** Totals, or the reason for which no honest sites can have them. */
+function possible<T>(totals: () => T): T | string {
+  try {
+    return totals()
+  } catch (error) {
+    if (error instanceof ImpossibleTotalError) return error.reason
+    throw error
+  }
 }
 
 function refusedSquares(form: BlockForm, offered: readonly Float64Array[]): string | null {
