@@ -9,7 +9,7 @@ import { openedSum } from './opening.ts'
 
 const ZERO_KEY = new Uint8Array(32)
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 })
-const width = fc.constantFrom(2, 3, 8, 16)
+const width = fc.constantFrom(1, 2, 3, 5, 8, 16)
 
 /** Little-endian whole numbers. */
 function numbersOf(bytes: Uint8Array, each: number): bigint[] {
@@ -68,6 +68,8 @@ describe('streams', () => {
 
   it('are the same whatever the chunks in which they are made', () => {
     for (const [w, count] of [
+      [1, CHUNK_BYTES + 7],
+      [5, CHUNK_BYTES / 5 + 13],
       [2, CHUNK_BYTES + 5],
       [3, CHUNK_BYTES + 1],
       [8, CHUNK_BYTES / 4 + 3],
@@ -86,7 +88,7 @@ describe('streams', () => {
 
   it('leave nothing when they are taken away', () => {
     const streams = ([1, -1, -1] as const).map((sign, i) => ({ key: ZERO_KEY.with(0, i), sign }))
-    const form: WholesForm[] = ([2, 3, 8, 16] as const).map((each) => ({ width: each, count: 7 }))
+    const form: WholesForm[] = ([1, 2, 3, 5, 8, 16] as const).map((each) => ({ width: each, count: 7 }))
     const vector = vectorOf(form, (at) => at)
     const before = bytesOf(vector)
     addStreams(vector, 9, streams, 1)
