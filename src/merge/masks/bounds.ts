@@ -80,3 +80,42 @@ export function assertBounds(role: number, base: LayerWeights, layer: SparseLaye
   const message = `the cosine with the base over the kept weights is ${own}, the plan asks for ${cosine}`
   throw new InvalidContributionError('COSINE', message, role)
 }
+
+/** Float64 sums of up to 2^31 terms are this close to the exact ones, relative to the sum of magnitudes. */
+const ROUNDING = 1e-6
+
+/**
+ * The reason for which the sums of a layer over `voters` members cannot be those of layers within the bounds above;
+ * null: they can be. Let b be the base's layer, w_i a member's and m_i its mask, k_j the number of members who keep
+ * weight j, and S_j the sum of their values. As each |w_ij| is at most 4 max |b|, |S_j| is at most k_j 4 max |b|. As each
+ * norm of w_i is at most x that of b, the norm of S is at most n x that of b. And as <b, w_i> is at least c |w_i| |m_i b|,
+ * and |w_i| at least 0.9 |m_i b|, <b, S> is at least 0.9 c times the sum of k_j b_j^2.
+ * @param base - row-major [rows, cols]
+ * @param votes - the number of members who prune each weight
+ */
+export function sumsFault(
+  base: LayerWeights,
+  { votes, sums }: { votes: Uint16Array; sums: Float64Array },
+  voters: number,
+  target: SparsityTarget,
+): string | null {
+  let [dot, squares, baseSquares, keptSquares, basePeak, peak] = [0, 0, 0, 0, 0, 0]
+  for (let i = 0; i < base.length; i++) {
+    const [own, sum, keepers] = [base[i], sums[i], voters - votes[i]]
+    dot += own * sum
+    squares += sum * sum
+    baseSquares += own * own
+    keptSquares += keepers * own * own
+    basePeak = Math.max(basePeak, Math.abs(own))
+    peak = Math.max(peak, Math.abs(sum) / Math.max(keepers, 1))
+  }
+  const { cosine, norm } = weightBounds(target)
+  if (peak > MAX_PEAK_RATIO * basePeak)
+    return `the largest mean is ${peak}, more than ${MAX_PEAK_RATIO} times the base's largest weight ${basePeak}`
+  const most = voters * norm * Math.sqrt(baseSquares)
+  if (Math.sqrt(squares) > most * (1 + ROUNDING))
+    return `the norm of the sum is ${Math.sqrt(squares)}, and ${voters} sites can have ${most}`
+  const least = LEAST_RATIO * cosine * keptSquares
+  if (dot >= least - ROUNDING * keptSquares) return null
+  return `the product with the base is ${dot}, and ${voters} sites have at least ${least}`
+}

@@ -19,8 +19,7 @@ import type { BlockCase } from './block-case.ts'
 import type { BlockContribution } from './contribution.ts'
 import { expandMask } from './mask-expansion.ts'
 import type { MergedBlock, MergedLayer } from './merged-block.ts'
-import { summedSquares } from './saliency.ts'
-import { assertContributions, tallyLayer } from './tally.ts'
+import { assertContributions, type BlockTally, type LayerTally, tallyBlock } from './tally.ts'
 import { trimmedStatistics, trimmedWeights } from './trimmed.ts'
 
 export { fedavgBlock } from './fedavg.ts'
@@ -32,32 +31,36 @@ export { fedavgBlock } from './fedavg.ts'
  * @throws {RangeError} see assertContributions and tallyLayer: the caller's mistake
  */
 export function mergeBlock(block: BlockCase, contributions: readonly BlockContribution[], faults = 0): MergedBlock {
-  const { form, method, base } = block
+  const { form, method } = block
   assertContributions(method.pruner, contributions)
   if (faults > 0 && payloadOf(method.pruner) === 'statistics')
     return mergeBlock(block, [{ inputs: trimmedStatistics(form, contributions, faults) }])
-  const columns = form.inputs.map((cols, input) => summedSquares(contributions, input, cols, faults))
-  const voters = contributions.length
+  const tally = tallyBlock(block, contributions, faults)
+  if (faults === 0) return mergeTally(block, tally)
+  const layersOf = (role: number) => contributions.map(({ layers = [] }) => layers[role])
+  return mergeMeans(block, tally, ({ votes }, role) => trimmedWeights(layersOf(role), votes.length, faults))
+}
+
+/** Merges one block by the rule `l0` from what all members together offer: plain contributions, or an opened sum. */
+export function mergeTally(block: BlockCase, tally: BlockTally): MergedBlock {
+  return mergeMeans(block, tally, ({ votes, sums }) => (sums === null ? null : storedMeans(sums, votes, tally.voters)))
+}
+
+/** @param meansOf - of a layer, over those who keep a weight, as fp16 bits; null: weights are the base's */
+function mergeMeans(
+  { form, method, base }: BlockCase,
+  { voters, columns, layerOf }: BlockTally,
+  meansOf: (layer: LayerTally, role: number) => Uint16Array | null,
+): MergedBlock {
   const layers = form.layers.map(({ rows, cols, input }, role): MergedLayer => {
-    const { votes, sums } = tallyLayer(block, role, contributions)
-    const means = sums === null ? null : meansOf({ sums, votes, voters }, contributions, role, faults)
+    const layer = layerOf(role)
+    const { votes } = layer
+    const means = meansOf(layer, role)
     const values = means === null ? base[role] : float16Of(means)
     const mask = expandMask({ rows, cols, votes, voters, values, columns: columns[input] }, method.target)
     return { mask, survivors: means === null ? null : keptBits(means, mask) }
   })
   return { layers }
-}
-
-/** Means over those who keep a weight, as fp16 bits. */
-function meansOf(
-  { sums, votes, voters }: { sums: Float64Array; votes: Uint16Array; voters: number },
-  contributions: readonly BlockContribution[],
-  role: number,
-  faults: number,
-): Uint16Array {
-  if (faults === 0) return storedMeans(sums, votes, voters)
-  const layers = contributions.map((contribution) => (contribution.layers ?? [])[role])
-  return trimmedWeights(layers, sums.length, faults)
 }
 
 /** Means over those who keep a weight, as fp16 bits, never -0; 0 where nobody keeps it. Overwrites the sums. */

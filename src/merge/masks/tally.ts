@@ -1,6 +1,6 @@
 /**
  * The contributions for a layer, added up: the number of members who prune each weight, and the sum of the weight over
- * those who keep it. The sums are exact, so the order does not matter: finite fp16 values are whole multiples of 2^-24
+ * those who keep it. Masked ones are added up in masked/votes.ts: to the same bits. The sums are exact, so the order does not matter: finite fp16 values are whole multiples of 2^-24
  * below 2^16, so 2^13 of them sum to a whole multiple of 2^-24 below 2^29, which is 53 bits, as many as a float64
  * holds.
  */
@@ -12,17 +12,28 @@ import { magnitudeMask } from '../../prune/masks/magnitude.ts'
 import { wandaMask } from '../../prune/masks/wanda.ts'
 import type { BlockCase } from './block-case.ts'
 import type { BlockContribution } from './contribution.ts'
+import { summedSquares } from './saliency.ts'
 import type { SparseLayer } from './sparse-layer.ts'
 
 /** This many finite fp16 values sum exactly in a float64, in any order. */
 export const MAX_CONTRIBUTIONS = 8192
 
 /** One layer's contributions, added up. Both arrays are flat row-major [rows, cols]. */
-interface LayerTally {
+export interface LayerTally {
   /** The number of contributions that prune each weight. */
   votes: Uint16Array
   /** Sums over the contributions that keep the weight; null if survivors are the base's own values. */
   sums: Float64Array | null
+}
+
+/** What all members together offer to a block. */
+export interface BlockTally {
+  /** The number of members who voted. */
+  voters: number
+  /** One entry a layer input: summed mean squares, exact and rounded once, [cols]. */
+  columns: readonly Float64Array[]
+  /** Called once for each layer: its arrays may be overwritten then. */
+  layerOf(role: number): LayerTally
 }
 
 /**
@@ -35,6 +46,19 @@ export function assertContributions(pruner: PrunerName, contributions: readonly 
   }
   if (contributions.some(({ layers }) => (layers === undefined) === (pruner === 'sparsegpt'))) {
     throw new RangeError(`a contribution does not have the payload of ${pruner}`)
+  }
+}
+
+/**
+ * Adds up the contributions for a block, each layer when it is asked for.
+ * @param faults - not 0: columns are summed as by the rule `trimmed`
+ * @throws {RangeError} see tallyLayer
+ */
+export function tallyBlock(block: BlockCase, contributions: readonly BlockContribution[], faults: number): BlockTally {
+  return {
+    voters: contributions.length,
+    columns: block.form.inputs.map((cols, input) => summedSquares(contributions, input, cols, faults)),
+    layerOf: (role) => tallyLayer(block, role, contributions),
   }
 }
 
@@ -58,19 +82,28 @@ export function tallyLayer(block: BlockCase, role: number, contributions: readon
   return { votes, sums: null }
 }
 
-/** The masks of the senders of statistics: a function of the base weights and those numbers. */
+/** The masks of the senders of statistics. */
 function* derivedMasks(
-  { form, method: { pruner, target }, base }: BlockCase,
+  block: BlockCase,
   role: number,
   contributions: readonly BlockContribution[],
 ): Generator<Uint8Array> {
+  const [first] = contributions
+  const same = block.method.pruner === 'magnitude' ? maskOf(block, role, first) : null
+  for (const contribution of contributions) yield same ?? maskOf(block, role, contribution)
+}
+
+/** A member's mask of a layer: as sent, or a function of the base weights and its statistics. */
+export function maskOf(
+  { form, method: { pruner, target }, base }: BlockCase,
+  role: number,
+  { inputs, layers }: BlockContribution,
+): Uint8Array {
+  if (layers !== undefined) return layers[role].mask
   const { rows, cols, input } = form.layers[role]
-  if (pruner === 'wanda') {
-    for (const { inputs } of contributions) yield wandaMask(base[role], rows, cols, inputs[input], target)
-    return
-  }
-  const mask = magnitudeMask(base[role], rows, cols, target) // the same at every sender
-  for (let i = 0; i < contributions.length; i++) yield mask
+  return pruner === 'wanda'
+    ? wandaMask(base[role], rows, cols, inputs[input], target)
+    : magnitudeMask(base[role], rows, cols, target)
 }
 
 function addVotes(votes: Uint16Array, mask: Uint8Array): void {

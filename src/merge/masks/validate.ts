@@ -8,7 +8,7 @@
 import { floorShare } from '../../base/decimal.ts'
 import type { LayerForm } from '../../form/block-form.ts'
 import { countZerosIn } from '../../form/mask.ts'
-import { type PayloadKind, payloadOf, type SparsityTarget } from '../../form/method.ts'
+import { type PayloadKind, payloadOf, type SparseMethod, type SparsityTarget } from '../../form/method.ts'
 import { blockColumns } from '../../prune/masks/target.ts'
 import { InvalidContributionError } from '../errors.ts'
 import type { BlockCase } from './block-case.ts'
@@ -37,31 +37,48 @@ export function validateContribution(
   }
 }
 
-/**
- * Checks SparseGPT's zeros: floor(rows * width * s) in every block of columns, or n in every m consecutive columns of a
- * row. @throws {InvalidContributionError} ZEROS
- */
-function assertZeros({ rows, cols }: LayerForm, role: number, target: SparsityTarget, mask: Uint8Array): void {
-  if (target.kind === 'pattern') {
-    for (let at = 0; at < rows * cols; at += target.m) {
-      const zeros = countZerosIn(mask, at, at + target.m)
-      if (zeros === target.n) continue
-      const place = `row ${Math.floor(at / cols)}, columns from ${at % cols}`
-      throw wrongZeros(role, `${place}: ${zeros} zeros of ${target.m}, the plan asks ${target.n}`)
-    }
-    return
-  }
-  const width = blockColumns(target)
-  for (let start = 0; start < cols; start += width) {
-    const end = Math.min(start + width, cols)
-    const wanted = floorShare(rows * (end - start), target.ppm)
-    let zeros = 0
-    for (let row = 0; row < rows; row++) zeros += countZerosIn(mask, row * cols + start, row * cols + end)
-    if (zeros !== wanted)
-      throw wrongZeros(role, `columns ${start} to ${end - 1}: ${zeros} zeros, the plan asks ${wanted}`)
-  }
+/** @throws {InvalidContributionError} ZEROS */
+function assertZeros(form: LayerForm, role: number, target: SparsityTarget, mask: Uint8Array): void {
+  const fault = zerosFault(form, { pruner: 'sparsegpt', target }, 1, (from, to) => countZerosIn(mask, from, to))
+  if (fault !== null) throw new InvalidContributionError('ZEROS', fault, role)
 }
 
-function wrongZeros(role: number, message: string): InvalidContributionError {
-  return new InvalidContributionError('ZEROS', message, role)
+/** Places of a layer in which a pruner leaves an exact number of zeros: rectangles, row after row of them. */
+interface Places {
+  rows: number
+  cols: number
+}
+
+/**
+ * The first places in which `sites` masks together have other zeros than the pruner leaves, in words; null: none. The
+ * zeros are n in every m consecutive columns of a row, or floor(size * s) of a layer (magnitude), a row (Wanda), or a
+ * block of columns (SparseGPT).
+ * @param zerosIn - counts those of all masks among the weights [from, to)
+ */
+export function zerosFault(
+  { rows, cols }: LayerForm,
+  { pruner, target }: SparseMethod,
+  sites: number,
+  zerosIn: (from: number, to: number) => number,
+): string | null {
+  const places = placesOf({ rows, cols }, { pruner, target })
+  for (let top = 0; top < rows; top += places.rows) {
+    for (let start = 0; start < cols; start += places.cols) {
+      const end = Math.min(start + places.cols, cols)
+      const each = target.kind === 'pattern' ? target.n : floorShare(places.rows * (end - start), target.ppm)
+      let zeros = 0
+      for (let row = top; row < top + places.rows; row++) zeros += zerosIn(row * cols + start, row * cols + end)
+      if (zeros === sites * each) continue
+      const of = target.kind === 'pattern' ? ` of ${sites * target.m}` : ''
+      const place = `${places.rows < rows ? `row ${top}, ` : ''}columns ${start} to ${end - 1}`
+      return `${place}: ${zeros} zeros${of}, the plan asks ${sites * each}`
+    }
+  }
+  return null
+}
+
+function placesOf({ rows, cols }: Places, { pruner, target }: SparseMethod): Places {
+  if (target.kind === 'pattern') return { rows: 1, cols: target.m }
+  if (pruner === 'sparsegpt') return { rows, cols: blockColumns(target) }
+  return pruner === 'wanda' ? { rows: 1, cols } : { rows, cols }
 }
