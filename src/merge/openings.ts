@@ -1,7 +1,8 @@
 /**
  * The openings of a masked plan. An opening is one fixed set of slots, of which the sum over all sites is opened at
  * once. Where mean squares are pooled it is a group of blocks; where second moments are pooled a group has two, mean
- * squares and then products. Where structures are removed, the importances of all blocks are the first one, and the
+ * squares and then products. Votes on weights are one opening of all blocks: a second one would be of nearly the same
+ * contents, and the difference of two sums shows more than either. Where structures are removed, the importances of all blocks are the first one, and the
  * adapters of each round after that are one more.
  *
  * Keys, key sheets and reveals have slots of their own, behind those of decoder blocks. Adapters of an opening replace
@@ -28,7 +29,7 @@ export interface MaskedSlots {
 
 /** The number of openings. */
 export function openingsOf({ method, merge, rounds }: PooledPlan): number {
-  if (!isStructuredMethod(method)) return pooledRounds({ method, merge, rounds })
+  if (merge === 'pooled') return pooledRounds({ method, merge, rounds })
   return trainsAdapters({ method, rounds }) ? rounds : 1
 }
 
@@ -82,7 +83,7 @@ export function revealSlot({ blocks, turns }: MaskedSlots, opening: number): num
  * @param groups - those of the member, where blocks are offered in groups
  */
 export function slotsOfOpening(plan: PooledPlan, blocks: number, opening: number, groups: readonly number[]): number[] {
-  if (!isStructuredMethod(plan.method)) return slotsOfGroups(plan, blocks, opening, groups)
+  if (plan.merge === 'pooled') return slotsOfGroups(plan, blocks, opening, groups)
   const from = firstSlotOf({ blocks: 0, turns: blocks }, opening)
   return Array.from({ length: blocks }, (_, block) => from + block)
 }

@@ -6,6 +6,9 @@ import { dropKept, isKept, newMask } from '../../src/form/mask.ts'
 import type { SparsityTarget } from '../../src/form/method.ts'
 import type { BlockContribution } from '../../src/merge/masks/contribution.ts'
 import type { MergedBlock } from '../../src/merge/masks/merged-block.ts'
+import { magnitudeMask } from '../../src/prune/masks/magnitude.ts'
+import { blockColumns } from '../../src/prune/masks/target.ts'
+import type { Random } from './random.ts'
 
 /** One layer of a row. */
 export const rowForm = (cols: number): BlockForm => ({ inputs: [cols], layers: [{ rows: 1, cols, input: 0 }] })
@@ -27,6 +30,29 @@ export function sparse(weights: number[], bits?: string, meanSquares?: number[])
   const mask = maskOf(bits ?? weights.map((w) => (w === 0 ? '0' : '1')).join(''))
   const survivors = fp16Bits(Float64Array.from(weights.filter((_, i) => isKept(mask, i))))
   return { inputs: [Float32Array.from(meanSquares ?? weights.map(() => 1))], layers: [{ mask, survivors }] }
+}
+
+/**
+ * A contribution of `weights` that validation accepts: zeros at random places, as many as SparseGPT leaves, and survivors
+ * within a tenth of the base's.
+ */
+export function prunedLike(
+  { form, target, base }: Pick<Toy, 'form' | 'target' | 'base'>,
+  random: Random,
+): Required<BlockContribution> {
+  const layers = form.layers.map(({ rows, cols }, role) => {
+    const mask = newMask(rows * cols)
+    const width = blockColumns(target)
+    for (let from = 0; from < cols; from += width) {
+      const count = Math.min(width, cols - from)
+      const zeros = magnitudeMask(random.normals(rows * count), rows, count, target)
+      for (let i = 0; i < rows * count; i++)
+        if (!isKept(zeros, i)) dropKept(mask, Math.floor(i / count) * cols + from + (i % count))
+    }
+    const kept = base[role].filter((_, i) => isKept(mask, i)).map((w) => w * (0.95 + 0.1 * random.next()))
+    return { mask, survivors: fp16Bits(kept) }
+  })
+  return { inputs: form.inputs.map((cols) => random.normals(cols).map((x) => x * x)), layers }
 }
 
 /** The values of one layer of a merged block, 0 where nothing is kept. */

@@ -6,6 +6,9 @@ import { doubtOf } from '../../merge/masked/doubt.ts'
 import { addStreams, type StreamKey } from '../../merge/masked/streams.ts'
 import { adapterTotals, importanceTotals, meanSquareTotals, productTotals } from '../../merge/masked/totals.ts'
 import { sumOf } from '../../merge/masked/vector.ts'
+import { votesTally } from '../../merge/masked/votes.ts'
+import type { BlockCase } from '../../merge/masks/block-case.ts'
+import type { BlockTally } from '../../merge/masks/tally.ts'
 import type { PooledTotals } from '../../merge/pooled/totals.ts'
 import type { StructuredTotals } from '../../merge/structures/structured-merge.ts'
 import { pooledVector, type SlotVector, structuredVector } from './slot-vector.ts'
@@ -55,6 +58,12 @@ export function openPooled(
   return { totals: { sites, meanSquares, products }, doubt: doubt ?? offered.doubt }
 }
 
+/** A layer's votes are checked when the tally is asked for them. @throws {ImpossibleTotalError} */
+export function openVotes(block: BlockCase, vector: SlotVector, { first }: MaskedOpenings): Opened<BlockTally> {
+  const { sums, sites, doubt } = open(vector, first)
+  return { totals: votesTally(block, sums, sites), doubt }
+}
+
 /** @throws {ImpossibleTotalError} */
 export function openStructured(
   form: StructuredForm,
@@ -74,7 +83,11 @@ function open({ form, ofPlain, slot }: SlotVector, { own, paths, streams }: Mask
   if (paths.length === 0) throw new RangeError('an empty list: nothing is opened')
   const sums = sumOf(form, contents(paths))
   addStreams(sums, slot, streams, -1)
-  return { sums, sites: paths.length, doubt: own === null ? null : doubtOf(form.kind, ofPlain(own), sums) }
+  return {
+    sums,
+    sites: paths.length,
+    doubt: own === null ? null : doubtOf(form.kind, ofPlain(own), sums, paths.length),
+  }
 }
 
 function* contents(paths: readonly string[]): Generator<Uint8Array> {

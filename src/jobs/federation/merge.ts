@@ -9,7 +9,7 @@ import type { StructuredForm } from '../../form/structured-form.ts'
 import { ImpossibleTotalError } from '../../merge/errors.ts'
 import { assertHonestMean } from '../../merge/masked/totals.ts'
 import type { BlockCase } from '../../merge/masks/block-case.ts'
-import { mergeBlock } from '../../merge/masks/l0.ts'
+import { mergeBlock, mergeTally } from '../../merge/masks/l0.ts'
 import { encodeMergedBlock, type MergedBlock, maskChange } from '../../merge/masks/merged-block.ts'
 import { pooledStatistics, solvePooled } from '../../merge/pooled/pooled-block.ts'
 import { encodeTotals } from '../../merge/pooled/totals.ts'
@@ -26,7 +26,8 @@ import type { StructuredModel } from '../../structure/federated/structured-model
 import type { Bench } from '../bench.ts'
 import { readMerged } from '../block-files.ts'
 import { pooledTotals, readContributions } from './contribution-files.ts'
-import { type MaskedOpenings, openPooled, openStructured } from './masked-opening.ts'
+import { type MaskedOpenings, openPooled, openStructured, openVotes } from './masked-opening.ts'
+import { votesVector } from './slot-vector.ts'
 import { trainingOf } from './training.ts'
 
 interface BlockMerge {
@@ -73,7 +74,10 @@ export async function merge(
     const decoder = bench.open(dir)
     const block: BlockCase = { form: decoder.forms[job.block], method, base: decoder.baseWeights(job.block) }
     if (job.merging.rule === 'pooled') return await mergePooled(block, decoder.blocks, job, bench)
-    if ('masked' in job) throw new RangeError(`masked vectors cannot be merged by the rule ${job.merging.rule}`)
+    if ('masked' in job) {
+      const { totals, doubt } = openVotes(block, votesVector(decoder, method, job.block), job.masked)
+      return { ...report(block, mergeTally(block, totals), job), doubt }
+    }
     const contributions = readContributions(block.form, method.pruner, job.paths)
     return { ...report(block, mergeBlock(block, contributions, job.merging.faults), job), doubt: null }
   } catch (error) {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { BlockForm } from '../../form/block-form.ts'
 import type { Merging } from '../../form/merging.ts'
-import { isStructuredMethod, type Method } from '../../form/method.ts'
+import { isStructuredMethod, type Method, payloadOf, type SparseMethod } from '../../form/method.ts'
 import type { StructuredForm } from '../../form/structured-form.ts'
 import { ofAdapters, ofImportances, ofMeanSquares, ofProducts } from '../../merge/masked/plain.ts'
 import {
@@ -11,12 +11,15 @@ import {
   meanSquaresForm,
   productsForm,
   type VectorForm,
+  votesForm,
 } from '../../merge/masked/vector.ts'
+import { ofVotes } from '../../merge/masked/votes.ts'
 import type { Wholes } from '../../merge/masked/wholes.ts'
 import { decodeContribution } from '../../merge/masks/contribution.ts'
 import { decodeProducts } from '../../merge/pooled/products.ts'
 import { blockOfSlot, isSecondSlot } from '../../merge/slots.ts'
 import { decodeStructured } from '../../merge/structures/structured-contribution.ts'
+import type { Decoder } from '../../model/forward/decoder.ts'
 import type { Bench } from '../bench.ts'
 
 export interface SlotVector {
@@ -39,8 +42,24 @@ export async function vectorOfSlot({ dir, method, merging, slot }: SlotArgs, ben
     const { decoder, forms } = await bench.structured(dir)
     return structuredVector(forms[blockOfSlot(slot, decoder.blocks)], slot, decoder.blocks)
   }
-  const { blocks, forms } = bench.open(dir)
+  const decoder = bench.open(dir)
+  if (merging.rule !== 'pooled') return votesVector(decoder, method, slot)
+  const { blocks, forms } = decoder
   return pooledVector(forms[blockOfSlot(slot, blocks)], slot, { blocks, members: merging.members })
+}
+
+/** @param block - also the slot: each block is offered once */
+export function votesVector(decoder: Decoder, method: SparseMethod, block: number): SlotVector {
+  const form = decoder.forms[block]
+  return {
+    slot: block,
+    form: votesForm(form, method.pruner),
+    ofPlain(path) {
+      const plain = decodeContribution(form, payloadOf(method.pruner), readFileSync(path))
+      const names = decoder.layers.filter((layer) => layer.block === block).map(({ name }) => name)
+      return ofVotes({ form, method, base: decoder.baseWeights(block) }, plain, names)
+    },
+  }
 }
 
 /** @param blocks - decoder blocks of the model */

@@ -4,6 +4,7 @@
  * named.
  */
 import type { VectorForm } from './vector.ts'
+import { doubtOfVotes } from './votes.ts'
 import type { Wholes } from './wholes.ts'
 
 /**
@@ -18,9 +19,19 @@ const OWN_FACTOR = 65_536n
  * theirs.
  * @param own - this site's own vector
  * @param sums - of the list's vectors, without streams
+ * @param sites - members of the list
  */
-export function doubtOf(kind: VectorForm['kind'], own: readonly Wholes[], sums: readonly Wholes[]): string | null {
+export function doubtOf(
+  kind: VectorForm['kind'],
+  own: readonly Wholes[],
+  sums: readonly Wholes[],
+  sites: number,
+): string | null {
   if (kind === 'meanSquares') return firstDoubt(own, sums, doubtOfInput)
+  if (kind === 'votes') {
+    const inputs = (vector: readonly Wholes[]) => vector.filter(({ form }) => form.width === 16)
+    return firstDoubt(inputs(own), inputs(sums), doubtOfInput) ?? doubtOfVotes(own, sums, sites)
+  }
   return kind === 'importances' ? firstDoubt(own, sums, doubtOfStructure) : null
 }
 

@@ -5,9 +5,12 @@
  * - mean squares: 16 bytes a column, input after input, whole numbers of 2^-72;
  * - products: 2 or 3 bytes a pair of columns i < j, input after input, in two's complement (pooled/products.ts);
  * - importances: 8 bytes a unit, structure after structure (structures/scaled-importances.ts);
- * - adapters: 8 bytes a number, A and B of layer after layer, whole numbers of 2^-40 in two's complement.
+ * - adapters: 8 bytes a number, A and B of layer after layer, whole numbers of 2^-40 in two's complement;
+ * - votes: mean squares as above; then layer after layer 1 byte a weight, 1 if the member keeps it, and where weights are
+ *   offered 5 bytes a weight, its value or 0, whole numbers of 2^-24 in two's complement (votes.ts).
  */
 import type { BlockForm } from '../../form/block-form.ts'
+import { type PrunerName, payloadOf } from '../../form/method.ts'
 import type { StructuredForm } from '../../form/structured-form.ts'
 import { FrameReader, HEADER_BYTES, writeFrame } from '../bytes.ts'
 import { InvalidContributionError } from '../errors.ts'
@@ -16,11 +19,11 @@ import { adapterSizes, RANK } from '../structures/adapter.ts'
 import { CHUNK_BYTES, Wholes, type WholesForm } from './wholes.ts'
 
 const HEAD = { magic: 'COPV', version: 1 }
-const KINDS = { meanSquares: 1, products: 2, importances: 3, adapters: 4 }
+const KINDS = { meanSquares: 1, products: 2, importances: 3, adapters: 4, votes: 5 }
 
 export interface VectorForm {
   kind: keyof typeof KINDS
-  /** One entry a layer input, a structure, or a factor of an adapter. */
+  /** One entry a layer input, a structure, a factor of an adapter, or a layer's votes or values. */
   parts: readonly WholesForm[]
 }
 
@@ -41,6 +44,14 @@ export function importancesForm({ structures }: StructuredForm): VectorForm {
 export function adaptersForm({ layers }: StructuredForm): VectorForm {
   const sizes = layers.map((layer) => adapterSizes(layer, RANK))
   return { kind: 'adapters', parts: sizes.flatMap(({ a, b }) => [a, b]).map((count) => ({ width: 8, count })) }
+}
+
+export function votesForm(form: BlockForm, pruner: PrunerName): VectorForm {
+  const layers = form.layers.flatMap(({ rows, cols }): WholesForm[] => {
+    const [votes, values] = ([1, 5] as const).map((width) => ({ width, count: rows * cols }))
+    return payloadOf(pruner) === 'weights' ? [votes, values] : [votes]
+  })
+  return { kind: 'votes', parts: [...meanSquaresForm(form).parts, ...layers] }
 }
 
 /** The length of a masked vector, in bytes. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Method, PrunerName } from '../../../src/form/method.ts'
-import { maskedRounds, maskedSlots, openingsOf } from '../../../src/merge/openings.ts'
+import { maskedRounds, maskedSlots, openingsOf, slotsOfOpening } from '../../../src/merge/openings.ts'
 import { type PooledPlan, pooledRounds, slotsOfGroups } from '../../../src/merge/pooled/groups.ts'
 
 const pooled = (pruner: PrunerName, rounds: number): PooledPlan => {
@@ -20,6 +20,16 @@ describe('the openings of a masked plan', () => {
 
   it('are the importances, and one more for each later round that trains', () => {
     assert.deepEqual([structured(20, 4), structured(0, 4), structured(20, 1)].map(openingsOf), [4, 1, 1])
+  })
+
+  it('are a single one of votes on weights, of all blocks and all members', () => {
+    for (const pruner of ['sparsegpt', 'wanda', 'magnitude'] as const) {
+      const plan: PooledPlan = { ...pooled(pruner, 1), merge: 'l0' }
+      assert.equal(openingsOf(plan), 1)
+      assert.equal(maskedRounds(plan), 4)
+      assert.equal(maskedSlots(plan, 30), 30 + 2 + 1)
+      assert.deepEqual(slotsOfOpening(plan, 3, 1, []), [0, 1, 2])
+    }
   })
 
   it('take two rounds each after the two of keys, and a slot each for reveals', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import type { Merging } from '../../../../src/form/merging.ts'
+import type { MergeRule, Merging } from '../../../../src/form/merging.ts'
 import type { Method } from '../../../../src/form/method.ts'
 import type { MaskedOpening } from '../../../../src/jobs/federation/masked-opening.ts'
 import { trainingOf } from '../../../../src/jobs/federation/training.ts'
@@ -14,9 +14,11 @@ import { scaledImportances } from '../../../../src/merge/structures/scaled-impor
 import { encodeStructured, packed } from '../../../../src/merge/structures/structured-contribution.ts'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { StructuredModel } from '../../../../src/structure/federated/structured-model.ts'
+import { scaled } from '../../../support/liars.ts'
 import { temporaryDirectory } from '../../../support/nodes.ts'
 import { Random } from '../../../support/random.ts'
 import { fixturePath } from '../../../support/shared.ts'
+import { prunedLike } from '../../../support/toy-blocks.ts'
 import { leftStreams, maskingStreams } from '../../merge/masked/opening.ts'
 
 const DIR = fixturePath('stories260k')
@@ -47,10 +49,10 @@ class Scene {
   readonly method: Method
   readonly merging: Omit<Merging, 'masked'>
 
-  constructor(directory: string, method: Method) {
+  constructor(directory: string, method: Method, rule: MergeRule) {
     this.directory = directory
     this.method = method
-    this.merging = { rule: method.pruner === 'llm-pruner' ? 'l0' : 'pooled', members: MEMBERS, faults: 0 }
+    this.merging = { rule, members: MEMBERS, faults: 0 }
   }
 
   path(...names: (string | number)[]): string {
@@ -114,6 +116,12 @@ const statistics = grams.map((own) => ({
 }))
 const meanSquares: Offer = { slot: BLOCK, contributions: statistics.map((own) => encodeContribution(form, own)) }
 
+function weights(): Offer {
+  const base = decoder.baseWeights(BLOCK)
+  const contributions = LIST.map(() => encodeContribution(form, prunedLike({ form, target: SHARE, base }, random)))
+  return { slot: BLOCK, contributions }
+}
+
 function productsOffer(): Offer {
   const totals = totalsOf(form, statistics)
   const contributions = grams.map((own, i) => {
@@ -127,7 +135,9 @@ function productsOffer(): Offer {
   return { slot: decoder.blocks + BLOCK, contributions }
 }
 
-const sceneOf = async (context: TestContext, method: Method) => new Scene(await temporaryDirectory(context), method)
+const ruleOf = ({ pruner }: Method): MergeRule => (pruner === 'llm-pruner' ? 'l0' : 'pooled')
+const sceneOf = async (context: TestContext, method: Method, rule = ruleOf(method)) =>
+  new Scene(await temporaryDirectory(context), method, rule)
 
 describe('a merge of masked vectors', () => {
   for (const pruner of ['wanda', 'magnitude', 'sparsegpt'] as const) {
@@ -135,6 +145,13 @@ describe('a merge of masked vectors', () => {
       const scene = await sceneOf(context, { pruner, target: SHARE })
       await scene.assertSame(meanSquares, null)
       if (pruner === 'sparsegpt') await scene.assertSame(meanSquares, productsOffer())
+    })
+  }
+
+  for (const pruner of ['wanda', 'magnitude', 'sparsegpt'] as const) {
+    it(`is that of the plain contributions where each site has a vote: ${pruner}`, async (context) => {
+      const scene = await sceneOf(context, { pruner, target: SHARE }, 'l0')
+      await scene.assertSame(pruner === 'sparsegpt' ? weights() : meanSquares, null)
     })
   }
 
@@ -168,6 +185,26 @@ describe('a merge of masked vectors', () => {
     const { masked } = await scene.write(meanSquares)
     const found = await scene.masked(masked, null, { streams: leftStreams(MEMBERS, LIST).slice(1) })
     assert.match('impossible' in found ? found.impossible : '', /^block 3, input 0, column 0: /)
+  })
+
+  it('is none where a site has turned its values round', async (context) => {
+    const scene = await sceneOf(context, { pruner: 'sparsegpt', target: SHARE }, 'l0')
+    const base = decoder.baseWeights(BLOCK)
+    const own = LIST.map(() => prunedLike({ form, target: SHARE, base }, random))
+    const contributions = [scaled(own[0], -1), ...own.slice(1)].map((each) => encodeContribution(form, each))
+    const { masked } = await scene.write({ slot: BLOCK, contributions })
+    const found = await scene.masked(masked, null)
+    assert.match('impossible' in found ? found.impossible : '', /^block 3, layer 0, the product with the base is /)
+  })
+
+  it('is made and doubted where a vote of this site is not in it', async (context) => {
+    const scene = await sceneOf(context, { pruner: 'sparsegpt', target: SHARE }, 'l0')
+    const { masked } = await scene.write(weights())
+    const own = scene.path('own')
+    writeFileSync(own, weights().contributions[0])
+    const found = await scene.masked(masked, null, { own })
+    assert.ok('root' in found)
+    assert.match(found.doubt ?? '', /^(input|layer) \d+, (column|weight) \d+: /)
   })
 
   it('is made and doubted where a total is below what this site has offered', async (context) => {

@@ -2,15 +2,18 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { doubtOf } from '../../../../src/merge/masked/doubt.ts'
 import { ofImportances, ofMeanSquares } from '../../../../src/merge/masked/plain.ts'
+import { MOST_VALUE } from '../../../../src/merge/masked/votes.ts'
 import { Wholes } from '../../../../src/merge/masked/wholes.ts'
 
 const LEAST = 2 ** -72
 
 const ofSquares = (own: number[], totals: number[]) =>
-  doubtOf('meanSquares', ofMeanSquares([new Float32Array(1), Float32Array.from(own)]), [
-    ...ofMeanSquares([new Float32Array(1)]),
-    ...ofMeanSquares([Float32Array.from(totals)]),
-  ])
+  doubtOf(
+    'meanSquares',
+    ofMeanSquares([new Float32Array(1), Float32Array.from(own)]),
+    [...ofMeanSquares([new Float32Array(1)]), ...ofMeanSquares([Float32Array.from(totals)])],
+    3,
+  )
 
 describe('a site doubts an opened total', () => {
   it('of mean squares below its own, by the last bit', () => {
@@ -33,13 +36,33 @@ describe('a site doubts an opened total', () => {
 
   it('of importances below its own', () => {
     const ofUnits = (own: number[], totals: number[]) =>
-      doubtOf('importances', ofImportances([Float64Array.from(own)]), ofImportances([Float64Array.from(totals)]))
+      doubtOf('importances', ofImportances([Float64Array.from(own)]), ofImportances([Float64Array.from(totals)]), 3)
     assert.equal(ofUnits([3, 5], [3, 6]), null)
     assert.match(ofUnits([3, 5], [6, 4]) ?? '', /^structure 0, unit 1: /)
   })
 
   it('of no products and no adapters: these may cancel each other out', () => {
     const [own, total] = [1n, -5n].map((value) => [Wholes.ofBigInts(8, [value])])
-    for (const kind of ['products', 'adapters'] as const) assert.equal(doubtOf(kind, own, total), null)
+    for (const kind of ['products', 'adapters'] as const) assert.equal(doubtOf(kind, own, total, 3), null)
+  })
+
+  it('of votes that do not have its own among them', () => {
+    const vector = (squares: number, keepers: number[], values: number[]) => [
+      ...ofMeanSquares([Float32Array.of(squares)]),
+      Wholes.ofBytes(Uint8Array.from(keepers)),
+      Wholes.ofFloat64s(Float64Array.from(values)),
+    ]
+    const own = vector(1, [1, 0, 1], [7, 0, -5])
+    const most = MOST_VALUE * 2 ** 24
+    const doubt = (squares: number, keepers: number[], values: number[]) =>
+      doubtOf('votes', own, vector(squares, keepers, values), 3) ?? ''
+    assert.equal(doubt(1, [1, 2, 3], [7, 2 * most, 2 * most - 5]), '')
+    assert.match(doubt(0.5, [1, 2, 3], [7, 0, 0]), /^input 0, column 0: /)
+    const at = (weight: number) => new RegExp(`^layer 0, weight ${weight}: the total does not have`)
+    assert.match(doubt(1, [0, 2, 3], [0, 0, 0]), at(0))
+    assert.match(doubt(1, [1, 2, 3], [8, 0, 0]), at(0))
+    assert.match(doubt(1, [1, 3, 3], [7, 0, 0]), at(1))
+    assert.match(doubt(1, [1, 2, 3], [7, 2 * most + 1, 0]), at(1))
+    assert.match(doubt(1, [1, 0, 2], [7, 0, most - 4]), at(2))
   })
 })

@@ -11,9 +11,19 @@ import {
   meanSquareTotals,
   productTotals,
 } from '../../../../src/merge/masked/totals.ts'
-import { adaptersForm, importancesForm, meanSquaresForm, productsForm } from '../../../../src/merge/masked/vector.ts'
-import { mergeBlock } from '../../../../src/merge/masks/l0.ts'
+import {
+  adaptersForm,
+  importancesForm,
+  meanSquaresForm,
+  productsForm,
+  votesForm,
+} from '../../../../src/merge/masked/vector.ts'
+import { ofVotes, votesTally } from '../../../../src/merge/masked/votes.ts'
+import type { BlockCase } from '../../../../src/merge/masks/block-case.ts'
+import type { BlockContribution } from '../../../../src/merge/masks/contribution.ts'
+import { mergeBlock, mergeTally } from '../../../../src/merge/masks/l0.ts'
 import { encodeMergedBlock } from '../../../../src/merge/masks/merged-block.ts'
+import { validateContribution } from '../../../../src/merge/masks/validate.ts'
 import { addProducts, pooledStatistics } from '../../../../src/merge/pooled/pooled-block.ts'
 import { pairsOf, productsOf, unitOf } from '../../../../src/merge/pooled/products.ts'
 import { encodeTotals, totalsOf } from '../../../../src/merge/pooled/totals.ts'
@@ -22,7 +32,7 @@ import { scaledImportances } from '../../../../src/merge/structures/scaled-impor
 import { encodeStructuredBlock } from '../../../../src/merge/structures/structured-block.ts'
 import { mergeStructured, mergeTotals } from '../../../../src/merge/structures/structured-merge.ts'
 import { Random } from '../../../support/random.ts'
-import { toyArbitrary } from '../../../support/toy-blocks.ts'
+import { prunedLike, toyArbitrary } from '../../../support/toy-blocks.ts'
 import { openedSum } from './opening.ts'
 
 describe('masked vectors merge to the same bytes as plain contributions', () => {
@@ -64,6 +74,28 @@ describe('masked vectors merge to the same bytes as plain contributions', () => 
     )
   })
 
+  it('where each site has a vote on each weight: a mask alone', () => {
+    fc.assert(
+      fc.property(toyArbitrary, fc.constantFrom('wanda', 'magnitude'), (toy, pruner) =>
+        assertOneVote({ ...toy, method: { pruner, target: toy.target } }, toy.statistics),
+      ),
+    )
+  })
+
+  it('where each site has a vote on each weight: masks and values', () => {
+    fc.assert(
+      fc.property(toyArbitrary, fc.nat(), fc.nat({ max: 3 }), ({ form, target, weights }, seed, gone) => {
+        const random = new Random(seed)
+        // Few values, so that saliencies are equal now and then.
+        const base = form.layers.map(({ rows, cols }) => random.normals(rows * cols).map((w) => Math.round(4 * w) / 4))
+        const sites = weights.map(() => prunedLike({ form, target, base }, random))
+        for (const site of sites)
+          validateContribution({ form, method: { pruner: 'sparsegpt', target }, base }, 'weights', site)
+        assertOneVote({ form, base, method: { pruner: 'sparsegpt', target } }, sites, gone)
+      }),
+    )
+  })
+
   it('where structures are removed and adapters averaged', () => {
     const site = fc.record({ heads: floats(2), channels: floats(5), numbers: fc.infiniteStream(FP16) })
     fc.assert(
@@ -88,6 +120,18 @@ describe('masked vectors merge to the same bytes as plain contributions', () => 
     )
   })
 })
+
+/** @param gone - members that are not in the list */
+function assertOneVote(block: BlockCase, contributions: readonly BlockContribution[], gone = 0): void {
+  const { form, method } = block
+  const names = form.layers.map((_, role) => `${role}`)
+  const vectors = contributions.map((each) => ofVotes(block, each, names))
+  const members = contributions.length + gone
+  const list = contributions.map((_, i) => i + gone)
+  const sums = openedSum(votesForm(form, method.pruner), vectors, { members, list })
+  const masked = mergeTally(block, votesTally(block, sums, contributions.length))
+  assert.deepEqual(encodeMergedBlock(form, masked), encodeMergedBlock(form, mergeBlock(block, contributions)))
+}
 
 const HALF: StructuredTarget = { kind: 'structured', ppm: 500_000, from: 0, to: 2, steps: 1 }
 const STRUCTURED: StructuredForm = {

@@ -14,12 +14,22 @@ import {
   productsForm,
   readMasked,
   sumOf,
+  votesForm,
 } from '../../../../src/merge/masked/vector.ts'
+import { ofVotes } from '../../../../src/merge/masked/votes.ts'
 import { Wholes } from '../../../../src/merge/masked/wholes.ts'
+import { rowForm, share, sparse } from '../../../support/toy-blocks.ts'
 
 const FEW = 3
 const MANY = 17
 const FORM: BlockForm = { inputs: [3, 2], layers: [] }
+const VOTED: BlockForm = {
+  inputs: [3, 2],
+  layers: [
+    { rows: 2, cols: 3, input: 0 },
+    { rows: 1, cols: 2, input: 1 },
+  ],
+}
 const STRUCTURED: StructuredForm = {
   layers: [{ rows: 4, cols: 3, input: 0 }],
   structures: [
@@ -33,6 +43,8 @@ const FORMS = [
   productsForm(FORM, MANY),
   importancesForm(STRUCTURED),
   adaptersForm(STRUCTURED),
+  votesForm(VOTED, 'wanda'),
+  votesForm(VOTED, 'sparsegpt'),
 ]
 
 describe('a masked vector', () => {
@@ -49,10 +61,23 @@ describe('a masked vector', () => {
       hex(squares),
       '434f505601010000' + '00000000000000000001000000000000' + '01000000000000000000000000000000',
     )
+    const voted = rowForm(3)
+    const block = { form: voted, method: { pruner: 'sparsegpt', target: share(0) }, base: [] } as const
+    const votes = encodeMasked(
+      votesForm(voted, 'sparsegpt'),
+      ofVotes(block, sparse([256, 0, -(2 ** -24)]), ['a layer']),
+    )
+    assert.equal(
+      hex(votes.subarray(8 + 3 * 16)),
+      '010001' + '0000000001' + '0000000000' + 'ffffffffff',
+      'votes, and then values',
+    )
+    assert.equal(hex(votes.subarray(0, 8)), '434f505601050000')
   })
 
   it('has a length that is known before', () => {
-    assert.deepEqual(FORMS.map(maskedBytes), [8 + 5 * 16, 8 + 4 * 2, 8 + 4 * 3, 8 + 7 * 8, 8 + 7 * 8 * 8])
+    const votes = [1, 6].map((each) => 8 + 5 * 16 + 8 * each)
+    assert.deepEqual(FORMS.map(maskedBytes), [8 + 5 * 16, 8 + 4 * 2, 8 + 4 * 3, 8 + 7 * 8, 8 + 7 * 8 * 8, ...votes])
     for (const form of FORMS) {
       const nothing = form.parts.map((part) => new Wholes(part))
       assert.equal(encodeMasked(form, nothing).length, maskedBytes(form))
@@ -87,7 +112,7 @@ describe('a masked vector', () => {
       refused(Uint8Array.of(...good, 0), 'LENGTH')
       refused(good.with(0, 0), 'MAGIC')
       refused(good.with(4, 2), 'VERSION')
-      refused(good.with(5, (good[5] % 4) + 1), 'KIND')
+      refused(good.with(5, (good[5] % 5) + 1), 'KIND')
       refused(good.with(6, 1), 'RESERVED')
       refused(good.with(7, 1), 'RESERVED')
     }
@@ -97,7 +122,7 @@ describe('a masked vector', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...FORMS),
-        fc.uint8Array({ maxLength: 100 }),
+        fc.uint8Array({ maxLength: 150 }),
         fc.boolean(),
         (form, noise, isHeaded) => {
           const bytes = isHeaded ? Uint8Array.of(...encodeMasked(form, []), ...noise) : noise
