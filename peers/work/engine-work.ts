@@ -15,7 +15,7 @@ import type { JobEvent } from '../../src/jobs/job.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import { type WrittenModel, writeChecked } from '../../src/jobs/plain-runs.ts'
 import type { StreamKey } from '../../src/merge/masked/streams.ts'
-import { maskedBytes, meanSquaresForm, productsForm } from '../../src/merge/masked/vector.ts'
+import { maskedBytes, meanSquaresForm, productsForm, votesForm } from '../../src/merge/masked/vector.ts'
 import { contributionBytes } from '../../src/merge/masks/contribution.ts'
 import { productsBytes } from '../../src/merge/pooled/products.ts'
 import { blockOfSlot, isSecondSlot } from '../../src/merge/slots.ts'
@@ -70,6 +70,7 @@ export class EngineWork extends CommonWork implements Work {
     const { description, merging, method, structured } = this.init
     if (!isStructuredMethod(method)) {
       const form = description.forms[blockOfSlot(slot, this.blocks)]
+      if (merging.masked && merging.rule !== 'pooled') return maskedBytes(votesForm(form, method.pruner))
       if (merging.masked) {
         const isProducts = isSecondSlot(slot, this.blocks)
         return maskedBytes(isProducts ? productsForm(form, merging.members) : meanSquaresForm(form))

@@ -1,6 +1,9 @@
 /** Sentences on who sees what a site offers: what masking a plan gives, and what it takes away. */
+import { type PayloadKind, type PrunerName, payloadOf } from '../../src/form/method.ts'
 import { maskedRounds, openingsOf } from '../../src/merge/openings.ts'
 import { sitesOfGroup } from '../../src/merge/pooled/groups.ts'
+import { blocksPerRound } from '../../src/merge/sampling.ts'
+import type { BaseFacts } from './model-words.ts'
 import { faultsOf, type Offer, quorumOf } from './offer.ts'
 
 /** Sentences on who sees single contributions. */
@@ -35,6 +38,41 @@ function roundsInWords(offer: Offer): string {
 const AGAIN =
   'If this site takes part again with the same text and other members, whoever has both sums can subtract them. This ' +
   'site keeps a list of the sums that its text was in, and says before it signs whose part that would show.'
+
+/** The bytes of a weight in a masked sum of votes: see src/merge/masked/vector.ts. */
+const VOTE_BYTES: Record<PayloadKind, number> = { statistics: 1, weights: 6 }
+
+/**
+ * Sentences on votes that are added up masked.
+ * @param capacity - share of the blocks that this site prunes, in ppm
+ * @param base - facts about the base model, if it is at hand
+ */
+export function votesInWords(
+  { model, sample }: Offer,
+  pruner: PrunerName,
+  capacity: number,
+  base?: Pick<BaseFacts, 'layers'>,
+): string[] {
+  const isPart = [sample, capacity].some((share) => blocksPerRound(model.blocks, share) < model.blocks)
+  const payload = payloadOf(pruner)
+  const each = VOTE_BYTES[payload]
+  const weights = (base?.layers ?? []).reduce((sum, layer) => sum + layer.weights, 0)
+  const all = base === undefined ? '' : `, ${inMegabytes(each * weights)} in all`
+  return [
+    `Votes are added up masked, which is dear: ${each} ${each === 1 ? 'byte' : 'bytes'} a weight${all}. The rule pooled ` +
+      `takes fewer${pruner === 'magnitude' ? '' : ', and gives a better model'}.`,
+    ...(isPart
+      ? ['Every site prunes all blocks, whatever --sample and --capacity say: the sums are over all of them.']
+      : []),
+    ...(payload === 'weights'
+      ? ['Where only one site keeps a weight, the sum is the value of that site: all see it, though not whose it is.']
+      : []),
+  ]
+}
+
+function inMegabytes(bytes: number): string {
+  return `${Number((bytes / 1e6).toPrecision(2))} MB`
+}
 
 /**
  * A warning if some sums of a plan that pools are not opened although no more sites are missing than may be.

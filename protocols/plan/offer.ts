@@ -160,22 +160,24 @@ const offerSchema: z.ZodType<Offer> = z
   .refine((offer) => !offer.masked || fitsMasked(offer, offer.model.blocks), 'too many sums for a masked plan')
 
 /** The reasons why a plan cannot be masked. */
-export type MaskedFault = 'members' | 'untilChange' | 'rule'
+export type MaskedFault = 'members' | 'untilChange' | 'rule' | 'rounds'
 
 /**
  * The reason why a plan cannot be masked; null: it can. `members`: two see each other. `untilChange`: what is opened,
- * and when, is fixed beforehand. `rule`: members must see single contributions, or votes on each weight, which are not
- * opened as sums.
+ * and when, is fixed beforehand. `rule`: members must see single contributions. `rounds`: votes on weights would be
+ * opened again with nearly the same contents.
  */
 export function maskedFault({
   members,
   untilChange,
   merge,
   method,
-}: Pick<Offer, 'members' | 'untilChange' | 'merge' | 'method'>): MaskedFault | null {
+  rounds,
+}: Pick<Offer, 'members' | 'untilChange' | 'merge' | 'method' | 'rounds'>): MaskedFault | null {
   if (members < MIN_MASKED_MEMBERS) return 'members'
   if (untilChange !== null) return 'untilChange'
-  return merge === 'pooled' || (merge === 'l0' && isStructuredMethod(method)) ? null : 'rule'
+  if (merge === 'trimmed') return 'rule'
+  return merge === 'l0' && !isStructuredMethod(method) && rounds > 1 ? 'rounds' : null
 }
 
 /** Whether the openings of a masked plan have rounds and slots enough. @param blocks - of the model */

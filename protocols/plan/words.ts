@@ -16,7 +16,7 @@ import { blocksPerRound } from '../../src/merge/sampling.ts'
 import { trainsAdapters } from '../../src/merge/slots.ts'
 import { id8 } from '../wire/encoding.ts'
 import { harmLimitOf } from './harm-limit.ts'
-import { leavesMasked, seenInWords, unopenedInWords } from './masked-words.ts'
+import { leavesMasked, seenInWords, unopenedInWords, votesInWords } from './masked-words.ts'
 import { PRUNER_NAMES, percentOfPpm, shareOfZeros } from './method-words.ts'
 import { type BaseFacts, mixedInWords, sparserInWords, unprunedInWords } from './model-words.ts'
 import { faultsOf, type Offer, quorumOf } from './offer.ts'
@@ -57,11 +57,25 @@ function sparseWords(offer: Offer, { pruner, target }: SparseMethod, capacity: n
     what: [
       methodInWords(pruner, target),
       ...(base === undefined ? [] : [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]),
-      ...rounds(offer, capacity),
+      ...(offer.masked ? [pruningOnce(offer)] : rounds(offer, capacity)),
       mergeRule(offer, payload),
+      ...(offer.masked ? votesInWords(offer, pruner, capacity, base) : []),
     ],
-    leaves: [...payloadInWords(payload, pruner, false), ...firstInputInWords(base)],
+    leaves: [
+      ...(offer.masked ? masksInWords(payload) : payloadInWords(payload, pruner, false)),
+      ...firstInputInWords(base),
+    ],
   }
+}
+
+function pruningOnce({ model, windows, window }: Offer): string {
+  return `This site prunes all ${model.blocks} blocks once, on ${windows} windows of ${window} tokens of its own text.`
+}
+
+/** Under masks votes are offered where else they follow from the statistics. */
+function masksInWords(payload: PayloadKind): string[] {
+  const values = payload === 'weights' ? ', and their values after they were adjusted to your text' : ''
+  return [STATISTICS, `Which weights this site keeps${values}.`]
 }
 
 /** Words of a plan that pools what the texts show. */

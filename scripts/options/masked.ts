@@ -22,20 +22,20 @@ export function addMaskedOptions(command: Command): Command {
 }
 
 /** The parts of a plan that decide whether it can be masked. */
-type Terms = Pick<Offer, 'method' | 'merge' | 'untilChange' | 'members'>
+type Terms = Pick<Offer, 'method' | 'merge' | 'rounds' | 'untilChange' | 'members'>
 
-/** Whether the plan is masked. @throws {UsageError} USAGE_CONFLICT: both options, or a plan that cannot be masked */
+/** Whether the plan is masked. Votes on weights are only if asked for: they are dear. @throws {UsageError} USAGE_CONFLICT: both options, or a plan that cannot be masked */
 export function maskedOption({ masked, open }: RawMasked, plan: Terms): boolean {
   if (masked && open) refuseConflict('--masked and --open exclude each other', 'Give one of the two.')
   if (open) return false
   const fault = maskedFault(plan)
-  if (!masked) return fault === null
+  if (!masked) return fault === null && (plan.merge === 'pooled' || isStructuredMethod(plan.method))
   if (fault === null) return true
   refuseConflict(...inWords(fault, plan))
 }
 
 /** The refusal of a plan that cannot be masked: the fault and the remedy. */
-function inWords(fault: MaskedFault, { merge, method }: Terms): [what: string, hint: string] {
+function inWords(fault: MaskedFault, { method }: Terms): [what: string, hint: string] {
   switch (fault) {
     case 'members':
       return [
@@ -47,13 +47,13 @@ function inWords(fault: MaskedFault, { merge, method }: Terms): [what: string, h
         '--masked and --until-change exclude each other: a masked plan fixes beforehand which sums are opened',
         'Leave --until-change out, or give --open.',
       ]
+    case 'rounds':
+      return [
+        '--masked with --merge l0 takes one round: each more would be another sum of nearly the same votes, and the difference of two sums shows more than either',
+        'Give --rounds 1, or --merge pooled, or leave --masked out.',
+      ]
     case 'rule': {
       const instead = isStructuredMethod(method) ? 'leave --merge out' : 'give --merge pooled'
-      if (merge !== 'trimmed')
-        return [
-          '--merge l0 of masks and weights is not masked yet: the votes on each weight would have to be added up unseen',
-          'Give --merge pooled, or leave --masked out.',
-        ]
       return [
         '--masked and --merge trimmed exclude each other: trimming must see what each single site offers',
         `To hide what a single site offers, ${instead}. To withstand liars, leave --masked out.`,

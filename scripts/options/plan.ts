@@ -187,9 +187,9 @@ export function planOptions(raw: RawPlan, members: number): PlanOptions {
   const { harmLimit, merge = DEFAULT_MERGE } = raw
   const method = methodOf(raw)
   if (merge === 'pooled') refuseUnpooled(method, untilChange)
-  const masked = maskedOption(raw, { method, merge, untilChange, members })
   const byDefault = untilChange === null ? DEFAULT_ROUNDS : MOST_ROUNDS_UNTIL_CHANGE
   const rounds = raw.rounds ?? (merge === 'pooled' ? DEFAULT_GROUPS : byDefault)
+  const masked = maskedOption(raw, { method, merge, rounds, untilChange, members })
   return { method, merge, masked, rounds, sample, untilChange, roundTimeoutMs, ...(harmLimit && { harmLimit }) }
 }
 

@@ -56,24 +56,27 @@ export interface RawSimulate extends RawSite, RawPlan, RawEvaluation, RawOutput 
 
 /**
  * The baselines to run. FedAvg is not possible when structures are removed: there is no plain average of such models.
- * Where sites pool, the contributions of `l0` are averaged.
+ * Nor is it of masked contributions; where sites pool, those of the open `l0` are averaged.
  * @throws {UsageError} USAGE_CONFLICT
  */
-function baselinesOf({ baselines }: RawSimulate, peers: number, { merge, method }: PlanOptions): Baseline[] {
+function baselinesOf({ baselines }: RawSimulate, peers: number, { masked, merge, method }: PlanOptions): Baseline[] {
   const pools = merge === 'pooled'
   const isSparse = !isStructuredMethod(method)
   const isPossible = (name: Baseline) => {
     if (name === 'l0') return isSparse && pools
-    return name !== 'fedavg' || (isSparse && (!pools || (baselines?.includes('l0') ?? false)))
+    return name !== 'fedavg' || (isSparse && (pools ? (baselines?.includes('l0') ?? false) : !masked))
   }
   const impossible = baselines?.find((name) => !isPossible(name))
-  if (impossible !== undefined)
+  if (impossible !== undefined) {
+    const plan = isSparse ? `--merge ${merge}` : `--pruner ${method.pruner}`
+    const without = impossible === 'fedavg' && isSparse ? (pools ? ' without l0' : ' with --masked') : ''
     refuseConflict(
-      `--baselines ${impossible} is not for ${!isSparse ? `--pruner ${method.pruner}` : `--merge ${merge}`}${pools && impossible === 'fedavg' ? ' without l0' : ''}`,
+      `--baselines ${impossible} is not for ${plan}${without}`,
       pools && isSparse
         ? 'Give --baselines l0,fedavg, or leave it out.'
         : 'Give --baselines isolated, pooled-text, both, or none.',
     )
+  }
   return baselines ?? (peers <= MOST_PEERS_WITH_BASELINES ? DEFAULT_BASELINES.filter(isPossible) : [])
 }
 

@@ -49,8 +49,9 @@ describe('a masked offer', () => {
       { id: 'structures', offer: masked({ merge: 'l0', method: structured(20) }), fault: null },
       { id: 'three members', offer: masked({ members: 3 }), fault: null },
       { id: 'two members', offer: masked({ members: 2 }), fault: 'members' },
-      { id: 'votes on weights', offer: masked({ merge: 'l0' }), fault: 'rule' },
-      { id: 'votes on statistics', offer: masked({ merge: 'l0', method: wanda }), fault: 'rule' },
+      { id: 'votes on weights', offer: masked({ merge: 'l0', rounds: 1 }), fault: null },
+      { id: 'votes alone', offer: masked({ merge: 'l0', method: wanda, rounds: 1 }), fault: null },
+      { id: 'votes again and again', offer: masked({ merge: 'l0', rounds: 2 }), fault: 'rounds' },
       { id: 'trimmed', offer: masked({ merge: 'trimmed' }), fault: 'rule' },
       { id: 'trimmed structures', offer: masked({ merge: 'trimmed', method: structured(20) }), fault: 'rule' },
       {
@@ -93,6 +94,10 @@ describe('a masked offer', () => {
       {
         good: masked({ merge: 'l0', method: structured(0), rounds: MAX_ROUNDS }),
         bad: masked({ merge: 'l0', method: structured(0), model: modelOf(MAX_BLOCKS - 2) }),
+      },
+      {
+        good: masked({ merge: 'l0', rounds: 1, model: modelOf(MAX_BLOCKS - 3) }),
+        bad: masked({ merge: 'l0', rounds: 1, model: modelOf(MAX_BLOCKS - 2) }),
       },
     ]
     for (const { good, bad } of cases) {

@@ -133,3 +133,24 @@ test('a masked plan warns where the absences that it survives leave a group unop
   assert.match(unopenedInWords(offer, 5).join(), /only 5 sites\. Where 2 of them are missing, fewer than 4 are left/)
   assert.deepEqual(unopenedInWords(offer, 6), [])
 })
+
+test('a masked plan of votes says what they take, that all blocks are offered once, and what a sum of one shows', () => {
+  const offer = { masked: true, rounds: 1 } as const
+  const { what, leaves } = words(offer)
+  assert.match(what, /^This site prunes all 6 blocks once, on 4 windows of 128 tokens of its own text\.$/m)
+  assert.match(what, /dear: 6 bytes a weight\. The rule pooled takes fewer, and gives a better model\.$/m)
+  assert.match(what, /Every site prunes all blocks, whatever --sample and --capacity say/)
+  assert.match(what, /Where only one site keeps a weight, the sum is the value of that site/)
+  assert.match(what, /takes 4 rounds: .* two for the one sum that it opens/)
+  assert.match(leaves, /Which weights this site keeps, and their values after they were adjusted/)
+  assert.doesNotMatch(words({ ...offer, sample: 1_000_000 }).what, /Every site prunes all blocks/)
+  const ofWanda = words({ ...offer, method: wanda })
+  assert.match(ofWanda.what, /dear: 1 byte a weight\. The rule pooled takes fewer, and gives a better model\.$/m)
+  assert.doesNotMatch(ofWanda.what, /the value of that site/)
+  assert.match(ofWanda.leaves, /^Which weights this site keeps\.$/m)
+  const magnitude = words({ ...offer, method: { pruner: 'magnitude', target } })
+  assert.match(magnitude.what, /dear: 1 byte a weight\. The rule pooled takes fewer\.$/m)
+  const base = { layers: [{ weights: 2_400_000, zeros: 0 }], unpruned: [], mixed: [] }
+  const all = planInWords(anOffer(offer).offer, undefined, base).what.join('\n')
+  assert.match(all, /dear: 6 bytes a weight, 14 MB in all\./)
+})

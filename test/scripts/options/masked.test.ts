@@ -20,6 +20,14 @@ describe('--masked and --open', () => {
     }
   })
 
+  it('mask votes on weights only where that is asked for', () => {
+    for (const pruner of ['sparsegpt', 'wanda', 'magnitude']) {
+      assert.equal(plan(3, '--pruner', pruner, '--masked').masked, true)
+      assert.equal(plan(3, '--pruner', pruner).masked, false)
+    }
+    assert.throws(() => plan(4, '--masked', '--rounds', '2'), { code: 'USAGE_CONFLICT' })
+  })
+
   it('leave a plan open that cannot be masked, where neither is given', () => {
     assert.equal(plan(2, ...POOLED).masked, false)
     assert.equal(plan(2, ...STRUCTURED).masked, false)
@@ -61,10 +69,15 @@ const REFUSED: Record<MaskedFault | 'both' | 'trimmed' | 'structures', { argv: s
       says: /needs three sites or more: with two, the total less a site's own part is the part of the other/,
       hint: /--open/,
     },
+    rounds: {
+      argv: ['--masked', '--rounds', '2'],
+      says: /--masked with --merge l0 takes one round/,
+      hint: /Give --rounds 1, or --merge pooled/,
+    },
     rule: {
-      argv: ['--masked'],
-      says: /--merge l0 of masks and weights is not masked yet/,
-      hint: /Give --merge pooled/,
+      argv: ['--masked', '--merge', 'trimmed', '--pruner', 'wanda'],
+      says: /--masked and --merge trimmed exclude each other/,
+      hint: /To withstand liars, leave --masked out/,
     },
     trimmed: {
       argv: ['--masked', '--merge', 'trimmed'],

@@ -168,6 +168,8 @@ describe('the options of simulate', () => {
     const refusal = { code: 'USAGE_CONFLICT', hint: /^Give --baselines/ }
     assert.throws(() => simulateOptions({ merge: 'pooled', baselines: ['fedavg'] }), refusal)
     assert.throws(() => simulateOptions({ baselines: ['l0'] }), refusal)
+    assert.deepEqual(simulateOptions({ masked: true }).baselines, ['isolated'])
+    assert.throws(() => simulateOptions({ masked: true, baselines: ['fedavg'] }), refusal)
     assert.deepEqual(simulateOptions({ peers: 9 }).baselines, [])
     assert.deepEqual(simulateOptions({ peers: 9, baselines: ['isolated'] }).baselines, ['isolated'])
     const structured = { pruner: 'llm-pruner' as const, ratio: 250_000, model: 'other', text: ['t'] }
