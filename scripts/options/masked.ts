@@ -24,7 +24,10 @@ export function addMaskedOptions(command: Command): Command {
 /** The parts of a plan that decide whether it can be masked. */
 type Terms = Pick<Offer, 'method' | 'merge' | 'rounds' | 'untilChange' | 'members'>
 
-/** Whether the plan is masked. Votes on weights are only if asked for: they are dear. @throws {UsageError} USAGE_CONFLICT: both options, or a plan that cannot be masked */
+/**
+ * Whether the plan is masked. Votes on weights are only if asked for: they are dear.
+ * @throws {UsageError} USAGE_CONFLICT: both options, or a plan that cannot be masked
+ */
 export function maskedOption({ masked, open }: RawMasked, plan: Terms): boolean {
   if (masked && open) refuseConflict('--masked and --open exclude each other', 'Give one of the two.')
   if (open) return false

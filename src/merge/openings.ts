@@ -2,8 +2,8 @@
  * The openings of a masked plan. An opening is one fixed set of slots, of which the sum over all sites is opened at
  * once. Where mean squares are pooled it is a group of blocks; where second moments are pooled a group has two, mean
  * squares and then products. Votes on weights are one opening of all blocks: a second one would be of nearly the same
- * contents, and the difference of two sums shows more than either. Where structures are removed, the importances of all blocks are the first one, and the
- * adapters of each round after that are one more.
+ * contents, and the difference of two sums shows more than either. Where structures are removed, the importances of all
+ * blocks are the first one, and the adapters of each round after that are one more.
  *
  * Keys, key sheets and reveals have slots of their own, behind those of decoder blocks. Adapters of an opening replace
  * those of the one before, so they take turns in the slots B + b and 2 B + b, and their reveals do so too.

@@ -33,8 +33,8 @@ export function sparse(weights: number[], bits?: string, meanSquares?: number[])
 }
 
 /**
- * A contribution of `weights` that validation accepts: zeros at random places, as many as SparseGPT leaves, and survivors
- * within a tenth of the base's.
+ * A contribution of `weights` that validation accepts: zeros at random places, as many as SparseGPT leaves, and
+ * survivors within a tenth of the base's.
  */
 export function prunedLike(
   { form, target, base }: Pick<Toy, 'form' | 'target' | 'base'>,

@@ -6,8 +6,8 @@
  * - products: 2 or 3 bytes a pair of columns i < j, input after input, in two's complement (pooled/products.ts);
  * - importances: 8 bytes a unit, structure after structure (structures/scaled-importances.ts);
  * - adapters: 8 bytes a number, A and B of layer after layer, whole numbers of 2^-40 in two's complement;
- * - votes: mean squares as above; then layer after layer 1 byte a weight, 1 if the member keeps it, and where weights are
- *   offered 5 bytes a weight, its value or 0, whole numbers of 2^-24 in two's complement (votes.ts).
+ * - votes: mean squares as above; then layer after layer 1 byte a weight, 1 if the member keeps it, and where weights
+ *   are offered 5 bytes a weight, its value or 0, whole numbers of 2^-24 in two's complement (votes.ts).
  */
 import type { BlockForm } from '../../form/block-form.ts'
 import { type PrunerName, payloadOf } from '../../form/method.ts'

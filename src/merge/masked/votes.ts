@@ -1,7 +1,7 @@
 /**
- * Votes on weights as a vector. A member adds 1 to each weight that it keeps and, where weights are offered, the weight's
- * value; the mean squares of its layer inputs stand in front. From the opened sums follows the tally of a block, with the
- * same bits as from plain contributions: masks/l0.ts merges both.
+ * Votes on weights as a vector. A member adds 1 to each weight that it keeps and, where weights are offered, the
+ * weight's value; the mean squares of its layer inputs stand in front. From the opened sums follows the tally of a
+ * block, with the same bits as from plain contributions: masks/l0.ts merges both.
  */
 import { InputError } from '../../base/errors.ts'
 import { float16Of } from '../../form/fp16.ts'
@@ -19,9 +19,10 @@ import { Wholes } from './wholes.ts'
 const VALUE_UNIT = 2 ** 24
 
 /**
- * The largest |w'| that is added up: 40 bits in two's complement hold the sum of 2^7 - 1 of them, and a plan has at most
- * 64 members. Compensation makes the largest weight of a layer at most 4 times as large (bounds.ts), so every base with
- * weights up to 64 fits. With a byte less they would have to be below 1/2, and even small decoders have larger ones.
+ * The largest |w'| that is added up: 40 bits in two's complement hold the sum of 2^7 - 1 of them, and a plan has at
+ * most 64 members. Compensation makes the largest weight of a layer at most 4 times as large (bounds.ts), so every base
+ * with weights up to 64 fits. With a byte less they would have to be below 1/2, and even small decoders have larger
+ * ones.
  */
 export const MOST_VALUE = 2 ** 8
 
@@ -90,7 +91,7 @@ function partsOf(vector: readonly Wholes[]): { inputs: readonly Wholes[]; layers
 /**
  * The tally of an opened sum.
  * @param voters - members of the list
- * @throws {ImpossibleTotalError} mean squares, or a layer when it is asked for, are no sum of contributions that are valid
+ * @throws {ImpossibleTotalError} mean squares, or a layer when it is asked for, are no sum of valid contributions
  */
 export function votesTally(block: BlockCase, sums: readonly Wholes[], voters: number): BlockTally {
   const { inputs, layers } = partsOf(sums)

@@ -1,6 +1,7 @@
 /**
- * Little-endian numbers of 1 to 16 bytes, read as words of 32 bits, and added to numbers of one or several words. A flip of -1 subtracts them: -x is (x ^ -1) + 1. This is where masking and opening spend their time, together with
- * the cipher, so loops have no branches and no call.
+ * Little-endian numbers of 1 to 16 bytes, read as words of 32 bits, and added to numbers of one or several words. A
+ * flip of -1 subtracts them: -x is (x ^ -1) + 1. This is where masking and opening spend their time, together with the
+ * cipher, so loops have no branches, and no call but one that is inlined.
  */
 
 /** The highest bit of each byte. */

@@ -87,9 +87,9 @@ const ROUNDING = 1e-6
 /**
  * The reason for which the sums of a layer over `voters` members cannot be those of layers within the bounds above;
  * null: they can be. Let b be the base's layer, w_i a member's and m_i its mask, k_j the number of members who keep
- * weight j, and S_j the sum of their values. As each |w_ij| is at most 4 max |b|, |S_j| is at most k_j 4 max |b|. As each
- * norm of w_i is at most x that of b, the norm of S is at most n x that of b. And as <b, w_i> is at least c |w_i| |m_i b|,
- * and |w_i| at least 0.9 |m_i b|, <b, S> is at least 0.9 c times the sum of k_j b_j^2.
+ * weight j, and S_j the sum of their values. As each |w_ij| is at most 4 max |b|, |S_j| is at most k_j 4 max |b|. As
+ * each norm of w_i is at most x that of b, the norm of S is at most n x that of b. And as <b, w_i> is at least c |w_i|
+ * |m_i b|, and |w_i| at least 0.9 |m_i b|, <b, S> is at least 0.9 c times the sum of k_j b_j^2.
  * @param base - row-major [rows, cols]
  * @param votes - the number of members who prune each weight
  */

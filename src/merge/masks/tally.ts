@@ -1,8 +1,8 @@
 /**
  * The contributions for a layer, added up: the number of members who prune each weight, and the sum of the weight over
- * those who keep it. Masked ones are added up in masked/votes.ts: to the same bits. The sums are exact, so the order does not matter: finite fp16 values are whole multiples of 2^-24
- * below 2^16, so 2^13 of them sum to a whole multiple of 2^-24 below 2^29, which is 53 bits, as many as a float64
- * holds.
+ * those who keep it. Masked ones are added up in masked/votes.ts: to the same bits. The sums are exact, so the order
+ * does not matter: finite fp16 values are whole multiples of 2^-24 below 2^16, so 2^13 of them sum to a whole multiple
+ * of 2^-24 below 2^29, which is 53 bits, as many as a float64 holds.
  */
 
 import { float16Of } from '../../form/fp16.ts'

@@ -48,3 +48,10 @@ test('no member may name adapters in the first round, nor importances in a later
   const last = { id: hashName('first'), value: value({}) }
   assert.match(valueFault(federation, last, late) ?? '', /not in its arc$/)
 })
+
+test('votes on weights are masked in one opening of all blocks by all members, whatever the sample is', () => {
+  const { plan } = aPlan({ masked: true, rounds: 1, sample: 500_000 })
+  const federation = federationOf(plan)
+  assert.equal(federation.rounds, 4)
+  for (const { index } of plan.members) assert.deepEqual(federation.blocksOf(index, 3), [0, 1, 2, 3, 4, 5])
+})
