@@ -16,8 +16,8 @@ export interface SheetReader {
 }
 
 /**
- * Whoever checks sheets. `self` is null for one that is no member: no share is for it, and it finds public keys that are
- * no good with any private key.
+ * Whoever checks sheets. `self` is null for one that is no member: no share is for it, and it finds public keys that
+ * are no good with any private key.
  */
 export type SheetChecker = Omit<SheetReader, 'self'> & { self: number | null }
 

@@ -15,8 +15,9 @@ export interface VerifiedSum {
   /** The number of sites in it. */
   sites: number
   /**
-   * `opened`: again, from the vectors of these sites. `replaced`: it was opened in its round, and nobody keeps its vectors
-   * since those of a later opening have replaced them. `closed`: too few sites had come, so it was never opened.
+   * `opened`: again, from the vectors of these sites. `replaced`: it was opened in its round, and nobody keeps its
+   * vectors since those of a later opening have replaced them. `closed`: too few sites had come, so it was never
+   * opened.
    */
   state: 'opened' | 'replaced' | 'closed'
 }

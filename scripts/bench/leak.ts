@@ -5,23 +5,23 @@
  * SparseGPT at 50 %. support/attack/payloads.ts lists what is attacked:
  *
  * - of one site in an open plan: `statistics` (mean squares), `weights` (where enough rows read an input, its products
- *   are solved for from them: support/attack/gram-from-weights.ts), and `moments` (mean squares and products);
+ * are solved for from them: support/attack/gram-from-weights.ts), and `moments` (mean squares and products);
  * - in a masked plan of all sites: `total D` (mean squares), and `total moments`, which show all texts together;
  * - `less own`: the same of three members, by one of them, who subtracts its own part;
  * - `n less n-1`: two masked plans on the same texts, of which one has one member less;
  * - `D less products`: one masked plan in which a member leaves between its two openings. What the products show of the
- *   others is taken from D; what is left is that member's.
+ * others is taken from D; what is left is that member's.
  *
  * A figure is the share of the types of the text that are among as many guesses, and behind it the correlation of the
- * counts found with the text's; means over the sites, or sums. `by chance` is what as many drawn guesses find, and
- * `by the language` what the commonest words of other texts of these kinds find.
+ * counts found with the text's; means over the sites, or sums. `by chance` is what as many drawn guesses find, and `by
+ * the language` what the commonest words of other texts of these kinds find.
  *
- * The first table attacks the first block's input as it would be of the text, and as it is offered, over the vocabulary;
- * `exact` is the number of types whose count was found, of all in the texts. (From the vocabulary all tokens come out
- * alike: types that happen to have that count are exact then.) The next ones attack every input as it is offered, then
- * pairs of neighbouring tokens, and importances. Rows are printed as they are found.
+ * The first table attacks the first block's input as it would be of the text, and as it is offered, over the
+ * vocabulary; `exact` is the number of types whose count was found, of all in the texts. (From the vocabulary all
+ * tokens come out alike: types that happen to have that count are exact then.) The next ones attack every input as it
+ * is offered, then pairs of neighbouring tokens, and importances. Rows are printed as they are found.
  *
- *   npm run bench -- leak [--model DIR] [--sites 4] [--tokens 256,4096] [--window 256] [--importances yes]
+ * npm run bench -- leak [--model DIR] [--sites 4] [--tokens 256,4096] [--window 256] [--importances yes]
  */
 import { parseArgs } from 'node:util'
 import type { LinearAlgebra, Matrix } from '../../src/algebra/linear-algebra.ts'

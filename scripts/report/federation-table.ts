@@ -1,7 +1,7 @@
 /**
  * The table at the end of a simulation. Rows are kinds of text. Columns are dense, each site alone, together after each
- * round or group with the bytes so far, FedSpaLLM's rule beside it, FedAvg, and all text in one place. Columns that were
- * not run are left out.
+ * round or group with the bytes so far, FedSpaLLM's rule beside it, FedAvg, and all text in one place. Columns that
+ * were not run are left out.
  */
 import { bytes, perplexityText } from '../terminal/numbers.ts'
 import type { PeerReport, PerplexityReport, ReportedRound } from './federation.ts'

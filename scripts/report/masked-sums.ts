@@ -8,6 +8,7 @@ export const SUMMED: Record<VectorForm['kind'], string> = {
   products: 'products',
   importances: 'importances',
   adapters: 'adapters',
+  votes: 'votes and weights',
 }
 
 /** What becomes of the blocks of a sum that stays closed. */

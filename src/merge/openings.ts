@@ -36,6 +36,7 @@ export function openingsOf({ method, merge, rounds }: PooledPlan): number {
 /** What the sum of an opening is of. */
 export function kindOfOpening(plan: PooledPlan, opening: number): VectorForm['kind'] {
   if (isStructuredMethod(plan.method)) return opening === 1 ? 'importances' : 'adapters'
+  if (plan.merge !== 'pooled') return 'votes'
   return poolsMoments(plan.method, { rule: plan.merge }) && opening % 2 === 0 ? 'products' : 'meanSquares'
 }
 

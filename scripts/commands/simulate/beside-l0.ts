@@ -1,6 +1,6 @@
 /**
- * The federation that stands beside one that pools: the same sites, by FedSpaLLM's rule, in one open round in which each
- * site prunes all blocks.
+ * The federation that stands beside one that pools: the same sites, by FedSpaLLM's rule, in one open round in which
+ * each site prunes all blocks.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'

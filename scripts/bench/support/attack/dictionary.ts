@@ -1,4 +1,6 @@
-/** The dictionary of an attack: the input that each token gives every layer where it stands alone, or behind another. */
+/**
+ * The dictionary of an attack: the input that each token gives every layer where it stands alone, or behind another.
+ */
 
 import type { Matrix } from '../../../../src/algebra/linear-algebra.ts'
 import type { Decoder } from '../../../../src/model/forward/decoder.ts'

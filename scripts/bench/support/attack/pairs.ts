@@ -2,7 +2,7 @@
 import { drawer } from '../../../../src/form/draw.ts'
 import type { Windows } from '../../../../src/form/windows.ts'
 
-export interface Pairs {
+interface Pairs {
   /** Windows of two tokens, one behind the other. */
   ids: Int32Array
   /** How often the text has each; 0: it is a decoy. */

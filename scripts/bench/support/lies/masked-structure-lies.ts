@@ -138,7 +138,7 @@ function whole(value: number): bigint {
 function opened(forms: readonly VectorForm[], vectors: readonly Vectors[]): Opened {
   const sums = forms.map((form, block) => sumIn(form, vectors, block))
   const doubts = vectors.slice(1).map((own) => {
-    const found = forms.map(({ kind }, block) => doubtOf(kind, own[block], sums[block]))
+    const found = forms.map(({ kind }, block) => doubtOf(kind, own[block], sums[block], vectors.length))
     return found.find((doubt) => doubt !== null) ?? null
   })
   return { sums, doubts }

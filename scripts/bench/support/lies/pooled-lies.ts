@@ -32,8 +32,8 @@ export interface PooledLie {
 }
 
 /**
- * Below the factor from which on honest sites doubt a total (src/merge/masked/doubt.ts). The others' parts are then next
- * to nothing of it.
+ * Below the factor from which on honest sites doubt a total (src/merge/masked/doubt.ts). The others' parts are then
+ * next to nothing of it.
  */
 const DROWNING = 2 ** 15
 const HUGE = 2 ** 20

@@ -223,5 +223,5 @@ function openedSum(
     vectors.map((vector) => encodeMasked(form, vector)),
   )
   const honest = lie === null ? vectors : vectors.slice(1)
-  return { sums, doubts: honest.map((own) => doubtOf(kind, own, sums)) }
+  return { sums, doubts: honest.map((own) => doubtOf(kind, own, sums, vectors.length)) }
 }

@@ -71,7 +71,7 @@ describe('verify of a masked plan', () => {
     rmSync(join(copy, name))
     writeFileSync(join(copy, name), bytes)
   }
-  /** Puts other bytes in the place of an entry's, and has all members sign for them: nothing but they themselves tell. */
+  /** Other bytes in the place of an entry, for which all members sign: nothing but they themselves tell. */
   const replace = async (old: ManifestEntry, bytes: Uint8Array) => {
     const root = toHex(blobId(bytes))
     writeFileSync(join(copy, 'contributions', root), bytes)
