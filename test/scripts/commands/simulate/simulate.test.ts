@@ -63,6 +63,7 @@ const reportSchema = z.strictObject({
       window: count,
       dense: measured,
       isolated: z.array(measured).nullable(),
+      l0: z.null(),
       fedavg: measured.nullable(),
       pooledText: z.null(),
       rounds: z.array(measured),
