@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { KEY_BYTES, MAX_OPENINGS, SECRET_BYTES } from '../../protocols/masked/constants.ts'
-import { maxSheetBytes } from '../../protocols/masked/key-sheet.ts'
+import { LARGEST_SHEET_BYTES } from '../../protocols/masked/key-sheet.ts'
 import { hashOf, MAX_MEMBERS } from '../../protocols/plan/offer.ts'
 import {
   boundedBytes,
@@ -50,7 +50,6 @@ interface KeptSheet {
 /** Raised with each change of the form. */
 const VERSION = 1
 
-const LARGEST_SHEET_BYTES = maxSheetBytes({ members: MAX_MEMBERS, openings: MAX_OPENINGS })
 /** Room for the keys of the map, its numbers, plan, own keys and the lengths of what follows: fewer than 200. */
 const HEAD_BYTES = 256
 /** The most bytes of the file: of an opening two secrets and a fingerprint, of each member a key, and the sheet. */

@@ -7,8 +7,9 @@
  * Bonawitz et al., "Practical Secure Aggregation for Privacy-Preserving Machine Learning", CCS 2017, section 6.
  */
 import { z } from 'zod'
+import { MAX_MEMBERS } from '../plan/offer.ts'
 import { decode, encode, fixedBytes, hashSchema, integer } from '../wire/encoding.ts'
-import { KEY_BYTES, SALT_BYTES, SEALED_BYTES } from './constants.ts'
+import { KEY_BYTES, MAX_OPENINGS, SALT_BYTES, SEALED_BYTES } from './constants.ts'
 
 /** The two secrets of a member in an opening. */
 export type SecretKind = 'own' | 'secret'
@@ -92,6 +93,19 @@ function wireOpening({ shares, ...head }: SheetOpening): object {
 /** @throws {MalformedMessageError} the bytes are not a sheet of that size; its keys and shares are not checked here */
 export function decodeKeySheet(bytes: Uint8Array, size: SheetSize): KeySheet {
   return decode({ what: 'key sheet', schema: sheetSchema(size), maxBytes: maxSheetBytes(size) }, bytes)
+}
+
+/** The most bytes of any key sheet. */
+export const LARGEST_SHEET_BYTES = maxSheetBytes({ members: MAX_MEMBERS, openings: MAX_OPENINGS })
+const sizeSchema = z.looseObject({ openings: z.array(z.looseObject({ shares: z.array(z.unknown()) })).min(1) })
+
+/**
+ * The size of a sheet whose plan is not known, as its bytes say.
+ * @throws {MalformedMessageError} the bytes are no sheet
+ */
+export function sheetSizeOf(bytes: Uint8Array): SheetSize {
+  const { openings } = decode({ what: 'key sheet', schema: sizeSchema, maxBytes: LARGEST_SHEET_BYTES }, bytes)
+  return { members: openings[0].shares.length + 1, openings: openings.length }
 }
 
 /** The shares that a sheet has for another member. @throws {RangeError} a dealer has no share for itself */

@@ -44,7 +44,7 @@ function changeInWords({ bits, moved }: CertifiedRound, { method }: Terms): stri
 }
 
 /** What a round of a masked plan has decided. */
-function decisionInWords({ phase, opening, blocks, members }: MaskedRound, terms: Terms): string {
+export function decisionInWords({ phase, opening, blocks, members }: MaskedRound, terms: Terms): string {
   const sites = counted(members.length, 'site')
   if (opening === null) return `the ${phase === 'keys' ? 'keys' : 'key sheets'} of all ${sites} are certified`
   const of = kindOfOpening(terms, opening)

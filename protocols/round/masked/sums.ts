@@ -1,6 +1,6 @@
 /** The sums of a masked plan, and what its rounds decide of them, as certificates tell. */
 import { blockOfSlot } from '../../../src/merge/slots.ts'
-import type { Federation, Value } from '../messages/value.ts'
+import { type Federation, placeInManifest, type Value, wasListed } from '../messages/value.ts'
 import { listingOf } from './listing.ts'
 import { listRound, openingOf, type Phase, phaseOf } from './phases.ts'
 
@@ -30,6 +30,24 @@ export function maskedRound(federation: Federation, blocks: number, { entries, r
   const opening = openingOf(round)
   const { listed } = listingOf(federation, opening, entries)
   return { phase, opening, blocks: blocksOfOpening(federation, blocks, opening), members: listed }
+}
+
+interface ClosedOpening {
+  opening: number
+  /** Decoder blocks, ascending. */
+  blocks: number[]
+}
+
+/**
+ * The openings up to a certificate whose lists stayed empty: their sums are never opened.
+ * @param blocks - decoder blocks of the model
+ */
+export function closedOpenings(federation: Federation, blocks: number, { entries, round }: Value): ClosedOpening[] {
+  const byPlace = new Map(entries.map((entry) => [placeInManifest(entry), entry]))
+  const newest = openingOf(round)
+  return Array.from({ length: Math.max(0, newest) }, (_, i) => i + 1)
+    .filter((opening) => !wasListed(federation, opening, newest, (place) => byPlace.get(place)))
+    .map((opening) => ({ opening, blocks: blocksOfOpening(federation, blocks, opening) }))
 }
 
 /** The decoder blocks whose sums an opening gives: they are the same for all members that have any. */

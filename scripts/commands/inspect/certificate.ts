@@ -1,19 +1,28 @@
 /** A certificate in words: the merged contributions, the change, and the members who signed. */
 
+import { federationOf } from '../../../peers/round/federation.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import { siteInWords } from '../../../protocols/plan/site-name.ts'
+import { isPersonal } from '../../../protocols/round/masked/phases.ts'
 import {
   type Certificate,
   certificateFault,
   certificateId,
   decodeCertificate,
 } from '../../../protocols/round/messages/certificate.ts'
-import { uncoveredBlocks } from '../../../protocols/round/messages/value.ts'
+import { baseBlocks } from '../../../protocols/round/messages/certified-round.ts'
 import { MalformedMessageError } from '../../../protocols/wire/encoding.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
 import { blockOfSlot } from '../../../src/merge/slots.ts'
 import type { Run } from '../../command.ts'
-import { counted, percent } from '../../terminal/numbers.ts'
+import { blocksInWords, counted, percent } from '../../terminal/numbers.ts'
+import {
+  decidedInWords,
+  type MaskedCertificate,
+  maskedCertificate,
+  type Name,
+  type Shown,
+} from './masked-certificate.ts'
 import { malformedFile, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
 
 interface CertificateReport {
@@ -27,7 +36,9 @@ interface CertificateReport {
   /** The share of mask bits that moved. */
   maskChange: number
   /** One entry for each contribution in the manifest. Without a plan beside it `block` is the slot: see slots.ts. */
-  contributions: Array<{ member: number; site: string | null; block: number; round: number; root: string }>
+  contributions: Array<Shown & { block: number }>
+  /** The rest of a masked plan's manifest, and what the round has decided; null: no plan beside it, or an open one. */
+  masked: MaskedCertificate | null
   /** null if there is no plan beside the file. */
   uncovered: number[] | null
   excluded: number[]
@@ -57,6 +68,7 @@ function read(path: string): Certificate {
 function reportOf(certificate: Certificate, plan: Plan | null): CertificateReport {
   const { value, signatures } = certificate
   const siteOf = (member: number) => plan?.members[member]?.site ?? null
+  const federation = plan === null ? null : federationOf(plan)
   return {
     id: certificateId(certificate),
     federation: value.plan,
@@ -64,12 +76,15 @@ function reportOf(certificate: Certificate, plan: Plan | null): CertificateRepor
     previous: value.previous,
     root: value.merged,
     maskChange: value.bits === 0 ? 0 : value.moved / value.bits,
-    contributions: value.entries.map((entry) => ({
-      ...entry,
-      block: plan === null ? entry.block : blockOfSlot(entry.block, plan.offer.model.blocks),
-      site: siteOf(entry.member),
-    })),
-    uncovered: plan === null ? null : uncoveredBlocks({ blocks: plan.offer.model.blocks }, value),
+    contributions: value.entries
+      .filter(({ block }) => federation === null || !isPersonal(federation, block))
+      .map((entry) => ({
+        ...entry,
+        block: plan === null ? entry.block : blockOfSlot(entry.block, plan.offer.model.blocks),
+        site: siteOf(entry.member),
+      })),
+    masked: plan === null ? null : maskedCertificate(plan, value),
+    uncovered: plan === null ? null : baseBlocks(federationOf(plan), plan.offer.model.blocks, value),
     excluded: value.excluded,
     signatures: signatures.map(({ member }) => ({ member, site: siteOf(member) })),
     valid: plan === null ? null : certificateFault(plan, certificate) === null,
@@ -77,7 +92,7 @@ function reportOf(certificate: Certificate, plan: Plan | null): CertificateRepor
 }
 
 function inWords(report: CertificateReport, plan: Plan | null, fault: string | null): string {
-  const { contributions, signatures, uncovered, excluded, valid } = report
+  const { masked, signatures, uncovered, excluded, valid } = report
   const name = ({ member }: { member: number }) => {
     const known = plan?.members[member]
     return known === undefined ? `member ${member}` : siteInWords(known)
@@ -86,19 +101,31 @@ function inWords(report: CertificateReport, plan: Plan | null, fault: string | n
   const lines = [
     `Certificate ${report.id}`,
     `Round ${report.round}${follows(report.previous)} of federation ${report.federation.slice(0, 8)}.`,
-    `It merges ${counted(contributions.length, 'contribution')} of ${counted(new Set(contributions.map(({ member }) => member)).size, 'member')}:`,
-    ...byMember(report).map(([member, blocks]) => `  ${name(member)}: ${blocks}`),
+    ...(plan === null || masked === null ? [] : decidedInWords(masked, plan, report.round, name)),
+    ...mergedInWords(report, name),
     `The merged layers have the root ${report.root}.`,
-    ...(report.previous === null
+    ...(report.previous === null || (masked !== null && report.maskChange === 0)
       ? []
       : [`${percent(report.maskChange)} of the ${things} changed since that certificate.`]),
     `Signed by ${signatures.map(name).join(', ')}.`,
   ]
-  if (uncovered !== null && uncovered.length > 0) lines.push(`Nobody pruned ${blockList(uncovered)}: base weights.`)
+  if (uncovered !== null && uncovered.length > 0)
+    lines.push(`${masked === null ? 'Nobody pruned' : 'Not pruned so far:'} ${blocksInWords(uncovered)}: base weights.`)
   if (excluded.length > 0) lines.push(`Excluded since they voted twice: members ${excluded.join(', ')}.`)
   if (valid === null) lines.push('No plan lies beside it, so the signatures were not checked.')
   else lines.push(valid ? 'The signatures are a quorum of the plan.' : `It is not valid: its ${fault} is wrong.`)
   return lines.join('\n')
+}
+
+function mergedInWords(report: CertificateReport, name: Name): string[] {
+  const { contributions, masked } = report
+  if (masked !== null && contributions.length === 0) return []
+  const members = counted(new Set(contributions.map(({ member }) => member)).size, 'member')
+  const what =
+    masked === null
+      ? `It merges ${counted(contributions.length, 'contribution')} of ${members}:`
+      : `It has ${counted(contributions.length, 'masked vector')} of ${members}:`
+  return [what, ...byMember(report).map(([member, blocks]) => `  ${name(member)}: ${blocks}`)]
 }
 
 function follows(previous: string | null): string {
@@ -111,8 +138,4 @@ function byMember({ contributions }: CertificateReport): Array<[{ member: number
     entries[0],
     entries.map(({ block, round }) => `block ${block} (round ${round})`).join(', '),
   ])
-}
-
-function blockList(blocks: readonly number[]): string {
-  return `${blocks.length === 1 ? 'block' : 'blocks'} ${blocks.join(', ')}`
 }

@@ -4,9 +4,12 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { federationOf } from '../../../peers/round/federation.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import { siteInWords } from '../../../protocols/plan/site-name.ts'
-import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
+import { listingOf } from '../../../protocols/round/masked/listing.ts'
+import { isPersonal, openingOf, phaseOf } from '../../../protocols/round/masked/phases.ts'
+import type { ManifestEntry, Value } from '../../../protocols/round/messages/value.ts'
 import { toHex } from '../../../protocols/wire/encoding.ts'
 import { blobId } from '../../../protocols/wire/hash.ts'
 import { countZeros } from '../../../src/form/mask.ts'
@@ -22,19 +25,25 @@ import type { Run } from '../../command.ts'
 import { describe } from '../../common/engine.ts'
 import { table } from '../../report/table.ts'
 import { grouped, bytes as inBytes, percent } from '../../terminal/numbers.ts'
+import { type Beside, type MaskedPart, maskedPartOf, partInWords } from './masked-part.ts'
 import { malformedFile, neighbourCertificates, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
 
-interface ContributionReport {
+/** What is known of any blob. All but the first two are null if plan or certificates are not beside the file. */
+interface BlobReport {
   /** Its content hash, by which commits and manifests name it. */
   root: string
   bytes: number
-  payload: PayloadKind | StructuredPart | 'products'
-  /** The following are null, or empty, if plan, certificates or model are not beside the file. */
   federation: string | null
   member: number | null
   site: string | null
+  /** null as well if it is no block's. */
   block: number | null
   round: number | null
+}
+
+interface ContributionReport extends BlobReport {
+  payload: PayloadKind | StructuredPart | 'products'
+  /** The following are empty if plan, certificates or model are not beside the file. */
   /**
    * One entry a distinct input: the mean squares of the features that enter layers, and the names of the layers that
    * read it.
@@ -44,41 +53,64 @@ interface ContributionReport {
   layers: Array<{ name: string; shape: [out: number, cols: number]; zeros: number | null }>
 }
 
-export async function inspectContribution(path: string, run: Run): Promise<ContributionReport> {
+type MaskedReport = BlobReport & MaskedPart
+
+export async function inspectContribution(path: string, run: Run): Promise<ContributionReport | MaskedReport> {
   const bytes = readInspected(path, 'contribution')
-  const payload = structuredPartOf(bytes) ?? payloadKindOf(bytes) ?? (areProducts(bytes) ? 'products' : null)
-  if (payload === null) throw malformedFile(path, 'contribution', new Error('its first bytes are not those of one'))
-  const root = toHex(blobId(bytes))
   const out = outputOf(path)
   const plan = neighbourPlan(out)
-  const entry = neighbourCertificates(out)
-    .flatMap(({ value }) => value.entries)
-    .find((candidate) => candidate.root === root)
-  const report: ContributionReport = {
-    root,
-    bytes: bytes.byteLength,
-    payload,
-    federation: plan === null ? null : toHex(plan.id),
-    member: entry?.member ?? null,
-    site: entry === undefined ? null : (plan?.members[entry.member]?.site ?? null),
-    block: entry === undefined ? null : blockOf(entry, plan),
-    round: entry?.round ?? null,
-    inputs: [],
-    layers: [],
+  const values = neighbourCertificates(out).map(({ value }) => value)
+  const blob = blobReport(bytes, plan, values)
+  const author = authorOf(plan, blob.member)
+  const beside = besideOf(plan, blob, values.at(-1) ?? null)
+  const part = maskedPartOf(bytes, beside)
+  if (part !== null) {
+    const named = { key: 'Key', 'key sheet': 'Key sheet', reveal: 'Reveal', 'masked vector': 'Masked vector' }
+    run.terminal.say([...headInWords(named[part.payload], blob, author), ...partInWords(part, beside)].join('\n'))
+    return { ...blob, ...part }
   }
+  const payload = structuredPartOf(bytes) ?? payloadKindOf(bytes) ?? (areProducts(bytes) ? 'products' : null)
+  if (payload === null) throw malformedFile(path, 'contribution', new Error('its first bytes are not those of one'))
+  const report: ContributionReport = { ...blob, payload, inputs: [], layers: [] }
   const model = join(out, 'model')
   const isSparse = payload === 'statistics' || payload === 'weights'
   if (isSparse && report.block !== null && plan !== null && existsSync(model)) {
     await using engine = openEngine()
     Object.assign(report, contents(path, bytes, payload, report.block, await describe({ ...run, engine }, model)))
   }
-  run.terminal.say(inWords(report, authorOf(plan, report.member)))
+  run.terminal.say(inWords(report, author))
   return report
 }
 
-/** The block of an entry. Without the plan it is the slot: see src/merge/slots.ts. */
-function blockOf({ block: slot }: ManifestEntry, plan: Plan | null): number {
-  return plan === null ? slot : blockOfSlot(slot, plan.offer.model.blocks)
+/** @param values - of the certificates beside the file, by round */
+function blobReport(bytes: Uint8Array, plan: Plan | null, values: readonly Value[]): BlobReport {
+  const root = toHex(blobId(bytes))
+  const entry = values.flatMap(({ entries }) => entries).find((candidate) => candidate.root === root)
+  return {
+    root,
+    bytes: bytes.byteLength,
+    federation: plan === null ? null : toHex(plan.id),
+    member: entry?.member ?? null,
+    site: entry === undefined ? null : (plan?.members[entry.member]?.site ?? null),
+    block: entry === undefined ? null : blockOf(entry, plan),
+    round: entry?.round ?? null,
+  }
+}
+
+/** The block of an entry; null: it is no block's. Without the plan it is the slot: see src/merge/slots.ts. */
+function blockOf({ block: slot }: ManifestEntry, plan: Plan | null): number | null {
+  if (plan === null) return slot
+  return isPersonal(federationOf(plan), slot) ? null : blockOfSlot(slot, plan.offer.model.blocks)
+}
+
+/** @param last - of the last certificate beside the file; null: there is none */
+function besideOf(plan: Plan | null, { round }: BlobReport, last: Value | null): Beside {
+  const name = (member: number) => memberInWords(plan, member)
+  if (plan === null || round === null || last === null) return { name, listing: null, isOpened: null }
+  const federation = federationOf(plan)
+  const isReveal = phaseOf(federation, round) === 'reveal'
+  const listing = isReveal ? listingOf(federation, openingOf(round), last.entries) : null
+  return { name, listing, isOpened: round < last.round }
 }
 
 /** The contents of the bytes, read with the shapes of the block. @throws {InputError} INSPECT_MALFORMED */
@@ -125,18 +157,23 @@ const CARRIES: Record<ContributionReport['payload'], string> = {
 }
 
 function authorOf(plan: Plan | null, member: number | null): string {
-  if (member === null) return 'of an unknown author'
+  return member === null ? 'of an unknown author' : `of ${memberInWords(plan, member)}`
+}
+
+function memberInWords(plan: Plan | null, member: number): string {
   const known = plan?.members[member]
-  return known === undefined ? `of member ${member}` : `of ${siteInWords(known)}`
+  return known === undefined ? `member ${member}` : siteInWords(known)
+}
+
+function headInWords(what: string, { block, bytes, federation, root, round }: BlobReport, author: string): string[] {
+  const place = `${block === null ? '' : ` for block ${block}`}${round === null ? '' : ` in round ${round}`}`
+  const whose = federation === null ? '' : ` of federation ${federation.slice(0, 8)}`
+  return [`${what} ${root}`, `${author}${place}${whose}, ${inBytes(bytes)}.`]
 }
 
 function inWords(report: ContributionReport, author: string): string {
-  const { block, round, federation, layers, inputs } = report
-  const lines = [
-    `Contribution ${report.root}`,
-    `${author}${block === null ? '' : ` for block ${block} in round ${round}`}${federation === null ? '' : ` of federation ${federation.slice(0, 8)}`}, ${inBytes(report.bytes)}.`,
-    CARRIES[report.payload],
-  ]
+  const { layers, inputs } = report
+  const lines = [...headInWords('Contribution', report, author), CARRIES[report.payload]]
   if (!['statistics', 'weights'].includes(report.payload)) return lines.join('\n')
   if (layers.length === 0) {
     lines.push(

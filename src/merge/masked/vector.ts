@@ -12,7 +12,7 @@
 import type { BlockForm } from '../../form/block-form.ts'
 import { type PrunerName, payloadOf } from '../../form/method.ts'
 import type { StructuredForm } from '../../form/structured-form.ts'
-import { FrameReader, HEADER_BYTES, writeFrame } from '../bytes.ts'
+import { FrameReader, HEADER_BYTES, kindOf, writeFrame } from '../bytes.ts'
 import { InvalidContributionError } from '../errors.ts'
 import { pairsOf, productBytes } from '../pooled/products.ts'
 import { adapterSizes, RANK } from '../structures/adapter.ts'
@@ -20,6 +20,7 @@ import { CHUNK_BYTES, Wholes, type WholesForm } from './wholes.ts'
 
 const HEAD = { magic: 'COPV', version: 1 }
 const KINDS = { meanSquares: 1, products: 2, importances: 3, adapters: 4, votes: 5 }
+const KIND_NAMES = ['meanSquares', 'products', 'importances', 'adapters', 'votes'] as const
 
 export interface VectorForm {
   kind: keyof typeof KINDS
@@ -57,6 +58,12 @@ export function votesForm(form: BlockForm, pruner: PrunerName): VectorForm {
 /** The length of a masked vector, in bytes. */
 export function maskedBytes({ parts }: VectorForm): number {
   return parts.reduce((sum, { width, count }) => sum + width * count, HEADER_BYTES)
+}
+
+/** What the bytes of a masked vector claim to be of; null: they are none. */
+export function maskedKindOf(bytes: Uint8Array): VectorForm['kind'] | null {
+  const found = kindOf(bytes, HEAD)
+  return KIND_NAMES.find((kind) => KINDS[kind] === found) ?? null
 }
 
 /** The one encoding of a vector. */

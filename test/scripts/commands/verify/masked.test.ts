@@ -113,6 +113,33 @@ describe('verify of a masked plan', () => {
     ])
   })
 
+  it('is described file by file', async () => {
+    for (const [what, says] of [
+      ['key', /^Key [0-9a-f]{64}\nof \S+ \(12D3KooW\w+\.\.\.\) in round 1 of federation /],
+      ['sheet', /^Key sheet .*\n.* in round 2 of .*\n.* for each of 2 openings/],
+      ['reveal', /^Reveal .*\n.* in round 4 of .*\n.*\n {2}the seed of its own stream\n {2}shares of the seeds of/],
+      ['vector', /^Masked vector .*\n.* for block 0 in round 3 of .*\n.* mean squares .*\n.* is opened\.\n/],
+    ] as const) {
+      const { root } = entryAt(slots[what])
+      const { exit, stdout, stderr } = await coppice('inspect', '--contribution', join(out, 'contributions', root))
+      assert.equal(exit, 0, stderr)
+      assert.match(stdout, says)
+    }
+    const certificate = (round: number, ...more: string[]) =>
+      coppice('inspect', '--certificate', join(out, 'certificates', `${round}.cbor`), ...more)
+    const list = await certificate(LIST)
+    assert.match(list.stdout, /\nIn this round the masked mean squares of 4 sites are listed: blocks 0 to 4\.\n/)
+    assert.match(list.stdout, /\nIt has 20 masked vectors of 4 members:\n/)
+    assert.match(list.stdout, /\nNot pruned so far: blocks 0 to 4: base weights\.\n/)
+    const { contributions, masked } = JSON.parse((await certificate(REVEALS, '--json')).stdout)
+    const { members, others, ...told } = masked
+    assert.deepEqual(told, { phase: 'reveal', opening: 1, sites: 4, blocks: [0, 1, 2, 3, 4], closed: [] })
+    assert.equal(contributions.length, 20)
+    assert.equal(members.length, 4)
+    const parts = others.map(({ part }: { part: string }) => part)
+    assert.deepEqual([...new Set(parts)].sort(), ['key', 'reveal', 'sheet'])
+  })
+
   it('refuses a flipped bit of a reveal, and a missing certificate although all else verifies', async () => {
     const { root } = entryAt(slots.reveal)
     cpSync(out, copy, { recursive: true })
