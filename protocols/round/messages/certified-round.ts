@@ -36,7 +36,7 @@ export function certifiedRound(federation: Federation, blocks: number, { id, val
  * pruned with the second one; where sums are masked, with the reveals in the round after its list.
  * @param blocks - decoder blocks of the model
  */
-function baseBlocks({ masked, pairs }: Federation, blocks: number, value: Value): number[] {
+export function baseBlocks({ masked, pairs }: Federation, blocks: number, value: Value): number[] {
   const merged = masked === null ? value.entries : value.entries.filter(({ round }) => round < value.round)
   const entries = merged.map((entry) => ({ ...entry, block: entry.block - (pairs ?? 0) }))
   return uncoveredBlocks({ blocks }, { ...value, entries })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { closedOpenings } from '../../../../protocols/round/masked/sums.ts'
 import { type CertifiedRound, certifiedRound } from '../../../../protocols/round/messages/certified-round.ts'
 import type { SimulationOptions } from '../simulator.ts'
 import { finish } from '../weather.ts'
@@ -56,6 +57,25 @@ describe('a certified round of a masked plan', () => {
       ['list', 2, '2,3', 4, 8, '0,1,2,3'],
       ['reveal', 2, '2,3', 4, 8, '0,1'],
     ])
+  })
+
+  test('tells which sums so far are never opened, but not of adapters that others have replaced', () => {
+    const closedIn = (options: Partial<SimulationOptions>) => {
+      const { federation, members } = finish({ ...PLAN, ...options })
+      const values = members[0].certificates.slice(1).map(({ value }) => value)
+      return values.map((value) =>
+        closedOpenings(federation, PLAN.blocks, value)
+          .map(({ opening }) => opening)
+          .join(),
+      )
+    }
+    const without = (member: number) => (member === 3 ? [1] : [])
+    const withholds = (member: number, round: number) => member === 0 && round === 3
+    assert.deepEqual(closedIn({ masked: { method: 'wanda', without }, withholds }), ['', '', '1', '1', '1', '1'])
+    assert.deepEqual(
+      closedIn({ rounds: 3, masked: { method: 'llm-pruner' } }),
+      Array.from({ length: 8 }, () => ''),
+    )
   })
 
   test('of an open plan has nothing to say', () => {
