@@ -1,7 +1,7 @@
 /**
- * The parts of a masked plan in words: keys, key sheets, reveals and masked vectors. Their bytes tell what they are; the
- * plan and the certificates beside them tell who has shown them, and for what. No secret is printed, not even one that
- * is revealed: what matters of it is whose it is.
+ * The parts of a masked plan in words: keys, key sheets, reveals and masked vectors. Their bytes tell what they are;
+ * the plan and the certificates beside them tell who has shown them, and for what. No secret is printed, not even one
+ * that is revealed: what matters of it is whose it is.
  */
 import { decodeKeySheet, type SecretKind, sheetSizeOf } from '../../../protocols/masked/key-sheet.ts'
 import { decodeMemberKey } from '../../../protocols/masked/member-key.ts'
