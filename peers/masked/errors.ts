@@ -1,7 +1,6 @@
 /** Refusals of masked plans. */
 import type { SecretKind } from '../../protocols/masked/key-sheet.ts'
 import type { RevealedShare } from '../../protocols/masked/reveal.ts'
-import { NoAgreementError } from '../../src/base/errors.ts'
 
 /** The proof that a dealer has cheated. Its sheet has the hashes of these shares and of the secret. */
 interface CheatedShares {
@@ -12,17 +11,19 @@ interface CheatedShares {
   shares: readonly RevealedShare[]
 }
 
-/** A dealer has dealt shares that do not give back the secret to which its sheet commits. The dealer is at fault. */
-export class DealerCheatedError extends NoAgreementError {
+/**
+ * A dealer has dealt shares that do not give back the secret to which its sheet commits. Its opening can never be
+ * summed. The dealer is at fault.
+ */
+export class DealerCheatedError extends Error {
+  static name = 'DealerCheatedError'
+  readonly name = 'DealerCheatedError'
   readonly evidence: CheatedShares
 
   constructor(evidence: CheatedShares) {
     const { dealer, opening, kind, shares } = evidence
-    super({
-      code: 'NO_AGREEMENT_DEALER',
-      what: `the ${shares.length} shares that member ${dealer} has dealt of its "${kind}" do not give it back, so opening ${opening} can never be summed`,
-      hint: 'Found a new federation with all others. If one more is missing there, this member could compute its part.',
-    })
+    const dealt = `the ${shares.length} shares that member ${dealer} has dealt of its "${kind}" do not give it back`
+    super(`${dealt}, so opening ${opening} can never be summed`)
     this.evidence = evidence
   }
 }

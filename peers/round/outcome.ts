@@ -19,6 +19,13 @@ export function outcomeError(reason: Exclude<ExitReason, 'done'>, detail: string
       hint: "Its text may be of another kind than the others': found again with a larger --harm-limit, or fewer zeros.",
     })
   }
+  if (reason === 'cheated') {
+    return new NoAgreementError({
+      code: 'NO_AGREEMENT_MASKED',
+      what: `this masked federation cannot go on, since somebody has shown what honest members would not: ${detail}`,
+      hint: `All that they have shown is kept in ${data}. Found anew with --open to see who it was, or without the wrong one: that shows its part only to those who know the parts of all others.`,
+    })
+  }
   return new DivergedError({
     code: 'DIVERGED',
     what: `this peer's result is not the others': ${detail}`,

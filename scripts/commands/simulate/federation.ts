@@ -24,6 +24,7 @@ import { outcomeOf } from '../../common/block-matrices.ts'
 import { apartFrom } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
 import type { PeerReport, ReportedRound } from '../../report/federation.ts'
+import { WORK } from '../../report/masked-sums.ts'
 import { reportedPhase } from '../../report/rounds.ts'
 import type { SimulateOptions } from './options.ts'
 import type { OfferedPlan, SiteEvent, SiteJob, SiteResult, SiteRound } from './site.ts'
@@ -250,7 +251,7 @@ class SimulatedFederation implements AsyncDisposable {
   private doing(round: number): string {
     const { masked, merge, rounds } = this.offer
     const { method } = this.init
-    if (masked) return kindOfOpening({ method, merge, rounds }, openingOf(round)) === 'adapters' ? 'trains' : 'measures'
+    if (masked) return WORK[kindOfOpening({ method, merge, rounds }, openingOf(round))][0]
     if (!isStructuredMethod(method)) return 'prunes'
     return round === 1 ? 'measures' : 'trains'
   }

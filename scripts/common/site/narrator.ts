@@ -8,6 +8,7 @@ import type { Federation } from '../../../protocols/round/messages/value.ts'
 import { id8 } from '../../../protocols/wire/encoding.ts'
 import { kindOfOpening, partOfSlot } from '../../../src/merge/openings.ts'
 import { blockOfSlot } from '../../../src/merge/slots.ts'
+import { WORK } from '../../report/masked-sums.ts'
 import { PART_NAMES, roundInWords } from '../../report/rounds.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
 
@@ -70,8 +71,7 @@ function tellAbstention(terminal: Terminal, { refused, until }: PeerEvent & { ty
 
 /** The verb for this site's work in a round. */
 function doing({ federation, plan: { offer } }: Told, round: number): string {
-  if (federation.masked === null) return 'pruning'
-  return kindOfOpening(offer, openingOf(round)) === 'adapters' ? 'training' : 'measuring'
+  return federation.masked === null ? 'pruning' : WORK[kindOfOpening(offer, openingOf(round))][1]
 }
 
 function lackInWords({ federation, plan }: Told, event: PeerEvent & { type: 'lacks' }): string {

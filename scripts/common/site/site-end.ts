@@ -44,8 +44,8 @@ interface SiteEndInit {
 type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'> & { certified: CertifiedShare | null }
 
 const ALONE_UNKNOWN =
-  'The result of this site alone is unknown: it pruned only some blocks, or its contributions built on those of others. ' +
-  '--alone measures it.'
+  'The result of this site alone is unknown: it pruned only some blocks, or its contributions are masked, or built on ' +
+  'those of others. --alone measures it.'
 
 export class SiteEnd {
   private readonly init: SiteEndInit
