@@ -83,5 +83,11 @@ describe('a certified round of a masked plan', () => {
       assert.equal(masked, null)
       assert.equal(contributions, PLAN.members * PLAN.blocks)
     }
+    // Blocks that are offered in two parts have base weights until the second one.
+    const pooled = roundsOf({ pooled: {} })
+    assert.deepEqual(
+      pooled.map(({ uncovered }) => uncovered.join()),
+      ['0,1,2,3', '2,3', '2,3', ''],
+    )
   })
 })
