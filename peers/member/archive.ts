@@ -40,11 +40,14 @@ export async function openArchive(
   const federation = federationOf(plan)
   const store = await BlobStore.open(join(directory, 'blobs'))
   const chain = await CertificateChain.open(join(directory, 'certificates'), plan, federation)
+  await using opened = new AsyncDisposableStack()
   const journal = await Journal.open({ directory, plan: plan.id, rounds: chain.rounds, signed: data.signedPlans })
+  opened.defer(() => journal.close())
   const mayBegin = chain.rounds === 0 && journal.bodies.length === 0 && journal.abstainsUntil === 0
   const record = () => data.textLedger.record({ text: work.textFingerprint, plan, at })
   const sums = await sumsOf({ directory, plan, federation, store, work, self, mayBegin, record })
   const merges = await Merges.open(join(directory, 'merges'), work, store, sums)
+  opened.move() // whoever takes part closes the journal
   return { federation, store, chain, merges, journal, sums }
 }
 

@@ -6,6 +6,7 @@ import type { Plan } from '../../protocols/plan/plan.ts'
 import { heldMessages, initialState, isStale, step } from '../../protocols/round/machine.ts'
 import { isPersonal } from '../../protocols/round/masked/phases.ts'
 import { type Certificate, decodeCertificate, maxCertificateBytes } from '../../protocols/round/messages/certificate.ts'
+import { MIN_WAIT_MS } from '../../protocols/round/messages/constants.ts'
 import {
   type Body,
   type Commit,
@@ -236,10 +237,22 @@ export class Driver {
 
   /** Waits for the files that are being written. If that fails, `adopt` has reported it. */
   private end(result: DriverResult): void {
-    this.finishing.then(
+    const ended = this.finishing.then(() => this.part(result))
+    ended.then(
       () => this.outcome.resolve(result),
       () => undefined,
     )
+  }
+
+  /**
+   * Where a member has cheated every other one must find that by itself, and may need what this peer has shown: it
+   * stays as long as for stragglers.
+   */
+  private async part({ detail, reason }: DriverResult): Promise<void> {
+    if (reason !== 'cheated') return
+    const { clock, onEvent } = this.components
+    onEvent({ type: 'note', text: `stays for the others, and ends: ${detail}` })
+    await clock.pause(MIN_WAIT_MS, this.stopped.signal)
   }
 
   /** Starts work whose result is an event. A failure here (a full disk, a broken engine) fails the peer. */

@@ -77,8 +77,18 @@ export function isHarmedByAll(turn: Turn): boolean {
   const proposers = Object.entries(turn.state.harmful)
   const active = turn.roster.length - (turn.state.last?.value.excluded.length ?? 0)
   if (proposers.length < Math.min(active, Math.max(MIN_HARMED_PROPOSERS, oneHonest(turn)))) return false
-  const figures = proposers.map(([proposer, harm]) => `${harm.toPrecision(3)} (member ${proposer})`).join(', ')
-  const limit = turn.context.federation.harmLimit
-  exit(turn, 'harmed', `its perplexity here is ${figures} times that of own contributions, the limit is ${limit}`)
+  const doubt = doubtOf(turn)
+  if (doubt !== null) exit(turn, 'cheated', `${doubt}, in what ${proposers.length} members have proposed`)
+  else {
+    const figures = proposers.map(([proposer, harm]) => `${harm.toPrecision(3)} (member ${proposer})`).join(', ')
+    const limit = turn.context.federation.harmLimit
+    exit(turn, 'harmed', `its perplexity here is ${figures} times that of own contributions, the limit is ${limit}`)
+  }
   return true
+}
+
+/** Why this site finds that a sum of this round cannot be honest; null: it does not. */
+function doubtOf({ state }: Turn): string | null {
+  const merges = Object.values(state.merges).flatMap((merge) => (merge === 'running' ? [] : (merge.doubt ?? [])))
+  return merges[0] ?? null
 }

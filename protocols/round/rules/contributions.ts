@@ -177,12 +177,8 @@ export function onValidated(turn: Turn, { member, block, root, reason }: Event<'
   patch(turn, { stalledTicks: 0 })
   if (reason === null) return
   note(turn, `contribution ${short(root)} to block ${block} refused: ${reason}`)
-  if (phase(turn) === 'sheets' && isPersonal(turn.context.federation, block)) refuseSheet(turn, reason)
-}
-
-/** Without the sheets of all nothing can be masked: the federation ends here, before anybody has masked anything. */
-function refuseSheet(turn: Turn, reason: string): void {
-  exit(turn, 'cheated', `${reason}. Nothing was masked yet`)
+  // Without the keys and sheets of all nothing can be masked, so the federation ends here.
+  if (phase(turn) === 'keys' || phase(turn) === 'sheets') exit(turn, 'cheated', `${reason}. Nothing was masked yet`)
 }
 
 /** Records this peer's own contributions. It holds them, and they are valid by construction. */

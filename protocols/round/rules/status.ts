@@ -2,10 +2,10 @@
  * Every ten seconds, or less often where there are many, a member announces its round and step. A peer that hears too
  * few members for too long gives up.
  */
-import { paced, SILENCE_TICKS, STATUS_INTERVAL_MS } from '../messages/constants.ts'
+import { PROPOSER_SILENCE_TICKS, paced, SILENCE_TICKS, STATUS_INTERVAL_MS } from '../messages/constants.ts'
 import type { Status } from '../messages/messages.ts'
 import { waitMs } from '../timers.ts'
-import { emit, exit, isVoting, patch, phase, proposerOf, quorum, type Turn, withIndex } from '../turn.ts'
+import { emit, exit, isDishonest, isVoting, patch, phase, proposerOf, quorum, type Turn, withIndex } from '../turn.ts'
 import { isDelivered, slotsOf } from './contributions.ts'
 
 export function sendStatus(turn: Turn): void {
@@ -40,10 +40,28 @@ function areKeysMissing(turn: Turn): boolean {
   const decides = phase(turn)
   if (!isVoting(turn.state) || (decides !== 'keys' && decides !== 'sheets')) return false
   if (turn.state.roundTicks < SILENCE_TICKS) return false
-  const away = turn.roster.filter((member) => !isDelivered(turn, member, turn.state.round, slotsOf(turn, member)))
-  const who = away.length === 0 ? 'not all have accepted them' : `none came from member ${away.join(', ')}`
-  exit(turn, 'noAgreement', `the ${decides === 'keys' ? 'keys' : 'key sheets'} of all are needed: ${who}`)
+  exit(turn, 'noAgreement', `the ${decides === 'keys' ? 'keys' : 'key sheets'} of all are needed: ${lacking(turn)}`)
   return true
+}
+
+/** Whose keys or sheets are missing, or refused by whom. */
+function lacking(turn: Turn): string {
+  const { attempts, round } = turn.state
+  const liars = turn.roster.filter((member) => isDishonest(turn, member))
+  if (liars.length > 0) return `member ${liars.join(', ')} has equivocated`
+  const away = turn.roster.filter((member) => !isDelivered(turn, member, round, slotsOf(turn, member)))
+  if (away.length > 0) return `none came from member ${away.join(', ')}`
+  const gone = turn.roster.filter((member) => isUnheard(turn, member))
+  if (gone.length > 0) return `all have come, and member ${gone.join(', ')} has gone without accepting them`
+  const votes = attempts.flatMap(({ prevotes, precommits }) => [...prevotes, ...precommits])
+  const accepting = new Set(votes.filter(({ body }) => body.value !== null).map(({ from }) => from))
+  return `not accepted by member ${turn.roster.filter((member) => !accepting.has(member)).join(', ')}`
+}
+
+/** Whether nobody waits any more for a member to propose, since it says nothing. */
+export function isUnheard({ context, state }: Turn, member: number): boolean {
+  const silence = member === context.self ? 0 : state.silence[member]
+  return silence >= PROPOSER_SILENCE_TICKS * paced(context.federation.members)
 }
 
 /** Where members take turns, their numbers spread them over the intervals. */

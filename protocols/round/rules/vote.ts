@@ -2,7 +2,6 @@
  * The two votes of an attempt (arXiv 1807.04938, algorithm 1; its "round" is an attempt here, its "height" a round).
  */
 
-import { PROPOSER_SILENCE_TICKS, paced } from '../messages/constants.ts'
 import type { Hash, Vote } from '../messages/messages.ts'
 import { harmInWords, harmOf, refuseHarm } from '../proposal/harm.ts'
 import { judge, leftOut } from '../proposal/judge.ts'
@@ -20,6 +19,7 @@ import {
   signOnce,
   type Turn,
 } from '../turn.ts'
+import { isUnheard } from './status.ts'
 import { isSuspended } from './suspension.ts'
 
 /** Votes, unless this peer has voted at this place before; then the next step begins. */
@@ -94,9 +94,7 @@ function opinionOfHarm(turn: Turn, value: Hash): Opinion | null {
 function opinionOfSilence(turn: Turn, proposer: number): Opinion | null {
   if (isDishonest(turn, proposer)) return LIAR
   if (isSuspended(turn, proposer)) return SUSPENDED
-  const { federation, self } = turn.context
-  const silence = proposer === self ? 0 : turn.state.silence[proposer]
-  return silence >= PROPOSER_SILENCE_TICKS * paced(federation.members) ? UNHEARD : null
+  return isUnheard(turn, proposer) ? UNHEARD : null
 }
 
 /** Lines 57-60: there was no proposal that could be judged in time. */

@@ -19,6 +19,7 @@ import {
 } from '../../../protocols/round/messages/messages.ts'
 import {
   type Certified,
+  type CommitList,
   decodeCommitList,
   decodeValue,
   encodeCommitList,
@@ -26,6 +27,7 @@ import {
   type ManifestEntry,
 } from '../../../protocols/round/messages/value.ts'
 import type { Context, Effect, ExitReason, RoundEvent, RoundState } from '../../../protocols/round/types.ts'
+import { SimulatedSums } from './masked/sums.ts'
 import {
   commitList,
   listRoot,
@@ -66,6 +68,10 @@ export interface SimulationOptions extends WorldOptions {
   /** Why a merge of this round fails for everybody, or seems wrong to all. */
   unmergeable?: (round: number) => string | null
   doubt?: (round: number) => string | null
+  /** Called after each effect that a member carries out. It may kill the member: the rest is lost then. */
+  onEffect?: (self: number, effect: Effect, simulation: Simulation) => void
+  /** Whether a member has another text once it has been restarted. */
+  otherText?: (member: number) => boolean
   /** Members that offer nothing in a round. */
   withholds?: (member: number, round: number) => boolean
   /** The harm of a merge of these entries to a member. */
@@ -114,13 +120,16 @@ export class Simulation {
   now = 0
   events = 0
   readonly #random: () => number
-  readonly #revealed = new Map<string, string>()
+  /** null: the plan is open. */
+  readonly sums: SimulatedSums | null
   #queue: Queued[] = []
   #order = 0
 
   constructor(options: SimulationOptions) {
     this.options = options
     this.federation = makeFederation(options)
+    const { masked } = this.federation
+    this.sums = masked === null ? null : new SimulatedSums(this.federation, masked)
     this.#random = random(options.seed)
     for (let self = 0; self < options.members; self++) {
       const context = makeContext(this.federation, self)
@@ -192,7 +201,12 @@ export class Simulation {
     const { state, effects } = step(member.context, member.state, event)
     member.state = state
     const heard: Envelope[] = []
-    for (const effect of effects) this.#carryOut(self, effect, heard)
+    const { life } = member
+    for (const effect of effects) {
+      this.#carryOut(self, effect, heard)
+      this.options.onEffect?.(self, effect, this)
+      if (member.life !== life) return
+    }
     for (const envelope of heard) this.hand(self, { type: 'message', envelope })
   }
 
@@ -214,6 +228,7 @@ export class Simulation {
       certificate: (certificate) => this.#certified(self, certificate),
       adopted: ({ id, value }) => {
         member.last = { id, value }
+        this.sums?.adopted(self, value.round)
       },
       catchUp: (ask) => this.at(this.#delay(), () => this.#askCertificates(self, ask.member)),
       setTimer: ({ id, ms }) => this.#setTimer(self, id, ms),
@@ -278,16 +293,12 @@ export class Simulation {
   }
 
   #prune(self: number, { round, blocks }: Extract<Effect, { type: 'prune' }>): void {
-    const { life, state } = this.members[self]
-    const { masked } = this.federation
-    if (this.options.withholds?.(self, round)) {
+    const { life } = this.members[self]
+    const list = this.options.withholds?.(self, round) ? null : this.#contributions(self, round, blocks)
+    if (list === null) {
       this.at(1000, () => this.members[self].life === life && this.hand(self, { type: 'withheld', round }))
       return
     }
-    // A reveal is a function of the list.
-    const variant = masked !== null && phaseOf(this.federation, round) === 'reveal' ? (state.last?.id ?? '') : ''
-    const list = commitList(this.federation, self, round, variant).filter(({ block }) => blocks.includes(block))
-    if (variant !== '') this.#reveal(self, round, variant)
     this.at(this.options.pruneMs?.(self, round) ?? 1000, () => {
       const member = this.members[self]
       if (member.life !== life) return
@@ -298,11 +309,16 @@ export class Simulation {
     })
   }
 
-  /** What is revealed to one list would, beside what is revealed to another one, show a member's part. */
-  #reveal(self: number, round: number, list: string): void {
-    const key = `${self}/${round}`
-    assert.equal(this.#revealed.get(key) ?? list, list, `${self} reveals to two lists in round ${round}`)
-    this.#revealed.set(key, list)
+  /** A member's contributions of a round; null: it has masked others before, from another text. */
+  #contributions(self: number, round: number, blocks: readonly number[]): CommitList | null {
+    const { life, state } = this.members[self]
+    const phase = phaseOf(this.federation, round)
+    const entries = state.last?.value.entries ?? []
+    if (this.sums === null || (phase !== 'list' && phase !== 'reveal'))
+      return commitList(this.federation, self, round).filter(({ block }) => blocks.includes(block))
+    if (phase === 'reveal') return this.sums.reveal(self, round, entries)
+    const text = life > 0 && this.options.otherText?.(self) ? 'another text' : 'a text'
+    return this.sums.mayMask(self, round, text) ? this.sums.mask(self, round, blocks, entries, text) : null
   }
 
   #fetch(self: number, effect: Extract<Effect, { type: 'fetch' }>): void {
@@ -333,6 +349,7 @@ export class Simulation {
     const member = this.members[self]
     for (const { root } of entries) assert.ok(member.blobs.has(root), `${self} merges what it does not hold`)
     const before = previous === null ? null : (member.merges.get(previous) ?? null)
+    this.sums?.open(entries)
     const result = mergeOf(this.federation, entries, before)
     if (this.options.wrongMerge?.(self)) result.root = listRoot(commitList(this.federation, 0, 1, 'wrong'))
     member.merges.set(manifest, entries)

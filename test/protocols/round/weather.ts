@@ -29,7 +29,7 @@ export function finish(
 export function agreeInBadWeather(
   members: number,
   seed: number,
-  rule: Pick<SimulationOptions, 'pooled' | 'masked' | 'withholds'> = {},
+  rule: Pick<SimulationOptions, 'pooled' | 'masked' | 'withholds' | 'onEffect' | 'otherText'> = {},
 ): void {
   const next = random(seed + 1000 * members)
   const silent = Array.from({ length: members }, (_, i) => i)

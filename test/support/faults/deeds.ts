@@ -4,13 +4,16 @@
  * COPPICE_KILL_AT describes (a regular expression), as a power cut would.
  *
  * A deed is a moment, a verb, and the name of the file from the data or output directory on, with "ID" for ids; for a
- * journal, and the log in which its records are counted, also the kind and the round of its last record:
- *   before rename blobs/ID 0a1b2c3d    after sync journal.wal prevote 2    after mkdir merges/ID
+ * journal, and the log in which its records are counted, also the kind and the round of its last record; for secrets
+ * how far they have served; for a masked vector what it is: before rename blobs/ID 0a1b2c3d    after sync journal.wal
+ * prevote 2    after mkdir merges/ID after rename secrets dealt used 1 forgotten 0                          after
+ * rename blobs/ID 0a1b2c3d vector
  */
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import fs, { type FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
+import { decodeSecrets } from '../../../peers/masked/secrets-form.ts'
 import { decodeBody } from '../../../protocols/round/messages/messages.ts'
 import { HASH_BYTES } from '../../../protocols/wire/encoding.ts'
 
@@ -33,6 +36,29 @@ function shown(path: unknown): string {
   return id === undefined ? name : `${name.replace(id, 'ID')} ${id.slice(0, 8)}`
 }
 
+/** What a file is that gets this name: of secrets how far they have served, of a blob whether it is a masked vector. */
+function kindOf(file: string, name: unknown): string {
+  if (/\/secrets$/.test(String(name))) return ` ${stateOf(readFileSync(file))}`
+  return /\/blobs\/[0-9a-f]{64}$/.test(String(name)) && magicOf(file) === 'COPV' ? ' vector' : ''
+}
+
+function stateOf(bytes: Uint8Array): string {
+  const kept = decodeSecrets(new Uint8Array(bytes))
+  if (kept === null) return 'damaged'
+  const used = kept.openings.filter((opening) => opening.used !== null).length
+  const forgotten = kept.openings.filter((opening) => opening.secrets === null).length
+  const until = kept.privateKey === null ? 'over' : kept.sheet === null ? 'drawn' : 'dealt'
+  return `${until} used ${used} forgotten ${forgotten}`
+}
+
+function magicOf(file: string): string {
+  const bytes = Buffer.alloc(4)
+  const descriptor = openSync(file, 'r')
+  readSync(descriptor, bytes, 0, bytes.length, 0)
+  closeSync(descriptor)
+  return bytes.toString('latin1')
+}
+
 /** The name of the log that a handle writes to. */
 const logs = new WeakMap<object, string>()
 let record = ''
@@ -48,9 +74,10 @@ function recordOf(bytes: Uint8Array): string {
 const { mkdir, open, rename } = fs
 const patched = {
   async rename(from: string, to: string) {
-    deed(`before rename ${shown(to)}`)
+    const text = `rename ${shown(to)}${kindOf(from, to)}`
+    deed(`before ${text}`)
     await rename(from, to)
-    deed(`after rename ${shown(to)}`)
+    deed(`after ${text}`)
   },
   async mkdir(path: string, ...options: []) {
     const made = await mkdir(path, ...options)

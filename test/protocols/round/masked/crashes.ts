@@ -1,6 +1,7 @@
 /** Masked federations in which members crash and come back. */
 import { faultsOf } from '../../../../protocols/plan/offer.ts'
-import type { SimulationOptions } from '../simulator.ts'
+import { listRound } from '../../../../protocols/round/masked/phases.ts'
+import type { Simulation, SimulationOptions } from '../simulator.ts'
 import { agreeInBadWeather, finish } from '../weather.ts'
 import { random } from '../world.ts'
 
@@ -33,10 +34,67 @@ export function agreeWithCrash({ members, method, at, member }: Crashing & Crash
   })
 }
 
-/** Keys and sheets need all, so those who offer nothing begin to do so later. */
+/** A place between two effects of a member: it is killed once it has carried so many out. */
+export interface Between {
+  member: number
+  effects: number
+  /** Whether it has begun to mask then, and has not committed. */
+  isMasking: boolean
+}
+
+/** All places between two effects that a member carries out within an opening, of its list and of its reveals. */
+export function placesWithin({ members, method }: Crashing, opening: number): Between[] {
+  const done = new Array<number>(members).fill(0)
+  const places: Between[] = []
+  const masking = new Set<number>()
+  const list = listRound(opening)
+  finish({
+    ...{ ...PLAN, members, masked: { method } },
+    onEffect(member, effect, { members }) {
+      done[member]++
+      if (effect.type === 'prune' && effect.round === list) masking.add(member)
+      if (effect.type === 'persist') masking.delete(member)
+      const round = members[member].last?.value.round ?? 0
+      if (round !== list - 1 && round !== list) return
+      places.push({ member, effects: done[member], isMasking: masking.has(member) })
+    },
+  })
+  return places
+}
+
+/** @param backMs - after which the member comes back, if need be with another text */
+export function agreeWithCrashAt(
+  { members, method }: Crashing,
+  { member, effects }: Pick<Between, 'member' | 'effects'>,
+  { backMs, otherText }: { backMs: number; otherText: boolean },
+): Simulation {
+  let done = 0
+  return finish({
+    ...{ ...PLAN, members, masked: { method }, otherText: () => otherText },
+    onEffect(self, _effect, simulation) {
+      if (self === member && ++done === effects) simulation.restart(member, backMs)
+    },
+  })
+}
+
+/** The latest of the effects after which a member is killed: about where three openings end. */
+const LATEST = 1500
+
+/**
+ * Keys and sheets need all, so those who offer nothing begin to do so later. One member is killed, and comes back, with
+ * another text where the seed says so.
+ */
 export function agreeInKeys(members: number, seed: number, masked: Masked): void {
   const next = random(seed + 7)
   const late = Array.from({ length: Math.floor(next() * (faultsOf(members) + 1)) }, () => Math.floor(next() * members))
   const gone = new Set(late)
-  agreeInBadWeather(members, seed, { masked, withholds: (member, round) => gone.has(member) && round > 2 })
+  const [killed, effects, backMs] = [Math.floor(next() * members), Math.floor(next() * LATEST), next() * 60_000]
+  const isOther = next() < 0.5
+  let done = 0
+  agreeInBadWeather(members, seed, {
+    ...{ masked, withholds: (member, round) => gone.has(member) && round > 2, otherText: () => isOther },
+    onEffect(self, _effect, simulation) {
+      if (self === killed && ++done === effects) simulation.restart(killed, backMs)
+    },
+  })
 }

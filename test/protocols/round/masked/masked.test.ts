@@ -14,23 +14,13 @@ import {
 import { revealSlot } from '../../../../src/merge/openings.ts'
 import { Simulation, type SimulationOptions } from '../simulator.ts'
 import { finish } from '../weather.ts'
+import { certifiedIn, membersOf } from './certified.ts'
 import { agreeInKeys, agreeWithCrash, crashes, PLAN } from './crashes.ts'
 
 const METHODS = ['wanda', 'sparsegpt', 'llm-pruner'] as const
 const SEEDS = 12
 /** Moments of a federation's life at which somebody is killed. */
 const POINTS = 12
-
-const certifiedIn = (simulation: Simulation, round: number): Value => {
-  const holder = simulation.members.find(({ certificates }) => certificates[round] !== undefined)
-  assert.ok(holder, `no certificate of round ${round}`)
-  return holder.certificates[round].value
-}
-
-const membersOf = (simulation: Simulation, round: number): number[] => {
-  const fresh = certifiedIn(simulation, round).entries.filter((entry) => entry.round === round)
-  return [...new Set(fresh.map(({ member }) => member))].sort((a, b) => a - b)
-}
 
 /** The entries of the last certificate, its opened sums: who is in each. */
 const openings = (simulation: Simulation): number[][] => {
@@ -207,7 +197,7 @@ describe('a federation whose sums are masked', () => {
   test('gives up after three proposers where the sum is in doubt everywhere', () => {
     const simulation = new Simulation({ ...PLAN, masked: { method: 'wanda' }, doubt: () => 'below its own part' })
     simulation.run()
-    for (const { exit } of simulation.members) assert.equal(exit?.reason, 'harmed')
+    for (const { exit } of simulation.members) assert.equal(exit?.reason, 'cheated')
   })
 
   test('says the members of a list by the entries of its own round alone', () => {
