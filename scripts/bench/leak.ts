@@ -21,7 +21,7 @@
  * tokens come out alike: types that happen to have that count are exact then.) The next ones attack every input as it
  * is offered, then pairs of neighbouring tokens, and importances. Rows are printed as they are found.
  *
- * npm run bench -- leak [--model DIR] [--sites 4] [--tokens 256,4096] [--window 256] [--importances yes]
+ *   npm run bench -- leak [--model DIR] [--sites 4] [--tokens 256,4096] [--window 256] [--importances yes]
  */
 import { parseArgs } from 'node:util'
 import type { LinearAlgebra, Matrix } from '../../src/algebra/linear-algebra.ts'

@@ -5,11 +5,11 @@
  * refused or voted down, the figure is the one that it would have had.
  *
  * Where single contributions are merged, the figures are those of the rules l0 and trimmed, and of validation. Where
- * sums decide (`pooled-wanda`, `pooled-sparsegpt`, `masked-llm-pruner`), each lie has the largest harm to an honest
- * site's own text, and what stops it: in an open plan, and in a masked one.
+ * sums decide, each lie has the largest harm to an honest site's own text, and what stops it: in an open plan, and in a
+ * masked one. `pooled-` is the rule of that name; `masked-` are l0 and llm-pruner under masks.
  *
  *   npm run bench -- liars [--model DIR] [--windows 8] [--window 128] [--tokens 5120] [--steps 20] [--groups 5]
- *     [--methods wanda,sparsegpt,llm-pruner,pooled-wanda,pooled-sparsegpt,masked-llm-pruner]
+ *     [--methods wanda,pooled-sparsegpt,...]
  */
 import { parseArgs } from 'node:util'
 import { Decoder } from '../../src/model/forward/decoder.ts'
@@ -18,11 +18,22 @@ import { StructuredModel } from '../../src/structure/federated/structured-model.
 import { type JudgedRow, pooledRows } from './support/lies/judged-rows.ts'
 import { type LieBench, type LieRow, maskRows, TARGET } from './support/lies/mask-lies.ts'
 import { maskedStructureRows } from './support/lies/masked-structure-lies.ts'
+import { maskedVoteRows } from './support/lies/masked-vote-lies.ts'
 import { structureRows } from './support/lies/structure-lies.ts'
 import { heldWindows, siteWindows, vocabularyOf } from './support/site-windows.ts'
 
 const THREADS = 2
 const SITES = 4
+const METHODS = [
+  'wanda',
+  'sparsegpt',
+  'llm-pruner',
+  'pooled-wanda',
+  'pooled-sparsegpt',
+  'masked-wanda',
+  'masked-sparsegpt',
+  'masked-llm-pruner',
+]
 
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -36,7 +47,7 @@ export async function run(args: string[]): Promise<void> {
       groups: { type: 'string', default: '5' },
       methods: {
         type: 'string',
-        default: 'wanda,sparsegpt,llm-pruner,pooled-wanda,pooled-sparsegpt,masked-llm-pruner',
+        default: METHODS.join(),
       },
     },
   })
@@ -64,6 +75,8 @@ export async function run(args: string[]): Promise<void> {
     'llm-pruner': async () => structureRows(await structured()),
     'pooled-wanda': async () => pooledRows({ ...pooled, method: { pruner: 'wanda', target: TARGET } }),
     'pooled-sparsegpt': async () => pooledRows({ ...pooled, method: { pruner: 'sparsegpt', target: TARGET } }),
+    'masked-wanda': async () => maskedVoteRows(bench, { pruner: 'wanda', target: TARGET }),
+    'masked-sparsegpt': async () => maskedVoteRows(bench, { pruner: 'sparsegpt', target: TARGET }),
     'masked-llm-pruner': async () => maskedStructureRows(await structured()),
   }
   for (const method of values.methods.split(',')) {

@@ -108,7 +108,7 @@ export async function meanPerplexity(
 }
 
 /** Why validation refuses a model's first bad block; null where it passes all. */
-function refusal(decoder: Decoder, pruner: PrunerName, model: Model): string | null {
+export function refusal(decoder: Decoder, pruner: PrunerName, model: Model): string | null {
   for (const [block, contribution] of model.entries()) {
     const [form, base] = [decoder.forms[block], decoder.baseWeights(block)]
     const reason = reasonOf(() =>
