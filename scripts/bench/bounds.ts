@@ -1,6 +1,6 @@
 /**
- * How far honest contributions lie from the base: the constants in src/merge/masks/bounds.ts and
- * src/merge/structures/adapter-bounds.ts follow from it.
+ * How far honest contributions lie from the base: the constants in src/merge/masks/bounds.ts,
+ * src/merge/structures/adapter-bounds.ts and src/merge/masked/doubt.ts follow from it.
  *
  * With --pruner sparsegpt, the default, each site prunes the whole model on windows of its own text. Prints, for each
  * target, the least cosine with the base over the kept weights, the largest norm, divided by the base's, the least,
@@ -8,10 +8,13 @@
  * windows. With --pruner llm-pruner each site trains adapters on what is left once --ratios of the structures are
  * removed. Prints, for each ratio, rate and number of steps, how far A and B have gone, divided by their distance if
  * each number went the whole rate in every step, and the largest change of a layer, divided by the layer's norm, over
- * all layers and sites.
+ * all layers and sites. With --pruner wanda each site measures mean squares. Prints how far the totals of all sites lie
+ * above the part of one of them, divided by the number of sites: of all columns of an input, and of the one in the
+ * middle. --texts are files, one a site.
  *
  *   npm run bench -- bounds [--model DIR] [--sites 16] [--windows 2,8,32] [--window 128]
  *     [--blocks N] [--targets 0.5,2:4,...]
+ *     [--pruner wanda] [--texts FILE,FILE,...]
  *     [--pruner llm-pruner] [--ratios 0.25,0.5] [--rates 1e-4] [--steps 1,5,20,100]
  */
 import { parseArgs } from 'node:util'
@@ -25,7 +28,8 @@ import { pruneSequential } from '../../src/prune/run/sequential.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
 import { StructuredModel } from '../../src/structure/federated/structured-model.ts'
 import { honestMoves, type Moves } from './support/adapter-moves.ts'
-import { siteWindows } from './support/site-windows.ts'
+import { ownShares } from './support/own-shares.ts'
+import { fileWindows, siteWindows } from './support/site-windows.ts'
 
 const THREADS = 2
 
@@ -39,6 +43,7 @@ export async function run(args: string[]): Promise<void> {
       window: { type: 'string', default: '128' },
       blocks: { type: 'string' },
       targets: { type: 'string', default: '0.5,0.6,0.7,0.8,2:4' },
+      texts: { type: 'string' },
       pruner: { type: 'string', default: 'sparsegpt' },
       ratios: { type: 'string', default: '0.25,0.5' },
       rates: { type: 'string', default: '1e-4' },
@@ -48,12 +53,25 @@ export async function run(args: string[]): Promise<void> {
   const counts = numbersOf(values.windows)
   const decoder = Decoder.open(values.model, { threads: THREADS })
   const [sites, length] = [Number(values.sites), Number(values.window)]
-  const texts = await siteWindows(decoder, { sites, count: Math.max(...counts), length })
-  console.log(`${decoder.name}, ${sites} sites, ${counts.join(', ')} windows of ${length}`)
+  const count = Math.max(...counts)
+  const texts =
+    values.texts === undefined
+      ? await siteWindows(decoder, { sites, count, length })
+      : (await fileWindows(decoder, values.texts.split(','), { count, held: 0, length })).sites
+  console.log(`${decoder.name}, ${texts.length} sites, ${counts.join(', ')} windows of ${length}`)
   const [ratios, rates, looks] = [values.ratios, values.rates, values.steps].map(numbersOf)
-  if (values.pruner === 'llm-pruner') await measureAdapters(decoder, { texts, counts, ratios, rates, looks })
+  if (values.pruner === 'wanda') await measureShares(decoder, texts, counts)
+  else if (values.pruner === 'llm-pruner') await measureAdapters(decoder, { texts, counts, ratios, rates, looks })
   else await measureWeights(decoder, texts, counts, values)
   await decoder.close()
+}
+
+async function measureShares(decoder: Decoder, texts: readonly Windows[], counts: readonly number[]): Promise<void> {
+  for (const count of counts) {
+    const some = texts.map((text) => someWindows(text, 0, count))
+    const { all, middle } = await ownShares(decoder, some)
+    console.log(`${count} windows: ${all.toFixed(2)} of all columns, ${middle.toFixed(2)} of the one in the middle`)
+  }
 }
 
 function numbersOf(list: string): number[] {

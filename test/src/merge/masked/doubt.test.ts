@@ -21,16 +21,23 @@ describe('a site doubts an opened total', () => {
     assert.match(ofSquares([1, 2 * LEAST, 0], [9, LEAST, 9]) ?? '', /^input 1, column 1: .* below this site's own$/)
   })
 
-  it('of mean squares so large that its own products are rounded to nothing', () => {
-    const far = 2 ** 17
-    assert.match(ofSquares([1, 1, 1], [far, far, 1]) ?? '', /^input 1: the mean squares of all columns/)
+  it('of mean squares of which its own are next to nothing: 16 times as many for each of three sites', () => {
+    assert.equal(ofSquares([1, 1, 1], [48, 48, 48]), null)
+    assert.match(ofSquares([1, 1, 1], [48, 48, 48.125]) ?? '', /^input 1: the mean squares of all columns sum to .* 48/)
+  })
+
+  it('of mean squares of which its own are next to nothing in most columns: 128 times as many for each of them', () => {
     // A column is much larger than the others at all sites.
-    assert.match(ofSquares([2 ** 20, 1, 1, 1], [2 ** 20, far, far, far]) ?? '', /^input 1: in most columns/)
+    const most = 3 * 128
+    assert.equal(ofSquares([2 ** 20, 1, 1, 1], [2 ** 20, 1, most, most + 1]), null)
+    assert.equal(ofSquares([2 ** 20, 1, 1, 1], [2 ** 20, most, most + 1, most + 1]), null)
+    const far = [2 ** 20, most + 1, most + 1, most + 1]
+    assert.match(ofSquares([2 ** 20, 1, 1, 1], far) ?? '', /^input 1: in most columns .* 384 times/)
   })
 
   it('but not of columns that its text hardly reaches, or not at all', () => {
     assert.equal(ofSquares([2 ** 20, 1, 1, 1], [2 ** 21, 2 ** 18, 2 ** 18, 1]), null)
-    assert.equal(ofSquares([1, 0, 0, 0], [2, 2 ** 15, 2 ** 14, 2 ** 13]), null)
+    assert.equal(ofSquares([1, 0, 0, 0], [2, 2 ** 5, 2 ** 3, 1]), null)
     assert.equal(ofSquares([0, 0], [0, 1]), null)
   })
 
