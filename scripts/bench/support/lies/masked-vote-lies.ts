@@ -13,7 +13,7 @@ import { contributed, type LieBench, type Model, mean, meanPerplexity, mergedWei
 import { largestHarm } from './votes.ts'
 
 /** Norms of random signs, divided by that of the base's layer: a sum of four has room for more than one may have. */
-const NORMS = [1, 2, 3, 4]
+const NORMS = [0.6, 0.8, 1, 2, 4]
 
 export async function* maskedVoteRows(bench: LieBench, method: SparseMethod): AsyncGenerator<JudgedRow> {
   const { decoder, sites, vocabulary } = bench

@@ -31,12 +31,14 @@ export interface PooledLie {
   products(known: Known): Int32Array
 }
 
-/**
- * Below the factor from which on honest sites doubt a total (src/merge/masked/doubt.ts). The others' parts are then
- * next to nothing of it.
- */
+/** The others' parts are next to nothing of such a total. */
 const DROWNING = 2 ** 15
 const HUGE = 2 ** 20
+/**
+ * What three honest sites do not doubt: 16 times the sites is the most of the sum over all columns
+ * (src/merge/masked/doubt.ts), less their own parts, and a tenth for columns that differ.
+ */
+const UNDOUBTED = 55
 
 const honest = (own: readonly Moments[]) => own.map(({ meanSquares }) => Float64Array.from(meanSquares))
 const times = (factor: number) => (own: readonly Moments[]) => honest(own).map((of) => of.map((x) => factor * x))
@@ -59,57 +61,53 @@ export const MEAN_SQUARE_LIES: readonly PooledLie[] = [
     meanSquares: (own) => honest(own).map((of) => of.map((value, j) => (j === 0 ? HUGE * value : value))),
     products: ofText,
   },
-  { name: 'mean squares: 2^15 times, all columns alike', meanSquares: (own) => powers(own, 0), products: zero },
-  { name: 'mean squares: 2^15 times their roots', meanSquares: (own) => powers(own, 0.5), products: zero },
-  { name: 'mean squares: 2^15 times 1 / their roots', meanSquares: (own) => powers(own, -0.5), products: zero },
-  { name: 'mean squares: 2^15 times their reciprocals', meanSquares: (own) => powers(own, -1), products: zero },
-  {
-    name: "mean squares: 2^15 times their reciprocals' squares",
-    meanSquares: (own) => powers(own, -2),
-    products: zero,
-  },
-  {
-    name: "mean squares: 2^15 times another site's",
-    meanSquares: (_, other) => times(DROWNING)(other),
-    products: zero,
-  },
+  ...[UNDOUBTED, DROWNING].flatMap((factor) => [
+    ...([0, -0.5, -1, -2] as const).map((power) => ({
+      name: `mean squares: ${factor} times their powers of ${power}`,
+      meanSquares: (own: readonly Moments[]) => powers(own, power, factor),
+      products: zero,
+    })),
+    {
+      name: `mean squares: ${factor} times another site's`,
+      meanSquares: (_: readonly Moments[], other: readonly Moments[]) => times(factor)(other),
+      products: zero,
+    },
+  ]),
   { name: 'mean squares: less than nothing, -1 times', meanSquares: times(-1), products: (known) => signed(known, -1) },
 ]
 
-/** Lies about products. Mean squares are the own text's, or so many times these that the others' count for nothing. */
+/** Lies about products. Mean squares are the own text's, or so many times these that the others' count for little. */
 export const PRODUCT_LIES: readonly PooledLie[] = [
-  { name: 'products: all zero', meanSquares: honest, products: zero },
-  { name: 'products: all zero, mean squares 2^15 times', meanSquares: times(DROWNING), products: zero },
-  { name: 'products: signs flipped', meanSquares: honest, products: (known) => signed(known, -1) },
-  {
-    name: 'products: signs flipped, mean squares 2^15 times',
-    meanSquares: times(DROWNING),
-    products: (known) => signed(known, -1),
-  },
-  { name: 'products: random signs as mean squares allow', meanSquares: honest, products: (known) => random(known) },
-  {
-    name: 'products: the same, mean squares 2^15 times',
-    meanSquares: times(DROWNING),
-    products: (known) => random(known),
-  },
-  { name: 'products: random signs of the unit', meanSquares: honest, products: (known) => random(known, known.unit) },
-  { name: "products: another site's text", meanSquares: (_, other) => honest(other), products: ofOther },
-  {
-    name: "products: another site's text 2^15 times",
-    meanSquares: (_, other) => times(DROWNING)(other),
-    products: ofOther,
-  },
+  ...[1, UNDOUBTED].flatMap((factor) => [
+    { name: `products: all zero, ${factor} times`, meanSquares: times(factor), products: zero },
+    {
+      name: `products: signs flipped, ${factor} times`,
+      meanSquares: times(factor),
+      products: (known: Known) => signed(known, -1),
+    },
+    {
+      name: `products: random signs as mean squares allow, ${factor} times`,
+      meanSquares: times(factor),
+      products: (known: Known) => random(known),
+    },
+    {
+      name: `products: another site's text, ${factor} times`,
+      meanSquares: (_: readonly Moments[], other: readonly Moments[]) => times(factor)(other),
+      products: ofOther,
+    },
+  ]),
+  { name: 'products: random signs of the unit', meanSquares: times(1), products: (known) => random(known, known.unit) },
 ]
 
 const NO_TARGET = { kind: 'unstructured', ppm: 0 } as const
 
-/** Powers of the mean squares, as large together as 2^15 times these. */
-function powers(own: readonly Moments[], power: number): Float64Array[] {
+/** Powers of the mean squares, as large together as so many times these. */
+function powers(own: readonly Moments[], power: number, factor: number): Float64Array[] {
   return honest(own).map((of) => {
     const least = Math.min(...of.filter((value) => value > 0))
     const raised = of.map((value) => Math.max(value, least) ** power)
     const size = sum(of) / sum(raised)
-    return raised.map((value) => Math.fround(DROWNING * size * value))
+    return raised.map((value) => Math.fround(factor * size * value))
   })
 }
 
