@@ -9,10 +9,10 @@ import type { Wholes } from './wholes.ts'
 
 /**
  * The most that mean squares may sum to, divided by a site's own and by the number of sites: over all columns of an
- * input, and in the column in the middle. `npm run bench -- bounds --pruner wanda` has 1.3 and 1.4 for kinds of English,
- * 1.9 and 3.7 for prose and program code, and 3.5 and 22 where one site has nothing but rows of numbers, another one
- * Russian, and a third one sentence over and over. The bounds are five times that. Whoever sends much more drowns all
- * others out, and rounds their products to nothing: docs/liars.md has the harm.
+ * input, and in the column in the middle. `npm run bench -- bounds --pruner wanda` has 1.3 and 1.4 for kinds of
+ * English, 1.9 and 3.7 for prose and program code, and 3.5 and 22 where one site has nothing but rows of numbers,
+ * another one Russian, and a third one sentence over and over. The bounds are five times that. Whoever sends much more
+ * drowns all others out, and rounds their products to nothing: docs/liars.md has the harm.
  */
 const MOST_OF_ALL = 16n
 const MOST_OF_MIDDLE = 128n
