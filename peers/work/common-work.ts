@@ -45,7 +45,7 @@ export class CommonWork implements Pick<Work, 'blocks' | 'maskBits' | 'validate'
 
   merge({ block, out, previous, ...offered }: MergeJob): Promise<MergedBlockReport | ImpossibleTotal> {
     const { engine, model: dir, merging, method, rounds, signal } = this.common
-    const taken = 'masked' in offered ? { masked: offered.masked, rounds } : { paths: offered.files }
+    const taken = 'masked' in offered ? { masked: offered.masked, rounds } : { paths: offered.files, own: offered.own }
     return engine.run('merge', { dir, method, merging, block, out, previous, ...taken }, { signal })
   }
 }

@@ -20,7 +20,14 @@ import { contributionBytes } from '../../src/merge/masks/contribution.ts'
 import { productsBytes } from '../../src/merge/pooled/products.ts'
 import { blockOfSlot, isSecondSlot } from '../../src/merge/slots.ts'
 import { CommonWork, type CommonWorkInit } from './common-work.ts'
-import { PeerStoppedError, type PruneJob, type Work } from './work.ts'
+import {
+  type ImpossibleTotal,
+  type MergedBlockReport,
+  type MergeJob,
+  PeerStoppedError,
+  type PruneJob,
+  type Work,
+} from './work.ts'
 
 export interface EngineWorkInit extends CommonWorkInit {
   description: ModelDescription
@@ -90,8 +97,9 @@ export class EngineWork extends CommonWork implements Work {
     let handedOver: Promise<void> = Promise.resolve()
     const handOver = async (slot: number, path: string) => {
       await onBlock(slot, path)
-      // What is to be masked is read again.
-      if (modelHash === null && !merging.masked) await rm(path)
+      // What is to be masked is read again, and mean squares are compared with the totals that they are in.
+      const isReadAgain = merging.masked || (merging.rule === 'pooled' && slot < this.blocks)
+      if (modelHash === null && !isReadAgain) await rm(path)
     }
     // Where one cannot be handed over (a disk that is full), the rest need not be pruned.
     const stop = new AbortController()
@@ -168,6 +176,11 @@ export class EngineWork extends CommonWork implements Work {
       const out = ownBlockPath(scratch, block)
       await engine.run('merge', { dir, method, merging: ALONE, block, paths, out, previous: null })
     }
+  }
+
+  override merge(job: MergeJob): Promise<MergedBlockReport | ImpossibleTotal> {
+    const isPooled = this.init.merging.rule === 'pooled' && 'files' in job
+    return super.merge(isPooled ? { ...job, own: this.own(job.block) } : job)
   }
 
   own(slot: number): string | null {

@@ -41,7 +41,13 @@ interface BlockMerge {
 }
 
 /** In an open plan the encoded contributions in any order; in a masked one what its sums are opened with. */
-export type MergeJob = BlockMerge & ({ files: string[] } | { masked: MaskedOpenings })
+export type MergeJob = BlockMerge & (PlainFiles | { masked: MaskedOpenings })
+
+interface PlainFiles {
+  files: string[]
+  /** This site's own mean squares, where these are pooled: see src/jobs/federation/merge.ts. */
+  own?: string | null
+}
 
 /** A total that no sum of honest parts can be, in words: the block is not merged. */
 export interface ImpossibleTotal {

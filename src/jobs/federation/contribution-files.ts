@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs'
 import type { BlockForm } from '../../form/block-form.ts'
 import { type PrunerName, payloadOf } from '../../form/method.ts'
+import { doubtOf } from '../../merge/masked/doubt.ts'
+import { ofMeanSquares } from '../../merge/masked/plain.ts'
+import { encodeMasked, meanSquaresForm, sumOf } from '../../merge/masked/vector.ts'
 import { type BlockContribution, decodeContribution } from '../../merge/masks/contribution.ts'
 import { addProducts } from '../../merge/pooled/pooled-block.ts'
 import { areProducts, decodeProducts } from '../../merge/pooled/products.ts'
@@ -28,6 +31,25 @@ export function pooledTotals(form: BlockForm, paths: readonly string[], members:
     meanSquares: totalsOf(form, statistics),
     products: ofProducts.length === 0 ? null : addProducts(form, decodedProducts(form, ofProducts, members)),
   }
+}
+
+/**
+ * The reason to doubt the totals of plain mean squares: see src/merge/masked/doubt.ts. null: they fit, or this site's own
+ * part is not in them.
+ * @param own - of this site; null: it has none
+ */
+export function doubtOfPlain(form: BlockForm, paths: readonly string[], own: string | null): string | null {
+  if (own === null) return null
+  const ownBytes = readFileSync(own)
+  const all = paths.map((path) => readFileSync(path)).filter((bytes) => !areProducts(bytes))
+  if (!all.some((bytes) => bytes.equals(ownBytes))) return null
+  const vectorOf = (bytes: Uint8Array) => ofMeanSquares(decodeContribution(form, 'statistics', bytes).inputs)
+  const shape = meanSquaresForm(form)
+  const sums = sumOf(
+    shape,
+    all.map((bytes) => encodeMasked(shape, vectorOf(bytes))),
+  )
+  return doubtOf('meanSquares', vectorOf(ownBytes), sums, all.length)
 }
 
 function* decodedProducts(form: BlockForm, paths: readonly string[], members: number): Generator<Int32Array[]> {

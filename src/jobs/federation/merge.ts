@@ -25,7 +25,7 @@ import { mergeStructured, mergeTotals } from '../../merge/structures/structured-
 import type { StructuredModel } from '../../structure/federated/structured-model.ts'
 import type { Bench } from '../bench.ts'
 import { readMerged } from '../block-files.ts'
-import { pooledTotals, readContributions } from './contribution-files.ts'
+import { doubtOfPlain, pooledTotals, readContributions } from './contribution-files.ts'
 import { type MaskedOpenings, openPooled, openStructured, openVotes } from './masked-opening.ts'
 import { votesVector } from './slot-vector.ts'
 import { trainingOf } from './training.ts'
@@ -40,6 +40,8 @@ interface BlockMerge {
 interface PlainContributions {
   /** Encoded, in any order. */
   paths: string[]
+  /** This site's own mean squares, where these are pooled: totals that they are in are compared with them. */
+  own?: string | null
 }
 
 interface MaskedVectors {
@@ -93,7 +95,7 @@ async function mergePooled(block: BlockCase, blocks: number, job: Job, bench: Be
   const { totals, doubt } =
     'masked' in job
       ? openPooled(form, { block: job.block, blocks, members }, job.masked)
-      : { totals: pooledTotals(form, job.paths, members), doubt: null }
+      : { totals: pooledTotals(form, job.paths, members), doubt: doubtOfPlain(form, job.paths, job.own ?? null) }
   if (!poolsMoments(method, job.merging))
     return { ...report(block, mergeBlock(block, [{ inputs: pooledStatistics(totals) }]), job), doubt }
   const { meanSquares, products } = totals

@@ -79,9 +79,10 @@ class Scene {
     return files
   }
 
-  plain(paths: string[]) {
+  plain(paths: string[], own: string | null = null) {
     const [merging, out] = [{ ...this.merging, masked: false }, this.path('merged')]
-    return engine.run('merge', { dir: DIR, method: this.method, merging, block: BLOCK, paths, out, previous: null })
+    const job = { dir: DIR, method: this.method, merging, block: BLOCK, out, previous: null }
+    return engine.run('merge', { ...job, paths, own })
   }
 
   masked(first: string[], second: string[] | null, changed: Partial<MaskedOpening> = {}) {
@@ -219,5 +220,25 @@ describe('a merge of masked vectors', () => {
     const found = await scene.masked(masked, null, { own })
     assert.ok('root' in found)
     assert.match(found.doubt ?? '', /^input 1, column 0: /)
+  })
+
+  it('is made and doubted where mean squares drown what this site has offered, in an open plan as well', async (context) => {
+    const scene = await sceneOf(context, { pruner: 'wanda', target: SHARE })
+    const [liar, ...others] = statistics
+    const drowning = { inputs: liar.inputs.map((values, input) => values.map((x) => (input === 1 ? 2 ** 15 : 1) * x)) }
+    const contributions = [drowning, ...others].map((own) => encodeContribution(form, own))
+    const { masked, paths } = await scene.write({ slot: BLOCK, contributions })
+    const found = await scene.masked(masked, null, { own: paths[1] })
+    assert.ok('root' in found)
+    assert.match(found.doubt ?? '', /^input 1: the mean squares of all columns sum to more than 48 times/)
+    assert.deepEqual(await scene.plain(paths, paths[1]), found)
+    assert.deepEqual(await scene.plain(paths.slice(1), paths[1]), {
+      ...(await scene.plain(paths.slice(1))),
+      doubt: null,
+    })
+    const apart = scene.path('apart')
+    writeFileSync(apart, encodeContribution(form, liar))
+    const notIn = await scene.plain(paths, apart)
+    assert.equal('root' in notIn ? notIn.doubt : '', null)
   })
 })
