@@ -9,16 +9,13 @@ const HARMLESS = { impossible: null, doubts: [null, null, null], harms: [1, 1.1,
 it('is stopped by two of three honest sites, since the liar votes yes', () => {
   const one = { ...HARMLESS, harms: [1.6, 1, 1] }
   const two = { ...HARMLESS, harms: [1.6, 1.51, 1] }
-  assert.equal(stoppedBy([HARMLESS, one], false, VOTING), null)
-  assert.equal(stoppedBy([HARMLESS, two], false, VOTING), '2 of 3 vote no')
+  assert.equal(stoppedBy([HARMLESS, one], VOTING), null)
+  assert.equal(stoppedBy([HARMLESS, two], VOTING), '2 of 3 vote no')
 })
 
-it('is doubted, or impossible, under masks alone', () => {
+it('is stopped by the doubt of one and the harm to another, or by a total that cannot be', () => {
   const doubted = { ...HARMLESS, doubts: ['less than its own', null, null], harms: [1, 2, 1] }
   const impossible = { ...HARMLESS, impossible: 'beyond' }
-  assert.equal(stoppedBy([doubted], false, VOTING), null)
-  assert.equal(stoppedBy([doubted], true, VOTING), 'doubted by 1 of 3')
-  assert.equal(stoppedBy([impossible], false, VOTING), null)
-  assert.equal(stoppedBy([doubted, impossible], true, VOTING), 'doubted by 1 of 3')
-  assert.equal(stoppedBy([impossible], true, VOTING), 'impossible total: beyond')
+  assert.equal(stoppedBy([doubted, impossible], VOTING), 'doubted by 1 of 3')
+  assert.equal(stoppedBy([{ ...doubted, harms: [1, 1, 1] }, impossible], VOTING), 'impossible total: beyond')
 })

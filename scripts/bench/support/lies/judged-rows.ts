@@ -21,16 +21,22 @@ export interface JudgedRow {
 
 const PASSES = '**passes**'
 
-/** What stops a lie, for a table. @param refused - by validation, in an open plan */
+/**
+ * What stops a lie, for a table.
+ * @param judgements - of a masked plan. In an open one all totals are possible, of parts that validation accepts.
+ * @param refused - by validation, in an open plan
+ * @param pools - whether members doubt totals in an open plan as well
+ */
 export function verdicts(
   judgements: readonly Judgement[],
   refused: string | null,
-  { method, sites }: { method: Method; sites: readonly Windows[] },
+  { method, sites, pools = false }: { method: Method; sites: readonly Windows[]; pools?: boolean },
 ): Pick<JudgedRow, 'open' | 'masked' | 'harm'> {
   const [{ count, length }] = sites
   const limit = harmLimitOf({ method, windows: count, window: length })
   const voting = { limit, members: sites.length, quorum: quorumOf(sites.length) }
-  const [open, masked] = [false, true].map((isMasked) => stoppedBy(judgements, isMasked, voting) ?? PASSES)
+  const inOpen = judgements.map(({ doubts, harms }) => ({ impossible: null, doubts: pools ? doubts : [], harms }))
+  const [open, masked] = [inOpen, judgements].map((those) => stoppedBy(those, voting) ?? PASSES)
   return { open: refused ?? open, masked, harm: largestHarm(judgements) }
 }
 
@@ -55,6 +61,10 @@ export async function* pooledRows(bench: PooledBench): AsyncGenerator<JudgedRow>
     bench.method.pruner === 'sparsegpt' ? [...MEAN_SQUARE_LIES, ...PRODUCT_LIES] : MEAN_SQUARE_LIES
   for (const lie of lies) {
     const { judgements, model, refused } = await pooledPlan(bench, lie)
-    yield { name: lie.name, perplexity: await measured(model), ...verdicts(judgements, refused, bench) }
+    yield {
+      name: lie.name,
+      perplexity: await measured(model),
+      ...verdicts(judgements, refused, { ...bench, pools: true }),
+    }
   }
 }

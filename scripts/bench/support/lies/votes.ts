@@ -4,7 +4,7 @@
 export interface Judgement {
   /** A total that no honest sites can have, in words; every site finds it. null: there is none. */
   impossible: string | null
-  /** One entry an honest site: why the total does not fit its own part, or null. */
+  /** One entry an honest site: why the total does not fit its own part, or null. None where nobody looks. */
   doubts: (string | null)[]
   /** One entry an honest site: the harm to its own text. */
   harms: number[]
@@ -17,19 +17,12 @@ interface Voting {
   members: number
 }
 
-/**
- * How honest sites stop a lie, by the first decision in which they do; null: nothing stops it. The liar votes yes.
- * @param isMasked - whether sites have nothing but sums, which they doubt by their own part
- */
-export function stoppedBy(
-  judgements: readonly Judgement[],
-  isMasked: boolean,
-  { limit, quorum, members }: Voting,
-): string | null {
+/** How honest sites stop a lie, by the first decision in which they do; null: nothing stops it. The liar votes yes. */
+export function stoppedBy(judgements: readonly Judgement[], { limit, quorum, members }: Voting): string | null {
   for (const { impossible, doubts, harms } of judgements) {
-    if (isMasked && impossible !== null) return `impossible total: ${impossible}`
-    const doubting = isMasked ? doubts.filter((doubt) => doubt !== null).length : 0
-    const against = harms.filter((harm, i) => harm > limit || (isMasked && doubts[i] !== null)).length
+    if (impossible !== null) return `impossible total: ${impossible}`
+    const doubting = doubts.filter((doubt) => doubt !== null).length
+    const against = harms.filter((harm, i) => harm > limit || (doubts[i] ?? null) !== null).length
     if (members - against < quorum) {
       return doubting > 0 ? `doubted by ${doubting} of ${doubts.length}` : `${against} of ${harms.length} vote no`
     }
