@@ -34,8 +34,8 @@ export function pooledTotals(form: BlockForm, paths: readonly string[], members:
 }
 
 /**
- * The reason to doubt the totals of plain mean squares: see src/merge/masked/doubt.ts. null: they fit, or this site's own
- * part is not in them.
+ * The reason to doubt the totals of plain mean squares: see src/merge/masked/doubt.ts. null: they fit, or this site's
+ * own part is not in them.
  * @param own - of this site; null: it has none
  */
 export function doubtOfPlain(form: BlockForm, paths: readonly string[], own: string | null): string | null {
