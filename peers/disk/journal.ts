@@ -48,10 +48,10 @@ export class Journal {
   /** Why the journal of an earlier run was set aside now; null: it was not. */
   readonly refused: string | null
   private readonly plan: Uint8Array
-  private readonly log: WriteAheadLog<Uint8Array>
+  private readonly log: WriteAheadLog
   private readonly signed: SignedPlans
 
-  private constructor({ directory, plan, signed }: JournalInit, log: WriteAheadLog<Uint8Array>, found: Found) {
+  private constructor({ directory, plan, signed }: JournalInit, log: WriteAheadLog, found: Found) {
     this.directory = directory
     this.plan = plan
     this.log = log
@@ -66,8 +66,8 @@ export class Journal {
     const { directory, plan, rounds, signed } = init
     const path = join(directory, JOURNAL_FILE)
     const sent = signed.sent(plan)
-    const { log, damage } = await openLog(path)
-    const { bodies, fault } = read(log, plan)
+    const { log, records, damage } = await openLog(path)
+    const { bodies, fault } = read(records, plan)
     const refused = damage ?? fault ?? countFault(bodies.length, sent)
     if (refused === null) {
       // A crash between the two files: the record counts as sent.
@@ -99,25 +99,28 @@ export class Journal {
 }
 
 interface OpenedLog {
-  log: WriteAheadLog<Uint8Array>
+  log: WriteAheadLog
+  records: Uint8Array[]
   /** The damage for which a log was set aside already; null: it could be read. */
   damage: string | null
 }
 
 async function openLog(path: string): Promise<OpenedLog> {
   try {
-    return { log: await openWriteAheadLog(path, asItIs), damage: null }
+    const { log, facts } = await openWriteAheadLog(path, asItIs)
+    return { log, records: facts, damage: null }
   } catch (error) {
     if (!(error instanceof OutputError) || error.code !== 'OUTPUT_LOG_DAMAGED') throw error
     await setAside(path)
-    return { log: await openWriteAheadLog(path, asItIs), damage: error.message }
+    const { log, facts } = await openWriteAheadLog(path, asItIs)
+    return { log, records: facts, damage: error.message }
   }
 }
 
 /** The bodies of a journal up to the first that is none of this plan, and the reason why it is not whole. */
-function read({ facts }: WriteAheadLog<Uint8Array>, plan: Uint8Array): { bodies: Body[]; fault: string | null } {
+function read(records: readonly Uint8Array[], plan: Uint8Array): { bodies: Body[]; fault: string | null } {
   const bodies: Body[] = []
-  for (const record of facts) {
+  for (const record of records) {
     if (!equalBytes(record.subarray(0, HASH_BYTES), plan)) return { bodies, fault: 'it is of another federation' }
     try {
       bodies.push(decodeBody(record.subarray(HASH_BYTES)))

@@ -35,20 +35,21 @@ export interface SentUnderPlan {
 }
 
 export class SignedPlans {
-  private readonly log: WriteAheadLog<SignedRecord>
+  private readonly log: WriteAheadLog
   /** Plan ids by offer, both in hexadecimal. */
   private readonly byOffer = new Map<string, string>()
   /** One entry a plan, by its id. */
   private readonly sentUnder = new Map<string, SentUnderPlan>()
 
-  private constructor(log: WriteAheadLog<SignedRecord>) {
+  private constructor(log: WriteAheadLog, records: readonly SignedRecord[]) {
     this.log = log
-    for (const record of log.facts) this.take(record)
+    for (const record of records) this.take(record)
   }
 
   /** @throws {OutputError} OUTPUT_LOG_DAMAGED, OUTPUT_UNWRITABLE */
   static async open(directory: string): Promise<SignedPlans> {
-    return new SignedPlans(await openWriteAheadLog(join(directory, PLANS_FILE), readRecord))
+    const { log, facts } = await openWriteAheadLog(join(directory, PLANS_FILE), readRecord)
+    return new SignedPlans(log, facts)
   }
 
   /** Whether this very plan was signed before. */

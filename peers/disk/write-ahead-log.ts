@@ -21,12 +21,17 @@ const HEADER_BYTES = 8
  */
 export const MAX_RECORD_BYTES = 2 ** 24
 
-export interface WriteAheadLog<T> {
-  /** The facts that the file held when it was opened, oldest first. */
-  readonly facts: T[]
+export interface WriteAheadLog {
   /** Returns when the record is on the disk. Records are written in the order of the calls. */
   append(record: Uint8Array): Promise<void>
   close(): Promise<void>
+}
+
+/** A log, and the facts that it held: whoever opens it takes what it needs of them, and the log keeps none. */
+interface OpenedLog<T> {
+  log: WriteAheadLog
+  /** Oldest first. */
+  facts: T[]
 }
 
 /**
@@ -34,7 +39,7 @@ export interface WriteAheadLog<T> {
  * @throws {OutputError} OUTPUT_LOG_DAMAGED: a record in its middle is damaged, or none that `read` knows;
  * OUTPUT_UNWRITABLE
  */
-export async function openWriteAheadLog<T>(path: string, read: (record: Uint8Array) => T): Promise<WriteAheadLog<T>> {
+export async function openWriteAheadLog<T>(path: string, read: (record: Uint8Array) => T): Promise<OpenedLog<T>> {
   let handle: FileHandle
   try {
     handle = await open(path, 'a+', 0o600)
@@ -50,7 +55,7 @@ export async function openWriteAheadLog<T>(path: string, read: (record: Uint8Arr
       await handle.sync()
     }
     await syncDirectory(dirname(path))
-    return new FileLog(path, handle, facts)
+    return { log: new FileLog(path, handle), facts }
   } catch (error) {
     await handle.close()
     throw error
@@ -132,17 +137,15 @@ function damaged(what: string, cause?: unknown): OutputError {
   })
 }
 
-class FileLog<T> implements WriteAheadLog<T> {
-  readonly facts: T[]
+class FileLog implements WriteAheadLog {
   private readonly path: string
   private readonly handle: FileHandle
   private tail: Promise<void> = Promise.resolve()
   private closed = false
 
-  constructor(path: string, handle: FileHandle, facts: T[]) {
+  constructor(path: string, handle: FileHandle) {
     this.path = path
     this.handle = handle
-    this.facts = facts
   }
 
   append(record: Uint8Array): Promise<void> {

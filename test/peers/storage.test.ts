@@ -157,17 +157,17 @@ test('a lock of a process that has ended unheard of is taken over', {
 test('a log gives back what was appended, in order', async (context) => {
   const path = join(await temporaryDirectory(context), 'log')
   const records = Array.from({ length: 20 }, (_, i) => new Uint8Array(1 + i * 7).fill(i))
-  const log = await openWriteAheadLog(path, toHex)
+  const { log } = await openWriteAheadLog(path, toHex)
   await Promise.all(records.map((record) => log.append(record)))
   await log.close()
   await assert.rejects(log.append(records[0]), /closed/)
   const again = await openWriteAheadLog(path, toHex)
   assert.deepEqual(again.facts, records.map(toHex))
-  await again.append(Uint8Array.of(9))
-  await again.close()
+  await again.log.append(Uint8Array.of(9))
+  await again.log.close()
   const third = await openWriteAheadLog(path, toHex)
   assert.equal(third.facts.length, 21)
-  await third.close()
+  await third.log.close()
 })
 
 test('a log that was cut short anywhere loses its last record and nothing else', () => {
@@ -185,7 +185,7 @@ test('opening a log that was cut short truncates it', async (context) => {
   const path = join(await temporaryDirectory(context), 'log')
   const frame = frameRecord(Uint8Array.of(1, 2, 3))
   await writeFile(path, Buffer.concat([frame, frame.subarray(0, 5)]))
-  const log = await openWriteAheadLog(path, toHex)
+  const { log } = await openWriteAheadLog(path, toHex)
   await log.append(Uint8Array.of(4))
   await log.close()
   assert.deepEqual(

@@ -33,7 +33,7 @@ export function startRound(turn: Turn, round: number): void {
     searchTicks: 0,
     due: [],
     armed: [],
-    signed: signed.filter((body) => body.type === 'commit' || ('round' in body && body.round >= round)),
+    signed: signed.filter((body) => 'round' in body && body.round >= round),
     ...lockOf(turn, round),
   })
   forgetCertified(turn)
