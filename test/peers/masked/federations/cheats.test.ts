@@ -242,7 +242,7 @@ describe('a federation ends for all where a member', () => {
     endsEverywhere(
       context,
       { Work: Huge },
-      { reason: /the mean squares of all columns sum to more than 65536 times this site's own, in what 3 members/ },
+      { reason: /the mean squares of all columns sum to more than 64 times this site's own, in what 3 members/ },
     ))
 
   test('has masked what harms the texts of the others', (context) =>

@@ -19,8 +19,8 @@ function liesAs(lie: (own: bigint) => bigint): typeof PooledMatrices {
 export const Garbage = liesAs(() => BigInt(`0x${Buffer.from(drawn(16)).toString('hex')}`))
 /** So large that nothing is left of the products of others. */
 export const Huge = liesAs(() => fixedMeanSquare(2 ** 40))
-/** Half of the columns, whichever they are, count a thousand times as much as the others. */
-export const Half = liesAs((own) => ((own >> 60n) % 2n === 0n ? fixedMeanSquare(1000) : own))
+/** Half of the columns, whichever they are, count some sixty times as much as the others: too little to be doubted. */
+export const Half = liesAs((own) => ((own >> 60n) % 2n === 0n ? fixedMeanSquare(30) : own))
 
 /** Offers masked vectors that are not as long as they must be. */
 function ofLength(change: (bytes: Uint8Array) => Uint8Array): typeof PooledMatrices {
