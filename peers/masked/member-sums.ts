@@ -8,16 +8,16 @@ import { maxSheetBytes } from '../../protocols/masked/key-sheet.ts'
 import { decodeMemberKey, encodeMemberKey, MAX_MEMBER_KEY_BYTES } from '../../protocols/masked/member-key.ts'
 import { encodeReveal, maxRevealBytes } from '../../protocols/masked/reveal.ts'
 import { listingOf } from '../../protocols/round/masked/listing.ts'
-import { listRound, openingOf, phaseOf } from '../../protocols/round/masked/phases.ts'
+import { listRound, openingOf, phaseOf, SHEET_ROUND } from '../../protocols/round/masked/phases.ts'
 import { bytesOf } from '../../protocols/round/messages/messages.ts'
-import type { Federation, ManifestEntry } from '../../protocols/round/messages/value.ts'
+import type { Federation, ManifestEntry, Value } from '../../protocols/round/messages/value.ts'
 import type { StreamKey } from '../../src/merge/masked/streams.ts'
 import { keySlot, type MaskedSlots, sheetSlot } from '../../src/merge/openings.ts'
 import { type HeldBlobs, type OpenedBlock, openSums, sheetsOf } from './open-sums.ts'
 import type { KeySheets, SheetReader } from './reader.ts'
 import { makeReveal, revealFault } from './reveals.ts'
 import { Secrets } from './secrets-file.ts'
-import { memberKeyFault, sheetFault, sheetsFault } from './sheets.ts'
+import { memberKeyFault, receivedShares, sheetFault, sheetsFault } from './sheets.ts'
 import { maskingKeys } from './streams.ts'
 
 interface MemberSumsInit {
@@ -91,11 +91,9 @@ export class MemberSums {
     if (phase === 'keys') return encodeMemberKey({ member: self, key: this.secrets.publicKey })
     if (phase === 'sheets') return this.secrets.sheet(await this.keys(entries))
     const opening = openingOf(round)
-    const secrets = this.secrets.own(opening)
-    if (secrets === null) throw new RangeError(`the secrets of opening ${opening} are forgotten`)
-    const sheets = await this.sheets(entries)
-    const listing = listingOf(federation, opening, entries)
-    return encodeReveal(makeReveal(await this.reader(entries), sheets, listing, secrets))
+    const [secrets, shares] = [this.secrets.own(opening), this.secrets.received(opening)]
+    if (secrets === null || shares === null) throw new RangeError(`the secrets of opening ${opening} are forgotten`)
+    return encodeReveal(makeReveal({ self, secrets, shares }, listingOf(federation, opening, entries)))
   }
 
   /** The reason why a key, a sheet or a reveal is not its author's; null if it is. */
@@ -103,7 +101,7 @@ export class MemberSums {
     const { blobs, federation, masked } = this.init
     const bytes = await blobs.read(root)
     const isReveal = block > sheetSlot(masked)
-    // All have signed the keys and sheets, this member as well; it forgets its private key at the end.
+    // All have signed the keys and sheets, this member as well; it has forgotten its private key since.
     if (!isReveal && this.secrets.privateKey === null) return null
     if (block === keySlot(masked)) return memberKeyFault(bytes, member, this.privateKey())
     if (block === sheetSlot(masked)) return sheetFault(await this.reader(entries), bytes, member)
@@ -146,13 +144,19 @@ export class MemberSums {
     return openSums({ federation, openings, blocks, entries, blobs, own: ownListed, known: this.streams })
   }
 
-  /** Forgets the secrets of all openings whose reveals are certified; after the last round the private key as well. */
-  async adopted(round: number): Promise<void> {
-    const { federation, openings } = this.init
+  /**
+   * Forgets what has served: with the certificate of the sheets the private key, with that of an opening's reveals all
+   * secrets of the opening.
+   */
+  async adopted({ entries, round }: Pick<Value, 'entries' | 'round'>): Promise<void> {
+    const { openings } = this.init
+    if (round >= SHEET_ROUND && this.secrets.privateKey !== null) {
+      const sheets = await this.sheets(entries)
+      await this.secrets.keepShares(receivedShares(await this.reader(entries), sheets))
+    }
     for (let opening = 1; opening <= openings; opening++) {
       if (listRound(opening) + 1 <= round && this.secrets.own(opening) !== null) await this.secrets.forget(opening)
     }
-    if (round >= federation.rounds && this.secrets.privateKey !== null) await this.secrets.forgetAll()
   }
 
   /** Reveals of two openings may have one slot: the one whose list is there, and which has no certified reveals. */

@@ -24,11 +24,14 @@ export type SheetChecker = Omit<SheetReader, 'self'> & { self: number | null }
 /** The checked sheets of all members, in the roster's order. */
 export type KeySheets = readonly KeySheet[]
 
-/** The two secrets of a member in an opening: b, and the private key p. 32 bytes each. */
+/** The two secrets of a member in an opening, b and the private key p, 32 bytes each; or a share of each, 33 bytes. */
 export interface OpeningSecrets {
   own: Uint8Array
   secret: Uint8Array
 }
+
+/** The shares of an opening that were dealt to a member, by dealer; null in its own place. */
+export type ReceivedShares = readonly (OpeningSecrets | null)[]
 
 export function sizeOf({ keys, openings }: Pick<SheetReader, 'keys' | 'openings'>): SheetSize {
   return { members: keys.length, openings }

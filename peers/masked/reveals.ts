@@ -7,33 +7,37 @@ import { decodeReveal, type Listing, type Reveal, revealedKind } from '../../pro
 import { hashOf } from '../../protocols/plan/offer.ts'
 import { equalBytes } from '../../protocols/wire/encoding.ts'
 import { decoded } from './decoded.ts'
-import type { KeySheets, OpeningSecrets, SheetReader } from './reader.ts'
-import { sharesOf } from './sheets.ts'
-import { publicKeyOf, sharedSecret } from './x25519.ts'
+import type { KeySheets, OpeningSecrets, ReceivedShares } from './reader.ts'
+import { publicKeyOf } from './x25519.ts'
+
+/** What a member has of an opening: its own secrets, and the shares of those of others. */
+export interface OpeningPart {
+  /** Its index in the roster. */
+  self: number
+  secrets: OpeningSecrets
+  shares: ReceivedShares
+}
 
 /**
  * The reveal of a member for a certified list. It holds b or p of each scheduled member, never both.
- * @param secrets - its own of this opening
- * @throws {RangeError} the list is empty, or not a part of the scheduled members; or the sheets were not checked
+ * @throws {RangeError} the list is empty, or not a part of the scheduled members
  */
-export function makeReveal(reader: SheetReader, sheets: KeySheets, listing: Listing, secrets: OpeningSecrets): Reveal {
+export function makeReveal({ self, secrets, shares }: OpeningPart, listing: Listing): Reveal {
   const { opening, scheduled, listed } = listing
   if (listed.length === 0) throw new RangeError(`opening ${opening} has an empty list, for which nothing is revealed`)
   const stranger = listed.find((member) => !scheduled.includes(member))
   if (stranger !== undefined) throw new RangeError(`member ${stranger} is listed in opening ${opening}, not scheduled`)
-  const kind = revealedKind(listing, reader.self)
-  const shares = othersRevealed(listing, sheets, reader.self).map(([member, kind]) => {
-    const shared = sharedSecret(reader.privateKey, reader.keys[member])
-    const both = shared === null ? null : sharesOf(reader, sheets[member], opening, shared)
-    if (both === null) throw new RangeError(`the sheet of member ${member} was not checked`)
-    return { member, share: both[kind] }
+  const kind = revealedKind(listing, self)
+  const revealed = othersRevealed(listing, shares.length, self).flatMap(([member, kind]) => {
+    const share = shares[member]?.[kind]
+    return share === undefined ? [] : [{ member, share }]
   })
-  return { member: reader.self, opening, own: kind === null ? null : secrets[kind], shares }
+  return { member: self, opening, own: kind === null ? null : secrets[kind], shares: revealed }
 }
 
 /** The other members of whom a member reveals a share, ascending, and of which secret. */
-function othersRevealed(listing: Listing, sheets: KeySheets, self: number): [member: number, kind: SecretKind][] {
-  return sheets.flatMap(({ member }): [number, SecretKind][] => {
+function othersRevealed(listing: Listing, members: number, self: number): [member: number, kind: SecretKind][] {
+  return Array.from({ length: members }, (_, member) => member).flatMap((member): [number, SecretKind][] => {
     const kind = revealedKind(listing, member)
     return member === self || kind === null ? [] : [[member, kind]]
   })
@@ -58,7 +62,7 @@ function ownFault(sheets: KeySheets, listing: Listing, { member, own }: Reveal, 
 }
 
 function sharesFault(sheets: KeySheets, listing: Listing, { member, shares }: Reveal, name: string): string | null {
-  const asked = othersRevealed(listing, sheets, member)
+  const asked = othersRevealed(listing, sheets.length, member)
   const dealers = shares.map((share) => share.member)
   const lacking = asked.find(([dealer]) => !dealers.includes(dealer))
   if (lacking !== undefined) return `${name} lacks a share of member ${lacking[0]}`

@@ -17,7 +17,7 @@ import { OutputError } from '../../src/base/errors.ts'
 import { writeDurably } from '../../src/files/durable-file.ts'
 import { PRIVATE_FILE_MODE, readPrivate } from '../../src/files/private-file.ts'
 import { dealSheet } from './deal.ts'
-import type { OpeningSecrets } from './reader.ts'
+import type { OpeningSecrets, ReceivedShares } from './reader.ts'
 import { decodeSecrets, encodeSecrets, type KeptOpening, type KeptSecrets, MAX_SECRETS_BYTES } from './secrets-form.ts'
 import { publicKeyOf } from './x25519.ts'
 
@@ -67,7 +67,7 @@ export class Secrets {
     return new Secrets(path, kept)
   }
 
-  /** The private key of publicKey, with which shares are opened; null: it is forgotten. */
+  /** The private key of publicKey, with which shares are opened; null: it is forgotten, and they are kept here. */
   get privateKey(): Uint8Array | null {
     return this.kept.privateKey
   }
@@ -75,6 +75,11 @@ export class Secrets {
   /** This member's own secrets of an opening; null: they are forgotten. */
   own(opening: number): OpeningSecrets | null {
     return this.opening(opening).secrets
+  }
+
+  /** The shares of an opening that others have dealt; null: they are sealed in the sheets still, or forgotten. */
+  received(opening: number): ReceivedShares | null {
+    return this.opening(opening).shares
   }
 
   /**
@@ -113,20 +118,27 @@ export class Secrets {
   }
 
   /**
-   * Deletes the own secrets of an opening, once its result is certified. Shares of them and of others' secrets can be
-   * opened from the sheets as long as the private key is there: see forgetAll.
+   * Keeps the shares that others have dealt, and deletes the private key: from here on nobody can open a sheet again,
+   * so an opening is forgotten for good as soon as its result is certified.
+   * @param shares - by opening - 1
+   * @throws {OutputError} OUTPUT_UNWRITABLE
+   */
+  keepShares(shares: readonly ReceivedShares[]): Promise<void> {
+    return this.inTurn(() => {
+      const openings = this.kept.openings.map((opening, index) => {
+        return { ...opening, shares: opening.secrets === null ? null : shares[index] }
+      })
+      return this.replace({ ...this.kept, privateKey: null, openings })
+    })
+  }
+
+  /**
+   * Deletes the own secrets of an opening, and the shares of those of others, once its result is certified.
    * @throws {OutputError} OUTPUT_UNWRITABLE
    */
   forget(opening: number): Promise<void> {
-    return this.inTurn(() => this.replaceOpening(opening, { ...this.opening(opening), secrets: null }))
-  }
-
-  /** Deletes the private key and the secrets of all openings. @throws {OutputError} OUTPUT_UNWRITABLE */
-  forgetAll(): Promise<void> {
-    return this.inTurn(() => {
-      const openings = this.kept.openings.map((opening) => ({ ...opening, secrets: null }))
-      return this.replace({ ...this.kept, privateKey: null, openings })
-    })
+    const forgotten = { secrets: null, shares: null }
+    return this.inTurn(() => this.replaceOpening(opening, { ...this.opening(opening), ...forgotten }))
   }
 
   private opening(opening: number): KeptOpening {
@@ -171,7 +183,9 @@ function drawn({ planId, self, members, openings }: SecretsInit): KeptSecrets {
     members,
     publicKey: publicKeyOf(privateKey),
     privateKey,
-    openings: Array.from({ length: openings }, () => ({ secrets: { own: secret(), secret: secret() }, used: null })),
+    openings: Array.from({ length: openings }, () => ({
+      ...{ secrets: { own: secret(), secret: secret() }, used: null, shares: null },
+    })),
     sheet: null,
   }
 }

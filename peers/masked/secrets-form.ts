@@ -3,7 +3,7 @@
  * secret would be a secret that no sheet commits to.
  */
 import { z } from 'zod'
-import { KEY_BYTES, MAX_OPENINGS, SECRET_BYTES } from '../../protocols/masked/constants.ts'
+import { KEY_BYTES, MAX_OPENINGS, SECRET_BYTES, SHARE_BYTES } from '../../protocols/masked/constants.ts'
 import { LARGEST_SHEET_BYTES } from '../../protocols/masked/key-sheet.ts'
 import { hashOf, MAX_MEMBERS } from '../../protocols/plan/offer.ts'
 import {
@@ -17,7 +17,7 @@ import {
   integer,
   MalformedMessageError,
 } from '../../protocols/wire/encoding.ts'
-import type { OpeningSecrets } from './reader.ts'
+import type { OpeningSecrets, ReceivedShares } from './reader.ts'
 
 export interface KeptSecrets {
   plan: Uint8Array
@@ -25,7 +25,7 @@ export interface KeptSecrets {
   self: number
   members: number
   publicKey: Uint8Array
-  /** null: forgotten. */
+  /** null: forgotten, since the shares of all openings are here. */
   privateKey: Uint8Array | null
   /** Opening o stands at o - 1. */
   openings: KeptOpening[]
@@ -38,6 +38,8 @@ export interface KeptOpening {
   secrets: OpeningSecrets | null
   /** The fingerprint of the text and settings for which the opening was masked; null: it was not. */
   used: Uint8Array | null
+  /** The shares that others have dealt; null: they are still sealed in the sheets, or forgotten. */
+  shares: ReceivedShares | null
 }
 
 interface KeptSheet {
@@ -48,26 +50,36 @@ interface KeptSheet {
 }
 
 /** Raised with each change of the form. */
-const VERSION = 1
+const VERSION = 2
 
 /** Room for the keys of the map, its numbers, plan, own keys and the lengths of what follows: fewer than 200. */
 const HEAD_BYTES = 256
-/** The most bytes of the file: of an opening two secrets and a fingerprint, of each member a key, and the sheet. */
+/** The most bytes of two shares: an array (1), the shares (2 * (2 + 33)). */
+const SHARES_BYTES = 1 + 2 * (2 + SHARE_BYTES)
+/**
+ * The most bytes of the file: of an opening two secrets, a fingerprint and the shares of all, of each member a key, and
+ * the sheet.
+ */
 export const MAX_SECRETS_BYTES =
   HASH_BYTES +
   HEAD_BYTES +
-  MAX_OPENINGS * (2 + 2 * (SECRET_BYTES + 2) + (HASH_BYTES + 2)) +
+  MAX_OPENINGS * (2 + 2 * (SECRET_BYTES + 2) + (HASH_BYTES + 2) + 2 + MAX_MEMBERS * SHARES_BYTES) +
   MAX_MEMBERS * (KEY_BYTES + 2) +
   LARGEST_SHEET_BYTES
 
 const keySchema = fixedBytes(KEY_BYTES)
 const secretSchema = fixedBytes(SECRET_BYTES)
 
+/** Two secrets, or a share of each. */
+function pairSchema(bytes: number) {
+  const part = fixedBytes(bytes)
+  return z.tuple([part, part]).transform(([own, secret]): OpeningSecrets => ({ own, secret }))
+}
+
+const sharesSchema = z.array(pairSchema(SHARE_BYTES).nullable()).max(MAX_MEMBERS)
 const openingSchema = z
-  .tuple([z.tuple([secretSchema, secretSchema]).nullable(), hashSchema.nullable()])
-  .transform(
-    ([pair, used]): KeptOpening => ({ secrets: pair === null ? null : { own: pair[0], secret: pair[1] }, used }),
-  )
+  .tuple([pairSchema(SECRET_BYTES).nullable(), hashSchema.nullable(), sharesSchema.nullable()])
+  .transform(([secrets, used, shares]): KeptOpening => ({ secrets, used, shares }))
 
 const keptSchema = z.strictObject({
   version: z.literal(VERSION),
@@ -87,8 +99,12 @@ export function encodeSecrets({ openings, ...kept }: KeptSecrets): Uint8Array {
   return new Uint8Array(Buffer.concat([hashOf(body), body]))
 }
 
-function wireOpening({ secrets, used }: KeptOpening): unknown[] {
-  return [secrets === null ? null : [secrets.own, secrets.secret], used]
+function wireOpening({ secrets, shares, used }: KeptOpening): unknown[] {
+  return [wirePair(secrets), used, shares?.map(wirePair) ?? null]
+}
+
+function wirePair(pair: OpeningSecrets | null): Uint8Array[] | null {
+  return pair && [pair.own, pair.secret]
 }
 
 /** null: the file is damaged, or of another version. */

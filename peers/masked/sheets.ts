@@ -8,7 +8,14 @@ import { decodeMemberKey } from '../../protocols/masked/member-key.ts'
 import { hashOf } from '../../protocols/plan/offer.ts'
 import { equalBytes, toHex } from '../../protocols/wire/encoding.ts'
 import { decoded } from './decoded.ts'
-import { type OpeningSecrets, type SheetChecker, type SheetReader, sizeOf } from './reader.ts'
+import {
+  type KeySheets,
+  type OpeningSecrets,
+  type ReceivedShares,
+  type SheetChecker,
+  type SheetReader,
+  sizeOf,
+} from './reader.ts'
 import { openShares } from './sealed-shares.ts'
 import { sharedSecret } from './x25519.ts'
 
@@ -69,8 +76,28 @@ function ownSharesFault(reader: SheetReader, sheet: KeySheet, name: string): str
   return null
 }
 
+/**
+ * The shares that were dealt to the reader, by opening - 1.
+ * @param sheets - checked ones of all members, in the roster's order
+ * @throws {RangeError} they were not checked
+ */
+export function receivedShares(reader: SheetReader, sheets: KeySheets): ReceivedShares[] {
+  const dealt = sheets.map((sheet) => (sheet.member === reader.self ? null : sharesIn(reader, sheet)))
+  return Array.from({ length: reader.openings }, (_, index) => dealt.map((shares) => shares?.[index] ?? null))
+}
+
+/** By opening - 1. */
+function sharesIn(reader: SheetReader, sheet: KeySheet): OpeningSecrets[] {
+  const shared = sharedSecret(reader.privateKey, reader.keys[sheet.member])
+  return sheet.openings.map((_, index) => {
+    const shares = shared && sharesOf(reader, sheet, index + 1, shared)
+    if (shares === null) throw new RangeError(`the sheet of member ${sheet.member} was not checked`)
+    return shares
+  })
+}
+
 /** The shares that a sheet has for the reader; null: they cannot be opened. @param shared - see sealShares */
-export function sharesOf(
+function sharesOf(
   { plan, self }: SheetReader,
   sheet: KeySheet,
   opening: number,

@@ -339,7 +339,7 @@ export class Driver {
 
   private async adopt(effect: EffectOf<'adopted'>): Promise<void> {
     const { finish, keepMerges, merges, onEvent, store, sums } = this.components
-    await sums?.adopted(effect.value.round)
+    await sums?.adopted(effect.value)
     const report = reportOf(effect, this.components)
     this.last = summaryOf(report)
     onEvent({ type: 'round', round: report })

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { dealSheet } from '../../../peers/masked/deal.ts'
 import type { OpeningSecrets, SheetReader } from '../../../peers/masked/reader.ts'
-import { makeReveal, revealFault } from '../../../peers/masked/reveals.ts'
+import { makeReveal, type OpeningPart, revealFault } from '../../../peers/masked/reveals.ts'
 import { sealShares } from '../../../peers/masked/sealed-shares.ts'
+import { receivedShares } from '../../../peers/masked/sheets.ts'
 import { publicKeyOf, sharedSecret } from '../../../peers/masked/x25519.ts'
 import { encodeKeySheet, type KeySheet, type SheetOpening, shareFor } from '../../../protocols/masked/key-sheet.ts'
 import { decodeReveal, encodeReveal, type Listing, type Reveal } from '../../../protocols/masked/reveal.ts'
@@ -57,11 +58,17 @@ export function withShares(dealer: SheetReader, sheet: KeySheet, to: number, sha
   return withOpening(sheet, { shares: sheet.openings[0].shares.map((share) => (share === before ? dealt : share)) })
 }
 
+/** What a member has of an opening, with the shares in its sheets. */
+export function partOf({ readers, secrets, sheets }: Members, self: number, opening: number): OpeningPart {
+  const shares = receivedShares(readers[self], sheets)[opening - 1]
+  return { self, secrets: secrets[self][opening - 1], shares }
+}
+
 /** The reveals of some members, each checked as everybody checks it. */
-export function reveals({ readers, secrets, sheets }: Members, listing: Listing, by: readonly number[]): Reveal[] {
+export function reveals(all: Members, listing: Listing, by: readonly number[]): Reveal[] {
+  const { sheets } = all
   return by.map((author) => {
-    const own = secrets[author][listing.opening - 1]
-    const bytes = encodeReveal(makeReveal(readers[author], sheets, listing, own))
+    const bytes = encodeReveal(makeReveal(partOf(all, author, listing.opening), listing))
     const fault = revealFault(sheets, listing, bytes, author)
     if (fault !== null) throw new Error(fault)
     return decodeReveal(bytes, sheets.length)

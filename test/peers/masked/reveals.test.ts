@@ -4,7 +4,7 @@ import { makeReveal, revealFault } from '../../../peers/masked/reveals.ts'
 import { publicKeyOf } from '../../../peers/masked/x25519.ts'
 import { encodeReveal, type Listing, type Reveal } from '../../../protocols/masked/reveal.ts'
 import { flipped } from '../../support/people.ts'
-import { drawn, encodedSheets, type Members, members, withOpening } from './members.ts'
+import { drawn, encodedSheets, type Members, members, partOf, withOpening } from './members.ts'
 
 /** Members 0, 2 and 3 are listed, 4 is missing, 1 was not scheduled. */
 const LISTING: Listing = { opening: 2, scheduled: [0, 2, 3, 4], listed: [0, 2, 3] }
@@ -15,7 +15,7 @@ describe('the reveal of a member', () => {
     all = await members(5, 2)
   })
   const revealOf = (member: number, listing = LISTING): Reveal =>
-    makeReveal(all.readers[member], all.sheets, listing, all.secrets[member][listing.opening - 1])
+    makeReveal(partOf(all, member, listing.opening), listing)
   const fault = (reveal: Reveal, author = reveal.member, sheets = all.sheets) =>
     revealFault(sheets, LISTING, encodeReveal(reveal), author) ?? ''
 
@@ -97,8 +97,7 @@ describe('the reveal of a member', () => {
   it('is not made from sheets that were not checked', () => {
     const changed = withOpening(all.sheets[2], { shares: all.sheets[2].openings[0].shares.toReversed() })
     assert.equal(encodedSheets(all.sheets, changed).length, 5)
-    const listing = { ...LISTING, opening: 1 }
     const sheets = all.sheets.with(2, changed)
-    assert.throws(() => makeReveal(all.readers[0], sheets, listing, all.secrets[0][0]), /member 2 was not checked/)
+    assert.throws(() => partOf({ ...all, sheets }, 0, 1), /member 2 was not checked/)
   })
 })

@@ -11,7 +11,7 @@ import {
 } from '../../../peers/masked/secrets-form.ts'
 import { sheetFault } from '../../../peers/masked/sheets.ts'
 import { publicKeyOf } from '../../../peers/masked/x25519.ts'
-import { MAX_OPENINGS } from '../../../protocols/masked/constants.ts'
+import { MAX_OPENINGS, SHARE_BYTES } from '../../../protocols/masked/constants.ts'
 import { decodeKeySheet, maxSheetBytes } from '../../../protocols/masked/key-sheet.ts'
 import { MAX_MEMBERS } from '../../../protocols/plan/offer.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
@@ -26,6 +26,14 @@ const [TEXT, OTHER_TEXT] = ['ab', 'cd'].map((byte) => byte.repeat(32))
 /** The private keys of all members but the one that has the file. */
 const OTHERS = Array.from({ length: 4 }, () => drawn())
 const keysWith = (secrets: Secrets) => OTHERS.map(publicKeyOf).with(INIT.self, secrets.publicKey)
+
+/** Shares of all openings, as if others had dealt them. */
+const sharesForAll = () =>
+  Array.from({ length: INIT.openings }, () =>
+    Array.from({ length: INIT.members }, (_, dealer) =>
+      dealer === INIT.self ? null : { own: drawn(SHARE_BYTES), secret: drawn(SHARE_BYTES) },
+    ),
+  )
 
 async function place(context: TestContext) {
   const directory = await temporaryDirectory(context)
@@ -118,14 +126,17 @@ describe('the secrets file', () => {
   })
 
   it('of the largest plan comes back from its bytes, of which there are hardly fewer than there may be', () => {
-    const [key, size] = [drawn(), { members: MAX_MEMBERS, openings: MAX_OPENINGS }]
+    const [key, share, size] = [drawn(), drawn(SHARE_BYTES), { members: MAX_MEMBERS, openings: MAX_OPENINGS }]
     const kept: KeptSecrets = {
       plan: PLAN,
       self: MAX_MEMBERS - 1,
       members: MAX_MEMBERS,
       publicKey: key,
       privateKey: key,
-      openings: Array.from({ length: MAX_OPENINGS }, () => ({ secrets: { own: key, secret: key }, used: PLAN })),
+      openings: Array.from({ length: MAX_OPENINGS }, () => ({
+        ...{ secrets: { own: key, secret: key }, used: PLAN },
+        shares: Array.from({ length: MAX_MEMBERS }, () => ({ own: share, secret: share })),
+      })),
       sheet: {
         keys: Array.from({ length: MAX_MEMBERS }, () => key),
         bytes: new Uint8Array(maxSheetBytes(size)).fill(1),
@@ -213,30 +224,43 @@ describe('an opening in the secrets file', () => {
     const { path, open, reopen } = await place(context)
     const secrets = await open()
     const bytes = await secrets.sheet(keysWith(secrets))
-    const [gone, left] = [secrets.own(1), secrets.own(2)].map((own) => Object.values(own ?? {}))
-    assert.deepEqual([gone.length, left.length], [2, 2])
+    const shares = sharesForAll()
+    await secrets.keepShares(shares)
+    const [gone, left] = [1, 2].map((opening) => {
+      const received = secrets.received(opening)?.flatMap((pair) => Object.values(pair ?? {})) ?? []
+      return [...Object.values(secrets.own(opening) ?? {}), ...received]
+    })
+    assert.deepEqual([gone.length, left.length], [8, 8])
     await secrets.markUsed(1, TEXT)
     await secrets.forget(1)
     const onDisk = await readFile(path)
     for (const value of gone) assert.equal(onDisk.indexOf(value), -1)
     for (const value of left) assert.notEqual(onDisk.indexOf(value), -1)
     const again = await reopen()
-    assert.deepEqual([again.own(1), Object.values(again.own(2) ?? {})], [null, left])
+    assert.deepEqual([again.own(1), again.received(1)], [null, null])
+    assert.deepEqual([again.own(2), again.received(2)], [secrets.own(2), shares[1]])
     assert.equal(await again.markUsed(1, OTHER_TEXT), 'other', 'a forgotten opening is still used')
     assert.deepEqual(await again.sheet(keysWith(again)), bytes)
   })
 
-  it('is forgotten with all others and the private key, and the sheet stays', async (context) => {
+  it('keeps the shares of others in place of the private key, and the sheet stays', async (context) => {
     const { path, open, reopen } = await place(context)
     const secrets = await open()
     const bytes = await secrets.sheet(keysWith(secrets))
-    const values = [1, 2, 3].flatMap((opening) => Object.values(secrets.own(opening) ?? {}))
-    values.push(secrets.privateKey ?? drawn())
-    await secrets.forgetAll()
-    const onDisk = await readFile(path)
-    for (const value of values) assert.equal(onDisk.indexOf(value), -1)
+    const { privateKey } = secrets
+    assert.ok(privateKey)
+    assert.equal(secrets.received(1), null)
+    await secrets.forget(3)
+    const shares = sharesForAll()
+    await secrets.keepShares(shares)
+    assert.equal((await readFile(path)).indexOf(privateKey), -1)
     const again = await reopen()
-    assert.deepEqual([again.privateKey, again.own(1), again.own(3)], [null, null, null])
+    assert.equal(again.privateKey, null)
+    assert.deepEqual(
+      [1, 2, 3].map((opening) => again.received(opening)),
+      [shares[0], shares[1], null],
+      'none of an opening that is over',
+    )
     assert.deepEqual(again.publicKey, secrets.publicKey)
     assert.deepEqual(await again.sheet(keysWith(again)), bytes)
   })
@@ -248,8 +272,10 @@ describe('a crash between any two writes of the secrets file', () => {
     sheet?: Uint8Array
     used: Map<number, string>
     forgotten: Set<number>
+    keeps: boolean
   }
-  const EMPTY: Answered = { used: new Map(), forgotten: new Set() }
+  const EMPTY: Answered = { used: new Map(), forgotten: new Set(), keeps: false }
+  const SHARES = sharesForAll()
   type Step = (secrets: Secrets, answered: Answered) => Promise<Answered>
 
   const uses =
@@ -273,7 +299,11 @@ describe('a crash between any two writes of the secrets file', () => {
       await secrets.forget(opening)
       return { ...answered, forgotten: new Set([...answered.forgotten, opening]) }
     }
-  const STEPS: Step[] = [deals, uses(1, TEXT), uses(2, OTHER_TEXT), forgets(1), uses(1, OTHER_TEXT), forgets(2)]
+  const keeps: Step = async (secrets, answered) => {
+    if (secrets.privateKey !== null) await secrets.keepShares(SHARES)
+    return { ...answered, keeps: true }
+  }
+  const STEPS: Step[] = [deals, keeps, uses(1, TEXT), uses(2, OTHER_TEXT), forgets(1), uses(1, OTHER_TEXT), forgets(2)]
 
   /** Runs the steps from where the file stands; takes a copy of it before the first and after each. */
   async function run(path: string, secrets: Secrets, answered: Answered) {
@@ -295,6 +325,9 @@ describe('a crash between any two writes of the secrets file', () => {
       const secrets = await reopen()
       for (const opening of [1, 2, 3])
         assert.equal(secrets.own(opening) === null, answered.forgotten.has(opening), `${at}, ${opening}`)
+      assert.equal(secrets.privateKey === null, answered.keeps)
+      for (const opening of [1, 2, 3])
+        assert.equal(secrets.received(opening) !== null, answered.keeps && !answered.forgotten.has(opening))
       await run(path, secrets, answered)
     }
     assert.equal(copies.length, STEPS.length + 1)
