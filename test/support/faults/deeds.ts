@@ -5,9 +5,9 @@
  *
  * A deed is a moment, a verb, and the name of the file from the data or output directory on, with "ID" for ids; for a
  * journal, and the log in which its records are counted, also the kind and the round of its last record; for secrets
- * how far they have served; for a masked vector what it is: before rename blobs/ID 0a1b2c3d    after sync journal.wal
- * prevote 2    after mkdir merges/ID after rename secrets dealt used 1 forgotten 0                          after
- * rename blobs/ID 0a1b2c3d vector
+ * how far they have served; for a masked vector what it is:
+ *   before rename blobs/ID 0a1b2c3d    after sync journal.wal prevote 2    after mkdir merges/ID
+ *   after rename secrets received used 1 forgotten 0                        after rename blobs/ID 0a1b2c3d own vector
  */
 import { appendFileSync, closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import fs, { type FileHandle } from 'node:fs/promises'
@@ -39,7 +39,8 @@ function shown(path: unknown): string {
 /** What a file is that gets this name: of secrets how far they have served, of a blob whether it is a masked vector. */
 function kindOf(file: string, name: unknown): string {
   if (/\/secrets$/.test(String(name))) return ` ${stateOf(readFileSync(file))}`
-  return /\/blobs\/[0-9a-f]{64}$/.test(String(name)) && magicOf(file) === 'COPV' ? ' vector' : ''
+  if (!/\/blobs\/[0-9a-f]{64}$/.test(String(name)) || magicOf(file) !== 'COPV') return ''
+  return file.endsWith('.part') ? ' vector' : ' own vector' // one that is fetched is there in parts first
 }
 
 function stateOf(bytes: Uint8Array): string {
@@ -47,8 +48,8 @@ function stateOf(bytes: Uint8Array): string {
   if (kept === null) return 'damaged'
   const used = kept.openings.filter((opening) => opening.used !== null).length
   const forgotten = kept.openings.filter((opening) => opening.secrets === null).length
-  const until = kept.privateKey === null ? 'over' : kept.sheet === null ? 'drawn' : 'dealt'
-  return `${until} used ${used} forgotten ${forgotten}`
+  const phase = kept.privateKey === null ? 'received' : kept.sheet === null ? 'drawn' : 'dealt'
+  return `${phase} used ${used} forgotten ${forgotten}`
 }
 
 function magicOf(file: string): string {
