@@ -17,7 +17,14 @@ import { type HeldBlobs, type OpenedBlock, openSums, sheetsOf } from './open-sum
 import type { KeySheets, SheetReader } from './reader.ts'
 import { makeReveal, revealFault } from './reveals.ts'
 import { Secrets } from './secrets-file.ts'
-import { memberKeyFault, receivedShares, sheetFault, sheetsFault } from './sheets.ts'
+import {
+  type ExaminedSheet,
+  examineSheet,
+  memberKeyFault,
+  receivedShares,
+  type SoundSheet,
+  sheetsFault,
+} from './sheets.ts'
 import { maskingKeys } from './streams.ts'
 
 interface MemberSumsInit {
@@ -56,6 +63,10 @@ export class MemberSums {
   private readonly secrets: Secrets
   private readonly planId: Uint8Array
   private readonly streams = new Map<string, StreamKey[]>()
+  /** The keys of all members, once they are certified. */
+  private certifiedKeys: Uint8Array[] | null = null
+  /** Sheets that are sound by themselves, by dealer and root, until they are checked together. */
+  private readonly sound = new Map<string, SoundSheet>()
   /** The sheets once they are certified, and have been checked together. */
   private checked: KeySheets | null = null
 
@@ -104,7 +115,7 @@ export class MemberSums {
     // All have signed the keys and sheets, this member as well; it has forgotten its private key since.
     if (!isReveal && this.secrets.privateKey === null) return null
     if (block === keySlot(masked)) return memberKeyFault(bytes, member, this.privateKey())
-    if (block === sheetSlot(masked)) return sheetFault(await this.reader(entries), bytes, member)
+    if (block === sheetSlot(masked)) return (await this.examined(entries, { member, root })).fault
     const opening = this.openingOfReveal(member, block, entries, root)
     return opening === null
       ? `the reveal of member ${member} is of no list`
@@ -141,7 +152,8 @@ export class MemberSums {
     if (entries.some(({ block }) => block === sheetSlot(this.init.masked))) await this.sheets(entries)
     const ownListed = (slot: number) =>
       entries.some(({ block, member }) => member === self && block === slot) ? own(slot) : null
-    return openSums({ federation, openings, blocks, entries, blobs, own: ownListed, known: this.streams })
+    const sheets = () => this.sheets(entries)
+    return openSums({ federation, openings, blocks, entries, blobs, own: ownListed, sheets, known: this.streams })
   }
 
   /**
@@ -173,9 +185,24 @@ export class MemberSums {
 
   /** The keys in a certificate, in the roster's order. */
   private async keys(entries: Entries): Promise<Uint8Array[]> {
-    const { blobs, masked } = this.init
+    if (this.certifiedKeys !== null) return this.certifiedKeys
+    const { blobs, federation, masked } = this.init
     const own = entries.filter(({ block }) => block === keySlot(masked))
-    return Promise.all(own.map(async ({ root }) => decodeMemberKey(await blobs.read(root)).key))
+    const keys = await Promise.all(own.map(async ({ root }) => decodeMemberKey(await blobs.read(root)).key))
+    if (keys.length === federation.members) this.certifiedKeys = keys
+    return keys
+  }
+
+  private async examined(
+    entries: Entries,
+    { member, root }: Pick<ManifestEntry, 'member' | 'root'>,
+  ): Promise<ExaminedSheet> {
+    const place = `${member}/${root}`
+    const known = this.sound.get(place)
+    if (known !== undefined) return { fault: null, sound: known }
+    const examined = examineSheet(await this.reader(entries), await this.init.blobs.read(root), member)
+    if (examined.sound !== null) this.sound.set(place, examined.sound)
+    return examined
   }
 
   private async reader(entries: Entries): Promise<SheetReader> {
@@ -185,15 +212,28 @@ export class MemberSums {
 
   private async sheets(entries: Entries): Promise<KeySheets> {
     if (this.checked !== null) return this.checked
-    const { blobs, federation, masked, openings } = this.init
-    if (this.secrets.privateKey !== null) {
-      const own = entries.filter(({ block }) => block === sheetSlot(masked))
-      const bytes = await Promise.all(own.map(({ root }) => blobs.read(root)))
-      const fault = sheetsFault(await this.reader(entries), bytes)
-      if (fault !== null) throw new SheetsRefusedError(fault)
-    }
-    this.checked = await sheetsOf({ blobs, entries, federation, openings })
+    const { blobs, federation, openings } = this.init
+    // Without its private key this member has checked them before.
+    const isChecked = this.secrets.privateKey === null
+    this.checked = isChecked
+      ? await sheetsOf({ blobs, entries, federation, openings })
+      : await this.checkedSheets(entries)
+    this.sound.clear()
     return this.checked
+  }
+
+  /** @throws {SheetsRefusedError} */
+  private async checkedSheets(entries: Entries): Promise<KeySheets> {
+    const own = entries.filter(({ block }) => block === sheetSlot(this.init.masked))
+    const sheets: SoundSheet[] = []
+    for (const entry of own) {
+      const { fault, sound } = await this.examined(entries, entry)
+      if (sound === null) throw new SheetsRefusedError(fault)
+      sheets.push(sound)
+    }
+    const fault = sheetsFault(await this.reader(entries), sheets)
+    if (fault !== null) throw new SheetsRefusedError(fault)
+    return sheets.map(({ sheet }) => sheet)
   }
 
   private privateKey(): Uint8Array {

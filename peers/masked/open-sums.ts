@@ -40,6 +40,8 @@ interface Opening {
   blobs: HeldBlobs
   /** This site's plain contribution to a slot; null: it has none there. */
   own(slot: number): string | null
+  /** The key sheets of all members, once they are checked. */
+  sheets(): Promise<KeySheets>
   /** The streams of sums that were opened before, which need not be found again. */
   known: Map<string, StreamKey[]>
 }
@@ -71,7 +73,7 @@ async function streamsOf(opening: Opening, listing: Listing, reveals: readonly M
   const key = `${listing.opening}: ${listing.listed}`
   const before = known.get(key)
   if (before !== undefined) return before
-  const sheets = await sheetsOf(opening)
+  const sheets = await opening.sheets()
   const read = reveals.map(async ({ root }) => decodeReveal(await blobs.read(root), federation.members))
   const seeds = await seedsOf(await Promise.all(read), sheets, listing)
   const streams = openingKeys(bytesOf(federation.id), sheets, listing, seeds)
@@ -114,7 +116,7 @@ export async function sheetsOf({
   entries,
   federation,
   openings,
-}: Pick<Opening, 'blobs' | 'entries' | 'federation' | 'openings'>): Promise<KeySheets> {
+}: Omit<Opening, 'blocks' | 'own' | 'sheets' | 'known'>): Promise<KeySheets> {
   const { masked, members } = federation
   const slot = masked === null ? -1 : sheetSlot(masked)
   const own = entries.filter(({ block }) => block === slot)

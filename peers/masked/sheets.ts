@@ -31,17 +31,19 @@ export function memberKeyFault(bytes: Uint8Array, author: number, privateKey: Ui
   return sharedSecret(privateKey, message.key) === null ? `${name} is of low order` : null
 }
 
-/** The reason why bytes are not the sheet of a member, as far as it tells by itself; null if they are. */
-export function sheetFault(reader: SheetChecker, bytes: Uint8Array, dealer: number): string | null {
-  return examined(reader, bytes, dealer).fault
+/** A key sheet that is sound by itself. */
+export interface SoundSheet {
+  sheet: KeySheet
+  /** Of each opening the secret that the reader's own key shares with the sheet's, hexadecimal. */
+  marks: string[]
 }
 
-/** `marks`: of each opening the secret that the reader's own key shares with the sheet's, hexadecimal. */
-type Examined = { fault: string; marks: null } | { fault: null; marks: string[] }
+/** The reason why bytes are not the sheet of a member, as far as it tells by itself; or the sheet. */
+export type ExaminedSheet = { fault: string; sound: null } | { fault: null; sound: SoundSheet }
 
-function examined(reader: SheetChecker, bytes: Uint8Array, dealer: number): Examined {
+export function examineSheet(reader: SheetChecker, bytes: Uint8Array, dealer: number): ExaminedSheet {
   const name = `the key sheet of member ${dealer}`
-  const refused = (fault: string): Examined => ({ fault, marks: null })
+  const refused = (fault: string): ExaminedSheet => ({ fault, sound: null })
   const { message: sheet, fault } = decoded(() => decodeKeySheet(bytes, sizeOf(reader)))
   if (sheet === null) return refused(`${name}: ${fault}`)
   if (sheet.member !== dealer) return refused(`${name} says that it is member ${sheet.member}'s`)
@@ -52,7 +54,7 @@ function examined(reader: SheetChecker, bytes: Uint8Array, dealer: number): Exam
     marks.push(toHex(secret))
   }
   const shares = isReceiver(reader, dealer) ? ownSharesFault(reader, sheet, name) : null
-  return shares === null ? { fault: null, marks } : refused(shares)
+  return shares === null ? { fault: null, sound: { sheet, marks } } : refused(shares)
 }
 
 function isReceiver(reader: SheetChecker, dealer: number): reader is SheetReader {
@@ -108,19 +110,20 @@ function sharesOf(
 }
 
 /**
- * The reason why the sheets of all members may not be used together; null if they may: every one is sound, and no
- * member has another one's key. Such a twin of member i shares with every third member k the secret that i and k share,
+ * The reason why the sheets of all members may not be used together; null if they may: no member has another one's key.
+ * Such a twin of member i shares with every third member k the secret that i and k share,
  * without knowing it. Where i and the twin stand on two sides of k in the roster, k's streams with both would cancel:
  * fewer members than a quorum could see k's vector. Twins are found by the secrets that they share with a third key,
  * since one key has many forms: a point of low order can be added to it.
  * @param sheets - in the roster's order
  */
-export function sheetsFault(reader: SheetChecker, sheets: readonly Uint8Array[]): string | null {
-  if (sheets.length !== reader.keys.length) return `${sheets.length} key sheets of ${reader.keys.length} members`
-  const owners = Array.from({ length: reader.openings }, () => new Map<string, number>())
-  for (const [member, bytes] of sheets.entries()) {
-    const { fault, marks } = examined(reader, bytes, member)
-    if (fault !== null) return fault
+export function sheetsFault(
+  { keys, openings }: Pick<SheetChecker, 'keys' | 'openings'>,
+  sheets: readonly SoundSheet[],
+): string | null {
+  if (sheets.length !== keys.length) return `${sheets.length} key sheets of ${keys.length} members`
+  const owners = Array.from({ length: openings }, () => new Map<string, number>())
+  for (const [member, { marks }] of sheets.entries()) {
     for (const [index, mark] of marks.entries()) {
       const owner = owners[index].get(mark)
       if (owner !== undefined) return `opening ${index + 1}: the keys of members ${owner} and ${member} are the same`

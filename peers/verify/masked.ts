@@ -14,7 +14,7 @@ import { keySlot, type MaskedSlots, openingsOf, sheetSlot } from '../../src/merg
 import { type HeldBlobs, type OpenedBlock, openSums, sheetsOf } from '../masked/open-sums.ts'
 import type { KeySheets, SheetChecker } from '../masked/reader.ts'
 import { revealFault } from '../masked/reveals.ts'
-import { memberKeyFault, sheetFault, sheetsFault } from '../masked/sheets.ts'
+import { examineSheet, memberKeyFault, sheetsFault } from '../masked/sheets.ts'
 import { differs } from './faults.ts'
 
 /** Any key finds public keys of low order, and two that are the same: see SheetChecker. */
@@ -45,8 +45,7 @@ export class MaskedContributions {
   /** Checks keys, then sheets by them, then reveals by these. @throws {DivergedError} VERIFY_FAILED, naming a file */
   async check(): Promise<void> {
     this.checkSheets(this.checkedKeys())
-    const { entries, federation } = this.init
-    await this.checkReveals(await sheetsOf({ blobs: this.blobs, entries, federation, openings: this.openings }))
+    await this.checkReveals(await this.sheets())
   }
 
   /** The blocks whose sums can be opened. @throws {DealerCheatedError} */
@@ -60,8 +59,14 @@ export class MaskedContributions {
       entries,
       blobs,
       own: () => null,
+      sheets: () => this.sheets(),
       known: new Map(),
     })
+  }
+
+  private sheets(): Promise<KeySheets> {
+    const { entries, federation } = this.init
+    return sheetsOf({ blobs: this.blobs, entries, federation, openings: this.openings })
   }
 
   /** The public keys, in the roster's order. */
@@ -78,11 +83,12 @@ export class MaskedContributions {
       ...{ self: null, privateKey: ANY_KEY },
     }
     const sheets = this.ofAll(sheetSlot(this.init.masked))
-    for (const { member, root } of sheets) this.refuse(root, sheetFault(checker, this.bytes(root), member))
-    const fault = sheetsFault(
-      checker,
-      sheets.map(({ root }) => this.bytes(root)),
-    )
+    const sound = sheets.flatMap(({ member, root }) => {
+      const { fault, sound } = examineSheet(checker, this.bytes(root), member)
+      this.refuse(root, fault)
+      return sound ?? []
+    })
+    const fault = sheetsFault(checker, sound)
     if (fault !== null) throw differs(this.init.folder, `holds key sheets that may not be used together: ${fault}`)
   }
 

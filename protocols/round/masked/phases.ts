@@ -53,17 +53,26 @@ export function personalSlots(masked: MaskedSlots, round: number): number[] | nu
   return phase === 'reveal' ? [revealSlot(masked, openingOf(round))] : null
 }
 
-/** The members of an opening's list, ascending. @param entryAt - of a certificate that has the list */
-export function listedOf(
-  { blocksOf, members }: Masked,
-  opening: number,
-  entryAt: (member: number, slot: number) => ManifestEntry | undefined,
-): number[] {
+/** The entry of a certificate for a member and slot. */
+type EntryOf = (member: number, slot: number) => ManifestEntry | undefined
+
+/** The members of an opening's list, ascending. @param entryOf - of a certificate that has the list */
+export function listedOf(federation: Masked, opening: number, entryOf: EntryOf): number[] {
+  const members = Array.from({ length: federation.members }, (_, member) => member)
+  return members.filter((member) => isListed(federation, opening, member, entryOf))
+}
+
+/** Whether an opening's list has any members. @param entryOf - as for listedOf */
+export function hasListed(federation: Masked, opening: number, entryOf: EntryOf): boolean {
+  for (let member = 0; member < federation.members; member++)
+    if (isListed(federation, opening, member, entryOf)) return true
+  return false
+}
+
+function isListed({ blocksOf }: Masked, opening: number, member: number, entryOf: EntryOf): boolean {
   const round = listRound(opening)
-  return Array.from({ length: members }, (_, member) => member).filter((member) => {
-    const [slot] = blocksOf(member, round)
-    return slot !== undefined && entryAt(member, slot)?.round === round
-  })
+  const [slot] = blocksOf(member, round)
+  return slot !== undefined && entryOf(member, slot)?.round === round
 }
 
 /** The opening whose list must have members for this one's to have any: adapters go on from those before. */

@@ -8,7 +8,7 @@ import type { MaskedSlots } from '../../../src/merge/openings.ts'
 import { faultsOf, hashOf, MAX_BLOCKS, MAX_MEMBERS, MAX_ROUNDS } from '../../plan/offer.ts'
 import { decode, encode, integer, toHex } from '../../wire/encoding.ts'
 import { blobId } from '../../wire/hash.ts'
-import { leastOfList, listedOf, openingBefore, openingOf, phaseOf, replacedSlots } from '../masked/phases.ts'
+import { hasListed, leastOfList, openingBefore, openingOf, phaseOf, replacedSlots } from '../masked/phases.ts'
 import { MAX_COMMIT_LIST_BYTES, MAX_ENTRY_BYTES, MAX_HEAD_BYTES, MAX_VALUE_BYTES } from './constants.ts'
 import { bytesOf, type Hash, hexHashSchema } from './messages.ts'
 
@@ -256,9 +256,9 @@ function firstPartOf({ pairs }: Pick<Federation, 'pairs'>, { member, block }: { 
 
 type Slots = Pick<Federation, 'blocksOf' | 'pairs' | 'members' | 'masked'>
 
-/** The members of the list of an opening. @param entryAt - of a certificate that has it */
-function listed(federation: Slots, opening: number, entryAt: EntryAt): number[] {
-  return listedOf(federation, opening, (member, block) => entryAt(placeInManifest({ member, block })))
+/** Whether the list of an opening has members. @param entryAt - of a certificate that has it */
+function opens(federation: Slots, opening: number, entryAt: EntryAt): boolean {
+  return hasListed(federation, opening, (member, block) => entryAt(placeInManifest({ member, block })))
 }
 
 /**
@@ -267,7 +267,7 @@ function listed(federation: Slots, opening: number, entryAt: EntryAt): number[] 
  */
 export function wasListed(federation: Slots, opening: number, newest: number, entryAt: EntryAt): boolean {
   const last = federation.masked?.turns == null ? opening : newest
-  for (let later = opening; later <= last; later++) if (listed(federation, later, entryAt).length > 0) return true
+  for (let later = opening; later <= last; later++) if (opens(federation, later, entryAt)) return true
   return false
 }
 
@@ -279,7 +279,7 @@ export function openSlots(federation: Slots, member: number, round: number, entr
   const slots = federation.blocksOf(member, round)
   const phase = phaseOf(federation, round)
   const needs = phase === 'reveal' ? openingOf(round) : phase === 'list' ? openingBefore(federation, round) : null
-  if (needs !== null && listed(federation, needs, entryAt).length === 0) return []
+  if (needs !== null && !opens(federation, needs, entryAt)) return []
   if (federation.pairs === null) return slots
   return slots.filter((block) => {
     const first = firstPartOf(federation, { member, block })
@@ -305,8 +305,8 @@ export function contributorsNeeded(federation: Slots, round: number, entryAt: En
 /** Whether a certificate of this round has no entries of a slot any more that the one before has. */
 export function replacedBy(federation: Slots, round: number, entryAt: EntryAt): (slot: number) => boolean {
   const isReplaced = replacedSlots(federation, round)
-  const opens = phaseOf(federation, round) === 'reveal' && listed(federation, openingOf(round), entryAt).length > 0
-  return opens ? isReplaced : () => false
+  const isOpening = phaseOf(federation, round) === 'reveal' && opens(federation, openingOf(round), entryAt)
+  return isOpening ? isReplaced : () => false
 }
 
 /** A key for one member and block. */

@@ -4,7 +4,7 @@ import { dealSheet } from '../../../peers/masked/deal.ts'
 import type { OpeningSecrets, SheetReader } from '../../../peers/masked/reader.ts'
 import { makeReveal, type OpeningPart, revealFault } from '../../../peers/masked/reveals.ts'
 import { sealShares } from '../../../peers/masked/sealed-shares.ts'
-import { receivedShares } from '../../../peers/masked/sheets.ts'
+import { examineSheet, receivedShares, sheetsFault } from '../../../peers/masked/sheets.ts'
 import { publicKeyOf, sharedSecret } from '../../../peers/masked/x25519.ts'
 import { encodeKeySheet, type KeySheet, type SheetOpening, shareFor } from '../../../protocols/masked/key-sheet.ts'
 import { decodeReveal, encodeReveal, type Listing, type Reveal } from '../../../protocols/masked/reveal.ts'
@@ -56,6 +56,13 @@ export function withShares(dealer: SheetReader, sheet: KeySheet, to: number, sha
   }
   const before = shareFor(sheet, 1, to)
   return withOpening(sheet, { shares: sheet.openings[0].shares.map((share) => (share === before ? dealt : share)) })
+}
+
+/** The fault of the sheets of all members, each by itself and all together; null if there is none. */
+export function faultOfAll(reader: SheetReader, sheets: readonly Uint8Array[]): string | null {
+  const examined = sheets.map((bytes, dealer) => examineSheet(reader, bytes, dealer))
+  const sound = examined.flatMap(({ sound }) => sound ?? [])
+  return examined.find(({ fault }) => fault !== null)?.fault ?? sheetsFault(reader, sound)
 }
 
 /** What a member has of an opening, with the shares in its sheets. */

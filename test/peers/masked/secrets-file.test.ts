@@ -9,7 +9,7 @@ import {
   type KeptSecrets,
   MAX_SECRETS_BYTES,
 } from '../../../peers/masked/secrets-form.ts'
-import { sheetFault } from '../../../peers/masked/sheets.ts'
+import { examineSheet } from '../../../peers/masked/sheets.ts'
 import { publicKeyOf } from '../../../peers/masked/x25519.ts'
 import { MAX_OPENINGS, SHARE_BYTES } from '../../../protocols/masked/constants.ts'
 import { decodeKeySheet, maxSheetBytes } from '../../../protocols/masked/key-sheet.ts'
@@ -166,7 +166,7 @@ describe('the sheet in the secrets file', () => {
       assert.deepEqual(key, publicKeyOf(secrets.own(i + 1)?.secret ?? drawn()))
     for (const self of [0, 1, 3]) {
       const reader = { plan: PLAN, openings: 3, self, keys, privateKey: OTHERS[self] }
-      assert.equal(sheetFault(reader, first, INIT.self), null)
+      assert.equal(examineSheet(reader, first, INIT.self).fault, null)
     }
   })
 

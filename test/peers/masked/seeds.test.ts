@@ -2,13 +2,12 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { DealerCheatedError } from '../../../peers/masked/errors.ts'
 import { seedsOf } from '../../../peers/masked/seeds.ts'
-import { sheetsFault } from '../../../peers/masked/sheets.ts'
 import { publicKeyOf } from '../../../peers/masked/x25519.ts'
 import { type KeySheet, type SecretKind, shareFor } from '../../../protocols/masked/key-sheet.ts'
 import type { Listing } from '../../../protocols/masked/reveal.ts'
 import { hashOf } from '../../../protocols/plan/offer.ts'
 import { flipped } from '../../support/people.ts'
-import { drawn, encodedSheets, type Members, members, reveals, withOpening, withShares } from './members.ts'
+import { drawn, encodedSheets, faultOfAll, type Members, members, reveals, withOpening, withShares } from './members.ts'
 
 /** The dealer that cheats. Its reveal never comes, so that its secret must be put together. */
 const CHEAT = 0
@@ -25,7 +24,7 @@ describe('the seeds of a list', () => {
   function cheated(all: Members, change: (sheet: KeySheet) => KeySheet): Members {
     const changed = change(all.sheets[CHEAT])
     const bytes = encodedSheets(all.sheets, changed)
-    for (const reader of all.readers) assert.equal(sheetsFault(reader, bytes), null)
+    for (const reader of all.readers) assert.equal(faultOfAll(reader, bytes), null)
     return { ...all, sheets: all.sheets.with(CHEAT, changed) }
   }
 
