@@ -1,5 +1,5 @@
 /**
- * The harm that one member of four can do who keeps to the format: the tables in docs/liars.md. Each of four sites has
+ * The harm that one member of four can do who keeps to the format: the tables in docs/explanation/liars.md. Each of four sites has
  * one kind of the embedded model's texts; a figure is the mean perplexity over documents of the four kinds that the
  * model never saw. For each method: one site alone, four honest ones, three, and each lie of the fourth. Where a lie is
  * refused or voted down, the figure is the one that it would have had.

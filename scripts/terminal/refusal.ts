@@ -11,7 +11,7 @@ const SHOWN = new Set(['commander.helpDisplayed', 'commander.version'])
 
 /** A refusal as programs read it. */
 interface RefusalReport {
-  /** Stable code; docs/errors.md lists all of them. */
+  /** Stable code; docs/reference/errors.md lists all of them. */
   code: string
   exit: number
   /** One line that says what is wrong and where. */

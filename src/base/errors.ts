@@ -20,7 +20,7 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 export interface Refusal {
-  /** Stable name in capitals, which programs compare. docs/errors.md lists all of them. */
+  /** Stable name in capitals, which programs compare. docs/reference/errors.md lists all of them. */
   code: string
   /** The fault and its place, in one line, without the program's name. */
   what: string

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
 
-const PAGE = readFileSync(join(PACKAGE_ROOT, 'docs', 'checks.md'), 'utf8')
+const PAGE = readFileSync(join(PACKAGE_ROOT, 'docs', 'explanation', 'checks.md'), 'utf8')
 const ROWS = PAGE.split('\n').filter((line) => /^\| \d+\. /.test(line))
 
-describe('docs/checks.md', () => {
+describe('docs/explanation/checks.md', () => {
   it('has each of the 32 checks once', () => {
     const numbers = ROWS.map((row) => Number(/\d+/.exec(row)?.[0])).sort((a, b) => a - b)
     assert.deepEqual(

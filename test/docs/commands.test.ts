@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
@@ -7,13 +7,16 @@ import { createProgram } from '../../scripts/program.ts'
 import { Recorder } from '../support/command-line.ts'
 
 /** Command lines of documents, and of the help texts, which users copy first. */
-const README = examples(readFileSync(join(PACKAGE_ROOT, 'README.md'), 'utf8'), /^npx --no-install coppice (.+)$/gm)
+const PAGES = ['README.md', ...globSync('docs/**/*.md', { cwd: PACKAGE_ROOT })]
 
-describe('the command lines of README', () => {
-  for (const line of README) it(`are understood: ${line.slice(0, 70)}`, () => parses(line))
+for (const page of PAGES) {
+  const lines = examples(readFileSync(join(PACKAGE_ROOT, page), 'utf8'), /^npx --no-install coppice (.+)$/gm)
+  describe(`the command lines of ${page}`, () => {
+    for (const line of lines) it(`are understood: ${line.slice(0, 70)}`, () => parses(line))
 
-  it('are there', () => assert.ok(README.length >= 6))
-})
+    if (page === 'README.md') it('are there', () => assert.ok(lines.length >= 6))
+  })
+}
 
 describe('npm run simulate', () => {
   it('is a command line that is understood', async () => {

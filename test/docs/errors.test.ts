@@ -10,7 +10,7 @@ const GIVEN = /\bcode(?:: | = )'(?!E[A-Z]+')([A-Z][A-Z0-9_]+)'/g
 /** The answers of a founder, of which protocols/founding/errors.ts makes codes. `failed` is no refusal (exit 6). */
 const FROM_FOUNDER = REFUSALS.filter((reason) => reason !== 'failed').map((reason) => `REFUSED_${reason.toUpperCase()}`)
 
-describe('docs/errors.md', () => {
+describe('docs/reference/errors.md', () => {
   const sources = globSync('{bin/*.js,{src,protocols,peers,scripts}/**/*.ts}', { cwd: PACKAGE_ROOT })
   const given = new Set([
     ...sources.flatMap((path) =>
@@ -18,7 +18,7 @@ describe('docs/errors.md', () => {
     ),
     ...FROM_FOUNDER,
   ])
-  const text = readFileSync(join(PACKAGE_ROOT, 'docs/errors.md'), 'utf8')
+  const text = readFileSync(join(PACKAGE_ROOT, 'docs/reference/errors.md'), 'utf8')
   const documented = new Set([...text.matchAll(/^\| `([A-Z0-9_]+)` +\|/gm)].map(([, code]) => code))
 
   it('has every code that the sources give', () => {

@@ -12,7 +12,7 @@ import type { Wholes } from './wholes.ts'
  * input, and in the column in the middle. `npm run bench -- bounds --pruner wanda` has 1.3 and 1.4 for kinds of
  * English, 1.9 and 3.7 for prose and program code, and 3.5 and 22 where one site has nothing but rows of numbers,
  * another one Russian, and a third one sentence over and over. The bounds are five times that. Whoever sends much more
- * drowns all others out, and rounds their products to nothing: docs/liars.md has the harm.
+ * drowns all others out, and rounds their products to nothing: docs/explanation/liars.md has the harm.
  */
 const MOST_OF_ALL = 16n
 const MOST_OF_MIDDLE = 128n

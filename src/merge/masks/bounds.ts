@@ -3,7 +3,7 @@
  * survivors: the more zeros, the farther they move. A liar who keeps to these bounds can still do harm, but cannot
  * turn a layer round: the mean of one such layer and some honest ones points where the base does.
  *
- * `npm run bench -- bounds` measures the constants; docs/liars.md has its figures.
+ * `npm run bench -- bounds` measures the constants; docs/explanation/liars.md has its figures.
  */
 import { PPM } from '../../base/decimal.ts'
 import type { LayerWeights } from '../../form/block-form.ts'

@@ -4,7 +4,7 @@
  * the B of others.
  *
  * Adam moves a number by about its rate a step (Kingma, Ba 2014, section 2.1), so the steps of the plan bound both. The
- * figures below are those of `npm run bench -- bounds --pruner llm-pruner`; docs/liars.md has the table.
+ * figures below are those of `npm run bench -- bounds --pruner llm-pruner`; docs/explanation/liars.md has the table.
  * Sums are float64 from left to right: the same verdict on every machine.
  */
 import type { LayerWeights } from '../../form/block-form.ts'

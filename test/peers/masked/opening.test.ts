@@ -111,7 +111,7 @@ describe('a masked sum of four members', () => {
       assert.throws(() => makeReveal(partOf(four, 0, 1), listing), RangeError)
   })
 
-  it('hides behind the streams that docs/protocol.md says', () => {
+  it('hides behind the streams that docs/reference/protocol.md says', () => {
     const scheduled = [0, 1, 3]
     const keys = scheduled.map((member) => {
       return maskingKeys(four.readers[member], four.sheets, { opening: 2, scheduled }, four.secrets[member][1])

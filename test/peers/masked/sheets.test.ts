@@ -60,7 +60,7 @@ describe('key sheets', () => {
     for (const length of [1, 255]) assert.equal(randomBytes(length).buffer.byteLength, length)
   })
 
-  it('are sealed as docs/protocol.md says', () => {
+  it('are sealed as docs/reference/protocol.md says', () => {
     const [from, to, opening] = [DEALER, 3, 2]
     const { salt } = all.sheets[from]
     const shared = sharedSecret(all.readers[to].privateKey, all.readers[to].keys[from]) as Uint8Array
