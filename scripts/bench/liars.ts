@@ -1,15 +1,15 @@
 /**
- * The harm that one member of four can do who keeps to the format: the tables in docs/explanation/liars.md. Each of four sites has
- * one kind of the embedded model's texts; a figure is the mean perplexity over documents of the four kinds that the
- * model never saw. For each method: one site alone, four honest ones, three, and each lie of the fourth. Where a lie is
- * refused or voted down, the figure is the one that it would have had.
+ * The harm that one member of four can do who keeps to the format: the tables in docs/explanation/liars.md. Each of
+ * four sites has one kind of the embedded model's texts; a figure is the mean perplexity over documents of the four
+ * kinds that the model never saw. For each method: one site alone, four honest ones, three, and each lie of the fourth.
+ * Where a lie is refused or voted down, the figure is the one that it would have had.
  *
  * Where single contributions are merged, the figures are those of the rules l0 and trimmed, and of validation. Where
  * sums decide, each lie has the largest harm to an honest site's own text, and what stops it: in an open plan, and in a
  * masked one. `pooled-` is the rule of that name; `masked-` are l0 and llm-pruner under masks.
  *
- *   npm run bench -- liars [--model DIR] [--windows 8] [--window 128] [--tokens 5120] [--steps 20] [--groups 5]
- *     [--methods wanda,pooled-sparsegpt,...]
+ * npm run bench -- liars [--model DIR] [--windows 8] [--window 128] [--tokens 5120] [--steps 20] [--groups 5]
+ * [--methods wanda,pooled-sparsegpt,...]
  */
 import { parseArgs } from 'node:util'
 import { Decoder } from '../../src/model/forward/decoder.ts'
