@@ -173,7 +173,7 @@ function addRoundOptions(command: Command): Command {
     .addOption(
       new Option(
         '--harm-limit <x>',
-        `a site votes against a merge whose perplexity on its own text is more than this many times that of its own blocks alone (default: ${LEAST_HARM_LIMIT}, and more where more than 60 % is removed or a site has fewer than 256 tokens)`,
+        `a site votes against a merge whose perplexity on its own text is more than this many times that of its own blocks alone (default: ${LEAST_HARM_LIMIT}, and more where more than 50 % is removed or a site has fewer than 256 tokens)`,
       ).argParser(factor('--harm-limit', MAX_HARM_LIMIT)),
     )
 }

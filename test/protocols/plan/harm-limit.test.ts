@@ -10,10 +10,10 @@ test('the limit of harm grows with the share that is removed, unless the offer g
     harmLimitOf({ harmLimit, method: { pruner: 'wanda', target }, ...ENOUGH })
   const zeros = (ppm: number) => ({ kind: 'unstructured', ppm }) as const
   assert.deepEqual(
-    [0, 600_000, 600_001, 800_000, 800_001, 999_999].map((ppm) => limit(zeros(ppm))),
-    [1.5, 1.5, 2, 3, 10, 10],
+    [0, 500_000, 500_001, 600_000, 600_001, 800_000, 800_001, 999_999].map((ppm) => limit(zeros(ppm))),
+    [1.5, 1.5, 2.5, 2.5, 3.5, 5, 10, 10],
   )
-  assert.deepEqual([limit({ kind: 'pattern', n: 2, m: 4 }), limit({ kind: 'pattern', n: 3, m: 4 })], [1.5, 3])
+  assert.deepEqual([limit({ kind: 'pattern', n: 2, m: 4 }), limit({ kind: 'pattern', n: 3, m: 4 })], [1.5, 5])
   assert.equal(limit(zeros(900_000), 1_250_000), 1.25)
   const structured = { kind: 'structured', ppm: 250_000, from: 0, to: 2, steps: 0 } as const
   assert.equal(harmLimitOf({ method: { pruner: 'llm-pruner', target: structured }, ...ENOUGH }), 1.5)

@@ -20,7 +20,7 @@ test('the plan says in words what will be done', () => {
     'All results are merged alike at every site (rule l0): each site has one vote on each weight, and a weight that is kept becomes the average over the sites that kept it.',
     'Open: every member sees what each site offers, and keeps it for good.',
     'A round ends when 3 of the 4 sites have signed the same result.',
-    'This site votes against a result with which the perplexity on its own text is more than 1.5 times that of its own contributions alone.',
+    'This site votes against a result with which the perplexity on its own text is more than 2.5 times that of its own contributions alone.',
   ])
 })
 
