@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { embeddedTexts, heldDocuments, heldSource, trainingSource } from '../../../scripts/embedded/texts.ts'
+import { embeddedDocuments, embeddedTexts, heldSource } from '../../../scripts/embedded/texts.ts'
+import { documentPieces } from '../../../src/model/text/documents.ts'
 
 /** The longest stretch of a held document that stands in a training one: presidents quote each other. */
 const LONGEST_SHARED = 544
 const FORBIDDEN = 600
+/** SHA-256 of all documents with their names, as they came from their packages. */
+const DOCUMENTS = 'e30950bd1e4220d59e7cea92c46ae795d0f97139555cf7d9d8034060cfb82f93'
 
 describe('texts of the embedded default', () => {
-  const texts = embeddedTexts()
+  const texts = embeddedTexts().map(({ name, training, held }) => ({
+    name,
+    training: embeddedDocuments(training),
+    held: embeddedDocuments(held),
+  }))
 
   it('are of four kinds, each with training and held documents', () => {
     assert.deepEqual(
@@ -23,36 +29,33 @@ describe('texts of the embedded default', () => {
     )
   })
 
-  it('stand in order of file name', () => {
-    for (const { name, training, held } of texts) {
-      assert.deepEqual(training, [...training].sort(), name)
-      assert.deepEqual(held, [...held].sort(), name)
-    }
+  it('stand in order of file name, each once', () => {
+    const all = texts.flatMap(({ training, held }) => [training, held].map((part) => part.map(({ file }) => file)))
+    for (const files of all) assert.deepEqual(files, [...files].sort(), files[0])
+    assert.equal(new Set(all.flat()).size, all.flat().length)
   })
 
-  it('hold out every document of the list, and train on none of them', () => {
-    const held = heldDocuments()
-    assert.deepEqual(new Set(texts.flatMap((text) => text.held.map((path) => basename(path)))), held)
-    for (const { name, training } of texts) {
-      for (const path of training) assert.ok(!held.has(basename(path)), `${name} trains on ${path}`)
-    }
+  it('are the documents themselves, byte for byte those that the embedded model was trained and measured on', () => {
+    const hash = createHash('sha256')
+    for (const { training, held } of texts)
+      for (const { file, text } of [...training, ...held]) hash.update(`${file}\0${text}\0`)
+    assert.equal(hash.digest('hex'), DOCUMENTS)
   })
 
-  it('never use data.txt, which is the whole novel again', () => {
-    for (const { training, held } of texts) {
-      for (const path of [...training, ...held]) assert.notEqual(basename(path), 'data.txt')
+  it('are what a command reads from their files', async () => {
+    for (const [at, source] of embeddedTexts().map(heldSource).entries()) {
+      const read: string[] = []
+      for await (const { text } of documentPieces(source.files?.[0] ?? '')) read.push(text)
+      assert.deepEqual(
+        read,
+        texts[at].held.map(({ text }) => text),
+      )
     }
-  })
-
-  it('are the documents themselves', () => {
-    const [early, , , novel] = texts
-    assert.ok(trainingSource(novel).documents?.[0].startsWith('CHAPTER 1. Loomings.'))
-    assert.equal(heldSource(early).documents?.length, early.held.length)
   })
 
   it(`share no stretch of ${FORBIDDEN} characters between training and held documents`, () => {
-    const held = texts.flatMap((text) => text.held.map((path) => readFileSync(path, 'utf8')))
-    const training = texts.flatMap((text) => text.training.map((path) => readFileSync(path, 'utf8')))
+    const held = texts.flatMap((text) => text.held.map((document) => document.text))
+    const training = texts.flatMap((text) => text.training.map((document) => document.text))
     const longest = longestShared(held, training, LONGEST_SHARED)
     assert.equal(longest, LONGEST_SHARED)
     assert.ok(longest < FORBIDDEN)
