@@ -1,4 +1,5 @@
 /** The interface between a command and the program. */
+import type { PeerEvent } from '../peers/round/events.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /** The arguments of a command besides its options. */
@@ -6,6 +7,8 @@ export interface Run {
   terminal: Terminal
   /** Aborted by Ctrl-C and kill, with an InterruptedError. */
   signal: AbortSignal
+  /** Hears the events of the command's peer, if it has one. */
+  onPeerEvent?(event: PeerEvent): void
 }
 
 /** Starts a command's work, with its terminal; what it resolves to is the one object of --json. */

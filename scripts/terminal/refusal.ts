@@ -31,7 +31,7 @@ interface Ending {
 /** The ending for anything that a command throws. */
 export function endingOf(error: unknown): Ending {
   if (error instanceof CommanderError) {
-    return SHOWN.has(error.code) ? { exit: EXIT.done, text: '', report: null } : refusal(fromCommander(error))
+    return SHOWN.has(error.code) ? { exit: EXIT.done, text: '', report: null } : refusal(refusedLine(error))
   }
   if (error instanceof CoppiceError || error instanceof InterruptedError) return refusal(error)
   const report = { code: 'BUG', exit: EXIT.bug, what: oneLine(String(error)), hint: 'This is a bug: please report it.' }
@@ -50,7 +50,7 @@ function refusal({ code, exit, message: what, hint }: CoppiceError | Interrupted
 /**
  * Commander's own refusals ("error: unknown option '--sparsty'\n(Did you mean --sparsity?)") in the two lines of ours.
  */
-function fromCommander({ code, message }: CommanderError): UsageError {
+export function refusedLine({ code, message }: CommanderError): UsageError {
   if (code === 'commander.help') {
     return new UsageError({ code: 'USAGE', what: 'no command given', hint: 'Try coppice simulate, or coppice --help.' })
   }

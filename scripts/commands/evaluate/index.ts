@@ -25,7 +25,7 @@ interface EvaluateOptions {
   tokens: number
 }
 
-interface EvaluateReport {
+export interface EvaluateReport {
   model: string
   /** `tokens` counts predictions: windows * (window - 1). */
   texts: Array<{ file: string; perplexity: number; tokens: number; windows: number; window: number }>

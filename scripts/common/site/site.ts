@@ -78,6 +78,7 @@ export function peerInit(
     talk?.onEvent(event)
     narrate(event)
     end.hear(event)
+    run.onPeerEvent?.(event)
   }
   const agree = talk?.agree ?? null
   const note = siteNote(command, terms)
