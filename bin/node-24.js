@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 const NEEDED = 24
 const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
+/** Lists Node's packages by platform. It is in the repository, not in the package. */
+const NODES = path('scripts/dev/node/package.json')
 
 /** Returns whether this process is too old: another one then has the command line, or the refusal was printed. */
 export function handedOn() {
@@ -15,20 +17,24 @@ export function handedOn() {
   const node = installedNode()
   if (node === undefined) {
     const what = `Node ${version} is too old, ${NEEDED} is needed`
-    const error = { code: 'USAGE_NODE', exit: 2, what, hint: `Install Node ${NEEDED}, or run npm ci in ${path('')}` }
-    console.error(`coppice: ${what} (${error.code})\n${error.hint}`)
-    if (process.argv.includes('--json')) console.log(JSON.stringify({ error }))
-    process.exitCode = error.exit
+    const orElse = existsSync(NODES) ? `, or run npm ci in ${path('')}` : ' or newer.'
+    refuse({ code: 'USAGE_NODE', exit: 2, what, hint: `Install Node ${NEEDED}${orElse}` })
   } else runUnder(node)
   return true
 }
 
+/** Prints a refusal as scripts/terminal/refusal.ts does. */
+export function refuse(error) {
+  console.error(`coppice: ${error.what} (${error.code})\n${error.hint}`)
+  if (process.argv.includes('--json')) console.log(JSON.stringify({ error }))
+  process.exitCode = error.exit
+}
+
 /** The Node among this repository's packages, of which npm installs the one for this platform. */
 function installedNode() {
-  const list = path('scripts/dev/node/package.json')
-  if (!existsSync(list)) return undefined
+  if (!existsSync(NODES)) return undefined
   const file = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node'
-  return Object.keys(JSON.parse(readFileSync(list, 'utf8')).optionalDependencies)
+  return Object.keys(JSON.parse(readFileSync(NODES, 'utf8')).optionalDependencies)
     .map((name) => path(`node_modules/${name}/${file}`))
     .find((program) => existsSync(program))
 }
