@@ -1,7 +1,7 @@
 /** The package as others get it. It is packed once for all tests of this file. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -52,6 +52,17 @@ describe('the package', () => {
     assert.ok(examples.length >= 5)
     assert.equal(typeFaults(consumer, examples), '')
     assert.match(run(process.execPath, examples[0]), /^\d+ of \d+ weights are zero\nperplexity \d+\.\d+\n$/)
+  })
+
+  it('documents a variable that keeps ONNX Runtime from downloading', () => {
+    const page = readFileSync(join(PACKAGE_ROOT, 'docs', 'install.md'), 'utf8')
+    const [, name, value] = /^(\w+)=(\w+) npm install/m.exec(page) ?? []
+    const script = join(PACKAGE_ROOT, 'node_modules', 'onnxruntime-node', 'script', 'install.js')
+    // As npm runs it. It would write the files that it downloads below bin/, or fail.
+    const env = { PATH: process.env['PATH'], [name]: value }
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script], { env, encoding: 'utf8' })
+    assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' })
+    assert.deepEqual(globSync('bin/**/*cuda*', { cwd: join(script, '..', '..') }), [])
   })
 
   it('says that Node is too old, where it is, and names no folder of a repository', () => {

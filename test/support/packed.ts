@@ -57,7 +57,7 @@ function link(target: string, path: string): void {
   symlinkSync(target, path)
 }
 
-/** Writes the examples of docs/library.md into a folder, and the model and texts that they name. Returns their files. */
+/** Writes the examples of docs/library.md into a folder, and the model and texts that they name. Gives their files. */
 export function writeExamples(folder: string): string[] {
   const page = readFileSync(join(PACKAGE_ROOT, 'docs', 'library.md'), 'utf8')
   cpSync(fixturePath('stories260k'), join(folder, 'base'), { recursive: true })
