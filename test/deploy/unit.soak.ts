@@ -7,10 +7,10 @@ import { FEDERATIONS_NAME } from '../../peers/disk/data-directory.ts'
 import { decodeCertificate } from '../../protocols/round/messages/certificate.ts'
 import { hosts, needsHosts } from '../support/faults/hosts.ts'
 import { signedOnce } from '../support/faults/signed-once.ts'
+import { setting, startLine } from '../support/installed/unit.ts'
 import { temporaryDirectory } from '../support/nodes.ts'
 import { fixturePath } from '../support/shared.ts'
 import { SiteProcess, siteText } from '../support/sites.ts'
-import { setting, startLine } from '../support/unit.ts'
 
 const SITES = ['north', 'east', 'south', 'west']
 const PORT = 4001

@@ -7,8 +7,8 @@ import { PACKAGE_ROOT } from '../../scripts/paths.ts'
 import { createProgram } from '../../scripts/program.ts'
 import { EXIT } from '../../src/base/errors.ts'
 import { Recorder } from '../support/command-line.ts'
+import { COMMAND, setting, startLine, UNIT } from '../support/installed/unit.ts'
 import { temporaryDirectory } from '../support/nodes.ts'
-import { COMMAND, setting, startLine, UNIT } from '../support/unit.ts'
 
 /** 128 and the number of SIGTERM. */
 const STOPPED = 143

@@ -5,7 +5,7 @@ import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { environment, pack, unpackedInto, writeExamples } from '../support/packed.ts'
+import { environment, pack, unpackedInto, writeExamples } from '../support/installed/packed.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-package-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))

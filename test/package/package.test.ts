@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
-import { environment, filesOf, pack, typeFaults, unpackedInto, writeExamples } from '../support/packed.ts'
+import { environment, filesOf, pack, typeFaults, unpackedInto, writeExamples } from '../support/installed/packed.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-package-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))

@@ -2,9 +2,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { PACKAGE_ROOT } from '../../scripts/paths.ts'
-import { fixturePath } from './shared.ts'
-import { siteText } from './sites.ts'
+import { PACKAGE_ROOT } from '../../../scripts/paths.ts'
+import { fixturePath } from '../shared.ts'
+import { siteText } from '../sites.ts'
 
 /** Packs this repository into a directory. Returns the path of the tarball. */
 export function pack(directory: string): string {

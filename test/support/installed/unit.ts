@@ -1,7 +1,7 @@
 /** The unit for systemd, as its lines say. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PACKAGE_ROOT } from '../../scripts/paths.ts'
+import { PACKAGE_ROOT } from '../../../scripts/paths.ts'
 
 export const UNIT = join(PACKAGE_ROOT, 'deploy', 'coppice@.service')
 /** Where the unit expects the command. */
