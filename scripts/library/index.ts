@@ -1,7 +1,7 @@
 /**
  * Coppice as a library. A call takes the options of the command of its name, and resolves to the report that this
- * command prints with --json: docs/library.md. What a refused call throws is a CoppiceError, with a code of
- * docs/errors.md.
+ * command prints with --json: docs/reference/library.md. What a refused call throws is a CoppiceError, with a code of
+ * docs/reference/errors.md.
  *
  * @example
  * import { evaluate, prune } from 'coppice'

@@ -12,7 +12,7 @@ import { temporaryDirectory } from '../support/nodes.ts'
 
 /** 128 and the number of SIGTERM. */
 const STOPPED = 143
-const PAGE = readFileSync(join(PACKAGE_ROOT, 'docs', 'deploy.md'), 'utf8')
+const PAGE = readFileSync(join(PACKAGE_ROOT, 'docs', 'how-to', 'deploy.md'), 'utf8')
 
 describe('coppice@.service', () => {
   it('is a unit that systemd takes', async (context) => {
@@ -38,7 +38,7 @@ describe('coppice@.service', () => {
     assert.equal(setting('KillSignal'), 'SIGTERM')
   })
 
-  it('starts again after the exit codes of which docs/deploy.md says so, and after no others', () => {
+  it('starts again after the exit codes of which docs/how-to/deploy.md says so, and after no others', () => {
     assert.equal(setting('Restart'), 'on-failure')
     const never = setting('RestartPreventExitStatus').split(' ').map(Number)
     const good = [EXIT.done, ...setting('SuccessExitStatus').split(' ').map(Number)]

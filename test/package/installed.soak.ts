@@ -38,7 +38,7 @@ describe('npm install into an empty folder', () => {
   }
 })
 
-it('the examples of docs/library.md run, one after the other', () => {
+it('the examples of docs/reference/library.md run, one after the other', () => {
   const consumer = unpackedInto(join(scratch, 'consumer'), tarball)
   const examples = writeExamples(consumer)
   writeFileSync(join(consumer, 'all.js'), `for (const file of ${JSON.stringify(examples)}) await import('./' + file)`)

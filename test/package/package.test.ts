@@ -47,7 +47,7 @@ describe('the package', () => {
     )
   })
 
-  it('is a library: the examples of docs/library.md compile in a strict program, and the first one runs', () => {
+  it('is a library: the examples of docs/reference/library.md compile in a strict program, and the first one runs', () => {
     const examples = writeExamples(consumer)
     assert.ok(examples.length >= 5)
     assert.equal(typeFaults(consumer, examples), '')
@@ -55,7 +55,7 @@ describe('the package', () => {
   })
 
   it('documents a variable that keeps ONNX Runtime from downloading', () => {
-    const page = readFileSync(join(PACKAGE_ROOT, 'docs', 'install.md'), 'utf8')
+    const page = readFileSync(join(PACKAGE_ROOT, 'docs', 'how-to', 'install.md'), 'utf8')
     const [, name, value] = /^(\w+)=(\w+) npm install/m.exec(page) ?? []
     const script = join(PACKAGE_ROOT, 'node_modules', 'onnxruntime-node', 'script', 'install.js')
     // As npm runs it. It would write the files that it downloads below bin/, or fail.

@@ -57,9 +57,9 @@ function link(target: string, path: string): void {
   symlinkSync(target, path)
 }
 
-/** Writes the examples of docs/library.md into a folder, and the model and texts that they name. Gives their files. */
+/** Writes the examples of docs/reference/library.md into a folder, with the model and texts that they name. */
 export function writeExamples(folder: string): string[] {
-  const page = readFileSync(join(PACKAGE_ROOT, 'docs', 'library.md'), 'utf8')
+  const page = readFileSync(join(PACKAGE_ROOT, 'docs', 'reference', 'library.md'), 'utf8')
   cpSync(fixturePath('stories260k'), join(folder, 'base'), { recursive: true })
   for (const [site, name] of ['mine.txt', 'test.txt'].entries()) cpSync(siteText(folder, site), join(folder, name))
   return [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code], at) => {
