@@ -11,7 +11,7 @@ import type { DataDirectory } from './disk/data-directory.ts'
 import type { OutPlace } from './disk/out-directory.ts'
 import type { KeptFederation } from './kept/federation.ts'
 import type { Traffic } from './network/counted-tcp.ts'
-import type { PeerNode } from './network/node.ts'
+import type { NodeInit, PeerNode } from './network/node.ts'
 import type { RefusedMessages } from './network/refused.ts'
 import type { PeerEvent, RoundSummary } from './round/events.ts'
 import type { SentContribution } from './round/ledger.ts'
@@ -45,6 +45,10 @@ export interface PeerInit {
   onEvent?(event: PeerEvent): void
   /** Its libp2p node is up: for metrics, and for tests that cut its links. */
   onNode?(node: PeerNode): void
+  /** It takes part from now on: for metrics. */
+  onMember?(member: MemberView): void
+  /** Counts what its libp2p node does. */
+  metrics?: NodeInit['metrics']
 }
 
 /** The part of a site: its name, its capacity (ppm), and the work that computes for it. */
@@ -98,6 +102,16 @@ export interface PeerResult {
   /** In the order of the roster. */
   members: Array<{ site: string; peerId: string }>
   out: string
+}
+
+/** A member as others may look at it while it takes part. Nothing is computed until they do. */
+export interface MemberView {
+  /** When each other member was heard last, in milliseconds since 1970, by index. Those that were not are absent. */
+  heard: ReadonlyMap<number, number>
+  /** When each timer of the round runs out, in milliseconds since 1970, by its name. */
+  deadlines(): ReadonlyMap<string, number>
+  /** Messages that were not taken in. */
+  refused(): RefusedMessages[]
 }
 
 /** A peer between its start and its founding. */

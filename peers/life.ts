@@ -41,7 +41,8 @@ export async function live(
   const { data } = init
   const { privateKey, signer } = data
   const place = closing.use(await OutDirectory.open(init.place))
-  const node = await startWhereKnown({ privateKey, members, listen: init.listen, announce: init.announce }, port)
+  const { announce, listen, metrics } = init
+  const node = await startWhereKnown({ privateKey, members, listen, announce, metrics }, port)
   closing.defer(() => node.stop())
   init.onNode?.(node)
   const tell = (event: PeerEvent) => init.onEvent?.(event)

@@ -55,9 +55,14 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     onMessage: (envelope) => driver.handIn({ type: 'message', envelope }),
     now: () => clock.now(),
     onHostile(neighbour) {
-      tell({ type: 'note', text: `${neighbour} floods this peer, or sends forged messages: its link is closed` })
+      tell({ type: 'warning', text: `${neighbour} floods this peer, or sends forged messages: its link is closed` })
       node.shun(neighbour).catch(() => undefined) // it has gone by itself
     },
+  })
+  init.onMember?.({
+    heard: driver.heard,
+    deadlines: () => driver.deadlines(),
+    refused: () => post.refused.list(),
   })
   const sync = syncOf(driver, chain, post, member)
   const neighbours = new Neighbours({
@@ -72,7 +77,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
       blobs.welcome(peer)
       tell({ type: 'neighbours', connected: node.neighbours().size, members: plan.members.length })
     },
-    onNote: (text) => tell({ type: 'note', text }),
+    onNote: (text) => tell({ type: 'warning', text }),
   })
   await serveMembers({ kept, blobs, chain, driver, ledger, node, store, sync })
   node.joinTopic(`/coppice/${toHex(plan.id)}`, (bytes, from) => post.receive(bytes, from.toString()))
@@ -105,7 +110,7 @@ function blobComponents({ clock, node, tell }: Member): BlobClientComponents {
     open: (id, signal) => node.open(id, BLOB_PROTOCOL, signal),
     clock,
     random: Math.random,
-    onLiar: (id, error) => tell({ type: 'note', text: `${id} is not asked again: ${error.message}` }),
+    onLiar: (id, error) => tell({ type: 'warning', text: `${id} is not asked again: ${error.message}` }),
   }
 }
 

@@ -17,7 +17,7 @@ import { type Identify, identify } from '@libp2p/identify'
 import type { Connection, Ed25519PrivateKey, Libp2p, PeerId, Stream, StreamHandler } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pInit } from 'libp2p'
 import { MAX_GOSSIP_BYTES } from '../../protocols/round/messages/constants.ts'
 import { NetworkError } from '../../src/base/errors.ts'
 import { systemClock } from '../round/clock.ts'
@@ -40,6 +40,8 @@ export interface NodeInit {
   listen?: string | null
   /** An address that others can reach, if it is none of this machine's own. */
   announce?: string
+  /** Counts what the node does. */
+  metrics?: Libp2pInit['metrics']
 }
 
 /** The verdict on a gossip message: passed on, silently dropped, or counted against its sender. */
@@ -93,6 +95,7 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
       }),
     ],
     connectionGater: roster.gater,
+    metrics: init.metrics,
     connectionManager: {
       inboundConnectionThreshold: inbound,
       maxIncomingPendingConnections: limits.CROWDED_ADDRESSES * inbound,

@@ -84,6 +84,8 @@ export class Driver {
   private finishing: Promise<void> = Promise.resolve()
   /** The certificate that an earlier run has left, which is adopted anew. */
   private readonly earlier: string | null
+  /** When each other member was heard last, in milliseconds since 1970. */
+  readonly heard = new Map<number, number>()
   /** The newest round that this peer has adopted. */
   last: RoundSummary | null = null
 
@@ -130,9 +132,15 @@ export class Driver {
     }
   }
 
+  /** When each timer of the round runs out, in milliseconds since 1970, by its name. */
+  deadlines(): ReadonlyMap<string, number> {
+    return this.timers.deadlines()
+  }
+
   /** Adds an event. It is handled after all earlier ones. */
   handIn(event: RoundEvent): void {
     if (this.stopped.signal.aborted) return
+    this.hear(event)
     this.queue.push(event)
     if (!this.running) this.tasks.add(this.work())
   }
@@ -154,6 +162,11 @@ export class Driver {
     if (kept === 'bad') throw new Error('a certificate without its quorum')
     // If the certificate is of a fork, the machine stops.
     if (kept === 'kept' || kept === 'fork') this.handIn({ type: 'certificate', certificate })
+  }
+
+  private hear(event: RoundEvent): void {
+    if (event.type !== 'message' || event.envelope.from === this.components.self) return
+    this.heard.set(event.envelope.from, this.components.clock.date())
   }
 
   private async work(): Promise<void> {
@@ -251,7 +264,7 @@ export class Driver {
   private async part({ detail, reason }: DriverResult): Promise<void> {
     if (reason !== 'cheated') return
     const { clock, onEvent } = this.components
-    onEvent({ type: 'note', text: `stays for the others, and ends: ${detail}` })
+    onEvent({ type: 'warning', text: `stays for the others, and ends: ${detail}` })
     await clock.pause(MIN_WAIT_MS, this.stopped.signal)
   }
 

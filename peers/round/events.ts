@@ -42,6 +42,8 @@ export type RoundProgressEvent =
   | { type: 'round'; round: RoundReport }
   /** The reason for an action, for the log. */
   | { type: 'note'; text: string }
+  /** Another peer does what no honest one would, or no peer of this federation; or a link fails in a way of its own. */
+  | { type: 'warning'; text: string }
   /** This peer's contributions of a round are announced to the others. */
   | { type: 'announced'; round: number; list: readonly CommitEntry[] }
   /** The last certificate is adopted, and the model is being written. */

@@ -7,7 +7,7 @@ import { DataDirectory } from '../../peers/disk/data-directory.ts'
 import { identityFromSeed } from '../../peers/disk/identity.ts'
 import { keptFederations } from '../../peers/kept/find.ts'
 import type { PeerNode } from '../../peers/network/node.ts'
-import { found, join, type PeerResult, resume } from '../../peers/peer.ts'
+import { found, join, type PeerInit, type PeerResult, resume } from '../../peers/peer.ts'
 import type { PeerEvent } from '../../peers/round/events.ts'
 import type { Work } from '../../peers/work/work.ts'
 import { parseInvitation } from '../../protocols/plan/invitation.ts'
@@ -35,6 +35,8 @@ interface Scene {
   conclude?(member: number): Promise<void>
   onNode?(node: PeerNode, member: number): void
   onEvent?(member: number, event: PeerEvent): void
+  /** More of a peer's start: whoever watches it. */
+  init?(member: number): Partial<PeerInit>
   /** What a member computes with; default: a MatrixWork. */
   work?(member: number): Work
 }
@@ -101,6 +103,7 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
     clock: scene.clock,
     conclude: async () => scene.conclude?.(i),
     onNode: (node: PeerNode) => scene.onNode?.(node, i),
+    ...scene.init?.(i),
     signal: AbortSignal.any([limit, stops[i].signal]),
     onEvent(event: PeerEvent) {
       events[i].push(event)
