@@ -1,5 +1,6 @@
 /** The interface between a command and the program. */
 import type { PeerEvent } from '../peers/round/events.ts'
+import type { EventLine } from './operate/event-schema.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /** The arguments of a command besides its options. */
@@ -9,7 +10,12 @@ export interface Run {
   signal: AbortSignal
   /** Hears the events of the command's peer, if it has one. */
   onPeerEvent?(event: PeerEvent): void
+  /** Writes an event to stdout; undefined without --json=lines. */
+  tell?: (line: EventLine) => void
 }
 
+/** The form of stdout: text, one JSON object at the end (--json), or one JSON object a line (--json=lines). */
+export type Json = boolean | 'lines'
+
 /** Starts a command's work, with its terminal; what it resolves to is the one object of --json. */
-export type Start = (json: boolean, work: (run: Run) => Promise<object>) => Promise<void>
+export type Start = (json: Json, work: (run: Run) => Promise<object>) => Promise<void>

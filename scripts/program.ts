@@ -2,7 +2,7 @@
 
 import { Command } from 'commander'
 import { EXIT } from '../src/base/errors.ts'
-import type { Start } from './command.ts'
+import type { Json, Start } from './command.ts'
 import { defineEvaluate } from './commands/evaluate/index.ts'
 import { defineInspect } from './commands/inspect/index.ts'
 import { defineJoin } from './commands/join/index.ts'
@@ -15,8 +15,11 @@ import { defineShrink } from './commands/shrink/index.ts'
 import { defineSimulate } from './commands/simulate/index.ts'
 import { defineStructures } from './commands/structures/index.ts'
 import { defineVerify } from './commands/verify/index.ts'
+import type { EventLine } from './operate/event-schema.ts'
+import { jsonLine } from './operate/json-line.ts'
+import { jsonForm } from './options/output.ts'
 import { VERSION } from './paths.ts'
-import { InterruptedError, Interruption } from './terminal/interruption.ts'
+import { endOf, Interruption } from './terminal/interruption.ts'
 import type { Keyboard } from './terminal/question.ts'
 import { endingOf, jsonOf } from './terminal/refusal.ts'
 import { type Output, Terminal } from './terminal/terminal.ts'
@@ -37,38 +40,47 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
     asJson = json
     const { stdout, stderr } = streams
     const interrupt = () => interruption.receive('SIGINT', performance.now())
-    const terminal = new Terminal({ stdout, stderr, stdin: () => streams.stdin, json, interrupt })
+    const isJson = json !== false
+    const terminal = new Terminal({ stdout, stderr, stdin: () => streams.stdin, json: isJson, interrupt })
+    const tell = json === 'lines' ? (line: EventLine) => void stdout.write(jsonLine(line)) : undefined
     try {
-      terminal.result(await work({ terminal, signal }))
+      const report = await work({ terminal, signal, tell })
+      if (tell === undefined) terminal.result(report)
     } finally {
       terminal.clear()
     }
   }
   try {
-    await createProgram(start, streams).parseAsync(argv, { from: 'user' })
+    const configured = (json: Json) => (asJson = json)
+    await createProgram(start, streams, { configured }).parseAsync(argv, { from: 'user' })
     return EXIT.done
   } catch (error) {
-    // Errors that a stop has caused are not reported. The stop itself is, with its hint.
-    const stopped = signal.aborted && signal.reason instanceof InterruptedError
-    return end(stopped && !(error instanceof InterruptedError) ? signal.reason : error)
+    return end(endOf(error, signal))
   }
 }
 
 /** Says how a command ends that does not succeed. Returns the exit code. */
-export function tellEnding(error: unknown, json: boolean, { stdout, stderr }: Streams): number {
+export function tellEnding(error: unknown, json: Json, { stdout, stderr }: Streams): number {
   const { exit, text, report } = endingOf(error)
   stderr.write(text)
-  if (json && report !== null) stdout.write(jsonOf(report))
+  if (json !== false && report !== null)
+    stdout.write(json === 'lines' ? jsonLine({ event: 'error', ...report }) : jsonOf(report))
   return exit
 }
 
-/** Whether --json was meant where the rest of the line could not be understood. */
-export function saysJson(argv: readonly string[]): boolean {
+/** The form of --json that was meant where the rest of the line could not be understood. */
+export function saysJson(argv: readonly string[]): Json {
   const end = argv.indexOf('--')
-  return argv.slice(0, end === -1 ? argv.length : end).includes('--json')
+  const options = argv.slice(0, end === -1 ? argv.length : end)
+  return options.includes('--json=lines') ? 'lines' : options.includes('--json')
 }
 
-export function createProgram(start: Start, { stdout }: Streams): Command {
+interface Around {
+  /** Called when all options of a command are known, and before its work. */
+  configured?(json: Json): void
+}
+
+export function createProgram(start: Start, { stdout }: Streams, { configured }: Around = {}): Command {
   const program = new Command('coppice')
     .description('Prune one language model at many sites at once, peer to peer.')
     .version(VERSION, '--version')
@@ -93,5 +105,6 @@ export function createProgram(start: Start, { stdout }: Streams): Command {
   ]) {
     define(program, start)
   }
+  program.hook('preAction', (_, command) => configured?.(jsonForm(command.opts())))
   return program
 }

@@ -42,6 +42,12 @@ export class InterruptedError extends Error {
   }
 }
 
+/** The error with which a command ends. What a stop has caused is not reported: the stop itself is, with its hint. */
+export function endOf(error: unknown, signal: AbortSignal): unknown {
+  const isStopped = signal.aborted && signal.reason instanceof InterruptedError
+  return isStopped && !(error instanceof InterruptedError) ? signal.reason : error
+}
+
 export class Interruption implements Disposable {
   private readonly controller = new AbortController()
   private readonly onSecond: (reason: InterruptedError) => void

@@ -15,6 +15,9 @@ function loadedBy(...modules: string[]): string[] {
 
 const HANDLER = /scripts\/.*handler\.ts$/
 const NETWORK = /node_modules\/libp2p\//
+/** The log, the metrics, and the shapes of events, which only the documents and the tests need. */
+const WATCHING =
+  /node_modules\/(pino|prom-client|@libp2p\/prometheus-metrics)\/|scripts\/operate\/(log|peer-metrics|event-schema)\.ts$/
 const RUNTIME = /node_modules\/onnxruntime-node\//
 
 test('the work of a command is loaded when it is run', () => {
@@ -36,6 +39,15 @@ test('the process of a prune loads neither the network nor ONNX Runtime', () => 
       [],
     )
   }
+})
+
+test('the process of a site that nobody watches loads neither a log nor metrics', () => {
+  const loaded = loadedBy('program.ts', 'commands/peer/handler.ts')
+  assert.ok(loaded.some((url) => url.endsWith('scripts/operate/watched.ts')))
+  assert.deepEqual(
+    loaded.filter((url) => WATCHING.test(url)),
+    [],
+  )
 })
 
 test('the process of a simulation loads the network', () => {

@@ -78,7 +78,8 @@ describe('the command line', () => {
     const plan = [...pruner, ...structures, '--merge', '--masked', '--open', '--rounds', '--sample', ...limits]
     const evaluation = ['--eval', '--eval-tokens', '--eval-window']
     const network = ['--listen', '--announce']
-    const own = ['--data', '--name', '--yes']
+    const watched = ['--log-file', '--log-level', '--metrics', '--metrics-public']
+    const own = [...watched, '--data', '--name', '--yes']
     const expected: Record<string, string[]> = {
       simulate: [
         ...['--peers', '--seed', ...site, ...windows, '--capacity', ...plan, ...evaluation],
@@ -86,13 +87,13 @@ describe('the command line', () => {
       ],
       peer: [
         ...['--members', '--new', ...site, ...windows, '--capacity', ...plan, ...evaluation, '--no-eval', '--alone'],
-        ...[...network, ...own, '--out', '--json'],
+        ...[...network, ...own, '--out', '--json', '--json=lines'],
       ],
       join: [
         ...[...site, '--capacity', ...evaluation, '--no-eval', '--alone', ...network, '--no-listen'],
-        ...[...own, '--out', '--json'],
+        ...[...own, '--out', '--json', '--json=lines'],
       ],
-      resume: ['--data', '--json'],
+      resume: [...watched, '--data', '--json', '--json=lines'],
       plan: ['--json'],
       prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
@@ -168,6 +169,18 @@ describe('the command line', () => {
       argv: ['simulate', '--pruner', 'llm-pruner', '--ratio', '0.999', '--blocks', '1:5', '--windows', '1'],
       exit: 2,
       says: /--ratio 0\.999 would remove nothing: it would leave no head or channel of \d+ \(NOTHING_REMOVED\)/,
+    },
+    { argv: ['resume', '--log-level', 'warn'], exit: 2, says: /--log-level is of a log, and none is written/ },
+    { argv: ['peer', '--members', '2', '--text', text, '--metrics', '0.0.0.0:1'], exit: 2, says: /--metrics-public/ },
+    {
+      argv: ['join', invitation, '--text', text, '--yes', '--log-file', join(full, 'log')],
+      exit: 8,
+      says: /log cannot be written \(ENOENT\)/,
+    },
+    {
+      argv: ['join', invitation, '--text', text, '--yes', '--metrics', '192.0.2.7:1', '--metrics-public'],
+      exit: 5,
+      says: /metrics cannot be served at 192\.0\.2\.7:1 \(EADDRNOTAVAIL\)/,
     },
     { argv: ['join'], exit: 2, says: /the address is missing/ },
     { argv: ['join', 'nonsense', '--text', text], exit: 2, says: /the invitation cannot be read/ },
@@ -290,6 +303,13 @@ describe('the command line', () => {
       assert.equal(stdout, '', argv.join(' '))
       assert.match(lastLines(stderr), /^coppice: .+ \([A-Z_]+\)\n.+\n$/, argv.join(' '))
     }
+  })
+
+  it('writes a refusal as a line of its own with --json=lines', async () => {
+    const { stdout } = await coppice('join', '--json=lines', 'nonsense')
+    const { time, ...line } = JSON.parse(stdout)
+    assert.equal(new Date(time).toISOString(), time)
+    assert.deepEqual([line.event, line.code, line.exit], ['error', 'INVITATION_MALFORMED', 2])
   })
 
   it('gives help with --json as without', async () => {

@@ -13,16 +13,22 @@ import { prepare } from '../../common/site/prepare.ts'
 import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
+import { type Watch, watched } from '../../operate/watched.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { JoinOptions } from './options.ts'
 
-export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
+export function join(options: JoinOptions, run: Run): Promise<MemberReport> {
   assertCanAsk(options, run.terminal)
+  return watched('join', options.watch, run, (watch) => joinOrGoOn(options, run, watch))
+}
+
+async function joinOrGoOn(options: JoinOptions, run: Run, watch: Watch): Promise<MemberReport> {
   await using site = await openSite(options, run, (data) => keptByOffer(data, options.invitation.offer))
-  if (site.kept !== null) return await goOn(options, site, site.kept, run)
+  if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch })
   await using engine = openEngine({ apart: apartFrom(options) })
+  watch.measure(engine)
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
@@ -31,7 +37,7 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   const end = new SiteEnd({ work, model, options, site: own })
   try {
     const joined = joinFederation({
-      ...peerInit(options, site, { run, talk, end, terms: null }),
+      ...peerInit(options, site, { run, watch, talk, end, terms: null }),
       invitation: options.invitation,
       async prepare({ offer }, sites) {
         assertFits(options, offer, model)

@@ -1,9 +1,10 @@
 /** `coppice join`: takes part in a federation that another site has founded. */
 import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
+import { addWatchOptions } from '../../operate/options.ts'
 import { addSiteOptions } from '../../options/data.ts'
 import { addNetworkOptions, addNoListenOption } from '../../options/network.ts'
-import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addJsonOptions, addOutOption, jsonForm } from '../../options/output.ts'
 import { refusePlanOptions } from '../../options/plan.ts'
 import { addCapacityOption, addModelOption, addTextOptions } from '../../options/site.ts'
 import { addSiteEvaluationOptions } from '../../options/site-evaluation.ts'
@@ -22,9 +23,9 @@ export function defineJoin(program: Command, start: Start): void {
   addCapacityOption(addTextOptions(addModelOption(refusePlanOptions(command))))
   addNoListenOption(addNetworkOptions(command))
   addSiteEvaluationOptions(command)
-  addJsonOption(
+  addJsonOptions(
     addOutOption(
-      addYesOption(addSiteOptions(command)),
+      addYesOption(addSiteOptions(addWatchOptions(command))),
       'directory for the results: empty or absent (default: coppice-out/ID)',
     ),
   )
@@ -35,6 +36,6 @@ export function defineJoin(program: Command, start: Start): void {
   )
   command.action((address: string | undefined, raw: RawJoin) => {
     const options = joinOptions(address, raw)
-    return start(raw.json === true, async (run) => (await import('./handler.ts')).join(options, run))
+    return start(jsonForm(raw), async (run) => (await import('./handler.ts')).join(options, run))
   })
 }

@@ -1,5 +1,6 @@
 /** Options of `coppice join`. */
 import { type Invitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
+import { type RawWatch, type WatchOptions, watchOptions } from '../../operate/options.ts'
 import { type RawSiteOptions, type SiteOptions, siteOptions } from '../../options/data.ts'
 import { type NetworkOptions, networkOptions, type RawNetwork } from '../../options/network.ts'
 import { type OutputOptions, outputOptions, type RawOutput } from '../../options/output.ts'
@@ -18,9 +19,10 @@ export interface JoinOptions extends ModelOptions, TextOptions, NetworkOptions, 
   capacity: number | null
   /** null: nothing is measured at the end. */
   evaluation: SiteEvaluationOptions | null
+  watch: WatchOptions
 }
 
-export interface RawJoin extends RawSite, RawSiteEvaluation, RawNetwork, RawOutput, RawSiteOptions, RawYes {
+export interface RawJoin extends RawSite, RawSiteEvaluation, RawNetwork, RawOutput, RawSiteOptions, RawYes, RawWatch {
   capacity?: number
 }
 
@@ -41,5 +43,6 @@ export function joinOptions(address: string | undefined, raw: RawJoin): JoinOpti
     ...siteOptions(raw),
     ...yesOption(raw),
     evaluation: siteEvaluationOptions(raw),
+    watch: watchOptions(raw),
   }
 }

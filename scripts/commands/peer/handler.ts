@@ -14,6 +14,7 @@ import { SiteEnd } from '../../common/site/site-end.ts'
 import { isSameCommand, noteOf } from '../../common/site/site-note.ts'
 import { siteText } from '../../common/site/site-text.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
+import { type Watch, watched } from '../../operate/watched.ts'
 import { planFor } from '../../options/plan.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
@@ -21,12 +22,17 @@ import type { MemberReport } from '../../report/federation.ts'
 import { Terminal } from '../../terminal/terminal.ts'
 import type { PeerOptions } from './options.ts'
 
-export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
+export function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
+  assertCanAsk(options, run.terminal)
+  return watched('peer', options.watch, run, (watch) => foundOrGoOn(options, run, watch))
+}
+
+async function foundOrGoOn(options: PeerOptions, run: Run, watch: Watch): Promise<MemberReport> {
   const { terminal, signal } = run
-  assertCanAsk(options, terminal)
   await using site = await openSite(options, run, async (data) => (options.anew ? null : foundedBy(data, options)))
-  if (site.kept !== null) return await goOn(options, site, site.kept, run)
+  if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch })
   await using engine = openEngine({ apart: apartFrom(options) })
+  watch.measure(engine)
   await using own = new SiteWork()
   // With --json the line to paste is the first on stderr, so messages before it are not written.
   const reading = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
@@ -52,7 +58,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   talk.brings(text.calibration)
   const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own })
   end.brings(text)
-  const { onEvent, ...init } = peerInit(options, site, { run, talk, end, terms: options })
+  const { onEvent, ...init } = peerInit(options, site, { run, watch, talk, end, terms: options })
   const founded = found({
     ...init,
     onEvent(event) {

@@ -3,9 +3,10 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'
 import type { Start } from '../../command.ts'
+import { addWatchOptions } from '../../operate/options.ts'
 import { addSiteOptions } from '../../options/data.ts'
 import { addNetworkOptions } from '../../options/network.ts'
-import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addJsonOptions, addOutOption, jsonForm } from '../../options/output.ts'
 import { addPlanOptions } from '../../options/plan.ts'
 import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { addSiteEvaluationOptions } from '../../options/site-evaluation.ts'
@@ -30,9 +31,9 @@ export function definePeer(program: Command, start: Start): void {
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))))
   addNetworkOptions(addPlanOptions(command))
   addSiteEvaluationOptions(command)
-  addJsonOption(
+  addJsonOptions(
     addOutOption(
-      addYesOption(addSiteOptions(command)),
+      addYesOption(addSiteOptions(addWatchOptions(command))),
       'directory for the results: empty or absent (default: coppice-out/ID)',
     ),
   )
@@ -43,6 +44,6 @@ export function definePeer(program: Command, start: Start): void {
   )
   command.action((raw: RawPeer) => {
     const options = peerOptions(raw)
-    return start(raw.json === true, async (run) => (await import('./handler.ts')).peer(options, run))
+    return start(jsonForm(raw), async (run) => (await import('./handler.ts')).peer(options, run))
   })
 }

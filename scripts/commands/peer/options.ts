@@ -1,4 +1,5 @@
 /** Options of `coppice peer`. */
+import { type RawWatch, type WatchOptions, watchOptions } from '../../operate/options.ts'
 import { type RawSiteOptions, type SiteOptions, siteOptions } from '../../options/data.ts'
 import { type NetworkOptions, networkOptions, type RawNetwork } from '../../options/network.ts'
 import { type OutputOptions, outputOptions, type RawOutput } from '../../options/output.ts'
@@ -36,9 +37,18 @@ export interface PeerOptions
   anew: boolean
   /** null: nothing is measured at the end. */
   evaluation: SiteEvaluationOptions | null
+  watch: WatchOptions
 }
 
-export interface RawPeer extends RawSite, RawSiteEvaluation, RawPlan, RawNetwork, RawOutput, RawSiteOptions, RawYes {
+export interface RawPeer
+  extends RawSite,
+    RawSiteEvaluation,
+    RawPlan,
+    RawNetwork,
+    RawOutput,
+    RawSiteOptions,
+    RawYes,
+    RawWatch {
   members?: number
   capacity?: number
   new?: boolean
@@ -61,5 +71,6 @@ export function peerOptions(raw: RawPeer): PeerOptions {
     ...siteOptions(raw),
     ...yesOption(raw),
     evaluation: siteEvaluationOptions(raw),
+    watch: watchOptions(raw),
   }
 }

@@ -6,15 +6,20 @@ import type { Run } from '../../command.ts'
 import { goOn } from '../../common/site/going-on.ts'
 import { openSite } from '../../common/site/site.ts'
 import { noteOf } from '../../common/site/site-note.ts'
+import { type Watch, watched } from '../../operate/watched.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { ResumeOptions } from './options.ts'
 
-export async function resume(options: ResumeOptions, run: Run): Promise<MemberReport> {
+export function resume(options: ResumeOptions, run: Run): Promise<MemberReport> {
+  return watched('resume', options.watch, run, (watch) => goOnWith(options, run, watch))
+}
+
+async function goOnWith(options: ResumeOptions, run: Run, watch: Watch): Promise<MemberReport> {
   const kept = await chosen(options)
   const command = noteOf(kept)
   if (command === null) throw unknownCommand(kept)
   await using site = await openSite({ ...options, out: null }, run, async () => kept)
-  return await goOn({ ...command, data: options.data }, site, kept, run)
+  return await goOn({ ...command, data: options.data }, site, kept, { run, watch })
 }
 
 /** @throws {UsageError} RESUME_NOTHING, RESUME_SEVERAL */

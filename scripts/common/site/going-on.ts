@@ -7,6 +7,7 @@ import { id8, toHex } from '../../../protocols/wire/encoding.ts'
 import { RefusedError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
+import type { Watch } from '../../operate/watched.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import { type BaseModel, readModel } from '../base-model.ts'
 import { apartFrom, notCopied } from '../companions.ts'
@@ -23,11 +24,12 @@ export async function goOn(
   command: SiteCommand & { data: string },
   site: OpenSite,
   kept: KeptFederation,
-  run: Run,
+  { run, watch }: { run: Run; watch: Watch },
 ): Promise<MemberReport> {
   const { offer } = kept.signed.plan
   if (kept.facts.finished) throw finished(kept)
   await using engine = openEngine({ apart: apartFrom({ ...command, out: kept.facts.out }) })
+  watch.measure(engine)
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, command.model)
@@ -35,7 +37,7 @@ export async function goOn(
   const left = await notCopied(work, model.dir)
   const end = new SiteEnd({ work, model, options: command, site: own })
   const { maker } = await prepare({ work, model, own, end }, command, offer)
-  const init = peerInit(command, site, { run, talk: null, end, terms: noteOf(kept)?.terms ?? null })
+  const init = peerInit(command, site, { run, watch, talk: null, end, terms: noteOf(kept)?.terms ?? null })
   const report = await end.after(resume({ ...init, kept, work: maker }))
   own.done()
   if (left !== null) run.terminal.note(left)

@@ -10,6 +10,7 @@ import { type Offer, PROTOCOL_VERSION } from '../../../protocols/plan/offer.ts'
 import type { SiteLabel } from '../../../protocols/plan/site-name.ts'
 import { planInWords } from '../../../protocols/plan/words.ts'
 import type { Run } from '../../command.ts'
+import type { Watch } from '../../operate/watched.ts'
 import type { SiteOptions } from '../../options/data.ts'
 import type { OutputOptions } from '../../options/output.ts'
 import { DEFAULT_PARENT } from '../output-directory.ts'
@@ -59,6 +60,7 @@ function placeOf(out: string | null, kept: KeptFederation | null): OutPlace {
 
 interface PeerParts {
   run: Run
+  watch: Watch
   /** null: nothing is founded. */
   talk: FoundingTalk | null
   end: SiteEnd
@@ -70,7 +72,7 @@ interface PeerParts {
 export function peerInit(
   command: SiteCommand,
   { data, place }: OpenSite,
-  { run, talk, end, terms }: PeerParts,
+  { run, watch, talk, end, terms }: PeerParts,
 ): PeerInit {
   const { listen, announce } = command
   const narrate = narrator(run.terminal)
@@ -79,11 +81,13 @@ export function peerInit(
     narrate(event)
     end.hear(event)
     run.onPeerEvent?.(event)
+    watch.hear?.(event)
   }
   const agree = talk?.agree ?? null
   const note = siteNote(command, terms)
   const conclude = (result: PeerResult) => end.conclude(result)
-  return { data, note, place, listen, announce: announce ?? undefined, signal: run.signal, agree, onEvent, conclude }
+  const { signal } = run
+  return { data, note, place, listen, announce: announce ?? undefined, signal, agree, onEvent, conclude, ...watch.init }
 }
 
 /** The part of an offer that decides the computation. */
