@@ -15,6 +15,7 @@ import { defineShrink } from './commands/shrink/index.ts'
 import { defineSimulate } from './commands/simulate/index.ts'
 import { defineStructures } from './commands/structures/index.ts'
 import { defineVerify } from './commands/verify/index.ts'
+import { addConfiguration } from './config/configure.ts'
 import type { EventLine } from './operate/event-schema.ts'
 import { jsonLine } from './operate/json-line.ts'
 import { jsonForm } from './options/output.ts'
@@ -52,7 +53,7 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
   }
   try {
     const configured = (json: Json) => (asJson = json)
-    await createProgram(start, streams, { configured }).parseAsync(argv, { from: 'user' })
+    await createProgram(start, streams, { environment: process.env, configured }).parseAsync(argv, { from: 'user' })
     return EXIT.done
   } catch (error) {
     return end(endOf(error, signal))
@@ -76,11 +77,17 @@ export function saysJson(argv: readonly string[]): Json {
 }
 
 interface Around {
+  /** Variables in which options may stand; default: none. */
+  environment?: NodeJS.ProcessEnv
   /** Called when all options of a command are known, and before its work. */
   configured?(json: Json): void
 }
 
-export function createProgram(start: Start, { stdout }: Streams, { configured }: Around = {}): Command {
+export function createProgram(
+  start: Start,
+  { stdout, stderr }: Streams,
+  { environment = {}, configured }: Around = {},
+): Command {
   const program = new Command('coppice')
     .description('Prune one language model at many sites at once, peer to peer.')
     .version(VERSION, '--version')
@@ -105,6 +112,7 @@ export function createProgram(start: Start, { stdout }: Streams, { configured }:
   ]) {
     define(program, start)
   }
+  addConfiguration(program, environment, (note) => void stderr.write(`coppice: ${note}\n`))
   program.hook('preAction', (_, command) => configured?.(jsonForm(command.opts())))
   return program
 }

@@ -124,7 +124,7 @@ describe('the command line', () => {
     const found = commandTable()
     assert.deepEqual(Object.keys(found), Object.keys(expected))
     for (const [command, options] of Object.entries(expected))
-      assert.deepEqual([...found[command]].sort(), [...options].sort(), command)
+      assert.deepEqual([...found[command]].sort(), [...options, '--config'].sort(), command)
   })
 
   it('prints help and version to stdout and ends with 0', async () => {
@@ -170,6 +170,8 @@ describe('the command line', () => {
       exit: 2,
       says: /--ratio 0\.999 would remove nothing: it would leave no head or channel of \d+ \(NOTHING_REMOVED\)/,
     },
+    { argv: ['peer', '--config', full], exit: 2, says: /the configuration .*full cannot be read \(ENOENT\)/ },
+    { argv: ['peer', '--config', short], exit: 2, says: /the configuration .*short\.txt is no valid JSON/ },
     { argv: ['resume', '--log-level', 'warn'], exit: 2, says: /--log-level is of a log, and none is written/ },
     { argv: ['peer', '--members', '2', '--text', text, '--metrics', '0.0.0.0:1'], exit: 2, says: /--metrics-public/ },
     {

@@ -19,7 +19,7 @@ export function defineJoin(program: Command, start: Start): void {
     .description(
       'Joins the federation of an invitation. Shows the plan and what will leave this site, asks, and takes part.',
     )
-    .argument('[address]', 'the invitation, ADDRESS#OFFER.SECRET, as the founder printed it')
+    .argument('[invitation]', 'ADDRESS#OFFER.SECRET, as the founder printed it')
   addCapacityOption(addTextOptions(addModelOption(refusePlanOptions(command))))
   addNoListenOption(addNetworkOptions(command))
   addSiteEvaluationOptions(command)

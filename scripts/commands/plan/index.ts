@@ -13,7 +13,7 @@ export function definePlan(program: Command, start: Start): void {
       'Fetches the plan of an invitation and shows it, the data that would leave a site, and the sites that have ' +
         'joined. Signs nothing, and needs neither model nor text.',
     )
-    .argument('[address]', 'the invitation, ADDRESS#OFFER.SECRET, as the founder printed it')
+    .argument('[invitation]', 'the invitation, ADDRESS#OFFER.SECRET, as the founder printed it')
   addJsonOption(command)
   addHelp(command, ['coppice plan /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW...#OFFER.SECRET'], ['refused', 'network'])
   command.action((address: string | undefined, raw: { json?: boolean }) => {

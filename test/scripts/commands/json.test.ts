@@ -1,9 +1,11 @@
 /** The one object of --json, key by key: names and keys are relied on. That of simulate is in simulate.test.ts. */
 import assert from 'node:assert/strict'
-import { cpSync, readFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
+import { type EventLine, eventSchemas } from '../../../scripts/operate/event-schema.ts'
+import { memberReportSchema } from '../../../scripts/operate/report-schema.ts'
 import { coppice, type Ended } from '../../support/command-line.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
 import { fixturePath } from '../../support/shared.ts'
@@ -56,40 +58,10 @@ const modelSchema = z.strictObject({
   unpruned: z.array(unpruned),
 })
 
+/** A report of an open plan, whose rule of merging tells nothing of liars. */
 const memberSchema = z.strictObject({
-  federation: hash,
-  peer: z.string(),
-  root: hash,
-  certificates: z.array(hash),
-  sparsity: share,
-  zeros: count,
-  weights: count,
-  out: z.string(),
-  members: z.array(z.strictObject({ name: z.string(), peer: z.string() })),
-  perplexity: z
-    .array(
-      z.strictObject({
-        ...{ text: z.string(), tokens: count, windows: count, window: count },
-        ...{ base: measured, alone: measured.nullable(), together: measured },
-      }),
-    )
-    .nullable(),
-  left: z.strictObject({
-    contributions: z.array(
-      z.strictObject({
-        ...{ round: count, block: count, time: z.iso.datetime(), bytes: count, hash, to: z.array(z.string()) },
-      }),
-    ),
-    payloadBytes: count,
-    sentBytes: count,
-    receivedBytes: count,
-    whole: z.boolean(),
-  }),
-  rounds: z.array(z.strictObject({ round: count, contributions: count, uncovered: z.array(count), maskChange: share })),
-  refused: z.array(z.strictObject({ peer: z.string().nullable(), rejected: count, excess: count })),
-  certified: z.null(), // this plan's rule of merging does not tell
-  seconds: measured,
-  peakMemoryBytes: count,
+  ...memberReportSchema.shape,
+  certified: z.null(),
 })
 
 const verifySchema = z.strictObject({
@@ -108,6 +80,34 @@ function only<T>(schema: z.ZodType<T>, { exit, stdout, stderr }: Ended): T {
   assert.equal(exit, 0, stderr)
   assert.equal(stdout.indexOf('\n'), stdout.length - 1, stdout)
   return schema.parse(JSON.parse(stdout))
+}
+
+/** Each line on stdout is an event of a documented shape, with its time. */
+function linesOf({ exit, stdout, stderr }: Ended): EventLine[] {
+  assert.equal(exit, 0, stderr)
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  return lines.map(({ time, ...line }: { time: string } & EventLine) => {
+    assert.equal(new Date(time).toISOString(), time)
+    return eventSchemas[line.event].parse(line)
+  })
+}
+
+/** The log has the same events, and nothing of the invitation but the address. */
+function assertLogged(log: string, lines: readonly EventLine[], invitation: string): void {
+  const logged = log
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  assert.deepEqual(
+    logged.map(({ event }) => event),
+    lines.map(({ event }) => event),
+  )
+  const [, secret] = invitation.split('.').slice(-2)
+  assert.match(secret, /^[0-9a-f]{32}$/)
+  assert.ok(!log.includes(secret))
 }
 
 for (const pruner of ['sparsegpt', 'wanda', 'magnitude']) {
@@ -169,9 +169,25 @@ test('peer and join --json end with one object, verify with another', async (con
   const outs = ['a', 'b'].map((name) => join(directory, name))
   const founder = new SiteProcess(context, directory, 'peer', '--members', '2', ...plan, '--out', outs[0], '--json')
   const [first, address] = await founder.said('stderr', /^npx --no-install coppice join (\S+)$/m)
-  const joiner = new SiteProcess(context, directory, 'join', address, '--no-listen', '--out', outs[1], '--json')
+  const config = join(directory, 'joiner.json')
+  const log = join(directory, 'joiner.log')
+  const options = {
+    invitation: address,
+    listen: false,
+    out: outs[1],
+    json: 'lines',
+    'log-file': log,
+    'log-level': 'debug',
+  }
+  writeFileSync(config, JSON.stringify(options))
+  const joiner = new SiteProcess(context, directory, 'join', '--config', config)
   const ended = await Promise.all([founder.ended, joiner.ended])
-  const [a, b] = ended.map((one) => only(memberSchema, one))
+  const a = only(memberSchema, ended[0])
+  const lines = linesOf(ended[1])
+  const [result] = lines.slice(-1)
+  assert.deepEqual([lines[0].event, result.event], ['start', 'result'])
+  const b = memberSchema.parse(result.event === 'result' && result.report)
+  assertLogged(readFileSync(log, 'utf8'), lines, address)
   assert.ok(ended[0].stderr.startsWith(`${first}\n`), ended[0].stderr)
   assert.match(ended[0].stderr, /^Waiting for 1 more site \(1 of 2 are here\)\.$/m)
   assert.match(ended[1].stderr, /^2 sites prune embedded together/m)
