@@ -49,6 +49,7 @@ describe('the Containerfile', () => {
 interface Service {
   image: string
   command: string[]
+  environment?: NodeJS.ProcessEnv
   profiles?: string[]
   volumes: string[]
   restart: string
@@ -76,11 +77,16 @@ describe('compose.yaml', () => {
   for (const [name, service] of sites) {
     it(`gives ${name} a command line that is understood, and a text and volumes of its own`, async () => {
       const { command } = service
-      const line = command.map((word) => word.replace(/^\$\{INVITATION:-\}$/, INVITATION))
+      const environment = Object.fromEntries(
+        Object.entries(service.environment ?? {}).map(([key, value]) => [
+          key,
+          value?.replace(/^\$\{INVITATION:-\}$/, INVITATION),
+        ]),
+      )
       let started = 0
       const streams = { stdout: new Recorder(), stderr: new Recorder() }
-      await createProgram(async () => void started++, streams).parseAsync(line, { from: 'user' })
-      assert.equal(started, 1)
+      await createProgram(async () => void started++, streams, { environment }).parseAsync(command, { from: 'user' })
+      assert.deepEqual([started, streams.stderr.text], [1, ''])
       const text = command.find((word) => word.startsWith('--text='))?.replace('--text=/opt/coppice/', '')
       assert.ok(text !== undefined && existsSync(join(PACKAGE_ROOT, text)), text)
       assert.equal(sites.filter(([, other]) => other.command.join().includes(text)).length, 1, text)
