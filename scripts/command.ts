@@ -1,10 +1,13 @@
 /** The interface between a command and the program. */
 import type { PeerEvent } from '../peers/round/events.ts'
+import type { Meter } from './progress/meter.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /** The arguments of a command besides its options. */
 export interface Run {
   terminal: Terminal
+  /** Tells the terminal how far the engine's work is. */
+  meter: Meter
   /** Aborted by Ctrl-C and kill, with an InterruptedError. */
   signal: AbortSignal
   /** Hears the events of the command's peer, if it has one. */

@@ -16,10 +16,12 @@ import { defineSimulate } from './commands/simulate/index.ts'
 import { defineStructures } from './commands/structures/index.ts'
 import { defineVerify } from './commands/verify/index.ts'
 import { VERSION } from './paths.ts'
+import { Meter } from './progress/meter.ts'
 import { InterruptedError, Interruption } from './terminal/interruption.ts'
+import type { Output } from './terminal/output.ts'
 import type { Keyboard } from './terminal/question.ts'
 import { endingOf, jsonOf } from './terminal/refusal.ts'
-import { type Output, Terminal } from './terminal/terminal.ts'
+import { Terminal } from './terminal/terminal.ts'
 
 interface Streams {
   stdin?: Keyboard
@@ -39,7 +41,7 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
     const interrupt = () => interruption.receive('SIGINT', performance.now())
     const terminal = new Terminal({ stdout, stderr, stdin: () => streams.stdin, json, interrupt })
     try {
-      terminal.result(await work({ terminal, signal }))
+      terminal.result(await work({ terminal, meter: new Meter(terminal.work), signal }))
     } finally {
       terminal.clear()
     }

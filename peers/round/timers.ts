@@ -3,7 +3,7 @@ import type { Clock } from '../../protocols/stream/time.ts'
 
 export class Timers {
   private readonly clock: Clock
-  private readonly running = new Map<string, AbortController>()
+  private readonly running = new Map<string, { stop: AbortController; until: number }>()
   private readonly onTimer: (id: string) => void
 
   constructor(clock: Clock, onTimer: (id: string) => void) {
@@ -15,9 +15,9 @@ export class Timers {
   set(id: string, milliseconds: number): void {
     this.clear(id)
     const stop = new AbortController()
-    this.running.set(id, stop)
+    this.running.set(id, { stop, until: this.clock.date() + milliseconds })
     const fire = () => {
-      if (this.running.get(id) !== stop) return
+      if (this.running.get(id)?.stop !== stop) return
       this.running.delete(id)
       this.onTimer(id)
     }
@@ -25,8 +25,13 @@ export class Timers {
   }
 
   clear(id: string): void {
-    this.running.get(id)?.abort()
+    this.running.get(id)?.stop.abort()
     this.running.delete(id)
+  }
+
+  /** When a timer runs out, in milliseconds since 1970; null: it does not run. */
+  until(id: string): number | null {
+    return this.running.get(id)?.until ?? null
   }
 
   clearAll(): void {

@@ -47,7 +47,7 @@ export async function changeModel<Report extends Ending>(
 ): Promise<Report> {
   const elapsed = stopwatch()
   await using output = await OutputDirectory.reserve(options.out, reserve)
-  await using engine = openEngine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   const { report: own, summary, left } = await change({ ...run, engine, output, elapsed })
   await output.commit()
   const report = { ...own, peakMemoryBytes: engine.peakMemoryBytes, out: options.out } as Report

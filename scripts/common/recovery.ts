@@ -92,7 +92,7 @@ export async function trained(
   const done = await labelled(work, 'Looking for earlier steps', 'unrecovered', job)
   if (done > 0) terminal.note(`${counted(done, 'step')} of ${grouped(steps)} are done already: going on from there`)
   try {
-    const recovered = await drained(work, { label: 'Recovering, step', unit: 'step' }, 'recover', job, (event) => {
+    const recovered = await drained(work, { label: 'Recovering', unit: 'step' }, 'recover', job, (event) => {
       if (event.type === 'look')
         terminal.note(
           `Perplexity on the held-out rows, after ${counted(event.look.step, 'step')}: ${perplexityText(event.look.perplexity)}`,

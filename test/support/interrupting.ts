@@ -3,13 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recorder } from './command-line.ts'
 
-/** Sends Ctrl-C to this process once something is written. */
+/** Enough for a line of progress. */
+const COLUMNS = 200
+
+/** A terminal that sends Ctrl-C to this process once something is written. */
 export class Interrupting extends Recorder {
   private readonly at: RegExp
   private sent = false
 
   constructor(at: RegExp) {
-    super()
+    super(true, COLUMNS) // a log would not have every step
     this.at = at
   }
 

@@ -22,13 +22,13 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   assertCanAsk(options, run.terminal)
   await using site = await openSite(options, run, (data) => keptByOffer(data, options.invitation.offer))
   if (site.kept !== null) return await goOn(options, site, site.kept, run)
-  await using engine = openEngine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
   const left = await notCopied(work, model.dir)
   const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, ledger: site.data.textLedger, yes: options.yes })
-  const end = new SiteEnd({ work, model, options, site: own })
+  const end = new SiteEnd({ work, model, options, site: own, own: site.own })
   try {
     const joined = joinFederation({
       ...peerInit(options, site, { run, talk, end, terms: null }),

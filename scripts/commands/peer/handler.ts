@@ -22,14 +22,14 @@ import { Terminal } from '../../terminal/terminal.ts'
 import type { PeerOptions } from './options.ts'
 
 export async function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
-  const { terminal, signal } = run
+  const { terminal } = run
   assertCanAsk(options, terminal)
   await using site = await openSite(options, run, async (data) => (options.anew ? null : foundedBy(data, options)))
   if (site.kept !== null) return await goOn(options, site, site.kept, run)
-  await using engine = openEngine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   await using own = new SiteWork()
   // With --json the line to paste is the first on stderr, so messages before it are not written.
-  const reading = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
+  const reading = { ...run, engine, terminal: terminal.json ? Terminal.silent() : terminal }
   const model = await readModel(reading, options.model)
   const { dir, description, hash } = model
   const left = await notCopied(reading, dir)
@@ -50,7 +50,7 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   }
   const talk = new FoundingTalk({ run, role: 'founder', own: site.own, ledger: site.data.textLedger, yes: options.yes })
   talk.brings(text.calibration)
-  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own })
+  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own, own: site.own })
   end.brings(text)
   const { onEvent, ...init } = peerInit(options, site, { run, talk, end, terms: options })
   const founded = found({

@@ -21,6 +21,7 @@ import {
 } from '../../common/recovery.ts'
 import { RECOVERY } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
+import { evaluation, retraining, writing } from '../../progress/job-cost.ts'
 import { duration, sameLogits } from '../../terminal/numbers.ts'
 import type { RecoverOptions } from './options.ts'
 
@@ -60,12 +61,16 @@ export function recover(options: RecoverOptions, run: Run): Promise<RecoverRepor
         : await readInstructions(work, model, instructions, cut)
     const window = windowFor(options.window, description)
     const texts = await evaluationTexts(work, { ...options, window, limits: description })
+    work.meter.expect((size) => {
+      const measured = texts.map(({ windows }) => evaluation(size, windows))
+      return [...measured, retraining(size, { ...recovery, length }), writing(size), ...measured]
+    })
     const pruned = await perplexities(work, { dir: model, kind: 'given', texts })
     await engine.rest()
     const scratch = join(output.scratch, TRAINING_NAME)
     const training = await trained(work, { dir: model, hash }, text, { recovery, out: scratch, kept: options.out })
     const { weights } = training
-    terminal.progress('Writing')
+    terminal.stage('Writing')
     const check = text.rows.ids.slice(0, length)
     const written = { dir: model, weights, out: output.staging, check, done: RECOVERED }
     const { difference } = await writeChecked(engine, written, { signal })

@@ -9,6 +9,7 @@ import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { labelled } from '../../common/engine.ts'
 import { EMBEDDED_MODEL } from '../../paths.ts'
+import { countedText } from '../../progress/counted.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
 import { sumsInWords } from '../../report/masked-sums.ts'
 import { counted } from '../../terminal/numbers.ts'
@@ -34,7 +35,8 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
     dir: directory,
     base: model,
     signal: run.signal,
-    onProgress: (done, total) => run.terminal.progress('Checking contributions and merging them again', done, total),
+    onProgress: (done, total) =>
+      run.terminal.progress(countedText('Checking contributions and merging them again', 'part', done, total)),
   })
   verified.notes.push(...notesBeside(directory, verified))
   for (const note of verified.notes) run.terminal.note(`note: ${note}`)

@@ -26,7 +26,7 @@ import { rosterText } from './roster.ts'
 type Stage = 'preparing' | 'waiting' | 'asked' | 'signed' | 'founded'
 
 interface FoundingTalkInit extends YesOptions {
-  run: Run
+  run: Pick<Run, 'terminal' | 'signal'>
   role: 'founder' | 'joiner'
   /** This site. */
   own: SiteLabel

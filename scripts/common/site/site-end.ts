@@ -11,7 +11,8 @@ import { CONTRIBUTIONS_NAME, MODEL_NAME } from '../../../peers/round/output.ts'
 import { blockFiles, type CertifiedShare, certifiedShare, certifying } from '../../../peers/work/certified-share.ts'
 import type { EngineWork } from '../../../peers/work/engine-work.ts'
 import { mergedKind } from '../../../peers/work/engine-work.ts'
-import type { Plan } from '../../../protocols/plan/plan.ts'
+import { memberOf, type Plan } from '../../../protocols/plan/plan.ts'
+import type { SiteLabel } from '../../../protocols/plan/site-name.ts'
 import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
 import { id8 } from '../../../protocols/wire/encoding.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
@@ -20,6 +21,8 @@ import { ALONE } from '../../../src/form/merging.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { Run } from '../../command.ts'
+import { federationWork } from '../../progress/federation-work.ts'
+import { evaluation, writing } from '../../progress/job-cost.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
@@ -39,6 +42,8 @@ interface SiteEndInit {
   model: BaseModel
   options: Pick<SiteTextOptions, 'evaluation'> & { embedded: boolean; data: string }
   site: SiteWork
+  /** This site. */
+  own: SiteLabel
 }
 
 type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'> & { certified: CertifiedShare | null }
@@ -72,12 +77,25 @@ export class SiteEnd {
     if (event.type === 'founded' || event.type === 'goingOn') {
       this.plan = event.plan
       this.out = event.out
+      this.expect(event.plan, event.type === 'goingOn' ? event.round : 1)
     } else if (event.type === 'round') {
       this.entries = event.round.value.entries
     } else if (event.type === 'serving') {
       this.measuring = this.measureAll(event.own)
       this.measuring.catch(() => undefined) // whoever waits for it gets the rejection
     }
+  }
+
+  /** The work until the end, for the forecast. */
+  private expect(plan: Plan, from: number): void {
+    const { own, work } = this.init
+    const { text } = this
+    if (text === null) return
+    const member = memberOf(plan, own.peer)?.index ?? 0
+    work.meter.expect((model) => {
+      const measured = text.evaluated.map(({ windows }) => evaluation(model, windows))
+      return [...federationWork(model, plan, member, text.calibration, from), writing(model), ...measured, ...measured]
+    })
   }
 
   /** Waits for the measurement, and reports. Only then the federation is finished here: see PeerInit. */
@@ -143,6 +161,7 @@ export class SiteEnd {
         notes: ['Nothing was measured: this site has no text. Give --eval a text to measure on.'],
       }
     const texts = text.evaluated
+    work.terminal.stage('Measuring what joining has brought')
     const base = await perplexities(work, { dir: model.dir, kind: 'base', texts })
     await work.engine.rest() // two models at once in memory would bring nothing
     const together = await perplexities(work, { dir: join(this.out, MODEL_NAME), kind: 'common', texts })

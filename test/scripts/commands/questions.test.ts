@@ -10,6 +10,7 @@ import { TextLedger } from '../../../peers/kept/text-ledger.ts'
 import { anyWindow } from '../../../scripts/common/texts.ts'
 import { EMBEDDED_MODEL, PACKAGE_ROOT } from '../../../scripts/paths.ts'
 import { runCommand } from '../../../scripts/program.ts'
+import { Meter } from '../../../scripts/progress/meter.ts'
 import { Terminal } from '../../../scripts/terminal/terminal.ts'
 import { textFingerprint } from '../../../src/files/fingerprint.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
@@ -157,7 +158,8 @@ test('a site whose text was in sums with other members reads whose part one more
   const south = join(directory, 'South lab')
   mkdirSync(south, { mode: 0o700 })
   await using engine = openEngine()
-  const reading = { engine, terminal: Terminal.silent(), signal: new AbortController().signal }
+  const terminal = Terminal.silent()
+  const reading = { engine, terminal, meter: new Meter(terminal.work), signal: new AbortController().signal }
   const text = textFingerprint(await anyWindow(reading, EMBEDDED_MODEL))
   await TextLedger.open(south).record({ text, plan: aPlan().plan, at: 0 })
   const yes: Array<[RegExp, string]> = [

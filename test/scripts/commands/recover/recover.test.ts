@@ -86,7 +86,7 @@ describe('coppice recover', () => {
       '--out',
       to,
     ]
-    const [stdout, stderr] = [new Recorder(), new Interrupting(/^Recovering, step: [1-9]\d* of 12$/m)]
+    const [stdout, stderr] = [new Recorder(), new Interrupting(/Recovering · step ([2-9]|1\d) of 12/)]
     assert.equal(await runCommand(argv(out), { stdout, stderr }), 130, stderr.text)
     assert.match(stderr.text, /^Stopping once the step at hand is finished; Ctrl-C again stops at once\.$/m)
     assert.match(
