@@ -5,6 +5,7 @@ import { EXIT } from '../src/base/errors.ts'
 import type { Start } from './command.ts'
 import { defineEvaluate } from './commands/evaluate/index.ts'
 import { defineInspect } from './commands/inspect/index.ts'
+import { defineInvitation } from './commands/invitation/index.ts'
 import { defineJoin } from './commands/join/index.ts'
 import { definePeer } from './commands/peer/index.ts'
 import { definePlan } from './commands/plan/index.ts'
@@ -13,6 +14,7 @@ import { defineRecover } from './commands/recover/index.ts'
 import { defineResume } from './commands/resume/index.ts'
 import { defineShrink } from './commands/shrink/index.ts'
 import { defineSimulate } from './commands/simulate/index.ts'
+import { defineStatus } from './commands/status/index.ts'
 import { defineStructures } from './commands/structures/index.ts'
 import { defineVerify } from './commands/verify/index.ts'
 import { VERSION } from './paths.ts'
@@ -84,6 +86,8 @@ export function createProgram(start: Start, { stdout }: Streams): Command {
     definePeer,
     defineJoin,
     defineResume,
+    defineStatus,
+    defineInvitation,
     definePlan,
     definePrune,
     defineEvaluate,

@@ -59,6 +59,11 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
       node.shun(neighbour).catch(() => undefined) // it has gone by itself
     },
   })
+  member.book?.follows({
+    refused: () => post.refused.list(),
+    payloadBytes: () => driver.payloadBytes,
+    heard: driver.heard,
+  })
   const sync = syncOf(driver, chain, post, member)
   const neighbours = new Neighbours({
     node,

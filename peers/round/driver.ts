@@ -86,6 +86,8 @@ export class Driver {
   private finishing: Promise<void> = Promise.resolve()
   /** The certificate that an earlier run has left, which is adopted anew. */
   private readonly earlier: string | null
+  /** When each other member was heard last, in milliseconds since 1970. */
+  readonly heard = new Map<number, number>()
   /** The newest round that this peer has adopted. */
   last: RoundSummary | null = null
 
@@ -141,6 +143,7 @@ export class Driver {
   /** Adds an event. It is handled after all earlier ones. */
   handIn(event: RoundEvent): void {
     if (this.stopped.signal.aborted) return
+    this.hear(event)
     this.queue.push(event)
     if (!this.running) this.tasks.add(this.work())
   }
@@ -162,6 +165,11 @@ export class Driver {
     if (kept === 'bad') throw new Error('a certificate without its quorum')
     // If the certificate is of a fork, the machine stops.
     if (kept === 'kept' || kept === 'fork') this.handIn({ type: 'certificate', certificate })
+  }
+
+  private hear(event: RoundEvent): void {
+    if (event.type !== 'message' || event.envelope.from === this.components.self) return
+    this.heard.set(event.envelope.from, this.components.clock.date())
   }
 
   private async work(): Promise<void> {

@@ -27,7 +27,7 @@ export async function labelled<Name extends JobName>(
   return engine.run(name, args, {
     signal,
     onEvent(event) {
-      if (event.type === 'progress') terminal.progress(jobText(label, name, event.done, event.total))
+      if (event.type === 'progress') terminal.step(jobText(label, name, event.done, event.total))
       else if (event.type === 'block') onBlock?.(event.report)
     },
   })
@@ -53,7 +53,7 @@ export async function drained<Name extends JobName>(
     return await engine.run(name, args, {
       drain: signal,
       onEvent(event) {
-        if (event.type === 'progress') terminal.progress(jobText(shown, name, event.done, event.total))
+        if (event.type === 'progress') terminal.step(jobText(shown, name, event.done, event.total))
         else onEvent?.(event)
       },
     })

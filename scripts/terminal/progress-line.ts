@@ -52,8 +52,15 @@ export class ProgressLine {
   show(shown: Shown, stage: boolean): void {
     this.shown = shown
     this.ticking ??= this.init.every(TICK_MS, () => this.draw(false))
-    this.draw(stage || this.isNew)
-    this.isNew = stage
+    this.draw(stage)
+    if (stage) this.isNew = true
+  }
+
+  /** Shows a step of the stage. */
+  step(shown: Shown): void {
+    this.shown = shown
+    this.draw(this.isNew)
+    this.isNew = false
   }
 
   /** Wipes the line; it comes back with `redraw`, or by itself after a second. */

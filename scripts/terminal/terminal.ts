@@ -74,6 +74,11 @@ export class Terminal {
     if (this.held === null) this.line.show({ text: () => text, isTimed: true }, false)
   }
 
+  /** Shows a counted step. A log has the first one of each stage at once. */
+  step(text: string): void {
+    if (this.held === null) this.line.step({ text: () => text, isTimed: true })
+  }
+
   /** Shows work of which a log has a line at once: there are few of them in a command. */
   stage(text: string): void {
     if (this.held === null) this.line.show({ text: () => text, isTimed: true }, true)
@@ -112,10 +117,10 @@ export class Terminal {
     }
   }
 
-  /** Writes the single object of --json; without --json it writes nothing. */
-  result(report: object): void {
+  /** Writes the single object of --json, if there is one; without --json it writes nothing. */
+  result(report: object | null): void {
     this.clear()
-    if (this.json) this.stdout.write(`${JSON.stringify(report)}\n`)
+    if (this.json && report !== null) this.stdout.write(`${JSON.stringify(report)}\n`)
   }
 
   /** Wipes the line of progress for good: the command, or this part of it, has ended. */

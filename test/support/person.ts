@@ -4,7 +4,7 @@ import { PassThrough, Writable } from 'node:stream'
 class Screen extends Writable {
   text = ''
   isTTY = true
-  columns = 100
+  columns = 1000 // no sentence is broken
   private readonly onText: () => void
 
   constructor(onText: () => void) {

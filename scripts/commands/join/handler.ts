@@ -27,7 +27,14 @@ export async function join(options: JoinOptions, run: Run): Promise<MemberReport
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
   const left = await notCopied(work, model.dir)
-  const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, ledger: site.data.textLedger, yes: options.yes })
+  const talk = new FoundingTalk({
+    run,
+    role: 'joiner',
+    own: site.own,
+    ledger: site.data.textLedger,
+    data: options.data,
+    yes: options.yes,
+  })
   const end = new SiteEnd({ work, model, options, site: own, own: site.own })
   try {
     const joined = joinFederation({

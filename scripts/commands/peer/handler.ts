@@ -48,17 +48,21 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
     window,
     members,
   }
-  const talk = new FoundingTalk({ run, role: 'founder', own: site.own, ledger: site.data.textLedger, yes: options.yes })
+  const talk = new FoundingTalk({
+    run,
+    role: 'founder',
+    own: site.own,
+    ledger: site.data.textLedger,
+    data: options.data,
+    yes: options.yes,
+  })
   talk.brings(text.calibration)
   const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own, own: site.own })
   end.brings(text)
-  const { onEvent, ...init } = peerInit(options, site, { run, talk, end, terms: options })
+  const init = peerInit(options, site, { run, talk, end, terms: options })
+  talk.show(planText(offer, capacity, base))
   const founded = found({
     ...init,
-    onEvent(event) {
-      onEvent?.(event)
-      if (event.type === 'invitation') talk.show(planText(offer, capacity, base))
-    },
     offer,
     site: site.own.site,
     capacity: capacity ?? plan.sample,

@@ -142,8 +142,7 @@ async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
 function choose({ engine, terminal, signal }: ModelChange, job: Parameters<typeof shrinkChecked>[1]) {
   terminal.stage('Choosing what to remove')
   const onEvent = (event: JobEvent) =>
-    event.type === 'progress' &&
-    terminal.progress(jobText('Choosing what to remove', 'shrink', event.done, event.total))
+    event.type === 'progress' && terminal.step(jobText('Choosing what to remove', 'shrink', event.done, event.total))
   return shrinkChecked(engine, job, { signal, onEvent })
 }
 

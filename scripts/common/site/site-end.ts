@@ -67,6 +67,10 @@ export class SiteEnd {
     this.init = init
   }
 
+  get peakMemoryBytes(): number {
+    return this.init.work.engine.peakMemoryBytes
+  }
+
   /** Takes the site's text: the part for measuring, and the part for calibration. */
   brings(text: SiteText): void {
     this.text = text

@@ -83,7 +83,19 @@ export function peerInit(
   const agree = talk?.agree ?? null
   const note = siteNote(command, terms)
   const conclude = (result: PeerResult) => end.conclude(result)
-  return { data, note, place, listen, announce: announce ?? undefined, signal: run.signal, agree, onEvent, conclude }
+  const aside = () => ({ peakMemoryBytes: end.peakMemoryBytes, progress: run.terminal.work.forecast() })
+  return {
+    data,
+    note,
+    place,
+    aside,
+    listen,
+    announce: announce ?? undefined,
+    signal: run.signal,
+    agree,
+    onEvent,
+    conclude,
+  }
 }
 
 /** The part of an offer that decides the computation. */

@@ -40,7 +40,7 @@ async function at(person: Person, ...argv: string[]): Promise<Answered> {
 async function founder(context: TestContext, person: Person, plan: readonly string[] = PLAN) {
   const directory = await temporaryDirectory(context)
   const line = Promise.withResolvers<string>()
-  const stdout = new Recorder()
+  const stdout = new Recorder(true, 1000) // elsewhere the line is not written
   const write = stdout.write.bind(stdout)
   stdout.write = (text) => {
     write(text)

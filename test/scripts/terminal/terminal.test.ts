@@ -42,8 +42,9 @@ describe('a terminal', () => {
     const { terminal: it, stderr, time, tick } = terminal()
     it.progress('reading')
     it.stage('pruning') // of few things a log has a line at once, and another of the first step
-    it.progress('block 2')
-    it.progress('block 3')
+    it.progress('opening')
+    it.step('block 2')
+    it.step('block 3')
     time.now = LOG_MS
     it.progress('block 4')
     it.progress('block 5')
