@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { EXIT } from '../src/base/errors.ts'
 import type { Start } from './command.ts'
+import { defineDoctor } from './commands/doctor/index.ts'
 import { defineEvaluate } from './commands/evaluate/index.ts'
 import { defineInspect } from './commands/inspect/index.ts'
 import { defineInvitation } from './commands/invitation/index.ts'
@@ -30,6 +31,26 @@ interface Streams {
   stdout: Output
   stderr: Output
 }
+
+/** All commands by name, in the order of the help. */
+const DEFINED = {
+  simulate: defineSimulate,
+  peer: definePeer,
+  join: defineJoin,
+  resume: defineResume,
+  status: defineStatus,
+  invitation: defineInvitation,
+  doctor: defineDoctor,
+  plan: definePlan,
+  prune: definePrune,
+  evaluate: defineEvaluate,
+  inspect: defineInspect,
+  structures: defineStructures,
+  shrink: defineShrink,
+  recover: defineRecover,
+  verify: defineVerify,
+}
+const COMMANDS = Object.keys(DEFINED)
 
 /** Runs one command line. Resolves to the exit code; never rejects. */
 export async function runCommand(argv: readonly string[], streams: Streams): Promise<number> {
@@ -60,7 +81,7 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
 
 /** Says how a command ends that does not succeed. Returns the exit code. */
 export function tellEnding(error: unknown, json: boolean, { stdout, stderr }: Streams): number {
-  const { exit, text, report } = endingOf(error)
+  const { exit, text, report } = endingOf(error, COMMANDS)
   stderr.write(text)
   if (json && report !== null) stdout.write(jsonOf(report))
   return exit
@@ -77,27 +98,10 @@ export function createProgram(start: Start, { stdout }: Streams): Command {
     .description('Prune one language model at many sites at once, peer to peer.')
     .version(VERSION, '--version')
     .helpOption('--help', 'show the options of the command')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'show the options of a command')
     .exitOverride()
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => undefined })
     .addHelpText('after', '\ncoppice COMMAND --help shows options, an example and exit codes of one command.')
-  for (const define of [
-    defineSimulate,
-    definePeer,
-    defineJoin,
-    defineResume,
-    defineStatus,
-    defineInvitation,
-    definePlan,
-    definePrune,
-    defineEvaluate,
-    defineInspect,
-    defineStructures,
-    defineShrink,
-    defineRecover,
-    defineVerify,
-  ]) {
-    define(program, start)
-  }
+  for (const define of Object.values(DEFINED)) define(program, start)
   return program
 }

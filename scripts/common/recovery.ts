@@ -101,7 +101,7 @@ export async function trained(
     return { ...recovered, settings }
   } catch (error) {
     if (!TRAINING_RECORD.liesIn(out)) throw error
-    const hint = `The training so far is kept in ${kept}. The same command continues it.`
+    const hint = `Kept: the training so far, in ${kept}. To go on: the same command.`
     if (error instanceof InterruptedError) throw error.withHint(hint)
     if (!(error instanceof OutputError)) terminal.note(hint)
     throw error

@@ -11,6 +11,8 @@ import { DEFAULT_COLUMNS, shortened } from './width.ts'
 const TICK_MS = 1000
 /** The time between two lines in a log: some hundred in an hour. */
 export const LOG_MS = 20_000
+/** A log has the same line again after so long: some weeks of waiting are no book. */
+const REPEAT_MS = 600_000
 /** The time from the beginning of a command to its first line in a log: a refusal right at the start stands alone. */
 const FIRST_LOG_MS = 5000
 /** Begins the line of a terminal anew. */
@@ -39,6 +41,8 @@ export class ProgressLine {
   private ticking: { stop(): void } | null = null
   /** When a log was written to last. */
   private spoke: number
+  /** The last line of a log. */
+  private wrote = ''
   /** A stage has just begun: a log has its first step as well, however soon it comes. */
   private isNew = false
 
@@ -88,9 +92,12 @@ export class ProgressLine {
     if (!this.live && !atOnce && now() - this.spoke < LOG_MS) return
     const text = this.shown.text()
     const tail = this.shown.isTimed ? inWords(work.forecast()) : ''
+    const whole = `${text}${tail}`
     if (!this.live) {
+      if (whole === this.wrote && now() - this.spoke < REPEAT_MS) return
       this.spoke = now()
-      output.write(`${text}${tail}\n`)
+      this.wrote = whole
+      output.write(`${whole}\n`)
       return
     }
     const room = (output.columns || DEFAULT_COLUMNS) - 1 // 0: a terminal without a size

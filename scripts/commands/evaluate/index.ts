@@ -85,6 +85,6 @@ async function evaluate({ model, texts, separator, ...options }: EvaluateOptions
     report.texts.push({ file, perplexity, tokens, windows: windows.count, window })
   }
   const rows = report.texts.map((text) => [escaped(text.file), perplexityText(text.perplexity), grouped(text.tokens)])
-  run.terminal.say(table([['text', 'perplexity', 'tokens'], ...rows]))
+  run.terminal.say(table([['text', `perplexity, windows of ${window}`, 'tokens'], ...rows]))
   return report
 }

@@ -81,7 +81,7 @@ class KeptBlocks {
   /** The error, with the way to go on: in its hint if it is an interruption, else as a note before it. */
   explained(error: unknown, { terminal }: Run): unknown {
     if (this.count === 0) return error
-    const hint = `${this.count} of ${this.of} blocks are kept in ${this.out}: the same command goes on from there.`
+    const hint = `Kept: ${this.count} of ${this.of} blocks, in ${this.out}. To go on: the same command.`
     if (error instanceof InterruptedError) return error.withHint(hint)
     if (!(error instanceof CoppiceError && error.code === 'OUTPUT_CHECKPOINT_DAMAGED')) terminal.note(hint)
     return error
@@ -107,7 +107,7 @@ async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBl
   kept.of = blocks.length
   kept.count = earlier?.blocks ?? 0
   if (kept.count > 0) terminal.note(`${kept.count} of ${kept.of} blocks are pruned already: going on from there`)
-  const texts = await evaluationTexts(work, { ...options, window, limits: description })
+  const texts = await evaluationTexts(work, { ...options, limits: description })
   const measured = DensePerplexities.open(output.scratch, hash)
   work.meter.expect((size) => expectedWork(size, job, texts, measured))
   const dense = await densePerplexities(work, model, texts, measured)

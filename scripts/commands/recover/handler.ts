@@ -21,7 +21,7 @@ import {
 } from '../../common/recovery.ts'
 import { RECOVERY } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
-import { evaluation, retraining, writing } from '../../progress/job-cost.ts'
+import { evaluation as evaluationWork, retraining, writing } from '../../progress/job-cost.ts'
 import { duration, sameLogits } from '../../terminal/numbers.ts'
 import type { RecoverOptions } from './options.ts'
 
@@ -59,10 +59,10 @@ export function recover(options: RecoverOptions, run: Run): Promise<RecoverRepor
       instructions === null
         ? await textRows(work, model, options, cut)
         : await readInstructions(work, model, instructions, cut)
-    const window = windowFor(options.window, description)
-    const texts = await evaluationTexts(work, { ...options, window, limits: description })
+    const evaluation = { ...options.evaluation, window: options.evaluation.window ?? options.window }
+    const texts = await evaluationTexts(work, { ...options, evaluation, limits: description })
     work.meter.expect((size) => {
-      const measured = texts.map(({ windows }) => evaluation(size, windows))
+      const measured = texts.map(({ windows }) => evaluationWork(size, windows))
       return [...measured, retraining(size, { ...recovery, length }), writing(size), ...measured]
     })
     const pruned = await perplexities(work, { dir: model, kind: 'given', texts })

@@ -90,7 +90,7 @@ async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
   if (given.blocks !== undefined) assertRange(options, given.blocks, count)
   const window = windowFor(options.window, description)
   const windows = await calibration(work, model, options, options.windows, window)
-  const texts = await evaluationTexts(work, { ...options, window, limits: description })
+  const texts = await evaluationTexts(work, { ...options, limits: description })
   const check = windows.ids.slice(0, window)
   const job = { what, dir: model, windows, check, done: DONE[what.granularity] }
   work.meter.expect((size) => {

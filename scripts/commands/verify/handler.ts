@@ -43,14 +43,20 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
   if (gone.length > 0) throw gap(directory, gone, verified)
   run.terminal.say(
     [
-      `Verified: ${counted(verified.rounds, 'round')}, ${counted(verified.signatures, 'signature')}, ` +
-        `all ${contributionsOf(verified)}, the merge and the model.`,
+      `Verified: ${signaturesInWords(verified, plan.members.length)}, all ${contributionsOf(verified)}, the merge and the model: all good.`,
       ...sumsInWords(verified.sums ?? []),
       ...certifiedInWords(verified.certified),
-      `root ${verified.root}`,
+      `The model that they agreed on: ${verified.root}`,
     ].join('\n'),
   )
   return verified
+}
+
+/** Each member has signed its acceptance and the plan once, and may have voted in each round. */
+function signaturesInWords({ rounds, signatures }: Verified, members: number): string {
+  const votes = `${signatures - 2 * members} of ${rounds * members} votes`
+  const when = rounds === 1 ? '' : ` in ${rounds} rounds`
+  return `${counted(members, 'acceptance')}, ${counted(members, 'signature')} of the plan, ${votes}${when}`
 }
 
 function contributionsOf({ sums }: Verified): string {

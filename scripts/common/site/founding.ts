@@ -143,8 +143,9 @@ export class FoundingTalk {
     for (const [, site] of come)
       terminal.note(`${siteInWords(site)} is here${equalBytes(site.peer, own.peer) ? ': this site' : ''}.`)
     const missing = members - now.size
-    if (missing > 0) terminal.say(`Waiting for ${counted(missing, 'more site')} (${now.size} of ${members} here).`)
+    if (missing > 0) terminal.say(`${waitingText(missing, now.size, members)}.`)
     this.invite(missing)
+    if (missing > 0) terminal.waiting(() => waitingText(missing, now.size, members))
   }
 
   /** Shows the line to paste once, below all else, where somebody looks and nothing keeps it. */
@@ -167,6 +168,10 @@ export class FoundingTalk {
 /** The sites that had joined when the offer was fetched, in words. */
 export function hereText(sites: readonly SiteLabel[], members: number): string {
   return `Here so far: ${sites.map(siteInWords).join(', ')} (${sites.length} of ${members}).`
+}
+
+function waitingText(missing: number, here: number, members: number): string {
+  return `Waiting for ${counted(missing, 'more site')} (${here} of ${members} here)`
 }
 
 /** Hints after Ctrl-C. */

@@ -28,6 +28,7 @@ import type { MemberReport } from '../../report/federation.ts'
 import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
 import { siteReport, siteReportInWords } from '../../report/site-report.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
+import { counted } from '../../terminal/numbers.ts'
 import type { BaseModel } from '../base-model.ts'
 import { type Alone, isolated, isolatedRounds } from '../baselines.ts'
 import { outcomeInWords, outcomeOf } from '../block-matrices.ts'
@@ -62,6 +63,8 @@ export class SiteEnd {
   private entries: readonly ManifestEntry[] = []
   private measuring: Promise<Measured> | null = null
   private report: MemberReport | null = null
+  /** The progress of this site's own part of the newest round. */
+  private pruned: { round: number; done: number; total: number } | null = null
 
   constructor(init: SiteEndInit) {
     this.init = init
@@ -82,7 +85,10 @@ export class SiteEnd {
       this.plan = event.plan
       this.out = event.out
       this.expect(event.plan, event.type === 'goingOn' ? event.round : 1)
+    } else if (event.type === 'prune') {
+      this.pruned = event
     } else if (event.type === 'round') {
+      this.pruned = null
       this.entries = event.round.value.entries
     } else if (event.type === 'serving') {
       this.measuring = this.measureAll(event.own)
@@ -136,11 +142,19 @@ export class SiteEnd {
     if (this.measuring === null) {
       const { data } = this.init.options
       const line = `npx --no-install coppice resume ${id8(this.plan.id)} --data ${data}`
-      return error.withHint(`All that this site has of the federation is kept. To go on with it: ${line}`)
+      return error.withHint(`Kept: ${this.kept()}. To go on: ${line}`)
     }
     return error.withHint(
       `The model is complete, in ${join(this.out, MODEL_NAME)}. Only measuring it and serving the others was left to do: the same command does it.`,
     )
+  }
+
+  /** What a later run need not do again. */
+  private kept(): string {
+    const { pruned } = this
+    return pruned === null || pruned.done === 0
+      ? 'all that this site has of the federation'
+      : `${pruned.done} of ${counted(pruned.total, 'step')} of round ${pruned.round}`
   }
 
   private async measureAll(own: readonly ManifestEntry[]): Promise<Measured> {
@@ -269,7 +283,7 @@ async function conclude(
   const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
   const lines = [
     ...siteReportInWords(site, measures.notes),
-    `root ${root}`,
+    `The sites agreed on this model: ${root}`,
     outcomeInWords(result, isStructuredMethod(method)),
     ...certifiedInWords(certified),
     `Model: ${join(out, 'model')}`,

@@ -116,7 +116,7 @@ for (const pruner of ['sparsegpt', 'wanda', 'magnitude']) {
     const text = siteText(directory, 0)
     const out = join(directory, 'pruned')
     const model = ['--model', fixturePath('stories260k')]
-    const windows = ['--windows', '2', '--window', '64', '--capacity', '0.5']
+    const windows = ['--windows', '2', '--window', '64']
     const evaluation = ['--eval', text, '--eval-tokens', '128', '--eval-window', '32']
     const report = only(
       pruneSchema,

@@ -105,7 +105,7 @@ test('a plan is shown without taking part; a no, Ctrl-C and a no over the roster
 
   const stopped = await founding.join(new Person([[FIRST, '\x03']]))
   assert.equal(stopped.exit, 130, stopped.stderr)
-  assert.match(stopped.stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nNothing of this site was sent\./)
+  assert.match(stopped.stderr, /Stopped\. Nothing of this site was sent\./)
   assert.doesNotMatch(north.screen.text, /South lab/)
 
   const declined = await founding.join(
@@ -139,10 +139,7 @@ test('Ctrl-C over the roster ends the founding for the other by name', async (co
     'Nоrth clinic', // a Cyrillic o
   )
   assert.equal(stopped.exit, 130, stopped.stderr)
-  assert.match(
-    stopped.stderr,
-    /coppice: stopped by SIGINT \(INTERRUPTED\)\nThis site has not signed, so the founding ends for all\./,
-  )
+  assert.match(stopped.stderr, /Stopped\. This site has not signed, so the founding ends for all\./)
   assert.match(stopped.stderr, /look alike, and are two sites\./)
   assert.equal(await ended, 6)
   assert.match(

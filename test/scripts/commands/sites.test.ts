@@ -31,7 +31,8 @@ test('two sites in one working directory end with one root, and their results li
   const reports = outs.map((out) => JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
   assert.equal(reports[0].root, reports[1].root)
   assert.deepEqual(new Set(reports.map(({ out }) => out)), new Set(outs))
-  for (const { stdout } of ended) assert.match(stdout, new RegExp(`^root ${reports[0].root}$`, 'm'))
+  for (const { stdout } of ended)
+    assert.match(stdout, new RegExp(`^The sites agreed on this model: ${reports[0].root}$`, 'm'))
   for (const { stdout } of ended) {
     // Which site has which of the two names is a race between them.
     const i = outs.findIndex((out) => stdout.includes(`Model: ${join(out, 'model')}\n`))
@@ -88,7 +89,7 @@ test('Ctrl-C stops a founder that waits, and leaves nothing', async (context) =>
   await founder.invitation()
   const { exit, stderr } = await founder.stop('SIGINT')
   assert.equal(exit, 130, stderr)
-  assert.match(stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nOnly the invitation is lost\. .*\n$/)
+  assert.match(stderr, /^Stopped\. Only the invitation is lost\. .*\n$/m)
   assert.deepEqual(readdirSync(directory), [])
 })
 

@@ -15,6 +15,7 @@ describe('the table of a simulation', () => {
     const rows = [
       {
         text: 'early',
+        window: 256,
         dense: 18.77,
         isolated: [24.86, 28.76],
         rounds: [25.44, 24.51],
@@ -24,6 +25,7 @@ describe('the table of a simulation', () => {
       },
       {
         text: 'novel',
+        window: 256,
         dense: 37.73,
         isolated: [61.8, 50.74],
         rounds: [57.85, 54.84],
@@ -35,7 +37,7 @@ describe('the table of a simulation', () => {
     assert.equal(
       perplexityTable(rows, sites(2), groups),
       [
-        'perplexity  dense  alone  alone  alone  group 1  group 2  by votes  FedAvg      all text',
+        'perplexity      dense  alone at         alone    group 1    group 2  by votes  FedAvg      all text',
         'on                    s0     s1   mean     3 MB     5 MB      (l0)          in one place',
         '----------------------------------------------------------------------------------------',
         'early       18.77  24.86  28.76  26.81    25.44    24.51     24.51   24.66         24.02',
@@ -45,7 +47,9 @@ describe('the table of a simulation', () => {
   })
 
   it('has no column for a round that only prepares the next, and counts its bytes there', () => {
-    const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [1, 2], l0: null, fedavg: null, pooledText: null }]
+    const rows = [
+      { text: 'a', window: 256, dense: 1, isolated: null, rounds: [1, 2], l0: null, fedavg: null, pooledText: null },
+    ]
     const parts = [
       { round: 1, bytes: 3_000_000, isPart: true },
       { round: 2, bytes: 2_000_000 },
@@ -58,13 +62,24 @@ describe('the table of a simulation', () => {
   })
 
   it('leaves out models that were not run', () => {
-    const rows = [{ text: 'a', dense: 1, isolated: null, rounds: [], l0: null, fedavg: null, pooledText: null }]
+    const rows = [
+      { text: 'a', window: 256, dense: 1, isolated: null, rounds: [], l0: null, fedavg: null, pooledText: null },
+    ]
     assert.equal(perplexityTable(rows, sites(2), []).split('\n')[0], 'perplexity  dense')
   })
 
   it('gives best, mean and worst of many sites', () => {
     const rows = [
-      { text: 'a', dense: 1, isolated: [1, 2, 3, 4, 5, 9], rounds: [], l0: null, fedavg: null, pooledText: null },
+      {
+        text: 'a',
+        window: 256,
+        dense: 1,
+        isolated: [1, 2, 3, 4, 5, 9],
+        rounds: [],
+        l0: null,
+        fedavg: null,
+        pooledText: null,
+      },
     ]
     const lines = perplexityTable(rows, sites(6), []).split('\n')
     assert.equal(lines[1], 'on                  best   mean  worst')

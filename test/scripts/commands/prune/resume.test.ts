@@ -34,10 +34,9 @@ test('a prune that Ctrl-C has stopped keeps its finished blocks, and the same co
   assert.equal(exit, 130, stderr.text)
   const { error } = JSON.parse(stdout.text)
   assert.deepEqual([error.code, error.exit], ['INTERRUPTED', 130])
-  assert.ok(stderr.text.endsWith(`\n${error.hint}\n`), error.hint)
+  assert.ok(stderr.text.endsWith(`Stopped. ${error.hint}\n`), error.hint)
   assert.match(stderr.text, /^Stopping once the block at hand is finished; Ctrl-C again stops at once\.$/m)
-  const last =
-    /\ncoppice: stopped by SIGINT \(INTERRUPTED\)\n([1-4]) of 5 blocks are kept in (.+): the same command goes on from there\.\n$/
+  const last = /Stopped\. Kept: ([1-4]) of 5 blocks, in (.+)\. To go on: the same command\.\n$/
   const [, kept, where] = last.exec(stderr.text) ?? assert.fail(stderr.text)
   assert.equal(where, out)
   assert.deepEqual(readdirSync(out), ['.unfinished'])
