@@ -113,7 +113,7 @@ export function costInWords(rows: readonly PerplexityReport[], peers: readonly P
     const best = Math.min(...(isolated ?? []))
     const site = peers[isolated?.indexOf(best) ?? -1]?.site
     if (site === undefined || best >= federated) return []
-    return [`on ${text} ${site} alone is better (${perplexityText(best)} against ${perplexityText(federated)})`]
+    return [`on ${text} the site ${site} has ${perplexityText(best)} alone and ${perplexityText(federated)} together`]
   })
   const [dense, alone, together] = [first.dense, mean, first.federated].map(perplexityText)
   const cost = `Pruning takes ${first.text} from ${dense} to ${alone} at a site alone (the mean), and to ${together} together`
