@@ -1,4 +1,4 @@
-/** How a peer does: what `coppice status --json` prints. docs/status.md describes every field. */
+/** How a peer does: what `coppice status --json` prints. docs/reference/status.md describes every field. */
 import { z } from 'zod'
 
 /**

@@ -84,9 +84,12 @@ export class Terminal {
     if (this.held === null) this.line.show({ text: () => text, isTimed: true }, true)
   }
 
-  /** Shows what is waited for. No work of this machine tells how long that takes, but the text itself may. */
-  waiting(text: () => string): void {
-    if (this.held === null) this.line.show({ text, isTimed: false }, false)
+  /**
+   * Shows what is waited for. No work of this machine tells how long that takes, but the text itself may.
+   * @param atOnce - whether a log has it at once
+   */
+  waiting(text: () => string, atOnce = false): void {
+    if (this.held === null) this.line.show({ text, isTimed: false }, atOnce)
   }
 
   /** Whether a person can be asked: both the keyboard and stderr are a terminal. */

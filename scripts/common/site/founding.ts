@@ -143,7 +143,7 @@ export class FoundingTalk {
     for (const [, site] of come)
       terminal.note(`${siteInWords(site)} is here${equalBytes(site.peer, own.peer) ? ': this site' : ''}.`)
     const missing = members - now.size
-    if (missing > 0) terminal.say(`${waitingText(missing, now.size, members)}.`)
+    if (missing > 0 && !terminal.isWatched) terminal.say(`${waitingText(missing, now.size, members)}.`)
     this.invite(missing)
     if (missing > 0) terminal.waiting(() => waitingText(missing, now.size, members))
   }

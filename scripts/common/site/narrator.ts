@@ -11,6 +11,8 @@ import { PART_NAMES, roundInWords } from '../../report/rounds.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
 import { RoundLine } from './round-line.ts'
 
+export const SERVING = 'Serving the others until they are done'
+
 interface Told {
   plan: Plan
   federation: Federation
@@ -43,7 +45,7 @@ export function narrator(terminal: Terminal, now: () => number = Date.now): (eve
       case 'writing':
         return terminal.stage('Writing the model')
       case 'serving':
-        return terminal.stage('Serving the others until they are done')
+        return terminal.waiting(() => SERVING, true)
     }
   }
 }

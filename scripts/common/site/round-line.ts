@@ -31,6 +31,11 @@ export class RoundLine {
     return total > 1 ? countedText(text, unit, done, total) : text
   }
 
+  /** What this site counts in a round: blocks, or steps of training. */
+  unitOf(round: number): string {
+    return this.workOf(round).unit
+  }
+
   /** What is waited for now; null: this site works on its own part. @param now - milliseconds since 1970 */
   waiting({ standing, until }: Whereabouts, now: number): string | null {
     const { awaited, isRunningOut, isWorking, needed, round, sent } = standing

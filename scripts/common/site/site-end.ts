@@ -14,7 +14,6 @@ import { mergedKind } from '../../../peers/work/engine-work.ts'
 import { memberOf, type Plan } from '../../../protocols/plan/plan.ts'
 import type { SiteLabel } from '../../../protocols/plan/site-name.ts'
 import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
-import { id8 } from '../../../protocols/wire/encoding.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { ALONE } from '../../../src/form/merging.ts'
@@ -28,13 +27,14 @@ import type { MemberReport } from '../../report/federation.ts'
 import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
 import { siteReport, siteReportInWords } from '../../report/site-report.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
-import { counted } from '../../terminal/numbers.ts'
 import type { BaseModel } from '../base-model.ts'
 import { type Alone, isolated, isolatedRounds } from '../baselines.ts'
 import { outcomeInWords, outcomeOf } from '../block-matrices.ts'
 import { type EngineRun, labelled } from '../engine.ts'
 import { writeReport } from '../output-directory.ts'
 import { perplexities } from '../perplexities.ts'
+import { keptHint, type OwnPart } from './kept-hint.ts'
+import { SERVING } from './narrator.ts'
 import type { SiteText, SiteTextOptions } from './site-text.ts'
 import type { SiteWork } from './site-work.ts'
 
@@ -64,7 +64,7 @@ export class SiteEnd {
   private measuring: Promise<Measured> | null = null
   private report: MemberReport | null = null
   /** The progress of this site's own part of the newest round. */
-  private pruned: { round: number; done: number; total: number } | null = null
+  private pruned: OwnPart | null = null
 
   constructor(init: SiteEndInit) {
     this.init = init
@@ -92,7 +92,8 @@ export class SiteEnd {
       this.entries = event.round.value.entries
     } else if (event.type === 'serving') {
       this.measuring = this.measureAll(event.own)
-      this.measuring.catch(() => undefined) // whoever waits for it gets the rejection
+      const serve = () => this.init.work.terminal.waiting(() => SERVING)
+      this.measuring.then(serve, () => undefined) // whoever waits for it gets the rejection
     }
   }
 
@@ -140,21 +141,11 @@ export class SiteEnd {
   private withHint(error: unknown): unknown {
     if (!(error instanceof InterruptedError) || this.plan === null) return error
     if (this.measuring === null) {
-      const { data } = this.init.options
-      const line = `npx --no-install coppice resume ${id8(this.plan.id)} --data ${data}`
-      return error.withHint(`Kept: ${this.kept()}. To go on: ${line}`)
+      return error.withHint(keptHint(this.plan, this.pruned, this.init.options.data))
     }
     return error.withHint(
       `The model is complete, in ${join(this.out, MODEL_NAME)}. Only measuring it and serving the others was left to do: the same command does it.`,
     )
-  }
-
-  /** What a later run need not do again. */
-  private kept(): string {
-    const { pruned } = this
-    return pruned === null || pruned.done === 0
-      ? 'all that this site has of the federation'
-      : `${pruned.done} of ${counted(pruned.total, 'step')} of round ${pruned.round}`
   }
 
   private async measureAll(own: readonly ManifestEntry[]): Promise<Measured> {

@@ -99,8 +99,8 @@ describe('the status of a peer', () => {
   })
 })
 
-describe('docs/status.md', () => {
-  const text = readFileSync(join(PACKAGE_ROOT, 'docs', 'status.md'), 'utf8')
+describe('docs/reference/status.md', () => {
+  const text = readFileSync(join(PACKAGE_ROOT, 'docs', 'reference', 'status.md'), 'utf8')
   const documented = new Set([...text.matchAll(/^\| `([\w.]+)` +\|/gm)].map(([, name]) => name))
 
   it('has every field of status --json, and no other', () => {
