@@ -20,6 +20,7 @@ const WHAT_REMOVAL_GIVES = [
 
 /** The plan speaks to one site, and all of them are here. The first that fits at a place counts. */
 const EACH: readonly (readonly [RegExp, string])[] = [
+  [/every block that this site prunes/g, 'every block that a site prunes'],
   [
     /If this site takes part again with the same text and other members/g,
     'If a site takes part again with the same text and other members',
