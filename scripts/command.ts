@@ -14,5 +14,5 @@ export interface Run {
   onPeerEvent?(event: PeerEvent): void
 }
 
-/** Starts a command's work, with its terminal; what it resolves to is the one object of --json; null: it was written. */
+/** Starts a command's work. What it resolves to is the one object of --json; null: it was written already. */
 export type Start = (json: boolean, work: (run: Run) => Promise<object | null>) => Promise<void>

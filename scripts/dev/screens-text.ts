@@ -1,6 +1,6 @@
 /**
- * docs/reference/screens.md: a screen of every state of a peer, made by the code that draws them, from events as a federation of
- * four sites has them.
+ * docs/reference/screens.md: a screen of every state of a peer, made by the code that draws them, from events as a
+ * federation of four sites has them.
  */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -16,7 +16,7 @@ export function nodeCheck(version = process.versions.node): Finding {
   return problem('Node', found, `Install Node ${NEEDED_NODE} or newer.`)
 }
 
-/** No clock is asked elsewhere, since nothing here talks to strangers; but one before this program was made is wrong. */
+/** No other clock is asked, since nothing here talks to strangers; one before this program was installed is wrong. */
 export function clockCheck(now: number, made = statSync(join(PACKAGE_ROOT, 'package.json')).mtimeMs): Finding {
   const found = `it is ${new Date(now).toISOString().slice(0, 'yyyy-mm-ddThh:mm'.length).replace('T', ' ')} UTC here`
   if (now >= made) return fine('Clock', found)

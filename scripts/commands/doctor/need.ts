@@ -15,7 +15,7 @@ const STREAM_COPIES = 2
 const MODEL_COPIES = 2
 
 /** Bytes. */
-export interface Need {
+interface Need {
   memory: number
   disk: number
 }

@@ -39,7 +39,7 @@ const EACH: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** A sentence to one site, as one about each. */
-export function ofEachSite(sentence: string): string {
+function ofEachSite(sentence: string): string {
   return EACH.reduce((text, [pattern, words]) => text.replace(pattern, words), sentence)
 }
 

@@ -1,7 +1,7 @@
 /** What a site that was stopped has kept, and the line that goes on with it. */
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import { id8 } from '../../../protocols/wire/encoding.ts'
-import { RoundLine } from './round-line.ts'
+import { RoundLine } from '../../progress/round-line.ts'
 
 /** This site's own part of a round. */
 export interface OwnPart {

@@ -7,9 +7,9 @@ import type { Federation } from '../../../protocols/round/messages/value.ts'
 import { id8 } from '../../../protocols/wire/encoding.ts'
 import { partOfSlot } from '../../../src/merge/openings.ts'
 import { blockOfSlot } from '../../../src/merge/slots.ts'
+import { RoundLine } from '../../progress/round-line.ts'
 import { PART_NAMES, roundInWords } from '../../report/rounds.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
-import { RoundLine } from './round-line.ts'
 
 export const SERVING = 'Serving the others until they are done'
 

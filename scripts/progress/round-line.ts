@@ -1,16 +1,16 @@
 /** The line of progress while a federation holds its rounds: what this site does, or for whom it waits. */
 
-import type { Whereabouts } from '../../../peers/round/events.ts'
-import { federationOf } from '../../../peers/round/federation.ts'
-import type { Plan } from '../../../protocols/plan/plan.ts'
-import { shown } from '../../../protocols/plan/site-name.ts'
-import { openingOf } from '../../../protocols/round/masked/phases.ts'
-import type { Federation } from '../../../protocols/round/messages/value.ts'
-import { isStructuredMethod } from '../../../src/form/method.ts'
-import { kindOfOpening } from '../../../src/merge/openings.ts'
-import { countedText } from '../../progress/counted.ts'
-import { WORK } from '../../report/masked-sums.ts'
-import { counted, timeLeft } from '../../terminal/numbers.ts'
+import type { Whereabouts } from '../../peers/round/events.ts'
+import { federationOf } from '../../peers/round/federation.ts'
+import type { Plan } from '../../protocols/plan/plan.ts'
+import { shown } from '../../protocols/plan/site-name.ts'
+import { openingOf } from '../../protocols/round/masked/phases.ts'
+import type { Federation } from '../../protocols/round/messages/value.ts'
+import { isStructuredMethod } from '../../src/form/method.ts'
+import { kindOfOpening } from '../../src/merge/openings.ts'
+import { WORK } from '../report/masked-sums.ts'
+import { counted, timeLeft } from '../terminal/numbers.ts'
+import { countedText } from './counted.ts'
 
 /** The most sites whose names are in the line. */
 const MOST_NAMES = 3
