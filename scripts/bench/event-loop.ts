@@ -53,11 +53,12 @@ function start(directory: string, name: string, ...argv: string[]): ChildProcess
 
 async function invitation(founder: ChildProcess): Promise<string> {
   const found = Promise.withResolvers<string>()
+  const ask = async (data: string) => ((await askPeer(data, 'invitation')) as Invited).invitation
   let text = ''
   founder.stdout?.on('data', (chunk) => {
     text += chunk
-    const line = /^npx --no-install coppice join (\S+)$/m.exec(text)
-    if (line !== null) found.resolve(line[1])
+    const told = /^The invitation is written into no log\..* --data (\S+)$/m.exec(text)
+    if (told !== null) ask(told[1]).then((line) => found.resolve(line ?? ''), found.reject)
   })
   founder.once('close', () => found.reject(new Error('the founder ended before its invitation')))
   return found.promise
