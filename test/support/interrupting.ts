@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recorder } from './command-line.ts'
 
+/** Begins the line of progress anew: here each has a line of its own. */
+const WIPE = '\r\x1b[K'
 /** Enough for a line of progress. */
 const COLUMNS = 200
 
@@ -17,7 +19,7 @@ export class Interrupting extends Recorder {
   }
 
   override write(text: string): void {
-    super.write(text)
+    super.write(text.replaceAll(WIPE, '\n'))
     if (this.sent || !this.at.test(this.text)) return
     this.sent = true
     process.emit('SIGINT', 'SIGINT')
