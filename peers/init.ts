@@ -15,6 +15,7 @@ import type { NodeInit, PeerNode } from './network/node.ts'
 import type { RefusedMessages } from './network/refused.ts'
 import type { PeerEvent, RoundSummary } from './round/events.ts'
 import type { SentContribution } from './round/ledger.ts'
+import type { StatusAside, StatusBook } from './status/status-book.ts'
 import type { Work } from './work/work.ts'
 
 export interface PeerInit {
@@ -39,6 +40,8 @@ export interface PeerInit {
   conclude?(result: PeerResult): Promise<void>
   /** Keep the merged blocks of every round in the data directory, for whoever evaluates them. */
   keepMerges?: boolean
+  /** Where given, the peer tells other programs of this account how it goes: see peers/status/socket.ts. */
+  aside?(): StatusAside
   signal: AbortSignal
   /** Deadlines and pauses; default: the system's. */
   clock?: Clock
@@ -120,6 +123,8 @@ export interface Starting {
   node: PeerNode
   signer: Signer
   tell(event: PeerEvent): void
+  /** What other programs are told; null: nothing. */
+  book: StatusBook | null
   /** Makes a federation durable that all have signed. */
   keep(founded: Founded): Promise<KeptFederation>
 }

@@ -11,6 +11,8 @@ import { DEFAULT_LISTEN } from './network/constants.ts'
 import { type NodeInit, type PeerNode, startNode } from './network/node.ts'
 import { systemClock } from './round/clock.ts'
 import type { PeerEvent } from './round/events.ts'
+import { StatusSocket } from './status/socket.ts'
+import { StatusBook } from './status/status-book.ts'
 
 /** A peer whose federation is founded. */
 interface Ready {
@@ -45,15 +47,21 @@ export async function live(
   const node = await startWhereKnown({ privateKey, members, listen, announce, metrics }, port)
   closing.defer(() => node.stop())
   init.onNode?.(node)
-  const tell = (event: PeerEvent) => init.onEvent?.(event)
   const clock = init.clock ?? systemClock
-  const facts = async ({ id }: Plan) => ({ out: await place.settle(id), port: node.port(), site: init.note })
+  const book = bookOf(init, node)
+  if (book !== null) closing.use(await StatusSocket.open(data.path, (question) => book.answer(question)))
+  const tell = (event: PeerEvent) => {
+    book?.hear(event, clock.date())
+    init.onEvent?.(event)
+  }
+  const own = { port: node.port(), peer: node.peerId, site: init.note }
+  const facts = async ({ id }: Plan) => ({ out: await place.settle(id), ...own })
   const keep = async (founded: Founded) => {
     const directory = await data.federation(founded.plan)
     const told = { addresses: addressesOf(founded), began: clock.date() }
     return KeptFederation.begin(directory, founded, { ...(await facts(founded.plan)), ...told })
   }
-  const starting = { clock, node, signer, tell, keep }
+  const starting = { book, clock, node, signer, tell, keep }
   const { kept, goesOn, upstream, work } = await begin(starting)
   const { plan } = kept.signed
   if (goesOn) await kept.keep(await facts(plan))
@@ -63,6 +71,18 @@ export async function live(
   await init.conclude?.(result)
   await kept.keep({ finished: true })
   return result
+}
+
+function bookOf({ aside, data }: PeerInit, node: PeerNode): StatusBook | null {
+  if (aside === undefined) return null
+  const { peerId: self } = node
+  return new StatusBook({
+    data: data.path,
+    self,
+    aside,
+    traffic: () => node.traffic(),
+    neighbours: () => node.neighbours(),
+  })
 }
 
 function addressesOf({ addresses }: Founded): Record<string, string[]> {

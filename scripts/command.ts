@@ -1,11 +1,14 @@
 /** The interface between a command and the program. */
 import type { PeerEvent } from '../peers/round/events.ts'
 import type { EventLine } from './operate/event-schema.ts'
+import type { Meter } from './progress/meter.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /** The arguments of a command besides its options. */
 export interface Run {
   terminal: Terminal
+  /** Tells the terminal how far the engine's work is. */
+  meter: Meter
   /** Aborted by Ctrl-C and kill, with an InterruptedError. */
   signal: AbortSignal
   /** Hears the events of the command's peer, if it has one. */
@@ -17,5 +20,5 @@ export interface Run {
 /** The form of stdout: text, one JSON object at the end (--json), or one JSON object a line (--json=lines). */
 export type Json = boolean | 'lines'
 
-/** Starts a command's work, with its terminal; what it resolves to is the one object of --json. */
-export type Start = (json: Json, work: (run: Run) => Promise<object>) => Promise<void>
+/** Starts a command's work. What it resolves to is the one object of --json; null: it was written already. */
+export type Start = (json: Json, work: (run: Run) => Promise<object | null>) => Promise<void>

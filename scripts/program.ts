@@ -3,8 +3,10 @@
 import { Command } from 'commander'
 import { EXIT } from '../src/base/errors.ts'
 import type { Json, Start } from './command.ts'
+import { defineDoctor } from './commands/doctor/index.ts'
 import { defineEvaluate } from './commands/evaluate/index.ts'
 import { defineInspect } from './commands/inspect/index.ts'
+import { defineInvitation } from './commands/invitation/index.ts'
 import { defineJoin } from './commands/join/index.ts'
 import { definePeer } from './commands/peer/index.ts'
 import { definePlan } from './commands/plan/index.ts'
@@ -13,6 +15,7 @@ import { defineRecover } from './commands/recover/index.ts'
 import { defineResume } from './commands/resume/index.ts'
 import { defineShrink } from './commands/shrink/index.ts'
 import { defineSimulate } from './commands/simulate/index.ts'
+import { defineStatus } from './commands/status/index.ts'
 import { defineStructures } from './commands/structures/index.ts'
 import { defineVerify } from './commands/verify/index.ts'
 import { addConfiguration } from './config/configure.ts'
@@ -20,16 +23,38 @@ import type { EventLine } from './operate/event-schema.ts'
 import { jsonLine } from './operate/json-line.ts'
 import { jsonForm } from './options/output.ts'
 import { VERSION } from './paths.ts'
+import { Meter } from './progress/meter.ts'
 import { endOf, Interruption } from './terminal/interruption.ts'
+import type { Output } from './terminal/output.ts'
 import type { Keyboard } from './terminal/question.ts'
 import { endingOf, jsonOf } from './terminal/refusal.ts'
-import { type Output, Terminal } from './terminal/terminal.ts'
+import { Terminal } from './terminal/terminal.ts'
 
 interface Streams {
   stdin?: Keyboard
   stdout: Output
   stderr: Output
 }
+
+/** All commands by name, in the order of the help. */
+const DEFINED = {
+  simulate: defineSimulate,
+  peer: definePeer,
+  join: defineJoin,
+  resume: defineResume,
+  status: defineStatus,
+  invitation: defineInvitation,
+  doctor: defineDoctor,
+  plan: definePlan,
+  prune: definePrune,
+  evaluate: defineEvaluate,
+  inspect: defineInspect,
+  structures: defineStructures,
+  shrink: defineShrink,
+  recover: defineRecover,
+  verify: defineVerify,
+}
+const COMMANDS = Object.keys(DEFINED)
 
 /** Runs one command line. Resolves to the exit code; never rejects. */
 export async function runCommand(argv: readonly string[], streams: Streams): Promise<number> {
@@ -45,7 +70,7 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
     const terminal = new Terminal({ stdout, stderr, stdin: () => streams.stdin, json: isJson, interrupt })
     const tell = json === 'lines' ? (line: EventLine) => void stdout.write(jsonLine(line)) : undefined
     try {
-      const report = await work({ terminal, signal, tell })
+      const report = await work({ terminal, meter: new Meter(terminal.work), signal, tell })
       if (tell === undefined) terminal.result(report)
     } finally {
       terminal.clear()
@@ -62,7 +87,7 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
 
 /** Says how a command ends that does not succeed. Returns the exit code. */
 export function tellEnding(error: unknown, json: Json, { stdout, stderr }: Streams): number {
-  const { exit, text, report } = endingOf(error)
+  const { exit, text, report } = endingOf(error, COMMANDS)
   stderr.write(text)
   if (json !== false && report !== null)
     stdout.write(json === 'lines' ? jsonLine({ event: 'error', ...report }) : jsonOf(report))
@@ -92,26 +117,11 @@ export function createProgram(
     .description('Prune one language model at many sites at once, peer to peer.')
     .version(VERSION, '--version')
     .helpOption('--help', 'show the options of the command')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'show the options of a command')
     .exitOverride()
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => undefined })
     .addHelpText('after', '\ncoppice COMMAND --help shows options, an example and exit codes of one command.')
-  for (const define of [
-    defineSimulate,
-    definePeer,
-    defineJoin,
-    defineResume,
-    definePlan,
-    definePrune,
-    defineEvaluate,
-    defineInspect,
-    defineStructures,
-    defineShrink,
-    defineRecover,
-    defineVerify,
-  ]) {
-    define(program, start)
-  }
+  for (const define of Object.values(DEFINED)) define(program, start)
   addConfiguration(program, environment, (note) => void stderr.write(`coppice: ${note}\n`))
   program.hook('preAction', (_, command) => configured?.(jsonForm(command.opts())))
   return program

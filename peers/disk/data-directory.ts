@@ -5,6 +5,7 @@
  *   plans.wal         the plans that the site has signed, and how much was sent under each
  *   ledger            the texts that were in sums of masked plans, and with whom
  *   lock              held while a peer runs
+ *   status.sock       where a running peer tells other programs of this account how it goes
  *   federations/ID/   one federation: plan.cbor, offer, journal.wal, secrets, blobs, certificates, merges, checkpoints
  * None of these files is in OUT, which may be given to anyone.
  */
@@ -18,6 +19,7 @@ import { OutputError } from '../../src/base/errors.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { removeBegun, writeDurably } from '../../src/files/durable-file.ts'
 import { TEXT_LEDGER_FILE, TextLedger } from '../kept/text-ledger.ts'
+import { SOCKET_FILE } from '../status/socket.ts'
 import { identityOf, KEY_FILE } from './identity.ts'
 import { LOCK_FILE, lockDirectory } from './lock.ts'
 import { makeDirectory } from './make-directory.ts'
@@ -115,7 +117,7 @@ export class DataDirectory implements AsyncDisposable {
 }
 
 /** The names of a data directory. Coppice does not close a directory that holds any other. */
-const OWN_NAMES = new Set([KEY_FILE, NAME_FILE, PLANS_FILE, TEXT_LEDGER_FILE, LOCK_FILE, FEDERATIONS_NAME])
+const OWN_NAMES = new Set([KEY_FILE, NAME_FILE, PLANS_FILE, TEXT_LEDGER_FILE, LOCK_FILE, SOCKET_FILE, FEDERATIONS_NAME])
 
 /**
  * Closes a directory to other accounts; returns whether that was necessary. A directory that holds other things is

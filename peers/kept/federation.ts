@@ -26,6 +26,8 @@ const recordSchema = z.object({
   addresses: z.record(z.string(), z.array(z.string()).max(MAX_ADDRESSES)),
   /** Facts that the caller wants back when the peer goes on; they are not read here. */
   site: z.unknown().optional(),
+  /** This site's peer id as text. */
+  peer: z.string().optional(),
   /** When it was founded, in milliseconds since 1970. */
   began: z.number(),
   /** All is written, the site's own report as well, and nobody needs this peer any more. */

@@ -64,6 +64,11 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     deadlines: () => driver.deadlines(),
     refused: () => post.refused.list(),
   })
+  member.book?.follows({
+    refused: () => post.refused.list(),
+    payloadBytes: () => driver.payloadBytes,
+    heard: driver.heard,
+  })
   const sync = syncOf(driver, chain, post, member)
   const neighbours = new Neighbours({
     node,

@@ -126,12 +126,25 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
     await libp2p.stop()
     throw new NetworkError({
       code: 'NETWORK_LISTEN',
-      what: `cannot listen on ${listen}${String(error).includes('EADDRINUSE') ? ': the port is in use' : ''}`,
-      hint: 'Choose another port with --listen /ip4/0.0.0.0/tcp/PORT, or 0 for any that is free.',
+      ...listenRefusal(listen, String(error)),
       cause: error,
     })
   }
   return node
+}
+
+function listenRefusal(listen: string | null, error: string): { what: string; hint: string } {
+  const [, host] = /^\/ip[46]\/([^/]+)/.exec(listen ?? '') ?? []
+  if (error.includes('EADDRNOTAVAIL') && host !== undefined) {
+    return {
+      what: `cannot listen on ${listen}: ${host} is not an address of this machine`,
+      hint: `Listen on all of its addresses with --listen /ip4/0.0.0.0/tcp/PORT, and tell the others this one with --announce ${listen}.`,
+    }
+  }
+  return {
+    what: `cannot listen on ${listen}${error.includes('EADDRINUSE') ? ': the port is in use' : ''}`,
+    hint: 'Choose another port with --listen /ip4/0.0.0.0/tcp/PORT, or 0 for any that is free.',
+  }
 }
 
 function gossipOf() {

@@ -16,6 +16,8 @@ import {
   sameBody,
 } from '../../protocols/round/messages/messages.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'
+import { standingOf } from '../../protocols/round/standing.ts'
+import { waitTimerId } from '../../protocols/round/timers.ts'
 import type { Context, Effect, EffectOf, ExitReason, RoundEvent, RoundState } from '../../protocols/round/types.ts'
 import type { Clock } from '../../protocols/stream/time.ts'
 import type { Signer } from '../../protocols/wire/signing.ts'
@@ -28,7 +30,7 @@ import { Tasks } from '../tasks.ts'
 import { PeerStoppedError } from '../work/work.ts'
 import { neededBlobs, reportOf, summaryOf } from './adopted.ts'
 import { firstBeat } from './beat.ts'
-import type { RoundProgressEvent, RoundReport, RoundSummary } from './events.ts'
+import type { RoundProgressEvent, RoundReport, RoundSummary, Whereabouts } from './events.ts'
 import { Fetching, type FetchingComponents } from './fetching.ts'
 import { Measuring } from './measuring.ts'
 import { twinError } from './outcome.ts'
@@ -137,6 +139,12 @@ export class Driver {
     return this.timers.deadlines()
   }
 
+  /** Where the round stands now. */
+  whereabouts(): Whereabouts {
+    const { context, state, timers } = this
+    return { standing: standingOf(context, state), until: timers.deadlines().get(waitTimerId({ state })) ?? null }
+  }
+
   /** Adds an event. It is handled after all earlier ones. */
   handIn(event: RoundEvent): void {
     if (this.stopped.signal.aborted) return
@@ -183,6 +191,7 @@ export class Driver {
           if (this.stopped.signal.aborted) return
           await this.carryOut(effect)
         }
+        this.tellStanding(before, state)
       }
     } catch (error) {
       this.outcome.reject(error)
@@ -363,6 +372,18 @@ export class Driver {
     this.finishing = finish(report, this.stopped.signal)
     this.finishing.catch((error) => this.outcome.reject(error))
     this.tasks.add(this.finishing)
+  }
+
+  /** Reports who is waited for, after the timers were set. */
+  private tellStanding(before: RoundState, after: RoundState): void {
+    const isSame =
+      before.step === after.step &&
+      before.round === after.round &&
+      before.attempt === after.attempt &&
+      before.commits === after.commits &&
+      before.pruning === after.pruning &&
+      before.wait === after.wait
+    if (!isSame && after.round > 0) this.components.onEvent({ type: 'standing', look: () => this.whereabouts() })
   }
 
   /** Reports changes of the state to the listener. */

@@ -4,6 +4,7 @@ import type { SiteLabel } from '../../protocols/plan/site-name.ts'
 import type { CertifiedRound } from '../../protocols/round/messages/certified-round.ts'
 import type { Step } from '../../protocols/round/messages/messages.ts'
 import type { CommitEntry, ManifestEntry, Value } from '../../protocols/round/messages/value.ts'
+import type { Standing } from '../../protocols/round/standing.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
 
 type FoundingEvent =
@@ -24,6 +25,13 @@ type FoundingEvent =
   /** An earlier run has founded it or joined it. `round`: the one that is held now. */
   | { type: 'goingOn'; plan: Plan; planId: string; out: string; round: number }
 
+/** Where a round stands at a peer. */
+export interface Whereabouts {
+  standing: Standing
+  /** When the wait for the others ends, in milliseconds since 1970; null: it has no end yet. */
+  until: number | null
+}
+
 export type RoundProgressEvent =
   /** The journal of an earlier run is not whole, for this reason: nothing is signed up to a round. */
   | { type: 'abstains'; refused: string; until: number }
@@ -31,6 +39,8 @@ export type RoundProgressEvent =
   /** This peer is in another step or attempt. */
   | { type: 'step'; round: number; attempt: number; step: Step }
   | { type: 'prune'; round: number; done: number; total: number }
+  /** Who has sent, or who is waited for, has changed. `look`: where the round stands whenever it is called. */
+  | { type: 'standing'; look(): Whereabouts }
   /** Contributions of members that this peer holds and has checked in this round, its own among them. */
   | { type: 'contributions'; round: number; valid: number; known: number }
   /**

@@ -205,7 +205,7 @@ export class EngineWork extends CommonWork implements Work {
 
   async perplexity(merged: ReadonlyMap<number, string>, signal: AbortSignal): Promise<number> {
     const { engine, model: dir, method, windows } = this.init
-    const count = Math.min(windows.count, Math.max(1, Math.floor(HARM_TOKENS / windows.length)))
+    const { count } = harmWindows(windows)
     const some = { ...windows, ids: windows.ids.slice(0, count * windows.length), count }
     try {
       const weights = mergedFiles(merged, method)
@@ -224,6 +224,11 @@ export class EngineWork extends CommonWork implements Work {
     const done = `${doneInWords(method)} Several sites did so together, and each has a certificate of it.`
     this.written = await writeChecked(engine, { dir: model, weights, out, check, done }, { signal })
   }
+}
+
+/** The calibration windows on which a site measures the harm of a merge. */
+export function harmWindows({ count, length }: Pick<Windows, 'count' | 'length'>): Pick<Windows, 'count' | 'length'> {
+  return { count: Math.min(count, Math.max(1, Math.floor(HARM_TOKENS / length))), length }
 }
 
 /** Merged blocks as the engine takes them. */

@@ -247,13 +247,13 @@ function payloadInWords(payload: PayloadKind, pruner: PrunerName, masked: boolea
 }
 
 const STATISTICS =
-  'For every block this site prunes: the mean square of each feature that enters its layers, over all of your ' +
-  'calibration text: one number a column.'
+  'For every block that this site prunes, the mean square of each feature that enters its layers, over all of your ' +
+  'calibration text (one number a column).'
 
 function productsInWords(masked: boolean): string[] {
   const products =
-    'Then for every block how each two of these features go together: the mean of their product over your calibration ' +
-    'text, one number a pair.'
+    'Then for every block how each two of these features go together, as the mean of their product over your ' +
+    'calibration text (one number a pair).'
   const more = ' These say much more about the text, such as which words are in it.'
   return [STATISTICS, `${products}${masked ? '' : more}`]
 }

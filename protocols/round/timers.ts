@@ -11,7 +11,7 @@ function stepTimerId({ state }: Turn, timer: StepTimer): string {
   return `${timer}/${state.round}/${state.attempt}`
 }
 
-export function waitTimerId({ state }: Turn): string {
+export function waitTimerId({ state }: Pick<Turn, 'state'>): string {
   return `wait/${state.round}`
 }
 

@@ -11,6 +11,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { askPeer } from '../../peers/status/socket.ts'
+import type { Invited } from '../../peers/status/status-book.ts'
 import { EMBEDDED_MODEL, PACKAGE_ROOT } from '../paths.ts'
 import type { LoopReport } from './preload/event-loop.ts'
 import { embeddedText } from './support/text.ts'
@@ -53,11 +55,12 @@ function start(directory: string, name: string, ...argv: string[]): ChildProcess
 
 async function invitation(founder: ChildProcess): Promise<string> {
   const found = Promise.withResolvers<string>()
+  const ask = async (data: string) => ((await askPeer(data, 'invitation')) as Invited).invitation
   let text = ''
   founder.stdout?.on('data', (chunk) => {
     text += chunk
-    const line = /^npx --no-install coppice join (\S+)$/m.exec(text)
-    if (line !== null) found.resolve(line[1])
+    const told = /^The invitation is written into no log\..* --data (\S+)$/m.exec(text)
+    if (told !== null) ask(told[1]).then((line) => found.resolve(line ?? ''), found.reject)
   })
   founder.once('close', () => found.reject(new Error('the founder ended before its invitation')))
   return found.promise

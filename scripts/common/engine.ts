@@ -6,6 +6,7 @@ import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { JobEngine } from '../../src/jobs/open-engine.ts'
 import { attemptModel } from '../../src/jobs/plain-runs.ts'
 import type { Run } from '../command.ts'
+import { jobText } from '../progress/counted.ts'
 import { draining } from '../terminal/interruption.ts'
 
 export type BlockReport = Extract<JobEvent, { type: 'block' }>['report']
@@ -26,7 +27,7 @@ export async function labelled<Name extends JobName>(
   return engine.run(name, args, {
     signal,
     onEvent(event) {
-      if (event.type === 'progress') terminal.progress(label, event.done, event.total)
+      if (event.type === 'progress') terminal.step(jobText(label, name, event.done, event.total))
       else if (event.type === 'block') onBlock?.(event.report)
     },
   })
@@ -44,15 +45,15 @@ export async function drained<Name extends JobName>(
   const onAbort = () => {
     shown = `Finishing the ${unit}`
     terminal.note(draining(unit))
-    terminal.progress(shown)
+    terminal.stage(shown)
   }
   signal.addEventListener('abort', onAbort, { once: true })
-  terminal.progress(shown)
+  terminal.stage(shown)
   try {
     return await engine.run(name, args, {
       drain: signal,
       onEvent(event) {
-        if (event.type === 'progress') terminal.progress(shown, event.done, event.total)
+        if (event.type === 'progress') terminal.step(jobText(shown, name, event.done, event.total))
         else onEvent?.(event)
       },
     })
@@ -62,8 +63,10 @@ export async function drained<Name extends JobName>(
 }
 
 /** The description of a model. @throws {InputError} as Decoder.open does */
-export function describe(work: EngineRun, dir: string): Promise<ModelDescription> {
-  return labelled(work, 'Reading the model', 'describe', { dir })
+export async function describe(work: EngineRun, dir: string): Promise<ModelDescription> {
+  const description = await labelled(work, 'Reading the model', 'describe', { dir })
+  work.meter.knows(description)
+  return description
 }
 
 /**

@@ -47,7 +47,7 @@ export async function changeModel<Report extends Ending>(
 ): Promise<Report> {
   const elapsed = stopwatch()
   await using output = await OutputDirectory.reserve(options.out, reserve)
-  await using engine = openEngine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   const { report: own, summary, left } = await change({ ...run, engine, output, elapsed })
   await output.commit()
   const report = { ...own, peakMemoryBytes: engine.peakMemoryBytes, out: options.out } as Report
@@ -70,11 +70,14 @@ export function comparedTexts<Name extends string>(
 
 /** The table above a summary, with one column a model; nothing where no text was evaluated. */
 export function withPerplexities<Name extends string>(
-  texts: readonly ({ text: string } & Record<Name, number | null>)[],
+  texts: readonly ({ text: string; window: number } & Record<Name, number | null>)[],
   models: readonly (readonly [key: Name, head: string])[],
   lines: readonly string[],
 ): string {
   if (texts.length === 0) return lines.join('\n')
   const rows = texts.map((row) => [row.text, ...models.map(([key]) => perplexityText(row[key] as number))])
-  return [table([['perplexity', ...models.map(([, head]) => head)], ...rows]), ...lines].join('\n')
+  return [
+    table([[`perplexity, windows of ${texts[0].window}`, ...models.map(([, head]) => head)], ...rows]),
+    ...lines,
+  ].join('\n')
 }

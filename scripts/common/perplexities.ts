@@ -19,8 +19,6 @@ interface EvaluationTexts {
   model: string
   separator: string | undefined
   evaluation: EvaluationOptions
-  /** The calibration's window, for texts without one of their own. */
-  window: number
   limits: WindowLimits
 }
 
@@ -31,9 +29,9 @@ interface EvaluationTexts {
  */
 export async function evaluationTexts(
   work: EngineRun,
-  { model, separator, evaluation, window, limits }: EvaluationTexts,
+  { model, separator, evaluation, limits }: EvaluationTexts,
 ): Promise<EvaluatedText[]> {
-  const length = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
+  const length = windowFor(evaluation.window, limits, '--eval-window')
   const texts: EvaluatedText[] = []
   const tokens = evaluation.tokens ?? DEFAULT_EVAL_TOKENS
   for (const file of evaluation.files) {

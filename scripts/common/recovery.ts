@@ -92,7 +92,7 @@ export async function trained(
   const done = await labelled(work, 'Looking for earlier steps', 'unrecovered', job)
   if (done > 0) terminal.note(`${counted(done, 'step')} of ${grouped(steps)} are done already: going on from there`)
   try {
-    const recovered = await drained(work, { label: 'Recovering, step', unit: 'step' }, 'recover', job, (event) => {
+    const recovered = await drained(work, { label: 'Recovering', unit: 'step' }, 'recover', job, (event) => {
       if (event.type === 'look')
         terminal.note(
           `Perplexity on the held-out rows, after ${counted(event.look.step, 'step')}: ${perplexityText(event.look.perplexity)}`,
@@ -101,7 +101,7 @@ export async function trained(
     return { ...recovered, settings }
   } catch (error) {
     if (!TRAINING_RECORD.liesIn(out)) throw error
-    const hint = `The training so far is kept in ${kept}. The same command continues it.`
+    const hint = `Kept: the training so far, in ${kept}. To go on: the same command.`
     if (error instanceof InterruptedError) throw error.withHint(hint)
     if (!(error instanceof OutputError)) terminal.note(hint)
     throw error

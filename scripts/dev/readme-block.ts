@@ -65,7 +65,7 @@ function comparable(line: string, heading: boolean, sameArithmetic: boolean): st
   if (/^-+$/.test(line)) return ['---']
   const timeless = line.replace(/ in (\d+ h |\d+ min )?[\d.]+ (s|min),/, ' in TIME,')
   const counted = timeless.replaceAll(heading ? /([\d.]+) ([kMG]?B)\b/g : /([\d.]+) ([kMG]?B)(?= in all)/g, 'sent:$1$2')
-  const rooted = sameArithmetic ? counted : counted.replace(/^(One root.*) [0-9a-f]{64}$/, '$1 ROOT')
+  const rooted = sameArithmetic ? counted : counted.replace(/^(All \d+ sites hold.*) [0-9a-f]{64}$/, '$1 ROOT')
   return rooted.trim().split(/\s+/)
 }
 

@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander'
 import type { Start } from '../command.ts'
 import { createProgram } from '../program.ts'
+import { Meter } from '../progress/meter.ts'
 import { refusedLine } from '../terminal/refusal.ts'
 import { commandLine } from './command-line.ts'
 import type { CallContext, SiteContext } from './context.ts'
@@ -29,7 +30,7 @@ export async function call<Report>({ name, argument, request, context }: Call): 
   const terminal = new ToldTerminal(onEvent, typeof agree === 'function' ? agree : null)
   let report: object | null = null
   const start: Start = async (_, work) => {
-    report = await work({ terminal, signal, onPeerEvent: onEvent })
+    report = await work({ terminal, meter: new Meter(terminal.work), signal, onPeerEvent: onEvent })
   }
   const line = commandLine(name, agree === true ? { ...request, yes: true } : request, argument)
   signal.throwIfAborted()

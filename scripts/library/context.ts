@@ -3,8 +3,8 @@ import type { PeerEvent } from '../../peers/round/events.ts'
 
 /** What a call tells while it works. */
 export type CoppiceEvent =
-  /** The work at hand. `total`: 0 where nothing is counted. */
-  | { type: 'progress'; label: string; done: number; total: number }
+  /** The work at hand. Of the whole call: the share that is done, and seconds that are left; null: no forecast yet. */
+  | { type: 'progress'; text: string; share: number | null; secondsLeft: number | null }
   /** Lines that the command would print. */
   | { type: 'message'; text: string }
   /** Events of a peer, of found, join and resume alone. */

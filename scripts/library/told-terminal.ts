@@ -27,8 +27,21 @@ export class ToldTerminal extends Terminal {
     this.say(text)
   }
 
-  override progress(label: string, done = 0, total = 0): void {
-    this.tell({ type: 'progress', label, done, total })
+  override progress(text: string): void {
+    const forecast = this.work.forecast()
+    this.tell({ type: 'progress', text, share: forecast?.share ?? null, secondsLeft: forecast?.left ?? null })
+  }
+
+  override step(text: string): void {
+    this.progress(text)
+  }
+
+  override stage(text: string): void {
+    this.progress(text)
+  }
+
+  override waiting(text: () => string): void {
+    this.progress(text())
   }
 
   override get canAsk(): boolean {

@@ -32,6 +32,7 @@ export const EVENT_KINDS: Record<EventLine['event'], EventKind> = {
   },
   neighbours: { level: 'debug', when: 'Another member is connected.' },
   step: { level: 'debug', when: 'The round is in another step or attempt.' },
+  standing: { level: 'debug', when: 'Another member has sent its part of the round, or is waited for no more.' },
   prune: { level: 'debug', when: "A block or step of this site's own work is finished." },
   contributions: { level: 'debug', when: 'Another contribution was announced, fetched or found good.' },
   announced: { level: 'info', when: 'This site offers its contributions: they leave it from now on.' },

@@ -35,6 +35,11 @@ export function eventLine(event: PeerEvent): EventLine {
       return { event: event.type, connected: event.connected, members: event.members }
     case 'step':
       return { event: event.type, round: event.round, attempt: event.attempt, step: event.step }
+    case 'standing': {
+      const { standing, until } = event.look()
+      const { awaited, needed, round, sent } = standing
+      return { event: event.type, round, sent, awaited, needed, until: until === null ? null : Math.round(until) }
+    }
     case 'prune':
       return { event: event.type, round: event.round, done: event.done, total: event.total }
     case 'contributions':

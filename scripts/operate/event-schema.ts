@@ -72,6 +72,13 @@ const shapes = {
     attempt: count.describe('from 0: each has another proposer'),
     step: z.enum(['collect', 'propose', 'prevote', 'precommit', 'adopt', 'serve', 'stopped']),
   },
+  standing: {
+    round,
+    sent: z.array(count).describe('members that have announced their part of the round, by index'),
+    awaited: z.array(count).describe('members that have not, and are waited for, by index'),
+    needed: count.describe('members that must have sent before the wait for the others has an end'),
+    until: count.nullable().describe('when that wait ends, in milliseconds since 1970; null: it has no end yet'),
+  },
   prune: { round, done: count.describe('blocks or steps that are finished'), total: count },
   contributions: {
     round,

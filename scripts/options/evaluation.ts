@@ -12,7 +12,7 @@ export interface EvaluationOptions {
   files: string[]
   /** The most tokens of each text; undefined: the command's default. */
   tokens: number | undefined
-  /** Tokens a window; undefined: the same as for calibration. */
+  /** Tokens a window; undefined: as many as windowFor gives, whatever the calibration has. */
   window: number | undefined
 }
 
@@ -30,9 +30,10 @@ export function addEvaluationOptions(command: Command, otherwise?: string): Comm
     .option('--eval <file...>', otherwise === undefined ? TEXTS : `${TEXTS} (default: ${otherwise})`)
     .addOption(evalTokensOption())
     .addOption(
-      new Option('--eval-window <n>', 'tokens a window of these texts (default: as --window)').argParser(
-        wholeNumber('--eval-window', 2, MAX_WINDOW),
-      ),
+      new Option(
+        '--eval-window <n>',
+        'tokens a window of these texts (default: 512, or the longest window of the model if that is less)',
+      ).argParser(wholeNumber('--eval-window', 2, MAX_WINDOW)),
     )
 }
 

@@ -82,10 +82,8 @@ export function windowOption(
 }
 
 /** Adds the capacity of one site; `simulate` takes a list instead. */
-export function addCapacityOption(
-  command: Command,
-  description = 'share of the blocks this site prunes a round (default: as the plan says)',
-): Command {
+export function addCapacityOption(command: Command): Command {
+  const description = 'share of the blocks this site prunes a round (default: as the plan says)'
   return command.addOption(new Option('--capacity <share>', description).argParser(share('--capacity', PROPER_SHARE)))
 }
 

@@ -7,11 +7,11 @@ import type { SparsityTarget } from '../../src/form/method.ts'
 type Reader<T> = (text: string) => T
 
 /** @throws {UsageError} USAGE_VALUE, always */
-function refuseValue(flag: string, text: string, expected: string): never {
+function refuseValue(flag: string, text: string, expected: string, hint = `Give ${flag} ${expected}.`): never {
   throw new UsageError({
     code: 'USAGE_VALUE',
     what: `${flag} ${JSON.stringify(text)}: expected ${expected}`,
-    hint: `Give ${flag} ${expected}.`,
+    hint,
   })
 }
 
@@ -30,27 +30,40 @@ interface ShareRange {
   max: number
   /** The range in words. */
   words: string
+  /** A share that people ask for, in words and as it is given. */
+  example: readonly [words: string, share: string]
 }
 
 /** 0 keeps everything; 1 would leave nothing. */
-export const SPARSITY: ShareRange = { min: 0, max: 999_999, words: 'at least 0 and below 1' }
+export const SPARSITY: ShareRange = {
+  min: 0,
+  max: 999_999,
+  words: 'at least 0 and below 1',
+  example: ['half of the weights', '0.5'],
+}
 /** The range of a share of heads and channels. */
-export const RATIO: ShareRange = { min: 1, max: 999_999, words: 'above 0 and below 1' }
+export const RATIO: ShareRange = { min: 1, max: 999_999, words: 'above 0 and below 1', example: ['a quarter', '0.25'] }
 /** The range of a share of blocks or of mask bits; 0 is not allowed. */
-export const PROPER_SHARE: ShareRange = { min: 1, max: 1_000_000, words: 'above 0 and at most 1' }
+export const PROPER_SHARE: ShareRange = {
+  min: 1,
+  max: 1_000_000,
+  words: 'above 0 and at most 1',
+  example: ['a half', '0.5'],
+}
 
 /** A decimal of at most 6 places, as parts per million; it is never read as a double. */
-export function share(flag: string, { min, max, words }: ShareRange): Reader<number> {
+export function share(flag: string, { min, max, words, example }: ShareRange): Reader<number> {
   const expected = `a decimal ${words}, of at most 6 places`
+  const hint = `For ${example[0]}: ${flag} ${example[1]}`
   return (text) => {
     let ppm: number
     try {
       ppm = parsePpm(text)
     } catch (error) {
-      if (error instanceof RangeError) return refuseValue(flag, text, expected)
+      if (error instanceof RangeError) return refuseValue(flag, text, expected, hint)
       throw error
     }
-    return ppm >= min && ppm <= max ? ppm : refuseValue(flag, text, expected)
+    return ppm >= min && ppm <= max ? ppm : refuseValue(flag, text, expected, hint)
   }
 }
 

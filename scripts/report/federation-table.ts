@@ -11,7 +11,7 @@ import { table } from './table.ts'
 const MOST_SITE_COLUMNS = 5
 
 /** The values known so far; before the first round `rounds` is empty. */
-interface TableRow extends Pick<PerplexityReport, 'text' | 'isolated' | 'isolatedFirst' | 'rounds'> {
+interface TableRow extends Pick<PerplexityReport, 'text' | 'window' | 'isolated' | 'isolatedFirst' | 'rounds'> {
   dense: number
   l0: number | null
   fedavg: number | null
@@ -48,11 +48,17 @@ export function perplexityTable(
   return table(
     [
       ['perplexity', ...columns.map(({ heading }) => heading[0])],
-      ['on', ...columns.map(({ heading }) => heading[1])],
+      [windowsInWords(rows), ...columns.map(({ heading }) => heading[1])],
       ...rows.map((row) => [row.text, ...columns.map(({ value }) => perplexityText(value(row)))]),
     ],
     2,
   )
+}
+
+/** Below "perplexity": the windows of all texts, if they are of one length. */
+function windowsInWords(rows: readonly TableRow[]): string {
+  const [first, ...others] = new Set(rows.map(({ window }) => window))
+  return first === undefined || others.length > 0 ? 'on' : `windows of ${first}`
 }
 
 const l0Column: Column = { heading: ['by votes', '(l0)'], value: ({ l0 }) => l0 ?? Number.NaN }
@@ -83,7 +89,9 @@ function isolatedColumns(peers: readonly Pick<PeerReport, 'site'>[]): Column[] {
       { heading: ['alone', 'worst'], value: (row) => Math.max(...alone(row)) },
     ]
   }
-  const each = peers.map(({ site }, i): Column => ({ heading: ['alone', site], value: (row) => alone(row)[i] }))
+  const each = peers.map(({ site }, i): Column => {
+    return { heading: [i === 0 ? 'alone at' : '', site], value: (row) => alone(row)[i] }
+  })
   return [...each, mean]
 }
 
@@ -92,6 +100,22 @@ function roundColumns(rounds: readonly ShownRound[]): Column[] {
   return rounds.flatMap(({ round, group, bytes: written, isPart = false }, i): Column[] => {
     sum += written
     const name = group === undefined ? `round ${round}` : `group ${group}`
-    return isPart ? [] : [{ heading: [name, bytes(sum)], value: (row) => row.rounds[i] }]
+    return isPart ? [] : [{ heading: [name, `sent ${bytes(sum)}`], value: (row) => row.rounds[i] }]
   })
+}
+
+/** What pruning costs a site alone, and all together, in a sentence; nothing where no site was pruned alone. */
+export function costInWords(rows: readonly PerplexityReport[], peers: readonly Pick<PeerReport, 'site'>[]): string[] {
+  const [first] = rows
+  if (first === undefined || first.isolated === null) return []
+  const mean = first.isolated.reduce((sum, value) => sum + value, 0) / first.isolated.length
+  const better = rows.flatMap(({ text, isolated, federated }) => {
+    const best = Math.min(...(isolated ?? []))
+    const site = peers[isolated?.indexOf(best) ?? -1]?.site
+    if (site === undefined || best >= federated) return []
+    return [`on ${text} the site ${site} has ${perplexityText(best)} alone and ${perplexityText(federated)} together`]
+  })
+  const [dense, alone, together] = [first.dense, mean, first.federated].map(perplexityText)
+  const cost = `Pruning takes ${first.text} from ${dense} to ${alone} at a site alone (the mean), and to ${together} together`
+  return [`${[cost, ...better].join('; ')}.`]
 }

@@ -32,8 +32,8 @@ export function roundInWords(certified: CertifiedRound, terms: Terms, rounds: nu
   const { round, contributions, certificate, masked, moved } = certified
   const share = `${changeInWords(certified, terms)} changed`
   if (masked === null) {
-    const merged = `${counted(contributions, 'contribution')} merged, ${round > 1 ? `${share} since the last round, ` : ''}`
-    return `Round ${round}: ${merged}certificate ${certificate.slice(0, 8)}`
+    const merged = `${counted(contributions, 'contribution')} merged${round > 1 ? `, ${share} since the last round` : ''}`
+    return `Round ${round} of ${rounds} agreed: ${merged} (certificate ${certificate.slice(0, 8)})`
   }
   const change = moved > 0 ? `, ${share}` : ''
   return `Round ${round} of ${rounds}: ${decisionInWords(masked, terms)}${change} (certificate ${certificate.slice(0, 8)})`

@@ -29,7 +29,7 @@ export class InterruptedError extends Error {
   readonly hint: string
   private readonly signal: Signal
 
-  constructor(signal: Signal, hint = 'The same command begins anew.') {
+  constructor(signal: Signal, hint = 'Nothing is kept. The same command begins anew.') {
     super(`stopped by ${signal}`)
     this.exit = 128 + constants.signals[signal]
     this.hint = hint

@@ -22,6 +22,21 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`
 }
 
+/**
+ * A time that is only forecast: 38.4 -> "38 s", 97 -> "1 min 40 s", 1500 -> "25 min", 11000 -> "3 h 05 min". It is
+ * as coarse as it is uncertain.
+ */
+export function timeLeft(seconds: number): string {
+  const whole = Math.max(1, Math.round(seconds))
+  if (whole < 60) return `${whole} s`
+  const tens = Math.round(seconds / 10)
+  if (tens < 60) return `${Math.floor(tens / 6)} min ${String((tens % 6) * 10).padStart(2, '0')} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 60) return `${minutes} min`
+  const fives = Math.round(minutes / 5)
+  return `${Math.floor(fives / 12)} h ${String((fives % 12) * 5).padStart(2, '0')} min`
+}
+
 /** The time of a run, 0.0213 -> "21.3 ms", 1.5 -> "1.50 s": three significant digits. */
 export function runTime(seconds: number): string {
   const [value, unit] = seconds < 0.9995 ? [seconds * 1000, 'ms'] : [seconds, 's']

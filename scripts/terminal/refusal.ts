@@ -6,9 +6,6 @@ import { CommanderError } from 'commander'
 import { CoppiceError, EXIT, oneLine, UsageError } from '../../src/base/errors.ts'
 import { InterruptedError } from './interruption.ts'
 
-/** Commander's codes for having shown help or the version on request. */
-const SHOWN = new Set(['commander.helpDisplayed', 'commander.version'])
-
 /** A refusal as programs read it. */
 interface RefusalReport {
   /** Stable code; docs/reference/errors.md lists all of them. */
@@ -28,12 +25,14 @@ interface Ending {
   report: RefusalReport | null
 }
 
-/** The ending for anything that a command throws. */
-export function endingOf(error: unknown): Ending {
+/** The ending for anything that a command throws. @param commands - the names of all commands */
+export function endingOf(error: unknown, commands: readonly string[] = []): Ending {
   if (error instanceof CommanderError) {
-    return SHOWN.has(error.code) ? { exit: EXIT.done, text: '', report: null } : refusal(refusedLine(error))
+    if (error.exitCode === EXIT.done) return { exit: EXIT.done, text: '', report: null } // help or the version
+    return refusal(refusedLine(error, commands))
   }
-  if (error instanceof CoppiceError || error instanceof InterruptedError) return refusal(error)
+  if (error instanceof InterruptedError) return { ...refusal(error), text: `Stopped. ${error.hint}\n` }
+  if (error instanceof CoppiceError) return refusal(error)
   const report = { code: 'BUG', exit: EXIT.bug, what: oneLine(String(error)), hint: 'This is a bug: please report it.' }
   return { exit: EXIT.bug, text: `coppice: a bug, please report it (${report.code})\n${stackOf(error)}\n`, report }
 }
@@ -50,16 +49,29 @@ function refusal({ code, exit, message: what, hint }: CoppiceError | Interrupted
 /**
  * Commander's own refusals ("error: unknown option '--sparsty'\n(Did you mean --sparsity?)") in the two lines of ours.
  */
-export function refusedLine({ code, message }: CommanderError): UsageError {
+export function refusedLine({ code, message }: CommanderError, commands: readonly string[] = []): UsageError {
   if (code === 'commander.help') {
-    return new UsageError({ code: 'USAGE', what: 'no command given', hint: 'Try coppice simulate, or coppice --help.' })
+    const hint = `There are: ${commands.join(', ')}. Try coppice simulate, or coppice help COMMAND.`
+    return new UsageError({ code: 'USAGE', what: 'no command given, or none of that name', hint })
   }
+  if (code === 'commander.unknownCommand') return unknownCommand(message, commands)
   const [first, ...rest] = message.replace(/^error: /, '').split('\n')
   const suggestion = /^\(Did you mean (.*)\?\)$/s.exec(rest.join(' ').trim())?.[1]
   return new UsageError({
     code: 'USAGE',
     what: first,
     hint: suggestion ? `Did you mean ${suggestion}?` : 'Add --help to the command to see its options.',
+  })
+}
+
+/** commander guesses what was meant, if it can: "(Did you mean peer?)". */
+function unknownCommand(message: string, commands: readonly string[]): UsageError {
+  const [, name = ''] = /unknown command '(.*)'/s.exec(message) ?? []
+  const meant = /\(Did you mean (.*)\?\)/s.exec(message)?.[1]
+  return new UsageError({
+    code: 'USAGE',
+    what: `unknown command '${oneLine(name)}'`,
+    hint: `${meant === undefined ? '' : `Did you mean ${meant}? `}There are: ${commands.join(', ')}. coppice help COMMAND explains one.`,
   })
 }
 

@@ -1,20 +1,15 @@
 /**
  * The output of a command. Results go to stdout; with --json a single object goes there and everything else goes to
- * stderr. Progress always goes to stderr: on a terminal a line that redraws itself, elsewhere a plain line now and
- * then. Questions, and the text that belongs to them, go to stderr as well.
+ * stderr. Progress always goes to stderr (see progress-line.ts). Questions, and the text that belongs to them, go to
+ * stderr as well.
  */
 import { Writable } from 'node:stream'
+import { WorkPlan } from '../progress/work-plan.ts'
 import { InterruptedError } from './interruption.ts'
-import { percent } from './numbers.ts'
+import type { Output } from './output.ts'
+import { ProgressLine } from './progress-line.ts'
 import { askPerson, type Keyboard, type Question } from './question.ts'
-import { clipped } from './width.ts'
-
-/** The parts of process.stdout and process.stderr that a terminal needs. */
-export interface Output {
-  write(text: string): unknown
-  readonly isTTY?: boolean
-  readonly columns?: number
-}
+import { DEFAULT_COLUMNS, wrapped } from './width.ts'
 
 interface TerminalInit {
   stdout: Output
@@ -27,40 +22,30 @@ interface TerminalInit {
   json: boolean
   /** A clock in milliseconds, monotonic. */
   now?: () => number
+  /** Calls a function again and again until it is stopped; default: by a timer that keeps no process alive. */
+  every?: (ms: number, call: () => void) => { stop(): void }
 }
-
-/** The shortest time between two redraws: too short to read more, long enough to cost nothing. */
-const REDRAW_MS = 100
-/** The time between two lines of progress in a log file. */
-const LOG_MS = 5000
-const BAR_WIDTH = 24
-const DEFAULT_COLUMNS = 80
 
 export class Terminal {
   readonly json: boolean
+  /** All work of the command, as far as it is known. */
+  readonly work: WorkPlan
   private readonly stdout: Output
   private readonly stderr: Output
   private readonly stdin: () => Keyboard | undefined
   private readonly interrupt: () => void
+  private readonly line: ProgressLine
   /** Output that waits while a question is open; null if none is open. */
   private held: Array<() => void> | null = null
-  private readonly now: () => number
-  private readonly live: boolean
-  private drawn = false
-  /** The time when progress was last written; at first the time when this terminal was made. */
-  private spoke: number
-  /** The time when each label was last written, by its stage (see stageOf); several peers take turns. */
-  private readonly written = new Map<string, number>()
 
-  constructor({ stdout, stderr, stdin, json, interrupt, now = () => performance.now() }: TerminalInit) {
+  constructor({ stdout, stderr, stdin, json, interrupt, now = () => performance.now(), every }: TerminalInit) {
     this.stdout = stdout
     this.stderr = stderr
     this.stdin = stdin ?? (() => undefined)
     this.interrupt = interrupt ?? (() => undefined)
     this.json = json
-    this.now = now
-    this.live = stderr.isTTY === true
-    this.spoke = now()
+    this.work = new WorkPlan(now)
+    this.line = new ProgressLine({ output: stderr, work: this.work, now, every: every ?? byTimer })
   }
 
   /** A terminal that writes nothing, for work whose progress would precede output that must be first. */
@@ -71,42 +56,40 @@ export class Terminal {
 
   /** Writes lines of the result for a person: to stdout, or to stderr with --json. */
   say(text: string): void {
-    if (this.held !== null) return void this.held.push(() => this.say(text))
-    this.clear()
-    const output = this.json ? this.stderr : this.stdout
-    output.write(`${text}\n`)
+    this.write(this.results, text)
   }
 
   /** Writes a line about the work in progress. */
   note(text: string): void {
-    if (this.held !== null) return void this.held.push(() => this.note(text))
-    this.clear()
-    this.stderr.write(`${text}\n`)
+    this.write(this.stderr, text)
+  }
+
+  /** Whether a person sees at once what `say` writes, and nothing keeps it. */
+  get isWatched(): boolean {
+    return this.results.isTTY === true
+  }
+
+  /** Shows the current work. The forecast for the whole command stands behind it. */
+  progress(text: string): void {
+    if (this.held === null) this.line.show({ text: () => text, isTimed: true }, false)
+  }
+
+  /** Shows a counted step. A log has the first one of each stage at once. */
+  step(text: string): void {
+    if (this.held === null) this.line.step({ text: () => text, isTimed: true })
+  }
+
+  /** Shows work of which a log has a line at once: there are few of them in a command. */
+  stage(text: string): void {
+    if (this.held === null) this.line.show({ text: () => text, isTimed: true }, true)
   }
 
   /**
-   * Shows the current work and its progress. In a log file, work that cannot be counted has a line only after a
-   * silence, so that a refusal right at the start stands alone. The first finished step has its line there, however
-   * soon it comes.
-   * @param total - 0 if it is not known
+   * Shows what is waited for. No work of this machine tells how long that takes, but the text itself may.
+   * @param atOnce - whether a log has it at once
    */
-  progress(label: string, done = 0, total = 0): void {
-    if (this.held !== null) return
-    const at = this.now()
-    const stage = this.live ? label : stageOf(label, done, total)
-    const last = this.written.get(stage) ?? (this.live || total > 0 ? undefined : this.spoke)
-    const complete = total > 0 && done >= total
-    if (last !== undefined && !complete && at - last < (this.live ? REDRAW_MS : LOG_MS)) return
-    this.written.set(stage, at)
-    this.spoke = at
-    if (!this.live) {
-      this.stderr.write(total > 0 ? `${label}: ${done} of ${total}\n` : `${label}\n`)
-      return
-    }
-    const columns = this.stderr.columns || DEFAULT_COLUMNS // 0: a terminal without a size
-    this.clear()
-    this.stderr.write(clipped(`${label}${total > 0 ? ` ${bar(done, total)}` : ' ...'}`, columns - 1))
-    this.drawn = true
+  waiting(text: () => string, atOnce = false): void {
+    if (this.held === null) this.line.show({ text, isTimed: false }, atOnce)
   }
 
   /** Whether a person can be asked: both the keyboard and stderr are a terminal. */
@@ -137,27 +120,30 @@ export class Terminal {
     }
   }
 
-  /** Writes the single object of --json; without --json it writes nothing. */
-  result(report: object): void {
+  /** Writes the single object of --json, if there is one; without --json it writes nothing. */
+  result(report: object | null): void {
     this.clear()
-    if (this.json) this.stdout.write(`${JSON.stringify(report)}\n`)
+    if (this.json && report !== null) this.stdout.write(`${JSON.stringify(report)}\n`)
   }
 
-  /** Wipes the line of progress. */
+  /** Wipes the line of progress for good: the command, or this part of it, has ended. */
   clear(): void {
-    if (this.drawn) this.stderr.write('\r\x1b[K')
-    this.drawn = false
+    this.line.end()
+  }
+
+  private get results(): Output {
+    return this.json ? this.stderr : this.stdout
+  }
+
+  private write(output: Output, text: string): void {
+    if (this.held !== null) return void this.held.push(() => this.write(output, text))
+    this.line.wipe()
+    output.write(`${output.isTTY ? wrapped(text, output.columns || DEFAULT_COLUMNS) : text}\n`)
+    this.line.redraw()
   }
 }
 
-/** A label with its stage: before anything is counted, at the beginning of counting, or while the count grows. */
-function stageOf(label: string, done: number, total: number): string {
-  if (total === 0) return label
-  return done === 0 ? `${label}: begun` : `${label}: moving`
-}
-
-function bar(done: number, total: number): string {
-  const share = Math.min(1, Math.max(0, done / total))
-  const filled = Math.round(share * BAR_WIDTH)
-  return `[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${percent(Math.round(share * 100) / 100)}`
+function byTimer(ms: number, call: () => void): { stop(): void } {
+  const timer = setInterval(call, ms).unref()
+  return { stop: () => clearInterval(timer) }
 }

@@ -11,21 +11,40 @@ export type LaneName = 'reading' | 'compute' | 'exact' | 'writing'
 /** Jobs by name: arguments and result, plain data that crosses threads. */
 type JobTable<Jobs> = { [Name in keyof Jobs]: { args: unknown; result: unknown } }
 
-interface EngineInit<Jobs> {
+interface EngineInit<Jobs extends JobTable<Jobs>> {
   /** The program of a worker: it answers ToWorker with FromWorker. */
   program: URL
   /** The queue of each job. */
   lanes: Readonly<Record<keyof Jobs, LaneName>>
   /** Plain data for every worker. `threads`: threads of one operator in ONNX Runtime; exact work takes one. */
   settings: { threads: number }
+  /** Watches every job; undefined: nobody does. */
+  meter?: JobMeter<Jobs>
 }
+
+/** Hears of a job's beginning, events and end. */
+interface JobWatch {
+  begins(): void
+  hears(event: unknown): void
+  ends(): void
+}
+
+/** Makes the watch of a job that is asked for; undefined: nobody watches it. */
+export type JobMeter<Jobs extends JobTable<Jobs>> = (job: MeteredJob<Jobs>) => JobWatch | undefined
+
+/** A job by its name, with its arguments. */
+export type MeteredJob<Jobs extends JobTable<Jobs>> = {
+  [Name in keyof Jobs]: { name: Name; args: Jobs[Name]['args'] }
+}[keyof Jobs]
 
 export class Engine<Jobs extends JobTable<Jobs>, Event> implements AsyncDisposable {
   private readonly laneOf: EngineInit<Jobs>['lanes']
   private readonly lanes: Record<LaneName, Lane>
+  private readonly meter: JobMeter<Jobs>
 
-  constructor({ program, lanes, settings }: EngineInit<Jobs>) {
+  constructor({ program, lanes, settings, meter = () => undefined }: EngineInit<Jobs>) {
     this.laneOf = lanes
+    this.meter = meter
     this.lanes = {
       reading: new Lane('process', { program, settings }),
       compute: new Lane('process', { program, settings }),
@@ -48,7 +67,28 @@ export class Engine<Jobs extends JobTable<Jobs>, Event> implements AsyncDisposab
     // Memory that is not needed for a while is given back before more is taken.
     if (lane === 'compute') void reading.rest()
     if (lane === 'writing') await compute.rest()
-    return this.lanes[lane].run(name, args, options as JobOptions<unknown>)
+    const watch = this.meter({ name, args } as MeteredJob<Jobs>)
+    if (watch === undefined) return this.lanes[lane].run(name, args, options as JobOptions<unknown>)
+    return this.watched(watch, (watched) => this.lanes[lane].run(name, args, watched), options)
+  }
+
+  private async watched(
+    watch: JobWatch,
+    run: (options: JobOptions<unknown>) => Promise<unknown>,
+    options: JobOptions<Event>,
+  ): Promise<unknown> {
+    try {
+      return await run({
+        ...options,
+        onStart: () => watch.begins(),
+        onEvent(event) {
+          watch.hears(event)
+          options.onEvent?.(event as Event)
+        },
+      })
+    } finally {
+      watch.ends()
+    }
   }
 
   /**

@@ -8,6 +8,8 @@ export interface JobOptions<Event> {
   signal?: AbortSignal
   /** Asks the job to end where it can be continued later: a prune ends between two blocks. Other jobs ignore it. */
   drain?: AbortSignal
+  /** Called when its turn has come. */
+  onStart?: () => void
   onEvent?: (event: Event) => void
 }
 
@@ -64,9 +66,11 @@ export class Lane {
     for (const job of this.pending.values()) job.reject(new Error('the engine was closed'))
   }
 
-  private async start(name: string, args: unknown, { signal, drain, onEvent }: JobOptions<unknown>): Promise<unknown> {
+  private async start(name: string, args: unknown, options: JobOptions<unknown>): Promise<unknown> {
+    const { signal, drain, onStart, onEvent } = options
     signal?.throwIfAborted()
     drain?.throwIfAborted()
+    onStart?.()
     const id = this.nextId++
     const reason = () => (signal?.aborted ? signal.reason : drain?.reason)
     const done = new Promise<unknown>((resolve, reject) => this.pending.set(id, { resolve, reject, onEvent, reason }))

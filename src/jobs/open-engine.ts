@@ -1,6 +1,6 @@
 /** Opens the engine with this project's jobs. */
 import { extname } from 'node:path'
-import { Engine } from '../engine/engine.ts'
+import { Engine, type JobMeter } from '../engine/engine.ts'
 import type { WorkerSettings } from './bench.ts'
 import type { JobEvent } from './job.ts'
 import type { Jobs } from './jobs.ts'
@@ -13,8 +13,13 @@ const THREADS = 2
 
 const PROGRAM = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
+interface OpenInit extends Partial<Pick<WorkerSettings, 'apart'>> {
+  /** Watches every job. */
+  meter?: JobMeter<Jobs>
+}
+
 /** Opens an engine. Each worker starts with its first job. */
-export function openEngine({ apart = [] }: Partial<Pick<WorkerSettings, 'apart'>> = {}): JobEngine {
+export function openEngine({ apart = [], meter }: OpenInit = {}): JobEngine {
   const settings: WorkerSettings = { threads: THREADS, apart }
-  return new Engine({ program: PROGRAM, lanes: LANES, settings })
+  return new Engine({ program: PROGRAM, lanes: LANES, settings, meter })
 }

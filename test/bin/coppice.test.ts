@@ -19,14 +19,14 @@ const commands = [
       ...['simulate', '--peers', '2', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5'],
       ...['--windows', '4', '--window', '64', '--eval-tokens', '128'],
     ],
-    at: /^\S+ prunes alone: 1 of 6$/m,
-    last: 'The same command begins anew\\.\n',
+    at: /^\S+ prunes alone · block 2 of 6/m,
+    last: 'Nothing is kept\\. The same command begins anew\\.\n',
     kept: null,
   },
   {
-    at: /^Pruning: 1 of 6$/m,
+    at: /^Pruning · block 2 of 6/m,
     argv: ['prune', '--text', text, '--windows', '8', '--window', '64', '--pruner', 'sparsegpt', '--sparsity', '0.5'],
-    last: '[1-6] of 6 blocks are kept in .*: the same command goes on from there.\n',
+    last: 'Kept: [1-6] of 6 blocks, in .*\\. To go on: the same command\\.\n',
     kept: ['.unfinished'],
   },
 ]
@@ -62,7 +62,7 @@ for (const { name, path, skip, stopped } of nodes) {
           const out = join(directory, `${name}-${argv[0]}-${signal}`)
           const { code, stderr } = await run(path, [...argv, '--out', out], { signal, at })
           assert.equal(code, expected, stderr)
-          assert.match(stderr, new RegExp(`coppice: stopped by ${signal} \\(INTERRUPTED\\)\n${last}$`))
+          assert.match(stderr, new RegExp(`Stopped\\. ${last}$`))
           assert.deepEqual(existsSync(out) ? readdirSync(out) : null, kept)
         })
       }

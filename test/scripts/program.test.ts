@@ -94,13 +94,16 @@ describe('the command line', () => {
         ...[...own, '--out', '--json', '--json=lines'],
       ],
       resume: [...watched, '--data', '--json', '--json=lines'],
+      status: ['--data', '--watch', '--json'],
+      invitation: ['--data', '--json'],
+      doctor: [...site, ...windows, ...network, '--no-listen', '--data', '--json'],
       plan: ['--json'],
-      prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--json'],
+      prune: [...site, ...windows, ...pruner, ...evaluation, '--out', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
-      inspect: ['--model', '--contribution', '--certificate', '--json'],
+      inspect: ['--model', '--layers', '--contribution', '--certificate', '--json'],
       structures: ['--model', '--group-queries', '--json'],
       shrink: [
-        ...[...site, ...windows, '--capacity', '--ratio', '--blocks', '--importance', '--reduce', ...evaluation],
+        ...[...site, ...windows, '--ratio', '--blocks', '--importance', '--reduce', ...evaluation],
         ...[
           '--granularity',
           '--parameters',
@@ -116,7 +119,7 @@ describe('the command line', () => {
         ],
       ],
       recover: [
-        ...[...site, ...windows, '--capacity', '--instructions', '--steps', '--rank', '--alpha', '--rate', '--batch'],
+        ...[...site, ...windows, '--instructions', '--steps', '--rank', '--alpha', '--rate', '--batch'],
         ...['--length', ...evaluation, '--out', '--json'],
       ],
       verify: ['--model', '--json'],
@@ -125,6 +128,16 @@ describe('the command line', () => {
     assert.deepEqual(Object.keys(found), Object.keys(expected))
     for (const [command, options] of Object.entries(expected))
       assert.deepEqual([...found[command]].sort(), [...options, '--config'].sort(), command)
+  })
+
+  it('explains a command with help COMMAND as with COMMAND --help, and all of them with help', async () => {
+    assert.deepEqual(await coppice('help', 'prune'), await coppice('prune', '--help'))
+    const all = await coppice('help')
+    assert.equal(all.exit, 0)
+    assert.match(all.stdout, /^Usage: coppice/)
+    const unknown = await coppice('help', 'prunne')
+    assert.equal(unknown.exit, 2)
+    assert.match(unknown.stderr, /^coppice: .+ \(USAGE\)\nThere are: simulate, peer, /)
   })
 
   it('prints help and version to stdout and ends with 0', async () => {
@@ -141,7 +154,11 @@ describe('the command line', () => {
 
   const refused: Array<{ argv: string[]; exit: number; says: RegExp }> = [
     { argv: [], exit: 2, says: /no command given/ },
-    { argv: ['prunne'], exit: 2, says: /unknown command 'prunne' \(USAGE\)\nDid you mean prune\?/ },
+    {
+      argv: ['prunne'],
+      exit: 2,
+      says: /unknown command 'prunne' \(USAGE\)\nDid you mean prune\? There are: simulate, peer, join, .*verify\. /,
+    },
     { argv: ['simulate', '--sparsty', '0.5'], exit: 2, says: /'--sparsty' \(USAGE\)\nDid you mean --sparsity\?/ },
     { argv: ['simulate', 'extra'], exit: 2, says: /too many arguments/ },
     { argv: ['simulate', '--peers'], exit: 2, says: /'--peers <n>' argument missing/ },
@@ -214,7 +231,11 @@ describe('the command line', () => {
     { argv: ['plan'], exit: 2, says: /the address is missing/ },
     { argv: ['plan', 'nonsense'], exit: 2, says: /the invitation cannot be read/ },
     { argv: ['plan', invitation], exit: 5, says: /cannot be reached/ },
-    { argv: ['prune', '--text', text, '--pruner', 'wanda', '--capacity', '0'], exit: 2, says: /--capacity "0"/ },
+    {
+      argv: ['prune', '--text', text, '--pruner', 'wanda', '--capacity', '1'],
+      exit: 2,
+      says: /unknown option '--capacity'/,
+    },
     { argv: ['prune', '--text', text, '--sparsity', '0.5', '--out', full], exit: 2, says: /--pruner is missing/ },
     { argv: ['prune', '--text', text, '--pruner', 'wanda', '--out', full], exit: 2, says: /--sparsity is missing/ },
     { argv: ['prune', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5'], exit: 2, says: /--out is missing/ },

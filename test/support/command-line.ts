@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { createProgram, runCommand } from '../../scripts/program.ts'
-import type { Output } from '../../scripts/terminal/terminal.ts'
+import type { Output } from '../../scripts/terminal/output.ts'
 
 /** Where the command lines of a test file have their data directory, instead of in the account of whoever tests. */
 export const STATE_HOME = mkdtempSync(join(tmpdir(), 'coppice-state-'))

@@ -1,10 +1,13 @@
 /** A person at a terminal: reads what is written, and presses keys where it reads what it waits for. */
 import { PassThrough, Writable } from 'node:stream'
 
+/** Begins the line of progress anew: here each has a line of its own. */
+const WIPE = '\r\x1b[K'
+
 class Screen extends Writable {
   text = ''
   isTTY = true
-  columns = 100
+  columns = 1000 // no sentence is broken
   private readonly onText: () => void
 
   constructor(onText: () => void) {
@@ -13,7 +16,7 @@ class Screen extends Writable {
   }
 
   override _write(chunk: string | Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.text += String(chunk)
+    this.text += String(chunk).replaceAll(WIPE, '\n')
     done()
     this.onText()
   }

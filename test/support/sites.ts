@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
+import { askPeer } from '../../peers/status/socket.ts'
+import type { Invited } from '../../peers/status/status-book.ts'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
 import type { Ended } from './command-line.ts'
 
@@ -107,8 +109,11 @@ export class SiteProcess {
 
   /** The address of the line to paste. */
   async invitation(): Promise<string> {
-    const [, address] = await this.said('stdout', /^npx --no-install coppice join (\S+)$/m)
-    return address
+    const stream = this.argv.includes('--json') ? 'stderr' : 'stdout'
+    const [, data] = await this.said(stream, /^The invitation is written into no log\. To see it: .* --data (\S+)$/m)
+    const { invitation } = (await askPeer(data, 'invitation')) as Invited
+    if (invitation === null) throw new Error(`nobody is invited:\n${this.texts.stderr}`)
+    return invitation
   }
 
   /** Resolves when it has written this. */

@@ -20,13 +20,14 @@ import { isSuspended } from './suspension.ts'
  */
 export function ruleQuorumCommitted(turn: Turn): boolean {
   const { step, wait } = turn.state
-  if (step !== 'collect' || wait !== 'none' || committedMembers(turn).length < awaitedMembers(turn)) return false
+  if (step !== 'collect' || wait !== 'none' || committedMembers(turn).length < neededMembers(turn)) return false
   patch(turn, { wait: 'running' })
   emit(turn, { type: 'setTimer', id: waitTimerId(turn), ms: waitMs(turn) })
   return true
 }
 
-function awaitedMembers(turn: Turn): number {
+/** The number of members that must have committed before the wait for the others begins. */
+export function neededMembers(turn: Turn): number {
   const needed = neededContributors(turn)
   if (phase(turn) !== 'list') return needed
   const open = turn.roster.filter((member) => slotsOf(turn, member).length > 0).length

@@ -1,6 +1,7 @@
 /** `coppice evaluate`: measures the perplexity of a model on texts. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import type { Windows } from '../../../src/form/windows.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { escaped } from '../../../src/model/text/refusals.ts'
 import { fileSource } from '../../../src/model/text/text.ts'
@@ -11,6 +12,7 @@ import { DEFAULT_EVAL_TOKENS, evalTokensOption } from '../../options/evaluation.
 import { addJsonOption } from '../../options/output.ts'
 import { addTextOptions, type RawSite, textOptions, windowFor, windowOption } from '../../options/site.ts'
 import { notEmpty, refuseMissing } from '../../options/values.ts'
+import { evaluation } from '../../progress/job-cost.ts'
 import { table } from '../../report/table.ts'
 import { addHelp } from '../../terminal/help.ts'
 import { grouped, perplexityText } from '../../terminal/numbers.ts'
@@ -63,16 +65,17 @@ export function evaluateOptions(raw: RawEvaluate): EvaluateOptions {
 }
 
 async function evaluate({ model, texts, separator, ...options }: EvaluateOptions, run: Run): Promise<EvaluateReport> {
-  await using engine = openEngine()
+  await using engine = openEngine({ meter: run.meter.jobs })
   const work = { ...run, engine }
   const window = windowFor(options.window, await describe(work, model))
   const report: EvaluateReport = { model, texts: [] }
-  const chosen = []
+  const chosen: { file: string; windows: Windows }[] = []
   for (const file of texts) {
     const wanted = Math.max(options.tokens, window)
     const text = await tokenise(work, { dir: model, source: fileSource(file), separator, window, wanted })
     chosen.push({ file, windows: evaluatedWindows(text, options.tokens) })
   }
+  run.meter.expect((model) => chosen.map(({ windows }) => evaluation(model, windows)))
   for (const { file, windows } of chosen) {
     const { perplexity, tokens } = await labelled(work, `Evaluating ${escaped(file)}`, 'evaluate', {
       dir: model,
@@ -82,6 +85,6 @@ async function evaluate({ model, texts, separator, ...options }: EvaluateOptions
     report.texts.push({ file, perplexity, tokens, windows: windows.count, window })
   }
   const rows = report.texts.map((text) => [escaped(text.file), perplexityText(text.perplexity), grouped(text.tokens)])
-  run.terminal.say(table([['text', 'perplexity', 'tokens'], ...rows]))
+  run.terminal.say(table([['text', `perplexity, windows of ${window}`, 'tokens'], ...rows]))
   return report
 }

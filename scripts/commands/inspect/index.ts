@@ -10,9 +10,12 @@ import { addHelp } from '../../terminal/help.ts'
 interface InspectOptions {
   kind: 'model' | 'contribution' | 'certificate'
   path: string
+  /** Whether a model has a row for each layer. */
+  layers: boolean
 }
 
 interface RawInspect {
+  layers?: boolean
   model?: string
   contribution?: string
   certificate?: string
@@ -30,7 +33,8 @@ export function defineInspect(program: Command, start: Start): void {
     .command('inspect')
     .summary('a model, a contribution or a certificate in words')
     .description('Describes a model, or a contribution or a certificate that a peer has kept.')
-    .option('--model <dir>', 'blocks, layers, shapes and zeros of a model', notEmpty('--model', 'a directory'))
+    .option('--model <dir>', 'a model: its hash, its size, its zeros', notEmpty('--model', 'a directory'))
+    .option('--layers', 'with --model: a row for each layer, with its shape and its zeros')
     .option(
       '--contribution <file>',
       'a file of OUT/contributions: its author and its contents',
@@ -44,12 +48,12 @@ export function defineInspect(program: Command, start: Start): void {
   addJsonOption(command)
   addHelp(
     command,
-    ['coppice inspect --model models/embedded', 'coppice inspect --certificate OUT/certificates/1.cbor'],
+    ['coppice inspect --model models/embedded --layers', 'coppice inspect --certificate OUT/certificates/1.cbor'],
     ['input'],
   )
   command.action((raw: RawInspect) => {
-    const { kind, path } = inspectOptions(raw)
-    return start(raw.json === true, async (run) => (await HANDLERS[kind]())(path, run))
+    const { kind, path, layers } = inspectOptions(raw)
+    return start(raw.json === true, async (run) => (await HANDLERS[kind]())(path, run, layers))
   })
 }
 
@@ -59,5 +63,7 @@ function inspectOptions(raw: RawInspect): InspectOptions {
   const hint = 'Give one of --model, --contribution and --certificate.'
   if (kind === undefined) refuseMissing('--model, --contribution or --certificate', 'inspect', hint)
   if (others.length > 0) refuseConflict(`--${kind} and --${others[0]} exclude each other`, hint)
-  return { kind, path: resolve(raw[kind] ?? '') }
+  const layers = raw.layers === true
+  if (layers && kind !== 'model') refuseConflict(`--layers is of no use with --${kind}`, 'Leave it out.')
+  return { kind, path: resolve(raw[kind] ?? ''), layers }
 }

@@ -27,14 +27,21 @@ export function join(options: JoinOptions, run: Run): Promise<MemberReport> {
 async function joinOrGoOn(options: JoinOptions, run: Run, watch: Watch): Promise<MemberReport> {
   await using site = await openSite(options, run, (data) => keptByOffer(data, options.invitation.offer))
   if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch })
-  await using engine = openEngine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   watch.measure(engine)
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
   const left = await notCopied(work, model.dir)
-  const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, ledger: site.data.textLedger, yes: options.yes })
-  const end = new SiteEnd({ work, model, options, site: own })
+  const talk = new FoundingTalk({
+    run,
+    role: 'joiner',
+    own: site.own,
+    ledger: site.data.textLedger,
+    data: options.data,
+    yes: options.yes,
+  })
+  const end = new SiteEnd({ work, model, options, site: own, own: site.own })
   try {
     const joined = joinFederation({
       ...peerInit(options, site, { run, watch, talk, end, terms: null }),

@@ -28,14 +28,14 @@ export function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
 }
 
 async function foundOrGoOn(options: PeerOptions, run: Run, watch: Watch): Promise<MemberReport> {
-  const { terminal, signal } = run
+  const { terminal } = run
   await using site = await openSite(options, run, async (data) => (options.anew ? null : foundedBy(data, options)))
   if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch })
-  await using engine = openEngine({ apart: apartFrom(options) })
+  await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   watch.measure(engine)
   await using own = new SiteWork()
   // With --json the line to paste is the first on stderr, so messages before it are not written.
-  const reading = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
+  const reading = { ...run, engine, terminal: terminal.json ? Terminal.silent() : terminal }
   const model = await readModel(reading, options.model)
   const { dir, description, hash } = model
   const left = await notCopied(reading, dir)
@@ -54,17 +54,21 @@ async function foundOrGoOn(options: PeerOptions, run: Run, watch: Watch): Promis
     window,
     members,
   }
-  const talk = new FoundingTalk({ run, role: 'founder', own: site.own, ledger: site.data.textLedger, yes: options.yes })
+  const talk = new FoundingTalk({
+    run,
+    role: 'founder',
+    own: site.own,
+    ledger: site.data.textLedger,
+    data: options.data,
+    yes: options.yes,
+  })
   talk.brings(text.calibration)
-  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own })
+  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own, own: site.own })
   end.brings(text)
-  const { onEvent, ...init } = peerInit(options, site, { run, watch, talk, end, terms: options })
+  const init = peerInit(options, site, { run, watch, talk, end, terms: options })
+  talk.show(planText(offer, capacity, base))
   const founded = found({
     ...init,
-    onEvent(event) {
-      onEvent?.(event)
-      if (event.type === 'invitation') talk.show(planText(offer, capacity, base))
-    },
     offer,
     site: site.own.site,
     capacity: capacity ?? plan.sample,

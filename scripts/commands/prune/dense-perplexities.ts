@@ -27,6 +27,10 @@ export class DensePerplexities {
     return new DensePerplexities(path, modelHash, (readSealed(path) ?? {}) as Record<string, Measured>)
   }
 
+  knows(windows: Windows): boolean {
+    return this.known[this.keyOf(windows)] !== undefined
+  }
+
   /**
    * Returns the known perplexity of these windows; otherwise measures it and keeps it.
    * @throws {OutputError} OUTPUT_UNWRITABLE

@@ -23,6 +23,8 @@ import { changeModel, comparedTexts, type ModelChange, withPerplexities } from '
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { anyWindow, firstWindows, tokenise } from '../../common/texts.ts'
 import { windowFor } from '../../options/site.ts'
+import { evaluation, type ModelSize, pruning, writing } from '../../progress/job-cost.ts'
+import type { Work } from '../../progress/work-plan.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
 import { duration, grouped, percent, sameLogits } from '../../terminal/numbers.ts'
 import { DensePerplexities } from './dense-perplexities.ts'
@@ -79,7 +81,7 @@ class KeptBlocks {
   /** The error, with the way to go on: in its hint if it is an interruption, else as a note before it. */
   explained(error: unknown, { terminal }: Run): unknown {
     if (this.count === 0) return error
-    const hint = `${this.count} of ${this.of} blocks are kept in ${this.out}: the same command goes on from there.`
+    const hint = `Kept: ${this.count} of ${this.of} blocks, in ${this.out}. To go on: the same command.`
     if (error instanceof InterruptedError) return error.withHint(hint)
     if (!(error instanceof CoppiceError && error.code === 'OUTPUT_CHECKPOINT_DAMAGED')) terminal.note(hint)
     return error
@@ -105,8 +107,10 @@ async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBl
   kept.of = blocks.length
   kept.count = earlier?.blocks ?? 0
   if (kept.count > 0) terminal.note(`${kept.count} of ${kept.of} blocks are pruned already: going on from there`)
-  const texts = await evaluationTexts(work, { ...options, window, limits: description })
-  const dense = await densePerplexities(work, model, texts, DensePerplexities.open(output.scratch, hash))
+  const texts = await evaluationTexts(work, { ...options, limits: description })
+  const measured = DensePerplexities.open(output.scratch, hash)
+  work.meter.expect((size) => expectedWork(size, job, texts, measured))
+  const dense = await densePerplexities(work, model, texts, measured)
   await engine.rest()
   const reports: BlockReport[] = []
   const phases = await drained(work, { label: 'Pruning', unit: 'block' }, 'prune', job, (event) => {
@@ -117,7 +121,7 @@ async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBl
   const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
   const writing = stopwatch()
   const check = (calibration ?? (await anyWindow(work, model))).ids
-  terminal.progress('Writing')
+  terminal.stage('Writing')
   const written = { dir: model, weights, out: output.staging, check, done: doneInWords({ pruner, target }) }
   const { difference, zeros } = await writeChecked(engine, written, { signal })
   const write = writing()
@@ -136,6 +140,17 @@ async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBl
     summary: (report: PruneReport) => summary(report, difference),
     left,
   }
+}
+
+/** All work from here on, the blocks of an earlier run included. */
+function expectedWork(
+  model: ModelSize,
+  job: PruneArgs,
+  texts: readonly EvaluatedText[],
+  measured: DensePerplexities,
+): Work[] {
+  const pruned = texts.map(({ windows }) => evaluation(model, windows))
+  return [...pruned.filter((_, i) => !measured.knows(texts[i].windows)), pruning(model, job), writing(model), ...pruned]
 }
 
 /** The sum of the seconds of an earlier run. */

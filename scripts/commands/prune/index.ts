@@ -4,18 +4,16 @@ import type { Start } from '../../command.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addPrunerOptions } from '../../options/plan.ts'
-import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
+import { addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { addHelp } from '../../terminal/help.ts'
 import { pruneOptions, type RawPrune } from './options.ts'
-
-const CAPACITY_HELP = 'as for peer and join; no effect here, where one site prunes all blocks'
 
 export function definePrune(program: Command, start: Start): void {
   const command = program
     .command('prune')
     .summary('prune a model on one site alone')
     .description('Prunes a model on one text, without any federation, and writes a model of the same form.')
-  addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))), CAPACITY_HELP)
+  addWindowOptions(addTextOptions(addModelOption(command)))
   addEvaluationOptions(addPrunerOptions(command, true))
   addJsonOption(
     addOutOption(command, 'directory for the pruned model: empty, absent, or as the same command left it (required)'),

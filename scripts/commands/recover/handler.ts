@@ -21,6 +21,7 @@ import {
 } from '../../common/recovery.ts'
 import { RECOVERY } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
+import { evaluation as evaluationWork, retraining, writing } from '../../progress/job-cost.ts'
 import { duration, sameLogits } from '../../terminal/numbers.ts'
 import type { RecoverOptions } from './options.ts'
 
@@ -58,14 +59,18 @@ export function recover(options: RecoverOptions, run: Run): Promise<RecoverRepor
       instructions === null
         ? await textRows(work, model, options, cut)
         : await readInstructions(work, model, instructions, cut)
-    const window = windowFor(options.window, description)
-    const texts = await evaluationTexts(work, { ...options, window, limits: description })
+    const evaluation = { ...options.evaluation, window: options.evaluation.window ?? options.window }
+    const texts = await evaluationTexts(work, { ...options, evaluation, limits: description })
+    work.meter.expect((size) => {
+      const measured = texts.map(({ windows }) => evaluationWork(size, windows))
+      return [...measured, retraining(size, { ...recovery, length }), writing(size), ...measured]
+    })
     const pruned = await perplexities(work, { dir: model, kind: 'given', texts })
     await engine.rest()
     const scratch = join(output.scratch, TRAINING_NAME)
     const training = await trained(work, { dir: model, hash }, text, { recovery, out: scratch, kept: options.out })
     const { weights } = training
-    terminal.progress('Writing')
+    terminal.stage('Writing')
     const check = text.rows.ids.slice(0, length)
     const written = { dir: model, weights, out: output.staging, check, done: RECOVERED }
     const { difference } = await writeChecked(engine, written, { signal })

@@ -5,12 +5,10 @@ import type { Start } from '../../command.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addRecoveryOptions } from '../../options/recovery.ts'
-import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
+import { addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { notEmpty } from '../../options/values.ts'
 import { addHelp } from '../../terminal/help.ts'
 import { type RawRecover, recoverOptions } from './options.ts'
-
-const CAPACITY_HELP = 'as for peer and join; no effect here'
 
 export function defineRecover(program: Command, start: Start): void {
   const command = program
@@ -25,14 +23,11 @@ export function defineRecover(program: Command, start: Start): void {
     notEmpty('--instructions', 'a file'),
   )
   addRecoveryOptions(command, MAX_WINDOW)
-  addCapacityOption(
-    addWindowOptions(command, {
-      windows: 'the most rows, taken from the beginning of the text (default: all)',
-      window:
-        'tokens a window if --eval-window is not given (default: 512, or the longest window of the model if that is less)',
-    }),
-    CAPACITY_HELP,
-  )
+  addWindowOptions(command, {
+    windows: 'the most rows, taken from the beginning of the text (default: all)',
+    window:
+      'tokens a window if --eval-window is not given (default: 512, or the longest window of the model if that is less)',
+  })
   addEvaluationOptions(command)
   addJsonOption(
     addOutOption(

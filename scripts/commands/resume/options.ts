@@ -4,9 +4,13 @@ import { type RawSiteOptions, type SiteOptions, siteOptions } from '../../option
 import type { RawOutput } from '../../options/output.ts'
 import { refuseConflict } from '../../options/values.ts'
 
-export interface ResumeOptions extends SiteOptions {
+/** A federation that a site keeps. */
+export interface KeptOptions extends SiteOptions {
   /** The first digits of the federation's id; empty: the only one that is unfinished. */
   id: string
+}
+
+export interface ResumeOptions extends KeptOptions {
   watch: WatchOptions
 }
 
@@ -16,9 +20,13 @@ export interface RawResume extends RawSiteOptions, RawWatch, Pick<RawOutput, 'js
 const ID = /^[0-9a-f]{8,64}$/
 
 export function resumeOptions(federation: string | undefined, raw: RawResume): ResumeOptions {
-  const watch = watchOptions(raw)
-  if (federation === undefined || ID.test(federation)) return { ...siteOptions(raw), id: federation ?? '', watch }
+  return { ...keptOptions(federation, raw), watch: watchOptions(raw) }
+}
+
+/** @param federation - the first digits of its id, or the data directory that it is in */
+export function keptOptions(federation: string | undefined, raw: RawSiteOptions): KeptOptions {
+  if (federation === undefined || ID.test(federation)) return { ...siteOptions(raw), id: federation ?? '' }
   if (raw.data !== undefined)
     refuseConflict(`${federation} and --data name two data directories`, 'Give one of the two.')
-  return { ...siteOptions({ data: federation }), id: '', watch }
+  return { ...siteOptions({ data: federation }), id: '' }
 }

@@ -16,6 +16,8 @@ import { calibration } from '../../common/texts.ts'
 import { assertBlocks } from '../../options/blocks.ts'
 import { RECOVERY, type RecoveryOptions } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
+import { jobText } from '../../progress/counted.ts'
+import { choosing, evaluation, retraining, writing } from '../../progress/job-cost.ts'
 import { type TimeChange, timeChange } from '../../report/time-change.ts'
 import {
   bytes,
@@ -88,9 +90,16 @@ async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
   if (given.blocks !== undefined) assertRange(options, given.blocks, count)
   const window = windowFor(options.window, description)
   const windows = await calibration(work, model, options, options.windows, window)
-  const texts = await evaluationTexts(work, { ...options, window, limits: description })
+  const texts = await evaluationTexts(work, { ...options, limits: description })
   const check = windows.ids.slice(0, window)
   const job = { what, dir: model, windows, check, done: DONE[what.granularity] }
+  work.meter.expect((size) => {
+    const measured = texts.map(({ windows }) => evaluation(size, windows))
+    const { recovery } = options
+    const length = windowFor(recovery?.length, description, '--length', RECOVERY.length)
+    const recovered = recovery === null ? [] : [retraining(size, { ...recovery, length }), writing(size), ...measured]
+    return [choosing(size, windows), ...measured, ...measured, ...recovered]
+  })
   const shrinkTo = (out: string) => choose(work, { ...job, out })
   const smaller = options.recovery === null ? output.staging : join(output.scratch, SMALLER)
   const shrunk =
@@ -131,9 +140,9 @@ async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
 
 /** Chooses what to remove, and writes the smaller model. */
 function choose({ engine, terminal, signal }: ModelChange, job: Parameters<typeof shrinkChecked>[1]) {
-  terminal.progress('Choosing what to remove')
+  terminal.stage('Choosing what to remove')
   const onEvent = (event: JobEvent) =>
-    event.type === 'progress' && terminal.progress('Trying candidates', event.done, event.total)
+    event.type === 'progress' && terminal.step(jobText('Choosing what to remove', 'shrink', event.done, event.total))
   return shrinkChecked(engine, job, { signal, onEvent })
 }
 
@@ -161,7 +170,7 @@ async function recovered(
   await engine.rest()
   const scratch = join(output.scratch, TRAINING_NAME)
   const done = await trained(work, { dir: smaller, hash }, text, { recovery, out: scratch, kept: out })
-  terminal.progress('Writing')
+  terminal.stage('Writing')
   const { weights } = done
   const check = text.rows.ids.slice(0, length)
   const written = { dir: smaller, weights, out: output.staging, check, uniform: isUniform(what), done: RECOVERED }

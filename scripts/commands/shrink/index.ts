@@ -4,7 +4,7 @@ import type { Start } from '../../command.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { stepsOption } from '../../options/recovery.ts'
-import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
+import { addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { groupQueriesOption } from '../../options/structure.ts'
 import { oneOf, RATIO, range, share, wholeNumber } from '../../options/values.ts'
 import { addHelp } from '../../terminal/help.ts'
@@ -16,8 +16,6 @@ import { GRANULARITY_WORDS, IMPORTANCES, type RawShrink, REDUCTIONS, shrinkOptio
  */
 const MAX_REMOVAL_STEPS = 100
 
-const CAPACITY_HELP = 'as for peer and join; no effect here'
-
 export function defineShrink(program: Command, start: Start): void {
   const command = program
     .command('shrink')
@@ -25,7 +23,7 @@ export function defineShrink(program: Command, start: Start): void {
     .description(
       'Removes from each block the attention heads and channels that matter least to its loss on a text (LLM-Pruner), or whole blocks, or hidden channels of the whole model, and writes a smaller model.',
     )
-  addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))), CAPACITY_HELP)
+  addWindowOptions(addTextOptions(addModelOption(command)))
   command
     .addOption(
       new Option(

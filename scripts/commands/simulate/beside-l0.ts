@@ -30,7 +30,7 @@ export async function besideL0(init: FoundInit, use: (result: BesideL0) => Promi
   })
   let merged: BlockFile[] = []
   const outcome = await federation.run({
-    onProgress: (label, done, total) => work.terminal.progress(`l0, ${label}`, done, total),
+    onProgress: (text) => work.terminal.progress(`l0: ${text}`),
     async onRound(round) {
       merged = mergedFiles(round.merged, init.method)
     },

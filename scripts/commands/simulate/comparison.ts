@@ -56,9 +56,10 @@ export class Comparison {
 
   /** Measures the dense model, and each site alone. */
   async start(): Promise<void> {
-    const { options, sites } = this.init
+    const { options, sites, work } = this.init
     this.dense = await this.evaluate([], 'Evaluating the dense model')
     if (options.baselines.includes('isolated')) {
+      work.terminal.stage('Each site prunes alone')
       const byRound: number[][][] = []
       for (const site of sites) byRound.push(await this.evaluateAlone(site, `${site.name} alone`))
       this.alone = byRound.map((rounds) => rounds[rounds.length - 1])

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { federationOf } from '../../../peers/round/federation.ts'
 import { CONTRIBUTIONS_NAME } from '../../../peers/round/output.ts'
 import { blockFiles } from '../../../peers/work/certified-share.ts'
 import type { EngineWorkInit } from '../../../peers/work/engine-work.ts'
@@ -13,6 +14,7 @@ import { asModelName, NONCE_BYTES } from '../../../protocols/plan/offer.ts'
 import { decodePlan, type Plan } from '../../../protocols/plan/plan.ts'
 import { openingOf } from '../../../protocols/round/masked/phases.ts'
 import type { CertifiedRound } from '../../../protocols/round/messages/certified-round.ts'
+import type { Step } from '../../../protocols/round/messages/messages.ts'
 import { ppmToFraction } from '../../../src/base/decimal.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
@@ -23,12 +25,17 @@ import { kindOfOpening } from '../../../src/merge/openings.ts'
 import { outcomeOf } from '../../common/block-matrices.ts'
 import { apartFrom } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
+import { countedText } from '../../progress/counted.ts'
 import type { PeerReport, ReportedRound } from '../../report/federation.ts'
 import { WORK } from '../../report/masked-sums.ts'
 import { reportedPhase } from '../../report/rounds.ts'
+import { counted } from '../../terminal/numbers.ts'
 import type { SimulateOptions } from './options.ts'
 import type { OfferedPlan, SiteEvent, SiteJob, SiteResult, SiteRound } from './site.ts'
 import { type SiteHost, startSite } from './start-site.ts'
+
+/** The steps of a round in which nobody prunes. */
+const DECIDING: ReadonlySet<Step> = new Set(['propose', 'prevote', 'precommit'])
 
 /** Peers of a simulation listen on this machine only. */
 const LISTEN = '/ip4/127.0.0.1/tcp/0'
@@ -105,7 +112,8 @@ interface RunningSite {
 }
 
 interface RunEvents {
-  onProgress(label: string, done: number, total: number): void
+  /** A line of what is being done. */
+  onProgress(text: string): void
   /**
    * Called for each certified round. The peers do not wait for it; its files stay until the federation is disposed of.
    */
@@ -234,7 +242,11 @@ class SimulatedFederation implements AsyncDisposable {
   private receive(site: RunningSite, event: SiteEvent): void {
     const { index, name } = site.job
     if (event.type === 'prune') {
-      this.events?.onProgress(`Round ${event.round}: ${name} ${this.doing(event.round)}`, event.done, event.total)
+      const { does, unit } = this.workOf(event.round)
+      this.events?.onProgress(countedText(`${this.held(event.round)} · ${name} ${does}`, unit, event.done, event.total))
+    } else if (event.type === 'step') {
+      if (index === 0 && DECIDING.has(event.step))
+        this.events?.onProgress(`${this.held(event.round)} · merging, voting`)
     } else if (event.type === 'round') {
       const before = site.rounds.pop()
       if (before !== undefined) site.rounds.push({ ...before, entries: [] }) // only those of the last are asked for
@@ -247,13 +259,21 @@ class SimulatedFederation implements AsyncDisposable {
     }
   }
 
-  /** The verb for a site's work in this round. */
-  private doing(round: number): string {
+  /** The rounds that are over. */
+  private held(round: number): string {
+    return `${round - 1} of ${counted(federationOf(this.plan).rounds, 'round')}`
+  }
+
+  /** The verb for a site's work in this round, and the unit in which it is counted. */
+  private workOf(round: number): { does: string; unit: string } {
     const { masked, merge, rounds } = this.offer
     const { method } = this.init
-    if (masked) return WORK[kindOfOpening({ method, merge, rounds }, openingOf(round))][0]
-    if (!isStructuredMethod(method)) return 'prunes'
-    return round === 1 ? 'measures' : 'trains'
+    if (masked) {
+      const kind = kindOfOpening({ method, merge, rounds }, openingOf(round))
+      return { does: WORK[kind][0], unit: kind === 'adapters' ? 'step' : 'block' }
+    }
+    if (!isStructuredMethod(method)) return { does: 'prunes', unit: 'block' }
+    return round === 1 ? { does: 'measures', unit: 'block' } : { does: 'trains', unit: 'step' }
   }
 
   /** Reports the rounds that every site has announced, or a later one: their bytes no longer change. */

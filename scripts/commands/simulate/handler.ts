@@ -18,6 +18,7 @@ import { VERSION } from '../../paths.ts'
 import { type FederationReport, planReport } from '../../report/federation.ts'
 import { besideL0 } from './beside-l0.ts'
 import { Comparison } from './comparison.ts'
+import { expectedWork } from './expected-work.ts'
 import { foundSimulated } from './federation.ts'
 import type { SimulateOptions } from './options.ts'
 import { prepareSites } from './sites.ts'
@@ -34,7 +35,7 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
   const { terminal } = run
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`)
   await using output = given.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(given.out)
-  await using engine = openEngine({ apart: apartFrom(given) })
+  await using engine = openEngine({ apart: apartFrom(given), meter: run.meter.jobs })
   const work: EngineRun = { ...run, engine }
   const { description, hash } = await readModel(work, given.model)
   const options = { ...given, plan: planFor(given.plan, description.blocks) }
@@ -51,6 +52,7 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
   if (options.out === null) await output.claim(id8(plan.id))
   terminal.say(introduction(planInWords(plan.offer, undefined, base), method))
 
+  run.meter.expect((model) => expectedWork(model, { options, method, plan, sites, evaluated }))
   const comparison = new Comparison({
     work,
     options,
@@ -65,7 +67,7 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
   await comparison.start()
   if (options.baselines.includes('l0')) await besideL0(founding, (result) => comparison.addL0(result))
   const outcome = await federation.run({
-    onProgress: (label, done, total) => terminal.progress(label, done, total),
+    onProgress: (text) => terminal.progress(text),
     onRound: (round) => comparison.add(round),
   })
   await comparison.finish(outcome)

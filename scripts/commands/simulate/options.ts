@@ -90,6 +90,12 @@ export function simulateOptions(raw: RawSimulate): SimulateOptions {
   }
   const model = modelOptions(raw)
   const plan = planOptions(raw, peers)
+  if (capacities !== null && plan.masked && plan.merge !== 'pooled') {
+    refuseConflict(
+      '--capacity has no effect where votes, importances or adapters are masked: every site offers all blocks',
+      'Leave out --capacity, or give --open.',
+    )
+  }
   return {
     ...model,
     ...textOptions(raw, 'simulate', !model.embedded),

@@ -12,6 +12,7 @@ import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work
 import type { PruneJob } from '../../../peers/work/work.ts'
 import { parseInvitation } from '../../../protocols/plan/invitation.ts'
 import { mergingOf, type Offer } from '../../../protocols/plan/offer.ts'
+import type { Step } from '../../../protocols/round/messages/messages.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { JobEngine } from '../../../src/jobs/open-engine.ts'
@@ -47,6 +48,7 @@ export type SiteEvent =
   /** The plan, encoded. */
   | { type: 'founded'; plan: Uint8Array }
   | { type: 'prune'; round: number; done: number; total: number }
+  | { type: 'step'; round: number; attempt: number; step: Step }
   | { type: 'round'; round: SiteRound }
   /** The measurements made while the model was written. */
   | { type: 'written'; written: WrittenModel }
@@ -144,6 +146,7 @@ function plainEvent(event: PeerEvent): SiteEvent | null {
     case 'listening':
     case 'invitation':
     case 'prune':
+    case 'step':
       return event
     case 'founded':
       return { type: 'founded', plan: event.plan.bytes }

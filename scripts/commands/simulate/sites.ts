@@ -33,7 +33,7 @@ interface Prepared {
 export async function prepareSites(work: EngineRun, options: SimulateOptions, limits: WindowLimits): Promise<Prepared> {
   const { model, separator, evaluation, peers, windows, plan, capacities } = options
   const window = windowFor(options.window, limits)
-  const evalWindow = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
+  const evalWindow = windowFor(evaluation.window, limits, '--eval-window')
   const embedded = options.texts.length === 0 && options.embedded ? embeddedTexts() : null
   const sources = embedded?.map(trainingSource) ?? options.texts.map(namedSource)
   const evalSources = evaluation.files.length > 0 ? evaluation.files.map(fileSource) : embedded?.map(heldSource)
@@ -63,7 +63,8 @@ export async function prepareSites(work: EngineRun, options: SimulateOptions, li
   }
   for (const { text, from, count } of allocation.kept) {
     const { name, windows } = texts[text]
-    evaluated.push({ name, windows: recut(someWindows(windows, from, count), evalWindow, tokens) })
+    const length = evaluation.window === undefined ? window : evalWindow // it was cut into these
+    evaluated.push({ name, windows: recut(someWindows(windows, from, count), length, tokens) })
   }
   return { window, sites, evaluated }
 }

@@ -4,12 +4,13 @@ import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import { outcomeInWords } from '../../common/block-matrices.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
 import type { FederationReport } from '../../report/federation.ts'
+import { costInWords } from '../../report/federation-table.ts'
 import { bytes, counted, duration, sameLogits } from '../../terminal/numbers.ts'
 import type { SimulateOptions } from './options.ts'
 
 /** These lines are shown before anything runs, so that nobody waits for a result that pruning cannot give. */
 const WHAT_SPARSITY_GIVES = [
-  'What this gives: one pruned model with the same certified masks at every site, and a smaller file once packed.',
+  'What this gives: one pruned model with the same certified masks at every site.',
   'What it does not give: speed in ONNX Runtime on a CPU, which computes with the zeros as with any other number.',
 ]
 
@@ -17,10 +18,36 @@ const WHAT_REMOVAL_GIVES = [
   'What this gives: one smaller model, the same at every site, with fewer products to compute in any ONNX Runtime.',
 ]
 
+/** The plan speaks to one site, and all of them are here. The first that fits at a place counts. */
+const EACH: readonly (readonly [RegExp, string])[] = [
+  [/every block that this site prunes/g, 'every block that a site prunes'],
+  [
+    /If this site takes part again with the same text and other members/g,
+    'If a site takes part again with the same text and other members',
+  ],
+  [
+    /Your text, its tokens and its activations never leave/g,
+    'The text, its tokens and its activations never leave a site',
+  ],
+  [/what kind of text yours is/g, 'what kind of text it is'],
+  [/and not of your text/g, 'and not of the text'],
+  [/\b[Yy]our (?=peer id|site name|network address)/g, 'its '],
+  [/when you are online/g, 'when it is online'],
+  [/\byour\b/g, 'its'],
+  [/\bThis site\b/g, 'Each site'],
+  [/\bthis site\b/g, 'each site'],
+]
+
+/** A sentence to one site, as one about each. */
+function ofEachSite(sentence: string): string {
+  return EACH.reduce((text, [pattern, words]) => text.replace(pattern, words), sentence)
+}
+
 /** The plan, the benefit of the result, and the data that leaves a site. */
 export function introduction({ what, leaves }: PlanInWords, method: Method): string {
   const gives = isStructuredMethod(method) ? WHAT_REMOVAL_GIVES : WHAT_SPARSITY_GIVES
-  return [...what, ...gives, 'What leaves a site:', ...leaves.map((line) => `  ${line}`)].join('\n')
+  const lines = [...what.map(ofEachSite), ...gives, 'What leaves a site:']
+  return [...lines, ...leaves.map((line) => `  ${ofEachSite(line)}`)].join('\n')
 }
 
 /** The lines below the last table. @param path - the output directory */
@@ -35,7 +62,10 @@ export function closing(
   const roots = new Set(peers.map(({ root }) => root))
   const { embedded, model } = options
   return [
-    `One root at ${roots.size === 1 ? `all ${peers.length} sites` : `${roots.size} DIFFERENT sites`}: ${result.root}`,
+    ...costInWords(perplexity, peers),
+    roots.size === 1
+      ? `All ${peers.length} sites hold the same model: ${result.root}`
+      : `The ${peers.length} sites hold ${roots.size} DIFFERENT models; the founder's: ${result.root}`,
     outcomeInWords(result, plan.structures !== undefined),
     ...certifiedInWords(certified),
     `A site sent ${range(payload)} of contributions, and ${range(sent)} in all.`,

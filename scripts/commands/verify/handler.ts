@@ -9,6 +9,7 @@ import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { labelled } from '../../common/engine.ts'
 import { EMBEDDED_MODEL } from '../../paths.ts'
+import { countedText } from '../../progress/counted.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
 import { sumsInWords } from '../../report/masked-sums.ts'
 import { counted } from '../../terminal/numbers.ts'
@@ -34,21 +35,28 @@ export async function verify({ directory, base }: VerifyOptions, run: Run): Prom
     dir: directory,
     base: model,
     signal: run.signal,
-    onProgress: (done, total) => run.terminal.progress('Checking contributions and merging them again', done, total),
+    onProgress: (done, total) =>
+      run.terminal.progress(countedText('Checking contributions and merging them again', 'part', done, total)),
   })
   verified.notes.push(...notesBeside(directory, verified))
   for (const note of verified.notes) run.terminal.note(`note: ${note}`)
   if (gone.length > 0) throw gap(directory, gone, verified)
   run.terminal.say(
     [
-      `Verified: ${counted(verified.rounds, 'round')}, ${counted(verified.signatures, 'signature')}, ` +
-        `all ${contributionsOf(verified)}, the merge and the model.`,
+      `Verified: ${signaturesInWords(verified, plan.members.length)}, all ${contributionsOf(verified)}, the merge and the model: all good.`,
       ...sumsInWords(verified.sums ?? []),
       ...certifiedInWords(verified.certified),
-      `root ${verified.root}`,
+      `The model that they agreed on: ${verified.root}`,
     ].join('\n'),
   )
   return verified
+}
+
+/** Each member has signed its acceptance and the plan once, and may have voted in each round. */
+function signaturesInWords({ rounds, signatures }: Verified, members: number): string {
+  const votes = `${signatures - 2 * members} of ${rounds * members} votes`
+  const when = rounds === 1 ? '' : ` in ${rounds} rounds`
+  return `${counted(members, 'acceptance')}, ${counted(members, 'signature')} of the plan, ${votes}${when}`
 }
 
 function contributionsOf({ sums }: Verified): string {

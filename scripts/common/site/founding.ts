@@ -20,18 +20,21 @@ import type { YesOptions } from '../../options/yes.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
 import { counted } from '../../terminal/numbers.ts'
 import { earlierSumsText } from './earlier-sums.ts'
+import { framedInvitation, whereInvitationIs } from './invitation-text.ts'
 import { rosterText } from './roster.ts'
 
 /** The progress of this site. */
 type Stage = 'preparing' | 'waiting' | 'asked' | 'signed' | 'founded'
 
 interface FoundingTalkInit extends YesOptions {
-  run: Run
+  run: Pick<Run, 'terminal' | 'signal'>
   role: 'founder' | 'joiner'
   /** This site. */
   own: SiteLabel
   /** The sums that texts of this site were in. */
   ledger: TextLedger
+  /** The data directory. */
+  data: string
 }
 
 export class FoundingTalk {
@@ -39,6 +42,8 @@ export class FoundingTalk {
   private readonly here = new Map<string, SiteLabel>()
   private stage: Stage = 'preparing'
   private calibration: Windows | null = null
+  /** The founder's line, until it has been shown. */
+  private line: string | null = null
 
   constructor(init: FoundingTalkInit) {
     this.init = init
@@ -102,7 +107,7 @@ export class FoundingTalk {
     const { terminal } = run
     switch (event.type) {
       case 'invitation':
-        terminal.say(`npx --no-install coppice join ${event.line}`)
+        this.line = event.line
         break
       case 'retrying':
         terminal.note(`${event.address} does not answer yet. Trying for ${event.patienceMs / 1000} s.`)
@@ -138,7 +143,17 @@ export class FoundingTalk {
     for (const [, site] of come)
       terminal.note(`${siteInWords(site)} is here${equalBytes(site.peer, own.peer) ? ': this site' : ''}.`)
     const missing = members - now.size
-    if (missing > 0) terminal.say(`Waiting for ${counted(missing, 'more site')} (${now.size} of ${members} are here).`)
+    if (missing > 0 && !terminal.isWatched) terminal.say(`${waitingText(missing, now.size, members)}.`)
+    this.invite(missing)
+    if (missing > 0) terminal.waiting(() => waitingText(missing, now.size, members))
+  }
+
+  /** Shows the line to paste once, below all else, where somebody looks and nothing keeps it. */
+  private invite(others: number): void {
+    const { data, run } = this.init
+    if (this.line === null) return
+    run.terminal.say(run.terminal.isWatched ? framedInvitation(this.line, others) : whereInvitationIs(data))
+    this.line = null
   }
 
   /** The error of a peer. If a person has stopped it, the error gets a hint that says what follows. */
@@ -153,6 +168,10 @@ export class FoundingTalk {
 /** The sites that had joined when the offer was fetched, in words. */
 export function hereText(sites: readonly SiteLabel[], members: number): string {
   return `Here so far: ${sites.map(siteInWords).join(', ')} (${sites.length} of ${members}).`
+}
+
+function waitingText(missing: number, here: number, members: number): string {
+  return `Waiting for ${counted(missing, 'more site')} (${here} of ${members} here)`
 }
 
 /** Hints after Ctrl-C. */

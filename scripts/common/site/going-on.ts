@@ -28,14 +28,14 @@ export async function goOn(
 ): Promise<MemberReport> {
   const { offer } = kept.signed.plan
   if (kept.facts.finished) throw finished(kept)
-  await using engine = openEngine({ apart: apartFrom({ ...command, out: kept.facts.out }) })
+  await using engine = openEngine({ apart: apartFrom({ ...command, out: kept.facts.out }), meter: run.meter.jobs })
   watch.measure(engine)
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, command.model)
   assertSameModel(command.model, offer, model)
   const left = await notCopied(work, model.dir)
-  const end = new SiteEnd({ work, model, options: command, site: own })
+  const end = new SiteEnd({ work, model, options: command, site: own, own: site.own })
   const { maker } = await prepare({ work, model, own, end }, command, offer)
   const init = peerInit(command, site, { run, watch, talk: null, end, terms: noteOf(kept)?.terms ?? null })
   const report = await end.after(resume({ ...init, kept, work: maker }))

@@ -11,15 +11,17 @@ import { CONTRIBUTIONS_NAME, MODEL_NAME } from '../../../peers/round/output.ts'
 import { blockFiles, type CertifiedShare, certifiedShare, certifying } from '../../../peers/work/certified-share.ts'
 import type { EngineWork } from '../../../peers/work/engine-work.ts'
 import { mergedKind } from '../../../peers/work/engine-work.ts'
-import type { Plan } from '../../../protocols/plan/plan.ts'
+import { memberOf, type Plan } from '../../../protocols/plan/plan.ts'
+import type { SiteLabel } from '../../../protocols/plan/site-name.ts'
 import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
-import { id8 } from '../../../protocols/wire/encoding.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { ALONE } from '../../../src/form/merging.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { Run } from '../../command.ts'
+import { federationWork } from '../../progress/federation-work.ts'
+import { evaluation, writing } from '../../progress/job-cost.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
@@ -31,6 +33,8 @@ import { outcomeInWords, outcomeOf } from '../block-matrices.ts'
 import { type EngineRun, labelled } from '../engine.ts'
 import { writeReport } from '../output-directory.ts'
 import { perplexities } from '../perplexities.ts'
+import { keptHint, type OwnPart } from './kept-hint.ts'
+import { SERVING } from './narrator.ts'
 import type { SiteText, SiteTextOptions } from './site-text.ts'
 import type { SiteWork } from './site-work.ts'
 
@@ -39,6 +43,8 @@ interface SiteEndInit {
   model: BaseModel
   options: Pick<SiteTextOptions, 'evaluation'> & { embedded: boolean; data: string }
   site: SiteWork
+  /** This site. */
+  own: SiteLabel
 }
 
 type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'> & { certified: CertifiedShare | null }
@@ -57,9 +63,15 @@ export class SiteEnd {
   private entries: readonly ManifestEntry[] = []
   private measuring: Promise<Measured> | null = null
   private report: MemberReport | null = null
+  /** The progress of this site's own part of the newest round. */
+  private pruned: OwnPart | null = null
 
   constructor(init: SiteEndInit) {
     this.init = init
+  }
+
+  get peakMemoryBytes(): number {
+    return this.init.work.engine.peakMemoryBytes
   }
 
   /** Takes the site's text: the part for measuring, and the part for calibration. */
@@ -72,12 +84,29 @@ export class SiteEnd {
     if (event.type === 'founded' || event.type === 'goingOn') {
       this.plan = event.plan
       this.out = event.out
+      this.expect(event.plan, event.type === 'goingOn' ? event.round : 1)
+    } else if (event.type === 'prune') {
+      this.pruned = event
     } else if (event.type === 'round') {
+      this.pruned = null
       this.entries = event.round.value.entries
     } else if (event.type === 'serving') {
       this.measuring = this.measureAll(event.own)
-      this.measuring.catch(() => undefined) // whoever waits for it gets the rejection
+      const serve = () => this.init.work.terminal.waiting(() => SERVING)
+      this.measuring.then(serve, () => undefined) // whoever waits for it gets the rejection
     }
+  }
+
+  /** The work until the end, for the forecast. */
+  private expect(plan: Plan, from: number): void {
+    const { own, work } = this.init
+    const { text } = this
+    if (text === null) return
+    const member = memberOf(plan, own.peer)?.index ?? 0
+    work.meter.expect((model) => {
+      const measured = text.evaluated.map(({ windows }) => evaluation(model, windows))
+      return [...federationWork(model, plan, member, text.calibration, from), writing(model), ...measured, ...measured]
+    })
   }
 
   /** Waits for the measurement, and reports. Only then the federation is finished here: see PeerInit. */
@@ -112,9 +141,7 @@ export class SiteEnd {
   private withHint(error: unknown): unknown {
     if (!(error instanceof InterruptedError) || this.plan === null) return error
     if (this.measuring === null) {
-      const { data } = this.init.options
-      const line = `npx --no-install coppice resume ${id8(this.plan.id)} --data ${data}`
-      return error.withHint(`All that this site has of the federation is kept. To go on with it: ${line}`)
+      return error.withHint(keptHint(this.plan, this.pruned, this.init.options.data))
     }
     return error.withHint(
       `The model is complete, in ${join(this.out, MODEL_NAME)}. Only measuring it and serving the others was left to do: the same command does it.`,
@@ -143,6 +170,7 @@ export class SiteEnd {
         notes: ['Nothing was measured: this site has no text. Give --eval a text to measure on.'],
       }
     const texts = text.evaluated
+    work.terminal.stage('Measuring what joining has brought')
     const base = await perplexities(work, { dir: model.dir, kind: 'base', texts })
     await work.engine.rest() // two models at once in memory would bring nothing
     const together = await perplexities(work, { dir: join(this.out, MODEL_NAME), kind: 'common', texts })
@@ -246,7 +274,7 @@ async function conclude(
   const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
   const lines = [
     ...siteReportInWords(site, measures.notes),
-    `root ${root}`,
+    `The sites agreed on this model: ${root}`,
     outcomeInWords(result, isStructuredMethod(method)),
     ...certifiedInWords(certified),
     `Model: ${join(out, 'model')}`,

@@ -46,9 +46,10 @@ export async function siteText(work: EngineRun, options: SiteTextOptions, asked:
   if (evaluation === null || evaluation.files.length > 0 || texts.length === 0) {
     return {
       calibration: await calibration(work, model, options, windows, window),
-      evaluated: evaluation === null ? [] : await evaluationTexts(work, { ...options, evaluation, window, limits }),
+      evaluated: evaluation === null ? [] : await evaluationTexts(work, { ...options, evaluation, limits }),
     }
   }
+  // What is kept out was cut into the windows of the calibration.
   const length = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
   const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
   const kept = keptOut(windows)

@@ -86,8 +86,20 @@ export function peerInit(
   const agree = talk?.agree ?? null
   const note = siteNote(command, terms)
   const conclude = (result: PeerResult) => end.conclude(result)
-  const { signal } = run
-  return { data, note, place, listen, announce: announce ?? undefined, signal, agree, onEvent, conclude, ...watch.init }
+  const aside = () => ({ peakMemoryBytes: end.peakMemoryBytes, progress: run.terminal.work.forecast() })
+  return {
+    data,
+    note,
+    place,
+    aside,
+    listen,
+    announce: announce ?? undefined,
+    signal: run.signal,
+    agree,
+    onEvent,
+    conclude,
+    ...watch.init,
+  }
 }
 
 /** The part of an offer that decides the computation. */

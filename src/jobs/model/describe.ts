@@ -1,7 +1,9 @@
 /** The job of describing a model, so that commands and peers need not open it. */
+import { statSync } from 'node:fs'
 import type { BlockForm } from '../../form/block-form.ts'
-import type { LayerInfo } from '../../model/forward/decoder.ts'
+import type { Decoder, LayerInfo } from '../../model/forward/decoder.ts'
 import type { UnprunedMatrix } from '../../model/graph/unfollowed.ts'
+import { typeName } from '../../onnx/tensor.ts'
 import type { Bench } from '../bench.ts'
 
 export interface ModelDescription {
@@ -11,6 +13,10 @@ export interface ModelDescription {
   /** One entry a block. */
   forms: BlockForm[]
   layers: LayerInfo[]
+  /** Element types of the layers' weights, as ONNX names them. */
+  types: string[]
+  /** Bytes of the graph's file and of those of its weights. */
+  bytes: number
   /** Matrices of blocks that are not layers, so they are never pruned. */
   unpruned: UnprunedMatrix[]
   /** The longest window that config.json allows. */
@@ -19,11 +25,21 @@ export interface ModelDescription {
   fixedWindow: number | undefined
 }
 
+/** Bytes of the files of a model. */
+export function bytesOf({ files }: Pick<Decoder, 'files'>): number {
+  return files.reduce((sum, path) => sum + statSync(path).size, 0)
+}
+
 /** The windows that a model takes. */
 export type WindowLimits = Pick<ModelDescription, 'maxWindow' | 'fixedWindow'>
 
 export async function describe({ dir }: { dir: string }, bench: Bench): Promise<ModelDescription> {
-  const { name, parameters, blocks, forms, layers, unpruned, maxWindow, fixed } = bench.open(dir)
+  const decoder = bench.open(dir)
+  const { name, parameters, blocks, forms, layers, unpruned, maxWindow, fixed } = decoder
   const matrices = unpruned.map(({ tensors, ...matrix }) => matrix)
-  return { name, parameters, blocks, forms, layers, unpruned: matrices, maxWindow, fixedWindow: fixed.window }
+  const stored = [...decoder.storedTensors.values()].flat()
+  const types = [...new Set(stored.map(({ dataType }) => typeName(dataType)))]
+  const size = bytesOf(decoder)
+  const facts = { name, parameters, blocks, forms, layers, types, bytes: size, unpruned: matrices }
+  return { ...facts, maxWindow, fixedWindow: fixed.window }
 }

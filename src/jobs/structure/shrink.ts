@@ -1,8 +1,8 @@
 /** The job of shrinking a model: it chooses units, cuts them out and writes the smaller model. */
-import { statSync } from 'node:fs'
 import { Decoder } from '../../model/forward/decoder.ts'
 import type { Bench } from '../bench.ts'
 import type { JobContext } from '../job.ts'
+import { bytesOf } from '../model/describe.ts'
 import { removeHeadsAndChannels } from './heads-and-channels.ts'
 import { removeHiddenChannels } from './hidden-channels.ts'
 import type { Removed, RemovingJob, Shrink, ShrinkArgs, ShrunkModel } from './shrink-args.ts'
@@ -18,7 +18,7 @@ export async function shrink(args: ShrinkArgs, bench: Bench, context: JobContext
     run: { ...removed.run, threads: bench.threads },
     parameters: smaller.parameters,
     macs: { before: decoder.macs, after: smaller.macs },
-    bytes: { before: size(decoder), after: size(smaller) },
+    bytes: { before: bytesOf(decoder), after: bytesOf(smaller) },
   }
 }
 
@@ -26,8 +26,4 @@ function remove(decoder: Decoder, what: Shrink, job: RemovingJob, context: JobCo
   if (what.granularity === 'heads-and-channels') return removeHeadsAndChannels(decoder, what, job, context)
   if (what.granularity === 'blocks') return removeBlocks(decoder, what, job, context)
   return removeHiddenChannels(decoder, what, job, context)
-}
-
-function size(decoder: Decoder): number {
-  return decoder.files.reduce((sum, path) => sum + statSync(path).size, 0)
 }

@@ -16,7 +16,8 @@ const ROUND = [0, 2, 4]
 const NO_MERGES = new Map<number, string>()
 
 const { name, parameters, blocks, forms, layers, maxWindow } = Decoder.open(MODEL)
-const description = { name, parameters, blocks, forms, layers, unpruned: [], maxWindow, fixedWindow: undefined }
+const stored = { unpruned: [], types: ['float32'], bytes: 0 }
+const description = { name, parameters, blocks, forms, layers, ...stored, maxWindow, fixedWindow: undefined }
 
 interface Site {
   work: EngineWork

@@ -26,7 +26,7 @@ test('a founder and a member that are killed go on with the same federation, fro
   await members[0].said('stderr', /^All have signed/m)
   await members[0].killedAndBack()
   await members[0].said('stderr', new RegExp(`^Federation ${id}, round [12] of 2: going on$`, 'm'))
-  await founder.said('stderr', /^Round 1: \d+ contributions merged/m)
+  await founder.said('stderr', /^Round 1 of 2 agreed: \d+ contributions merged/m)
   await founder.killedAndBack()
   await founder.said('stderr', new RegExp(`^Federation ${id}, round [12] of 2: going on$`, 'm'))
   await members[0].killedAndBack('resume', id)
@@ -63,7 +63,7 @@ test('a founder that is gone for good is missed by nobody, and members come back
   await members[0].said('stderr', new RegExp(`^Federation ${id}, round [12] of 2: going on$`, 'm'))
   const ended = await Promise.all(members.map((site) => site.ended))
   for (const { exit, stderr } of ended) assert.equal(exit, 0, stderr)
-  const roots = ended.map(({ stdout }) => /^root ([0-9a-f]{64})$/m.exec(stdout)?.[1])
+  const roots = ended.map(({ stdout }) => /^The sites agreed on this model: ([0-9a-f]{64})$/m.exec(stdout)?.[1])
   assert.deepEqual(roots, [roots[0], roots[0], roots[0]])
   assert.match(String(roots[0]), /^[0-9a-f]{64}$/)
 })
@@ -76,7 +76,9 @@ test('a founder that comes back at another address finds the others, and they ke
   await founder.said('stderr', new RegExp(`^Federation ${id}, round 1 of 2: going on$`, 'm'))
   const ended = await Promise.all([founder, ...members].map((site) => site.ended))
   for (const { exit, stderr } of ended) assert.equal(exit, 0, stderr)
-  const roots = new Set(ended.map(({ stdout }) => /^root ([0-9a-f]{64})$/m.exec(stdout)?.[1]))
+  const roots = new Set(
+    ended.map(({ stdout }) => /^The sites agreed on this model: ([0-9a-f]{64})$/m.exec(stdout)?.[1]),
+  )
   assert.equal(roots.size, 1)
   const known = await Promise.all(
     members.map(async ({ state }) =>

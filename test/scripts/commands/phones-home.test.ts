@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
+import { askPeer } from '../../../peers/status/socket.ts'
+import type { Invited } from '../../../peers/status/status-book.ts'
 import { PACKAGE_ROOT } from '../../../scripts/paths.ts'
 import { siteText } from '../../support/sites.ts'
 
@@ -126,10 +128,10 @@ async function invitationOf(stdout: Readable): Promise<string> {
   let said = ''
   for await (const chunk of stdout.iterator({ destroyOnReturn: false })) {
     said += chunk
-    const match = /^npx --no-install coppice join (\S+)$/m.exec(said)
+    const match = /^The invitation is written into no log\..* --data (\S+)$/m.exec(said)
     if (match === null) continue
     stdout.resume()
-    return match[1]
+    return ((await askPeer(match[1], 'invitation')) as Invited).invitation ?? ''
   }
   throw new Error(`no invitation in:\n${said}`)
 }

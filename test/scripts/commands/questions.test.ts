@@ -10,6 +10,7 @@ import { TextLedger } from '../../../peers/kept/text-ledger.ts'
 import { anyWindow } from '../../../scripts/common/texts.ts'
 import { EMBEDDED_MODEL, PACKAGE_ROOT } from '../../../scripts/paths.ts'
 import { runCommand } from '../../../scripts/program.ts'
+import { Meter } from '../../../scripts/progress/meter.ts'
 import { Terminal } from '../../../scripts/terminal/terminal.ts'
 import { textFingerprint } from '../../../src/files/fingerprint.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
@@ -39,7 +40,7 @@ async function at(person: Person, ...argv: string[]): Promise<Answered> {
 async function founder(context: TestContext, person: Person, plan: readonly string[] = PLAN) {
   const directory = await temporaryDirectory(context)
   const line = Promise.withResolvers<string>()
-  const stdout = new Recorder()
+  const stdout = new Recorder(true, 1000) // elsewhere the line is not written
   const write = stdout.write.bind(stdout)
   stdout.write = (text) => {
     write(text)
@@ -104,7 +105,7 @@ test('a plan is shown without taking part; a no, Ctrl-C and a no over the roster
 
   const stopped = await founding.join(new Person([[FIRST, '\x03']]))
   assert.equal(stopped.exit, 130, stopped.stderr)
-  assert.match(stopped.stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nNothing of this site was sent\./)
+  assert.match(stopped.stderr, /Stopped\. Nothing of this site was sent\./)
   assert.doesNotMatch(north.screen.text, /South lab/)
 
   const declined = await founding.join(
@@ -138,10 +139,7 @@ test('Ctrl-C over the roster ends the founding for the other by name', async (co
     'Nоrth clinic', // a Cyrillic o
   )
   assert.equal(stopped.exit, 130, stopped.stderr)
-  assert.match(
-    stopped.stderr,
-    /coppice: stopped by SIGINT \(INTERRUPTED\)\nThis site has not signed, so the founding ends for all\./,
-  )
+  assert.match(stopped.stderr, /Stopped\. This site has not signed, so the founding ends for all\./)
   assert.match(stopped.stderr, /look alike, and are two sites\./)
   assert.equal(await ended, 6)
   assert.match(
@@ -157,7 +155,8 @@ test('a site whose text was in sums with other members reads whose part one more
   const south = join(directory, 'South lab')
   mkdirSync(south, { mode: 0o700 })
   await using engine = openEngine()
-  const reading = { engine, terminal: Terminal.silent(), signal: new AbortController().signal }
+  const terminal = Terminal.silent()
+  const reading = { engine, terminal, meter: new Meter(terminal.work), signal: new AbortController().signal }
   const text = textFingerprint(await anyWindow(reading, EMBEDDED_MODEL))
   await TextLedger.open(south).record({ text, plan: aPlan().plan, at: 0 })
   const yes: Array<[RegExp, string]> = [

@@ -31,7 +31,8 @@ test('two sites in one working directory end with one root, and their results li
   const reports = outs.map((out) => JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
   assert.equal(reports[0].root, reports[1].root)
   assert.deepEqual(new Set(reports.map(({ out }) => out)), new Set(outs))
-  for (const { stdout } of ended) assert.match(stdout, new RegExp(`^root ${reports[0].root}$`, 'm'))
+  for (const { stdout } of ended)
+    assert.match(stdout, new RegExp(`^The sites agreed on this model: ${reports[0].root}$`, 'm'))
   for (const { stdout } of ended) {
     // Which site has which of the two names is a race between them.
     const i = outs.findIndex((out) => stdout.includes(`Model: ${join(out, 'model')}\n`))
@@ -88,7 +89,7 @@ test('Ctrl-C stops a founder that waits, and leaves nothing', async (context) =>
   await founder.invitation()
   const { exit, stderr } = await founder.stop('SIGINT')
   assert.equal(exit, 130, stderr)
-  assert.match(stderr, /coppice: stopped by SIGINT \(INTERRUPTED\)\nOnly the invitation is lost\. .*\n$/)
+  assert.match(stderr, /^Stopped\. Only the invitation is lost\. .*\n$/m)
   assert.deepEqual(readdirSync(directory), [])
 })
 
@@ -103,7 +104,7 @@ test('Ctrl-C while a site measures ends it with the model kept, and the others h
   writeFileSync(long, 'A wood is cut back, and grows again from its stools. '.repeat(3000))
   const joining = ['join', await founder.invitation(), '--text', b, '--eval', long, '--out', outs[1], '--json']
   const joiner = new SiteProcess(context, directory, ...joining)
-  await joiner.said('stderr', /^Evaluating the base model on .+: 1 of \d+$/m)
+  await joiner.said('stderr', /^Measuring what joining has brought$/m)
   const { exit, stdout, stderr } = await joiner.stop('SIGINT')
   assert.equal(exit, 130, stderr)
   const { error } = JSON.parse(stdout)

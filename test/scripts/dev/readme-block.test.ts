@@ -10,7 +10,7 @@ const LINES = [
   '--------------------------',
   'early       18.77    25.42',
   '',
-  `One root at all 4 sites: ${ROOT}`,
+  `All 4 sites hold the same model: ${ROOT}`,
   '1,415,598 of 2,359,296 weights of the layers are zero (60.001 %).',
   'A site sent 2.2 MB of contributions, and 6.7 MB in all.',
   '2 rounds in 1 min 06 s, all comparisons included.',
@@ -59,7 +59,7 @@ describe('a run beside the recorded one', () => {
     { what: 'twice the bytes', now: with_(1, 'on                   26 MB') },
     { what: 'a perplexity two percent off', now: with_(3, 'early       19.15    25.42') },
     { what: 'another federation', now: with_(10, `Federation ${'ce'.repeat(32)}`) },
-    { what: 'another root', now: with_(5, `One root at all 4 sites: ${'ac'.repeat(32)}`) },
+    { what: 'another root', now: with_(5, `All 4 sites hold the same model: ${'ac'.repeat(32)}`) },
     { what: 'a line more', now: [...LINES, ''] },
   ]
   for (const { what, now } of other) {
@@ -67,6 +67,6 @@ describe('a run beside the recorded one', () => {
   }
 
   it('may have another root where the machine computes other bits', () => {
-    assert.deepEqual(differences(LINES, with_(5, `One root at all 4 sites: ${'ac'.repeat(32)}`), false), [])
+    assert.deepEqual(differences(LINES, with_(5, `All 4 sites hold the same model: ${'ac'.repeat(32)}`), false), [])
   })
 })

@@ -35,7 +35,7 @@ describe('a call of the library', () => {
       assert.equal(process.listenerCount('SIGINT'), listeners)
     }
     await assert.rejects(evaluate({ model: MODEL, text: ['/nowhere.txt'] }, { onEvent }), { code: 'TEXT_MISSING' })
-    assert.deepEqual(events[0], { type: 'progress', label: 'Reading the model', done: 0, total: 0 })
+    assert.deepEqual(events[0], { type: 'progress', text: 'Reading the model', share: null, secondsLeft: null })
     // The runner of this test writes as well.
     const written = writes.flatMap(({ mock }) => mock.calls.map(({ arguments: [text] }) => String(text))).join('')
     assert.doesNotMatch(written, /Reading the model|TEXT_MISSING|nowhere/)

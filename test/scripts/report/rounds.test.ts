@@ -32,10 +32,13 @@ const opening = (phase: 'list' | 'reveal', opening: number, members = FOUR): Mas
 
 describe('a certified round in words', () => {
   it('of an open plan says how many contributions were merged, and from the second on what has changed', () => {
-    assert.equal(words({ round: 1, masked: null }), 'Round 1: 12 contributions merged, certificate 6c48994f')
+    assert.equal(
+      words({ round: 1, masked: null }),
+      'Round 1 of 10 agreed: 12 contributions merged (certificate 6c48994f)',
+    )
     assert.equal(
       words({ round: 2, moved: 3, masked: null }),
-      'Round 2: 12 contributions merged, 1.5 % of the masks changed since the last round, certificate 6c48994f',
+      'Round 2 of 10 agreed: 12 contributions merged, 1.5 % of the masks changed since the last round (certificate 6c48994f)',
     )
   })
 

@@ -44,7 +44,7 @@ describe('the end of a command', () => {
   it('says of an interruption by which signal, and how to go on', () => {
     const { exit, stdout, stderr } = told(new InterruptedError('SIGTERM').withHint('Some is kept.'), true)
     assert.equal(exit, 143)
-    assert.equal(stderr, 'coppice: stopped by SIGTERM (INTERRUPTED)\nSome is kept.\n')
+    assert.equal(stderr, 'Stopped. Some is kept.\n')
     assert.deepEqual(JSON.parse(stdout), {
       error: { code: 'INTERRUPTED', exit: 143, what: 'stopped by SIGTERM', hint: 'Some is kept.' },
     })

@@ -1,18 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { table } from '../../../scripts/report/table.ts'
-import { clipped, columns, padEnd, padStart } from '../../../scripts/terminal/width.ts'
+import { columns, padEnd, padStart, shortened, wrapped } from '../../../scripts/terminal/width.ts'
 
 test('letters of Chinese and emoji take two columns, marks and isolates none', () => {
   const widths = { abc: 3, 北京: 4, '🏥': 2, '👨‍👩‍👧': 2, ไทย: 3, é: 1, 'e\u0301': 1, '\u2068שלום\u2069': 4 }
   for (const [text, width] of Object.entries(widths)) assert.equal(columns(text), width, JSON.stringify(text))
 })
 
-test('a text is cut between letters, where the room ends', () => {
-  assert.equal(clipped('abc', 3), 'abc')
-  assert.equal(clipped('北京医院', 5), '北京')
-  assert.equal(clipped('e\u0301e\u0301', 1), 'e\u0301')
-  assert.equal(clipped('👨‍👩‍👧x', 1), '')
+test('a line that is too long ends after a whole word', () => {
+  assert.equal(shortened('one two', 7), 'one two')
+  assert.equal(shortened('one two three', 11), 'one two ...')
+  assert.equal(shortened('北京 医院 三', 9), '北京 ...')
+  assert.equal(shortened('indivisible', 5), '...')
+})
+
+test('prose is broken between words, and tables, commands and words are left whole', () => {
+  assert.equal(wrapped('  one two three four five six', 20), '  one two three four\n  five six')
+  assert.equal(wrapped('short\n\nlines stay', 20), 'short\n\nlines stay')
+  for (const whole of ['name    1.00    2.00    3.00', 'Verify: npx --no-install coppice verify out', 'x'.repeat(30)])
+    assert.equal(wrapped(whole, 20), whole)
 })
 
 test('a table has straight columns whatever the script of its cells', () => {

@@ -29,15 +29,14 @@ test('a prune that Ctrl-C has stopped keeps its finished blocks, and the same co
   const evaluation = ['--eval', text, '--eval-tokens', '128', '--eval-window', '32', '--json']
   const argv = (to: string, sparsity = '0.5') => [...common, '--sparsity', sparsity, ...evaluation, '--out', to]
 
-  const [stdout, stderr] = [new Recorder(), new Interrupting(/^Pruning: 1 of 5$/m)]
+  const [stdout, stderr] = [new Recorder(), new Interrupting(/Pruning · block [2-4] of 5/)]
   const exit = await runCommand(argv(out), { stdout, stderr })
   assert.equal(exit, 130, stderr.text)
   const { error } = JSON.parse(stdout.text)
   assert.deepEqual([error.code, error.exit], ['INTERRUPTED', 130])
-  assert.ok(stderr.text.endsWith(`\n${error.hint}\n`), error.hint)
+  assert.ok(stderr.text.endsWith(`Stopped. ${error.hint}\n`), error.hint)
   assert.match(stderr.text, /^Stopping once the block at hand is finished; Ctrl-C again stops at once\.$/m)
-  const last =
-    /\ncoppice: stopped by SIGINT \(INTERRUPTED\)\n([1-4]) of 5 blocks are kept in (.+): the same command goes on from there\.\n$/
+  const last = /Stopped\. Kept: ([1-4]) of 5 blocks, in (.+)\. To go on: the same command\.\n$/
   const [, kept, where] = last.exec(stderr.text) ?? assert.fail(stderr.text)
   assert.equal(where, out)
   assert.deepEqual(readdirSync(out), ['.unfinished'])
@@ -52,7 +51,7 @@ test('a prune that Ctrl-C has stopped keeps its finished blocks, and the same co
   const resumed = await coppice(...argv(out))
   assert.equal(resumed.exit, 0, resumed.stderr)
   assert.match(resumed.stderr, new RegExp(`^${kept} of 5 blocks are pruned already: going on from there$`, 'm'))
-  assert.match(resumed.stderr, new RegExp(`^Pruning: ${kept} of 5$`, 'm'))
+  assert.match(resumed.stderr, new RegExp(`^Pruning · block ${Math.min(Number(kept) + 1, 5)} of 5`, 'm'))
   assert.doesNotMatch(resumed.stderr, /Evaluating the dense model/, 'it is measured once')
 
   const expected = await coppice(...argv(whole))

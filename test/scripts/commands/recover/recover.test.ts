@@ -86,13 +86,10 @@ describe('coppice recover', () => {
       '--out',
       to,
     ]
-    const [stdout, stderr] = [new Recorder(), new Interrupting(/^Recovering, step: [1-9]\d* of 12$/m)]
+    const [stdout, stderr] = [new Recorder(), new Interrupting(/Recovering · step ([2-9]|1\d) of 12/)]
     assert.equal(await runCommand(argv(out), { stdout, stderr }), 130, stderr.text)
     assert.match(stderr.text, /^Stopping once the step at hand is finished; Ctrl-C again stops at once\.$/m)
-    assert.match(
-      stderr.text,
-      /\ncoppice: stopped by SIGINT \(INTERRUPTED\)\nThe training so far is kept in .+\. The same command continues it\.\n$/,
-    )
+    assert.match(stderr.text, /Stopped\. Kept: the training so far, in .+\. To go on: the same command\.\n$/)
     assert.deepEqual(readdirSync(out), ['.unfinished'])
 
     const other = await coppice(...argv(out, '13'))

@@ -18,14 +18,14 @@ it('a recovery stopped by Ctrl-C goes on with the model that was chosen, to the 
   const command = (to: string, share = '0.9') => [
     ...['shrink', ...site, '--window', '64', '--parameters', share, '--recover', '6', '--out', to],
   ]
-  const [stdout, stderr] = [new Recorder(), new Interrupting(/^Recovering, step: [1-9]\d* of 6$/m)]
+  const [stdout, stderr] = [new Recorder(), new Interrupting(/Recovering · step [2-9] of 6/)]
   assert.equal(await runCommand(command(out), { stdout, stderr }), 130, stderr.text)
   assert.deepEqual(readdirSync(out), ['.unfinished'])
 
   const other = await coppice(...command(out, '0.8'))
   assert.equal(other.exit, 8, other.stderr)
   assert.match(other.stderr, /another choice of settings \(0\.9 of the parameters, .+, now 0\.8 of the parameters, /)
-  assert.doesNotMatch(other.stderr, /Trying candidates/)
+  assert.doesNotMatch(other.stderr, /Choosing what to remove/)
 
   // Without a step of training nothing is lost: another model takes its place.
   const untrained = join(directory, 'untrained')
@@ -43,7 +43,7 @@ it('a recovery stopped by Ctrl-C goes on with the model that was chosen, to the 
   const bytes = readFileSync(damaged)
   for (const [stopAt, tells, leave] of [
     [/^\d+ steps? of 6 are done/m, CHOSEN, bytes],
-    [/^\d+ steps? of 6 are done/m, /^Trying candidates/m, bytes.subarray(1)],
+    [/^\d+ steps? of 6 are done/m, /Choosing what to remove · candidate/, bytes.subarray(1)],
   ] as const) {
     writeFileSync(damaged, leave)
     const again = new Interrupting(stopAt)

@@ -29,7 +29,14 @@ async function talkOf(context: TestContext, who: Person | null) {
   const terminal = new Terminal({ stdout: new Recorder(), stderr, stdin: () => who?.keyboard, json: false })
   const { signal } = new AbortController()
   const own = EARLIER.members[0]
-  const talk = new FoundingTalk({ run: { terminal, signal }, role: 'joiner', own, ledger, yes: who === null })
+  const talk = new FoundingTalk({
+    run: { terminal, signal },
+    role: 'joiner',
+    own,
+    ledger,
+    data: '/srv/south',
+    yes: who === null,
+  })
   talk.brings(WINDOWS)
   return { talk, signal, said: () => stderr.text }
 }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { PeerEvent } from '../../../../peers/round/events.ts'
 import { federationOf } from '../../../../peers/round/federation.ts'
 import type { Offer } from '../../../../protocols/plan/offer.ts'
+import type { Step } from '../../../../protocols/round/messages/messages.ts'
 import { toHex } from '../../../../protocols/wire/encoding.ts'
 import { narrator } from '../../../../scripts/common/site/narrator.ts'
 import { Terminal } from '../../../../scripts/terminal/terminal.ts'
@@ -13,36 +14,55 @@ import { aPlan } from '../../../support/people.ts'
 const MASKED: Partial<Offer> = { merge: 'pooled', masked: true, rounds: 1, sample: 1_000_000 }
 const ID = 'ab'.repeat(32)
 
-/** What a person reads, line by line. */
+/** A look at round `round` of four members, of whom this peer's part is done. */
+function at(round: number, step: Step, { sent = [0], awaited = [] as number[], until = null as number | null } = {}) {
+  const standing = { round, attempt: 0, step, sent, awaited, needed: 2, isRunningOut: until !== null, isWorking: false }
+  return { type: 'standing', look: () => ({ standing, until }) } satisfies PeerEvent
+}
+
+/** What a person reads on a terminal, one line after the other. */
 function told(offer: Partial<Offer>, events: (planId: string) => PeerEvent[]): string[] {
-  const stderr = new Recorder()
+  const stderr = new Recorder(true, 200)
   const terminal = new Terminal({ stdout: new Recorder(), stderr, json: false, now: () => 0 })
   const { plan } = aPlan(offer)
-  const tell = narrator(terminal)
+  const tell = narrator(terminal, () => 0)
   const planId = toHex(plan.id)
   tell({ type: 'founded', plan, planId, out: 'out' })
   for (const event of events(planId)) tell(event)
-  return stderr.text.trimEnd().split('\n')
+  return stderr.text
+    .replaceAll('\r\x1b[K', '\n')
+    .split('\n')
+    .filter((line) => line !== '')
 }
 
-const contributions = (round: number): PeerEvent => ({ type: 'contributions', round, valid: 2, known: 2 })
-const prune = (round: number): PeerEvent => ({ type: 'prune', round, done: 1, total: 1 })
+const prune = (round: number): PeerEvent => ({ type: 'prune', round, done: 1, total: 5 })
 
 describe('the rounds of a federation in words', () => {
-  it('name what each round of a masked plan collects, and what this site does', () => {
-    const lines = told(MASKED, () => [...[1, 2].map(contributions), prune(3), ...[3, 4].map(contributions), prune(5)])
-    assert.deepEqual(lines, [
-      'Round 1: keys: 2 of 2',
-      'Round 2: key sheets: 2 of 2',
-      'Round 3: measuring: 1 of 1',
-      'Round 3: masked vectors: 2 of 2',
-      'Round 4: reveals: 2 of 2',
-      'Round 5: measuring: 1 of 1',
-    ])
+  it('name what this site does, and in which round', () => {
+    const steps = (['collect', 'propose', 'prevote', 'precommit'] as const).map((step) => at(3, step))
     assert.deepEqual(
-      told({}, () => [prune(1), contributions(1)]),
-      ['Round 1: pruning: 1 of 1', 'Round 1: contributions: 2 of 2'],
+      told(MASKED, () => [prune(3), ...steps]),
+      [
+        '2 of 6 rounds · measuring · block 2 of 5',
+        '2 of 6 rounds · checking what the others have sent',
+        '2 of 6 rounds · merging',
+        '2 of 6 rounds · voting',
+        '2 of 6 rounds · voting',
+      ],
     )
+    assert.deepEqual(
+      told({}, () => [prune(1)]),
+      ['0 of 2 rounds · pruning · block 2 of 5'],
+    )
+  })
+
+  it('name whom it waits for, and until when', () => {
+    const [none, limited] = told({}, () => [
+      at(1, 'collect', { awaited: [1] }),
+      at(1, 'collect', { sent: [0], awaited: [1], until: 97_000 }),
+    ])
+    assert.match(none, /^Waiting for \S.* \(1 of 2 have sent, 2 are needed\) · 0 of 2 rounds$/)
+    assert.match(limited, /^Waiting for \S.* \(1 of 2 have sent, a quorum is here; at most 1 min 40 s more\) · /)
   })
 
   it('name a key sheet that is damaged here, and a vector by its block', () => {

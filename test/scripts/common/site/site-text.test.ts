@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { KEPT_OUT, siteText } from '../../../../scripts/common/site/site-text.ts'
+import { Meter } from '../../../../scripts/progress/meter.ts'
 import { Terminal } from '../../../../scripts/terminal/terminal.ts'
 import { openEngine } from '../../../../src/jobs/open-engine.ts'
 import { fixturePath } from '../../../support/shared.ts'
@@ -11,7 +12,8 @@ import { siteText as writeSiteText } from '../../../support/sites.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'coppice-test-'))
 const engine = openEngine()
-const work = { engine, terminal: Terminal.silent(), signal: new AbortController().signal }
+const terminal = Terminal.silent()
+const work = { engine, terminal, meter: new Meter(terminal.work), signal: new AbortController().signal }
 after(async () => {
   await engine.close()
   rmSync(directory, { recursive: true, force: true })
