@@ -59,8 +59,11 @@ const REQUESTS = {
   } satisfies Fields<SimulateRequest>,
 }
 const ARGUMENTS = ['invitation', 'federation', 'directory']
-/** Options that a call has in another form: its report, its context, and `false`. */
-const ELSEWHERE = ['json', 'yes', 'noEval', 'noListen']
+/** Options that a call has in another form (its report, its context, and `false`), or that are for those who start it. */
+const ELSEWHERE = [
+  ...['json', 'json=lines', 'yes', 'noEval', 'noListen', 'config'],
+  ...['logFile', 'logLevel', 'metrics', 'metricsPublic'],
+]
 /** An option of prune that has no effect. */
 const WITHOUT_EFFECT = 'capacity'
 
