@@ -59,7 +59,7 @@ const REQUESTS = {
   } satisfies Fields<SimulateRequest>,
 }
 const ARGUMENTS = ['invitation', 'federation', 'directory']
-/** Options that a call has in another form (its report, its context, and `false`), or that are for those who start it. */
+/** Options that a call has in another form (its report, context, and `false`), or that whoever runs a service has. */
 const ELSEWHERE = [
   ...['json', 'json=lines', 'yes', 'noEval', 'noListen', 'config'],
   ...['logFile', 'logLevel', 'metrics', 'metricsPublic'],
