@@ -49,6 +49,7 @@ test('a watched federation', async (context) => {
     members: MEMBERS,
     topology: 'mesh',
     offer: { rounds: 2 },
+    limitMs: 240_000,
     init: (member) => (member === 0 ? metrics.init : {}),
     onEvent(member, event) {
       const line = eventLine(event)
