@@ -52,6 +52,9 @@ const evaluateSchema = z.strictObject({
 })
 
 const modelSchema = z.strictObject({
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  types: z.array(z.string()),
+  bytes: count,
   parameters: count,
   blocks: count,
   layers: z.array(z.strictObject({ name: z.string(), block: count, shape, zeros: count })),
@@ -189,7 +192,7 @@ test('peer and join --json end with one object, verify with another', async (con
   const b = memberSchema.parse(result.event === 'result' && result.report)
   assertLogged(readFileSync(log, 'utf8'), lines, invitation)
   assert.doesNotMatch(ended[0].stderr, new RegExp(invitation.split('.').at(-1) ?? ''), 'its secret is in no log')
-  assert.match(ended[0].stderr, /^Waiting for 1 more site \(1 of 2 are here\)\.$/m)
+  assert.match(ended[0].stderr, /^Waiting for 1 more site \(1 of 2 here\)\.$/m)
   assert.match(ended[1].stderr, /^2 sites prune embedded together/m)
   assert.deepEqual([a.federation, a.root, a.certificates], [b.federation, b.root, b.certificates])
   assert.deepEqual([a.out, b.out], outs)
