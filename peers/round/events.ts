@@ -4,6 +4,7 @@ import type { SiteLabel } from '../../protocols/plan/site-name.ts'
 import type { CertifiedRound } from '../../protocols/round/messages/certified-round.ts'
 import type { Step } from '../../protocols/round/messages/messages.ts'
 import type { CommitEntry, ManifestEntry, Value } from '../../protocols/round/messages/value.ts'
+import type { BlockFit } from '../../src/form/block-fit.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
 
 type FoundingEvent =
@@ -24,7 +25,17 @@ type FoundingEvent =
   /** An earlier run has founded it or joined it. `round`: the one that is held now. */
   | { type: 'goingOn'; plan: Plan; planId: string; out: string; round: number }
 
+/** What this peer has heard of a member (an index in the roster), itself included, for the first time. */
+export type NewsEvent =
+  /** It is done with its work of a round. */
+  | { type: 'sent'; member: number; round: number }
+  /** The bytes of all that it offers in a round: its commit list is here. */
+  | { type: 'offers'; member: number; round: number; bytes: number }
+  /** It proposes a value. */
+  | { type: 'proposed'; member: number; round: number; attempt: number }
+
 export type RoundProgressEvent =
+  | NewsEvent
   /** The journal of an earlier run is not whole, for this reason: nothing is signed up to a round. */
   | { type: 'abstains'; refused: string; until: number }
   | { type: 'neighbours'; connected: number; members: number }
@@ -67,4 +78,6 @@ export interface RoundReport extends RoundSummary {
   value: Value
   /** Block -> file of the encoded MergedBlock; kept until the end only where `keepMerges` is set. */
   merged: ReadonlyMap<number, string>
+  /** Block -> figures of its merge, for reports. */
+  fits: ReadonlyMap<number, BlockFit>
 }
