@@ -1,14 +1,15 @@
 /** Options for the place and the form of results. */
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
+import { type PageOptions, pageOption, type RawPage } from './page.ts'
 import { notEmpty } from './values.ts'
 
-export interface OutputOptions {
+export interface OutputOptions extends PageOptions {
   /** Absolute; null: a directory named after the federation, see output-directory.ts. */
   out: string | null
 }
 
-export interface RawOutput {
+export interface RawOutput extends RawPage {
   out?: string
   json?: boolean
 }
@@ -21,6 +22,6 @@ export function addJsonOption(command: Command): Command {
   return command.option('--json', 'one JSON object on stdout, {"error": ...} for a refusal; progress goes to stderr')
 }
 
-export function outputOptions({ out }: RawOutput): OutputOptions {
-  return { out: out === undefined ? null : resolve(out) }
+export function outputOptions({ out, page }: RawOutput): OutputOptions {
+  return { out: out === undefined ? null : resolve(out), ...pageOption({ page }) }
 }

@@ -1,5 +1,6 @@
 /** The object that `coppice shrink --json` prints, key by key. */
 import { z } from 'zod'
+import { calibrationSchema, machineSchema } from './pages/schemas.ts'
 
 const count = z.int().nonnegative()
 const pair = z.strictObject({ before: count, after: count })
@@ -12,6 +13,7 @@ const speed = z.strictObject({
 })
 export const shrinkReport = z.strictObject({
   model: z.string(),
+  calibration: calibrationSchema,
   parameters: pair,
   macs: pair,
   removed: z.array(
@@ -34,6 +36,7 @@ export const shrinkReport = z.strictObject({
   }),
   bytes: pair,
   seconds: z.number().positive(),
+  machine: machineSchema,
   peakMemoryBytes: count,
   out: z.string(),
 })

@@ -1,6 +1,7 @@
 import { keptByOffer } from '../../../peers/kept/find.ts'
 import { join as joinFederation } from '../../../peers/peer.ts'
 import type { Offer } from '../../../protocols/plan/offer.ts'
+import { peerIdText } from '../../../protocols/plan/site-name.ts'
 import { NetworkError, UsageError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
@@ -12,26 +13,33 @@ import { assertSameModel, goOn } from '../../common/site/going-on.ts'
 import { prepare } from '../../common/site/prepare.ts'
 import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
+import { SiteWatch } from '../../common/site/site-watch.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
+import { LivePage } from '../../live/live-page.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
 import type { MemberReport } from '../../report/federation.ts'
+import { machineReport } from '../../report/machine.ts'
 import type { JoinOptions } from './options.ts'
 
 export async function join(options: JoinOptions, run: Run): Promise<MemberReport> {
   assertCanAsk(options, run.terminal)
   await using site = await openSite(options, run, (data) => keptByOffer(data, options.invitation.offer))
-  if (site.kept !== null) return await goOn(options, site, site.kept, run)
+  await using live = await LivePage.open(options.page, run.terminal)
+  if (site.kept !== null) return await goOn(options, site, site.kept, run, live)
   await using engine = openEngine({ apart: apartFrom(options) })
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
+  const machine = await machineReport(engine)
+  const watch = new SiteWatch(live, machine, peerIdText(site.own.peer))
+  live.announce()
   const left = await notCopied(work, model.dir)
   const talk = new FoundingTalk({ run, role: 'joiner', own: site.own, ledger: site.data.textLedger, yes: options.yes })
-  const end = new SiteEnd({ work, model, options, site: own })
+  const end = new SiteEnd({ work, model, options, site: own, machine, live })
   try {
     const joined = joinFederation({
-      ...peerInit(options, site, { run, talk, end, terms: null }),
+      ...peerInit(options, site, { run, talk, end, watch, terms: null }),
       invitation: options.invitation,
       async prepare({ offer }, sites) {
         assertFits(options, offer, model)

@@ -4,6 +4,7 @@ import type { Start } from '../../command.ts'
 import { addSiteOptions } from '../../options/data.ts'
 import { addNetworkOptions, addNoListenOption } from '../../options/network.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { refusePlanOptions } from '../../options/plan.ts'
 import { addCapacityOption, addModelOption, addTextOptions } from '../../options/site.ts'
 import { addSiteEvaluationOptions } from '../../options/site-evaluation.ts'
@@ -23,9 +24,11 @@ export function defineJoin(program: Command, start: Start): void {
   addNoListenOption(addNetworkOptions(command))
   addSiteEvaluationOptions(command)
   addJsonOption(
-    addOutOption(
-      addYesOption(addSiteOptions(command)),
-      'directory for the results: empty or absent (default: coppice-out/ID)',
+    addPageOption(
+      addOutOption(
+        addYesOption(addSiteOptions(command)),
+        'directory for the results: empty or absent (default: coppice-out/ID)',
+      ),
     ),
   )
   addHelp(

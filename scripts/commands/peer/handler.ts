@@ -2,6 +2,7 @@ import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import { keptFederations } from '../../../peers/kept/find.ts'
 import { found } from '../../../peers/peer.ts'
 import { asModelName } from '../../../protocols/plan/offer.ts'
+import { peerIdText } from '../../../protocols/plan/site-name.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
@@ -13,11 +14,14 @@ import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
 import { isSameCommand, noteOf } from '../../common/site/site-note.ts'
 import { siteText } from '../../common/site/site-text.ts'
+import { SiteWatch } from '../../common/site/site-watch.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
+import { LivePage } from '../../live/live-page.ts'
 import { planFor } from '../../options/plan.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
 import type { MemberReport } from '../../report/federation.ts'
+import { machineReport } from '../../report/machine.ts'
 import { Terminal } from '../../terminal/terminal.ts'
 import type { PeerOptions } from './options.ts'
 
@@ -25,12 +29,15 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   const { terminal, signal } = run
   assertCanAsk(options, terminal)
   await using site = await openSite(options, run, async (data) => (options.anew ? null : foundedBy(data, options)))
-  if (site.kept !== null) return await goOn(options, site, site.kept, run)
+  await using live = await LivePage.open(options.page, run.terminal)
+  if (site.kept !== null) return await goOn(options, site, site.kept, run, live)
   await using engine = openEngine({ apart: apartFrom(options) })
   await using own = new SiteWork()
   // With --json the line to paste is the first on stderr, so messages before it are not written.
   const reading = { signal, engine, terminal: terminal.json ? Terminal.silent() : terminal }
   const model = await readModel(reading, options.model)
+  const machine = await machineReport(engine)
+  const watch = new SiteWatch(live, machine, peerIdText(site.own.peer))
   const { dir, description, hash } = model
   const left = await notCopied(reading, dir)
   const { name, parameters, blocks } = description
@@ -50,14 +57,16 @@ export async function peer(options: PeerOptions, run: Run): Promise<MemberReport
   }
   const talk = new FoundingTalk({ run, role: 'founder', own: site.own, ledger: site.data.textLedger, yes: options.yes })
   talk.brings(text.calibration)
-  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own })
+  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own, machine, live })
   end.brings(text)
-  const { onEvent, ...init } = peerInit(options, site, { run, talk, end, terms: options })
+  const { onEvent, ...init } = peerInit(options, site, { run, talk, end, watch, terms: options })
   const founded = found({
     ...init,
     onEvent(event) {
       onEvent?.(event)
-      if (event.type === 'invitation') talk.show(planText(offer, capacity, base))
+      if (event.type !== 'invitation') return
+      talk.show(planText(offer, capacity, base))
+      live.announce()
     },
     offer,
     site: site.own.site,

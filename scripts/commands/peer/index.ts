@@ -6,6 +6,7 @@ import type { Start } from '../../command.ts'
 import { addSiteOptions } from '../../options/data.ts'
 import { addNetworkOptions } from '../../options/network.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { addPlanOptions } from '../../options/plan.ts'
 import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { addSiteEvaluationOptions } from '../../options/site-evaluation.ts'
@@ -31,9 +32,11 @@ export function definePeer(program: Command, start: Start): void {
   addNetworkOptions(addPlanOptions(command))
   addSiteEvaluationOptions(command)
   addJsonOption(
-    addOutOption(
-      addYesOption(addSiteOptions(command)),
-      'directory for the results: empty or absent (default: coppice-out/ID)',
+    addPageOption(
+      addOutOption(
+        addYesOption(addSiteOptions(command)),
+        'directory for the results: empty or absent (default: coppice-out/ID)',
+      ),
     ),
   )
   addHelp(

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { addPrunerOptions } from '../../options/plan.ts'
 import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { addHelp } from '../../terminal/help.ts'
@@ -18,7 +19,9 @@ export function definePrune(program: Command, start: Start): void {
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))), CAPACITY_HELP)
   addEvaluationOptions(addPrunerOptions(command, true))
   addJsonOption(
-    addOutOption(command, 'directory for the pruned model: empty, absent, or as the same command left it (required)'),
+    addPageOption(
+      addOutOption(command, 'directory for the pruned model: empty, absent, or as the same command left it (required)'),
+    ),
   )
   addHelp(
     command,

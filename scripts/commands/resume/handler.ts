@@ -6,6 +6,7 @@ import type { Run } from '../../command.ts'
 import { goOn } from '../../common/site/going-on.ts'
 import { openSite } from '../../common/site/site.ts'
 import { noteOf } from '../../common/site/site-note.ts'
+import { LivePage } from '../../live/live-page.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { ResumeOptions } from './options.ts'
 
@@ -14,7 +15,8 @@ export async function resume(options: ResumeOptions, run: Run): Promise<MemberRe
   const command = noteOf(kept)
   if (command === null) throw unknownCommand(kept)
   await using site = await openSite({ ...options, out: null }, run, async () => kept)
-  return await goOn({ ...command, data: options.data }, site, kept, run)
+  await using live = await LivePage.open(options.page, run.terminal)
+  return await goOn({ ...command, data: options.data }, site, kept, run, live)
 }
 
 /** @throws {UsageError} RESUME_NOTHING, RESUME_SEVERAL */

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
 import { addDataOption } from '../../options/data.ts'
 import { addJsonOption } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { addHelp } from '../../terminal/help.ts'
 import { type RawResume, resumeOptions } from './options.ts'
 
@@ -14,7 +15,7 @@ export function defineResume(program: Command, start: Start): void {
       'Goes on with an unfinished federation of this site as the command that began it: with its model, texts and options.',
     )
     .argument('[federation]', 'the digits of its id, or the data directory it is in (default: the only unfinished one)')
-  addJsonOption(addDataOption(command))
+  addJsonOption(addPageOption(addDataOption(command)))
   addHelp(command, ['coppice resume 0a1b2c3d'], ['input', 'refused', 'network', 'noAgreement', 'diverged', 'output'])
   command.action((federation: string | undefined, raw: RawResume) => {
     const options = resumeOptions(federation, raw)

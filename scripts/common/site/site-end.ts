@@ -13,15 +13,21 @@ import type { EngineWork } from '../../../peers/work/engine-work.ts'
 import { mergedKind } from '../../../peers/work/engine-work.ts'
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
-import { id8 } from '../../../protocols/wire/encoding.ts'
+import { id8, toHex } from '../../../protocols/wire/encoding.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { ALONE } from '../../../src/form/merging.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { Run } from '../../command.ts'
+import type { LivePage } from '../../live/live-page.ts'
+import { VERSION } from '../../paths.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
-import type { MemberReport } from '../../report/federation.ts'
+import { type MemberReport, planReport } from '../../report/federation.ts'
+import type { Page } from '../../report/html/page.ts'
+import { prunedLayers } from '../../report/layers.ts'
+import type { MachineReport } from '../../report/machine.ts'
+import { sitePage } from '../../report/pictures/site-page.ts'
 import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
 import { siteReport, siteReportInWords } from '../../report/site-report.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
@@ -29,7 +35,7 @@ import type { BaseModel } from '../base-model.ts'
 import { type Alone, isolated, isolatedRounds } from '../baselines.ts'
 import { outcomeInWords, outcomeOf } from '../block-matrices.ts'
 import { type EngineRun, labelled } from '../engine.ts'
-import { writeReport } from '../output-directory.ts'
+import { writePage, writeReport } from '../output-directory.ts'
 import { perplexities } from '../perplexities.ts'
 import type { SiteText, SiteTextOptions } from './site-text.ts'
 import type { SiteWork } from './site-work.ts'
@@ -39,6 +45,8 @@ interface SiteEndInit {
   model: BaseModel
   options: Pick<SiteTextOptions, 'evaluation'> & { embedded: boolean; data: string }
   site: SiteWork
+  machine: MachineReport
+  live: LivePage
 }
 
 type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'> & { certified: CertifiedShare | null }
@@ -82,7 +90,7 @@ export class SiteEnd {
 
   /** Waits for the measurement, and reports. Only then the federation is finished here: see PeerInit. */
   async conclude(result: PeerResult): Promise<void> {
-    const { work, model, options, site } = this.init
+    const { live, machine, work, model, options, site } = this.init
     const base = options.embedded ? null : model.dir
     let measured: Measured = { perplexity: null, notes: [], certified: null }
     let failure: unknown
@@ -94,7 +102,16 @@ export class SiteEnd {
     }
     const { certified, ...texts } = measured
     const measures = { ...texts, seconds: this.elapsed(), peakMemoryBytes: work.engine.peakMemoryBytes }
-    this.report = await conclude(work, result, base, site.founded.work, { measures, certified })
+    if (this.plan === null) throw new Error('a federation ended without a plan')
+    const plan = planReport(result.planId, this.plan.offer, toHex)
+    const { report, page } = await conclude(work, result, base, site.founded.work, {
+      measures,
+      certified,
+      plan,
+      machine,
+    })
+    this.report = report
+    await live.end(page)
     if (failure !== undefined && !(failure instanceof CoppiceError)) throw failure
   }
 
@@ -220,29 +237,36 @@ export class SiteEnd {
   }
 }
 
-/** Writes report.json, and prints the places of all results. */
+/** Writes report.json and report.html, and prints the places of all results. */
 async function conclude(
   { terminal }: Run,
   outcome: PeerResult,
   base: string | null,
-  { description, method, written }: EngineWork,
-  { measures, certified }: { measures: SiteMeasures; certified: CertifiedShare | null },
-): Promise<MemberReport> {
+  { description, method, written, ownFits }: EngineWork,
+  { measures, ...known }: { measures: SiteMeasures } & Pick<MemberReport, 'certified' | 'plan' | 'machine'>,
+): Promise<{ report: MemberReport; page: Page }> {
   const { planId, peerId, root, certificates, last, out } = outcome
   if (written === undefined) throw new Error('a federation ended without a model')
   const result = outcomeOf(description, method, { last, written: written.zeros })
   const site = siteReport(outcome, measures)
+  const { certified } = known
   const report: MemberReport = {
+    coppice: VERSION,
     federation: planId,
     peer: peerId,
     root,
     certificates,
     ...result,
-    certified,
+    ...known,
+    ...(isStructuredMethod(method)
+      ? { layers: null, errorOf: null }
+      : prunedLayers(description, written.zeros, outcome.fits, [ownFits])),
     out,
     ...site,
   }
+  const page = sitePage({ ...report, now: 'All sites ended with the same model.', end: report })
   await writeReport(out, report)
+  await writePage(out, page)
   const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
   const lines = [
     ...siteReportInWords(site, measures.notes),
@@ -253,5 +277,5 @@ async function conclude(
     `Verify: ${verify}`,
   ]
   terminal.say(lines.join('\n'))
-  return report
+  return { report, page }
 }

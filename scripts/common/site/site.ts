@@ -17,6 +17,7 @@ import type { FoundingTalk } from './founding.ts'
 import { narrator } from './narrator.ts'
 import type { SiteEnd } from './site-end.ts'
 import { type SiteCommand, siteNote, type Terms } from './site-note.ts'
+import type { SiteWatch } from './site-watch.ts'
 
 /** The directories of a site, and its name. */
 export interface OpenSite extends AsyncDisposable {
@@ -62,6 +63,7 @@ interface PeerParts {
   /** null: nothing is founded. */
   talk: FoundingTalk | null
   end: SiteEnd
+  watch: SiteWatch
   /** The terms of a founder's command; null: this site has joined. */
   terms: Terms | null
 }
@@ -70,7 +72,7 @@ interface PeerParts {
 export function peerInit(
   command: SiteCommand,
   { data, place }: OpenSite,
-  { run, talk, end, terms }: PeerParts,
+  { run, talk, end, watch, terms }: PeerParts,
 ): PeerInit {
   const { listen, announce } = command
   const narrate = narrator(run.terminal)
@@ -78,6 +80,7 @@ export function peerInit(
     talk?.onEvent(event)
     narrate(event)
     end.hear(event)
+    watch.hear(event)
     run.onPeerEvent?.(event)
   }
   const agree = talk?.agree ?? null

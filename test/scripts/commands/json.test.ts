@@ -6,6 +6,13 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { coppice, type Ended } from '../../support/command-line.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
+import {
+  calibrationSchema,
+  layersSchema,
+  machineSchema,
+  prunedLayersSchema,
+  timesSchema,
+} from '../../support/pages/schemas.ts'
 import { fixturePath } from '../../support/shared.ts'
 import { SiteProcess, siteText } from '../../support/sites.ts'
 
@@ -24,9 +31,8 @@ const pruneSchema = z.strictObject({
   zeros: count,
   weights: count,
   baseZeros: count,
-  layers: z.array(
-    z.strictObject({ name: z.string(), block: count, shape, zeros: count, damping: z.number().nullable() }),
-  ),
+  calibration: calibrationSchema.nullable(),
+  layers: prunedLayersSchema,
   unpruned: z.array(unpruned),
   perplexity: z.array(
     z.strictObject({ text: z.string(), tokens: count, window: count, dense: measured, pruned: measured }),
@@ -38,6 +44,7 @@ const pruneSchema = z.strictObject({
     solve: z.number(),
     write: z.number(),
   }),
+  machine: machineSchema,
   peakMemoryBytes: count,
   out: z.string(),
 })
@@ -57,6 +64,12 @@ const modelSchema = z.strictObject({
 })
 
 const memberSchema = z.strictObject({
+  coppice: z.string(),
+  plan: z.looseObject({ id: hash, windows: count, window: count }),
+  layers: layersSchema,
+  errorOf: z.literal('sites'),
+  times: timesSchema,
+  machine: machineSchema,
   federation: hash,
   peer: z.string(),
   root: hash,
@@ -83,6 +96,8 @@ const memberSchema = z.strictObject({
     payloadBytes: count,
     sentBytes: count,
     receivedBytes: count,
+    ownBytes: count,
+    othersBytes: count,
     whole: z.boolean(),
   }),
   rounds: z.array(z.strictObject({ round: count, contributions: count, uncovered: z.array(count), maskChange: share })),
@@ -139,6 +154,8 @@ for (const pruner of ['sparsegpt', 'wanda', 'magnitude']) {
       ),
     )
     assert.deepEqual([report.pruner, report.model, report.out], [pruner, model[1], out])
+    assert.ok(readFileSync(join(out, 'report.html'), 'utf8').includes('<section id="layers">'))
+    for (const { error } of report.layers) assert.ok(error !== null && error > 0 && error < 1)
     assert.equal(report.layers.length, 35)
     assert.equal(
       report.zeros,
