@@ -21,7 +21,9 @@ export class SiteWatch {
   private readonly timeline = new Timeline(Date.now)
   private plan: Plan | null = null
   private now = 'It is starting.'
-  private round = 0
+  private isOver = false
+  /** The round that is held, and what goes on in it; null: none is. */
+  private round: { number: number; doing: string } | null = null
 
   constructor(live: LivePage, machine: MachineReport, peer: string) {
     this.live = live
@@ -43,17 +45,16 @@ export class SiteWatch {
         this.plan = event.plan
         break
       case 'step':
-        this.round = event.round
-        this.now = STEPS[event.step]
+        this.round = { number: event.round, doing: STEPS[event.step] }
         break
       case 'prune':
-        this.now = `Round ${event.round}: this site works, ${event.done} of ${event.total} blocks.`
+        this.round = { number: event.round, doing: `this site works, ${event.done} of ${event.total} blocks.` }
         break
       case 'writing':
-        this.now = 'The model is being written.'
+        this.over('The model is being written.')
         break
       case 'serving':
-        this.now = 'The model is written. This site serves the others until nobody needs it.'
+        this.over('The model is written. This site serves the others until nobody needs it.')
         break
       case 'sent':
       case 'offers':
@@ -78,17 +79,28 @@ export class SiteWatch {
       plan: planReport(toHex(plan.id), plan.offer, toHex),
       ...{ peer, members, machine },
       times: timesReport(times, [...members.keys()], new Map([[self, times]])),
-      now: this.round > 0 ? `Round ${this.round}: ${this.waited(members, times)}` : this.now,
+      now: this.round === null || this.isOver ? this.now : this.inRound(this.round, members, times),
       end: null,
     })
   }
 
-  /** Who is done, and who is not. */
-  private waited(members: readonly { name: string }[], times: ReturnType<Timeline['rounds']>): string {
-    const done = times.find(({ round }) => round === this.round)?.sent ?? []
+  /** All rounds are over: later steps tell nothing more. */
+  private over(now: string): void {
+    this.now = now
+    this.isOver = true
+  }
+
+  /** What goes on in a round, who is done, and who is not. */
+  private inRound(
+    { number, doing }: { number: number; doing: string },
+    members: readonly { name: string }[],
+    times: ReturnType<Timeline['rounds']>,
+  ): string {
+    const done = times.find(({ round }) => round === number)?.sent ?? []
     const open = members.filter((_, at) => done.every(({ member }) => member !== at))
-    if (open.length === 0 || done.length === 0) return this.now
-    return `${this.now} ${done.length} of ${members.length} sites are done; not yet: ${open.map(({ name }) => shown(name)).join(', ')}.`
+    const told = `Round ${number}: ${doing}`
+    if (open.length === 0 || done.length === 0) return told
+    return `${told} ${done.length} of ${members.length} sites are done; not yet: ${open.map(({ name }) => shown(name)).join(', ')}.`
   }
 }
 
