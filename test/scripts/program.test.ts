@@ -82,19 +82,19 @@ describe('the command line', () => {
     const expected: Record<string, string[]> = {
       simulate: [
         ...['--peers', '--seed', ...site, ...windows, '--capacity', ...plan, ...evaluation],
-        ...['--topology', '--baselines', '--processes', '--out', '--json'],
+        ...['--topology', '--baselines', '--processes', '--out', '--page', '--json'],
       ],
       peer: [
         ...['--members', '--new', ...site, ...windows, '--capacity', ...plan, ...evaluation, '--no-eval', '--alone'],
-        ...[...network, ...own, '--out', '--json'],
+        ...[...network, ...own, '--out', '--page', '--json'],
       ],
       join: [
         ...[...site, '--capacity', ...evaluation, '--no-eval', '--alone', ...network, '--no-listen'],
-        ...[...own, '--out', '--json'],
+        ...[...own, '--out', '--page', '--json'],
       ],
-      resume: ['--data', '--json'],
+      resume: ['--data', '--page', '--json'],
       plan: ['--json'],
-      prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--json'],
+      prune: [...site, ...windows, '--capacity', ...pruner, ...evaluation, '--out', '--page', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
       inspect: ['--model', '--contribution', '--certificate', '--json'],
       structures: ['--model', '--group-queries', '--json'],
@@ -111,6 +111,7 @@ describe('the command line', () => {
           '--recover',
           '--recover-text',
           '--out',
+          '--page',
           '--json',
         ],
       ],

@@ -59,8 +59,8 @@ const REQUESTS = {
   } satisfies Fields<SimulateRequest>,
 }
 const ARGUMENTS = ['invitation', 'federation', 'directory']
-/** Options that a call has in another form: its report, its context, and `false`. */
-const ELSEWHERE = ['json', 'yes', 'noEval', 'noListen']
+/** Options that a call has in another form: its report, its context, its events, and `false`. */
+const ELSEWHERE = ['json', 'yes', 'page', 'noEval', 'noListen']
 /** An option of prune that has no effect. */
 const WITHOUT_EFFECT = 'capacity'
 
