@@ -13,8 +13,9 @@ import type { KeptFederation } from './kept/federation.ts'
 import type { Traffic } from './network/counted-tcp.ts'
 import type { NodeInit, PeerNode } from './network/node.ts'
 import type { RefusedMessages } from './network/refused.ts'
-import type { PeerEvent, RoundSummary } from './round/events.ts'
-import type { SentContribution } from './round/ledger.ts'
+import type { PeerEvent, RoundReport, RoundSummary } from './round/events.ts'
+import type { SentContribution, ServedBytes } from './round/ledger.ts'
+import type { RoundTimes } from './round/timeline.ts'
 import type { StatusAside, StatusBook } from './status/status-book.ts'
 import type { Work } from './work/work.ts'
 
@@ -91,11 +92,17 @@ export interface PeerResult {
   rounds: CertifiedRound[]
   last: RoundSummary
   /**
-   * An earlier process of this site has taken part. `traffic`, `payloadBytes`, `contributions` and `refused` begin with
-   * this one.
+   * An earlier process of this site has taken part. `traffic`, `served`, `times`, `payloadBytes`, `contributions` and
+   * `refused` begin with this one.
    */
   goesOn: boolean
   traffic: Traffic
+  /** Bytes of blobs among those that were sent. */
+  served: ServedBytes
+  /** When members were heard in each round, since this process began. */
+  times: RoundTimes[]
+  /** Block -> figures of the last merge, for reports. */
+  fits: RoundReport['fits']
   /** Bytes of the contributions that this peer has made. */
   payloadBytes: number
   /** The contributions that have left this site, and the members that fetched them. */

@@ -9,6 +9,7 @@ import type { ManifestEntry } from '../../protocols/round/messages/value.ts'
 import type { MergeResult } from '../../protocols/round/types.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { orUnwritable } from '../../src/base/system-errors.ts'
+import type { BlockFit } from '../../src/form/block-fit.ts'
 import type { MaskedOpenings } from '../../src/jobs/federation/masked-opening.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
 import { blockOfSlot } from '../../src/merge/slots.ts'
@@ -30,6 +31,7 @@ interface Block {
   bits: number
   zeros: number
   doubt: string | null
+  fit?: BlockFit
 }
 
 /** The contributions to a block, and a key that is the same for the same ones. */
@@ -160,6 +162,11 @@ export class Merges {
   /** The file of each block of a merge. */
   files(key: Hash): Map<number, string> {
     return filesOf(this.get(key))
+  }
+
+  /** The figures of each block of a merge, where they are known. */
+  fits(key: Hash): Map<number, BlockFit> {
+    return new Map([...this.get(key).blocks].flatMap(([block, { fit }]) => (fit === undefined ? [] : [[block, fit]])))
   }
 
   /** Forgets all merges but these. */

@@ -19,7 +19,7 @@ import { makeDirectory } from './make-directory.ts'
 export type OutPlace = { out: string; kept?: Uint8Array } | { parent: string }
 
 /** The results of a peer. They are whole where they have this name, and a crash leaves them under another one. */
-const RESULTS = /^(model|contributions|certificates|plan\.cbor|report\.json)(\.[0-9]*\.?part)?$/
+const RESULTS = /^(model|contributions|certificates|plan\.cbor|report\.json|report\.html)(\.[0-9]*\.?part)?$/
 
 /** An open OUT. Disposing of it removes the directories that it made, if they are empty. */
 export class OutDirectory implements AsyncDisposable {

@@ -16,6 +16,7 @@ import type { RoundProgressEvent, RoundReport } from '../round/events.ts'
 import { Ledger } from '../round/ledger.ts'
 import { outcomeError } from '../round/outcome.ts'
 import { writeOutput } from '../round/output.ts'
+import { Timeline } from '../round/timeline.ts'
 import type { Work } from '../work/work.ts'
 import { type Archive, openArchive } from './archive.ts'
 import { greetingOf, serveMembers, syncOf } from './serving.ts'
@@ -45,9 +46,10 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
 
   const blobs = blobClient(blobComponents(member))
   const ledger = new Ledger(() => clock.date())
+  const timeline = new Timeline(() => clock.date())
   const { keepMerges = false, connect = 'all' } = init
   const addresses = addressesOf(member, connect)
-  const driver = driverOf({ member, archive, self, ledger, blobs, peerIds, keepMerges })
+  const driver = driverOf({ member, archive, self, ledger, timeline, blobs, peerIds, keepMerges })
   const post = new Post({
     plan,
     publish: (bytes, isWide) => node.publish(bytes, isWide),
@@ -93,7 +95,7 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
     const { detail, reason } = await driver.run({ post, catchUp }, init.signal)
     if (reason !== 'done') throw outcomeError(reason, detail, kept.directory)
     if (!keepMerges) await merges.retain(new Set())
-    return resultOf(member, archive, { driver, ledger, post })
+    return resultOf(member, archive, { driver, ledger, timeline, post })
   } finally {
     await neighbours.end()
   }
@@ -124,12 +126,13 @@ interface Driving {
   archive: Archive
   self: number
   ledger: Ledger
+  timeline: Timeline
   blobs: ReturnType<typeof blobClient>
   peerIds: string[]
   keepMerges: boolean
 }
 
-function driverOf({ member, archive, self, ledger, ...rest }: Driving): Driver {
+function driverOf({ member, archive, self, ledger, timeline, ...rest }: Driving): Driver {
   const { clock, kept, node, signer, tell, work } = member
   const { plan } = kept.signed
   return new Driver({
@@ -144,6 +147,7 @@ function driverOf({ member, archive, self, ledger, ...rest }: Driving): Driver {
     finish: (last, signal) => finish(member, archive, self, last, signal),
     onEvent(event: RoundProgressEvent) {
       if (event.type === 'announced') ledger.announced(event.round, event.list)
+      timeline.hear(event)
       tell(event)
     },
   })
@@ -165,10 +169,12 @@ async function finish(
 interface Done {
   driver: Driver
   ledger: Ledger
+  timeline: Timeline
   post: Post
 }
 
-function resultOf({ goesOn, kept, node, out }: Member, { chain }: Archive, { driver, ledger, post }: Done): PeerResult {
+function resultOf({ goesOn, kept, node, out }: Member, { chain }: Archive, done: Done): PeerResult {
+  const { driver, ledger, timeline, post } = done
   const { plan } = kept.signed
   const { last, payloadBytes } = driver
   if (last === null) throw new Error('a federation ended without a round')
@@ -182,6 +188,9 @@ function resultOf({ goesOn, kept, node, out }: Member, { chain }: Archive, { dri
     last,
     goesOn,
     traffic: node.traffic(),
+    served: ledger.servedBytes,
+    times: timeline.rounds(),
+    fits: driver.fits,
     payloadBytes,
     contributions: ledger
       .contributions()

@@ -34,7 +34,7 @@ export async function serveMembers({ kept, blobs, chain, driver, ledger, node, s
   const isMember = (id: PeerId) => node.isMember(id)
   const { clock } = sync
   const asked = () => driver.handIn({ type: 'asked' })
-  const onServed = (id: string, peer: PeerId) => ledger.served(id, peer.toString())
+  const onServed = (id: string, peer: PeerId, bytes: number) => ledger.served(id, peer.toString(), bytes)
   const coming = (id: string) => blobs.coming(id)
   const server = blobServer({ source: store, clock, admits: isMember, coming, onAsked: asked, onServed })
   const { plan, signatures } = kept.signed

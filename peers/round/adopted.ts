@@ -24,11 +24,12 @@ export function reportOf(
     zeros: merges.get(manifest).zeros,
     traffic: traffic(),
     merged: merges.files(manifest),
+    fits: merges.fits(manifest),
   }
 }
 
 /** The part of a report that a peer remembers. */
-export function summaryOf({ value: _value, merged: _merged, ...summary }: RoundReport): RoundSummary {
+export function summaryOf({ value: _value, merged: _merged, fits: _fits, ...summary }: RoundReport): RoundSummary {
   return summary
 }
 

@@ -33,6 +33,7 @@ import { firstBeat } from './beat.ts'
 import type { RoundProgressEvent, RoundReport, RoundSummary, Whereabouts } from './events.ts'
 import { Fetching, type FetchingComponents } from './fetching.ts'
 import { Measuring } from './measuring.ts'
+import { newsOf } from './news.ts'
 import { twinError } from './outcome.ts'
 import { Pruning, type PruningComponents } from './pruning.ts'
 import { Timers } from './timers.ts'
@@ -90,6 +91,8 @@ export class Driver {
   readonly heard = new Map<number, number>()
   /** The newest round that this peer has adopted. */
   last: RoundSummary | null = null
+  /** The figures of its merge, by block. */
+  fits: RoundReport['fits'] = new Map()
 
   constructor(components: DriverComponents) {
     this.components = components
@@ -364,6 +367,7 @@ export class Driver {
     await sums?.adopted(effect.value)
     const report = reportOf(effect, this.components)
     this.last = summaryOf(report)
+    this.fits = report.fits
     onEvent({ type: 'round', round: report })
     if (!keepMerges) await merges.retain(new Set([effect.manifest, ...Object.keys(this.state.merges)]))
     // After a restart the round does not know yet what its messages will name: whatever an earlier run got may be it.
@@ -392,6 +396,7 @@ export class Driver {
     if (before.round !== after.round || before.step !== after.step || before.attempt !== after.attempt) {
       onEvent({ type: 'step', round: after.round, attempt: after.attempt, step: after.step })
     }
+    for (const news of newsOf(before, after)) onEvent(news)
     if (before.contributions === after.contributions) return
     const statuses = Object.values(after.contributions).flatMap((byId) => Object.values(byId))
     const valid = statuses.filter((status) => status === 'valid').length

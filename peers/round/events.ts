@@ -5,6 +5,7 @@ import type { CertifiedRound } from '../../protocols/round/messages/certified-ro
 import type { Step } from '../../protocols/round/messages/messages.ts'
 import type { CommitEntry, ManifestEntry, Value } from '../../protocols/round/messages/value.ts'
 import type { Standing } from '../../protocols/round/standing.ts'
+import type { BlockFit } from '../../src/form/block-fit.ts'
 import type { Traffic } from '../network/counted-tcp.ts'
 
 type FoundingEvent =
@@ -31,8 +32,17 @@ export interface Whereabouts {
   /** When the wait for the others ends, in milliseconds since 1970; null: it has no end yet. */
   until: number | null
 }
+/** What this peer has heard of a member (an index in the roster), itself included, for the first time. */
+export type NewsEvent =
+  /** It is done with its work of a round. */
+  | { type: 'sent'; member: number; round: number }
+  /** The bytes of all that it offers in a round: its commit list is here. */
+  | { type: 'offers'; member: number; round: number; bytes: number }
+  /** It proposes a value. */
+  | { type: 'proposed'; member: number; round: number; attempt: number }
 
 export type RoundProgressEvent =
+  | NewsEvent
   /** The journal of an earlier run is not whole, for this reason: nothing is signed up to a round. */
   | { type: 'abstains'; refused: string; until: number }
   | { type: 'neighbours'; connected: number; members: number }
@@ -79,4 +89,6 @@ export interface RoundReport extends RoundSummary {
   value: Value
   /** Block -> file of the encoded MergedBlock; kept until the end only where `keepMerges` is set. */
   merged: ReadonlyMap<number, string>
+  /** Block -> figures of its merge, for reports. */
+  fits: ReadonlyMap<number, BlockFit>
 }

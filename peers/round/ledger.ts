@@ -17,12 +17,21 @@ export interface SentContribution {
   to: string[]
 }
 
+/** Bytes of blobs that were sent to members, each time that one was. */
+export interface ServedBytes {
+  /** Of this site's own contributions. */
+  own: number
+  /** Of all others: contributions of others that were passed on, lists, values, keys and reveals. */
+  others: number
+}
+
 export class Ledger {
   private readonly date: () => number
   private readonly rounds = new Set<number>()
   private readonly sent: SentContribution[] = []
   /** Members by blob: the same bytes may be the contribution of two rounds. */
   private readonly members = new Map<string, string[]>()
+  readonly servedBytes: ServedBytes = { own: 0, others: 0 }
 
   /** @param date - milliseconds since 1970 */
   constructor(date: () => number) {
@@ -41,9 +50,10 @@ export class Ledger {
     }
   }
 
-  /** Records that bytes of a blob were sent to a member. Blobs that are not this site's contributions are ignored. */
-  served(id: string, member: string): void {
+  /** Records that bytes of a blob were sent to a member. */
+  served(id: string, member: string, bytes: number): void {
     const to = this.members.get(id)
+    this.servedBytes[to === undefined ? 'others' : 'own'] += bytes
     if (to !== undefined && !to.includes(member)) to.push(member)
   }
 

@@ -6,6 +6,7 @@ import { InputError } from '../../src/base/errors.ts'
 import { orUnwritable } from '../../src/base/system-errors.ts'
 import type { JobOptions } from '../../src/engine/lane.ts'
 import { textFingerprint } from '../../src/files/fingerprint.ts'
+import type { OwnFit } from '../../src/form/block-fit.ts'
 import { ALONE, poolsMoments } from '../../src/form/merging.ts'
 import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
@@ -60,6 +61,8 @@ export class EngineWork extends CommonWork implements Work {
   readonly method: Method
   /** The measurements of the written model; undefined before it is written. */
   written: WrittenModel | undefined
+  /** Block -> figures of this site's own pruning, the last one. */
+  readonly ownFits = new Map<number, OwnFit>()
   private readonly init: EngineWorkInit
 
   constructor(init: EngineWorkInit) {
@@ -115,6 +118,8 @@ export class EngineWork extends CommonWork implements Work {
     const onEvent = (event: JobEvent) => {
       if (event.type === 'progress') return onProgress?.(event.done, event.total)
       if (event.type !== 'block') return
+      const { block, damping, error } = event.report
+      if (error.length > 0) this.ownFits.set(block, { damping, error })
       handedOver = handedOver.then(() => handOver(event.report.block, event.report.path))
       handedOver.catch((error) => stop.abort(error))
     }

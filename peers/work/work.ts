@@ -2,6 +2,7 @@
  * The computations of a peer, and what it need not know to take part: no model, no text and no ONNX Runtime is seen
  * from here. Contributions and merged blocks are files.
  */
+import type { BlockFit } from '../../src/form/block-fit.ts'
 import type { MaskedOpenings } from '../../src/jobs/federation/masked-opening.ts'
 import type { StreamKey } from '../../src/merge/masked/streams.ts'
 
@@ -63,6 +64,8 @@ export interface MergedBlockReport {
   zeros: number
   /** The reason for which a total does not fit this site's own part, in words; null: it fits, or none is known. */
   doubt: string | null
+  /** Figures for reports; absent: this Work has none. */
+  fit?: BlockFit
 }
 
 export interface Work {

@@ -40,8 +40,8 @@ export interface BlobServerComponents {
   coming?(id: string): Promise<void> | null
   /** A blob was asked for, whether held or not. */
   onAsked?(id: string, peer: PeerId): void
-  /** A chunk of a blob begins to leave for a peer. */
-  onServed?(id: string, peer: PeerId): void
+  /** A chunk of a blob, of so many bytes, begins to leave for a peer. */
+  onServed?(id: string, peer: PeerId, bytes: number): void
 }
 
 export interface BlobClientComponents {

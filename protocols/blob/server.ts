@@ -86,7 +86,7 @@ class Server implements BlobServer {
     const end = Math.min(request.from + request.count, chunkCount(list.byteLength))
     for (let index = request.from; index < end; index++) {
       const chunk = await source.read(id, index)
-      onServed?.(id, peer)
+      onServed?.(id, peer, chunk.byteLength)
       yield* piecesOf(chunk, MAX_FRAME_BYTES)
     }
   }

@@ -12,7 +12,7 @@ import { PortableAlgebra } from '../../src/algebra/portable-algebra.ts'
 import { median } from '../../src/base/quantile.ts'
 import type { LayerGroup, PrunedLayer } from '../../src/prune/run/group.ts'
 import { Solvers } from '../../src/prune/run/solvers.ts'
-import { fixedNumbers } from '../dev/fixed-numbers.ts'
+import { fixedNumbers } from '../../src/runtime/fixed-numbers.ts'
 
 const HALF = { kind: 'unstructured', ppm: 500_000 } as const
 /** The groups of a block: the features of an input, and the rows of the layers that read it. */

@@ -6,11 +6,14 @@ import { stopwatch } from '../../src/base/stopwatch.ts'
 import type { Measured } from '../../src/jobs/model/evaluate.ts'
 import { openEngine } from '../../src/jobs/open-engine.ts'
 import type { Run } from '../command.ts'
+import { LivePage } from '../live/live-page.ts'
+import type { PageOptions } from '../options/page.ts'
+import type { Page } from '../report/html/page.ts'
 import { table } from '../report/table.ts'
 import { perplexityText } from '../terminal/numbers.ts'
 import { apartFrom } from './companions.ts'
 import type { EngineRun } from './engine.ts'
-import { OutputDirectory, type ReserveOptions } from './output-directory.ts'
+import { OutputDirectory, type ReserveOptions, writePage } from './output-directory.ts'
 import type { EvaluatedText } from './perplexities.ts'
 
 /** The means for the work on a model. */
@@ -18,6 +21,7 @@ export interface ModelChange extends EngineRun {
   output: OutputDirectory
   /** Seconds since the command began. */
   elapsed(): number
+  live: LivePage
 }
 
 /** Fields that every report has. */
@@ -31,6 +35,8 @@ interface Changed<Report extends Ending> {
   report: Omit<Report, keyof Ending>
   /** The report for people. */
   summary(report: Report): string
+  /** The report as a page, beside the model; absent: there is none. */
+  page?(report: Report): Page
   /** The files that were not copied, see notCopied. */
   left: string | null
 }
@@ -40,7 +46,7 @@ interface Changed<Report extends Ending> {
  * @throws {OutputError} the output directory cannot be reserved or put in place
  */
 export async function changeModel<Report extends Ending>(
-  options: Parameters<typeof apartFrom>[0] & { out: string },
+  options: Parameters<typeof apartFrom>[0] & { out: string } & Partial<PageOptions>,
   run: Run,
   reserve: ReserveOptions,
   change: (work: ModelChange) => Promise<Changed<Report>>,
@@ -48,9 +54,14 @@ export async function changeModel<Report extends Ending>(
   const elapsed = stopwatch()
   await using output = await OutputDirectory.reserve(options.out, reserve)
   await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
-  const { report: own, summary, left } = await change({ ...run, engine, output, elapsed })
-  await output.commit()
+  await using live = await LivePage.open(options.page ?? null, run.terminal)
+  live.announce()
+  const { report: own, summary, page, left } = await change({ ...run, engine, output, elapsed, live })
   const report = { ...own, peakMemoryBytes: engine.peakMemoryBytes, out: options.out } as Report
+  const shown = page?.(report) ?? null
+  if (shown !== null) await writePage(output.staging, shown)
+  await output.commit()
+  if (shown !== null) await live.end(shown)
   run.terminal.say(summary(report))
   if (left !== null) run.terminal.note(left)
   return report

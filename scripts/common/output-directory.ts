@@ -7,6 +7,8 @@ import { type DirectoryLock, lockDirectory } from '../../peers/disk/lock.ts'
 import { makeDirectory } from '../../peers/disk/make-directory.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { writeDurably } from '../../src/files/durable-file.ts'
+import { REPORT_PAGE } from '../../src/files/report-page.ts'
+import type { Page } from '../report/html/page.ts'
 import { REPORT_FILE, sealedReport } from '../report/sealed.ts'
 
 /**
@@ -156,6 +158,12 @@ export class OutputDirectory implements AsyncDisposable {
     if (target !== home) await removeEmpty(target, target)
     if (made !== undefined) await removeEmpty(home, made)
   }
+}
+
+/** Writes report.html; returns when it is on the disk. @throws {OutputError} OUTPUT_UNWRITABLE */
+export async function writePage(directory: string, page: Page): Promise<void> {
+  const { reportDocument } = await import('../report/html/page.ts') // loads the library of charts
+  await writeDurably(join(directory, REPORT_PAGE), Buffer.from(reportDocument(page)))
 }
 
 /** Writes report.json; returns when it is on the disk. @throws {OutputError} OUTPUT_UNWRITABLE */

@@ -7,7 +7,7 @@ const BLOCK = new RegExp(`${RECORDED.source}\n\n\`\`\`\n([\\s\\S]*?)\n\`\`\``)
 interface RecordedRun {
   /** The processor's name in the system. */
   processor: string
-  /** The probe of its matrix products: see arithmetic-probe.ts. */
+  /** The probe of its matrix products: see src/runtime/arithmetic-mark.ts. */
   arithmetic: string
   lines: string[]
 }

@@ -7,8 +7,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { arithmeticMark } from '../../src/runtime/arithmetic-mark.ts'
 import { PACKAGE_ROOT } from '../paths.ts'
-import { arithmeticProbe } from './arithmetic-probe.ts'
 import { endOfRun, withRun } from './readme-block.ts'
 
 const path = join(PACKAGE_ROOT, 'README.md')
@@ -24,7 +24,7 @@ try {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const run = { processor: cpus()[0].model.trim(), arithmetic: await arithmeticProbe(), lines: endOfRun(stdout, out) }
+  const run = { processor: cpus()[0].model.trim(), arithmetic: await arithmeticMark(), lines: endOfRun(stdout, out) }
   writeFileSync(path, withRun(readFileSync(path, 'utf8'), run))
   console.log(run.lines.join('\n'))
 } finally {

@@ -1,8 +1,8 @@
 /** The functions of the library: each runs the command of its name. */
 import type { Verified } from '../../peers/verify/directory.ts'
 import type { EvaluateReport } from '../commands/evaluate/index.ts'
-import type { PruneReport } from '../commands/prune/handler.ts'
 import type { FederationReport, MemberReport } from '../report/federation.ts'
+import type { PruneReport } from '../report/prune-report.ts'
 import { call } from './call.ts'
 import type { CallContext, SiteContext } from './context.ts'
 import type {

@@ -24,8 +24,8 @@ export {
   UsageError,
 } from '../../src/base/errors.ts'
 export type { EvaluateReport } from '../commands/evaluate/index.ts'
-export type { PruneReport } from '../commands/prune/handler.ts'
 export type { FederationReport, MemberReport } from '../report/federation.ts'
+export type { PruneReport } from '../report/prune-report.ts'
 export type { Asked, CallContext, CoppiceEvent, Question, SiteContext } from './context.ts'
 export { evaluate, found, join, prune, resume, simulate, verify } from './functions.ts'
 export type {

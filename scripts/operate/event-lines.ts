@@ -56,6 +56,12 @@ export function eventLine(event: PeerEvent): EventLine {
         block: event.block,
         hash: event.id,
       }
+    case 'sent':
+      return { event: event.type, round: event.round, member: event.member }
+    case 'offers':
+      return { event: event.type, round: event.round, member: event.member, bytes: event.bytes }
+    case 'proposed':
+      return { event: event.type, round: event.round, attempt: event.attempt, member: event.member }
     case 'round': {
       const { bits, certificate, contributions, masked, moved, round, traffic, uncovered, value } = event.round
       return {

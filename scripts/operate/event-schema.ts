@@ -3,33 +3,13 @@
  * docs/reference/logs-and-metrics.md is made from them, and the tests read real lines with them.
  */
 import { z } from 'zod'
-import { count, hash, memberReportSchema, phase, share, site } from './report-schema.ts'
+import { count, hash, memberReportSchema, phase, planSchema, share, site } from './report-schema.ts'
 
 const round = count.describe('number of the round, from 1')
 const federation = hash.describe("the federation's id: the plan's hash")
 const out = z.string().describe('directory of the results')
 const members = z.array(site).describe('all sites, in the order of the plan: an index in other events is one of these')
 
-/** The terms of a federation. */
-export const planSchema = z.strictObject({
-  id: hash.describe("the federation's id"),
-  pruner: z.string(),
-  sparsity: share.nullable().describe('null with a pattern, and where structures are removed'),
-  pattern: z.string().nullable().describe('such as 2:4'),
-  structures: z
-    .strictObject({
-      ratio: share.describe('of the heads and channels of a block'),
-      blocks: z.tuple([count, count]).describe('the first, and the one behind the last'),
-      steps: count.describe('of training in a round'),
-    })
-    .optional()
-    .describe('only where structures are removed'),
-  merge: z.enum(['l0', 'trimmed', 'pooled']),
-  masked: z.boolean().describe('whether only sums of contributions can be seen'),
-  rounds: count.describe('at most'),
-  sample: share.describe('of the blocks, for a site and round'),
-  model: z.strictObject({ name: z.string(), hash, parameters: count }),
-})
 const plan = planSchema.describe('the terms that all have signed, see below')
 
 const shapes = {
@@ -97,6 +77,9 @@ const shapes = {
     block: count,
     hash: hash.describe('of the contribution that is damaged or gone here, and is asked of all'),
   },
+  sent: { round, member: count.describe('index of a member that is done with its work of the round') },
+  offers: { round, member: count, bytes: count.describe('of all that this member offers in the round') },
+  proposed: { round, attempt: count, member: count.describe('index of the proposer') },
   round: {
     round,
     certificate: hash.describe('its id'),

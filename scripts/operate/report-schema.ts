@@ -15,6 +15,71 @@ export const phase = {
   sites: count.optional().describe('in a masked plan: the sites whose keys or sheets are there, or that are listed'),
 }
 
+/** The terms of a federation. */
+export const planSchema = z.strictObject({
+  id: hash.describe("the federation's id"),
+  pruner: z.string(),
+  sparsity: share.nullable().describe('null with a pattern, and where structures are removed'),
+  pattern: z.string().nullable().describe('such as 2:4'),
+  structures: z
+    .strictObject({
+      ratio: share.describe('of the heads and channels of a block'),
+      blocks: z.tuple([count, count]).describe('the first, and the one behind the last'),
+      steps: count.describe('of training in a round'),
+    })
+    .optional()
+    .describe('only where structures are removed'),
+  merge: z.enum(['l0', 'trimmed', 'pooled']),
+  masked: z.boolean().describe('whether only sums of contributions can be seen'),
+  rounds: count.describe('at most'),
+  windows: count.describe('of text, a site'),
+  window: count.describe('tokens a window'),
+  sample: share.describe('of the blocks, for a site and round'),
+  model: z.strictObject({ name: z.string(), hash, parameters: count }),
+})
+
+const shareOrNull = z.number().nonnegative().nullable()
+const seconds = z.number().nonnegative()
+
+export const machineSchema = z.strictObject({
+  processor: z.string(),
+  cores: count,
+  memoryBytes: count,
+  system: z.string(),
+  mark: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .describe('of its arithmetic: machines of one mark give the same bits'),
+})
+
+const layer = {
+  name: z.string(),
+  block: count,
+  shape: z.tuple([count, count]),
+  zeros: count,
+  damping: shareOrNull,
+  error: shareOrNull,
+}
+
+/** Of a model that one site has pruned. */
+export const prunedLayersSchema = z.array(z.strictObject(layer))
+/** Of a model that several sites have pruned. */
+export const layersSchema = z.array(z.strictObject({ ...layer, agreement: shareOrNull }))
+
+export const timesSchema = z.strictObject({
+  began: z.iso.datetime(),
+  rounds: z.array(
+    z.strictObject({
+      round: count,
+      began: seconds,
+      ended: seconds.nullable(),
+      worked: z.array(z.strictObject({ member: count, from: seconds, to: seconds })),
+      sent: z.array(z.strictObject({ member: count, at: seconds, bytes: count.nullable() })),
+      proposed: z.array(z.strictObject({ member: count, attempt: count, at: seconds })),
+    }),
+  ),
+})
+
 const perplexity = z.strictObject({
   text: z.string(),
   tokens: count.describe('number of predictions'),
@@ -35,6 +100,12 @@ const contribution = z.strictObject({
 })
 
 export const memberReportSchema = z.strictObject({
+  coppice: z.string().describe('version of the program'),
+  plan: planSchema.describe('the terms'),
+  layers: layersSchema.nullable().describe('see report.md; null where structures are removed'),
+  errorOf: z.enum(['plan', 'sites']).nullable().describe('whose solve the errors are of'),
+  times: timesSchema.nullable().describe('seconds since `began`, of what this site has heard; null: not known'),
+  machine: machineSchema,
   federation: hash.describe("its id: the plan's hash"),
   peer: z.string().describe('peer id of this site'),
   root: hash.describe('of the merged model'),
@@ -60,6 +131,8 @@ export const memberReportSchema = z.strictObject({
       payloadBytes: count.describe('bytes of these contributions'),
       sentBytes: count.describe("bytes over this site's sockets"),
       receivedBytes: count,
+      ownBytes: count.describe('bytes of its own contributions that others fetched from here'),
+      othersBytes: count.describe("bytes of others' contributions that it passed on"),
       whole: z.boolean().describe('false: an earlier process of this site has sent more'),
     })
     .describe('what has left this site'),

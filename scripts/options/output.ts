@@ -2,14 +2,15 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { Json } from '../command.ts'
+import { type PageOptions, pageOption, type RawPage } from './page.ts'
 import { notEmpty } from './values.ts'
 
-export interface OutputOptions {
+export interface OutputOptions extends PageOptions {
   /** Absolute; null: a directory named after the federation, see output-directory.ts. */
   out: string | null
 }
 
-export interface RawOutput {
+export interface RawOutput extends RawPage {
   out?: string
   json?: boolean
   'json=lines'?: boolean
@@ -33,6 +34,6 @@ export function jsonForm({ json, ...raw }: RawOutput): Json {
   return raw['json=lines'] === true ? 'lines' : json === true
 }
 
-export function outputOptions({ out }: RawOutput): OutputOptions {
-  return { out: out === undefined ? null : resolve(out) }
+export function outputOptions({ out, page }: RawOutput): OutputOptions {
+  return { out: out === undefined ? null : resolve(out), ...pageOption({ page }) }
 }

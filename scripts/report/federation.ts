@@ -5,8 +5,11 @@ import type { Offer } from '../../protocols/plan/offer.ts'
 import { ppmToFraction } from '../../src/base/decimal.ts'
 import type { MergeRule } from '../../src/form/merging.ts'
 import type { Method } from '../../src/form/method.ts'
+import type { LayerReport, PrunedLayers } from './layers.ts'
+import type { MachineReport } from './machine.ts'
 import type { ReportedPhase } from './rounds.ts'
 import type { SiteReport } from './site-report.ts'
+import type { TimesReport } from './times.ts'
 
 export interface PlanReport {
   /** The federation's id: the plan's hash. */
@@ -27,6 +30,9 @@ export interface PlanReport {
   /** The largest number of rounds. */
   rounds: number
   sample: number
+  /** Calibration windows of each site, and tokens a window. */
+  windows: number
+  window: number
   model: { name: string; hash: string; parameters: number }
 }
 
@@ -40,6 +46,9 @@ export interface PeerReport {
   /** Bytes written to sockets. */
   sentBytes: number
   receivedBytes: number
+  /** As in LeftReport. */
+  ownBytes: number
+  othersBytes: number
   /** Bytes of this peer's own contributions, each counted once. */
   payloadBytes: number
   /** As in SiteReport. */
@@ -99,13 +108,25 @@ export interface FederationReport {
   result: { root: string; sparsity: number; zeros: number; weights: number; model: string }
   /** The mask bits that no liars could have changed; null if the plan's rule does not tell. */
   certified: CertifiedShare | null
+  /** null: structures were removed. */
+  layers: LayerReport[] | null
+  errorOf: PrunedLayers['errorOf']
+  /** Whose masks the agreement in `layers` is of: this plan's, or those of the comparison `l0`; null: there is none. */
+  agreementOf: 'plan' | 'l0' | null
   perplexity: PerplexityReport[]
+  /** Whose texts perplexity was measured on, in a sentence. */
+  evaluated: string
+  /** When sites were heard, by the founder's clock; members are numbers in `peers`. null: nothing was heard. */
+  times: TimesReport | null
+  machine: MachineReport
   seconds: number
   peakMemoryBytes: number
 }
 
 /** The report at the end of `peer` and `join`: one site's view. */
 export interface MemberReport extends SiteReport {
+  coppice: string
+  plan: PlanReport
   federation: string
   peer: string
   root: string
@@ -117,6 +138,10 @@ export interface MemberReport extends SiteReport {
   weights: number
   /** As in FederationReport. */
   certified: CertifiedShare | null
+  /** As in FederationReport; agreement is of this plan's masks. */
+  layers: LayerReport[] | null
+  errorOf: PrunedLayers['errorOf']
+  machine: MachineReport
   out: string
 }
 
@@ -130,6 +155,8 @@ export function planReport(id: string, offer: Offer, hex: (bytes: Uint8Array) =>
     masked: offer.masked,
     rounds: offer.rounds,
     sample: ppmToFraction(offer.sample),
+    windows: offer.windows,
+    window: offer.window,
     model: { name, hash: hex(hash), parameters },
   }
 }

@@ -2,6 +2,7 @@
 import type { Offer } from '../../protocols/plan/offer.ts'
 import type { MaskedRound } from '../../protocols/round/masked/sums.ts'
 import type { CertifiedRound } from '../../protocols/round/messages/certified-round.ts'
+import type { MergeRule } from '../../src/form/merging.ts'
 import { isStructuredMethod } from '../../src/form/method.ts'
 import { kindOfOpening } from '../../src/merge/openings.ts'
 import { blocksInWords, counted } from '../terminal/numbers.ts'
@@ -22,6 +23,24 @@ export interface ReportedPhase {
 /** Nothing is added to a report of an open plan. */
 export function reportedPhase(masked: MaskedRound | null): Partial<ReportedPhase> {
   return masked === null ? {} : { phase: masked.phase, opening: masked.opening, sites: masked.members.length }
+}
+
+/** Whether a round leaves the model as it was, because what is summed is opened in a later one, or never. */
+export function leavesModel(
+  { maskChange, phase, sites }: Partial<ReportedPhase> & { maskChange: number },
+  merge: MergeRule,
+): boolean {
+  const isOpened = phase === undefined || (phase === 'reveal' && sites !== 0)
+  return !isOpened || (merge === 'pooled' && maskChange === 0)
+}
+
+/** The rounds that change the model: names, and places in the list. Where sites pool, each is of a group of blocks. */
+export function modelSteps(
+  rounds: readonly (Partial<ReportedPhase> & { round: number; maskChange: number })[],
+  merge: MergeRule,
+): { name: string; at: number }[] {
+  const changing = rounds.flatMap((round, at) => (leavesModel(round, merge) ? [] : [{ round: round.round, at }]))
+  return changing.map(({ round, at }, i) => ({ name: merge === 'pooled' ? `group ${i + 1}` : `round ${round}`, at }))
 }
 
 /** The offer's parts that say what is summed, and of what a share has changed. */

@@ -5,6 +5,7 @@ import { SHOWN_ID, shown } from '../../protocols/plan/site-name.ts'
 import type { CertifiedRound } from '../../protocols/round/messages/certified-round.ts'
 import { bytes, counted, duration, perplexityText } from '../terminal/numbers.ts'
 import { type ReportedPhase, reportedPhase } from './rounds.ts'
+import { type TimesReport, timesReport } from './times.ts'
 
 /** Perplexities on one text. */
 export interface SitePerplexity {
@@ -34,6 +35,9 @@ interface LeftReport {
    */
   sentBytes: number
   receivedBytes: number
+  /** Those of the sent bytes that were blobs: this site's contributions, and all that it passed on for others. */
+  ownBytes: number
+  othersBytes: number
   /** Whether all of this is of one process. Not where an earlier one has taken part: its figures ended with it. */
   whole: boolean
 }
@@ -49,6 +53,8 @@ export interface SiteReport {
   rounds: Array<
     Pick<CertifiedRound, 'round' | 'contributions' | 'uncovered'> & { maskChange: number } & Partial<ReportedPhase>
   >
+  /** When members were heard, by this site's clock, since its process began; they are numbers in `members`. */
+  times: TimesReport | null
   /** Messages of members that were not taken in: malformed or forged, or more than a member may send. */
   refused: RefusedMessages[]
   /** Seconds since the command began, waiting for others included. */
@@ -61,10 +67,13 @@ export interface SiteMeasures extends Pick<SiteReport, 'perplexity' | 'seconds' 
   notes: string[]
 }
 
-type Told = Pick<PeerResult, 'members' | 'contributions' | 'traffic' | 'rounds' | 'refused' | 'goesOn'>
+type Told = Pick<
+  PeerResult,
+  'peerId' | 'members' | 'contributions' | 'traffic' | 'served' | 'times' | 'rounds' | 'refused' | 'goesOn'
+>
 
 export function siteReport(
-  { members, contributions, traffic, rounds, refused, goesOn }: Told,
+  { peerId, members, contributions, traffic, served, times, rounds, refused, goesOn }: Told,
   { perplexity, seconds, peakMemoryBytes }: SiteMeasures,
 ): SiteReport {
   return {
@@ -81,11 +90,18 @@ export function siteReport(
       })),
       payloadBytes: contributions.reduce((sum, { bytes: own }) => sum + own, 0),
       ...traffic,
+      ownBytes: served.own,
+      othersBytes: served.others,
       whole: !goesOn,
     },
     rounds: rounds.map(({ round, contributions, uncovered, moved, bits, masked }) => ({
       ...{ round, contributions, uncovered, maskChange: moved / bits, ...reportedPhase(masked) },
     })),
+    times: timesReport(
+      times,
+      members.map((_, member) => member),
+      new Map([[members.findIndex((member) => member.peerId === peerId), times]]),
+    ),
     refused,
     seconds,
     peakMemoryBytes,

@@ -1,14 +1,13 @@
 /** A job as a worker does it, and the events that it reports. */
+import type { OwnFit } from '../form/block-fit.ts'
 import type { Look } from '../recover/train.ts'
 import type { Bench } from './bench.ts'
 
-export interface PrunedBlockReport {
+export interface PrunedBlockReport extends OwnFit {
   block: number
   /** Path of the contribution or of the stored block. */
   path: string
   bytes: number
-  /** One entry a role. */
-  damping: (number | null)[]
 }
 
 /** An event of a running job. */

@@ -16,6 +16,7 @@ import { describe } from './model/describe.ts'
 import { evaluate } from './model/evaluate.ts'
 import { hash } from './model/hash.ts'
 import { leftBehind } from './model/left-behind.ts'
+import { mark } from './model/mark.ts'
 import { mixedInputs } from './model/mixed-inputs.ts'
 import { write } from './model/write.ts'
 import { zeros } from './model/zeros.ts'
@@ -29,7 +30,7 @@ import { instructions } from './text/instructions.ts'
 import { tokenise } from './text/tokenise.ts'
 
 export const JOBS = {
-  ...{ describe, hash, zeros, attempt, evaluate, leftBehind, mixedInputs, write, compare },
+  ...{ describe, hash, zeros, attempt, evaluate, leftBehind, mixedInputs, write, compare, mark },
   ...{ tokenise, instructions },
   ...{ prune, unfinished },
   ...{ structures, shrink, recover, unrecovered },

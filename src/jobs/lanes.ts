@@ -15,6 +15,7 @@ export const LANES: Readonly<Record<JobName, LaneName>> = {
   mixedInputs: 'compute',
   prune: 'compute',
   evaluate: 'compute',
+  mark: 'compute',
   structures: 'compute',
   shrink: 'compute',
   recover: 'compute',

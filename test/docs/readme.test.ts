@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { arithmeticProbe } from '../../scripts/dev/arithmetic-probe.ts'
 import { differences, endOfRun, recordedRun } from '../../scripts/dev/readme-block.ts'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
+import { arithmeticMark } from '../../src/runtime/arithmetic-mark.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'coppice-test-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))
@@ -28,7 +28,7 @@ describe('the default run', () => {
   })
 
   it('ends in the root that README shows', async (context) => {
-    const arithmetic = await arithmeticProbe()
+    const arithmetic = await arithmeticMark()
     if (arithmetic !== recorded.arithmetic) {
       return context.skip(`this machine's arithmetic has the mark ${arithmetic}, README's ${recorded.arithmetic}`)
     }

@@ -1,5 +1,7 @@
 /** The object that `coppice shrink --json` prints, key by key. */
 import { z } from 'zod'
+import { machineSchema } from '../../scripts/operate/report-schema.ts'
+import { calibrationSchema } from './pages/schemas.ts'
 
 const count = z.int().nonnegative()
 const pair = z.strictObject({ before: count, after: count })
@@ -12,6 +14,7 @@ const speed = z.strictObject({
 })
 export const shrinkReport = z.strictObject({
   model: z.string(),
+  calibration: calibrationSchema,
   parameters: pair,
   macs: pair,
   removed: z.array(
@@ -34,6 +37,7 @@ export const shrinkReport = z.strictObject({
   }),
   bytes: pair,
   seconds: z.number().positive(),
+  machine: machineSchema,
   peakMemoryBytes: count,
   out: z.string(),
 })

@@ -1,6 +1,7 @@
 import { keptByOffer } from '../../../peers/kept/find.ts'
 import { join as joinFederation } from '../../../peers/peer.ts'
 import type { Offer } from '../../../protocols/plan/offer.ts'
+import { peerIdText } from '../../../protocols/plan/site-name.ts'
 import { NetworkError, UsageError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
@@ -13,10 +14,13 @@ import { prepare } from '../../common/site/prepare.ts'
 import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
+import { LivePage } from '../../live/live-page.ts'
+import { SiteWatch } from '../../live/site-watch.ts'
 import { type Watch, watched } from '../../operate/watched.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
 import type { MemberReport } from '../../report/federation.ts'
+import { machineReport } from '../../report/machine.ts'
 import type { JoinOptions } from './options.ts'
 
 export function join(options: JoinOptions, run: Run): Promise<MemberReport> {
@@ -26,12 +30,16 @@ export function join(options: JoinOptions, run: Run): Promise<MemberReport> {
 
 async function joinOrGoOn(options: JoinOptions, run: Run, watch: Watch): Promise<MemberReport> {
   await using site = await openSite(options, run, (data) => keptByOffer(data, options.invitation.offer))
-  if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch })
+  await using live = await LivePage.open(options.page, run.terminal)
+  if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch, live })
   await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   watch.measure(engine)
   await using own = new SiteWork()
   const work = { ...run, engine }
   const model = await readModel(work, options.model)
+  const machine = await machineReport(engine)
+  const page = new SiteWatch(live, machine, peerIdText(site.own.peer))
+  live.announce()
   const left = await notCopied(work, model.dir)
   const talk = new FoundingTalk({
     run,
@@ -41,10 +49,10 @@ async function joinOrGoOn(options: JoinOptions, run: Run, watch: Watch): Promise
     data: options.data,
     yes: options.yes,
   })
-  const end = new SiteEnd({ work, model, options, site: own, own: site.own })
+  const end = new SiteEnd({ work, model, options, site: own, own: site.own, machine, live })
   try {
     const joined = joinFederation({
-      ...peerInit(options, site, { run, watch, talk, end, terms: null }),
+      ...peerInit(options, site, { run, watch, page, talk, end, terms: null }),
       invitation: options.invitation,
       async prepare({ offer }, sites) {
         assertFits(options, offer, model)

@@ -5,6 +5,7 @@ import { addWatchOptions } from '../../operate/options.ts'
 import { addSiteOptions } from '../../options/data.ts'
 import { addNetworkOptions, addNoListenOption } from '../../options/network.ts'
 import { addJsonOptions, addOutOption, jsonForm } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { refusePlanOptions } from '../../options/plan.ts'
 import { addCapacityOption, addModelOption, addTextOptions } from '../../options/site.ts'
 import { addSiteEvaluationOptions } from '../../options/site-evaluation.ts'
@@ -24,9 +25,11 @@ export function defineJoin(program: Command, start: Start): void {
   addNoListenOption(addNetworkOptions(command))
   addSiteEvaluationOptions(command)
   addJsonOptions(
-    addOutOption(
-      addYesOption(addSiteOptions(addWatchOptions(command))),
-      'directory for the results: empty or absent (default: coppice-out/ID)',
+    addPageOption(
+      addOutOption(
+        addYesOption(addSiteOptions(addWatchOptions(command))),
+        'directory for the results: empty or absent (default: coppice-out/ID)',
+      ),
     ),
   )
   addHelp(

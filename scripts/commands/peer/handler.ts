@@ -2,6 +2,7 @@ import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import { keptFederations } from '../../../peers/kept/find.ts'
 import { found } from '../../../peers/peer.ts'
 import { asModelName } from '../../../protocols/plan/offer.ts'
+import { peerIdText } from '../../../protocols/plan/site-name.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
@@ -14,11 +15,14 @@ import { SiteEnd } from '../../common/site/site-end.ts'
 import { isSameCommand, noteOf } from '../../common/site/site-note.ts'
 import { siteText } from '../../common/site/site-text.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
+import { LivePage } from '../../live/live-page.ts'
+import { SiteWatch } from '../../live/site-watch.ts'
 import { type Watch, watched } from '../../operate/watched.ts'
 import { planFor } from '../../options/plan.ts'
 import { windowFor } from '../../options/site.ts'
 import { assertCanAsk } from '../../options/yes.ts'
 import type { MemberReport } from '../../report/federation.ts'
+import { machineReport } from '../../report/machine.ts'
 import { Terminal } from '../../terminal/terminal.ts'
 import type { PeerOptions } from './options.ts'
 
@@ -30,13 +34,16 @@ export function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
 async function foundOrGoOn(options: PeerOptions, run: Run, watch: Watch): Promise<MemberReport> {
   const { terminal } = run
   await using site = await openSite(options, run, async (data) => (options.anew ? null : foundedBy(data, options)))
-  if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch })
+  await using live = await LivePage.open(options.page, run.terminal)
+  if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch, live })
   await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   watch.measure(engine)
   await using own = new SiteWork()
   // With --json the line to paste is the first on stderr, so messages before it are not written.
   const reading = { ...run, engine, terminal: terminal.json ? Terminal.silent() : terminal }
   const model = await readModel(reading, options.model)
+  const machine = await machineReport(engine)
+  const page = new SiteWatch(live, machine, peerIdText(site.own.peer))
   const { dir, description, hash } = model
   const left = await notCopied(reading, dir)
   const { name, parameters, blocks } = description
@@ -63,12 +70,16 @@ async function foundOrGoOn(options: PeerOptions, run: Run, watch: Watch): Promis
     yes: options.yes,
   })
   talk.brings(text.calibration)
-  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own, own: site.own })
+  const end = new SiteEnd({ work: { ...run, engine }, model, options, site: own, own: site.own, machine, live })
   end.brings(text)
-  const init = peerInit(options, site, { run, watch, talk, end, terms: options })
+  const { onEvent, ...init } = peerInit(options, site, { run, watch, page, talk, end, terms: options })
   talk.show(planText(offer, capacity, base))
   const founded = found({
     ...init,
+    onEvent(event) {
+      onEvent?.(event)
+      if (event.type === 'invitation') live.announce()
+    },
     offer,
     site: site.own.site,
     capacity: capacity ?? plan.sample,

@@ -7,6 +7,7 @@ import { addWatchOptions } from '../../operate/options.ts'
 import { addSiteOptions } from '../../options/data.ts'
 import { addNetworkOptions } from '../../options/network.ts'
 import { addJsonOptions, addOutOption, jsonForm } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { addPlanOptions } from '../../options/plan.ts'
 import { addCapacityOption, addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { addSiteEvaluationOptions } from '../../options/site-evaluation.ts'
@@ -32,9 +33,11 @@ export function definePeer(program: Command, start: Start): void {
   addNetworkOptions(addPlanOptions(command))
   addSiteEvaluationOptions(command)
   addJsonOptions(
-    addOutOption(
-      addYesOption(addSiteOptions(addWatchOptions(command))),
-      'directory for the results: empty or absent (default: coppice-out/ID)',
+    addPageOption(
+      addOutOption(
+        addYesOption(addSiteOptions(addWatchOptions(command))),
+        'directory for the results: empty or absent (default: coppice-out/ID)',
+      ),
     ),
   )
   addHelp(

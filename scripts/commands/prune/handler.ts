@@ -10,6 +10,7 @@ import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { Measured } from '../../../src/jobs/model/evaluate.ts'
 import { writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { PruneArgs } from '../../../src/jobs/prune/prune-args.ts'
+import { textName } from '../../../src/model/text/refusals.ts'
 import { filesSource } from '../../../src/model/text/text.ts'
 import type { BlockZeros } from '../../../src/model/write/zeros.ts'
 import { PRUNE_RECORD } from '../../../src/prune/run/prune-record.ts'
@@ -23,37 +24,16 @@ import { changeModel, comparedTexts, type ModelChange, withPerplexities } from '
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { anyWindow, firstWindows, tokenise } from '../../common/texts.ts'
 import { windowFor } from '../../options/site.ts'
+import { VERSION } from '../../paths.ts'
 import { evaluation, type ModelSize, pruning, writing } from '../../progress/job-cost.ts'
 import type { Work } from '../../progress/work-plan.ts'
+import { machineReport } from '../../report/machine.ts'
+import { prunePage } from '../../report/pictures/prune-page.ts'
+import type { PruneReport } from '../../report/prune-report.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
 import { duration, grouped, percent, sameLogits } from '../../terminal/numbers.ts'
 import { DensePerplexities } from './dense-perplexities.ts'
 import type { PruneOptions } from './options.ts'
-
-export interface PruneReport {
-  model: string
-  pruner: string
-  /** Share of zeros in all weight matrices of the blocks of the written model. */
-  sparsity: number
-  zeros: number
-  weights: number
-  /** The number of zeros of the base there. */
-  baseZeros: number
-  /** `damping`: SparseGPT's, as a share of the mean diagonal of the layer's Hessian; else null. */
-  layers: Array<{
-    name: string
-    block: number
-    shape: [out: number, cols: number]
-    zeros: number
-    damping: number | null
-  }>
-  /** Weight matrices in the blocks that are not layers, and stay unchanged. */
-  unpruned: Array<{ name: string; block: number; weights: number; zeros: number; reason: string }>
-  perplexity: Array<{ text: string; tokens: number; window: number; dense: number; pruned: number }>
-  seconds: { total: number; forward: number; statistics: number; solve: number; write: number }
-  peakMemoryBytes: number
-  out: string
-}
 
 /** The directory of finished blocks in the output's scratch. */
 const CHECKPOINT_NAME = 'blocks'
@@ -89,14 +69,21 @@ class KeptBlocks {
 }
 
 async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBlocks) {
-  const { engine, output, terminal, signal } = work
+  const { engine, live, output, terminal, signal } = work
   const { model, pruner, target } = options
   const { description, hash } = await readModel(work, model)
   const base = await blockMatrices(work, { dir: model, description })
   for (const line of [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]) terminal.note(line)
   const left = await notCopied(work, model)
   const window = windowFor(options.window, description)
+  const machine = await machineReport(engine)
   const calibration = await calibrationWindows(work, options, window)
+  const calibrated = calibration && {
+    texts: options.texts.map(textName),
+    windows: calibration.count,
+    window: calibration.length,
+  }
+  const view = { coppice: VERSION, model, pruner, calibration: calibrated ?? null, machine }
   const blocks = description.forms.map((_, block) => block)
   const job: PruneArgs = {
     ...{ dir: model, pruner, target, blocks, windows: calibration, weights: [], as: 'stored' },
@@ -113,10 +100,12 @@ async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBl
   const dense = await densePerplexities(work, model, texts, measured)
   await engine.rest()
   const reports: BlockReport[] = []
+  live.show(() => prunePage({ ...view, done: { blocks: kept.count, of: kept.of }, end: null }))
   const phases = await drained(work, { label: 'Pruning', unit: 'block' }, 'prune', job, (event) => {
     if (event.type !== 'block') return
     reports.push(event.report)
     kept.count = Math.max(kept.count, reports.length)
+    live.touch()
   })
   const weights: BlockFile[] = reports.map(({ block, path }) => ({ block, kind: 'stored', path }))
   const writing = stopwatch()
@@ -130,13 +119,16 @@ async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBl
     report: {
       model,
       pruner,
+      calibration: view.calibration,
       ...sparsityOf(description, zeros),
       baseZeros: base.zeros,
       layers: layersOf(description, zeros, reports),
       unpruned: description.unpruned.map((matrix, i) => ({ ...matrix, zeros: zeros.unpruned[i] })),
       perplexity: comparedTexts(texts, { dense, pruned }),
       seconds: { total: work.elapsed() + together(earlier?.seconds), ...phases, write },
+      machine,
     },
+    page: (report: PruneReport) => prunePage({ ...view, done: { blocks: kept.of, of: kept.of }, end: report }),
     summary: (report: PruneReport) => summary(report, difference),
     left,
   }
@@ -196,7 +188,8 @@ function layersOf(
   return layers.map(({ name, block, role, rows, cols }, i) => {
     const report = byBlock.get(block)
     if (report === undefined) throw new Error(`block ${block} was not pruned`)
-    return { name, block, shape: [rows, cols], zeros: zeros.layers[i], damping: report.damping[role] }
+    const { damping, error } = report
+    return { name, block, shape: [rows, cols], zeros: zeros.layers[i], damping: damping[role], error: error[role] }
   })
 }
 

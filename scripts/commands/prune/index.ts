@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { addPrunerOptions } from '../../options/plan.ts'
 import { addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { addHelp } from '../../terminal/help.ts'
@@ -16,7 +17,9 @@ export function definePrune(program: Command, start: Start): void {
   addWindowOptions(addTextOptions(addModelOption(command)))
   addEvaluationOptions(addPrunerOptions(command, true))
   addJsonOption(
-    addOutOption(command, 'directory for the pruned model: empty, absent, or as the same command left it (required)'),
+    addPageOption(
+      addOutOption(command, 'directory for the pruned model: empty, absent, or as the same command left it (required)'),
+    ),
   )
   addHelp(
     command,

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { PrunerName, SparsityTarget } from '../../../src/form/method.ts'
 import { type EvaluationOptions, evaluationOptions, type RawEvaluation } from '../../options/evaluation.ts'
 import type { RawOutput } from '../../options/output.ts'
+import { type PageOptions, pageOption } from '../../options/page.ts'
 import { prunerOptions, type RawPruner } from '../../options/plan.ts'
 import {
   type ModelOptions,
@@ -15,7 +16,7 @@ import {
 } from '../../options/site.ts'
 import { refuseMissing } from '../../options/values.ts'
 
-export interface PruneOptions extends ModelOptions, TextOptions, WindowOptions {
+export interface PruneOptions extends ModelOptions, TextOptions, WindowOptions, PageOptions {
   pruner: PrunerName
   target: SparsityTarget
   evaluation: EvaluationOptions
@@ -36,5 +37,6 @@ export function pruneOptions(raw: RawPrune): PruneOptions {
     target,
     evaluation: evaluationOptions(raw),
     out: resolve(raw.out),
+    ...pageOption(raw),
   }
 }

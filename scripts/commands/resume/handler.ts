@@ -6,6 +6,7 @@ import type { Run } from '../../command.ts'
 import { goOn } from '../../common/site/going-on.ts'
 import { openSite } from '../../common/site/site.ts'
 import { noteOf } from '../../common/site/site-note.ts'
+import { LivePage } from '../../live/live-page.ts'
 import { type Watch, watched } from '../../operate/watched.ts'
 import type { MemberReport } from '../../report/federation.ts'
 import type { ResumeOptions } from './options.ts'
@@ -19,7 +20,8 @@ async function goOnWith(options: ResumeOptions, run: Run, watch: Watch): Promise
   const command = noteOf(kept)
   if (command === null) throw unknownCommand(kept)
   await using site = await openSite({ ...options, out: null }, run, async () => kept)
-  return await goOn({ ...command, data: options.data }, site, kept, { run, watch })
+  await using live = await LivePage.open(options.page, run.terminal)
+  return await goOn({ ...command, data: options.data }, site, kept, { run, watch, live })
 }
 
 /** @throws {UsageError} RESUME_NOTHING, RESUME_SEVERAL */

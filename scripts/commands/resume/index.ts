@@ -4,6 +4,7 @@ import type { Start } from '../../command.ts'
 import { addWatchOptions } from '../../operate/options.ts'
 import { addDataOption } from '../../options/data.ts'
 import { addJsonOptions, jsonForm } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { addHelp } from '../../terminal/help.ts'
 import { type RawResume, resumeOptions } from './options.ts'
 
@@ -15,7 +16,7 @@ export function defineResume(program: Command, start: Start): void {
       'Goes on with an unfinished federation of this site as the command that began it: with its model, texts and options.',
     )
     .argument('[federation]', 'the digits of its id, or the data directory it is in (default: the only unfinished one)')
-  addJsonOptions(addDataOption(addWatchOptions(command)))
+  addJsonOptions(addPageOption(addDataOption(addWatchOptions(command))))
   addHelp(command, ['coppice resume 0a1b2c3d'], ['input', 'refused', 'network', 'noAgreement', 'diverged', 'output'])
   command.action((federation: string | undefined, raw: RawResume) => {
     const options = resumeOptions(federation, raw)

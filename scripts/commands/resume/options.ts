@@ -2,6 +2,7 @@
 import { type RawWatch, type WatchOptions, watchOptions } from '../../operate/options.ts'
 import { type RawSiteOptions, type SiteOptions, siteOptions } from '../../options/data.ts'
 import type { RawOutput } from '../../options/output.ts'
+import { type PageOptions, pageOption, type RawPage } from '../../options/page.ts'
 import { refuseConflict } from '../../options/values.ts'
 
 /** A federation that a site keeps. */
@@ -10,17 +11,17 @@ export interface KeptOptions extends SiteOptions {
   id: string
 }
 
-export interface ResumeOptions extends KeptOptions {
+export interface ResumeOptions extends KeptOptions, PageOptions {
   watch: WatchOptions
 }
 
-export interface RawResume extends RawSiteOptions, RawWatch, Pick<RawOutput, 'json' | 'json=lines'> {}
+export interface RawResume extends RawSiteOptions, RawWatch, RawPage, Pick<RawOutput, 'json' | 'json=lines'> {}
 
 /** As many digits as messages show of an id, or more. */
 const ID = /^[0-9a-f]{8,64}$/
 
 export function resumeOptions(federation: string | undefined, raw: RawResume): ResumeOptions {
-  return { ...keptOptions(federation, raw), watch: watchOptions(raw) }
+  return { ...keptOptions(federation, raw), ...pageOption(raw), watch: watchOptions(raw) }
 }
 
 /** @param federation - the first digits of its id, or the data directory that it is in */

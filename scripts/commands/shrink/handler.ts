@@ -4,6 +4,7 @@ import { UsageError } from '../../../src/base/errors.ts'
 import type { JobEvent } from '../../../src/jobs/job.ts'
 import { type CheckedModel, shrinkChecked, writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { Granularity, RemovedFromBlock, Shrink } from '../../../src/jobs/structure/shrink-args.ts'
+import { textName } from '../../../src/model/text/refusals.ts'
 import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
 import { notCopied } from '../../common/companions.ts'
@@ -16,8 +17,12 @@ import { calibration } from '../../common/texts.ts'
 import { assertBlocks } from '../../options/blocks.ts'
 import { RECOVERY, type RecoveryOptions } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
+import { VERSION } from '../../paths.ts'
 import { jobText } from '../../progress/counted.ts'
 import { choosing, evaluation, retraining, writing } from '../../progress/job-cost.ts'
+import { machineReport } from '../../report/machine.ts'
+import { shrinkPage } from '../../report/pictures/shrink-page.ts'
+import type { ShrinkReport, SpeedReport } from '../../report/shrink-report.ts'
 import { type TimeChange, timeChange } from '../../report/time-change.ts'
 import {
   bytes,
@@ -32,47 +37,6 @@ import {
 import { keptOrMade, SMALLER, shrinkFingerprint } from './kept.ts'
 import type { ShrinkOptions } from './options.ts'
 
-/** The times of runs in plain ONNX Runtime, base and smaller model in turns. */
-interface SpeedReport extends TimeChange {
-  /** The number of tokens that are read in a run. */
-  tokens: number
-}
-
-interface ShrinkReport {
-  model: string
-  parameters: { before: number; after: number }
-  /** Multiplications with weights for each token, the head's included. */
-  macs: { before: number; after: number }
-  /**
-   * One entry for each block of the range: heads with the queries that share their keys and values, or queries whose
-   * keys and values stay. Of whole blocks, only those that were removed. Hidden channels are the same in every block.
-   */
-  removed: RemovedFromBlock[]
-  /** With --parameters: the ratio, the blocks, and whether heads were removed as well as channels. */
-  sought?: { ratio: number; blocks: readonly [from: number, to: number]; heads: boolean }
-  perplexity: Array<{
-    text: string
-    tokens: number
-    window: number
-    dense: number
-    pruned: number
-    /** null: without --recover. */
-    recovered: number | null
-  }>
-  /** The number of training steps, and the step whose adapters were kept. */
-  recovery: { steps: number; taken: number } | null
-  /**
-   * Reading a window of calibration length, and writing one token after it; null if both models did not fit into
-   * memory. Writing is also null if the graph keeps no keys and values.
-   */
-  speed: { reading: SpeedReport | null; writing: SpeedReport | null }
-  /** Bytes of the model's graph and weights. */
-  bytes: { before: number; after: number }
-  seconds: number
-  peakMemoryBytes: number
-  out: string
-}
-
 export function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> {
   const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING_NAME))
   const reserve = options.recovery === null ? {} : { worthKeeping }
@@ -80,7 +44,7 @@ export function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> 
 }
 
 async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
-  const { engine, output } = work
+  const { engine, live, output } = work
   const { model, what, given } = options
   const uniform = isUniform(what)
   const description = await describe(work, model)
@@ -90,6 +54,10 @@ async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
   if (given.blocks !== undefined) assertRange(options, given.blocks, count)
   const window = windowFor(options.window, description)
   const windows = await calibration(work, model, options, options.windows, window)
+  const machine = await machineReport(engine)
+  const calibrated = { texts: options.texts.map(textName), windows: windows.count, window }
+  const view = { coppice: VERSION, model, calibration: calibrated, machine }
+  live.show(() => shrinkPage({ ...view, end: null }))
   const texts = await evaluationTexts(work, { ...options, limits: description })
   const check = windows.ids.slice(0, window)
   const job = { what, dir: model, windows, check, done: DONE[what.granularity] }
@@ -117,6 +85,7 @@ async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
   return {
     report: {
       model,
+      calibration: calibrated,
       parameters: { before: parameters, after: shrunk.parameters },
       macs: shrunk.macs,
       removed: shrunk.removed,
@@ -132,7 +101,9 @@ async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
       },
       bytes: shrunk.bytes,
       seconds: work.elapsed(),
+      machine,
     },
+    page: (report: ShrinkReport) => shrinkPage({ ...view, end: report }),
     summary: (report: ShrinkReport) => [summary(report, what, words, difference), ...notes].join('\n'),
     left,
   }

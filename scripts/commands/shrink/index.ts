@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { Start } from '../../command.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { stepsOption } from '../../options/recovery.ts'
 import { addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { groupQueriesOption } from '../../options/structure.ts'
@@ -74,9 +75,11 @@ export function defineShrink(program: Command, start: Start): void {
     .addOption(new Option('--seed <n>', 'seed of --importance random (default: 0)').argParser(wholeNumber('--seed', 0)))
   addEvaluationOptions(command)
   addJsonOption(
-    addOutOption(
-      command,
-      'directory for the smaller model: empty, absent, or with --recover as the same command left it (required)',
+    addPageOption(
+      addOutOption(
+        command,
+        'directory for the smaller model: empty, absent, or with --recover as the same command left it (required)',
+      ),
     ),
   )
   addHelp(

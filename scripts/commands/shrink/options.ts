@@ -7,6 +7,7 @@ import type { Criterion, Reduction } from '../../../src/structure/choose/importa
 import type { GroupQueries } from '../../../src/structure/find/walk.ts'
 import { type EvaluationOptions, evaluationOptions, type RawEvaluation } from '../../options/evaluation.ts'
 import type { RawOutput } from '../../options/output.ts'
+import { type PageOptions, pageOption } from '../../options/page.ts'
 import { type RecoveryOptions, recoveryOptions } from '../../options/recovery.ts'
 import {
   type ModelOptions,
@@ -43,7 +44,7 @@ export const IMPORTANCES = [
 
 export const REDUCTIONS = ['sum', 'max'] as const satisfies Reduction[]
 
-export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions {
+export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions, PageOptions {
   what: Shrink
   /** Options as they were given. Only the model shows whether they fit together. */
   given: { granularity: GranularityWord; blocks: [from: number, to: number] | undefined }
@@ -107,6 +108,7 @@ export function shrinkOptions(raw: RawShrink): ShrinkOptions {
     given: { granularity, blocks: raw.blocks },
     evaluation: evaluationOptions(raw),
     out: resolve(out),
+    ...pageOption(raw),
   }
 }
 

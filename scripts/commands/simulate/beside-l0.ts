@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mergedFiles } from '../../../peers/work/engine-work.ts'
 import { PPM } from '../../../src/base/decimal.ts'
+import type { BlockFit } from '../../../src/form/block-fit.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import { type FoundInit, foundSimulated } from './federation.ts'
 
@@ -14,6 +15,8 @@ export interface BesideL0 {
   merged: BlockFile[]
   /** The files of the contributions to each block. */
   contributions: ReadonlyMap<number, string[]>
+  /** Block -> figures of the merge. */
+  fits: ReadonlyMap<number, BlockFit>
 }
 
 /** Runs it, and hands over its result. */
@@ -35,5 +38,5 @@ export async function besideL0(init: FoundInit, use: (result: BesideL0) => Promi
       merged = mergedFiles(round.merged, init.method)
     },
   })
-  await use({ merged, contributions: outcome.contributions })
+  await use({ merged, contributions: outcome.contributions, fits: outcome.fits })
 }

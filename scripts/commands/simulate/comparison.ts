@@ -7,9 +7,10 @@ import { type Alone, evaluateAll, fedavg, isolated, isolatedRounds, type LoneSit
 import type { EngineRun } from '../../common/engine.ts'
 import type { EvaluatedText } from '../../common/perplexities.ts'
 import { predictions } from '../../common/texts.ts'
+import type { LivePage } from '../../live/live-page.ts'
 import type { PerplexityReport, ReportedRound } from '../../report/federation.ts'
 import { perplexityTable } from '../../report/federation-table.ts'
-import { roundInWords } from '../../report/rounds.ts'
+import { leavesModel, roundInWords } from '../../report/rounds.ts'
 import type { BesideL0 } from './beside-l0.ts'
 import type { FederationOutcome, FollowedRound, SimulatedSite } from './federation.ts'
 import type { SimulateOptions } from './options.ts'
@@ -29,6 +30,7 @@ interface ComparisonInit {
   blocks: number
   /** The rounds of the federation, at most. */
   rounds: number
+  live: Pick<LivePage, 'touch'>
 }
 
 export class Comparison {
@@ -85,7 +87,7 @@ export class Comparison {
     if (certified.masked !== null) work.terminal.note(roundInWords(certified, options.plan, rounds))
     this.rounds.push(report)
     this.merged = mergedFiles(merged, this.init.method)
-    const isUnchanged = this.isPart(report)
+    const isUnchanged = leavesModel(report, options.plan.merge)
     const before = this.after.at(-1) ?? this.dense
     this.after.push(isUnchanged ? before : await this.evaluate(this.merged, `Evaluating round ${report.round}`))
     if (!isUnchanged && report.round < rounds) this.show()
@@ -120,7 +122,14 @@ export class Comparison {
     return rounds[rounds.length - 1]
   }
 
+  /** The rounds so far. */
+  get reported(): readonly ReportedRound[] {
+    return this.rounds
+  }
+
+  /** Empty before anything was measured. */
   perplexity(): PerplexityReport[] {
+    if (this.dense.length === 0) return []
     return this.init.evaluated.map(({ name, windows }, text) => ({
       text: name,
       tokens: predictions(windows),
@@ -137,20 +146,15 @@ export class Comparison {
     }))
   }
 
-  /** Whether a round leaves the model as it was, because what is summed is opened in a later one, or never. */
-  private isPart({ maskChange, phase, sites }: ReportedRound): boolean {
-    const isOpened = phase === undefined || (phase === 'reveal' && sites !== 0)
-    return !isOpened || (this.init.options.plan.merge === 'pooled' && maskChange === 0)
-  }
-
   private show(): void {
-    const { work, evaluated, sites } = this.init
+    const { live, work, evaluated, sites } = this.init
+    live.touch()
     if (evaluated.length === 0) return
     const names = sites.map(({ name }) => ({ site: name }))
     const pools = this.init.options.plan.merge === 'pooled'
     let group = 0
     const rounds = this.rounds.map((round) => {
-      const isPart = this.isPart(round)
+      const isPart = leavesModel(round, this.init.options.plan.merge)
       return { ...round, isPart, ...(pools && !isPart && { group: ++group }) }
     })
     work.terminal.say(`\n${perplexityTable(this.perplexity(), names, rounds)}\n`)

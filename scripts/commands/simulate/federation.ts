@@ -4,24 +4,30 @@
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { identityFromSeed } from '../../../peers/disk/identity.ts'
 import { federationOf } from '../../../peers/round/federation.ts'
 import { CONTRIBUTIONS_NAME } from '../../../peers/round/output.ts'
+import { Timeline } from '../../../peers/round/timeline.ts'
 import { blockFiles } from '../../../peers/work/certified-share.ts'
 import type { EngineWorkInit } from '../../../peers/work/engine-work.ts'
 import { SECRET_BYTES } from '../../../protocols/plan/acceptance.ts'
 import { formatInvitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
 import { asModelName, NONCE_BYTES } from '../../../protocols/plan/offer.ts'
 import { decodePlan, type Plan } from '../../../protocols/plan/plan.ts'
+import { peerIdText } from '../../../protocols/plan/site-name.ts'
 import { openingOf } from '../../../protocols/round/masked/phases.ts'
 import type { CertifiedRound } from '../../../protocols/round/messages/certified-round.ts'
 import type { Step } from '../../../protocols/round/messages/messages.ts'
 import { ppmToFraction } from '../../../src/base/decimal.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
+import type { BlockFit, OwnFit } from '../../../src/form/block-fit.ts'
 import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { WrittenModel } from '../../../src/jobs/plain-runs.ts'
 import { kindOfOpening } from '../../../src/merge/openings.ts'
+import type { BlockZeros } from '../../../src/model/write/zeros.ts'
 import { outcomeOf } from '../../common/block-matrices.ts'
 import { apartFrom } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
@@ -29,6 +35,7 @@ import { countedText } from '../../progress/counted.ts'
 import type { PeerReport, ReportedRound } from '../../report/federation.ts'
 import { WORK } from '../../report/masked-sums.ts'
 import { reportedPhase } from '../../report/rounds.ts'
+import { type TimesReport, timesReport } from '../../report/times.ts'
 import { counted } from '../../terminal/numbers.ts'
 import type { SimulateOptions } from './options.ts'
 import type { OfferedPlan, SiteEvent, SiteJob, SiteResult, SiteRound } from './site.ts'
@@ -84,6 +91,12 @@ export interface FederationOutcome {
   weights: number
   /** The contributions of the last manifest: the files of each block. */
   contributions: ReadonlyMap<number, string[]>
+  /** Block -> figures of the last merge. */
+  fits: ReadonlyMap<number, BlockFit>
+  /** Those of each site's own pruning. */
+  own: ReadonlyMap<number, OwnFit>[]
+  /** The zeros of the written model. */
+  written: BlockZeros
   /**
    * The difference of the written model's logits in plain ONNX Runtime, as a share of the largest; null: see Engine.
    */
@@ -109,6 +122,10 @@ interface RunningSite {
   result: Promise<SiteResult>
   seconds: number
   rounds: SiteRound[]
+  /** What this site does; the founder's has what it hears of the others as well. */
+  timeline: Timeline
+  /** Figures of its own pruning, by block. */
+  fits: ReadonlyMap<number, OwnFit>
 }
 
 interface RunEvents {
@@ -125,6 +142,8 @@ class SimulatedFederation implements AsyncDisposable {
   private readonly offer: OfferedPlan
   private readonly secret: Uint8Array
   private readonly sites: RunningSite[] = []
+  /** Their peer ids. */
+  private ids: string[] = []
   private readonly gate = Promise.withResolvers<void>()
   private readonly stop = new AbortController()
   /** Rejects with the first failure. */
@@ -165,6 +184,8 @@ class SimulatedFederation implements AsyncDisposable {
 
   async start(): Promise<void> {
     const { topology, seed } = this.init.options
+    const keys = await Promise.all(this.init.sites.map((_, index) => identityFromSeed(String(seed), index)))
+    this.ids = keys.map((key) => peerIdFromPrivateKey(key).toString())
     const nonce = derived('nonce', seed, NONCE_BYTES)
     const founder = this.launch(0, { type: 'founder', nonce, secret: this.secret })
     const invitation = parseInvitation(await this.unlessFailed(founder.invitation))
@@ -228,7 +249,14 @@ class SimulatedFederation implements AsyncDisposable {
     }
     const invitation = Promise.withResolvers<string>()
     const listening = Promise.withResolvers<string[]>()
-    const site: RunningSite = { job, seconds: Number.NaN, rounds: [], result: Promise.resolve(NEVER) }
+    const site: RunningSite = {
+      job,
+      seconds: Number.NaN,
+      rounds: [],
+      timeline: new Timeline(Date.now),
+      fits: new Map(),
+      result: Promise.resolve(NEVER),
+    }
     site.result = startSite(job, host, (event) => {
       if (event.type === 'invitation') invitation.resolve(event.line)
       else if (event.type === 'listening') listening.resolve(event.addresses)
@@ -241,22 +269,41 @@ class SimulatedFederation implements AsyncDisposable {
 
   private receive(site: RunningSite, event: SiteEvent): void {
     const { index, name } = site.job
-    if (event.type === 'prune') {
+    if (event.type === 'pruned') {
+      site.fits = event.fits
+    } else if (event.type === 'heard') {
+      site.timeline.hear(event.event)
+    } else if (event.type === 'prune') {
+      site.timeline.hear(event)
       const { does, unit } = this.workOf(event.round)
       this.events?.onProgress(countedText(`${this.held(event.round)} · ${name} ${does}`, unit, event.done, event.total))
     } else if (event.type === 'step') {
+      if (index === 0) site.timeline.hear(event)
       if (index === 0 && DECIDING.has(event.step))
         this.events?.onProgress(`${this.held(event.round)} · merging, voting`)
     } else if (event.type === 'round') {
       const before = site.rounds.pop()
       if (before !== undefined) site.rounds.push({ ...before, entries: [] }) // only those of the last are asked for
       site.rounds.push(event.round)
+      site.timeline.hear(event)
       this.followTold()
     } else if (event.type === 'founded' && index === 0) {
       this.founding.resolve(decodePlan(event.plan, this.secret))
     } else if (event.type === 'written') {
       this.written = event.written
     }
+  }
+
+  /** Peer ids and names, in the order of the sites. */
+  get members(): { id: string; site: string }[] {
+    return this.init.sites.map(({ name: site }, i) => ({ id: this.ids[i], site }))
+  }
+
+  /** When sites were heard so far; members are numbers in the order of the sites. */
+  times(): TimesReport | null {
+    const places = this.plan.members.map(({ peer }) => this.ids.indexOf(peerIdText(peer)))
+    const workers = new Map(this.sites.map(({ timeline }, site) => [site, timeline.rounds()]))
+    return timesReport(this.sites[0].timeline.rounds(), places, workers)
   }
 
   /** The rounds that are over. */
@@ -315,16 +362,19 @@ class SimulatedFederation implements AsyncDisposable {
     const last = founder.rounds.at(-1)
     if (last === undefined || written === undefined) throw new Error('a federation ended without a round')
     return {
-      peers: results.map(({ peerId: id, root, sentBytes, receivedBytes, payloadBytes, refused }, i) => {
+      peers: results.map(({ peerId: id, root, payloadBytes, refused, served, ...traffic }, i) => {
         const { name: site, capacity } = sites[i]
         const { seconds } = this.sites[i]
-        const sent = { sentBytes, receivedBytes, payloadBytes, refused }
+        const sent = { ...traffic, ownBytes: served.own, othersBytes: served.others, payloadBytes, refused }
         return { id, site, capacity: ppmToFraction(capacity), root, ...sent, seconds }
       }),
       rounds: founder.rounds.map((round) => this.report(round)),
       root: results[0].root,
       ...outcomeOf(description, method, { last, written: written.zeros }),
       contributions: blockFiles(last.entries, description.blocks, join(out, CONTRIBUTIONS_NAME)),
+      fits: last.fits,
+      own: this.sites.map(({ fits }) => fits),
+      written: written.zeros,
       difference: written.difference,
     }
   }
@@ -340,7 +390,10 @@ class SimulatedFederation implements AsyncDisposable {
 }
 
 /** A placeholder that the site's own result replaces at once. */
-const NEVER: SiteResult = { peerId: '', root: '', sentBytes: 0, receivedBytes: 0, payloadBytes: 0, refused: [] }
+const NEVER: SiteResult = {
+  ...{ peerId: '', root: '', sentBytes: 0, receivedBytes: 0, served: { own: 0, others: 0 }, payloadBytes: 0 },
+  refused: [],
+}
 
 /**
  * Bytes derived from the seed, so that the same command gives the same federation: SHA-256("coppice/simulate/" `what`

@@ -6,23 +6,29 @@ import { certifiedShare, certifying } from '../../../peers/work/certified-share.
 import { planInWords } from '../../../protocols/plan/words.ts'
 import { id8, toHex } from '../../../protocols/wire/encoding.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
+import { isStructuredMethod, type Method } from '../../../src/form/method.ts'
+import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
 import { baseFacts } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
-import { OutputDirectory, writeReport } from '../../common/output-directory.ts'
+import { OutputDirectory, writePage, writeReport } from '../../common/output-directory.ts'
+import { LivePage } from '../../live/live-page.ts'
 import { planFor } from '../../options/plan.ts'
 import { VERSION } from '../../paths.ts'
 import { type FederationReport, planReport } from '../../report/federation.ts'
-import { besideL0 } from './beside-l0.ts'
+import { prunedLayers } from '../../report/layers.ts'
+import { machineReport } from '../../report/machine.ts'
+import { federationPage } from '../../report/pictures/federation-page.ts'
+import { type BesideL0, besideL0 } from './beside-l0.ts'
 import { Comparison } from './comparison.ts'
 import { expectedWork } from './expected-work.ts'
-import { foundSimulated } from './federation.ts'
+import { type FederationOutcome, foundSimulated } from './federation.ts'
 import type { SimulateOptions } from './options.ts'
 import { prepareSites } from './sites.ts'
-import { closing, introduction } from './words.ts'
+import { closing, introduction, whichTexts } from './words.ts'
 
 /**
  * All sites share one heap. By itself V8 lets it grow to about three times what is needed; 1.6 times are as fast (64
@@ -37,9 +43,12 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
   await using output = given.out === null ? await OutputDirectory.unnamed() : await OutputDirectory.reserve(given.out)
   await using engine = openEngine({ apart: apartFrom(given), meter: run.meter.jobs })
   const work: EngineRun = { ...run, engine }
+  await using live = await LivePage.open(given.page, terminal)
+  live.announce()
   const { description, hash } = await readModel(work, given.model)
   const options = { ...given, plan: planFor(given.plan, description.blocks) }
   const { method } = options.plan
+  const machine = await machineReport(engine)
   const left = await notCopied(work, options.model)
   const { window, sites, evaluated } = await prepareSites(work, options, description)
   const base = await baseFacts(work, { dir: options.model, description }, method)
@@ -63,11 +72,34 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
     scratch,
     blocks: description.blocks,
     rounds: federationOf(plan).rounds,
+    live,
   })
+  const reported = planReport(toHex(plan.id), plan.offer, toHex)
+  const evaluatedOn = `Perplexity is on ${whichTexts(options)}.`
+  const view = { coppice: VERSION, plan: reported, evaluated: evaluatedOn, machine }
+  live.show(() =>
+    federationPage({
+      ...view,
+      peers: federation.members,
+      rounds: comparison.reported,
+      perplexity: comparison.perplexity(),
+      times: federation.times(),
+      end: null,
+    }),
+  )
   await comparison.start()
-  if (options.baselines.includes('l0')) await besideL0(founding, (result) => comparison.addL0(result))
+  let votes: BesideL0['fits'] = new Map()
+  if (options.baselines.includes('l0')) {
+    await besideL0(founding, async (result) => {
+      votes = result.fits
+      await comparison.addL0(result)
+    })
+  }
   const outcome = await federation.run({
-    onProgress: (text) => terminal.progress(text),
+    onProgress(text) {
+      live.touch()
+      terminal.progress(text)
+    },
     onRound: (round) => comparison.add(round),
   })
   await comparison.finish(outcome)
@@ -83,19 +115,39 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
   const certified = await certifiedShare(share)
   const { peers, rounds, root, sparsity, zeros, weights } = outcome
   const report: FederationReport = {
-    coppice: VERSION,
-    plan: planReport(toHex(plan.id), plan.offer, toHex),
+    ...view,
+    ...layersOf(description, method, outcome, votes),
     peers,
     rounds,
     result: { root, sparsity, zeros, weights, model: join(output.path, 'model') },
     certified,
     perplexity: comparison.perplexity(),
+    times: federation.times(),
     seconds: elapsed(),
     peakMemoryBytes: engine.peakMemoryBytes,
   }
+  const page = federationPage({ ...report, end: report })
   await writeReport(staging, report)
+  await writePage(staging, page)
   await output.commit()
+  await live.end(page)
   terminal.say(closing(report, outcome.difference, output.path, options))
   if (left !== null) terminal.note(left)
   return report
+}
+
+/** Masks that nobody may see cannot agree visibly: then those of the comparison by votes stand for them. */
+function layersOf(
+  description: ModelDescription,
+  method: Method,
+  { fits, own, written }: FederationOutcome,
+  votes: BesideL0['fits'],
+): Pick<FederationReport, 'layers' | 'errorOf' | 'agreementOf'> {
+  if (isStructuredMethod(method)) return { layers: null, errorOf: null, agreementOf: null }
+  const pruned = prunedLayers(description, written, fits, own)
+  if (pruned.layers.some(({ agreement }) => agreement !== null)) return { ...pruned, agreementOf: 'plan' }
+  if (votes.size === 0) return { ...pruned, agreementOf: null }
+  const voted = prunedLayers(description, written, votes, [])
+  const layers = pruned.layers.map((layer, i) => ({ ...layer, agreement: voted.layers[i].agreement }))
+  return { ...pruned, layers, agreementOf: 'l0' }
 }

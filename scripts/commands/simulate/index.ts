@@ -5,6 +5,7 @@ import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'
 import type { Start } from '../../command.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
+import { addPageOption } from '../../options/page.ts'
 import { addPlanOptions } from '../../options/plan.ts'
 import { addModelOption, addTextOptions, addWindowOptions } from '../../options/site.ts'
 import { oneOf, PROPER_SHARE, shares, someOf, wholeNumber } from '../../options/values.ts'
@@ -58,7 +59,9 @@ export function defineSimulate(program: Command, start: Start): void {
       ).argParser(someOf('--baselines', BASELINES, 'none')),
     )
     .option('--processes', 'one process a peer, instead of all in one')
-  addJsonOption(addOutOption(command, 'directory for the results: empty or absent (default: coppice-out/ID)'))
+  addJsonOption(
+    addPageOption(addOutOption(command, 'directory for the results: empty or absent (default: coppice-out/ID)')),
+  )
   addHelp(
     command,
     [

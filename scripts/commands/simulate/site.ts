@@ -7,12 +7,14 @@ import { DataDirectory } from '../../../peers/disk/data-directory.ts'
 import { identityFromSeed } from '../../../peers/disk/identity.ts'
 import type { RefusedMessages } from '../../../peers/network/refused.ts'
 import { found, join, type PeerResult } from '../../../peers/peer.ts'
-import type { PeerEvent, RoundReport } from '../../../peers/round/events.ts'
+import type { NewsEvent, PeerEvent, RoundReport } from '../../../peers/round/events.ts'
+import type { ServedBytes } from '../../../peers/round/ledger.ts'
 import { EngineWork, type EngineWorkInit } from '../../../peers/work/engine-work.ts'
 import type { PruneJob } from '../../../peers/work/work.ts'
 import { parseInvitation } from '../../../protocols/plan/invitation.ts'
 import { mergingOf, type Offer } from '../../../protocols/plan/offer.ts'
 import type { Step } from '../../../protocols/round/messages/messages.ts'
+import type { OwnFit } from '../../../src/form/block-fit.ts'
 import type { Windows } from '../../../src/form/windows.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { JobEngine } from '../../../src/jobs/open-engine.ts'
@@ -50,6 +52,10 @@ export type SiteEvent =
   | { type: 'prune'; round: number; done: number; total: number }
   | { type: 'step'; round: number; attempt: number; step: Step }
   | { type: 'round'; round: SiteRound }
+  /** What the founder hears of all sites. */
+  | { type: 'heard'; event: NewsEvent }
+  /** Figures of the site's own pruning, by block. */
+  | { type: 'pruned'; fits: ReadonlyMap<number, OwnFit> }
   /** The measurements made while the model was written. */
   | { type: 'written'; written: WrittenModel }
 
@@ -66,6 +72,7 @@ export interface SiteResult {
   root: string
   sentBytes: number
   receivedBytes: number
+  served: ServedBytes
   payloadBytes: number
   refused: RefusedMessages[]
 }
@@ -93,7 +100,7 @@ export async function runSite(job: SiteJob, context: SiteContext): Promise<SiteR
     keepMerges: index === 0, // only the founder's merges are evaluated
     signal,
     onEvent(event: PeerEvent) {
-      const plain = plainEvent(event)
+      const plain = plainEvent(event, index === 0)
       if (plain !== null) onEvent(plain)
     },
   }
@@ -130,7 +137,8 @@ class SimulatedWork extends EngineWork {
   override async prune(job: PruneJob): Promise<void> {
     await this.gate
     job.signal.throwIfAborted()
-    return super.prune(job)
+    await super.prune(job)
+    this.onEvent({ type: 'pruned', fits: this.ownFits })
   }
 
   override async writeModel(merged: ReadonlyMap<number, string>, out: string, signal: AbortSignal): Promise<void> {
@@ -141,13 +149,17 @@ class SimulatedWork extends EngineWork {
 }
 
 /** The events of a peer that a simulation needs, as plain data; null for the others. */
-function plainEvent(event: PeerEvent): SiteEvent | null {
+function plainEvent(event: PeerEvent, isFounder: boolean): SiteEvent | null {
   switch (event.type) {
     case 'listening':
     case 'invitation':
     case 'prune':
     case 'step':
       return event
+    case 'sent':
+    case 'offers':
+    case 'proposed':
+      return isFounder ? { type: 'heard', event } : null
     case 'founded':
       return { type: 'founded', plan: event.plan.bytes }
     case 'round':
@@ -162,6 +174,6 @@ function toRound({ value, traffic, ...round }: RoundReport): SiteRound {
   return { ...round, entries, sentBytes: traffic.sentBytes }
 }
 
-function toResult({ peerId, root, traffic, payloadBytes, refused }: PeerResult): SiteResult {
-  return { peerId, root, ...traffic, payloadBytes, refused }
+function toResult({ peerId, root, traffic, served, payloadBytes, refused }: PeerResult): SiteResult {
+  return { peerId, root, ...traffic, served, payloadBytes, refused }
 }

@@ -78,14 +78,15 @@ export function closing(
 }
 
 /** The texts on which perplexity was measured, and their numbers of windows. */
-function evaluatedOn(
-  perplexity: FederationReport['perplexity'],
-  { embedded, texts, evaluation }: SimulateOptions,
-): string {
+function evaluatedOn(perplexity: FederationReport['perplexity'], options: SimulateOptions): string {
   const amounts = perplexity.map(({ text, windows, window }) => `${text} ${counted(windows, 'window')} of ${window}`)
-  const own =
-    embedded && texts.length === 0 ? 'documents that no site has' : 'the end of each text, kept out of calibration'
-  return `Perplexity (lower is better) is on ${evaluation.files.length > 0 ? 'the texts of --eval' : own}: ${amounts.join(', ')}.`
+  return `Perplexity (lower is better) is on ${whichTexts(options)}: ${amounts.join(', ')}.`
+}
+
+/** Whose texts perplexity is measured on. */
+export function whichTexts({ embedded, texts, evaluation }: SimulateOptions): string {
+  if (evaluation.files.length > 0) return 'the texts of --eval'
+  return embedded && texts.length === 0 ? 'documents that no site has' : 'the end of each text, kept out of calibration'
 }
 
 function range(values: readonly number[]): string {

@@ -1,13 +1,14 @@
-/** The files of an output directory that prove nothing: report.json, and whatever is no result of a peer. */
+/** The files of an output directory that prove nothing: the reports, and whatever is no result of a peer. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PLAN_FILE } from '../../../peers/kept/federation.ts'
 import { CERTIFICATES_NAME, CONTRIBUTIONS_NAME, MODEL_NAME } from '../../../peers/round/output.ts'
 import type { Verified } from '../../../peers/verify/directory.ts'
 import { DivergedError } from '../../../src/base/errors.ts'
+import { REPORT_PAGE } from '../../../src/files/report-page.ts'
 import { REPORT_FILE, reportFault } from '../../report/sealed.ts'
 
-const RESULTS = new Set([PLAN_FILE, CERTIFICATES_NAME, CONTRIBUTIONS_NAME, MODEL_NAME, REPORT_FILE])
+const RESULTS = new Set([PLAN_FILE, CERTIFICATES_NAME, CONTRIBUTIONS_NAME, MODEL_NAME, REPORT_FILE, REPORT_PAGE])
 
 /**
  * Checks report.json. It may be missing; if it exists, it must be whole and agree with the result.

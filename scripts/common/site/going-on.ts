@@ -2,13 +2,16 @@
 import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import { resume } from '../../../peers/peer.ts'
 import type { Offer } from '../../../protocols/plan/offer.ts'
-import { shown } from '../../../protocols/plan/site-name.ts'
+import { peerIdText, shown } from '../../../protocols/plan/site-name.ts'
 import { id8, toHex } from '../../../protocols/wire/encoding.ts'
 import { RefusedError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
+import type { LivePage } from '../../live/live-page.ts'
+import { SiteWatch } from '../../live/site-watch.ts'
 import type { Watch } from '../../operate/watched.ts'
 import type { MemberReport } from '../../report/federation.ts'
+import { machineReport } from '../../report/machine.ts'
 import { type BaseModel, readModel } from '../base-model.ts'
 import { apartFrom, notCopied } from '../companions.ts'
 import { prepare } from './prepare.ts'
@@ -24,7 +27,7 @@ export async function goOn(
   command: SiteCommand & { data: string },
   site: OpenSite,
   kept: KeptFederation,
-  { run, watch }: { run: Run; watch: Watch },
+  { run, watch, live }: { run: Run; watch: Watch; live: LivePage },
 ): Promise<MemberReport> {
   const { offer } = kept.signed.plan
   if (kept.facts.finished) throw finished(kept)
@@ -35,9 +38,12 @@ export async function goOn(
   const model = await readModel(work, command.model)
   assertSameModel(command.model, offer, model)
   const left = await notCopied(work, model.dir)
-  const end = new SiteEnd({ work, model, options: command, site: own, own: site.own })
+  const machine = await machineReport(engine)
+  live.announce()
+  const page = new SiteWatch(live, machine, peerIdText(site.own.peer))
+  const end = new SiteEnd({ work, model, options: command, site: own, own: site.own, machine, live })
   const { maker } = await prepare({ work, model, own, end }, command, offer)
-  const init = peerInit(command, site, { run, watch, talk: null, end, terms: noteOf(kept)?.terms ?? null })
+  const init = peerInit(command, site, { run, watch, page, talk: null, end, terms: noteOf(kept)?.terms ?? null })
   const report = await end.after(resume({ ...init, kept, work: maker }))
   own.done()
   if (left !== null) run.terminal.note(left)

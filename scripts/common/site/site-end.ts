@@ -14,16 +14,23 @@ import { mergedKind } from '../../../peers/work/engine-work.ts'
 import { memberOf, type Plan } from '../../../protocols/plan/plan.ts'
 import type { SiteLabel } from '../../../protocols/plan/site-name.ts'
 import type { ManifestEntry } from '../../../protocols/round/messages/value.ts'
+import { toHex } from '../../../protocols/wire/encoding.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
 import { ALONE } from '../../../src/form/merging.ts'
 import { isStructuredMethod } from '../../../src/form/method.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { Run } from '../../command.ts'
+import type { LivePage } from '../../live/live-page.ts'
+import { VERSION } from '../../paths.ts'
 import { federationWork } from '../../progress/federation-work.ts'
 import { evaluation, writing } from '../../progress/job-cost.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
-import type { MemberReport } from '../../report/federation.ts'
+import { type MemberReport, planReport } from '../../report/federation.ts'
+import type { Page } from '../../report/html/page.ts'
+import { prunedLayers } from '../../report/layers.ts'
+import type { MachineReport } from '../../report/machine.ts'
+import { sitePage } from '../../report/pictures/site-page.ts'
 import type { SiteMeasures, SitePerplexity } from '../../report/site-report.ts'
 import { siteReport, siteReportInWords } from '../../report/site-report.ts'
 import { InterruptedError } from '../../terminal/interruption.ts'
@@ -31,7 +38,7 @@ import type { BaseModel } from '../base-model.ts'
 import { type Alone, isolated, isolatedRounds } from '../baselines.ts'
 import { outcomeInWords, outcomeOf } from '../block-matrices.ts'
 import { type EngineRun, labelled } from '../engine.ts'
-import { writeReport } from '../output-directory.ts'
+import { writePage, writeReport } from '../output-directory.ts'
 import { perplexities } from '../perplexities.ts'
 import { keptHint, type OwnPart } from './kept-hint.ts'
 import { SERVING } from './narrator.ts'
@@ -45,6 +52,8 @@ interface SiteEndInit {
   site: SiteWork
   /** This site. */
   own: SiteLabel
+  machine: MachineReport
+  live: LivePage
 }
 
 type Measured = Pick<SiteMeasures, 'perplexity' | 'notes'> & { certified: CertifiedShare | null }
@@ -111,7 +120,7 @@ export class SiteEnd {
 
   /** Waits for the measurement, and reports. Only then the federation is finished here: see PeerInit. */
   async conclude(result: PeerResult): Promise<void> {
-    const { work, model, options, site } = this.init
+    const { live, machine, work, model, options, site } = this.init
     const base = options.embedded ? null : model.dir
     let measured: Measured = { perplexity: null, notes: [], certified: null }
     let failure: unknown
@@ -123,7 +132,16 @@ export class SiteEnd {
     }
     const { certified, ...texts } = measured
     const measures = { ...texts, seconds: this.elapsed(), peakMemoryBytes: work.engine.peakMemoryBytes }
-    this.report = await conclude(work, result, base, site.founded.work, { measures, certified })
+    if (this.plan === null) throw new Error('a federation ended without a plan')
+    const plan = planReport(result.planId, this.plan.offer, toHex)
+    const { report, page } = await conclude(work, result, base, site.founded.work, {
+      measures,
+      certified,
+      plan,
+      machine,
+    })
+    this.report = report
+    await live.end(page)
     if (failure !== undefined && !(failure instanceof CoppiceError)) throw failure
   }
 
@@ -248,29 +266,36 @@ export class SiteEnd {
   }
 }
 
-/** Writes report.json, and prints the places of all results. */
+/** Writes report.json and report.html, and prints the places of all results. */
 async function conclude(
   { terminal }: Run,
   outcome: PeerResult,
   base: string | null,
-  { description, method, written }: EngineWork,
-  { measures, certified }: { measures: SiteMeasures; certified: CertifiedShare | null },
-): Promise<MemberReport> {
+  { description, method, written, ownFits }: EngineWork,
+  { measures, ...known }: { measures: SiteMeasures } & Pick<MemberReport, 'certified' | 'plan' | 'machine'>,
+): Promise<{ report: MemberReport; page: Page }> {
   const { planId, peerId, root, certificates, last, out } = outcome
   if (written === undefined) throw new Error('a federation ended without a model')
   const result = outcomeOf(description, method, { last, written: written.zeros })
   const site = siteReport(outcome, measures)
+  const { certified } = known
   const report: MemberReport = {
+    coppice: VERSION,
     federation: planId,
     peer: peerId,
     root,
     certificates,
     ...result,
-    certified,
+    ...known,
+    ...(isStructuredMethod(method)
+      ? { layers: null, errorOf: null }
+      : prunedLayers(description, written.zeros, outcome.fits, [ownFits])),
     out,
     ...site,
   }
+  const page = sitePage({ ...report, now: 'All sites ended with the same model.', end: report })
   await writeReport(out, report)
+  await writePage(out, page)
   const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
   const lines = [
     ...siteReportInWords(site, measures.notes),
@@ -281,5 +306,5 @@ async function conclude(
     `Verify: ${verify}`,
   ]
   terminal.say(lines.join('\n'))
-  return report
+  return { report, page }
 }

@@ -10,6 +10,7 @@ import { type Offer, PROTOCOL_VERSION } from '../../../protocols/plan/offer.ts'
 import type { SiteLabel } from '../../../protocols/plan/site-name.ts'
 import { planInWords } from '../../../protocols/plan/words.ts'
 import type { Run } from '../../command.ts'
+import type { SiteWatch } from '../../live/site-watch.ts'
 import type { Watch } from '../../operate/watched.ts'
 import type { SiteOptions } from '../../options/data.ts'
 import type { OutputOptions } from '../../options/output.ts'
@@ -60,7 +61,9 @@ function placeOf(out: string | null, kept: KeptFederation | null): OutPlace {
 
 interface PeerParts {
   run: Run
+  /** Events as lines, a log, metrics. */
   watch: Watch
+  page: SiteWatch
   /** null: nothing is founded. */
   talk: FoundingTalk | null
   end: SiteEnd
@@ -72,7 +75,7 @@ interface PeerParts {
 export function peerInit(
   command: SiteCommand,
   { data, place }: OpenSite,
-  { run, watch, talk, end, terms }: PeerParts,
+  { run, watch, page, talk, end, terms }: PeerParts,
 ): PeerInit {
   const { listen, announce } = command
   const narrate = narrator(run.terminal)
@@ -80,6 +83,7 @@ export function peerInit(
     talk?.onEvent(event)
     narrate(event)
     end.hear(event)
+    page.hear(event)
     run.onPeerEvent?.(event)
     watch.hear?.(event)
   }

@@ -1,9 +1,9 @@
 /** The parts of reference pages that follow from the code, by page and name. */
 import { type Setting, settingsOf } from '../../config/settings.ts'
 import { EVENT_KINDS, LEVEL_MEANINGS, LEVELS } from '../../operate/event-kinds.ts'
-import { eventSchemas, planSchema } from '../../operate/event-schema.ts'
+import { eventSchemas } from '../../operate/event-schema.ts'
 import { PEER_METRICS } from '../../operate/metric-table.ts'
-import { memberReportSchema } from '../../operate/report-schema.ts'
+import { memberReportSchema, planSchema } from '../../operate/report-schema.ts'
 import { createProgram } from '../../program.ts'
 import { fieldTable } from './shapes.ts'
 import { table } from './table.ts'

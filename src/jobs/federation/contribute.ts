@@ -69,7 +69,7 @@ export async function contribute(args: ContributeArgs, bench: Bench, context: Jo
     if ('adapters' in contribution) assertValid(model, args, block, contribution)
     const bytes = encodeStructured(model.forms[block], contribution)
     const file = await storeFile(contributionPath(out, slot), [bytes])
-    context.emit({ type: 'block', report: { block: slot, path: file.path, bytes: file.bytes, damping: [] } })
+    context.emit({ type: 'block', report: { block: slot, path: file.path, bytes: file.bytes, damping: [], error: [] } })
   }
   return null
 }

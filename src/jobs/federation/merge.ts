@@ -1,6 +1,7 @@
 /** The job of merging the contributions to one block. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { unwritable } from '../../base/system-errors.ts'
+import { type BlockFit, unknownFit } from '../../form/block-fit.ts'
 import type { BlockForm } from '../../form/block-form.ts'
 import { countZeros } from '../../form/mask.ts'
 import { type Merging, poolsMoments } from '../../form/merging.ts'
@@ -8,6 +9,7 @@ import { isStructuredMethod, type Method, type StructuredTarget } from '../../fo
 import type { StructuredForm } from '../../form/structured-form.ts'
 import { ImpossibleTotalError } from '../../merge/errors.ts'
 import { assertHonestMean } from '../../merge/masked/totals.ts'
+import { watched } from '../../merge/masks/agreement.ts'
 import type { BlockCase } from '../../merge/masks/block-case.ts'
 import { mergeBlock, mergeTally } from '../../merge/masks/l0.ts'
 import { encodeMergedBlock, type MergedBlock, maskChange } from '../../merge/masks/merged-block.ts'
@@ -60,6 +62,7 @@ interface MergedBlockReport {
   zeros: number
   /** The reason for which a total does not fit this site's own part, in words; null: it fits, or none is known. */
   doubt: string | null
+  fit: BlockFit
 }
 
 /** A total that no sum of honest parts can be, in words: the block is not merged. */
@@ -75,13 +78,16 @@ export async function merge(
     if (isStructuredMethod(method)) return mergeStructures(await bench.structured(dir), method.target, job)
     const decoder = bench.open(dir)
     const block: BlockCase = { form: decoder.forms[job.block], method, base: decoder.baseWeights(job.block) }
+    const fit = unknownFit(block.form.layers.length)
+    const agreement = [...fit.agreement]
     if (job.merging.rule === 'pooled') return await mergePooled(block, decoder.blocks, job, bench)
     if ('masked' in job) {
       const { totals, doubt } = openVotes(block, votesVector(decoder, method, job.block), job.masked)
-      return { ...report(block, mergeTally(block, totals), job), doubt }
+      return { ...report(block, mergeTally(block, watched(totals, agreement)), job), doubt, fit: { ...fit, agreement } }
     }
     const contributions = readContributions(block.form, method.pruner, job.paths)
-    return { ...report(block, mergeBlock(block, contributions, job.merging.faults), job), doubt: null }
+    const merged = mergeBlock(block, contributions, job.merging.faults, agreement)
+    return { ...report(block, merged, job), doubt: null, fit: { ...fit, agreement } }
   } catch (error) {
     if (error instanceof ImpossibleTotalError) return { impossible: `block ${job.block}, ${error.reason}` }
     throw error
@@ -92,19 +98,21 @@ export async function merge(
 async function mergePooled(block: BlockCase, blocks: number, job: Job, bench: Bench): Promise<MergedBlockReport> {
   const { form, method } = block
   const { members } = job.merging
+  const fit = unknownFit(form.layers.length)
   const { totals, doubt } =
     'masked' in job
       ? openPooled(form, { block: job.block, blocks, members }, job.masked)
       : { totals: pooledTotals(form, job.paths, members), doubt: doubtOfPlain(form, job.paths, job.own ?? null) }
   if (!poolsMoments(method, job.merging))
-    return { ...report(block, mergeBlock(block, [{ inputs: pooledStatistics(totals) }]), job), doubt }
+    return { ...report(block, mergeBlock(block, [{ inputs: pooledStatistics(totals) }]), job), doubt, fit }
   const { meanSquares, products } = totals
-  if (products === null) return { ...reportTotals(form, meanSquares, job), doubt }
+  if (products === null) return { ...reportTotals(form, meanSquares, job), doubt, fit }
   const solved = await solvePooled(block, { meanSquares, products, members }, await bench.portableSolvers())
-  return { ...report(block, solved.block, job), doubt }
+  const { damping, error } = solved
+  return { ...report(block, solved.block, job), doubt, fit: { ...fit, damping, error } }
 }
 
-type Counts = Omit<MergedBlockReport, 'doubt'>
+type Counts = Omit<MergedBlockReport, 'doubt' | 'fit'>
 
 function report({ form }: BlockCase, merged: MergedBlock, { out, previous }: BlockMerge): Counts {
   const bytes = encodeMergedBlock(form, merged)
@@ -134,7 +142,7 @@ function mergeStructures(model: StructuredModel, target: StructuredTarget, job: 
   const bytes = encodeStructuredBlock(form, merged)
   write(out, bytes)
   const before = previous === null ? null : decodeStructuredBlock(form, readFileSync(previous))
-  return { root: blockRoot(bytes), ...unitChange(form, before, merged), doubt }
+  return { root: blockRoot(bytes), ...unitChange(form, before, merged), doubt, fit: unknownFit(0) }
 }
 
 function mergePlain(

@@ -38,7 +38,10 @@ export async function products(
       productsOf(gram, meanSquares, all[input], unitOf(form.inputs[input], members)),
     )
     const file = await storeFile(productsPath(out, block), [encodeProducts(form, made, members)])
-    emit({ type: 'block', report: { block: blocks + block, path: file.path, bytes: file.bytes, damping: [] } })
+    emit({
+      type: 'block',
+      report: { block: blocks + block, path: file.path, bytes: file.bytes, damping: [], error: [] },
+    })
     emit({ type: 'progress', done: k + 1, total: totals.length })
   }
   return true

@@ -49,9 +49,9 @@ export async function prune(args: PruneArgs, bench: Bench, { signal, emit }: Job
       moments = [await storeMoments(out, block, own)]
     },
     async onBlock(block) {
-      const damping = block.layers.map((layer) => layer.damping)
+      const fit = { damping: block.layers.map(({ damping }) => damping), error: block.layers.map(({ error }) => error) }
       const beside = args.as === 'moments' ? [...moments, await storeOwnBlock(decoder, args, block)] : []
-      pruned = { block: block.block, file: await write(decoder, args, block), beside, damping }
+      pruned = { block: block.block, file: await write(decoder, args, block), beside, ...fit }
     },
     async onFinished(block, stream, seconds) {
       if (pruned?.block !== block) throw new Error(`block ${block} is finished without having been pruned`)
@@ -70,8 +70,8 @@ function vocabularyFor({ dir, as, blocks, windows }: PruneArgs, bench: Bench): V
   return { ids: bench.tokenIds(dir), window: windows.length }
 }
 
-function toReport({ block, file: { path, bytes }, damping }: FinishedBlock): PrunedBlockReport {
-  return { block, path, bytes, damping }
+function toReport({ block, file: { path, bytes }, damping, error }: FinishedBlock): PrunedBlockReport {
+  return { block, path, bytes, damping, error }
 }
 
 function write(decoder: Decoder, args: PruneArgs, pruned: PrunedBlock): Promise<StoredFile> {

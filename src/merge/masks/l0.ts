@@ -15,6 +15,7 @@
 import { float16Of, fp16Bits } from '../../form/fp16.ts'
 import { countKept } from '../../form/mask.ts'
 import { payloadOf } from '../../form/method.ts'
+import { watched } from './agreement.ts'
 import type { BlockCase } from './block-case.ts'
 import type { BlockContribution } from './contribution.ts'
 import { expandMask } from './mask-expansion.ts'
@@ -28,14 +29,20 @@ export { fedavgBlock } from './fedavg.ts'
  * Merges the contributions for one block.
  * @param contributions - at least one, each decoded and validated; their order does not matter
  * @param faults - the number of liars that the rule `trimmed` withstands; 0: the rule is `l0`
+ * @param agreement - gets one entry a role, where there are masks: see BlockFit
  * @throws {RangeError} see assertContributions and tallyLayer: the caller's mistake
  */
-export function mergeBlock(block: BlockCase, contributions: readonly BlockContribution[], faults = 0): MergedBlock {
+export function mergeBlock(
+  block: BlockCase,
+  contributions: readonly BlockContribution[],
+  faults = 0,
+  agreement: (number | null)[] = [],
+): MergedBlock {
   const { form, method } = block
   assertContributions(method.pruner, contributions)
   if (faults > 0 && payloadOf(method.pruner) === 'statistics')
     return mergeBlock(block, [{ inputs: trimmedStatistics(form, contributions, faults) }])
-  const tally = tallyBlock(block, contributions, faults)
+  const tally = watched(tallyBlock(block, contributions, faults), agreement)
   if (faults === 0) return mergeTally(block, tally)
   const layersOf = (role: number) => contributions.map(({ layers = [] }) => layers[role])
   return mergeMeans(block, tally, ({ votes }, role) => trimmedWeights(layersOf(role), votes.length, faults))

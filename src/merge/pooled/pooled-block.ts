@@ -3,6 +3,7 @@
  * added up, and Wanda or magnitude chooses one mask by them. Where second moments are offered, SparseGPT solves the
  * block once, on the sum. Every member counts equally. The result is a pure function of the set of contributions.
  */
+import type { OwnFit } from '../../form/block-fit.ts'
 import type { BlockForm } from '../../form/block-form.ts'
 import { isBeyond, packSurvivors } from '../../form/fp16.ts'
 import { isKept } from '../../form/mask.ts'
@@ -57,7 +58,7 @@ export async function solvePooled(
   { form, method, base }: BlockCase,
   moments: PooledMoments,
   solvers: Pick<Solvers, 'prune'>,
-): Promise<{ block: MergedBlock; damping: (number | null)[] }> {
+): Promise<{ block: MergedBlock } & OwnFit> {
   const rolesOf = (input: number) => [...form.layers.keys()].filter((role) => form.layers[role].input === input)
   const groupOf = ({ input, range }: Attempt): LayerGroup => ({
     ...method,
@@ -75,7 +76,8 @@ export async function solvePooled(
     open = open.flatMap(({ input }, k) => dampedMore(input, groups[k]))
   }
   const layers = solved.map(({ weight, mask }, role) => ({ mask, survivors: packSurvivors(weight, mask, `${role}`) }))
-  return { block: { layers }, damping: solved.map(({ damping }) => damping) }
+  const damping = solved.map((layer) => layer.damping)
+  return { block: { layers }, damping, error: solved.map(({ error }) => error) }
 }
 
 /** The next attempt for an input with survivors beyond fp16, if a larger damping is left. */

@@ -8,6 +8,7 @@ import { accessSync, constants, readdirSync, type Stats } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { danglingLink, realPath, statOf, unreadableFile } from '../../files/linked-file.ts'
+import { REPORT_PAGE } from '../../files/report-page.ts'
 import { externalPath } from '../../onnx/external-data.ts'
 import { readOnnx } from '../../onnx/read.ts'
 import type { Decoder } from '../forward/decoder.ts'
@@ -150,7 +151,7 @@ class Walk {
     if (name.startsWith('.')) return 'dot'
     if (stats === null) return isModelFile(name) ? 'model' : null
     if (this.apart.size > 0 && this.apart.has(realPath(path))) return 'apart'
-    if (stats.isFile()) return null
+    if (stats.isFile()) return name === REPORT_PAGE ? 'results' : null
     if (!stats.isDirectory()) return 'special'
     if (name === RESULTS || MARKS.some((mark) => statOf(join(path, mark)) !== null)) return 'results'
     if (holders.has(realPath(path))) return 'cycle'

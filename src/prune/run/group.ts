@@ -31,6 +31,8 @@ export interface PrunedLayer {
   mask: Uint8Array
   /** SparseGPT's damping as a share of the mean diagonal of the Hessian; null for other pruners. */
   damping: number | null
+  /** See BlockFit. */
+  error: number | null
 }
 
 /**
@@ -42,17 +44,35 @@ export async function pruneGroup(group: LayerGroup, linear: LinearAlgebra): Prom
   if (pruner === 'sparsegpt') {
     if (group.gram === null) throw new Error('SparseGPT needs Gram matrices')
     const { sums, scale, damping } = group.gram
+    const diagonal = Float64Array.from({ length: cols }, (_, j) => sums[j * (cols + 1)] * scale)
     const factor = await factorise(sums, cols, scale, blockColumns(target), linear, damping)
     const solved = await sparsegptMany(layers, cols, factor, target, linear)
-    return solved.map((layer) => ({ ...layer, damping: factor.damping }))
+    return solved.map(({ weight, mask, loss }, k) => {
+      return { weight, mask, damping: factor.damping, error: shareOf(loss, weighed(layers[k].weight, diagonal)) }
+    })
   }
+  const columns = pruner === 'wanda' ? (group.meanSquares ?? new Float32Array()) : new Float32Array(cols).fill(1)
   return layers.map(({ weight, rows }) => {
+    const whole = weighed(weight, columns)
     const mask =
-      pruner === 'wanda'
-        ? wandaMask(weight, rows, cols, group.meanSquares ?? new Float32Array(), target)
-        : magnitudeMask(weight, rows, cols, target)
-    return { weight: masked(weight, mask), mask, damping: null }
+      pruner === 'wanda' ? wandaMask(weight, rows, cols, columns, target) : magnitudeMask(weight, rows, cols, target)
+    const kept = masked(weight, mask)
+    return { weight: kept, mask, damping: null, error: shareOf(whole - weighed(kept, columns), whole) }
   })
+}
+
+/** The sum of w^2 times its column's number. @param weight - row-major, with a column for each number */
+function weighed(weight: Float32Array, columns: Float32Array | Float64Array): number {
+  const { length } = columns
+  let sum = 0
+  for (let from = 0; from < weight.length; from += length) {
+    for (let j = 0; j < length; j++) sum += weight[from + j] * weight[from + j] * columns[j]
+  }
+  return sum
+}
+
+function shareOf(loss: number, whole: number): number | null {
+  return whole > 0 ? loss / whole : null
 }
 
 /** The cost of a group in arbitrary units of time: a factorisation is cubic, the rest linear in the weights. */

@@ -1,6 +1,7 @@
 /** The record of a prune's checkpoint. Apart from it: who only asks whether there is one loads no ONNX Runtime. */
 import type { StoredFile } from '../../files/stored-file.ts'
 import { UnfinishedRecord } from '../../files/unfinished.ts'
+import type { BlockFit } from '../../form/block-fit.ts'
 import type { SpilledStream } from '../../model/forward/spilled-stream.ts'
 import type { PruneSeconds } from './sequential.ts'
 
@@ -10,8 +11,9 @@ export interface FinishedBlock {
   file: StoredFile
   /** Other files that belong to the block. */
   beside?: StoredFile[]
-  /** One entry a role. */
-  damping: (number | null)[]
+  /** As in BlockFit. */
+  damping: BlockFit['damping']
+  error: BlockFit['error']
 }
 
 export interface PruneProgress {
@@ -27,6 +29,6 @@ export interface PruneProgress {
 
 /** The record in the checkpoint's directory. It exists once a block is finished. */
 export const PRUNE_RECORD = new UnfinishedRecord<PruneProgress>({
-  ...{ name: 'progress.json', format: 1, work: 'prune', other: { code: 'OUTPUT_OTHER_PRUNE' } },
+  ...{ name: 'progress.json', format: 2, work: 'prune', other: { code: 'OUTPUT_OTHER_PRUNE' } },
   anew: ': all blocks are pruned anew',
 })

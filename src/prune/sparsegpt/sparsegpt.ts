@@ -38,6 +38,8 @@ interface SparseLayer {
   weight: Float32Array
   /** Bitmap, 1 = kept. */
   mask: Uint8Array
+  /** The sum of e^2 over all zeroed weights: what pruning costs, by the damped Hessian. */
+  loss: number
 }
 
 /**
@@ -123,7 +125,9 @@ class Sweep {
     this.factor = factor
     this.target = target
     this.linear = linear
-    this.out = layers.map(({ weight }) => ({ weight: new Float32Array(weight.length), mask: newMask(weight.length) }))
+    this.out = layers.map(({ weight: { length } }) => ({
+      ...{ weight: new Float32Array(length), mask: newMask(length), loss: 0 },
+    }))
     this.moved = new Float32Array(cols * rows)
     this.errors = new Float32Array(width * rows)
     this.base = new Float32Array(rows * width)
@@ -148,7 +152,21 @@ class Sweep {
       const strip = new Strip(corner, width, at, size, pattern)
       strip.sweep({ rows, width, values, marks }, at, errors.subarray(at * rows, (at + size) * rows))
     }
+    this.addLosses(width)
     this.store(values, block)
+  }
+
+  /** Adds up e^2 of the block's columns, layer by layer. */
+  private addLosses(width: number): void {
+    const { errors, layers, out, rows } = this
+    let first = 0
+    for (const [k, layer] of layers.entries()) {
+      const end = first + layer.rows
+      let loss = 0
+      for (let j = 0; j < width; j++) for (let row = first; row < end; row++) loss += square(errors[j * rows + row])
+      out[k].loss += loss
+      first = end
+    }
   }
 
   /**

@@ -17,9 +17,9 @@ describe('the ledger of contributions that have left', () => {
   it('has each contribution with the time at which its round was announced, and who fetched it', () => {
     const it = ledger()
     it.announced(1, list)
-    it.served('bb', 'south')
-    it.served('bb', 'east')
-    it.served('bb', 'south')
+    it.served('bb', 'south', 100)
+    it.served('bb', 'east', 100)
+    it.served('bb', 'south', 100)
     it.announced(2, [{ block: 1, root: 'cc', bytes: 5 }])
     assert.deepEqual(it.contributions(), [
       { round: 1, block: 0, id: 'aa', bytes: 10, at: 1000, to: [] },
@@ -41,9 +41,9 @@ describe('the ledger of contributions that have left', () => {
   it('knows that the same bytes of a later round were fetched already', () => {
     const it = ledger()
     it.announced(1, list)
-    it.served('aa', 'south')
+    it.served('aa', 'south', 100)
     it.announced(2, [{ block: 0, root: 'aa', bytes: 10 }])
-    it.served('aa', 'east')
+    it.served('aa', 'east', 100)
     const same = it.contributions().filter(({ id }) => id === 'aa')
     assert.deepEqual(
       same.map(({ round, to }) => ({ round, to })),
@@ -54,8 +54,16 @@ describe('the ledger of contributions that have left', () => {
   it('does not grow with contributions of others that are passed on', () => {
     const it = ledger()
     it.announced(1, list)
-    for (let k = 0; k < 1000; k++) it.served(`other ${k}`, 'south')
+    for (let k = 0; k < 1000; k++) it.served(`other ${k}`, 'south', 100)
     assert.equal(it.contributions().length, 2)
+  })
+
+  it('adds up the bytes of its own contributions, and those of all other blobs', () => {
+    const it = ledger()
+    it.announced(1, list)
+    for (const member of ['south', 'east']) it.served('aa', member, 10)
+    it.served('other', 'south', 7)
+    assert.deepEqual(it.servedBytes, { own: 20, others: 7 })
   })
 
   it('hands out copies', () => {

@@ -42,7 +42,7 @@ test('a founder and a member that are killed go on with the same federation, fro
   }
   for (const site of [0, 1]) {
     const names = readdirSync(join(directory, `out-${site}`)).sort()
-    assert.deepEqual(names, ['certificates', 'contributions', 'model', 'plan.cbor', 'report.json'])
+    assert.deepEqual(names, ['certificates', 'contributions', 'model', 'plan.cbor', 'report.html', 'report.json'])
   }
   let signed = 0
   for (const { state } of sites) signed += signedOnce(await onlyFederation(join(state, 'coppice')))

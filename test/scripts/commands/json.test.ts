@@ -5,9 +5,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { type EventLine, eventSchemas } from '../../../scripts/operate/event-schema.ts'
-import { memberReportSchema } from '../../../scripts/operate/report-schema.ts'
+import {
+  layersSchema,
+  machineSchema,
+  memberReportSchema,
+  prunedLayersSchema,
+  timesSchema,
+} from '../../../scripts/operate/report-schema.ts'
 import { coppice, type Ended } from '../../support/command-line.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
+import { calibrationSchema } from '../../support/pages/schemas.ts'
 import { fixturePath } from '../../support/shared.ts'
 import { SiteProcess, siteText } from '../../support/sites.ts'
 
@@ -26,9 +33,8 @@ const pruneSchema = z.strictObject({
   zeros: count,
   weights: count,
   baseZeros: count,
-  layers: z.array(
-    z.strictObject({ name: z.string(), block: count, shape, zeros: count, damping: z.number().nullable() }),
-  ),
+  calibration: calibrationSchema.nullable(),
+  layers: prunedLayersSchema,
   unpruned: z.array(unpruned),
   perplexity: z.array(
     z.strictObject({ text: z.string(), tokens: count, window: count, dense: measured, pruned: measured }),
@@ -40,6 +46,7 @@ const pruneSchema = z.strictObject({
     solve: z.number(),
     write: z.number(),
   }),
+  machine: machineSchema,
   peakMemoryBytes: count,
   out: z.string(),
 })
@@ -65,6 +72,9 @@ const modelSchema = z.strictObject({
 const memberSchema = z.strictObject({
   ...memberReportSchema.shape,
   certified: z.null(),
+  errorOf: z.literal('sites'),
+  layers: layersSchema,
+  times: timesSchema,
 })
 
 const verifySchema = z.strictObject({
@@ -142,6 +152,8 @@ for (const pruner of ['sparsegpt', 'wanda', 'magnitude']) {
       ),
     )
     assert.deepEqual([report.pruner, report.model, report.out], [pruner, model[1], out])
+    assert.ok(readFileSync(join(out, 'report.html'), 'utf8').includes('<section id="layers">'))
+    for (const { error } of report.layers) assert.ok(error !== null && error > 0 && error < 1)
     assert.equal(report.layers.length, 35)
     assert.equal(
       report.zeros,

@@ -26,7 +26,14 @@ test('two sites in one working directory end with one root, and their results li
   assert.deepEqual(names, [names[0], `${names[0]}-2`])
   const outs = names.map((name) => join(directory, 'coppice-out', name))
   for (const out of outs) {
-    assert.deepEqual(readdirSync(out).sort(), ['certificates', 'contributions', 'model', 'plan.cbor', 'report.json'])
+    assert.deepEqual(readdirSync(out).sort(), [
+      'certificates',
+      'contributions',
+      'model',
+      'plan.cbor',
+      'report.html',
+      'report.json',
+    ])
   }
   const reports = outs.map((out) => JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
   assert.equal(reports[0].root, reports[1].root)

@@ -62,7 +62,7 @@ const ARGUMENTS = ['invitation', 'federation', 'directory']
 /** Options that a call has in another form (its report, context, and `false`), or that whoever runs a service has. */
 const ELSEWHERE = [
   ...['json', 'json=lines', 'yes', 'noEval', 'noListen', 'config'],
-  ...['logFile', 'logLevel', 'metrics', 'metricsPublic'],
+  ...['logFile', 'logLevel', 'metrics', 'metricsPublic', 'page'],
 ]
 /** An option of prune that has no effect. */
 const WITHOUT_EFFECT = 'capacity'

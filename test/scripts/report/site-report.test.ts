@@ -6,6 +6,9 @@ const [NORTH, SOUTH] = ['12D3KooWAAAAAAAA', '12D3KooWBBBBBBBB']
 const at = Date.UTC(2026, 10, 27, 16, 13, 11, 500)
 const contribution = { round: 1, block: 0, id: '5dcd18a4'.repeat(8), bytes: 52_440, at, to: [SOUTH] }
 const result = {
+  peerId: NORTH,
+  served: { own: 52_540, others: 1000 },
+  times: [],
   members: [
     { site: 'north', peerId: NORTH },
     { site: 'south', peerId: SOUTH },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
+import { layersSchema, machineSchema, timesSchema } from '../../../../scripts/operate/report-schema.ts'
 import { coppice, type Ended } from '../../../support/command-line.ts'
 import { fixturePath } from '../../../support/shared.ts'
 import { siteText } from '../../../support/sites.ts'
@@ -28,6 +29,8 @@ const reportSchema = z.strictObject({
     masked: z.literal(false),
     rounds: count,
     sample: share,
+    windows: count,
+    window: count,
     model: z.strictObject({ name: z.string(), hash, parameters: count }),
   }),
   peers: z.array(
@@ -38,6 +41,8 @@ const reportSchema = z.strictObject({
       root: hash,
       sentBytes: count,
       receivedBytes: count,
+      ownBytes: count,
+      othersBytes: count,
       payloadBytes: count,
       refused: z.tuple([]),
       seconds: measured,
@@ -55,6 +60,12 @@ const reportSchema = z.strictObject({
   ),
   result: z.strictObject({ root: hash, sparsity: share, zeros: count, weights: count, model: z.string() }),
   certified: z.null(),
+  layers: layersSchema,
+  errorOf: z.literal('sites'),
+  agreementOf: z.literal('plan'),
+  evaluated: z.string(),
+  times: timesSchema,
+  machine: machineSchema,
   perplexity: z.array(
     z.strictObject({
       text: z.string(),
@@ -118,8 +129,56 @@ describe('a simulation of four sites', () => {
     }
   })
 
+  it('tells when each site was heard, what its bytes were, and how its layers were pruned', () => {
+    const { agreementOf, layers, peers, times } = reportOf(ended)
+    assert.deepEqual(
+      times.rounds.map(({ round }) => round),
+      [1, 2],
+    )
+    for (const { began, sent, proposed, worked, ended: end } of times.rounds) {
+      // On a slow machine the last one is heard when the others have gone on.
+      const members = new Set(sent.map(({ member }) => member))
+      assert.ok(members.size === sent.length && members.size >= 3 && Math.max(...members) <= 3)
+      const moments = [began, ...sent.map(({ at }) => at)]
+      assert.deepEqual(
+        moments,
+        [...moments].sort((a, b) => a - b),
+      )
+      assert.ok(end !== null && end >= began && proposed.length > 0 && worked.length >= 3)
+      assert.ok(sent.filter(({ bytes }) => bytes !== null && bytes > 0).length >= 3)
+    }
+    for (const { ownBytes, othersBytes, sentBytes } of peers)
+      assert.ok(ownBytes > 0 && ownBytes + othersBytes < sentBytes)
+    assert.equal(agreementOf, 'plan')
+    for (const { name, agreement, damping, error } of layers) {
+      assert.ok(agreement !== null && agreement > 0.5 && agreement <= 1, name)
+      assert.ok(error !== null && error > 0 && error < 0.5 && damping === null, name)
+    }
+  })
+
+  it('leaves its page where it was told to serve one, and the address in the log alone', async () => {
+    const { exit, stdout, stderr } = await simulate(
+      'page',
+      '--rounds',
+      '1',
+      '--baselines',
+      'none',
+      '--page',
+      '127.0.0.1:0',
+    )
+    assert.equal(exit, 0, stderr)
+    const [url = ''] = /http:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\//.exec(stderr) ?? []
+    assert.notEqual(url, '')
+    assert.ok(!stdout.includes(url))
+    await assert.rejects(fetch(url), 'the page ends with the command')
+    const page = readFileSync(join(directory, 'page', 'report.html'), 'utf8')
+    for (const section of ['perplexity', 'rounds', 'layers', 'agreement', 'timeline', 'bytes'])
+      assert.ok(page.includes(`<section id="${section}">`), section)
+  })
+
   it('leaves model, plan, certificates, contributions and report, and nothing else', () => {
-    assert.deepEqual(readdirSync(out).sort(), ['certificates', 'contributions', 'model', 'plan.cbor', 'report.json'])
+    const results = ['certificates', 'contributions', 'model', 'plan.cbor', 'report.html', 'report.json']
+    assert.deepEqual(readdirSync(out).sort(), results)
     assert.deepEqual(readdirSync(join(out, 'certificates')), ['1.cbor', '2.cbor'])
     assert.equal(readdirSync(join(out, 'contributions')).length, 20)
   })

@@ -123,6 +123,7 @@ describe('the files beside a model', () => {
     const dir = await modelWith(context, { 'mine.txt': '', 'data/more.txt': '', 'out/old.json': '', 'vocab.txt': '' })
     mkdirSync(join(dir, 'coppice-out', '0a1b2c3d'), { recursive: true })
     writeFileSync(join(dir, 'coppice-out', '0a1b2c3d', 'peer.key'), '')
+    writeFileSync(join(dir, 'report.html'), '')
     symlinkSync(dir, join(dirname(dir), 'link'))
     const apart = [
       join(dirname(dir), 'link', 'mine.txt'),
@@ -137,6 +138,7 @@ describe('the files beside a model', () => {
     cpSync(PLAIN, join(dir, 'onnx'), { recursive: true })
     const left = {
       'coppice-out': 'results',
+      'report.html': 'results',
       north: 'results',
       result: 'results',
       'data/more.txt': 'apart',

@@ -37,7 +37,7 @@ async function half(context: TestContext): Promise<{ dir: string; stream: Stream
   assert.equal(checkpoint.next, 0)
   assert.ok(!PRUNE_RECORD.liesIn(dir))
   const file = await storeBlock(dir, 0, decoder.baseWeights(0))
-  await checkpoint.finish({ block: 0, file, damping: [null, 0.01] }, stream, SECONDS)
+  await checkpoint.finish({ block: 0, file, damping: [null, 0.01], error: [0.1, null] }, stream, SECONDS)
   return { dir, stream }
 }
 
@@ -60,7 +60,7 @@ test('a checkpoint gives back the finished blocks, and the stream behind them', 
   assert.deepEqual(other.state, stream.state)
 
   const last = await storeBlock(dir, 1, stream.decoder.baseWeights(1))
-  await again.finish({ block: 1, file: last, damping: [] }, null, SECONDS)
+  await again.finish({ block: 1, file: last, damping: [], error: [] }, null, SECONDS)
   assert.deepEqual(readdirSync(dir).sort(), ['block-0000.f32', 'block-0001.f32', 'progress.json'])
   assert.equal(Checkpoint.open(dir, fingerprintOf(INPUTS), 'refuse').next, 2)
 })

@@ -57,7 +57,7 @@ for (const pruner of PRUNERS) {
         async onFinished(block, stream, seconds) {
           const weights = pruned.at(-1)?.layers.map(({ weight }) => weight) ?? []
           const file = await storeBlock(join(dir, 'blocks'), block, weights)
-          await checkpoint.finish({ block, file, damping: [] }, stream, seconds)
+          await checkpoint.finish({ block, file, damping: [], error: [] }, stream, seconds)
           stop.abort(new Error('a block a day'))
         },
       })
