@@ -42,6 +42,6 @@ test('a member that sends what is no message loses its links, and the others end
   })
   const [results] = await Promise.all([Promise.all(peers.slice(0, 3)), assert.rejects(peers[3], /everybody has gone/)])
   assert.equal(new Set(results.map(({ root }) => root)).size, 1)
-  const closed = events[2].filter((event) => event.type === 'note' && event.text.includes('its link is closed'))
+  const closed = events[2].filter((event) => event.type === 'warning' && event.text.includes('its link is closed'))
   assert.equal(closed.length, 1)
 })

@@ -150,7 +150,7 @@ test('a holder that flips bits is left for another one, is named, and harms no a
     })
   })
   assertWhole(outcome)
-  const named = outcome.events[3].flatMap((event) => (event.type === 'note' ? event.text : []))
+  const named = outcome.events[3].flatMap((event) => (event.type === 'warning' ? event.text : []))
   assert.ok(
     named.some((text) => text.startsWith(`${peers[2]} is not asked again`)),
     named.join('\n'),

@@ -99,7 +99,7 @@ export async function startWithCheat(context: TestContext, cheat: Cheat, offer: 
       if (event.type === 'contributions') holdings.set(site, event)
       // From here on they only serve each other; the cheat may have fallen over its own lie.
       const isOver =
-        event.type === 'serving' || (event.type === 'note' && event.text.startsWith('stays for the others'))
+        event.type === 'serving' || (event.type === 'warning' && event.text.startsWith('stays for the others'))
       if (isOver && over.add(site).size >= MEMBERS - 1) clock.hurry()
     },
     onNode(node, site) {
@@ -114,7 +114,9 @@ export async function startWithCheat(context: TestContext, cheat: Cheat, offer: 
     honest,
     notes: () =>
       running.events.flatMap((events, site) =>
-        site === liar ? [] : events.flatMap((event) => (event.type === 'note' ? event.text : [])),
+        site === liar
+          ? []
+          : events.flatMap((event) => (event.type === 'note' || event.type === 'warning' ? event.text : [])),
       ),
     async hold(round, count, members = HONEST) {
       for (const member of members) await holdings.reached(ROSTER[member].site, round, count)
