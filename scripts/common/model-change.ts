@@ -58,8 +58,7 @@ export async function changeModel<Report extends Ending>(
   live.announce()
   const { report: own, summary, page, left } = await change({ ...run, engine, output, elapsed, live })
   const report = { ...own, peakMemoryBytes: engine.peakMemoryBytes, out: options.out } as Report
-  const shown = page?.(report) ?? null
-  if (shown !== null) await writePage(output.staging, shown)
+  const shown = page === undefined ? null : await writePage(run, output.staging, () => page(report))
   await output.commit()
   if (shown !== null) await live.end(shown)
   run.terminal.say(summary(report))

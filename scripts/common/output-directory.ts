@@ -8,6 +8,7 @@ import { makeDirectory } from '../../peers/disk/make-directory.ts'
 import { unwritable } from '../../src/base/system-errors.ts'
 import { writeDurably } from '../../src/files/durable-file.ts'
 import { REPORT_PAGE } from '../../src/files/report-page.ts'
+import type { Run } from '../command.ts'
 import type { Page } from '../report/html/page.ts'
 import { REPORT_FILE, sealedReport } from '../report/sealed.ts'
 
@@ -160,10 +161,29 @@ export class OutputDirectory implements AsyncDisposable {
   }
 }
 
-/** Writes report.html; returns when it is on the disk. @throws {OutputError} OUTPUT_UNWRITABLE */
-export async function writePage(directory: string, page: Page): Promise<void> {
+/**
+ * Writes report.html; returns its page when it is on the disk. The results do not depend on it: where it cannot be drawn,
+ * that is said, and null is returned.
+ * @throws {OutputError} OUTPUT_UNWRITABLE
+ */
+export async function writePage(
+  { terminal }: Pick<Run, 'terminal'>,
+  directory: string,
+  pageOf: () => Page,
+): Promise<Page | null> {
+  const drawn = await drawnPage(pageOf).catch((error) => {
+    terminal.note(`${REPORT_PAGE} is not written, because of a bug: ${error}. Everything else is.`)
+    return null
+  })
+  if (drawn === null) return null
+  await writeDurably(join(directory, REPORT_PAGE), Buffer.from(drawn.document))
+  return drawn.page
+}
+
+async function drawnPage(pageOf: () => Page): Promise<{ page: Page; document: string }> {
   const { reportDocument } = await import('../report/html/page.ts') // loads the library of charts
-  await writeDurably(join(directory, REPORT_PAGE), Buffer.from(reportDocument(page)))
+  const page = pageOf()
+  return { page, document: reportDocument(page) }
 }
 
 /** Writes report.json; returns when it is on the disk. @throws {OutputError} OUTPUT_UNWRITABLE */

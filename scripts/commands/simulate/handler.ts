@@ -126,11 +126,10 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
     seconds: elapsed(),
     peakMemoryBytes: engine.peakMemoryBytes,
   }
-  const page = federationPage({ ...report, end: report })
   await writeReport(staging, report)
-  await writePage(staging, page)
+  const page = await writePage(run, staging, () => federationPage({ ...report, end: report }))
   await output.commit()
-  await live.end(page)
+  if (page !== null) await live.end(page)
   terminal.say(closing(report, outcome.difference, output.path, options))
   if (left !== null) terminal.note(left)
   return report

@@ -141,7 +141,7 @@ export class SiteEnd {
       machine,
     })
     this.report = report
-    await live.end(page)
+    if (page !== null) await live.end(page)
     if (failure !== undefined && !(failure instanceof CoppiceError)) throw failure
   }
 
@@ -273,7 +273,7 @@ async function conclude(
   base: string | null,
   { description, method, written, ownFits }: EngineWork,
   { measures, ...known }: { measures: SiteMeasures } & Pick<MemberReport, 'certified' | 'plan' | 'machine'>,
-): Promise<{ report: MemberReport; page: Page }> {
+): Promise<{ report: MemberReport; page: Page | null }> {
   const { planId, peerId, root, certificates, last, out } = outcome
   if (written === undefined) throw new Error('a federation ended without a model')
   const result = outcomeOf(description, method, { last, written: written.zeros })
@@ -293,9 +293,9 @@ async function conclude(
     out,
     ...site,
   }
-  const page = sitePage({ ...report, now: 'All sites ended with the same model.', end: report })
   await writeReport(out, report)
-  await writePage(out, page)
+  const view = { ...report, now: 'All sites ended with the same model.', end: report }
+  const page = await writePage({ terminal }, out, () => sitePage(view))
   const verify = `npx --no-install coppice verify ${out}${base === null ? '' : ` --model ${base}`}`
   const lines = [
     ...siteReportInWords(site, measures.notes),

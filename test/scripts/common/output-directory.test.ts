@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { assertFree } from '../../../peers/disk/free-directory.ts'
-import { OutputDirectory, writeReport } from '../../../scripts/common/output-directory.ts'
+import { OutputDirectory, writePage, writeReport } from '../../../scripts/common/output-directory.ts'
+import type { Terminal } from '../../../scripts/terminal/terminal.ts'
 import { OutputError } from '../../../src/base/errors.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'coppice-test-'))
@@ -142,5 +143,20 @@ describe('an output directory that can be taken over', () => {
     writeFileSync(join(path, 'mine'), 'x')
     await assert.rejects(reserve(path), refuses('OUTPUT_NOT_EMPTY'))
     assert.deepEqual(readdirSync(path).sort(), ['.unfinished', 'mine'])
+  })
+
+  it('goes on without a page that cannot be drawn, and says so', async () => {
+    const directory = join(root, 'undrawn')
+    mkdirSync(directory)
+    const notes: string[] = []
+    const terminal = { note: (text: string) => void notes.push(text) } as unknown as Terminal
+    const page = await writePage({ terminal }, directory, () => {
+      throw new RangeError('no colour for 17 sites')
+    })
+    assert.equal(page, null)
+    assert.deepEqual(readdirSync(directory), [])
+    assert.deepEqual(notes, [
+      'report.html is not written, because of a bug: RangeError: no colour for 17 sites. Everything else is.',
+    ])
   })
 })
