@@ -1,6 +1,7 @@
 /** Commands that are stopped in the middle, and what they leave. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { REPORT_PAGE } from '../../src/files/report-page.ts'
 import { Recorder } from './command-line.ts'
 
 /** Begins the line of progress anew: here each has a line of its own. */
@@ -26,7 +27,8 @@ export class Interrupting extends Recorder {
   }
 }
 
-/** Every file of a directory with its bytes. */
+/** Every file of a directory with its bytes, but for the report page, which tells how long the work took. */
 export function contents(directory: string): Map<string, string> {
-  return new Map(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name)).toString('base64')]))
+  const names = readdirSync(directory).filter((name) => name !== REPORT_PAGE)
+  return new Map(names.map((name) => [name, readFileSync(join(directory, name)).toString('base64')]))
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
+import { REPORT_PAGE } from '../../../src/files/report-page.ts'
 import { readOnnx } from '../../../src/onnx/read.ts'
 import { byteLength, type TensorRef, tensorBytes } from '../../../src/onnx/tensor.ts'
 import { graphBytes } from '../../../src/onnx/write.ts'
@@ -41,12 +42,12 @@ export function spreadWeights(from: string, to: string, fileOf: (tensor: TensorR
   return [...ends.keys()]
 }
 
-/** Files at any depth, by name, and their content; a link is an error. */
+/** Files at any depth, by name, and their content, but for report pages, which tell times; a link is an error. */
 export function contentsOf(dir: string): Map<string, Buffer> {
   const entries = readdirSync(dir, { recursive: true, withFileTypes: true })
   const links = entries.filter((entry) => entry.isSymbolicLink()).map(({ name }) => name)
   if (links.length > 0) throw new Error(`links: ${links}`)
-  const files = entries.filter((entry) => entry.isFile())
+  const files = entries.filter((entry) => entry.isFile() && entry.name !== REPORT_PAGE)
   const paths = files.map(({ parentPath, name }) => join(parentPath, name)).sort()
   return new Map(paths.map((path) => [relative(dir, path), readFileSync(path)]))
 }

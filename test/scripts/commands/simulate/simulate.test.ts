@@ -85,7 +85,8 @@ const reportSchema = z.strictObject({
   peakMemoryBytes: count,
 })
 
-const COMMAND = 'simulate --pruner wanda --windows 2 --window 64 --sample 0.5 --rounds 2 --eval-tokens 128 --json'
+const COMMAND =
+  'simulate --pruner wanda --windows 2 --window 64 --sample 0.5 --rounds 2 --eval-tokens 128 --eval-window 64 --json'
 const MODEL = ['--model', fixturePath('stories260k')]
 const texts = [0, 1, 2, 3].map((site) => siteText(directory, site))
 const SITES = ['--text', ...texts, '--eval', ...texts.slice(0, 2)]
