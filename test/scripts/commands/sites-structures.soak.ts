@@ -24,7 +24,7 @@ test('two sites that remove structures, of a model of their own, end with the sa
       stdout,
       /^ {2}After the first round also low-rank adapters: the changes that training on your text made/m,
     )
-    assert.match(stderr, /^Round 2: .* % of the heads and channels changed since the last round/m)
+    assert.match(stderr, /^Round 2 of 2 agreed: .* % of the heads and channels changed since the last round/m)
   }
   // Adapters of round 2 begin with those of all, so the founder, who does not ask for it, knows of no model alone.
   const [[founders], [joiners]] = outs.map(

@@ -79,7 +79,7 @@ test('Ctrl-C while a site measures ends it with the model kept, and the others h
   writeFileSync(long, 'A wood is cut back, and grows again from its stools. '.repeat(3000))
   const joining = ['join', await founder.invitation(), '--text', b, '--eval', long, '--out', outs[1], '--json']
   const joiner = new SiteProcess(context, directory, ...joining)
-  await joiner.said('stderr', /^Measuring what joining has brought$/m)
+  await joiner.said('stderr', /^Measuring what joining has brought/m)
   const { exit, stdout, stderr } = await joiner.stop('SIGINT')
   assert.equal(exit, 130, stderr)
   const { error } = JSON.parse(stdout)

@@ -101,7 +101,7 @@ describe('verify of a masked plan', () => {
   it('opens its sums again, and says of how many sites each is', async () => {
     const { exit, stdout, stderr } = await coppice('verify', out, '--model', MODEL)
     assert.equal(exit, 0, stderr)
-    assert.match(stdout, /all keys, key sheets, reveals and masked vectors, the merge and the model\.\n/)
+    assert.match(stdout, /all keys, key sheets, reveals and masked vectors, the merge and the model: all good\.\n/)
     assert.match(stdout, /\nOpened again: the sum of the mean squares of 4 sites, blocks 0 to 4\.\n/)
     assert.match(stdout, /\nOpened again: the sum of the products of 4 sites, blocks 0 to 4\.\n/)
     const { verified } = await verifyDirectory({ engine, dir: out, base: MODEL })
