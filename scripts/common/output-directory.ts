@@ -162,8 +162,8 @@ export class OutputDirectory implements AsyncDisposable {
 }
 
 /**
- * Writes report.html; returns its page when it is on the disk. The results do not depend on it: where it cannot be drawn,
- * that is said, and null is returned.
+ * Writes report.html; returns its page when it is on the disk. The results do not depend on it: where it cannot be
+ * drawn, that is said, and null is returned.
  * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export async function writePage(
