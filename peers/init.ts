@@ -130,7 +130,7 @@ export interface Starting {
   node: PeerNode
   signer: Signer
   tell(event: PeerEvent): void
-  /** What other programs are told; null: nothing. */
+  /** The facts that other programs are told; null: none. */
   book: StatusBook | null
   /** Makes a federation durable that all have signed. */
   keep(founded: Founded): Promise<KeptFederation>

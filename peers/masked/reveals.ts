@@ -10,7 +10,7 @@ import { decoded } from './decoded.ts'
 import type { KeySheets, OpeningSecrets, ReceivedShares } from './reader.ts'
 import { publicKeyOf } from './x25519.ts'
 
-/** What a member has of an opening: its own secrets, and the shares of those of others. */
+/** A member's part of an opening: its own secrets, and the shares of those of others. */
 export interface OpeningPart {
   /** Its index in the roster. */
   self: number

@@ -34,7 +34,7 @@ export function memberKeyFault(bytes: Uint8Array, author: number, privateKey: Ui
 /** A key sheet that is sound by itself. */
 export interface SoundSheet {
   sheet: KeySheet
-  /** Of each opening the secret that the reader's own key shares with the sheet's, hexadecimal. */
+  /** The secret that the reader's own key shares with the sheet's, one an opening, hexadecimal. */
   marks: string[]
 }
 
@@ -88,7 +88,7 @@ export function receivedShares(reader: SheetReader, sheets: KeySheets): Received
   return Array.from({ length: reader.openings }, (_, index) => dealt.map((shares) => shares?.[index] ?? null))
 }
 
-/** By opening - 1. */
+/** The shares of each opening, at opening - 1. */
 function sharesIn(reader: SheetReader, sheet: KeySheet): OpeningSecrets[] {
   const shared = sharedSecret(reader.privateKey, reader.keys[sheet.member])
   return sheet.openings.map((_, index) => {

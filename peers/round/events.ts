@@ -32,7 +32,7 @@ export interface Whereabouts {
   /** When the wait for the others ends, in milliseconds since 1970; null: it has no end yet. */
   until: number | null
 }
-/** What this peer has heard of a member (an index in the roster), itself included, for the first time. */
+/** News of a member (an index in the roster), itself included, that this peer hears for the first time. */
 export type NewsEvent =
   /** It is done with its work of a round. */
   | { type: 'sent'; member: number; round: number }

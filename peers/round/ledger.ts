@@ -19,9 +19,9 @@ export interface SentContribution {
 
 /** Bytes of blobs that were sent to members, each time that one was. */
 export interface ServedBytes {
-  /** Of this site's own contributions. */
+  /** Bytes of this site's own contributions. */
   own: number
-  /** Of all others: contributions of others that were passed on, lists, values, keys and reveals. */
+  /** Bytes of all others: contributions of others that were passed on, lists, values, keys and reveals. */
   others: number
 }
 

@@ -1,4 +1,4 @@
-/** What a step of the round has brought from members, for those who watch: a pure comparison of two states. */
+/** News of members that a step of the round has brought, for those who watch: a pure comparison of two states. */
 import type { AttemptRecord, RoundState } from '../../protocols/round/types.ts'
 import type { NewsEvent } from './events.ts'
 

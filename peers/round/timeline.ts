@@ -17,7 +17,7 @@ export interface RoundTimes {
   ended: number | null
 }
 
-/** Of a round that has ended its number is enough. */
+/** The number alone of a round that has ended. */
 type HeardEvent = Exclude<RoundProgressEvent, { type: 'round' }> | { type: 'round'; round: Pick<RoundReport, 'round'> }
 
 export class Timeline {

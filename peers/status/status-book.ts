@@ -9,7 +9,7 @@ import { federationOf } from '../round/federation.ts'
 import type { Question } from './socket.ts'
 import { type PeerStatus, timeText } from './status.ts'
 
-/** What the program around a peer knows: its memory in bytes, and its forecast. */
+/** Facts of the program around a peer: its memory in bytes, and its forecast. */
 export interface StatusAside {
   peakMemoryBytes: number
   progress: { share: number; left: number } | null
@@ -26,7 +26,7 @@ interface BookInit {
   aside(): StatusAside
 }
 
-/** What only a member of a founded federation knows. */
+/** Facts that only a member of a founded federation has. */
 interface MemberFacts {
   refused(): RefusedMessages[]
   payloadBytes(): number

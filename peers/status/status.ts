@@ -69,7 +69,7 @@ export const statusSchema = z.strictObject({
   deadline: time.nullable(),
   /** Over this process's sockets, and of this site's contributions; null: no peer runs. */
   bytes: z.strictObject({ sent: count, received: count, contributions: count }).nullable(),
-  /** Of the peer's process now, and the peak with its largest process of the engine; null: no peer runs. */
+  /** Bytes of the peer's process now, and the peak with its largest process of the engine; null: no peer runs. */
   memory: z.strictObject({ now: count, peak: count }).nullable(),
   /** Messages that were not taken in, by the member that each is held against. `peer` null: nobody can be told. */
   refused: z.array(z.strictObject({ peer: z.string().nullable(), rejected: count, excess: count })),

@@ -9,9 +9,9 @@ import type { CallContext, SiteContext } from './context.ts'
 import { ToldTerminal } from './told-terminal.ts'
 
 interface Call {
-  /** Of the command. */
+  /** Name of the command. */
   name: string
-  /** What stands behind its options. */
+  /** The argument behind its options. */
   argument?: string
   /** Its options: see requests.ts. */
   request: object

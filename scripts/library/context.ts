@@ -1,7 +1,7 @@
 /** The side of a call that is not its request: how it is stopped, heard, and answered. */
 import type { PeerEvent } from '../../peers/round/events.ts'
 
-/** What a call tells while it works. */
+/** An event that a call tells while it works. */
 export type CoppiceEvent =
   /** The work at hand. Of the whole call: the share that is done, and seconds that are left; null: no forecast yet. */
   | { type: 'progress'; text: string; share: number | null; secondsLeft: number | null }

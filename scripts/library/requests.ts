@@ -84,7 +84,7 @@ interface Terms extends CalibrationWindows, Sparsity {
   harmLimit?: number
 }
 
-/** What one site brings, and where it keeps its things. */
+/** Texts and settings of one site, and the places of its files. */
 interface Site extends Base, Omit<Evaluation, 'eval'> {
   /** Texts to measure on at the end; default: the end of `text`, which is kept out. false: nothing is measured. */
   eval?: readonly string[] | false

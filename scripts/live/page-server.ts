@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net'
 import { NetworkError } from '../../src/base/errors.ts'
 import type { PageAddress } from '../options/page.ts'
 
-/** What is served now. */
+/** The page that is served now. */
 interface Served {
   /** The whole document. */
   document(): string

@@ -1,4 +1,4 @@
-/** What a site's live page shows while its peer runs: made of the peer's events, and drawn only when somebody looks. */
+/** A site's live page while its peer runs: made of the peer's events, and drawn only when somebody looks. */
 import type { PeerEvent } from '../../peers/round/events.ts'
 import { Timeline } from '../../peers/round/timeline.ts'
 import type { Plan } from '../../protocols/plan/plan.ts'
@@ -90,7 +90,7 @@ export class SiteWatch {
     this.isOver = true
   }
 
-  /** What goes on in a round, who is done, and who is not. */
+  /** The work of a round, who is done, and who is not. */
   private inRound(
     { number, doing }: { number: number; doing: string },
     members: readonly { name: string }[],

@@ -8,7 +8,7 @@ export const site = z.strictObject({
   name: z.string().describe('its name, of its own choice'),
   peer: z.string().describe('its peer id'),
 })
-/** Which part of a masked plan a round has decided; absent where the plan is open. */
+/** The part of a masked plan that a round has decided; absent where the plan is open. */
 export const phase = {
   phase: z.enum(['keys', 'sheets', 'list', 'reveal']).optional().describe('in a masked plan: what it decides'),
   opening: count.nullable().optional().describe('in a masked plan: the opening; null: it is for all of them'),
@@ -61,9 +61,9 @@ const layer = {
   error: shareOrNull,
 }
 
-/** Of a model that one site has pruned. */
+/** Layers of a model that one site has pruned. */
 export const prunedLayersSchema = z.array(z.strictObject(layer))
-/** Of a model that several sites have pruned. */
+/** Layers of a model that several sites have pruned. */
 export const layersSchema = z.array(z.strictObject({ ...layer, agreement: shareOrNull }))
 
 export const timesSchema = z.strictObject({

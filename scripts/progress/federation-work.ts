@@ -66,7 +66,7 @@ function ownWork({ model, plan, federation, member, windows }: Membership, round
   return [pruning(model, { ...method, as: moments ? 'moments' : 'contribution', blocks, windows })]
 }
 
-/** What every member does in a round: it merges, and looks what the merge does to its text. */
+/** The work of every member in a round: it merges, and looks what the merge does to its text. */
 function commonWork({ model, plan, federation, member, windows }: Membership, round: number): Work[] {
   const phase = phaseOf(federation, round)
   if (phase !== 'open' && phase !== 'reveal') return []

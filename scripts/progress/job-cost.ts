@@ -13,7 +13,7 @@ import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { PruneArgs } from '../../src/jobs/prune/prune-args.ts'
 import type { Work } from './work-plan.ts'
 
-/** What is known of a model before anything is computed with it. */
+/** Sizes of a model, known before anything is computed with it. */
 export type ModelSize = Pick<ModelDescription, 'parameters' | 'blocks' | 'forms'>
 
 export type MeasuredWindows = Pick<Windows, 'count' | 'length'>

@@ -31,12 +31,12 @@ export class RoundLine {
     return total > 1 ? countedText(text, unit, done, total) : text
   }
 
-  /** What this site counts in a round: blocks, or steps of training. */
+  /** The unit that this site counts in a round: blocks, or steps of training. */
   unitOf(round: number): string {
     return this.workOf(round).unit
   }
 
-  /** What is waited for now; null: this site works on its own part. @param now - milliseconds since 1970 */
+  /** Those who are waited for now; null: this site works on its own part. @param now - milliseconds since 1970 */
   waiting({ standing, until }: Whereabouts, now: number): string | null {
     const { awaited, isRunningOut, isWorking, needed, round, sent } = standing
     if (isWorking || awaited.length === 0) return null
@@ -47,7 +47,7 @@ export class RoundLine {
     return `Waiting for ${this.names(awaited)} (${have}, ${isRunningOut ? limit : `${needed} are needed`}) · ${this.held(round)}`
   }
 
-  /** What happens after the contributions are here, or while they come; null: nothing that is worth a line. */
+  /** The work after the contributions are here, or while they come; null: nothing that is worth a line. */
   deciding({ standing: { attempt, isWorking, round, step } }: Whereabouts): string | null {
     if (step === 'collect') return isWorking ? null : this.inRound(round, 'checking what the others have sent')
     const again = attempt === 0 ? '' : `, attempt ${attempt + 1}`

@@ -37,7 +37,7 @@ const TRUST_SHARE = 0.04
 const LEAST_SECONDS = 2
 /** A piece that takes longer than expected takes at least this share of its seconds so far longer. */
 const OVERTIME_SHARE = 0.15
-/** What is not finished never looks so. */
+/** Unfinished work never looks finished. */
 const MOST_SHARE = 0.99
 
 /** The pieces of one kind. */

@@ -104,7 +104,7 @@ function roundColumns(rounds: readonly ShownRound[]): Column[] {
   })
 }
 
-/** What pruning costs a site alone, and all together, in a sentence; nothing where no site was pruned alone. */
+/** The cost of pruning at a site alone, and together, in a sentence; nothing where no site was pruned alone. */
 export function costInWords(rows: readonly PerplexityReport[], peers: readonly Pick<PeerReport, 'site'>[]): string[] {
   const [first] = rows
   if (first === undefined || first.isolated === null) return []

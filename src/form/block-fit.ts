@@ -17,7 +17,7 @@ export interface BlockFit {
   agreement: (number | null)[]
 }
 
-/** What one pruning alone tells. */
+/** The figures of one pruning alone. */
 export type OwnFit = Pick<BlockFit, 'damping' | 'error'>
 
 /** Nothing is known. @param layers - the number of roles */

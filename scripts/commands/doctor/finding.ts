@@ -1,4 +1,4 @@
-/** What a check of `coppice doctor` finds. */
+/** The finding of a check of `coppice doctor`. */
 import { CoppiceError } from '../../../src/base/errors.ts'
 
 /** `warning`: it may do, and a person should know; `problem`: a federation would fail. */
@@ -8,7 +8,7 @@ export interface Finding {
   check: string
   state: State
   finding: string
-  /** What to do or to type; null: nothing. */
+  /** Advice: an act, or a line to type; null: none. */
   advice: string | null
 }
 

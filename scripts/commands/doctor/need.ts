@@ -1,4 +1,4 @@
-/** What a model and a text need of memory and disk, before anything is computed: rough, and rather too much. */
+/** Memory and disk that a model and a text need, before anything is computed: rough, and rather too much. */
 
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { MeasuredWindows } from '../../progress/job-cost.ts'

@@ -13,7 +13,7 @@ interface ModelReport {
   hash: string
   /** Element types of the layers' weights, as ONNX names them. */
   types: string[]
-  /** Of the graph and the weights. */
+  /** Bytes of the graph and the weights. */
   bytes: number
   parameters: number
   blocks: number

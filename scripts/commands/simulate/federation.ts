@@ -122,7 +122,7 @@ interface RunningSite {
   result: Promise<SiteResult>
   seconds: number
   rounds: SiteRound[]
-  /** What this site does; the founder's has what it hears of the others as well. */
+  /** Times of this site's work; the founder's has those that it hears of the others as well. */
   timeline: Timeline
   /** Figures of its own pruning, by block. */
   fits: ReadonlyMap<number, OwnFit>

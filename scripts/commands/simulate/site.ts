@@ -52,7 +52,7 @@ export type SiteEvent =
   | { type: 'prune'; round: number; done: number; total: number }
   | { type: 'step'; round: number; attempt: number; step: Step }
   | { type: 'round'; round: SiteRound }
-  /** What the founder hears of all sites. */
+  /** News that the founder hears of all sites. */
   | { type: 'heard'; event: NewsEvent }
   /** Figures of the site's own pruning, by block. */
   | { type: 'pruned'; fits: ReadonlyMap<number, OwnFit> }

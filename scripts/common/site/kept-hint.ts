@@ -1,4 +1,4 @@
-/** What a site that was stopped has kept, and the line that goes on with it. */
+/** The work that a stopped site has kept, and the line that goes on with it. */
 import type { Plan } from '../../../protocols/plan/plan.ts'
 import { id8 } from '../../../protocols/wire/encoding.ts'
 import { RoundLine } from '../../progress/round-line.ts'

@@ -24,7 +24,7 @@ export interface Chart {
   label: string
   /** Whether the label stands above the chart. */
   isTitled?: boolean
-  /** What the colours and shapes mean. */
+  /** Meanings of the colours and shapes. */
   key?: readonly KeyEntry[]
   height(room: Room): number
   option(room: Room): EChartsOption

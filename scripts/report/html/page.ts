@@ -13,7 +13,7 @@ export interface Page {
   /** The few numbers that count, each with its name. */
   facts: readonly Fact[]
   sections: readonly Section[]
-  /** What a reader needs to check or repeat it. */
+  /** Facts that a reader needs to check or repeat it. */
   sources: readonly Fact[]
 }
 

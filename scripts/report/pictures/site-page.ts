@@ -13,7 +13,7 @@ import { offersSection, trafficSection } from './traffic.ts'
 
 /** A report, of which the end may not be there yet. */
 interface SiteView extends Pick<MemberReport, 'coppice' | 'plan' | 'peer' | 'members' | 'times' | 'machine'> {
-  /** What is going on, in a sentence. */
+  /** The work at hand, in a sentence. */
   now: string
   /** null: it still runs. */
   end: Pick<

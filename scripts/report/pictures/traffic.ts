@@ -12,7 +12,7 @@ interface Sent {
   othersBytes: number
 }
 
-/** What each site has sent. @param sites - those whose sockets this report knows */
+/** Bytes that each site has sent. @param sites - those whose sockets this report knows */
 export function trafficSection(sites: readonly Sent[], protocol: readonly string[]): Section {
   // Two counters are read one after the other: a message may lie between.
   const rest = sites.map(({ sentBytes, ownBytes, othersBytes }) => Math.max(0, sentBytes - ownBytes - othersBytes))
@@ -47,7 +47,7 @@ export function trafficSection(sites: readonly Sent[], protocol: readonly string
   }
 }
 
-/** What each site has offered, as its commit lists say: all that one site knows of the others' bytes. */
+/** Bytes that each site has offered, as its commit lists say: all that one site knows of the others' bytes. */
 export function offersSection({ rounds }: TimesReport, sites: readonly string[]): Section | null {
   const offered = (member: number) =>
     rounds

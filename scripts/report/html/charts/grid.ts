@@ -9,7 +9,7 @@ interface GridInit {
   isTitled?: boolean
   columns: readonly string[]
   rows: readonly string[]
-  /** By row, then column; null: there is none. */
+  /** Values by row, then column; null: there is none. */
   values: readonly (readonly (number | null)[])[]
   format(value: number): string
 }
