@@ -102,9 +102,9 @@ export class MemberSums {
     if (phase === 'keys') return encodeMemberKey({ member: self, key: this.secrets.publicKey })
     if (phase === 'sheets') return this.secrets.sheet(await this.keys(entries))
     const opening = openingOf(round)
-    const [secrets, shares] = [this.secrets.own(opening), this.secrets.received(opening)]
-    if (secrets === null || shares === null) throw new RangeError(`the secrets of opening ${opening} are forgotten`)
-    return encodeReveal(makeReveal({ self, secrets, shares }, listingOf(federation, opening, entries)))
+    return this.secrets.reveal(opening, (secrets, shares) =>
+      encodeReveal(makeReveal({ self, secrets, shares }, listingOf(federation, opening, entries))),
+    )
   }
 
   /** The reason why a key, a sheet or a reveal is not its author's; null if it is. */
@@ -157,8 +157,8 @@ export class MemberSums {
   }
 
   /**
-   * Forgets what has served: with the certificate of the sheets the private key, with that of an opening's reveals all
-   * secrets of the opening.
+   * Forgets what has served: with the certificate of the sheets the private key, with that of an opening's reveals
+   * whatever is left of the opening.
    */
   async adopted({ entries, round }: Pick<Value, 'entries' | 'round'>): Promise<void> {
     const { openings } = this.init
@@ -167,7 +167,7 @@ export class MemberSums {
       await this.secrets.keepShares(receivedShares(await this.reader(entries), sheets))
     }
     for (let opening = 1; opening <= openings; opening++) {
-      if (listRound(opening) + 1 <= round && this.secrets.own(opening) !== null) await this.secrets.forget(opening)
+      if (listRound(opening) + 1 <= round) await this.secrets.forget(opening)
     }
   }
 

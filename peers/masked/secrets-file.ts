@@ -77,11 +77,6 @@ export class Secrets {
     return this.opening(opening).secrets
   }
 
-  /** The shares of an opening that others have dealt; null: they are sealed in the sheets still, or forgotten. */
-  received(opening: number): ReceivedShares | null {
-    return this.opening(opening).shares
-  }
-
   /**
    * The bytes of this member's key sheet. They are drawn by the first call and are the same ever after.
    * @param keys - those of all members, in the roster's order
@@ -119,7 +114,7 @@ export class Secrets {
 
   /**
    * Keeps the shares that others have dealt, and deletes the private key: from here on nobody can open a sheet again,
-   * so an opening is forgotten for good as soon as its result is certified.
+   * so what an opening has lost is lost for good.
    * @param shares - by opening - 1
    * @throws {OutputError} OUTPUT_UNWRITABLE
    */
@@ -133,12 +128,33 @@ export class Secrets {
   }
 
   /**
-   * Deletes the own secrets of an opening, and the shares of those of others, once its result is certified.
+   * The bytes of this member's reveal of an opening, in whose place they stand on the disk from the first call on: with
+   * what it does not reveal, nobody can open a single vector any more, however the federation ends.
+   * @param make - makes them, in the first call
+   * @throws {RangeError} the opening is forgotten; or the shares are still sealed
+   * @throws {OutputError} OUTPUT_UNWRITABLE: nothing may be revealed
+   */
+  reveal(opening: number, make: (secrets: OpeningSecrets, shares: ReceivedShares) => Uint8Array): Promise<Uint8Array> {
+    return this.inTurn(async () => {
+      const { reveal, secrets, shares, used } = this.opening(opening)
+      if (reveal !== null) return reveal
+      if (secrets === null || shares === null) throw new RangeError(`opening ${opening} has no secrets to reveal`)
+      const made = make(secrets, shares)
+      await this.replaceOpening(opening, { secrets: null, used, shares: null, reveal: made })
+      return made
+    })
+  }
+
+  /**
+   * Deletes what is left of an opening, once its result is certified.
    * @throws {OutputError} OUTPUT_UNWRITABLE
    */
   forget(opening: number): Promise<void> {
-    const forgotten = { secrets: null, shares: null }
-    return this.inTurn(() => this.replaceOpening(opening, { ...this.opening(opening), ...forgotten }))
+    return this.inTurn(async () => {
+      const { reveal, secrets, shares, used } = this.opening(opening)
+      if (reveal === null && secrets === null && shares === null) return
+      await this.replaceOpening(opening, { secrets: null, used, shares: null, reveal: null })
+    })
   }
 
   private opening(opening: number): KeptOpening {
@@ -184,7 +200,7 @@ function drawn({ planId, self, members, openings }: SecretsInit): KeptSecrets {
     publicKey: publicKeyOf(privateKey),
     privateKey,
     openings: Array.from({ length: openings }, () => ({
-      ...{ secrets: { own: secret(), secret: secret() }, used: null, shares: null },
+      ...{ secrets: { own: secret(), secret: secret() }, used: null, shares: null, reveal: null },
     })),
     sheet: null,
   }

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { KEY_BYTES, MAX_OPENINGS, SECRET_BYTES, SHARE_BYTES } from '../../protocols/masked/constants.ts'
 import { LARGEST_SHEET_BYTES } from '../../protocols/masked/key-sheet.ts'
+import { maxRevealBytes } from '../../protocols/masked/reveal.ts'
 import { hashOf, MAX_MEMBERS } from '../../protocols/plan/offer.ts'
 import {
   boundedBytes,
@@ -40,6 +41,8 @@ export interface KeptOpening {
   used: Uint8Array | null
   /** The shares that others have dealt; null: they are still sealed in the sheets, or forgotten. */
   shares: ReceivedShares | null
+  /** The bytes of the member's reveal, in place of its secrets and shares; null: not made, or forgotten. */
+  reveal: Uint8Array | null
 }
 
 interface KeptSheet {
@@ -50,20 +53,22 @@ interface KeptSheet {
 }
 
 /** Raised with each change of the form. */
-const VERSION = 2
+const VERSION = 3
 
 /** Room for the keys of the map, its numbers, plan, own keys and the lengths of what follows: fewer than 200. */
 const HEAD_BYTES = 256
 /** The most bytes of two shares: an array (1), the shares (2 * (2 + 33)). */
 const SHARES_BYTES = 1 + 2 * (2 + SHARE_BYTES)
+/** The most bytes of a reveal in the file: its length (3) and itself. */
+const REVEAL_BYTES = 3 + maxRevealBytes(MAX_MEMBERS)
 /**
- * The most bytes of the file: of an opening two secrets, a fingerprint and the shares of all, of each member a key, and
- * the sheet.
+ * The most bytes of the file: of an opening two secrets, a fingerprint, the shares of all and a reveal; of each member
+ * a key; and the sheet.
  */
 export const MAX_SECRETS_BYTES =
   HASH_BYTES +
   HEAD_BYTES +
-  MAX_OPENINGS * (2 + 2 * (SECRET_BYTES + 2) + (HASH_BYTES + 2) + 2 + MAX_MEMBERS * SHARES_BYTES) +
+  MAX_OPENINGS * (2 + 2 * (SECRET_BYTES + 2) + (HASH_BYTES + 2) + 2 + MAX_MEMBERS * SHARES_BYTES + REVEAL_BYTES) +
   MAX_MEMBERS * (KEY_BYTES + 2) +
   LARGEST_SHEET_BYTES
 
@@ -78,8 +83,13 @@ function pairSchema(bytes: number) {
 
 const sharesSchema = z.array(pairSchema(SHARE_BYTES).nullable()).max(MAX_MEMBERS)
 const openingSchema = z
-  .tuple([pairSchema(SECRET_BYTES).nullable(), hashSchema.nullable(), sharesSchema.nullable()])
-  .transform(([secrets, used, shares]): KeptOpening => ({ secrets, used, shares }))
+  .tuple([
+    pairSchema(SECRET_BYTES).nullable(),
+    hashSchema.nullable(),
+    sharesSchema.nullable(),
+    boundedBytes(maxRevealBytes(MAX_MEMBERS)).nullable(),
+  ])
+  .transform(([secrets, used, shares, reveal]): KeptOpening => ({ secrets, used, shares, reveal }))
 
 const keptSchema = z.strictObject({
   version: z.literal(VERSION),
@@ -99,8 +109,8 @@ export function encodeSecrets({ openings, ...kept }: KeptSecrets): Uint8Array {
   return new Uint8Array(Buffer.concat([hashOf(body), body]))
 }
 
-function wireOpening({ secrets, shares, used }: KeptOpening): unknown[] {
-  return [wirePair(secrets), used, shares?.map(wirePair) ?? null]
+function wireOpening({ reveal, secrets, shares, used }: KeptOpening): unknown[] {
+  return [wirePair(secrets), used, shares?.map(wirePair) ?? null, reveal]
 }
 
 function wirePair(pair: OpeningSecrets | null): Uint8Array[] | null {

@@ -14,7 +14,7 @@ import { emit, isDishonest, patch, phase, type Turn } from '../turn.ts'
 import type { Candidate } from '../types.ts'
 
 /** Members with at least one valid contribution of the current round; in a list, with all of them. */
-function freshMembers(turn: Turn): number[] {
+export function freshMembers(turn: Turn): number[] {
   const { round } = turn.state
   const inList = phase(turn) === 'list'
   return turn.roster.filter((member) => {

@@ -6,7 +6,7 @@
  */
 
 import { STALL_TICKS } from '../messages/constants.ts'
-import { isResolved, makeCandidate, mergeOf } from '../proposal/manifest.ts'
+import { freshMembers, isResolved, makeCandidate, mergeOf } from '../proposal/manifest.ts'
 import { waitMs, waitTimerId } from '../timers.ts'
 import { attemptRecord, emit, note, oneHonest, patch, phase, type Turn } from '../turn.ts'
 import { startAttempt } from './attempt.ts'
@@ -44,7 +44,7 @@ export function ruleReady(turn: Turn): boolean {
   // Any quorum of reveals opens the same sum.
   if (turn.state.wait !== 'over' && phase(turn) !== 'reveal' && turn.roster.some(isAwaited)) return false
   const candidate = makeCandidate(turn)
-  if (candidate === null) return false
+  if (candidate === null || isListComing(turn)) return false
   patch(turn, { candidate })
   mergeOf(turn, candidate.manifest, candidate.entries, turn.state.last?.manifest ?? null)
   startAttempt(turn, 0)
@@ -59,6 +59,19 @@ export function ruleProposalSeen(turn: Turn): boolean {
   if (turn.state.step !== 'collect' || phase(turn) === 'list' || attemptRecord(turn, 0).proposal === null) return false
   startAttempt(turn, 0)
   return true
+}
+
+/**
+ * Whether too few vectors of a list are here, and as many as it needs are committed and on their way. An empty list
+ * leaves its blocks as they are for good, so slow links alone must not make one: as long as something arrives, a peer
+ * goes on collecting, and otherwise for STALL_TICKS.
+ */
+function isListComing(turn: Turn): boolean {
+  if (phase(turn) !== 'list') return false
+  const fresh = freshMembers(turn)
+  const coming = committedMembers(turn).filter((member) => !isResolved(turn, member) && !fresh.includes(member))
+  const needed = neededContributors(turn)
+  return fresh.length < needed && fresh.length + coming.length >= needed
 }
 
 /** A quorum has committed, but its contributions cannot be fetched. Attempts begin, so that the round can fail. */

@@ -13,6 +13,7 @@ import { examineSheet } from '../../../peers/masked/sheets.ts'
 import { publicKeyOf } from '../../../peers/masked/x25519.ts'
 import { MAX_OPENINGS, SHARE_BYTES } from '../../../protocols/masked/constants.ts'
 import { decodeKeySheet, maxSheetBytes } from '../../../protocols/masked/key-sheet.ts'
+import { maxRevealBytes } from '../../../protocols/masked/reveal.ts'
 import { MAX_MEMBERS } from '../../../protocols/plan/offer.ts'
 import { temporaryDirectory } from '../../support/nodes.ts'
 import { flipped } from '../../support/people.ts'
@@ -34,6 +35,11 @@ const sharesForAll = () =>
       dealer === INIT.self ? null : { own: drawn(SHARE_BYTES), secret: drawn(SHARE_BYTES) },
     ),
   )
+
+/** The shares in a file, by opening - 1. */
+async function sharesIn(path: string) {
+  return decodeSecrets(new Uint8Array(await readFile(path)))?.openings.map(({ shares }) => shares)
+}
 
 async function place(context: TestContext) {
   const directory = await temporaryDirectory(context)
@@ -135,6 +141,7 @@ describe('the secrets file', () => {
       privateKey: key,
       openings: Array.from({ length: MAX_OPENINGS }, () => ({
         ...{ secrets: { own: key, secret: key }, used: PLAN },
+        reveal: new Uint8Array(maxRevealBytes(MAX_MEMBERS)),
         shares: Array.from({ length: MAX_MEMBERS }, () => ({ own: share, secret: share })),
       })),
       sheet: {
@@ -227,7 +234,7 @@ describe('an opening in the secrets file', () => {
     const shares = sharesForAll()
     await secrets.keepShares(shares)
     const [gone, left] = [1, 2].map((opening) => {
-      const received = secrets.received(opening)?.flatMap((pair) => Object.values(pair ?? {})) ?? []
+      const received = shares[opening - 1].flatMap((pair) => Object.values(pair ?? {}))
       return [...Object.values(secrets.own(opening) ?? {}), ...received]
     })
     assert.deepEqual([gone.length, left.length], [8, 8])
@@ -237,10 +244,51 @@ describe('an opening in the secrets file', () => {
     for (const value of gone) assert.equal(onDisk.indexOf(value), -1)
     for (const value of left) assert.notEqual(onDisk.indexOf(value), -1)
     const again = await reopen()
-    assert.deepEqual([again.own(1), again.received(1)], [null, null])
-    assert.deepEqual([again.own(2), again.received(2)], [secrets.own(2), shares[1]])
+    assert.deepEqual([again.own(1), again.own(2)], [null, secrets.own(2)])
+    assert.deepEqual(await sharesIn(path), [null, ...shares.slice(1)])
     assert.equal(await again.markUsed(1, OTHER_TEXT), 'other', 'a forgotten opening is still used')
     assert.deepEqual(await again.sheet(keysWith(again)), bytes)
+  })
+
+  it('has its reveal in place of its secrets, once that is made, and gives the same again', async (context) => {
+    const { path, open, reopen } = await place(context)
+    const secrets = await open()
+    const shares = sharesForAll()
+    await secrets.keepShares(shares)
+    await secrets.markUsed(1, TEXT)
+    const own = secrets.own(1)
+    assert.ok(own)
+    const reveal = await secrets.reveal(1, (given, received) => {
+      assert.deepEqual([given, received], [own, shares[0]])
+      return given.own
+    })
+    assert.deepEqual(reveal, own.own)
+    const again = await reopen()
+    const never = () => assert.fail('made a second time')
+    assert.deepEqual(await again.reveal(1, never), reveal)
+    assert.equal(again.own(1), null)
+    assert.deepEqual(await sharesIn(path), [null, shares[1], shares[2]])
+    const onDisk = await readFile(path)
+    for (const value of [own.secret, ...shares[0].flatMap((pair) => Object.values(pair ?? {}))])
+      assert.equal(onDisk.indexOf(value), -1)
+    assert.equal(await again.markUsed(1, OTHER_TEXT), 'other', 'what is revealed is still used')
+    await again.forget(1)
+    await assert.rejects(again.reveal(1, never), /no secrets to reveal/)
+    assert.equal((await readFile(path)).indexOf(reveal), -1)
+  })
+
+  it('is not revealed where its secrets cannot be replaced', async (context) => {
+    const { path, open } = await place(context)
+    const secrets = await open()
+    await secrets.keepShares(sharesForAll())
+    const before = await readFile(path)
+    await rm(path)
+    await mkdir(path)
+    const make = ({ own }: { own: Uint8Array }) => own
+    await assert.rejects(secrets.reveal(1, make), { code: 'OUTPUT_UNWRITABLE' })
+    await rm(path, { recursive: true })
+    await writeFile(path, before)
+    assert.deepEqual(await secrets.reveal(1, make), await secrets.reveal(1, make))
   })
 
   it('keeps the shares of others in place of the private key, and the sheet stays', async (context) => {
@@ -249,18 +297,17 @@ describe('an opening in the secrets file', () => {
     const bytes = await secrets.sheet(keysWith(secrets))
     const { privateKey } = secrets
     assert.ok(privateKey)
-    assert.equal(secrets.received(1), null)
+    await assert.rejects(
+      secrets.reveal(1, () => bytes),
+      /no secrets to reveal/,
+    )
     await secrets.forget(3)
     const shares = sharesForAll()
     await secrets.keepShares(shares)
     assert.equal((await readFile(path)).indexOf(privateKey), -1)
     const again = await reopen()
     assert.equal(again.privateKey, null)
-    assert.deepEqual(
-      [1, 2, 3].map((opening) => again.received(opening)),
-      [shares[0], shares[1], null],
-      'none of an opening that is over',
-    )
+    assert.deepEqual(await sharesIn(path), [shares[0], shares[1], null], 'none of an opening that is over')
     assert.deepEqual(again.publicKey, secrets.publicKey)
     assert.deepEqual(await again.sheet(keysWith(again)), bytes)
   })
@@ -272,6 +319,8 @@ describe('a crash between any two writes of the secrets file', () => {
     sheet?: Uint8Array
     used: Map<number, string>
     forgotten: Set<number>
+    /** What was revealed of opening 1. */
+    revealed?: Uint8Array
     keeps: boolean
   }
   const EMPTY: Answered = { used: new Map(), forgotten: new Set(), keeps: false }
@@ -303,7 +352,14 @@ describe('a crash between any two writes of the secrets file', () => {
     if (secrets.privateKey !== null) await secrets.keepShares(SHARES)
     return { ...answered, keeps: true }
   }
-  const STEPS: Step[] = [deals, keeps, uses(1, TEXT), uses(2, OTHER_TEXT), forgets(1), uses(1, OTHER_TEXT), forgets(2)]
+  const reveals: Step = async (secrets, answered) => {
+    if (answered.forgotten.has(1)) return answered
+    const revealed = await secrets.reveal(1, ({ own }) => own)
+    if (answered.revealed !== undefined) assert.deepEqual(revealed, answered.revealed)
+    return { ...answered, revealed }
+  }
+  const used = [uses(1, TEXT), uses(2, OTHER_TEXT)]
+  const STEPS: Step[] = [deals, keeps, ...used, reveals, forgets(1), uses(1, OTHER_TEXT), forgets(2)]
 
   /** Runs the steps from where the file stands; takes a copy of it before the first and after each. */
   async function run(path: string, secrets: Secrets, answered: Answered) {
@@ -323,11 +379,15 @@ describe('a crash between any two writes of the secrets file', () => {
       await writeFile(`${path}.4711.part`, copies.at(at + 1)?.bytes.subarray(0, 99) ?? '')
       await writeFile(path, bytes)
       const secrets = await reopen()
-      for (const opening of [1, 2, 3])
-        assert.equal(secrets.own(opening) === null, answered.forgotten.has(opening), `${at}, ${opening}`)
+      const isGone = (opening: number) =>
+        answered.forgotten.has(opening) || (opening === 1 && answered.revealed !== undefined)
+      for (const opening of [1, 2, 3]) assert.equal(secrets.own(opening) === null, isGone(opening), `${at}, ${opening}`)
       assert.equal(secrets.privateKey === null, answered.keeps)
-      for (const opening of [1, 2, 3])
-        assert.equal(secrets.received(opening) !== null, answered.keeps && !answered.forgotten.has(opening))
+      const hasShares = (await sharesIn(path))?.map((shares) => shares !== null)
+      assert.deepEqual(
+        hasShares,
+        [1, 2, 3].map((opening) => answered.keeps && !isGone(opening)),
+      )
       await run(path, secrets, answered)
     }
     assert.equal(copies.length, STEPS.length + 1)

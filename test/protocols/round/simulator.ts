@@ -26,7 +26,7 @@ import {
   type Federation,
   type ManifestEntry,
 } from '../../../protocols/round/messages/value.ts'
-import type { Context, Effect, ExitReason, RoundEvent, RoundState } from '../../../protocols/round/types.ts'
+import type { Context, Effect, EffectOf, ExitReason, RoundEvent, RoundState } from '../../../protocols/round/types.ts'
 import { SimulatedSums } from './masked/sums.ts'
 import {
   commitList,
@@ -58,7 +58,7 @@ export interface SimulationOptions extends WorldOptions {
   withholding?: readonly number[]
   pruneMs?: (member: number, round: number) => number
   mergeMs?: number
-  fetchMs?: number | ((what: string) => number)
+  fetchMs?: number | ((fetch: EffectOf<'fetch'>) => number)
   /** Reason why a member finds a contribution invalid. */
   invalid?: (member: number, entry: { block: number; root: Hash }) => string | null
   /** What a member really sends to another: null drops it. For those who lie. */
@@ -321,9 +321,9 @@ export class Simulation {
     return this.sums.mayMask(self, round, text) ? this.sums.mask(self, round, blocks, entries, text) : null
   }
 
-  #fetch(self: number, effect: Extract<Effect, { type: 'fetch' }>): void {
+  #fetch(self: number, effect: EffectOf<'fetch'>): void {
     const { life } = this.members[self]
-    this.at(this.members[self].blobs.has(effect.id) ? 0 : this.#fetchMs(effect.what), () => {
+    this.at(this.members[self].blobs.has(effect.id) ? 0 : this.#fetchMs(effect), () => {
       if (this.members[self].life !== life) return
       const holder = this.members.find(({ up, blobs, context }) => {
         const serves = this.connected(context.self, self) && !this.options.withholding?.includes(context.self)
@@ -340,9 +340,9 @@ export class Simulation {
     })
   }
 
-  #fetchMs(what: string): number {
+  #fetchMs(effect: EffectOf<'fetch'>): number {
     const { fetchMs = 50 } = this.options
-    return typeof fetchMs === 'number' ? fetchMs : fetchMs(what)
+    return typeof fetchMs === 'number' ? fetchMs : fetchMs(effect)
   }
 
   #merge(self: number, { entries, manifest, previous, round }: Extract<Effect, { type: 'merge' }>): void {
@@ -494,7 +494,7 @@ function key(envelope: Envelope): string {
   return known
 }
 
-function fetched(effect: Extract<Effect, { type: 'fetch' }>, blob: Uint8Array | 'contribution'): RoundEvent {
+function fetched(effect: EffectOf<'fetch'>, blob: Uint8Array | 'contribution'): RoundEvent {
   if (effect.what === 'contribution')
     return { type: 'held', member: effect.author, block: effect.block, root: effect.id }
   assert.ok(blob !== 'contribution')

@@ -49,7 +49,8 @@ function stateOf(bytes: Uint8Array): string {
   const used = kept.openings.filter((opening) => opening.used !== null).length
   const forgotten = kept.openings.filter((opening) => opening.secrets === null).length
   const phase = kept.privateKey === null ? 'received' : kept.sheet === null ? 'drawn' : 'dealt'
-  return `${phase} used ${used} forgotten ${forgotten}`
+  const revealed = kept.openings.filter((opening) => opening.reveal !== null).length
+  return `${phase} used ${used} forgotten ${forgotten}${revealed > 0 ? ' revealed' : ''}`
 }
 
 function magicOf(file: string): string {

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { SECRETS_FILE } from '../../../../peers/masked/secrets-file.ts'
+import { decodeSecrets, type KeptSecrets } from '../../../../peers/masked/secrets-form.ts'
 import type { RoundReport } from '../../../../peers/round/events.ts'
 import { decodeKeySheet, encodeKeySheet, type KeySheet } from '../../../../protocols/masked/key-sheet.ts'
 import { encodeMemberKey } from '../../../../protocols/masked/member-key.ts'
@@ -8,9 +12,10 @@ import type { Offer } from '../../../../protocols/plan/offer.ts'
 import type { Phase } from '../../../../protocols/round/masked/phases.ts'
 import { decodeValue, encodeValue } from '../../../../protocols/round/messages/value.ts'
 import { assertOneRoot } from '../../../support/federations.ts'
+import { onlyFederation } from '../../../support/nodes.ts'
 import { flipped } from '../../../support/people.ts'
 import { drawn, withOpening, withShares } from '../members.ts'
-import { type Cheat, type Hand, LIAR, MEMBERS, type Scene, startWithCheat, VICTIM } from './cheats.ts'
+import { type Cheat, type Hand, HONEST, LIAR, MEMBERS, ROSTER, type Scene, startWithCheat, VICTIM } from './cheats.ts'
 import { copied, Garbage, Half, Huge, Longer, Shorter } from './vectors.ts'
 
 const ZEROS = new Uint8Array(32)
@@ -34,17 +39,35 @@ const falseShares = sheetWith(async (sheet, hand) => {
   return others.reduce((all, to) => withShares(reader, all, to, { own: share(to), secret: share(to) }), sheet)
 })
 
-/** Every honest member ends with exit 6 and a reason. */
+/** Every honest member ends with exit 6 and a reason. Returns what is left of their secrets. */
 async function endsEverywhere(
   context: TestContext,
   cheat: Cheat,
   { code = 'NO_AGREEMENT_MASKED', reason, offer }: { code?: string; reason: RegExp; offer?: Partial<Offer> },
-): Promise<void> {
-  const { clock, honest, stopLiar } = await startWithCheat(context, cheat, offer)
+): Promise<KeptSecrets[]> {
+  const { clock, honest, running, stopLiar } = await startWithCheat(context, cheat, offer)
   // The last votes of the first that ends may be lost, and the others wait for them.
   await Promise.race(honest).catch(() => clock.hurry())
   for (const peer of honest) await assert.rejects(peer, { exit: 6, code, message: reason })
   await stopLiar()
+  return Promise.all(HONEST.map((member) => secretsOf(running.root, ROSTER[member].site)))
+}
+
+async function secretsOf(root: string, site: number): Promise<KeptSecrets> {
+  const path = join(await onlyFederation(join(root, `${site}`, 'data')), SECRETS_FILE)
+  const kept = decodeSecrets(new Uint8Array(await readFile(path)))
+  assert.ok(kept, path)
+  return kept
+}
+
+/** As endsEverywhere, after the list: the masked vectors are on all disks, and nothing that opens a single one. */
+async function endsClosed(...scene: Parameters<typeof endsEverywhere>): Promise<void> {
+  for (const { openings, privateKey, self } of await endsEverywhere(...scene)) {
+    assert.equal(privateKey, null, `the private key of member ${self}`)
+    const [{ reveal, secrets, shares, used }] = openings
+    assert.ok(used && reveal, `member ${self} has masked and revealed`)
+    assert.deepEqual([secrets, shares], [null, null], `member ${self}`)
+  }
 }
 
 /** The honest end with one root, and have noted a reason. Returns the members that have entries of each round. */
@@ -85,7 +108,10 @@ describe('before anything is masked a federation ends for all with a member that
       /opening 1: the keys of members 0 and 2 are the same/,
     ],
   ]
-  for (const [name, cheat, reason] of cases) test(name, (context) => endsEverywhere(context, cheat, { reason }))
+  for (const [name, cheat, reason] of cases)
+    test(name, async (context) => {
+      await endsEverywhere(context, cheat, { reason })
+    })
 })
 
 describe('after ten minutes a federation in which nothing is masked ends, and names the member', () => {
@@ -212,9 +238,9 @@ describe('a federation goes on without a member that signs', () => {
   })
 })
 
-describe('a federation ends for all where a member', () => {
+describe('a federation ends for all, and leaves no secret that opens a single vector, where a member', () => {
   test('has dealt shares on no polynomial, and is away when they are needed', (context) =>
-    endsEverywhere(
+    endsClosed(
       context,
       {
         shows: (phase, hand) => {
@@ -226,7 +252,7 @@ describe('a federation ends for all where a member', () => {
     ))
 
   test('has masked what no mean squares are', (context) =>
-    endsEverywhere(
+    endsClosed(
       context,
       { Work: Garbage },
       { reason: /block \d, input 0, column 0: mean squares of 4 sites sum to 2\^47 each/ },
@@ -235,18 +261,18 @@ describe('a federation ends for all where a member', () => {
   test("offers another member's masked vectors", (context) => {
     const { Copier, Victim } = copied()
     const reason = /block \d, input 0, column 0: mean squares of 4 sites sum to 2\^47 each/
-    return endsEverywhere(context, { Work: Copier, VictimWork: Victim }, { reason })
+    return endsClosed(context, { Work: Copier, VictimWork: Victim }, { reason })
   })
 
   test('has masked mean squares that leave nothing of the others', (context) =>
-    endsEverywhere(
+    endsClosed(
       context,
       { Work: Huge },
       { reason: /the mean squares of all columns sum to more than 64 times this site's own, in what 3 members/ },
     ))
 
   test('has masked what harms the texts of the others', (context) =>
-    endsEverywhere(
+    endsClosed(
       context,
       { Work: Half },
       { code: 'NO_AGREEMENT_HARM', reason: /its perplexity here is /, offer: { harmLimit: 1_100_000 } },

@@ -34,7 +34,7 @@ export const LIAR = 2
 /** Another member. */
 export const VICTIM = 0
 
-const HONEST = Array.from({ length: MEMBERS }, (_, member) => member).filter((member) => member !== LIAR)
+export const HONEST = Array.from({ length: MEMBERS }, (_, member) => member).filter((member) => member !== LIAR)
 
 /** What a cheat has at hand when it shows something. */
 export interface Hand {

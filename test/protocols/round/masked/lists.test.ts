@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { listRound } from '../../../../protocols/round/masked/phases.ts'
+import { MIN_WAIT_MS, STALL_TICKS, STATUS_INTERVAL_MS } from '../../../../protocols/round/messages/constants.ts'
 import type { Envelope } from '../../../../protocols/round/messages/messages.ts'
+import type { EffectOf } from '../../../../protocols/round/types.ts'
 import type { SimulationOptions } from '../simulator.ts'
 import { finish } from '../weather.ts'
 import { hashName } from '../world.ts'
@@ -50,6 +52,25 @@ describe('a certified list', () => {
     })
     assert.deepEqual(membersOf(simulation, LIST), [0, 1, 2, 3])
     assert.deepEqual(membersOf(simulation, REVEALS), [2, 3, 4, 5, 6])
+  })
+
+  it('waits for vectors that are committed and on slow links, long after its wait is over', () => {
+    for (const method of METHODS) {
+      const fetchMs = ({ what }: { what: string }) => (what === 'contribution' ? 10 * MIN_WAIT_MS : 50)
+      const simulation = finish({ ...PLAN, masked: { method }, fetchMs })
+      assert.deepEqual(membersOf(simulation, LIST), [0, 1, 2, 3], method)
+      assert.ok(simulation.sums !== null && simulation.sums.opened > 0)
+    }
+  })
+
+  it('is empty in the end where vectors are committed and never come', () => {
+    const withholds = (member: number, round: number) => member === 0 && round === LIST
+    const fetchMs = (fetch: EffectOf<'fetch'>) => {
+      const isVector = fetch.what === 'contribution' && fetch.block === 0
+      return isVector && fetch.author === 3 ? 10 * STALL_TICKS * STATUS_INTERVAL_MS : 50
+    }
+    const simulation = finish({ ...PLAN, masked: { method: 'wanda' }, withholds, fetchMs })
+    assert.deepEqual(membersOf(simulation, LIST), [])
   })
 
   it('of too few is empty: nobody makes a reveal, and the next group is opened', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { faultsOf } from '../../../../protocols/plan/offer.ts'
 import { leastOfList, listedOf, openingOf } from '../../../../protocols/round/masked/phases.ts'
-import { MIN_WAIT_MS, SILENCE_TICKS, STATUS_INTERVAL_MS } from '../../../../protocols/round/messages/constants.ts'
+import { SILENCE_TICKS, STALL_TICKS, STATUS_INTERVAL_MS } from '../../../../protocols/round/messages/constants.ts'
 import type { Envelope } from '../../../../protocols/round/messages/messages.ts'
 import {
   decodeValue,
@@ -21,6 +21,8 @@ const METHODS = ['wanda', 'sparsegpt', 'llm-pruner'] as const
 const SEEDS = 12
 /** Moments of a federation's life at which somebody is killed. */
 const POINTS = 12
+/** Far longer than anybody waits. */
+const NEVER_MS = 10 * STALL_TICKS * STATUS_INTERVAL_MS
 
 /** The entries of the last certificate, its opened sums: who is in each. */
 const openings = (simulation: Simulation): number[][] => {
@@ -91,7 +93,8 @@ describe('a federation whose sums are masked', () => {
     const simulation = finish(
       {
         ...{ ...PLAN, rounds: 4, masked: { method: 'llm-pruner' } },
-        fetchMs: (what) => (what === 'contribution' && isSlow() ? 2 * MIN_WAIT_MS : 50),
+        withholds: (member, round) => member === 0 && round === 7,
+        fetchMs: ({ author, what }) => (what === 'contribution' && author === 3 && isSlow() ? NEVER_MS : 50),
       },
       ({ certified }) => {
         isSlow = () => certified.has(6) && !certified.has(7)

@@ -40,12 +40,14 @@ const within = (list: number) => {
     'after sync plans.wal$', // and counted, as it comes back: they may have been sent
     `before rename certificates/${list}.cbor`,
     `after rename certificates/${list}.cbor`,
+    `before rename secrets received used ${opening} forgotten ${opening} revealed`,
+    `after rename secrets received used ${opening} forgotten ${opening} revealed`, // its secrets are gone
     `after sync journal.wal commit ${list + 1}`, // its reveal is in its journal
     'after sync plans.wal$', // and counted: it may have been sent
     `after rename certificates/${list + 1}.cbor`,
     'after mkdir merges', // after its return it opens the sum
-    `before rename secrets received used ${opening} forgotten ${opening}`,
-    `after rename secrets received used ${opening} forgotten ${opening}`,
+    `before rename secrets received used ${opening} forgotten ${opening}$`,
+    `after rename secrets received used ${opening} forgotten ${opening}$`,
   ]
 }
 const ENDING = [
