@@ -17,6 +17,8 @@ const ATTEMPTS = 3
 
 /** Lock files that this very process holds: its own process id in a file proves nothing about them. */
 const held = new Set<string>()
+/** Lock files that this very process is about to hold. */
+const taking = new Set<string>()
 
 export interface DirectoryLock {
   release(): Promise<void>
@@ -28,6 +30,16 @@ export interface DirectoryLock {
  */
 export async function lockDirectory(directory: string, hint: string): Promise<DirectoryLock> {
   const path = join(directory, LOCK_FILE)
+  if (held.has(path) || taking.has(path)) throw locked(directory, process.pid, hint)
+  taking.add(path)
+  try {
+    return await take(directory, path, hint)
+  } finally {
+    taking.delete(path)
+  }
+}
+
+async function take(directory: string, path: string, hint: string): Promise<DirectoryLock> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (await create(path)) return hold(path)
     const owner = await ownerOf(path)
@@ -88,7 +100,7 @@ async function ownerOf(path: string): Promise<number | null> {
   const [id, began] = text.trim().split(' ')
   const pid = Number(id)
   if (!Number.isSafeInteger(pid) || pid <= 0) return null
-  if (pid === process.pid) return held.has(path) ? pid : null
+  if (pid === process.pid) return null // what this process holds is known: another one had its id
   try {
     process.kill(pid, 0)
   } catch (error) {

@@ -118,6 +118,14 @@ test('a directory is locked once, and again after its release', async (context) 
   assert.deepEqual(await readdir(directory), [])
 })
 
+test('a directory is locked by one of two that want it at the same time', async (context) => {
+  const directory = await temporaryDirectory(context)
+  const [first, second] = await Promise.allSettled([lockDirectory(directory, HINT), lockDirectory(directory, HINT)])
+  assert.equal(first.status, 'fulfilled')
+  assert.equal(second.status === 'rejected' && second.reason.code, 'OUTPUT_LOCKED')
+  await (first as PromiseFulfilledResult<Awaited<ReturnType<typeof lockDirectory>>>).value.release()
+})
+
 test('a lock of a process that has ended, or of none, is taken over; one of a living process is not', async (context) => {
   const directory = await temporaryDirectory(context)
   for (const text of [`${DEAD_PID}\n`, '', 'no number']) {
