@@ -15,8 +15,13 @@ interface Texts {
   separator?: string
 }
 
-interface Base extends Texts {
-  /** Directory of the model; default: the embedded one. */
+interface HubModel {
+  /** Take a model `hf:OWNER/NAME` from the cache alone. */
+  offline?: boolean
+}
+
+interface Base extends Texts, HubModel {
+  /** Directory of the model, or `hf:OWNER/NAME[@REVISION]` of the hub; default: the embedded one. */
   model?: string
 }
 
@@ -50,8 +55,12 @@ export interface PruneRequest extends Base, CalibrationWindows, Evaluation, Spar
   out: string
 }
 
-export interface EvaluateRequest extends Texts, Pick<CalibrationWindows, 'window'>, Pick<Evaluation, 'evalTokens'> {
-  /** Directory of the model. */
+export interface EvaluateRequest
+  extends Texts,
+    HubModel,
+    Pick<CalibrationWindows, 'window'>,
+    Pick<Evaluation, 'evalTokens'> {
+  /** Directory of the model, or `hf:OWNER/NAME[@REVISION]`. */
   model: string
   text: readonly string[]
 }
@@ -123,10 +132,10 @@ export interface ResumeRequest extends Pick<Site, 'data'> {
   federation?: string
 }
 
-export interface VerifyRequest {
+export interface VerifyRequest extends HubModel {
   /** The output directory of a peer. */
   directory: string
-  /** Directory of the base model; default: the embedded one. */
+  /** Directory of the base model, or `hf:OWNER/NAME[@REVISION]`; default: the embedded one. */
   model?: string
 }
 

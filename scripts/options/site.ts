@@ -4,8 +4,9 @@ import { type Command, Option } from 'commander'
 import { MAX_WINDOW, MAX_WINDOWS } from '../../protocols/plan/offer.ts'
 import { UsageError } from '../../src/base/errors.ts'
 import type { WindowLimits } from '../../src/jobs/model/describe.ts'
+import { isHubName, parseHubName } from '../hub/name.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
-import { notEmpty, PROPER_SHARE, refuseMissing, share, wholeNumber } from './values.ts'
+import { notEmpty, PROPER_SHARE, refuseConflict, refuseMissing, share, wholeNumber } from './values.ts'
 
 /**
  * The number of windows of text of a site: SparseGPT and Wanda are usually measured with 128, and 32 is close to it.
@@ -15,8 +16,12 @@ const DEFAULT_WINDOWS = 32
 const DEFAULT_WINDOW = 512
 
 export interface ModelOptions {
-  /** Absolute path of the model's directory. */
+  /** Absolute path of the model's directory, or hf:OWNER/NAME[@REVISION] until scripts/hub/given.ts has fetched it. */
   model: string
+  /** The same as it was asked for, whatever has become of it. */
+  asked: string
+  /** Whether no hub may be asked for it. */
+  offline: boolean
   /** Whether this is the model that comes with the package. */
   embedded: boolean
 }
@@ -34,20 +39,30 @@ export interface WindowOptions {
   window: number | undefined
 }
 
-export interface RawSite {
+export interface RawModel {
   model?: string
+  offline?: boolean
+}
+
+export interface RawSite extends RawModel {
   text?: string[]
   separator?: string
   windows?: number
   window?: number
 }
 
-export function addModelOption(command: Command): Command {
-  return command.option(
-    '--model <dir>',
-    'directory of the model (default: the embedded one)',
-    notEmpty('--model', 'a directory'),
-  )
+/** @param description - what it is for this command */
+export function addModelOption(
+  command: Command,
+  description = 'directory of the model (default: the embedded one)',
+): Command {
+  return command
+    .option(
+      '--model <dir>',
+      `${description}; or hf:OWNER/NAME[@REVISION], a model of the Hugging Face hub`,
+      notEmpty('--model', 'a directory or hf:OWNER/NAME'),
+    )
+    .option('--offline', 'take a model hf:OWNER/NAME from the cache alone')
 }
 
 const TEXTS = 'texts in UTF-8: plain, or JSON lines or one array with the key "text"; gzip is unpacked'
@@ -87,9 +102,15 @@ export function addCapacityOption(command: Command): Command {
   return command.addOption(new Option('--capacity <share>', description).argParser(share('--capacity', PROPER_SHARE)))
 }
 
-export function modelOptions({ model }: RawSite): ModelOptions {
-  const path = resolve(model ?? EMBEDDED_MODEL)
-  return { model: path, embedded: path === EMBEDDED_MODEL }
+/** @throws {UsageError} USAGE_VALUE, USAGE_CONFLICT */
+export function modelOptions({ model = EMBEDDED_MODEL, offline = false }: RawModel): ModelOptions {
+  if (isHubName(model)) {
+    parseHubName(model)
+    return { model, asked: model, offline, embedded: false }
+  }
+  if (offline) refuseConflict('--offline is of no use with a model of this machine', 'Leave it out.')
+  const path = resolve(model)
+  return { model: path, asked: path, offline, embedded: path === EMBEDDED_MODEL }
 }
 
 /** @throws {UsageError} USAGE_MISSING: no text, but one is needed */

@@ -91,7 +91,7 @@ export class ProgressLine {
     const { now, output, work } = this.init
     if (!this.live && !atOnce && now() - this.spoke < LOG_MS) return
     const text = this.shown.text()
-    const tail = this.shown.isTimed ? inWords(work.forecast()) : ''
+    const tail = this.shown.isTimed ? forecastInWords(work.forecast()) : ''
     const whole = `${text}${tail}`
     if (!this.live) {
       if (whole === this.wrote && now() - this.spoke < REPEAT_MS) return
@@ -107,6 +107,6 @@ export class ProgressLine {
 }
 
 /** " · 41 % · 38 s left"; nothing while nothing is known. */
-function inWords(forecast: Forecast | null): string {
+export function forecastInWords(forecast: Forecast | null): string {
   return forecast === null ? '' : ` · ${Math.floor(forecast.share * 100)} % · ${timeLeft(forecast.left)} left`
 }

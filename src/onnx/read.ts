@@ -40,6 +40,19 @@ const FIELD = {
  * MODEL_DATA_PATH, MODEL_DATA_MISSING, MODEL_TRUNCATED, TENSOR_TYPE
  */
 export function readOnnx(path: string): OnnxModel {
+  return walked(path, (walk) => walk.model())
+}
+
+/**
+ * The weight files that a graph names, relative to its own file, with the bytes that they have at least. None of them
+ * needs to be there.
+ * @throws {InputError} as readOnnx does, but for MODEL_DATA_MISSING and MODEL_TRUNCATED of such a file
+ */
+export function namedWeightFiles(path: string): ReadonlyMap<string, number> {
+  return walked(path, (walk) => walk.graphAlone().externalEnds)
+}
+
+function walked<T>(path: string, use: (walk: Walk) => T): T {
   let fd: number
   try {
     fd = openSync(path, 'r')
@@ -52,7 +65,7 @@ export function readOnnx(path: string): OnnxModel {
     })
   }
   try {
-    return new Walk(new WireFile(fd, path)).model()
+    return use(new Walk(new WireFile(fd, path)))
   } catch (error) {
     if (error instanceof InputError) throw error
     throw new InputError({
@@ -77,6 +90,13 @@ class Walk {
   }
 
   model(): OnnxModel {
+    const { externalEnds, ...model } = this.graphAlone()
+    for (const [name, end] of externalEnds) assertHolds(externalPath(model.path, name), end)
+    return model
+  }
+
+  /** The model, without a look at its weight files. */
+  graphAlone(): OnnxModel & { externalEnds: ReadonlyMap<string, number> } {
     const rest: Uint8Array[] = []
     let found: { graph: GraphProto; initializers: Map<string, TensorRef> } | undefined
     for (const field of this.file.fields(0, this.file.size)) {
@@ -91,8 +111,7 @@ class Walk {
     assertModelFields(proto, path)
     const model = { path, proto, ...found, subgraphs: this.subgraphs, externalFiles: [...externalFiles.keys()] }
     assertWellFormed(model)
-    for (const [name, end] of externalFiles) assertHolds(externalPath(path, name), end)
-    return model
+    return { ...model, externalEnds: externalFiles }
   }
 
   private graph({ payload, end }: Field): { graph: GraphProto; initializers: Map<string, TensorRef> } {

@@ -8,6 +8,7 @@ import { type BaseModel, readModel } from '../../common/base-model.ts'
 import type { EngineRun } from '../../common/engine.ts'
 import { keptOut } from '../../common/site/kept-out.ts'
 import { tokenise } from '../../common/texts.ts'
+import { withModel } from '../../hub/given.ts'
 import { windowFor } from '../../options/site.ts'
 import { counted, grouped } from '../../terminal/numbers.ts'
 import { checked, type DoctorReport, type Finding, findingsInWords, fine, problem, warning } from './finding.ts'
@@ -17,7 +18,7 @@ import { invitationCheck, listenCheck, sameModelCheck } from './network.ts'
 import type { DoctorOptions } from './options.ts'
 
 export async function doctor(options: DoctorOptions, run: Run): Promise<DoctorReport> {
-  const { data, invitation, model: dir } = options
+  const { data, invitation } = options
   await using engine = openEngine({ meter: run.meter.jobs })
   const work: EngineRun = { ...run, engine }
   let offer: Offer | null = null
@@ -36,6 +37,7 @@ export async function doctor(options: DoctorOptions, run: Run): Promise<DoctorRe
   }
   checks.push(
     ...(await checked('Model', async () => {
+      const { model: dir } = await withModel(options, run)
       base = await readModel(work, dir)
       return modelFindings(base, offer)
     })),

@@ -1,5 +1,4 @@
 /** `coppice evaluate`: measures the perplexity of a model on texts. */
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Windows } from '../../../src/form/windows.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
@@ -8,17 +7,26 @@ import { fileSource } from '../../../src/model/text/text.ts'
 import type { Run, Start } from '../../command.ts'
 import { describe, labelled } from '../../common/engine.ts'
 import { evaluatedWindows, tokenise } from '../../common/texts.ts'
+import { withModel } from '../../hub/given.ts'
 import { DEFAULT_EVAL_TOKENS, evalTokensOption } from '../../options/evaluation.ts'
 import { addJsonOption } from '../../options/output.ts'
-import { addTextOptions, type RawSite, textOptions, windowFor, windowOption } from '../../options/site.ts'
-import { notEmpty, refuseMissing } from '../../options/values.ts'
+import {
+  addModelOption,
+  addTextOptions,
+  type ModelOptions,
+  modelOptions,
+  type RawSite,
+  textOptions,
+  windowFor,
+  windowOption,
+} from '../../options/site.ts'
+import { refuseMissing } from '../../options/values.ts'
 import { evaluation } from '../../progress/job-cost.ts'
 import { table } from '../../report/table.ts'
 import { addHelp } from '../../terminal/help.ts'
 import { grouped, perplexityText } from '../../terminal/numbers.ts'
 
-interface EvaluateOptions {
-  model: string
+interface EvaluateOptions extends ModelOptions {
   /** One or more paths. */
   texts: string[]
   separator: string | undefined
@@ -43,12 +51,12 @@ export function defineEvaluate(program: Command, start: Start): void {
     .command('evaluate')
     .summary('perplexity of a model')
     .description('Measures perplexity of a model on each of some texts.')
-    .option('--model <dir>', 'directory of the model (required)', notEmpty('--model', 'a directory'))
+  addModelOption(command, 'directory of the model (required)')
   addJsonOption(addTextOptions(command).addOption(windowOption()).addOption(evalTokensOption()))
-  addHelp(command, ['coppice evaluate --model pruned --text test.txt --window 256'], ['input'])
+  addHelp(command, ['coppice evaluate --model pruned --text test.txt --window 256'], ['input', 'network', 'output'])
   command.action((raw: RawEvaluate) => {
     const options = evaluateOptions(raw)
-    return start(raw.json === true, (run) => evaluate(options, run))
+    return start(raw.json === true, async (run) => evaluate(await withModel(options, run), run))
   })
 }
 
@@ -56,7 +64,7 @@ export function evaluateOptions(raw: RawEvaluate): EvaluateOptions {
   if (raw.model === undefined) refuseMissing('--model', 'evaluate', 'Give --model the directory of a model.')
   const { texts, separator } = textOptions(raw, 'evaluate', true)
   return {
-    model: resolve(raw.model),
+    ...modelOptions(raw),
     texts,
     separator,
     window: raw.window,

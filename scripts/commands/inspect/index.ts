@@ -2,21 +2,23 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
+import { withModel } from '../../hub/given.ts'
 import { addJsonOption } from '../../options/output.ts'
+import { addModelOption, modelOptions, type RawModel } from '../../options/site.ts'
 import { notEmpty, refuseConflict, refuseMissing } from '../../options/values.ts'
 import { addHelp } from '../../terminal/help.ts'
 
-/** The file or directory to inspect; absolute path. */
 interface InspectOptions {
   kind: 'model' | 'contribution' | 'certificate'
-  path: string
+  /** What to inspect: a model, or the absolute path of a file of another kind. */
+  model: string
+  offline: boolean
   /** Whether a model has a row for each layer. */
   layers: boolean
 }
 
-interface RawInspect {
+interface RawInspect extends RawModel {
   layers?: boolean
-  model?: string
   contribution?: string
   certificate?: string
   json?: boolean
@@ -33,7 +35,7 @@ export function defineInspect(program: Command, start: Start): void {
     .command('inspect')
     .summary('a model, a contribution or a certificate in words')
     .description('Describes a model, or a contribution or a certificate that a peer has kept.')
-    .option('--model <dir>', 'a model: its hash, its size, its zeros', notEmpty('--model', 'a directory'))
+  addModelOption(command, 'a model: its hash, its size, its zeros')
     .option('--layers', 'with --model: a row for each layer, with its shape and its zeros')
     .option(
       '--contribution <file>',
@@ -49,11 +51,14 @@ export function defineInspect(program: Command, start: Start): void {
   addHelp(
     command,
     ['coppice inspect --model models/embedded --layers', 'coppice inspect --certificate OUT/certificates/1.cbor'],
-    ['input'],
+    ['input', 'network', 'output'],
   )
   command.action((raw: RawInspect) => {
-    const { kind, path, layers } = inspectOptions(raw)
-    return start(raw.json === true, async (run) => (await HANDLERS[kind]())(path, run, layers))
+    const { kind, layers, ...given } = inspectOptions(raw)
+    return start(raw.json === true, async (run) => {
+      const { model: path } = await withModel(given, run)
+      return (await HANDLERS[kind]())(path, run, layers)
+    })
   })
 }
 
@@ -65,5 +70,7 @@ function inspectOptions(raw: RawInspect): InspectOptions {
   if (others.length > 0) refuseConflict(`--${kind} and --${others[0]} exclude each other`, hint)
   const layers = raw.layers === true
   if (layers && kind !== 'model') refuseConflict(`--layers is of no use with --${kind}`, 'Leave it out.')
-  return { kind, path: resolve(raw[kind] ?? ''), layers }
+  if (kind === 'model') return { kind, ...modelOptions(raw), layers }
+  if (raw.offline === true) refuseConflict(`--offline is of no use with --${kind}`, 'Leave it out.')
+  return { kind, model: resolve(raw[kind] ?? ''), offline: false, layers }
 }

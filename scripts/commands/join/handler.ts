@@ -13,7 +13,9 @@ import { assertSameModel, goOn } from '../../common/site/going-on.ts'
 import { prepare } from '../../common/site/prepare.ts'
 import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
+import { asKept } from '../../common/site/site-note.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
+import { withModel } from '../../hub/given.ts'
 import { LivePage } from '../../live/live-page.ts'
 import { SiteWatch } from '../../live/site-watch.ts'
 import { type Watch, watched } from '../../operate/watched.ts'
@@ -28,9 +30,10 @@ export function join(options: JoinOptions, run: Run): Promise<MemberReport> {
   return watched('join', options.watch, run, (watch) => joinOrGoOn(options, run, watch))
 }
 
-async function joinOrGoOn(options: JoinOptions, run: Run, watch: Watch): Promise<MemberReport> {
-  await using site = await openSite(options, run, (data) => keptByOffer(data, options.invitation.offer))
-  await using live = await LivePage.open(options.page, run.terminal)
+async function joinOrGoOn(given: JoinOptions, run: Run, watch: Watch): Promise<MemberReport> {
+  await using site = await openSite(given, run, (data) => keptByOffer(data, given.invitation.offer))
+  await using live = await LivePage.open(given.page, run.terminal)
+  const options = await withModel(site.kept === null ? given : asKept(given, site.kept), run)
   if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch, live })
   await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   watch.measure(engine)

@@ -12,9 +12,10 @@ import { FoundingTalk } from '../../common/site/founding.ts'
 import { goOn } from '../../common/site/going-on.ts'
 import { openSite, peerInit, planText } from '../../common/site/site.ts'
 import { SiteEnd } from '../../common/site/site-end.ts'
-import { isSameCommand, noteOf } from '../../common/site/site-note.ts'
+import { asKept, isSameCommand, noteOf } from '../../common/site/site-note.ts'
 import { siteText } from '../../common/site/site-text.ts'
 import { SiteWork } from '../../common/site/site-work.ts'
+import { withModel } from '../../hub/given.ts'
 import { LivePage } from '../../live/live-page.ts'
 import { SiteWatch } from '../../live/site-watch.ts'
 import { type Watch, watched } from '../../operate/watched.ts'
@@ -31,16 +32,20 @@ export function peer(options: PeerOptions, run: Run): Promise<MemberReport> {
   return watched('peer', options.watch, run, (watch) => foundOrGoOn(options, run, watch))
 }
 
-async function foundOrGoOn(options: PeerOptions, run: Run, watch: Watch): Promise<MemberReport> {
+async function foundOrGoOn(given: PeerOptions, run: Run, watch: Watch): Promise<MemberReport> {
   const { terminal } = run
-  await using site = await openSite(options, run, async (data) => (options.anew ? null : foundedBy(data, options)))
-  await using live = await LivePage.open(options.page, run.terminal)
-  if (site.kept !== null) return await goOn(options, site, site.kept, { run, watch, live })
-  await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
+  await using site = await openSite(given, run, async (data) => (given.anew ? null : foundedBy(data, given)))
+  await using live = await LivePage.open(given.page, run.terminal)
+  if (site.kept !== null) {
+    const options = await withModel(asKept(given, site.kept), run)
+    return await goOn(options, site, site.kept, { run, watch, live })
+  }
+  await using engine = openEngine({ apart: apartFrom(given), meter: run.meter.jobs })
   watch.measure(engine)
   await using own = new SiteWork()
   // With --json the line to paste is the first on stderr, so messages before it are not written.
   const reading = { ...run, engine, terminal: terminal.json ? Terminal.silent() : terminal }
+  const options = await withModel(given, reading)
   const model = await readModel(reading, options.model)
   const machine = await machineReport(engine)
   const page = new SiteWatch(live, machine, peerIdText(site.own.peer))

@@ -1,6 +1,7 @@
 /** `coppice prune`: one site prunes a model alone, on its own text. */
 import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
+import { withModel } from '../../hub/given.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addPageOption } from '../../options/page.ts'
@@ -24,10 +25,12 @@ export function definePrune(program: Command, start: Start): void {
   addHelp(
     command,
     ['coppice prune --model base --text mine.txt --pruner sparsegpt --sparsity 0.5 --eval test.txt --out pruned'],
-    ['input', 'output'],
+    ['input', 'network', 'output'],
   )
   command.action((raw: RawPrune) => {
     const options = pruneOptions(raw)
-    return start(raw.json === true, async (run) => (await import('./handler.ts')).prune(options, run))
+    return start(raw.json === true, async (run) =>
+      (await import('./handler.ts')).prune(await withModel(options, run), run),
+    )
   })
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { MAX_WINDOW } from '../../../protocols/plan/offer.ts'
 import type { Start } from '../../command.ts'
+import { withModel } from '../../hub/given.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addRecoveryOptions } from '../../options/recovery.ts'
@@ -38,10 +39,12 @@ export function defineRecover(program: Command, start: Start): void {
   addHelp(
     command,
     ['coppice recover --model smaller --text mine.txt --steps 200 --eval test.txt --out recovered'],
-    ['input', 'output'],
+    ['input', 'network', 'output'],
   )
   command.action((raw: RawRecover) => {
     const options = recoverOptions(raw)
-    return start(raw.json === true, async (run) => (await import('./handler.ts')).recover(options, run))
+    return start(raw.json === true, async (run) =>
+      (await import('./handler.ts')).recover(await withModel(options, run), run),
+    )
   })
 }

@@ -1,6 +1,7 @@
 /** `coppice shrink`: removes whole heads and channels, so that the model is smaller and faster. */
 import { type Command, Option } from 'commander'
 import type { Start } from '../../command.ts'
+import { withModel } from '../../hub/given.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addPageOption } from '../../options/page.ts'
@@ -85,10 +86,12 @@ export function defineShrink(program: Command, start: Start): void {
   addHelp(
     command,
     ['coppice shrink --model base --text mine.txt --ratio 0.25 --blocks 4:26 --windows 10 --window 64 --out smaller'],
-    ['input', 'output'],
+    ['input', 'network', 'output'],
   )
   command.action((raw: RawShrink) => {
     const options = shrinkOptions(raw)
-    return start(raw.json === true, async (run) => (await import('./handler.ts')).shrink(options, run))
+    return start(raw.json === true, async (run) =>
+      (await import('./handler.ts')).shrink(await withModel(options, run), run),
+    )
   })
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'
 import type { Start } from '../../command.ts'
+import { withModel } from '../../hub/given.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addPageOption } from '../../options/page.ts'
@@ -72,6 +73,8 @@ export function defineSimulate(program: Command, start: Start): void {
   )
   command.action((raw: RawSimulate) => {
     const options = simulateOptions(raw)
-    return start(raw.json === true, async (run) => (await import('./handler.ts')).simulate(options, run))
+    return start(raw.json === true, async (run) =>
+      (await import('./handler.ts')).simulate(await withModel(options, run), run),
+    )
   })
 }

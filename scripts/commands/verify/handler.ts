@@ -8,7 +8,6 @@ import { InputError, UsageError } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { labelled } from '../../common/engine.ts'
-import { EMBEDDED_MODEL } from '../../paths.ts'
 import { countedText } from '../../progress/counted.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
 import { sumsInWords } from '../../report/masked-sums.ts'
@@ -16,17 +15,16 @@ import { counted } from '../../terminal/numbers.ts'
 import { notesBeside } from './beside.ts'
 import type { VerifyOptions } from './options.ts'
 
-export async function verify({ directory, base }: VerifyOptions, run: Run): Promise<Verified> {
+export async function verify({ directory, model, embedded }: VerifyOptions, run: Run): Promise<Verified> {
   const { plan } = readSignedPlan(directory)
   const { name, hash } = plan.offer.model
-  const model = base ?? EMBEDDED_MODEL
   await using engine = openEngine()
   const found = toHex(await labelled({ ...run, engine }, 'Hashing the base model', 'hash', { dir: model }))
   const wanted = toHex(hash)
   if (found !== wanted) {
     throw new UsageError({
       code: 'VERIFY_BASE',
-      what: `${base === null ? 'the embedded model' : model} is not the base model: hash ${found}, the plan names ${wanted}`,
+      what: `${embedded ? 'the embedded model' : model} is not the base model: hash ${found}, the plan names ${wanted}`,
       hint: `Give --model the directory of ${shown(name)} with the hash ${wanted}.`,
     })
   }

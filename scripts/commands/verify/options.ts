@@ -1,18 +1,16 @@
 /** Options of `coppice verify`. */
 import { resolve } from 'node:path'
+import { type ModelOptions, modelOptions, type RawModel } from '../../options/site.ts'
 
-export interface VerifyOptions {
+export interface VerifyOptions extends ModelOptions {
   /** The output directory of a peer; absolute path. */
   directory: string
-  /** The base model; null: the embedded one. */
-  base: string | null
 }
 
-export interface RawVerify {
-  model?: string
+export interface RawVerify extends RawModel {
   json?: boolean
 }
 
-export function verifyOptions(directory: string, { model }: RawVerify): VerifyOptions {
-  return { directory: resolve(directory), base: model === undefined ? null : resolve(model) }
+export function verifyOptions(directory: string, raw: RawVerify): VerifyOptions {
+  return { directory: resolve(directory), ...modelOptions(raw) }
 }

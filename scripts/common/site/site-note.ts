@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import type { KeptFederation } from '../../../peers/kept/federation.ts'
+import { statOf } from '../../../src/files/linked-file.ts'
 import type { NetworkOptions } from '../../options/network.ts'
 import type { PlanOptions } from '../../options/plan.ts'
 import type { ModelOptions, TextOptions, WindowOptions } from '../../options/site.ts'
@@ -35,6 +36,7 @@ const evaluation = z.object({
 })
 const noteSchema = z.object({
   model: z.string(),
+  asked: z.string().optional(),
   embedded: z.boolean(),
   texts: z.array(z.string()),
   separator: z.string().optional(),
@@ -46,8 +48,9 @@ const noteSchema = z.object({
 })
 
 export function siteNote(command: SiteCommand, terms: Terms | null): SiteNote {
-  const { model, embedded, texts, separator, listen, announce, evaluation } = command
-  return { model, embedded, texts, separator, listen, announce, evaluation, terms: terms && termsOf(terms) }
+  const { model, asked, offline, embedded, texts, separator, listen, announce, evaluation } = command
+  const place = { model, asked, offline, embedded, texts, separator }
+  return { ...place, listen, announce, evaluation, terms: terms && termsOf(terms) }
 }
 
 /** The note of a federation; null where there is none, or another program has written it. */
@@ -56,14 +59,23 @@ export function noteOf({ facts }: KeptFederation): SiteNote | null {
   if (data === undefined) return null
   const { evaluation, separator } = data
   const measured = evaluation && { ...evaluation, tokens: evaluation.tokens, window: evaluation.window }
-  return { ...data, separator, evaluation: measured }
+  return { ...data, asked: data.asked ?? data.model, offline: false, separator, evaluation: measured }
 }
 
 /** Whether a founder's command is the one that a federation was founded with: the terms, the model and the texts. */
 export function isSameCommand(note: SiteNote, command: SiteCommand, terms: Terms): boolean {
-  const told = ({ model, texts, separator }: SiteCommand, what: Terms | null) =>
-    JSON.stringify([model, texts, separator ?? null, what])
+  const told = ({ asked, texts, separator }: SiteCommand, what: Terms | null) =>
+    JSON.stringify([asked, texts, separator ?? null, what])
   return told(note, note.terms) === told(command, termsOf(terms))
+}
+
+/**
+ * A command that goes on, with the very directory that a model of a hub had when the federation began: another commit
+ * may be the newest by now. If that directory is gone, the command is as it was given.
+ */
+export function asKept<Command extends SiteCommand>(command: Command, kept: KeptFederation): Command {
+  const note = noteOf(kept)
+  return note?.asked === command.asked && statOf(note.model) !== null ? { ...command, model: note.model } : command
 }
 
 /** As it comes back from JSON: without what is not set. */

@@ -1,5 +1,5 @@
 /** The page of a prune at one site alone, while it runs and at its end. */
-import { basename } from 'node:path'
+import { modelName } from '../../../src/model/graph/directory.ts'
 import { counted, duration, grouped, percent } from '../../terminal/numbers.ts'
 import type { Page } from '../html/page.ts'
 import type { LayerReport } from '../layers.ts'
@@ -22,7 +22,7 @@ export function prunePage({ model, pruner, calibration, coppice, machine, done, 
   const protocol = [calibrationWords(calibration)]
   const layers = end?.layers.map((layer): LayerReport => ({ ...layer, agreement: null })) ?? null
   return {
-    title: `${basename(model)}, pruned by ${pruner}`,
+    title: `${modelName(model)}, pruned by ${pruner}`,
     lead: `${protocol[0]} ${end === null ? `${done.blocks} of ${counted(done.of, 'block')} are pruned.` : ''}`,
     facts: end === null ? [] : factsOf(end),
     sections: [

@@ -1,6 +1,7 @@
 /** The page of a smaller model, while it is made and at its end. */
-import { basename } from 'node:path'
+
 import type { RemovedFromBlock } from '../../../src/jobs/structure/shrink-args.ts'
+import { modelName } from '../../../src/model/graph/directory.ts'
 import { bytes, changePercent, counted, duration, grouped, percent, runTime } from '../../terminal/numbers.ts'
 import { stacksChart } from '../html/charts/stacks.ts'
 import type { Page } from '../html/page.ts'
@@ -21,7 +22,7 @@ export function shrinkPage({ model, calibration, coppice, machine, end }: Shrink
   const { texts, windows, window } = calibration
   const protocol = [`Calibrated on ${counted(windows, 'window')} of ${grouped(window)} tokens of ${texts.join(', ')}.`]
   return {
-    title: `${basename(model)}, made smaller`,
+    title: `${modelName(model)}, made smaller`,
     lead: `${protocol[0]} ${end === null ? 'It is still running.' : ''}`,
     facts: end === null ? [] : factsOf(end),
     sections:

@@ -6,20 +6,38 @@ import { danglingLink, statOf } from '../../files/linked-file.ts'
 
 export interface ModelDirectory {
   dir: string
-  /** The directory's own name, for messages. */
+  /** For messages: see modelName. */
   name: string
   onnx: string
   config: Record<string, unknown>
 }
 
 /**
- * Names of the graph, in the order in which they are looked for: the exporters' own name, then merged, then in fp16.
+ * Places of the graph in a model directory, in the order in which they are looked for: the exporters' own name, then
+ * merged, then in fp16; each in the directory itself before `onnx`.
  */
-const GRAPHS = ['model.onnx', 'decoder_model_merged.onnx', 'model_fp16.onnx', 'decoder_model_merged_fp16.onnx']
+export const GRAPH_PLACES: readonly string[] = [
+  'model.onnx',
+  'decoder_model_merged.onnx',
+  'model_fp16.onnx',
+  'decoder_model_merged_fp16.onnx',
+].flatMap((name) => [name, `onnx/${name}`])
+
+/** A snapshot of Hugging Face's cache: the repository's folder and the commit. */
+const SNAPSHOT = /[/\\]models--([^/\\]+)[/\\]snapshots[/\\]([0-9a-f]{40})$/
+/** Digits of a commit that people compare. */
+const SHOWN_COMMIT = 8
 
 /** Opens a model directory. @throws {InputError} MODEL_MISSING, MODEL_CONFIG, MODEL_FILE_UNREADABLE */
 export function openModelDirectory(dir: string): ModelDirectory {
-  return { dir, name: basename(resolve(dir)), onnx: graphIn(dir), config: readConfig(dir) }
+  return { dir, name: modelName(dir), onnx: graphIn(dir), config: readConfig(dir) }
+}
+
+/** The name of a model directory in messages: its own, or of a snapshot OWNER/NAME@COMMIT. */
+export function modelName(dir: string): string {
+  const path = resolve(dir)
+  const [, folder, commit] = SNAPSHOT.exec(path) ?? []
+  return folder === undefined ? basename(path) : `${folder.replace('--', '/')}@${commit.slice(0, SHOWN_COMMIT)}`
 }
 
 /** The path of the graph. @throws {InputError} MODEL_MISSING, MODEL_FILE_UNREADABLE */
@@ -39,7 +57,7 @@ export function holdsGraph(dir: string): boolean {
 }
 
 function graphPaths(dir: string): string[] {
-  return GRAPHS.flatMap((name) => [join(dir, name), join(dir, 'onnx', name)])
+  return GRAPH_PLACES.map((place) => join(dir, place))
 }
 
 /** The object in a JSON file of a model. @throws {InputError} MODEL_CONFIG, MODEL_FILE_UNREADABLE */

@@ -100,7 +100,7 @@ export function listCompanions(
 }
 
 /** Whether a file is a graph or weights, by its name. */
-function isModelFile(name: string): boolean {
+export function isModelFile(name: string): boolean {
   return WEIGHTS.test(name) || WEIGHTS_INDEX.test(basename(name))
 }
 

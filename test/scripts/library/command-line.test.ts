@@ -34,7 +34,7 @@ type Fields<Request> = Record<keyof Request, boolean>
 
 const EVALUATION = { eval: true, evalTokens: true, evalWindow: true } as const
 const WINDOWS = { windows: true, window: true } as const
-const BASE = { model: true, text: true, separator: true } as const
+const BASE = { model: true, offline: true, text: true, separator: true } as const
 const SPARSITY = { pruner: true, sparsity: true, pattern: true } as const
 const TERMS = {
   ...{ ...WINDOWS, ...SPARSITY, ratio: true, blocks: true, recover: true, merge: true, masked: true, open: true },
@@ -52,7 +52,7 @@ const REQUESTS = {
   peer: { ...SITE, ...TERMS, members: true, new: true } satisfies Fields<FoundRequest>,
   join: { ...SITE, invitation: true } satisfies Fields<JoinRequest>,
   resume: { data: true, federation: true } satisfies Fields<ResumeRequest>,
-  verify: { model: true, directory: true } satisfies Fields<VerifyRequest>,
+  verify: { model: true, offline: true, directory: true } satisfies Fields<VerifyRequest>,
   simulate: {
     ...{ ...BASE, ...EVALUATION, ...TERMS, peers: true, seed: true, capacity: true, topology: true },
     ...{ baselines: true, processes: true, out: true },
