@@ -19,11 +19,12 @@ const NETWORK = /node_modules\/libp2p\//
 const WATCHING =
   /node_modules\/(pino|prom-client|@libp2p\/prometheus-metrics)\/|scripts\/operate\/(log|peer-metrics|event-schema)\.ts$/
 const RUNTIME = /node_modules\/onnxruntime-node\//
+const HUB = /node_modules\/@huggingface\//
 
 test('the work of a command is loaded when it is run', () => {
   const loaded = loadedBy('program.ts')
   assert.ok(loaded.some((url) => url.endsWith('scripts/commands/prune/index.ts')))
-  for (const absent of [HANDLER, NETWORK, RUNTIME]) {
+  for (const absent of [HANDLER, NETWORK, RUNTIME, HUB]) {
     assert.deepEqual(
       loaded.filter((url) => absent.test(url)),
       [],
@@ -31,9 +32,9 @@ test('the work of a command is loaded when it is run', () => {
   }
 })
 
-test('the process of a prune loads neither the network nor ONNX Runtime', () => {
+test('the process of a prune loads neither the network, nor ONNX Runtime, nor the client of a hub', () => {
   const loaded = loadedBy('program.ts', 'commands/prune/handler.ts')
-  for (const absent of [NETWORK, RUNTIME]) {
+  for (const absent of [NETWORK, RUNTIME, HUB]) {
     assert.deepEqual(
       loaded.filter((url) => absent.test(url)),
       [],

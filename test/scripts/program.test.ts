@@ -70,7 +70,8 @@ function assertSame({ exit, stdout, stderr }: Ended): void {
 
 describe('the command line', () => {
   it('has the commands and options of the contract', () => {
-    const site = ['--model', '--text', '--separator']
+    const model = ['--model', '--offline']
+    const site = [...model, '--text', '--separator']
     const windows = ['--windows', '--window']
     const pruner = ['--pruner', '--sparsity', '--pattern']
     const structures = ['--ratio', '--blocks', '--recover']
@@ -100,8 +101,8 @@ describe('the command line', () => {
       plan: ['--json'],
       prune: [...site, ...windows, ...pruner, ...evaluation, '--out', '--page', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
-      inspect: ['--model', '--layers', '--contribution', '--certificate', '--json'],
-      structures: ['--model', '--group-queries', '--json'],
+      inspect: [...model, '--layers', '--contribution', '--certificate', '--json'],
+      structures: [...model, '--group-queries', '--json'],
       shrink: [
         ...[...site, ...windows, '--ratio', '--blocks', '--importance', '--reduce', ...evaluation],
         ...[
@@ -123,7 +124,7 @@ describe('the command line', () => {
         ...[...site, ...windows, '--instructions', '--steps', '--rank', '--alpha', '--rate', '--batch'],
         ...['--length', ...evaluation, '--out', '--json'],
       ],
-      verify: ['--model', '--json'],
+      verify: [...model, '--json'],
     }
     const found = commandTable()
     assert.deepEqual(Object.keys(found), Object.keys(expected))
