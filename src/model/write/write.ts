@@ -1,6 +1,9 @@
-/** Writes a pruned model as a directory of the same form as its base, and gives the logits that it must compute. */
+/**
+ * Writes a pruned model as a directory that other tools load without an option, and gives the logits that it must
+ * compute.
+ */
 import { mkdirSync } from 'node:fs'
-import { basename, dirname, join, relative, sep } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { statOf } from '../../files/linked-file.ts'
 import type { WeightsOf } from '../../form/block-weights.ts'
@@ -15,7 +18,7 @@ import type { Decoder, LayerInfo } from '../forward/decoder.ts'
 import { Stream } from '../forward/stream.ts'
 import { graphIn } from '../graph/directory.ts'
 import { type CompanionOptions, compareCompanions, writeCompanions } from './write-companions.ts'
-import type { WrittenGraph } from './written-config.ts'
+import { GRAPH_NAME, WEIGHTS_NAME } from './written-config.ts'
 
 /** The number of tokens in the window on which a written model is compared with the engine. */
 export const CHECK_TOKENS = 64
@@ -28,10 +31,10 @@ export const CHECK_TOKENS = 64
  * @throws {OutputError} OUTPUT_UNWRITABLE
  */
 export function writeModel(decoder: Decoder, weightsOf: WeightsOf, out: string, beside: CompanionOptions = {}): void {
-  const path = writtenPath(decoder, out)
+  const path = writtenPath(out)
   mkdirSync(dirname(path), { recursive: true })
   writeOnnx(decoder.model, path, externalFile(decoder), replacement(decoder, weightsOf))
-  writeCompanions(decoder, out, writtenGraph(decoder, out, path), beside)
+  writeCompanions(decoder, out, decoder.model, beside)
 }
 
 export interface ComparedModel {
@@ -52,7 +55,7 @@ export function compareWritten(decoder: Decoder, weightsOf: WeightsOf, written: 
   const difference = compareOnnx(decoder.model, path, weights, replacement(decoder, weightsOf))
   if (difference !== null) return { difference, notes: [] }
   const directory = { ...decoder.directory, dir: written }
-  return compareCompanions(decoder, { directory, files }, writtenGraph(decoder, written, path))
+  return compareCompanions(decoder, { directory, files }, relative(written, path).replaceAll(sep, '/'))
 }
 
 /** Graph and weights of a written directory, or the reason why they cannot be those of this model. */
@@ -74,26 +77,14 @@ function writtenFiles(
   }
 }
 
-/** The path of the graph in `out`, for a model of the same form. */
-export function writtenPath(decoder: Decoder, out: string): string {
-  return join(out, relative(decoder.directory.dir, decoder.directory.onnx))
+/** The path of the graph in `out`. */
+export function writtenPath(out: string): string {
+  return join(out, GRAPH_NAME)
 }
 
-/** The facts about a graph at `path` in `dir` that configuration files must state. */
-export function writtenGraph(decoder: Decoder, dir: string, path: string): WrittenGraph {
-  return { graph: relative(dir, path).replaceAll(sep, '/'), external: externalFile(decoder) !== null }
-}
-
-/**
- * The name of the file of weights beside the graph; null if the base has its weights inside. The file is named after
- * the graph, as Optimum and transformers.js name it, or as the base does if that is the way of ONNX's own exporters.
- */
-export function externalFile({ model, directory }: Decoder): string | null {
-  const { externalFiles } = model
-  if (externalFiles.length === 0) return null
-  const graph = basename(directory.onnx)
-  const dotted = `${graph}.data`
-  return externalFiles.length === 1 && externalFiles[0] === dotted ? dotted : `${graph}_data`
+/** The name of the file of weights beside the graph; null if the base has its weights inside. */
+export function externalFile({ model }: Decoder): string | null {
+  return model.externalFiles.length === 0 ? null : WEIGHTS_NAME
 }
 
 function replacement(decoder: Decoder, weightsOf: WeightsOf): Replacement {
@@ -162,7 +153,7 @@ export async function expectedRun(
   const stream = await Stream.start(decoder, windows)
   for (let block = 0; block < decoder.blocks; block++) await stream.pass(block, weightsOf(block))
   const expected = await stream.logits(0)
-  return { ...plainRun(decoder, windows), model: writtenPath(decoder, dir), expected }
+  return { ...plainRun(decoder, windows), model: writtenPath(dir), expected }
 }
 
 /**

@@ -1,10 +1,18 @@
 /**
  * Configuration files name the files of a model and their form. A written model is one graph, with its weights inside
- * or in one file beside it. The entries about these files are corrected; everything else stays.
+ * or in one file beside it, and the entries about these files are corrected; everything else stays. Graph and weights
+ * lie where transformers.js looks for them if nothing else is said; Optimum looks there as well.
  */
 import { posix } from 'node:path'
+import type { OnnxModel } from '../../onnx/model.ts'
+import { DATA_TYPE } from '../../onnx/tensor.ts'
 
 const { basename, dirname } = posix
+
+/** Path of a written graph in its model's directory. */
+export const GRAPH_NAME = 'onnx/model.onnx'
+/** The file beside it with its weights, if they are not inside: transformers.js takes no other name. */
+export const WEIGHTS_NAME = 'model.onnx_data'
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -14,6 +22,16 @@ export interface WrittenGraph {
   graph: string
   /** Whether weights lie in a file beside the graph. */
   external: boolean
+  /** Whether the graph takes keys and values of earlier positions in fp16. */
+  halfPast: boolean
+}
+
+/** What configuration files must state about a graph that lies at `graph`, relative to the directory, with '/'. */
+export function writtenGraph({ externalFiles, graph: { input } }: OnnxModel, graph: string): WrittenGraph {
+  const halfPast = input.some(
+    ({ name, type }) => name.startsWith('past') && type?.tensorType?.elemType === DATA_TYPE.float16,
+  )
+  return { graph, external: externalFiles.length > 0, halfPast }
 }
 
 /**
@@ -45,21 +63,25 @@ function modelConfig(config: Json, written: WrittenGraph): Json {
   const { quantization_config, ...plain } = config
   const kept = quantization_config === undefined ? config : plain
   const js = kept['transformers.js_config']
-  return isObject(js) ? { ...kept, 'transformers.js_config': transformersJs(js, written) } : kept
+  if (js !== undefined && !isObject(js)) return kept
+  return { ...kept, 'transformers.js_config': transformersJs(js ?? {}, written) }
 }
 
 /**
  * transformers.js asks for MODEL.onnx_data, MODEL.onnx_data_1 and so on, as many as `use_external_data_format` says for
- * the graph (true: one), and takes the graph whose suffix follows from `dtype`. Source: resolveExternalDataFormat in
- * its utils/model-loader.js, DEFAULT_DTYPE_SUFFIX_MAPPING in its utils/dtypes.js.
+ * the graph (true: one), and takes the graph whose suffix follows from `dtype`: none for fp32, whatever is inside. In a
+ * browser it would look for a quantised graph if nothing was said. `kv_cache_dtype` is the type of the keys and values
+ * that it feeds. Source: resolveExternalDataFormat in its utils/model-loader.js, DEFAULT_DTYPE_SUFFIX_MAPPING in its
+ * utils/dtypes.js.
  */
-function transformersJs(config: Json, { graph, external }: WrittenGraph): Json {
+function transformersJs(config: Json, { graph, external, halfPast }: WrittenGraph): Json {
   const { [FORMAT]: _, ...inside } = config
   const said = external ? { ...config, [FORMAT]: { [basename(graph)]: 1 } } : inside
-  const { dtype, device_config: devices } = config
+  const { device_config: devices } = config
   return {
     ...said,
-    ...(dtype !== undefined && { dtype: /_fp16\.onnx$/.test(graph) ? 'fp16' : 'fp32' }),
+    dtype: /_fp16\.onnx$/.test(graph) ? 'fp16' : 'fp32',
+    ...(halfPast && { kv_cache_dtype: 'float16' }),
     ...(isObject(devices) && { device_config: mapped(devices, asForAll) }),
   }
 }

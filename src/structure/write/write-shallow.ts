@@ -72,5 +72,5 @@ export async function expectedShallow(
     else await stream.pass(block, undefined)
   }
   const expected = await stream.logits(0)
-  return { ...plainWindow(decoder, shallow, windows.ids), model: writtenPath(decoder, dir), expected }
+  return { ...plainWindow(decoder, shallow, windows.ids), model: writtenPath(dir), expected }
 }

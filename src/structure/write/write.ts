@@ -6,7 +6,7 @@ import type { Decoder } from '../../model/forward/decoder.ts'
 import { Stream } from '../../model/forward/stream.ts'
 import { readJson } from '../../model/graph/directory.ts'
 import { graphInputs, takesPast } from '../../model/graph/inputs.ts'
-import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenGraph, writtenPath } from '../../model/write/write.ts'
+import { CHECK_TOKENS, type ExpectedRun, externalFile, writtenPath } from '../../model/write/write.ts'
 import { type CompanionOptions, writeCompanions } from '../../model/write/write-companions.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
 import { writeOnnx } from '../../onnx/write.ts'
@@ -44,10 +44,10 @@ export function writeSliced(
 
 /** Writes a model whose graph is smaller, and its companions; throws as writeSliced does. */
 export function writeSmaller(decoder: Decoder, model: OnnxModel, out: string, beside: CompanionOptions): void {
-  const path = writtenPath(decoder, out)
+  const path = writtenPath(out)
   mkdirSync(dirname(path), { recursive: true })
   writeOnnx(model, path, externalFile(decoder))
-  writeCompanions(decoder, out, writtenGraph(decoder, out, path), beside)
+  writeCompanions(decoder, out, model, beside)
 }
 
 /** Whether a model's directory has a configuration file of this name. */
@@ -90,7 +90,7 @@ export async function expectedSliced(
     await stream.pass(block, weights, undefined, removal?.shifts)
   }
   const expected = await stream.logits(0)
-  return { ...plainWindow(decoder, sliced, windows.ids), model: writtenPath(decoder, dir), expected }
+  return { ...plainWindow(decoder, sliced, windows.ids), model: writtenPath(dir), expected }
 }
 
 /**
@@ -110,7 +110,7 @@ export function raceOf(
   })
   return [
     { ...runs(decoder.model), model: decoder.directory.onnx },
-    { ...runs(smaller), model: writtenPath(decoder, dir) },
+    { ...runs(smaller), model: writtenPath(dir) },
   ]
 }
 

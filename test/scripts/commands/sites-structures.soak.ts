@@ -32,7 +32,7 @@ test('two sites that remove structures, of a model of their own, end with the sa
   )
   assert.equal(founders.alone, null)
   for (const value of [founders.base, founders.together, joiners.alone]) assert.ok(value > 1, `${value}`)
-  const [first, second] = outs.map((out) => readFileSync(join(out, 'model', 'model.onnx')))
+  const [first, second] = outs.map((out) => readFileSync(join(out, 'model', 'onnx', 'model.onnx')))
   assert.ok(first.equals(second))
   const verified = await coppice('verify', outs[1], ...model, '--json')
   assert.equal(verified.exit, 0, verified.stderr)

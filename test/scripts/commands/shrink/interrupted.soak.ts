@@ -39,7 +39,7 @@ it('a recovery stopped by Ctrl-C goes on with the model that was chosen, to the 
   assert.equal(expected.exit, 0, expected.stderr)
   assert.doesNotMatch(expected.stderr, CHOSEN)
 
-  const damaged = join(out, '.unfinished', 'smaller', 'model.onnx')
+  const damaged = join(out, '.unfinished', 'smaller', 'onnx', 'model.onnx')
   const bytes = readFileSync(damaged)
   for (const [stopAt, tells, leave] of [
     [/^\d+ steps? of 6 are done/m, CHOSEN, bytes],

@@ -51,7 +51,7 @@ async function difference(dir: string, { ids, count, length }: Windows): Promise
   for (let row = 0; row < count; row++) {
     const run = await expectedRun(decoder, () => undefined, dir, ids.slice(row * length, (row + 1) * length))
     const expected = (await stream.logits(row)).subarray(0, run.expected.length)
-    largest = Math.max(largest, (await runPlain({ ...run, expected, threads: 1 })) ?? 1)
+    largest = Math.max(largest, (await runPlain({ ...run, model: decoder.directory.onnx, expected, threads: 1 })) ?? 1)
   }
   await decoder.close()
   return largest
@@ -98,8 +98,9 @@ describe('fixed sizes of a graph', () => {
       ],
       'stories260k',
     )
-    const run = await expectedRun(open(dir), () => undefined, dir, rows(5).ids)
-    assert.ok(((await runPlain({ ...run, threads: 1 })) ?? 1) < 1e-5)
+    const decoder = open(dir)
+    const run = await expectedRun(decoder, () => undefined, dir, rows(5).ids)
+    assert.ok(((await runPlain({ ...run, model: decoder.directory.onnx, threads: 1 })) ?? 1) < 1e-5)
   })
 
   it('of no earlier positions, as Coppice feeds them', async () => {

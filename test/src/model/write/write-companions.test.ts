@@ -7,6 +7,7 @@ import { modelHash } from '../../../../src/model/forward/hash.ts'
 import { compareWritten, expectedRun, writeModel } from '../../../../src/model/write/write.ts'
 import { runPlain } from '../../../../src/runtime/reference-run.ts'
 import { contentsOf, hubCache, spreadWeights } from '../../../support/models/linked.ts'
+import { mergeDecoder } from '../../../support/models/merged.ts'
 import { temporaryDirectory } from '../../../support/nodes.ts'
 import { fixturePath } from '../../../support/shared.ts'
 
@@ -43,9 +44,9 @@ describe('the files written beside a model', () => {
     const plain = await modelWith(context, files)
     const cache = hubCache(plain, dirname(plain))
     const [ofPlain, ofCache] = [contentsOf(written(plain)), contentsOf(written(cache))]
-    const moved = new Map([...ofCache].map(([name, bytes]) => [name.replace(/^onnx\//, ''), bytes]))
-    assert.deepEqual(new Map([...moved].sort()), ofPlain)
-    assert.deepEqual([...ofPlain.keys()].sort(), [...contentsOf(plain).keys()].sort())
+    assert.deepEqual(ofCache, ofPlain)
+    const places = [...contentsOf(plain).keys()].map((name) => name.replace(/^model\.onnx/, 'onnx/model.onnx'))
+    assert.deepEqual([...ofPlain.keys()].sort(), [...places, 'genai_config.json'].sort())
     for (const [name, text] of Object.entries(files)) assert.equal(String(ofCache.get(name)), text)
     for (const dir of [plain, cache]) {
       for (const out of [written(plain), written(cache)])
@@ -69,7 +70,8 @@ describe('the files written beside a model', () => {
       for (const out of bases.map((each) => written(each)))
         assert.deepEqual(compareWritten(Decoder.open(dir), base, out), SAME, `${dir} and ${out}`)
     }
-    assert.ok(existsSync(join(written(merged), 'decoder_model_merged.onnx_data')))
+    for (const out of bases.map((each) => written(each)))
+      assert.deepEqual([...contentsOf(join(out, 'onnx')).keys()], ['model.onnx', 'model.onnx_data'])
   })
 
   it('are noted if they differ, are missing or are more, and decide nothing', async (context) => {
@@ -90,6 +92,7 @@ describe('the files written beside a model', () => {
         'legal/NOTICE is missing',
         `${join(dir, 'AUTHORS')} is a link to nowhere, where nothing can be read`,
         `${join(out, 'NOTICE')} is a link to nowhere, where nothing can be read`,
+        'genai_config.json does not belong to the graph',
         "results.md is not the base's",
       ],
     })
@@ -98,11 +101,11 @@ describe('the files written beside a model', () => {
   it('are a difference if they decide ids or logits', async (context) => {
     const dir = await modelWith(context, {})
     const cases: [string, RegExp, (out: string) => void][] = [
-      ['no graph', /holds no model\.onnx/, (out) => rmSync(join(out, 'model.onnx'))],
-      ['no weights', /model\.onnx_data cannot be read/, (out) => rmSync(join(out, 'model.onnx_data'))],
+      ['no graph', /holds no model\.onnx/, (out) => rmSync(join(out, 'onnx/model.onnx'))],
+      ['no weights', /model\.onnx_data cannot be read/, (out) => rmSync(join(out, 'onnx/model.onnx_data'))],
       ['no tokenizer', /tokenizer\.json is missing/, (out) => rmSync(join(out, 'tokenizer.json'))],
       ['another tokenizer', /tokenizer\.json differs/, (out) => writeFileSync(join(out, 'tokenizer.json'), '{}')],
-      ['a damaged graph', /is not a readable ONNX file/, (out) => writeFileSync(join(out, 'model.onnx'), 'x')],
+      ['a damaged graph', /is not a readable ONNX file/, (out) => writeFileSync(join(out, 'onnx/model.onnx'), 'x')],
       [
         'weights for others',
         /model\.safetensors is a graph/,
@@ -113,14 +116,17 @@ describe('the files written beside a model', () => {
         'a link to nowhere for the graph',
         /is a link to nowhere/,
         (out) => {
-          rmSync(join(out, 'model.onnx'))
-          symlinkSync('nowhere', join(out, 'model.onnx'))
+          rmSync(join(out, 'onnx/model.onnx'))
+          symlinkSync('nowhere', join(out, 'onnx/model.onnx'))
         },
       ],
       [
         'weights that are cut short',
         /ends at byte|differs/,
-        (out) => writeFileSync(join(out, 'model.onnx_data'), readFileSync(join(out, 'model.onnx_data')).subarray(1)),
+        (out) => {
+          const weights = join(out, 'onnx/model.onnx_data')
+          writeFileSync(weights, readFileSync(weights).subarray(1))
+        },
       ],
     ]
     for (const [name, says, change] of cases) {
@@ -158,10 +164,10 @@ describe('weights beside a written graph', () => {
   it('lie where config.json says: transformers.js, ONNX Runtime GenAI, Optimum', async (context) => {
     const js = (config: unknown) =>
       JSON.stringify({ ...json(join(PLAIN, 'config.json')), 'transformers.js_config': config })
-    const outside = { use_external_data_format: { 'model.onnx': 1 } }
+    const outside = { dtype: 'fp32', use_external_data_format: { 'model.onnx': 1 } }
     for (const [said, also] of [
       [{ use_external_data_format: { 'model.onnx': 2, 'model_fp16.onnx': true } }, {}],
-      [{ use_external_data_format: true, dtype: 'q4' }, { dtype: 'fp32' }],
+      [{ use_external_data_format: true, dtype: 'q4' }, {}],
       [
         { use_external_data_format: 3, device_config: { wasm: { dtype: 'q8', x: 1 } } },
         { device_config: { wasm: { x: 1 } } },
@@ -184,7 +190,7 @@ describe('weights beside a written graph', () => {
     writeFileSync(join(inside, 'config.json'), JSON.stringify(wrong))
     assert.deepEqual(json(join(written(inside), 'config.json')), {
       ...config,
-      'transformers.js_config': {},
+      'transformers.js_config': { dtype: 'fp32' },
     })
 
     const genai = (filename: string) => ({ model: { type: 'llama', decoder: { filename, head_size: 16 } } })
@@ -194,7 +200,7 @@ describe('weights beside a written graph', () => {
       'ort_config.json': JSON.stringify(ort(false)),
     })
     const out = written(dir)
-    assert.deepEqual(json(join(out, 'genai_config.json')), genai('model.onnx'))
+    assert.deepEqual(json(join(out, 'genai_config.json')), genai('onnx/model.onnx'))
     assert.deepEqual(json(join(out, 'ort_config.json')), ort(true))
   })
 
@@ -202,7 +208,7 @@ describe('weights beside a written graph', () => {
     const right = { 'transformers.js_config': { dtype: 'fp32', use_external_data_format: { 'model.onnx': 1 } } }
     const files = {
       'config.json': `${JSON.stringify({ ...json(join(PLAIN, 'config.json')), ...right }, null, 7)}\n\n`,
-      'genai_config.json': '{"model": {"decoder": {"filename": "./model.onnx"}}}',
+      'genai_config.json': '{"model": {"decoder": {"filename": "./onnx/model.onnx"}}}',
       'ort_config.json': 'no JSON',
       'vision/config.json': '{"quantization_config": {"bits": 4}}',
       'generation_config.json': '{"use_external_data_format": true}',
@@ -215,10 +221,12 @@ describe('weights beside a written graph', () => {
   })
 })
 
-describe("the base's model card", () => {
+describe('the model card', () => {
   const DONE = 'In every layer of the blocks 50 % of the weights were made zero (Wanda).'
+  const HEADING = '# Made smaller or sparser with Coppice'
+  const cardIn = (out: string, name = 'README.md') => readFileSync(join(out, name), 'utf8')
 
-  it('is copied with a heading about the work, behind its front matter', async (context) => {
+  it("says what was done above the base's card, whose body stays byte for byte", async (context) => {
     for (const [front, body] of [
       ['', '# A model\n\nGood.'],
       ['---\nlicense: mit\ntags:\n- x\n---\n', '\n# A model\r\n'],
@@ -227,24 +235,54 @@ describe("the base's model card", () => {
     ]) {
       const dir = await modelWith(context, { 'README.md': front + body })
       const out = written(dir, DONE)
-      const card = readFileSync(join(out, 'README.md'), 'utf8')
-      assert.ok(card.startsWith(front) && card.endsWith(body), card)
-      const added = card.slice(front.length, card.length - body.length)
-      assert.match(
-        added,
-        /^\n{0,2}# Made smaller or sparser with Coppice\n\nIn every .*\n\n# Model card of the base\n\n.*\n\n$/,
-      )
-      assert.ok(front === '' || front.endsWith('\n') || added.startsWith('\n'))
+      const card = cardIn(out)
+      assert.match(card, new RegExp(`^---\n[^]*\n---\n\n${HEADING}\n\nIn every `))
+      assert.ok(card.endsWith(body), card)
+      assert.equal(card.includes('# Model card of the base'), body !== '')
+      assert.equal(/^license: mit$/m.test(card), front !== '')
       assert.deepEqual(compareWritten(Decoder.open(dir), base, out), SAME)
       writeFileSync(join(out, 'README.md'), 'another')
-      assert.deepEqual(compareWritten(Decoder.open(dir), base, out).notes, ["README.md differs from the base's"])
+      const notes = body === '' ? [] : ["README.md differs from the base's"]
+      assert.deepEqual(compareWritten(Decoder.open(dir), base, out).notes, notes)
     }
   })
 
-  it('is no card where it lies deeper, and none is made where there is none', async (context) => {
-    const dir = await modelWith(context, { 'code/README.md': '# code' })
+  it('is made where the base has none, and verifies; a README that lies deeper is none', async (context) => {
+    const dir = await modelWith(context, { 'code/README.md': '# code', 'LICENSE.txt': 'terms' })
     const out = written(dir, DONE)
-    assert.equal(readFileSync(join(out, 'code', 'README.md'), 'utf8'), '# code')
-    assert.ok(!existsSync(join(out, 'README.md')))
+    assert.equal(cardIn(out, 'code/README.md'), '# code')
+    assert.match(cardIn(out), /^license: other\nlicense_link: LICENSE\.txt$/m)
+    assert.deepEqual(compareWritten(Decoder.open(dir), base, out), SAME)
+    assert.ok(!existsSync(join(written(dir), 'README.md'))) // where nothing was done, nothing is said
+  })
+
+  it('names the base by its place in the cache of the Hub, or by config.json, and by no other path', async (context) => {
+    const config = (name: unknown) => JSON.stringify({ ...json(join(PLAIN, 'config.json')), _name_or_path: name })
+    const root = await temporaryDirectory(context)
+    const snapshot = join(root, 'models--some-owner--a.name', 'snapshots', 'f'.repeat(40))
+    cpSync(PLAIN, snapshot, { recursive: true })
+    for (const [dir, name] of [
+      [snapshot, 'some-owner/a.name'],
+      [await modelWith(context, { 'config.json': config('owner/name') }), 'owner/name'],
+      [await modelWith(context, { 'config.json': config('/srv/clinic/models/x') }), null],
+      [await modelWith(context, { 'config.json': config('../name') }), null],
+      [await modelWith(context, { 'config.json': config('a/b\n# x') }), null],
+      [await modelWith(context, {}), null],
+    ] as const) {
+      const card = cardIn(written(dir, DONE))
+      assert.equal(/^base_model: (.*)$/m.exec(card)?.[1] ?? null, name)
+      assert.ok(!card.includes(dirname(dir)))
+    }
+  })
+
+  it('says of ONNX Runtime GenAI that it loads the model, or why not', async (context) => {
+    const card = cardIn(written(await modelWith(context, {}), DONE))
+    assert.match(card, /So does ONNX Runtime GenAI\./)
+    const merged = mergeDecoder(
+      fixturePath('decoders/gpt2/optimum-past'),
+      join(await temporaryDirectory(context), 'm'),
+      'outer',
+    )
+    assert.match(cardIn(written(merged, DONE)), /GenAI does not: the graph wants the input use\\_cache\\_branch/)
   })
 })

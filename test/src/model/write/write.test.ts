@@ -102,7 +102,7 @@ function storedTypes(decoder: Decoder): number[] {
 async function branchLogits(decoder: Decoder, dir: string, withPast: boolean): Promise<Float32Array> {
   const values = decoder.plainInputs(BigInt64Array.from(IDS, BigInt), 1, IDS.length)
   values.set('use_cache_branch', new Tensor('bool', [withPast], [1]))
-  const session = await InferenceSession.create(join(dir, MERGED), { intraOpNumThreads: 1 })
+  const session = await InferenceSession.create(join(dir, 'onnx/model.onnx'), { intraOpNumThreads: 1 })
   const wanted = [...values].filter(([name]) => session.inputNames.includes(name))
   const { logits } = await session.run(Object.fromEntries(wanted), ['logits'])
   await session.release()
@@ -118,7 +118,7 @@ describe('writing a model', () => {
     'decoders/llama-gqa-tied/genai',
     'decoders/opt/optimum-past',
   ]) {
-    it(`gives a directory of the same form that plain ONNX Runtime loads: ${name}`, async () => {
+    it(`gives a directory that plain ONNX Runtime loads: ${name}`, async () => {
       const decoder = Decoder.open(fixturePath(name))
       const out = join(scratch, name.replaceAll('/', '-'))
       writeModel(decoder, halved(decoder), out)
@@ -128,7 +128,7 @@ describe('writing a model', () => {
         assert.deepEqual(written.baseWeights(block), halved(decoder)(block), `block ${block}`)
       }
       assert.deepEqual(compareWritten(decoder, halved(decoder), out), SAME)
-      assert.deepEqual(written.model.externalFiles, decoder.model.externalFiles)
+      assert.deepEqual(written.model.externalFiles, decoder.model.externalFiles.length === 0 ? [] : ['model.onnx_data'])
       await decoder.close()
     })
   }
@@ -193,7 +193,7 @@ describe('writing a model', () => {
     const decoder = Decoder.open(fixturePath('stories260k'))
     const out = join(scratch, 'untouched')
     writeModel(decoder, () => undefined, out)
-    const written = readOnnx(join(out, 'model.onnx'))
+    const written = readOnnx(join(out, 'onnx/model.onnx'))
     for (const [name, tensor] of readOnnx(join(fixturePath('stories260k'), 'model.onnx')).initializers) {
       const copy = written.initializers.get(name)
       assert.ok(copy, name)
@@ -205,7 +205,7 @@ describe('writing a model', () => {
     const decoder = Decoder.open(fixturePath('decoders/llama-gqa-tied/external'))
     const out = join(scratch, 'flipped')
     writeModel(decoder, halved(decoder), out)
-    for (const file of ['model.onnx', 'model.onnx_data', 'tokenizer.json']) {
+    for (const file of ['onnx/model.onnx', 'onnx/model.onnx_data', 'tokenizer.json']) {
       const whole = readFileSync(join(out, file))
       for (const at of [0, 1, 7, whole.length >> 1, whole.length - 1]) {
         const flipped = Buffer.from(whole)
@@ -239,7 +239,7 @@ describe('writing a model', () => {
     const written = Decoder.open(out)
     assert.deepEqual(written.baseWeights(1)[0], decoder.baseWeights(1)[0])
     assert.notDeepEqual(written.baseWeights(0)[0], decoder.baseWeights(0)[0])
-    const reread = readOnnx(join(out, 'model.onnx'))
+    const reread = readOnnx(join(out, 'onnx/model.onnx'))
     assert.equal(
       tellApart(
         reread,
