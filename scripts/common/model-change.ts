@@ -13,6 +13,7 @@ import { table } from '../report/table.ts'
 import { perplexityText } from '../terminal/numbers.ts'
 import { apartFrom } from './companions.ts'
 import type { EngineRun } from './engine.ts'
+import { addToCard, type CardResults } from './model-card.ts'
 import { OutputDirectory, type ReserveOptions, writePage } from './output-directory.ts'
 import type { EvaluatedText } from './perplexities.ts'
 
@@ -35,6 +36,8 @@ interface Changed<Report extends Ending> {
   report: Omit<Report, keyof Ending>
   /** The report for people. */
   summary(report: Report): string
+  /** What the model's card tells. */
+  card(report: Report): CardResults
   /** The report as a page, beside the model; absent: there is none. */
   page?(report: Report): Page
   /** The files that were not copied, see notCopied. */
@@ -56,8 +59,9 @@ export async function changeModel<Report extends Ending>(
   await using engine = openEngine({ apart: apartFrom(options), meter: run.meter.jobs })
   await using live = await LivePage.open(options.page ?? null, run.terminal)
   live.announce()
-  const { report: own, summary, page, left } = await change({ ...run, engine, output, elapsed, live })
+  const { report: own, summary, card, page, left } = await change({ ...run, engine, output, elapsed, live })
   const report = { ...own, peakMemoryBytes: engine.peakMemoryBytes, out: options.out } as Report
+  await addToCard(output.staging, card(report))
   const shown = page === undefined ? null : await writePage(run, output.staging, () => page(report))
   await output.commit()
   if (shown !== null) await live.end(shown)

@@ -17,9 +17,10 @@ import { PRUNE_RECORD } from '../../../src/prune/run/prune-record.ts'
 import type { PruneSeconds } from '../../../src/prune/run/sequential.ts'
 import type { Run } from '../../command.ts'
 import { readModel } from '../../common/base-model.ts'
-import { blockMatrices, sparsityOf } from '../../common/block-matrices.ts'
+import { blockMatrices, outcomeInWords, sparsityOf } from '../../common/block-matrices.ts'
 import { notCopied } from '../../common/companions.ts'
 import { type BlockReport, drained, type EngineRun, labelled } from '../../common/engine.ts'
+import { type CardResults, calibratedOn } from '../../common/model-card.ts'
 import { changeModel, comparedTexts, type ModelChange, withPerplexities } from '../../common/model-change.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import { anyWindow, firstWindows, tokenise } from '../../common/texts.ts'
@@ -130,6 +131,7 @@ async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBl
     },
     page: (report: PruneReport) => prunePage({ ...view, done: { blocks: kept.of, of: kept.of }, end: report }),
     summary: (report: PruneReport) => summary(report, difference),
+    card,
     left,
   }
 }
@@ -191,6 +193,14 @@ function layersOf(
     const { damping, error } = report
     return { name, block, shape: [rows, cols], zeros: zeros.layers[i], damping: damping[role], error: error[role] }
   })
+}
+
+function card({ calibration, perplexity, ...zeros }: PruneReport): CardResults {
+  return {
+    facts: [outcomeInWords(zeros, false), calibratedOn(calibration)],
+    models: ['base', 'this model'],
+    texts: perplexity.map(({ dense, pruned, ...text }) => ({ ...text, values: [dense, pruned] })),
+  }
 }
 
 function summary(report: PruneReport, difference: number | null): string {

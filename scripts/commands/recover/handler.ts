@@ -9,6 +9,7 @@ import type { Run } from '../../command.ts'
 import { readModel } from '../../common/base-model.ts'
 import { weightsOf } from '../../common/block-matrices.ts'
 import { notCopied } from '../../common/companions.ts'
+import type { CardResults } from '../../common/model-card.ts'
 import { changeModel, comparedTexts, withPerplexities } from '../../common/model-change.ts'
 import { evaluationTexts, perplexities } from '../../common/perplexities.ts'
 import {
@@ -22,7 +23,7 @@ import {
 import { RECOVERY } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
 import { evaluation as evaluationWork, retraining, writing } from '../../progress/job-cost.ts'
-import { duration, sameLogits } from '../../terminal/numbers.ts'
+import { counted, duration, grouped, sameLogits } from '../../terminal/numbers.ts'
 import type { RecoverOptions } from './options.ts'
 
 interface RecoverReport {
@@ -89,9 +90,19 @@ export function recover(options: RecoverOptions, run: Run): Promise<RecoverRepor
         seconds: { total: work.elapsed(), training: training.seconds },
       },
       summary: (report) => summary(report, recoveryInWords(training), difference),
+      card,
       left,
     }
   })
+}
+
+function card({ perplexity, rows, settings, steps }: RecoverReport): CardResults {
+  const learnt = `${counted(rows.learnt, 'row')} of ${grouped(settings.length)} tokens`
+  return {
+    facts: [`Trained on ${learnt}; the adapters of step ${steps.taken} of ${steps.done} were kept.`],
+    models: ['given', 'this model'],
+    texts: perplexity.map(({ pruned, recovered, ...text }) => ({ ...text, values: [pruned, recovered] })),
+  }
 }
 
 function summary(

@@ -9,6 +9,7 @@ import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
 import { notCopied } from '../../common/companions.ts'
 import { assertRuns, describe, type EngineRun, labelled } from '../../common/engine.ts'
+import { type CardResults, calibratedOn } from '../../common/model-card.ts'
 import { changeModel, comparedTexts, type ModelChange, withPerplexities } from '../../common/model-change.ts'
 import type { OutputDirectory } from '../../common/output-directory.ts'
 import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
@@ -60,7 +61,8 @@ async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
   live.show(() => shrinkPage({ ...view, end: null }))
   const texts = await evaluationTexts(work, { ...options, limits: description })
   const check = windows.ids.slice(0, window)
-  const job = { what, dir: model, windows, check, done: DONE[what.granularity] }
+  const done = DONE[what.granularity]
+  const job = { what, dir: model, windows, check, done: options.recovery === null ? done : undefined }
   work.meter.expect((size) => {
     const measured = texts.map(({ windows }) => evaluation(size, windows))
     const { recovery } = options
@@ -104,6 +106,7 @@ async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
       machine,
     },
     page: (report: ShrinkReport) => shrinkPage({ ...view, end: report }),
+    card,
     summary: (report: ShrinkReport) => [summary(report, what, words, difference), ...notes].join('\n'),
     left,
   }
@@ -129,7 +132,7 @@ const UNIFORM_NOTE = 'model.safetensors and config.json hold the same model for 
 /** Trains the smaller model and writes the result. */
 async function recovered(
   work: EngineRun,
-  { recoveryText, what, out }: ShrinkOptions,
+  { model, recoveryText, what, out }: ShrinkOptions,
   recovery: RecoveryOptions,
   { output, smaller, texts }: { output: OutputDirectory; smaller: string; texts: readonly EvaluatedText[] },
 ) {
@@ -140,14 +143,15 @@ async function recovered(
   const text = await textRows(work, smaller, recoveryText, { length })
   await engine.rest()
   const scratch = join(output.scratch, TRAINING_NAME)
-  const done = await trained(work, { dir: smaller, hash }, text, { recovery, out: scratch, kept: out })
+  const learnt = await trained(work, { dir: smaller, hash }, text, { recovery, out: scratch, kept: out })
   terminal.stage('Writing')
-  const { weights } = done
+  const { weights } = learnt
   const check = text.rows.ids.slice(0, length)
-  const written = { dir: smaller, weights, out: output.staging, check, uniform: isUniform(what), done: RECOVERED }
+  const done = `${DONE[what.granularity]} ${RECOVERED}`
+  const written = { dir: smaller, weights, out: output.staging, check, uniform: isUniform(what), done, madeOf: model }
   const { difference } = await writeChecked(engine, written, { signal })
   const after = await perplexities(work, { dir: smaller, kind: 'recovered', texts, weights })
-  return { trained: done, difference, perplexities: after }
+  return { trained: learnt, difference, perplexities: after }
 }
 
 function isUniform(what: Shrink): boolean {
@@ -239,6 +243,22 @@ function whatWent(
 ): string[] {
   if (granularity === 'blocks') return droppedInWords(removed)
   return granularity === 'hidden-channels' ? narrowedInWords(removed) : removedInWords({ removed, sought }, importance)
+}
+
+function card({ calibration, parameters: { after, before }, perplexity, recovery }: ShrinkReport): CardResults {
+  const trained = recovery && `Recovered by ${counted(recovery.steps, 'step')} of training.`
+  return {
+    facts: [
+      `${grouped(after)} of ${grouped(before)} parameters are left (${percent(after / before)}).`,
+      calibratedOn(calibration),
+      ...(trained === null ? [] : [trained]),
+    ],
+    models: ['base', ...(recovery === null ? ['this model'] : ['before recovery', 'this model'])],
+    texts: perplexity.map(({ dense, pruned, recovered, ...text }) => ({
+      ...text,
+      values: [dense, pruned, ...(recovered === null ? [] : [recovered])],
+    })),
+  }
 }
 
 function summary(

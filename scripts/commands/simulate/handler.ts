@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { federationOf } from '../../../peers/round/federation.ts'
+import { MODEL_NAME } from '../../../peers/round/output.ts'
 import { certifiedShare, certifying } from '../../../peers/work/certified-share.ts'
 import { planInWords } from '../../../protocols/plan/words.ts'
 import { id8, toHex } from '../../../protocols/wire/encoding.ts'
@@ -11,9 +12,10 @@ import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import type { Run } from '../../command.ts'
 import { readModel, structuredOf } from '../../common/base-model.ts'
-import { baseFacts } from '../../common/block-matrices.ts'
+import { baseFacts, outcomeInWords } from '../../common/block-matrices.ts'
 import { apartFrom, notCopied } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
+import { addToCard, federationFacts } from '../../common/model-card.ts'
 import { OutputDirectory, writePage, writeReport } from '../../common/output-directory.ts'
 import { LivePage } from '../../live/live-page.ts'
 import { planFor } from '../../options/plan.ts'
@@ -119,13 +121,22 @@ export async function simulate(given: SimulateOptions, run: Run): Promise<Federa
     ...layersOf(description, method, outcome, votes),
     peers,
     rounds,
-    result: { root, sparsity, zeros, weights, model: join(output.path, 'model') },
+    result: { root, sparsity, zeros, weights, model: join(output.path, MODEL_NAME) },
     certified,
     perplexity: comparison.perplexity(),
     times: federation.times(),
     seconds: elapsed(),
     peakMemoryBytes: engine.peakMemoryBytes,
   }
+  await addToCard(join(staging, MODEL_NAME), {
+    facts: [
+      outcomeInWords(report.result, isStructuredMethod(method)),
+      'A simulation: all sites were on one machine.',
+      ...federationFacts(reported, { root, rounds: rounds.length, sites: peers.length }),
+    ],
+    models: ['base', 'this model'],
+    texts: report.perplexity.map(({ dense, federated, ...text }) => ({ ...text, values: [dense, federated] })),
+  })
   await writeReport(staging, report)
   const page = await writePage(run, staging, () => federationPage({ ...report, end: report }))
   await output.commit()

@@ -38,6 +38,7 @@ import type { BaseModel } from '../base-model.ts'
 import { type Alone, isolated, isolatedRounds } from '../baselines.ts'
 import { outcomeInWords, outcomeOf } from '../block-matrices.ts'
 import { type EngineRun, labelled } from '../engine.ts'
+import { addToCard, federationFacts } from '../model-card.ts'
 import { writePage, writeReport } from '../output-directory.ts'
 import { perplexities } from '../perplexities.ts'
 import { keptHint, type OwnPart } from './kept-hint.ts'
@@ -293,6 +294,14 @@ async function conclude(
     out,
     ...site,
   }
+  await addToCard(join(out, MODEL_NAME), {
+    facts: [
+      outcomeInWords(result, isStructuredMethod(method)),
+      ...federationFacts(known.plan, { root, rounds: certificates.length, sites: site.members.length }),
+    ],
+    models: ['base', 'this model'],
+    texts: (site.perplexity ?? []).map(({ base, together, ...text }) => ({ ...text, values: [base, together] })),
+  })
   await writeReport(out, report)
   const view = { ...report, now: 'All sites ended with the same model.', end: report }
   const page = await writePage({ terminal }, out, () => sitePage(view))

@@ -1,26 +1,16 @@
 /** Pictures of perplexity: what pruning costs on each kind of text. */
-import { counted, grouped, perplexityText } from '../../terminal/numbers.ts'
+import { perplexityText } from '../../terminal/numbers.ts'
 import type { PerplexityReport } from '../federation.ts'
 import { type Dots, dotsChart } from '../html/charts/dots.ts'
 import { linesChart } from '../html/charts/lines.ts'
 import type { Section } from '../html/section.ts'
+import { type MeasuredText, measuredOn, PERPLEXITY } from '../perplexity-protocol.ts'
 import type { SitePerplexity } from '../site-report.ts'
-
-const EXPLAINED =
-  'Perplexity says how surprised a model is by a text: lower is better. It is exp of the mean of -ln p over all tokens ' +
-  'but the first of each window.'
 
 /** A model whose perplexity stands beside that of the base. */
 export interface ComparedModel extends Pick<Dots, 'name' | 'colour' | 'shape' | 'isHollow'> {
   /** One entry a text; null: not measured. */
   values: readonly (number | null)[]
-}
-
-interface MeasuredText {
-  text: string
-  tokens: number
-  windows?: number
-  window: number
 }
 
 interface Compared {
@@ -49,7 +39,7 @@ export function comparedSections({ texts, base, models, protocol }: Compared): S
         format: (value) => `${value > 0 ? '+' : ''}${Number(value.toPrecision(3))} %`,
       }),
     ],
-    protocol: [EXPLAINED, ...protocol, measuredOn(texts)],
+    protocol: [PERPLEXITY, ...protocol, measuredOn(texts)],
     table: {
       head: ['text', 'base', ...known.map(({ name }) => name)],
       rows: texts.map(({ text }, i) => [
@@ -82,7 +72,7 @@ export function roundsSection({ texts, steps }: Rounds): Section {
     charts: [
       linesChart({ label: 'Perplexity after each round, by kind of text', steps: names, lines, format: axisText }),
     ],
-    protocol: [EXPLAINED, measuredOn(texts)],
+    protocol: [PERPLEXITY, measuredOn(texts)],
     table: {
       head: ['text', ...names],
       rows: lines.map(({ name, values }) => [name, ...values.map(perplexityOrNone)]),
@@ -126,18 +116,6 @@ export function siteModels(texts: readonly SitePerplexity[]): ComparedModel[] {
     { name: 'together', colour: 'blue', shape: 'circle', values: texts.map(({ together }) => together) },
     { name: 'this site alone', colour: 'orange', shape: 'rect', values: texts.map(({ alone }) => alone) },
   ]
-}
-
-function measuredOn(texts: readonly MeasuredText[]): string {
-  const byAmount = Map.groupBy(texts, ({ tokens, windows, window }) => {
-    const cut = counted(windows ?? Math.round(tokens / (window - 1)), 'window')
-    return `${cut} of ${grouped(window)} tokens, ${counted(tokens, 'prediction')}`
-  })
-  const amounts = [...byAmount].map(([amount, those]) => {
-    const isAll = those.length === texts.length && those.length > 1
-    return `${isAll ? 'each text' : those.map(({ text }) => text).join(', ')}: ${amount}`
-  })
-  return `Windows do not overlap; ${amounts.join('; ')}.`
 }
 
 function perplexityOrNone(value: number | null): string {

@@ -8,7 +8,7 @@ import type { PlainRun } from '../../runtime/reference-run.ts'
 import { rewriteHuggingFace } from '../../structure/write/hugging-face.ts'
 import type { Bench, ModelFiles } from '../bench.ts'
 
-export interface WriteArgs extends ModelFiles, Pick<CompanionOptions, 'done'> {
+export interface WriteArgs extends ModelFiles, Pick<CompanionOptions, 'done' | 'madeOf'> {
   out: string
   /** Tokens on which the written model is compared. */
   check: Int32Array
@@ -23,9 +23,9 @@ interface Written {
 }
 
 export async function write(args: WriteArgs, bench: Bench): Promise<Written> {
-  const { out, check, uniform = false, done } = args
+  const { out, check, uniform = false, done, madeOf } = args
   return bench.using(args, join(out, '.base'), async (decoder, weightsOf) => {
-    writeModel(decoder, weightsOf, out, { apart: bench.apart, done })
+    writeModel(decoder, weightsOf, out, { apart: bench.apart, done, madeOf })
     if (uniform) rewriteHuggingFace(decoder, Decoder.open(out))
     const zeros = zerosOf(Decoder.open(out))
     return { run: { ...(await expectedRun(decoder, weightsOf, out, check)), threads: bench.threads }, zeros }

@@ -20,7 +20,7 @@ const MAX_ENTRIES = 200
 const [RESULTS, RESULTS_END] = ['<!-- results of Coppice -->', '<!-- /results of Coppice -->']
 
 /** The facts in a card besides the base's own. */
-export interface CardFacts {
+interface CardFacts {
   /** What was done to the base: a sentence or more, without mark-up. */
   done: string
   /** The base's id on the Hub, OWNER/NAME; null if it is not known. */

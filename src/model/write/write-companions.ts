@@ -23,6 +23,8 @@ export interface CompanionOptions {
    * A sentence for the model card that says what was done to the base: see cardOf. Default: the card stays as it is.
    */
   done?: string
+  /** Directory of the base that the card names. Default: the decoder's, unless that one is an intermediate step. */
+  madeOf?: string
   /** New content of configuration files, by name; a file that is not named keeps the base's. */
   changed?: Readonly<Record<string, Json>>
 }
@@ -38,7 +40,7 @@ export function writeCompanions(
   decoder: Decoder,
   out: string,
   written: OnnxModel,
-  { apart = [], done, changed = {} }: CompanionOptions,
+  { apart = [], done, madeOf = decoder.directory.dir, changed = {} }: CompanionOptions,
 ): void {
   const graph = writtenGraph(written, GRAPH_NAME)
   const { dir } = decoder.directory
@@ -52,7 +54,7 @@ export function writeCompanions(
   const genai = files.includes(GENAI_CONFIG) ? { content: null } : genaiConfigIn(out, written, GRAPH_NAME)
   if ('content' in genai && genai.content !== null) put(out, GENAI_CONFIG, asText(genai.content))
   if (done === undefined || card === undefined) return
-  const facts = { done, base: hubName(dir), licence: files.find(isLicence) ?? null }
+  const facts = { done, base: hubName(madeOf), licence: files.find(isLicence) ?? null }
   const base = files.includes(card) ? readFileSync(join(dir, card)) : null
   put(out, card, cardOf(base, { ...facts, genai: 'why' in genai ? genai.why : null }))
 }

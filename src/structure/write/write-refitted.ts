@@ -53,7 +53,10 @@ export async function writeRefitted(decoder: Decoder, job: RefittedJob): Promise
     writeSliced(decoder, sliced, removals, cut, { ...beside, done: undefined })
     const smaller = Decoder.open(cut, { threads: decoder.threads })
     if (uniform) writeHuggingFace(decoder, removals, smaller)
-    writeModel(smaller, cutWeights(decoder, followed, removals, weightsOf), out, beside)
+    writeModel(smaller, cutWeights(decoder, followed, removals, weightsOf), out, {
+      ...beside,
+      madeOf: decoder.directory.dir,
+    })
     if (uniform) rewriteHuggingFace(smaller, Decoder.open(out))
     const { ids } = decoder.windowOf(check, CHECK_TOKENS)
     return { ...(await expectedRun(decoder, weightsOf, out, ids)), ...plainWindow(decoder, sliced, ids) }

@@ -38,13 +38,12 @@ test('prune in a cache gives what it gives in a plain directory, without links, 
     assert.equal(/^Not copied: .*$/m.exec(stderr)?.[0], k === 0 ? left : undefined)
     results.push(contentsOf(outs[k]))
   }
-  const moved = [...results[0]].map(([name, bytes]) => [name.replace('onnx/', ''), bytes] as const)
-  assert.deepEqual(new Map(moved.sort()), results[1])
-  assert.deepEqual([...results[1].keys()], [...contentsOf(plain).keys()])
-  assert.match(
-    String(results[1].get('README.md')),
-    /^---\nlicense: mit\n---\n\n# .*\n\n.* 50 % .*\(magnitude\)\.\n[\s\S]*# Stories\n$/,
-  )
+  for (const result of results) {
+    const card = String(result.get('README.md'))
+    assert.match(card, /^---\nlicense: mit\n[\s\S]*---\n\n# .*\n\n.* 50 % .*\(magnitude\)\.\n[\s\S]*# Stories\n$/)
+    result.delete('README.md') // a cache tells the name of the base, a directory does not
+  }
+  assert.deepEqual(results[0], results[1])
 })
 
 test('two sites, one with a cache and one with plain files, give results that both verify', async (context) => {
