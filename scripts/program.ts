@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { EXIT } from '../src/base/errors.ts'
 import type { Json, Start } from './command.ts'
+import { defineBundle } from './commands/bundle/index.ts'
 import { defineDoctor } from './commands/doctor/index.ts'
 import { defineEvaluate } from './commands/evaluate/index.ts'
 import { defineInspect } from './commands/inspect/index.ts'
@@ -53,6 +54,7 @@ const DEFINED = {
   shrink: defineShrink,
   recover: defineRecover,
   verify: defineVerify,
+  bundle: defineBundle,
 }
 const COMMANDS = Object.keys(DEFINED)
 

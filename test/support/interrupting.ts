@@ -1,7 +1,4 @@
-/** Commands that are stopped in the middle, and what they leave. */
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { REPORT_PAGE } from '../../src/files/report-page.ts'
+/** Commands that are stopped in the middle. */
 import { Recorder } from './command-line.ts'
 
 /** Begins the line of progress anew: here each has a line of its own. */
@@ -25,10 +22,4 @@ export class Interrupting extends Recorder {
     this.sent = true
     process.emit('SIGINT', 'SIGINT')
   }
-}
-
-/** Every file of a directory with its bytes, but for the report page, which tells how long the work took. */
-export function contents(directory: string): Map<string, string> {
-  const names = readdirSync(directory).filter((name) => name !== REPORT_PAGE)
-  return new Map(names.map((name) => [name, readFileSync(join(directory, name)).toString('base64')]))
 }

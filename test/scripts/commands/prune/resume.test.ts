@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { runCommand } from '../../../../scripts/program.ts'
 import { coppice, Recorder } from '../../../support/command-line.ts'
-import { contents, Interrupting } from '../../../support/interrupting.ts'
+import { Interrupting } from '../../../support/interrupting.ts'
+import { contentsOf } from '../../../support/models/linked.ts'
 import { temporaryDirectory } from '../../../support/nodes.ts'
 import { fixturePath } from '../../../support/shared.ts'
 import { siteText } from '../../../support/sites.ts'
@@ -56,7 +57,7 @@ test('a prune that Ctrl-C has stopped keeps its finished blocks, and the same co
 
   const expected = await coppice(...argv(whole))
   assert.equal(expected.exit, 0, expected.stderr)
-  assert.deepEqual(contents(out), contents(whole))
+  assert.deepEqual(contentsOf(out), contentsOf(whole))
   const unlike = { seconds: 0, peakMemoryBytes: 0, out: '' }
   assert.deepEqual({ ...JSON.parse(resumed.stdout), ...unlike }, { ...JSON.parse(expected.stdout), ...unlike })
 })

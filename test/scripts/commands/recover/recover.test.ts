@@ -6,7 +6,8 @@ import { z } from 'zod'
 import { runCommand } from '../../../../scripts/program.ts'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { coppice, Recorder } from '../../../support/command-line.ts'
-import { contents, Interrupting } from '../../../support/interrupting.ts'
+import { Interrupting } from '../../../support/interrupting.ts'
+import { contentsOf } from '../../../support/models/linked.ts'
 import { temporaryDirectory } from '../../../support/nodes.ts'
 import { fixturePath } from '../../../support/shared.ts'
 import { siteText } from '../../../support/sites.ts'
@@ -104,7 +105,7 @@ describe('coppice recover', () => {
     assert.match(resumed.stderr, /^[1-9]\d* steps? of 12 are done already: going on from there$/m)
     const expected = await coppice(...argv(whole))
     assert.equal(expected.exit, 0, expected.stderr)
-    assert.deepEqual(contents(out), contents(whole))
+    assert.deepEqual(contentsOf(out), contentsOf(whole))
   })
 
   it('learns instructions, and says how many it could not', async (context) => {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { runCommand } from '../../../../scripts/program.ts'
 import { coppice, Recorder } from '../../../support/command-line.ts'
-import { contents, Interrupting } from '../../../support/interrupting.ts'
+import { Interrupting } from '../../../support/interrupting.ts'
+import { contentsOf } from '../../../support/models/linked.ts'
 import { temporaryDirectory } from '../../../support/nodes.ts'
 import { fixturePath } from '../../../support/shared.ts'
 import { siteText } from '../../../support/sites.ts'
@@ -56,5 +57,5 @@ it('a recovery stopped by Ctrl-C goes on with the model that was chosen, to the 
   assert.match(resumed.stderr, CHOSEN)
   assert.match(resumed.stderr, /^[1-9]\d* steps? of 6 are done already: going on from there$/m)
   assert.equal(existsSync(join(out, '.unfinished')), false)
-  assert.deepEqual(contents(out), contents(whole))
+  assert.deepEqual(contentsOf(out), contentsOf(whole))
 })

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { extract } from 'tar'
 import { z } from 'zod'
 import { layersSchema, machineSchema, timesSchema } from '../../../../scripts/operate/report-schema.ts'
 import { coppice, type Ended } from '../../../support/command-line.ts'
@@ -200,6 +202,29 @@ describe('a simulation of four sites', () => {
       certified: null,
       ok: true,
     })
+  })
+
+  it('is bundled with nothing secret, twice to the same bytes, and verifies where the bundle is unpacked', async () => {
+    const copy = join(directory, 'to bundle')
+    cpSync(out, copy, { recursive: true })
+    for (const name of ['peer.key', 'mine.txt']) writeFileSync(join(copy, name), 'a secret of the site')
+    const files = [join(directory, 'a.tar.gz'), join(directory, 'b.tar.gz')]
+    const made = []
+    for (const [k, file] of files.entries()) {
+      const { exit, stdout, stderr } = await coppice('bundle', [copy, out][k], '--out', file, '--json')
+      assert.equal(exit, 0, stderr)
+      assert.equal(stderr.includes('Not in it: mine.txt, peer.key.'), k === 0, stderr)
+      made.push(JSON.parse(stdout))
+    }
+    assert.ok(readFileSync(files[0]).equals(readFileSync(files[1])))
+    assert.equal(made[0].sha256, createHash('sha256').update(readFileSync(files[0])).digest('hex'))
+    const unpacked = join(directory, `coppice-${made[0].federation.slice(0, 8)}`)
+    await extract({ file: files[0], cwd: directory, strict: true })
+    assert.deepEqual(readdirSync(unpacked).sort(), readdirSync(out).sort())
+    const { exit, stderr } = await coppice('verify', unpacked, ...MODEL)
+    assert.equal(exit, 0, stderr)
+    const again = await coppice('bundle', out, '--out', files[0])
+    assert.deepEqual([again.exit, again.stderr.includes('(OUTPUT_EXISTS)')], [8, true], again.stderr)
   })
 
   /** Flips a bit in the middle of each of these files of a copy of the results, and verifies that. */
