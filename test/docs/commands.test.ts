@@ -30,7 +30,7 @@ describe('npm run simulate', () => {
 
 describe('the examples of --help', async () => {
   const stdout = new Recorder()
-  for (const command of ['simulate', 'peer', 'resume', 'prune', 'evaluate', 'inspect', 'verify']) {
+  for (const command of ['simulate', 'peer', 'resume', 'prune', 'evaluate', 'inspect', 'verify', 'bundle']) {
     const program = createProgram(async () => undefined, { stdout, stderr: new Recorder() })
     await program.parseAsync([command, '--help'], { from: 'user' }).catch(() => undefined)
   }

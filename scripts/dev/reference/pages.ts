@@ -5,11 +5,13 @@ import { eventSchemas } from '../../operate/event-schema.ts'
 import { PEER_METRICS } from '../../operate/metric-table.ts'
 import { memberReportSchema, planSchema } from '../../operate/report-schema.ts'
 import { createProgram } from '../../program.ts'
+import { commandsInWords } from './commands.ts'
 import { fieldTable } from './shapes.ts'
 import { table } from './table.ts'
 
 /** Pages in docs/reference/, and their parts. */
 export const PAGES: Record<string, Record<string, () => string>> = {
+  'commands.md': { commands: commandsInWords },
   'configuration.md': { settings },
   'logs-and-metrics.md': {
     levels,
