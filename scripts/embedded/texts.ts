@@ -4,8 +4,9 @@
  * where they come from.
  */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { UsageError } from '../../src/base/errors.ts'
 import { filesSource, type TextSource } from '../../src/model/text/text.ts'
 import { PACKAGE_ROOT } from '../paths.ts'
 
@@ -37,6 +38,25 @@ export function trainingSource({ name, training }: EmbeddedText): TextSource {
 /** The text on which this kind is evaluated. */
 export function heldSource({ name, held }: EmbeddedText): TextSource {
   return { ...filesSource([held]), name }
+}
+
+/** A text that comes with the package; ./embedded:x is a file. */
+const EMBEDDED = 'embedded:'
+
+/**
+ * The absolute path of a text as an option names it: a file, or embedded:KIND.
+ * @param part - the documents to calibrate on, or those that the embedded model never saw
+ * @throws {UsageError} USAGE_VALUE: there is no such kind
+ */
+export function textPath(given: string, part: 'training' | 'held'): string {
+  if (!given.startsWith(EMBEDDED)) return resolve(given)
+  const found = embeddedTexts().find(({ name }) => given === `${EMBEDDED}${name}`)
+  if (found !== undefined) return found[part]
+  throw new UsageError({
+    code: 'USAGE_VALUE',
+    what: `${given} is none of the texts that come with Coppice`,
+    hint: `There are ${KINDS.map((name) => EMBEDDED + name).join(', ')}. A file of that name is ./${given}.`,
+  })
 }
 
 interface EmbeddedDocument {

@@ -1,7 +1,7 @@
 /** EVAL: the texts on which perplexity is measured. */
-import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { MAX_WINDOW } from '../../protocols/plan/offer.ts'
+import { textPath } from '../embedded/texts.ts'
 import { wholeNumber } from './values.ts'
 
 /** The number of tokens of each text: they give a perplexity to about a percent, within seconds on a small model. */
@@ -22,7 +22,7 @@ export interface RawEvaluation {
   evalWindow?: number
 }
 
-const TEXTS = 'texts to measure perplexity on'
+const TEXTS = 'texts to measure perplexity on, or embedded:early, middle, late, novel'
 
 /** @param otherwise - the texts that are evaluated if none is given */
 export function addEvaluationOptions(command: Command, otherwise?: string): Command {
@@ -45,5 +45,5 @@ export function evalTokensOption(): Option {
 }
 
 export function evaluationOptions({ eval: files = [], evalTokens, evalWindow }: RawEvaluation): EvaluationOptions {
-  return { files: files.map((path) => resolve(path)), tokens: evalTokens, window: evalWindow }
+  return { files: files.map((given) => textPath(given, 'held')), tokens: evalTokens, window: evalWindow }
 }

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander'
 import { MAX_WINDOW, MAX_WINDOWS } from '../../protocols/plan/offer.ts'
 import { UsageError } from '../../src/base/errors.ts'
 import type { WindowLimits } from '../../src/jobs/model/describe.ts'
-import { isHubName, parseHubName } from '../hub/name.ts'
+import { textPath } from '../embedded/texts.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
 import { notEmpty, PROPER_SHARE, refuseConflict, refuseMissing, share, wholeNumber } from './values.ts'
 
@@ -65,7 +65,8 @@ export function addModelOption(
     .option('--offline', 'take a model hf:OWNER/NAME from the cache alone')
 }
 
-const TEXTS = 'texts in UTF-8: plain, or JSON lines or one array with the key "text"; gzip is unpacked'
+const TEXTS =
+  'texts in UTF-8: plain, or JSON lines or one array with the key "text"; gzip is unpacked; or embedded:early, middle, late, novel'
 
 /** @param otherwise - the texts that are taken if none is given */
 export function addTextOptions(command: Command, otherwise?: string): Command {
@@ -113,10 +114,10 @@ export function modelOptions({ model = EMBEDDED_MODEL, offline = false }: RawMod
   return { model: path, asked: path, offline, embedded: path === EMBEDDED_MODEL }
 }
 
-/** @throws {UsageError} USAGE_MISSING: no text, but one is needed */
+/** @throws {UsageError} USAGE_MISSING: no text, but one is needed; USAGE_VALUE */
 export function textOptions({ text = [], separator }: RawSite, command: string, needed: boolean): TextOptions {
   if (needed && text.length === 0) refuseMissing('--text', command, 'Give --text one or more .txt or .jsonl files.')
-  return { texts: text.map((path) => resolve(path)), separator }
+  return { texts: text.map((given) => textPath(given, 'training')), separator }
 }
 
 export function windowOptions({ windows = DEFAULT_WINDOWS, window }: RawSite): WindowOptions {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
-import { embeddedDocuments, embeddedTexts, heldSource } from '../../../scripts/embedded/texts.ts'
+import { embeddedDocuments, embeddedTexts, heldSource, textPath } from '../../../scripts/embedded/texts.ts'
 import { documentPieces } from '../../../src/model/text/documents.ts'
 
 /** The longest stretch of a held document that stands in a training one: presidents quote each other. */
@@ -9,6 +10,18 @@ const LONGEST_SHARED = 544
 const FORBIDDEN = 600
 /** SHA-256 of all documents with their names, as they came from their packages. */
 const DOCUMENTS = 'e30950bd1e4220d59e7cea92c46ae795d0f97139555cf7d9d8034060cfb82f93'
+
+describe('the path of a text', () => {
+  it('is a file, or an embedded text by name: what sites calibrate on, or what the model never saw', () => {
+    const [, , , novel] = embeddedTexts()
+    assert.equal(textPath('embedded:novel', 'training'), novel.training)
+    assert.equal(textPath('embedded:novel', 'held'), novel.held)
+    assert.equal(textPath('./embedded:novel', 'training'), resolve('embedded:novel'))
+    assert.equal(textPath('early', 'training'), resolve('early'))
+    for (const name of ['embedded:', 'embedded:x', 'embedded:../early'])
+      assert.throws(() => textPath(name, 'training'), { code: 'USAGE_VALUE', message: /none of the texts/ })
+  })
+})
 
 describe('texts of the embedded default', () => {
   const texts = embeddedTexts().map(({ name, training, held }) => ({

@@ -74,6 +74,16 @@ describe('the files written beside a model', () => {
       assert.deepEqual([...contentsOf(join(out, 'onnx')).keys()], ['model.onnx', 'model.onnx_data'])
   })
 
+  it('are compared in the places that versions before have written to', async (context) => {
+    const dir = await modelWith(context, {})
+    const out = written(dir)
+    for (const name of ['model.onnx', 'model.onnx_data']) renameSync(join(out, 'onnx', name), join(out, name))
+    rmSync(join(out, 'genai_config.json'))
+    cpSync(join(dir, 'config.json'), join(out, 'config.json'))
+    const notes = ["config.json differs from the base's"]
+    assert.deepEqual(compareWritten(Decoder.open(dir), base, out), { difference: null, notes })
+  })
+
   it('are noted if they differ, are missing or are more, and decide nothing', async (context) => {
     const dir = await modelWith(context, { LICENSE: 'MIT', 'legal/NOTICE': 'n', 'tokenizer_config.json': '{}' })
     const out = written(dir)

@@ -1,0 +1,45 @@
+/** The federation of docs/how-to/first-questions.md, pasted into four terminals as it stands. */
+import assert from 'node:assert/strict'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { PACKAGE_ROOT } from '../../scripts/paths.ts'
+import { temporaryDirectory } from '../support/nodes.ts'
+
+/** Time for the founder to show its invitation, on a machine that does other work too. */
+const FOUNDING_TRIES = 60
+const BETWEEN_TRIES_MS = 1000
+
+test('the lines of the page make one model at four sites', async (context) => {
+  const page = readFileSync(join(PACKAGE_ROOT, 'docs/how-to/first-questions.md'), 'utf8')
+  const lines = [...page.matchAll(/^```sh\n(.*--data (?:one|two|three|four) .*)\n```$/gm)].map(([, line]) => line)
+  assert.equal(lines.length, 4)
+  const cwd = await temporaryDirectory(context)
+  mkdirSync(join(cwd, 'node_modules', '.bin'), { recursive: true })
+  symlinkSync(join(PACKAGE_ROOT, 'bin', 'coppice.js'), join(cwd, 'node_modules', '.bin', 'coppice'))
+  const pasted = (line: string) => promisify(execFile)('bash', ['-c', line], { cwd })
+  const [first, ...others] = lines
+  const founder = pasted(first.replace('/tcp/4001', '/tcp/0')) // another peer may have the port here
+  await invited(cwd)
+  for (const { stdout } of await Promise.all([founder, ...others.map(pasted)])) assert.match(stdout, /together \d/)
+  const outs = readdirSync(join(cwd, 'coppice-out'))
+  const roots = outs.map((name) => JSON.parse(readFileSync(join(cwd, 'coppice-out', name, 'report.json'), 'utf8')).root)
+  assert.equal(outs.length, 4)
+  assert.equal(new Set(roots).size, 1)
+})
+
+/** Waits for the invitation. */
+async function invited(cwd: string): Promise<void> {
+  for (let left = FOUNDING_TRIES; left > 0; left--) {
+    try {
+      execFileSync('npx', ['--no-install', 'coppice', 'invitation', 'one'], { cwd, stdio: 'pipe' })
+      return
+    } catch {
+      await setTimeout(BETWEEN_TRIES_MS)
+    }
+  }
+  assert.fail('the founder showed no invitation')
+}
