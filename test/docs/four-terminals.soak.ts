@@ -1,11 +1,12 @@
 /** The federation of docs/how-to/first-questions.md, pasted into four terminals as it stands. */
 import assert from 'node:assert/strict'
-import { execFile, execFileSync } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { PACKAGE_ROOT } from '../../scripts/paths.ts'
 import { temporaryDirectory } from '../support/nodes.ts'
 
@@ -20,16 +21,24 @@ test('the lines of the page make one model at four sites', async (context) => {
   const cwd = await temporaryDirectory(context)
   mkdirSync(join(cwd, 'node_modules', '.bin'), { recursive: true })
   symlinkSync(join(PACKAGE_ROOT, 'bin', 'coppice.js'), join(cwd, 'node_modules', '.bin', 'coppice'))
-  const pasted = (line: string) => promisify(execFile)('bash', ['-c', line], { cwd })
+  const pasted = (line: string) => ended(context, spawn('bash', ['-c', line], { cwd, detached: true }))
   const [first, ...others] = lines
   const founder = pasted(first.replace('/tcp/4001', '/tcp/0')) // another peer may have the port here
   await invited(cwd)
-  for (const { stdout } of await Promise.all([founder, ...others.map(pasted)])) assert.match(stdout, /together \d/)
+  for (const stdout of await Promise.all([founder, ...others.map(pasted)])) assert.match(stdout, /together \d/)
   const outs = readdirSync(join(cwd, 'coppice-out'))
   const roots = outs.map((name) => JSON.parse(readFileSync(join(cwd, 'coppice-out', name, 'report.json'), 'utf8')).root)
   assert.equal(outs.length, 4)
   assert.equal(new Set(roots).size, 1)
 })
+
+/** What a command prints. What it has started ends with the test. @throws {AssertionError} it fails */
+async function ended(context: TestContext, child: ChildProcessWithoutNullStreams): Promise<string> {
+  context.after(() => child.exitCode ?? process.kill(-(child.pid ?? 0), 'SIGKILL'))
+  const [stdout, stderr, [exit]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  assert.equal(exit, 0, stderr)
+  return stdout
+}
 
 /** Waits for the invitation. */
 async function invited(cwd: string): Promise<void> {

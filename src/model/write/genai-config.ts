@@ -17,6 +17,11 @@ const FED = ['input_ids', 'attention_mask', 'position_ids']
 /** GenAI's name for a decoder of any family, as long as its inputs are these. */
 const ANY_FAMILY = 'decoder'
 const LOGITS = 'logits'
+/**
+ * Stands for padding where a model has no token for nothing else. GenAI masks every token of a prompt that is the one
+ * for padding, and with the token that ends a text it would mask the ends of the turns of a chat.
+ */
+const NO_TOKEN = -1
 
 interface GenaiGraph {
   model: OnnxModel
@@ -26,6 +31,19 @@ interface GenaiGraph {
   /** Path of the graph, relative to the directory. */
   graph: string
 }
+
+/** The reason why a program that keeps keys and values cannot run a graph, the end of a sentence; null: it can. */
+export function cacheObstacle({ graph, initializers }: OnnxModel, needs: 'past' | 'sizes'): string | null {
+  const pasts = graph.input.filter(({ name }) => name.startsWith('past') && !initializers.has(name))
+  if (!pasts.some(({ name }) => isPast(name))) return NO_PAST
+  const isOpen = pasts.some(
+    (past) => isPast(past.name) && [1, 3].some((axis) => fixedShape(past)?.[axis] === undefined),
+  )
+  return needs === 'sizes' && isOpen ? OPEN_SIZES : null
+}
+
+const NO_PAST = 'the graph takes no keys and values of earlier positions'
+const OPEN_SIZES = 'the graph leaves open how many key and value heads there are, or how wide'
 
 /** The content of the file, or the reason why GenAI cannot run the graph: the end of a sentence. */
 export function genaiConfigFor(written: GenaiGraph): { content: Json } | { why: string } {
@@ -39,7 +57,7 @@ function obstacle({ model, config, generation }: GenaiGraph): string | null {
   if (unknown !== undefined) return `the graph wants the input ${unknown}, which GenAI does not feed`
   if (!names.includes('input_ids')) return 'the graph has no input input_ids'
   if (fixedSizes(model).window !== undefined) return 'the graph takes windows of one length only'
-  if (!takesPast(model)) return 'the graph takes no keys and values of earlier positions'
+  if (!takesPast(model)) return NO_PAST
   const past = numbered(inputsOf(model).filter(({ name }) => isPast(name)))
   const present = numbered(model.graph.output.filter(({ name }) => name !== LOGITS))
   if (past === null || present === null || past.blocks !== present.blocks)
@@ -64,14 +82,13 @@ function contentFor(written: GenaiGraph): Json {
   const hidden = configNumber(config, 'hidden_size', 'n_embd', 'd_model')
   const ends = endTokens(config, generation)
   const begin = generation.bos_token_id ?? config.bos_token_id
-  const pad = generation.pad_token_id ?? config.pad_token_id
   const length = maxWindow(config)
   return {
     model: {
       type: ANY_FAMILY,
       ...(isToken(begin) && { bos_token_id: begin }),
       eos_token_id: ends,
-      pad_token_id: isToken(pad) ? pad : [ends].flat()[0],
+      pad_token_id: padding(config, generation, [begin, ends].flat()),
       context_length: length,
       vocab_size: vocabulary(written),
       decoder: {
@@ -141,6 +158,11 @@ function endTokens(config: Json, generation: Json): number | number[] | undefine
     if (Array.isArray(ends) && ends.length > 0 && ends.every(isToken)) return ends
   }
   return undefined
+}
+
+function padding(config: Json, generation: Json, used: readonly unknown[]): number {
+  const pad = generation.pad_token_id ?? config.pad_token_id
+  return isToken(pad) && !used.includes(pad) ? pad : NO_TOKEN
 }
 
 function isToken(id: unknown): id is number {

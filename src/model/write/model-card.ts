@@ -20,6 +20,9 @@ const MAX_ENTRIES = 200
 const [RESULTS, RESULTS_END] = ['<!-- results of Coppice -->', '<!-- /results of Coppice -->']
 
 /** The facts in a card besides the base's own. */
+/** Programs that run a model with keys and values of earlier positions. ONNX Runtime itself runs every graph. */
+type Program = 'transformers.js' | 'Optimum' | 'ONNX Runtime GenAI'
+
 interface CardFacts {
   /** What was done to the base: a sentence or more, without mark-up. */
   done: string
@@ -27,8 +30,8 @@ interface CardFacts {
   base: string | null
   /** The file with the base's licence; null if there is none. */
   licence: string | null
-  /** The reason why ONNX Runtime GenAI cannot run the graph, the end of a sentence; null if it can. */
-  genai: string | null
+  /** The programs that load the model, and the reason why one does not, the end of a sentence; null: it does. */
+  programs: Readonly<Record<Program, string | null>>
 }
 
 /** Whether a file is the card at the top of a directory. */
@@ -99,7 +102,7 @@ function isEntry(value: unknown): value is string | string[] {
   )
 }
 
-function headingFor(inherited: Entries, { base, done, genai, licence }: CardFacts): string {
+function headingFor(inherited: Entries, { base, done, licence, programs }: CardFacts): string {
   const named = licence !== null && inherited.license === undefined
   const front = {
     ...inherited,
@@ -123,19 +126,30 @@ function headingFor(inherited: Entries, { base, done, genai, licence }: CardFact
     base === null ? terms : `Base: ${plainMarkdown(base)}. ${terms}`,
     `${RESULTS}\n${RESULTS_END}`,
     '## How to load it',
-    `The graph is onnx/model.onnx. transformers.js, Optimum and ONNX Runtime load it with no option but this directory.${genai === null ? ' So does ONNX Runtime GenAI.' : ` ONNX Runtime GenAI does not: ${plainMarkdown(genai)}.`}`,
-    LOADING,
+    loading(programs),
   ]
     .join('\n\n')
     .concat('\n')
 }
 
-const LOADING = `\`\`\`js
+function loading(programs: CardFacts['programs']): string {
+  const all = Object.entries(programs) as [Program, string | null][]
+  const able = ['ONNX Runtime', ...all.filter(([, why]) => why === null).map(([name]) => name)]
+  const unable = all.filter(([, why]) => why !== null)
+  const can = `The graph is onnx/model.onnx. It loads with no option but this directory in ${LIST.format(able)}.`
+  const cannot = unable.map(([name, why]) => `${name} does not run it: ${plainMarkdown(why ?? '')}.`)
+  return [[can, ...cannot].join(' '), ...able.flatMap((name) => EXAMPLES[name] ?? [])].join('\n\n')
+}
+
+const LIST = new Intl.ListFormat('en')
+
+const EXAMPLES: Readonly<Record<string, string>> = {
+  'transformers.js': `\`\`\`js
 import { pipeline } from '@huggingface/transformers'
 const generate = await pipeline('text-generation', 'DIRECTORY')
-\`\`\`
-
-\`\`\`python
+\`\`\``,
+  Optimum: `\`\`\`python
 from optimum.onnxruntime import ORTModelForCausalLM
 model = ORTModelForCausalLM.from_pretrained("DIRECTORY")
-\`\`\``
+\`\`\``,
+}

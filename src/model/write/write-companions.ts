@@ -11,7 +11,7 @@ import type { OnnxModel } from '../../onnx/model.ts'
 import type { Decoder } from '../forward/decoder.ts'
 import { TOKENIZER, tokenizerIn } from '../text/tokenizer-file.ts'
 import { companionsOf, listCompanions } from './companions.ts'
-import { GENAI_CONFIG, genaiConfigFor } from './genai-config.ts'
+import { cacheObstacle, GENAI_CONFIG, genaiConfigFor } from './genai-config.ts'
 import { hubName } from './hub-name.ts'
 import { cardOf, holdsCard, isCard } from './model-card.ts'
 import { GRAPH_NAME, isCorrected, type Json, type WrittenGraph, writtenConfig, writtenGraph } from './written-config.ts'
@@ -56,7 +56,18 @@ export function writeCompanions(
   if (done === undefined || card === undefined) return
   const facts = { done, base: hubName(madeOf), licence: files.find(isLicence) ?? null }
   const base = files.includes(card) ? readFileSync(join(dir, card)) : null
-  put(out, card, cardOf(base, { ...facts, genai: 'why' in genai ? genai.why : null }))
+  put(
+    out,
+    card,
+    cardOf(base, {
+      ...facts,
+      programs: {
+        'transformers.js': cacheObstacle(written, 'sizes'),
+        Optimum: cacheObstacle(written, 'past'),
+        'ONNX Runtime GenAI': 'why' in genai ? genai.why : null,
+      },
+    }),
+  )
 }
 
 const CARD_NAME = 'README.md'

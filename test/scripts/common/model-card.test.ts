@@ -55,7 +55,15 @@ describe('the results in a model card', () => {
     const dir = await temporaryDirectory(context)
     await addToCard(dir, RESULTS) // no card: nothing to write into
     const path = join(dir, 'Readme.md')
-    writeFileSync(path, cardOf(null, { done: 'Done.', base: null, licence: null, genai: null }))
+    writeFileSync(
+      path,
+      cardOf(null, {
+        done: 'Done.',
+        base: null,
+        licence: null,
+        programs: { 'transformers.js': null, Optimum: null, 'ONNX Runtime GenAI': null },
+      }),
+    )
     await addToCard(dir, RESULTS)
     assert.ok(readFileSync(path, 'utf8').includes(resultsInWords(RESULTS)))
     writeFileSync(path, '# Mine')

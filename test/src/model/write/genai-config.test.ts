@@ -15,6 +15,7 @@ const json = (dir: string, name: string) =>
 /** The parts of the file that are looked at. */
 interface Written {
   model: {
+    pad_token_id: number
     vocab_size: number
     context_length: number
     decoder: {
@@ -53,6 +54,16 @@ describe('the configuration for ONNX Runtime GenAI', () => {
     assert.equal(decoder.num_key_value_heads * decoder.head_size, config.n_embd)
     assert.deepEqual([model.vocab_size, model.context_length], [config.vocab_size, config.n_positions])
     assert.equal(search.past_present_share_buffer, false)
+    assert.equal(model.pad_token_id, -1) // not the token that ends a text: GenAI would mask it in a chat
+    for (const [pad, written] of [
+      [7, 7],
+      [2, -1],
+      ['7', -1],
+    ]) {
+      const other = configFor(BASE, undefined, { pad_token_id: pad })
+      assert.ok('content' in other)
+      assert.equal((other.content as unknown as Written).model.pad_token_id, written)
+    }
   })
 
   it('is refused with the reason where GenAI cannot run the graph', () => {

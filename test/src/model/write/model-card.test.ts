@@ -3,7 +3,12 @@ import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { cardOf, plainMarkdown, withResults } from '../../../../src/model/write/model-card.ts'
 
-const FACTS = { done: 'Done.', base: 'owner/name', licence: null, genai: null }
+const FACTS = {
+  done: 'Done.',
+  base: 'owner/name',
+  licence: null,
+  programs: { 'transformers.js': null, Optimum: null, 'ONNX Runtime GenAI': null },
+}
 
 function frontOf(base: string | null): Record<string, unknown> {
   const card = String(cardOf(base === null ? null : Buffer.from(base), FACTS))

@@ -285,14 +285,22 @@ describe('the model card', () => {
     }
   })
 
-  it('says of ONNX Runtime GenAI that it loads the model, or why not', async (context) => {
+  it('says which programs load the model, and why another does not', async (context) => {
     const card = cardIn(written(await modelWith(context, {}), DONE))
-    assert.match(card, /So does ONNX Runtime GenAI\./)
+    assert.match(card, /in ONNX Runtime, transformers\.js, Optimum, and ONNX Runtime GenAI\.\n/)
     const merged = mergeDecoder(
       fixturePath('decoders/gpt2/optimum-past'),
       join(await temporaryDirectory(context), 'm'),
       'outer',
     )
-    assert.match(cardIn(written(merged, DONE)), /GenAI does not: the graph wants the input use\\_cache\\_branch/)
+    assert.match(cardIn(written(merged, DONE)), /GenAI does not run it: the graph wants the input use\\_cache\\_branch/)
+    const open = cardIn(written(await modelWith(context, {}, fixturePath('decoders/llama-gqa-tied/genai')), DONE))
+    assert.match(
+      open,
+      /Optimum, and ONNX Runtime GenAI\. transformers\.js does not run it: the graph leaves open how many/,
+    )
+    assert.ok(!open.includes('```js'))
+    const none = cardIn(written(await modelWith(context, {}, fixturePath('decoders/llama-gqa-tied/dynamo')), DONE))
+    assert.match(none, /in ONNX Runtime\. transformers\.js does not run it: the graph takes no keys and values/)
   })
 })
