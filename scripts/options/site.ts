@@ -5,6 +5,7 @@ import { MAX_WINDOW, MAX_WINDOWS } from '../../protocols/plan/offer.ts'
 import { UsageError } from '../../src/base/errors.ts'
 import type { WindowLimits } from '../../src/jobs/model/describe.ts'
 import { textPath } from '../embedded/texts.ts'
+import { isHubName, parseHubName } from '../hub/name.ts'
 import { EMBEDDED_MODEL } from '../paths.ts'
 import { notEmpty, PROPER_SHARE, refuseConflict, refuseMissing, share, wholeNumber } from './values.ts'
 

@@ -36,8 +36,14 @@ export function openModelDirectory(dir: string): ModelDirectory {
 /** The name of a model directory in messages: its own, or of a snapshot OWNER/NAME@COMMIT. */
 export function modelName(dir: string): string {
   const path = resolve(dir)
+  const snapshot = snapshotAt(path)
+  return snapshot === null ? basename(path) : `${snapshot.repository}@${snapshot.commit.slice(0, SHOWN_COMMIT)}`
+}
+
+/** The repository, OWNER/NAME, and the commit of a snapshot in Hugging Face's cache; null: it is none. */
+export function snapshotAt(path: string): { repository: string; commit: string } | null {
   const [, folder, commit] = SNAPSHOT.exec(path) ?? []
-  return folder === undefined ? basename(path) : `${folder.replace('--', '/')}@${commit.slice(0, SHOWN_COMMIT)}`
+  return folder === undefined ? null : { repository: folder.replace('--', '/'), commit }
 }
 
 /** The path of the graph. @throws {InputError} MODEL_MISSING, MODEL_FILE_UNREADABLE */
