@@ -46,6 +46,9 @@ test('two sites in one working directory end with one root, and their results li
     const values = [base, alone, together].map(perplexityText)
     const said = `perplexity on your text kept out: base ${values[0]}, alone ${values[1]}, together ${values[2]} `
     assert.ok(stdout.includes(said), `${said}\n${stdout}`)
+    const card = readFileSync(join(outs[i], 'model', 'README.md'), 'utf8')
+    assert.ok(card.includes(`| text 1 | ${values[0]} | ${values[2]} |`) && card.includes(reports[0].root), card)
+    assert.ok(!card.includes(directory) && !card.includes('.txt'), 'no path and no name of a text')
     const other = reports[1 - i].peer
     for (const { round, to, hash } of reports[i].left.contributions) {
       assert.deepEqual([round, to], [1, [other]])

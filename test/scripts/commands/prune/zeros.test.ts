@@ -45,6 +45,8 @@ test('prune says how many zeros it wrote where the base has more than are asked 
   const { layers } = await inspected(out)
   assert.ok(layers > 0.69 * WEIGHTS, `${layers}`)
   assert.match(stdout, new RegExp(`^${layers.toLocaleString('en-US')} of 226,560 weights are zero \\(70.02`, 'm'))
+  const card = readFileSync(join(out, 'README.md'), 'utf8')
+  assert.match(card, new RegExp(`^- ${layers.toLocaleString('en-US')} of 226,560 weights .*\\n- No text was used`, 'm'))
   assert.match(stderr, /^The base has 70.02 % zeros already, more than the 50 % asked for.$/m)
 })
 

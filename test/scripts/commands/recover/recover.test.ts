@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { runCommand } from '../../../../scripts/program.ts'
+import { perplexityText } from '../../../../scripts/terminal/numbers.ts'
 import { Decoder } from '../../../../src/model/forward/decoder.ts'
 import { coppice, Recorder } from '../../../support/command-line.ts'
 import { Interrupting } from '../../../support/interrupting.ts'
@@ -69,6 +70,10 @@ describe('coppice recover', () => {
     const [{ pruned: before, recovered }] = report.perplexity
     assert.ok(recovered < 0.9 * before, `${before} ${recovered}`)
     assert.equal(zerosOf(out), zerosOf(pruned))
+    const card = readFileSync(join(out, 'README.md'), 'utf8')
+    assert.match(card, /^- Trained on .*; the adapters of step 25 of 25 were kept\.$/m)
+    assert.ok(card.includes(`| text 1 | ${perplexityText(before)} | ${perplexityText(recovered)} |`), card)
+    assert.match(card, /# Model card of the base[\s\S]*60 % of the weights were made zero/)
     assert.match(stderr, /plain ONNX Runtime gives the same logits/)
   })
 

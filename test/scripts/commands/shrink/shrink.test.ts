@@ -131,6 +131,10 @@ describe('coppice shrink', () => {
     )
     const config = JSON.parse(readFileSync(join(first, 'config.json'), 'utf8'))
     assert.deepEqual([config.hidden_size, config.num_attention_heads, config.head_dim], [48, 8, 8])
+    const card = readFileSync(join(first, 'README.md'), 'utf8')
+    assert.match(card, /\nHidden channels of the whole model were removed, .* Adapters of low rank were trained /)
+    assert.match(card, /parameters are left .*\n- Calibrated on .*\n- Recovered by 2 steps of training\.\n/)
+    assert.equal(card.match(/^# Made smaller/gm)?.length, 1)
     const twice = await coppice(
       'shrink',
       '--model',
