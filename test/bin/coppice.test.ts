@@ -12,9 +12,15 @@ after(() => rmSync(directory, { recursive: true, force: true }))
 
 const text = join(directory, 'text.txt')
 writeFileSync(text, 'A wood is cut back, and grows again. '.repeat(2000))
+const [SIGINT, SIGTERM] = [
+  { signal: 'SIGINT', expected: 130 },
+  { signal: 'SIGTERM', expected: 143 },
+] as const
+
 /** What a stop while they prune leaves in --out: simulate nothing, prune the finished blocks, and never a model. */
 const commands = [
   {
+    by: SIGTERM,
     argv: [
       ...['simulate', '--peers', '2', '--text', text, '--pruner', 'wanda', '--sparsity', '0.5'],
       ...['--windows', '4', '--window', '64', '--eval-tokens', '128'],
@@ -24,6 +30,7 @@ const commands = [
     kept: null,
   },
   {
+    by: SIGINT,
     at: /^Pruning · block 2 of 6/m,
     argv: ['prune', '--text', text, '--windows', '8', '--window', '64', '--pruner', 'sparsegpt', '--sparsity', '0.5'],
     last: 'Kept: [1-6] of 6 blocks, in .*\\. To go on: the same command\\.\n',
@@ -40,7 +47,7 @@ const nodes = [
     name: 'an older Node',
     path: old ?? '',
     skip: old === null && 'needs an older Node on the path',
-    stopped: commands.slice(1),
+    stopped: [{ ...commands[1], by: SIGTERM }],
   },
 ]
 
@@ -53,19 +60,15 @@ for (const { name, path, skip, stopped } of nodes) {
       assert.equal(stderr.split('\n').length, 3)
     })
 
-    for (const [signal, expected] of [
-      ['SIGINT', 130],
-      ['SIGTERM', 143],
-    ] as const) {
-      for (const { argv, at, last, kept } of stopped) {
-        it(`ends ${argv[0]} with ${expected} on ${signal}, and leaves nothing half-written`, async () => {
-          const out = join(directory, `${name}-${argv[0]}-${signal}`)
-          const { code, stderr } = await run(path, [...argv, '--out', out], { signal, at })
-          assert.equal(code, expected, stderr)
-          assert.match(stderr, new RegExp(`Stopped\\. ${last}$`))
-          assert.deepEqual(existsSync(out) ? readdirSync(out) : null, kept)
-        })
-      }
+    for (const { argv, at, by, last, kept } of stopped) {
+      const { expected, signal } = by
+      it(`ends ${argv[0]} with ${expected} on ${signal}, and leaves nothing half-written`, async () => {
+        const out = join(directory, `${name}-${argv[0]}-${signal}`)
+        const { code, stderr } = await run(path, [...argv, '--out', out], { signal, at })
+        assert.equal(code, expected, stderr)
+        assert.match(stderr, new RegExp(`Stopped\\. ${last}$`))
+        assert.deepEqual(existsSync(out) ? readdirSync(out) : null, kept)
+      })
     }
   })
 }
