@@ -27,8 +27,8 @@ export interface PeerInit {
    * An error that it throws ends the peer.
    */
   agree: ((plan: Plan, signal: AbortSignal) => Promise<boolean>) | null
-  /** Multiaddr; default: any port on every interface; null: this site only dials out. */
-  listen?: string | null
+  /** Multiaddr; null: this site only dials out. */
+  listen: string | null
   announce?: string
   /**
    * `all`: dials every member whose address is known. `upstream`: keeps to the peer it joined through, and to whoever

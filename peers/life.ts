@@ -7,7 +7,6 @@ import { OutDirectory } from './disk/out-directory.ts'
 import type { PeerInit, PeerResult, Site, Starting } from './init.ts'
 import { KeptFederation } from './kept/federation.ts'
 import { takePart } from './member/member.ts'
-import { DEFAULT_LISTEN } from './network/constants.ts'
 import { type NodeInit, type PeerNode, startNode } from './network/node.ts'
 import { systemClock } from './round/clock.ts'
 import type { PeerEvent } from './round/events.ts'
@@ -91,7 +90,7 @@ function addressesOf({ addresses }: Founded): Record<string, string[]> {
 
 /** Starts a node on the port of an earlier run, where the port was of no importance; on another one if it is taken. */
 async function startWhereKnown(init: NodeInit, port: number | null): Promise<PeerNode> {
-  const { listen = DEFAULT_LISTEN } = init
+  const { listen } = init
   if (port === null || listen?.endsWith('/tcp/0') !== true) return startNode(init)
   try {
     return await startNode({ ...init, listen: listen.replace(/0$/, String(port)) })

@@ -1,7 +1,10 @@
 /** Limits of a running peer. Those of a protocol stand beside the protocol; MAX_GOSSIP_BYTES is one of the round. */
 
-/** Any free port on every interface. */
-export const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/0'
+/**
+ * Every interface, and a port that a firewall can be opened for once and for all. It is the one that libp2p's programs
+ * are known by.
+ */
+export const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/4001'
 /**
  * The most bytes of a gossip frame at the receiver. After one longer frame gossipsub silently ignores a link, so no
  * honest sender may ever reach this: the answer to an IWANT holds at most MAX_GOSSIP_MESSAGES, and the largest

@@ -37,7 +37,7 @@ export interface NodeInit {
   /** The number of members of the federation, 0 where it is not known yet. It decides the limits on connections. */
   members: number
   /** The address to listen on; null for a site that can only dial out. */
-  listen?: string | null
+  listen: string | null
   /** An address that others can reach, if it is none of this machine's own. */
   announce?: string
   /** Counts what the node does. */
@@ -76,7 +76,7 @@ const VERDICTS: Record<GossipVerdict, TopicValidatorResult> = {
 export async function startNode(init: NodeInit): Promise<PeerNode> {
   const counter = new TrafficCounter()
   const roster = new RosterGater(() => node.strangers().length)
-  const listen = init.listen === undefined ? limits.DEFAULT_LISTEN : init.listen
+  const { listen } = init
   const listens = listen === null ? [] : [parseAddress(listen, '--listen')]
   const announces = init.announce === undefined ? [] : [parseAddress(init.announce, '--announce')]
   const inbound = Math.max(limits.MIN_INBOUND_CONNECTIONS, 2 * init.members)
@@ -134,16 +134,17 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
 }
 
 function listenRefusal(listen: string | null, error: string): { what: string; hint: string } {
-  const [, host] = /^\/ip[46]\/([^/]+)/.exec(listen ?? '') ?? []
+  const [, host, port] = /^\/ip[46]\/([^/]+)\/tcp\/(\d+)/.exec(listen ?? '') ?? []
   if (error.includes('EADDRNOTAVAIL') && host !== undefined) {
     return {
       what: `cannot listen on ${listen}: ${host} is not an address of this machine`,
       hint: `Listen on all of its addresses with --listen /ip4/0.0.0.0/tcp/PORT, and tell the others this one with --announce ${listen}.`,
     }
   }
+  const another = listen?.replace(/\/tcp\/\d+/, `/tcp/${Number(port) + 1}`)
   return {
     what: `cannot listen on ${listen}${error.includes('EADDRINUSE') ? ': the port is in use' : ''}`,
-    hint: 'Choose another port with --listen /ip4/0.0.0.0/tcp/PORT, or 0 for any that is free.',
+    hint: `Choose another port, for example with --listen ${another}. Each peer of this machine needs one of its own.`,
   }
 }
 

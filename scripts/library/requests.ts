@@ -101,7 +101,7 @@ interface Site extends Base, Omit<Evaluation, 'eval'> {
   alone?: boolean
   /** Share of the blocks that this site prunes a round; default: as the plan says. */
   capacity?: Share
-  /** Multiaddr to listen on; default: any port on every interface. */
+  /** Multiaddr to listen on; default: port 4001 of every interface. Each peer of one machine needs a port. */
   listen?: string
   /** The multiaddr to tell the others, if it differs. */
   announce?: string

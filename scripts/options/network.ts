@@ -19,9 +19,10 @@ export interface RawNetwork {
 export function addNetworkOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--listen <multiaddr>', `where to listen (default: ${DEFAULT_LISTEN}, any free port)`).argParser(
-        address('--listen'),
-      ),
+      new Option(
+        '--listen <multiaddr>',
+        `where to listen (default: ${DEFAULT_LISTEN}; port 0: any that is free)`,
+      ).argParser(address('--listen')),
     )
     .addOption(
       new Option(

@@ -13,6 +13,8 @@ import type { Ended } from './command-line.ts'
 
 /** The file of the deeds of a watched site, beside its data directory. */
 const DEEDS_NAME = 'deeds'
+/** Where a site listens whose command line says nothing of it: many run on one machine. */
+const ANY_PORT = '/ip4/0.0.0.0/tcp/0'
 /** The last deeds, as many as a message shows. */
 const TOLD_DEEDS = 100
 
@@ -89,6 +91,7 @@ export class SiteProcess {
       env: {
         ...process.env,
         XDG_STATE_HOME: state,
+        ...(!argv.includes('--config') && { COPPICE_LISTEN: ANY_PORT }),
         ...(isWatched && { COPPICE_DEEDS: join(state, DEEDS_NAME) }),
         ...(killAt !== null && { COPPICE_KILL_AT: killAt }),
       },

@@ -101,7 +101,9 @@ test('a port in use is exit 5, and leaves nothing', async (context) => {
   const argv = ['peer', '--members', '2', '--text', text, '--windows', '2', '--window', '64', ...listen, '--yes']
   const { exit, stderr } = await inside(directory, ...argv)
   assert.equal(exit, 5, stderr)
-  assert.match(lastLines(stderr), /^coppice: .+ \([A-Z_]+\)\n.+\n$/)
+  const [what, hint] = lastLines(stderr).split('\n')
+  assert.match(what, /^coppice: cannot listen on .+: the port is in use \(NETWORK_LISTEN\)$/)
+  assert.ok(hint.includes(`--listen /ip4/127.0.0.1/tcp/${port + 1}`), hint)
 })
 
 async function portInUse(context: TestContext): Promise<number> {
