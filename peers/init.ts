@@ -30,6 +30,8 @@ export interface PeerInit {
   /** Multiaddr; null: this site only dials out. */
   listen: string | null
   announce?: string
+  /** The HTTP proxy through which WebSockets are dialled. */
+  proxy?: URL
   /**
    * `all`: dials every member whose address is known. `upstream`: keeps to the peer it joined through, and to whoever
    * joined through it (a star, a line).

@@ -42,8 +42,8 @@ export async function live(
   const { data } = init
   const { privateKey, signer } = data
   const place = closing.use(await OutDirectory.open(init.place))
-  const { announce, listen, metrics } = init
-  const node = await startWhereKnown({ privateKey, members, listen, announce, metrics }, port)
+  const { announce, listen, metrics, proxy } = init
+  const node = await startWhereKnown({ privateKey, members, listen, announce, metrics, proxy }, port)
   closing.defer(() => node.stop())
   init.onNode?.(node)
   const clock = init.clock ?? systemClock

@@ -3,18 +3,33 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { multiaddr } from '@multiformats/multiaddr'
 import { UsageError } from '../../src/base/errors.ts'
 
-/** @throws {UsageError} the text is no TCP multiaddr */
+/** The protocols behind the port: none but libp2p's own, a WebSocket, or one in TLS. */
+const FORMS = ['', 'ws', 'tls/ws', 'wss']
+
+/** @throws {UsageError} the text is no multiaddr of TCP or of a WebSocket */
 export function parseAddress(text: string, option: string): Multiaddr {
   try {
     const address = multiaddr(text)
-    if (address.getComponents().some(({ name }) => name === 'tcp')) return address
+    const [, transport, ...rest] = address.getComponents().map(({ name }) => name)
+    if (transport === 'tcp' && FORMS.includes(rest.filter((name) => name !== 'p2p').join('/'))) return address
   } catch {
     // refused below, with a message of Coppice
   }
   throw new UsageError({
     code: 'USAGE_ADDRESS',
     what: `${option}: ${JSON.stringify(text)} is not an address of the form /ip4/HOST/tcp/PORT`,
-    hint: 'An address names host and port, for example /ip4/192.0.2.7/tcp/4001 or /dns4/example.org/tcp/4001.',
+    hint: 'An address names host and port, for example /ip4/192.0.2.7/tcp/4001 or /dns4/example.org/tcp/443/tls/ws.',
+  })
+}
+
+/** @throws {UsageError} as parseAddress, or it asks for TLS */
+export function parseListenAddress(text: string): Multiaddr {
+  const address = parseAddress(text, '--listen')
+  if (!address.getComponents().some(({ name }) => name === 'tls' || name === 'wss')) return address
+  throw new UsageError({
+    code: 'USAGE_ADDRESS',
+    what: `--listen: ${text} asks for TLS, and a peer has no certificate`,
+    hint: 'Listen on /ip4/127.0.0.1/tcp/4001/ws behind a reverse proxy that has one, and tell the others its address with --announce.',
   })
 }
 

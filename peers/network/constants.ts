@@ -55,6 +55,13 @@ export const PING_TIMEOUT_MS = 30_000
 export const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
 /** A stream that nobody drains is reset beyond this; our writers wait for `drain` long before. */
 export const MAX_WRITE_BUFFER_BYTES = 8 * 1024 * 1024
+/**
+ * The longest message of a WebSocket that is taken in. Ours are pieces of at most WEBSOCKET_PIECE_BYTES; ws would
+ * gather 100 MiB of a stranger's before it shows them.
+ */
+export const MAX_WEBSOCKET_MESSAGE_BYTES = 1024 * 1024
+/** A packet of Noise with its length is one message. */
+export const WEBSOCKET_PIECE_BYTES = 64 * 1024 + 2
 /** The number of strangers at once that are told why they are refused. Further ones are disconnected without a word. */
 export const MAX_STRANGERS = 16
 /** The longest stay of a stranger: one refused acceptance takes two round trips. */

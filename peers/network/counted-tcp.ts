@@ -5,6 +5,7 @@
 import { Socket } from 'node:net'
 import type { MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
 import { type TCPComponents, tcp } from '@libp2p/tcp'
+import { hostOf } from './addresses.ts'
 import type { PendingConnections } from './pending.ts'
 
 export interface Traffic {
@@ -18,8 +19,7 @@ export class TrafficCounter {
   private sentBytes = 0
   private receivedBytes = 0
 
-  watch(connection: MultiaddrConnection): void {
-    const socket = socketOf(connection)
+  watch(socket: Socket): void {
     if (this.open.has(socket)) return
     this.open.add(socket)
     socket.once('close', () => {
@@ -59,17 +59,21 @@ export function countedTcp(
 function watching(upgrader: Upgrader, counter: TrafficCounter, pending: PendingConnections): Upgrader {
   return {
     upgradeOutbound: (connection: MultiaddrConnection, options: Parameters<Upgrader['upgradeOutbound']>[1]) => {
-      counter.watch(connection)
-      writeAtOnce(connection)
+      const socket = socketOf(connection)
+      counter.watch(socket)
+      writeAtOnce(connection, socket)
       return upgrader.upgradeOutbound(connection, options)
     },
     upgradeInbound: (connection: MultiaddrConnection, options: Parameters<Upgrader['upgradeInbound']>[1]) => {
-      counter.watch(connection)
-      writeAtOnce(connection)
       const socket = socketOf(connection)
+      counter.watch(socket)
+      writeAtOnce(connection, socket)
       return pending.during(
-        connection,
-        () => socket.bytesRead > 0,
+        {
+          host: hostOf(connection.remoteAddr),
+          hasSpoken: () => socket.bytesRead > 0,
+          end: (error) => connection.abort(error),
+        },
         () => upgrader.upgradeInbound(connection, options),
       )
     },
@@ -80,8 +84,7 @@ function watching(upgrader: Upgrader, counter: TrafficCounter, pending: PendingC
 }
 
 /** A message is one write to the socket, where the transport makes one of each of its pieces. */
-function writeAtOnce(connection: MultiaddrConnection): void {
-  const socket = socketOf(connection)
+export function writeAtOnce(connection: MultiaddrConnection, socket: Socket): void {
   // Were this method ever renamed, the tests of the counter would say so.
   if (!('sendData' in connection && typeof connection.sendData === 'function')) throw new TypeError('a mute connection')
   const send = connection.sendData.bind(connection)

@@ -1,6 +1,6 @@
 /**
- * A peer's libp2p node: TCP, Noise, yamux, gossipsub, identify, ping. Everything here that departs from the
- * defaults does so because they fail a federation, most of them on one machine or behind one NAT: addresses are
+ * A peer's libp2p node: TCP or WebSockets, Noise, yamux, gossipsub, identify, ping. Everything here that departs from
+ * the defaults does so because they fail a federation, most of them on one machine or behind one NAT: addresses are
  * scored as Sybils beyond ten peers, five connections a second are accepted from one host, and gossip that is too
  * long mutes its link.
  */
@@ -21,7 +21,7 @@ import { createLibp2p, type Libp2pInit } from 'libp2p'
 import { MAX_GOSSIP_BYTES } from '../../protocols/round/messages/constants.ts'
 import { NetworkError } from '../../src/base/errors.ts'
 import { systemClock } from '../round/clock.ts'
-import { addressesToTell, parseAddress, peerIdOfAddress, withPeerId } from './addresses.ts'
+import { addressesToTell, parseAddress, parseListenAddress, peerIdOfAddress, withPeerId } from './addresses.ts'
 import * as limits from './constants.ts'
 import { countedTcp, type Traffic, TrafficCounter } from './counted-tcp.ts'
 import { oneTooMany } from './crowd.ts'
@@ -31,6 +31,8 @@ import { CrowdedAddressError, PendingConnections } from './pending.ts'
 import { scoreTopic } from './score.ts'
 import { rememberProtocols } from './sparing/known-protocols.ts'
 import { sparingNoise, sparingYamux } from './sparing/packets.ts'
+import { NoWebSocketError } from './websockets/dial.ts'
+import { countedWebSockets } from './websockets/transport.ts'
 
 export interface NodeInit {
   privateKey: Ed25519PrivateKey
@@ -40,6 +42,8 @@ export interface NodeInit {
   listen: string | null
   /** An address that others can reach, if it is none of this machine's own. */
   announce?: string
+  /** An HTTP proxy through which WebSockets are dialled; TCP is dialled directly. */
+  proxy?: URL
   /** Counts what the node does. */
   metrics?: Libp2pInit['metrics']
 }
@@ -77,14 +81,15 @@ export async function startNode(init: NodeInit): Promise<PeerNode> {
   const counter = new TrafficCounter()
   const roster = new RosterGater(() => node.strangers().length)
   const { listen } = init
-  const listens = listen === null ? [] : [parseAddress(listen, '--listen')]
+  const listens = listen === null ? [] : [parseListenAddress(listen)]
   const announces = init.announce === undefined ? [] : [parseAddress(init.announce, '--announce')]
   const inbound = Math.max(limits.MIN_INBOUND_CONNECTIONS, 2 * init.members)
+  const pending = new PendingConnections(inbound)
   const libp2p = await createLibp2p<NodeServices>({
     start: false,
     privateKey: init.privateKey,
     addresses: { listen: listens.map(String), announce: announces.map(String) },
-    transports: [countedTcp(counter, new PendingConnections(inbound))],
+    transports: [countedTcp(counter, pending), countedWebSockets({ counter, proxy: init.proxy ?? null }, pending)],
     connectionEncrypters: [sparingNoise()],
     streamMuxers: [
       sparingYamux({
@@ -342,6 +347,8 @@ export class PeerNode {
 }
 
 function unreachable(address: Multiaddr, error: unknown): NetworkError {
+  const [cause] = error instanceof AggregateError ? error.errors : [error]
+  if (cause instanceof NetworkError) return cause
   const expected = peerIdOfAddress(address)
   if (isOtherPeer(error)) {
     return new NetworkError({
@@ -353,7 +360,7 @@ function unreachable(address: Multiaddr, error: unknown): NetworkError {
   }
   return new NetworkError({
     code: 'NETWORK_UNREACHABLE',
-    what: `${address} cannot be reached`,
+    what: `${address} cannot be reached${cause instanceof NoWebSocketError ? `: ${cause.message}` : ''}`,
     hint: 'Check that the peer is still running, that its port is open, and that the address is one that you can reach.',
     cause: error,
   })

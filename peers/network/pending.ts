@@ -5,9 +5,7 @@
  * Sites that share an address with a silent one get in that way, too.
  */
 import { setImmediate } from 'node:timers/promises'
-import type { MultiaddrConnection } from '@libp2p/interface'
 import { systemClock } from '../round/clock.ts'
-import { hostOf } from './addresses.ts'
 import { SILENCE_TIMEOUT_MS } from './constants.ts'
 
 /** A connection was ended because its address had too many. */
@@ -22,27 +20,35 @@ class SilentConnectionError extends Error {
   readonly name = 'SilentConnectionError'
 }
 
+interface Pending {
+  /** The address it comes from, without port. */
+  host: string
+  /** Whether it has said enough to stay. */
+  hasSpoken(): boolean
+  end(error: Error): void
+}
+
 export class PendingConnections {
   private readonly most: number
   /** One entry a host; a set keeps the order in which they came. */
-  private readonly byHost = new Map<string, Set<MultiaddrConnection>>()
+  private readonly byHost = new Map<string, Set<Pending>>()
 
   /** @param most - pending connections of one address */
   constructor(most: number) {
     this.most = most
   }
 
-  /** Runs a handshake. @param hasSpoken - whether a byte has come @throws as the handshake does */
-  async during<T>(connection: MultiaddrConnection, hasSpoken: () => boolean, handshake: () => Promise<T>): Promise<T> {
+  /** Runs a handshake. @throws as the handshake does */
+  async during<T>(connection: Pending, handshake: () => Promise<T>): Promise<T> {
     using silence = systemClock.deadline(SILENCE_TIMEOUT_MS)
-    silence.signal.addEventListener('abort', () => endIfSilent(connection, hasSpoken))
-    const host = hostOf(connection.remoteAddr)
+    silence.signal.addEventListener('abort', () => endIfSilent(connection))
+    const { host } = connection
     const pending = this.byHost.get(host) ?? new Set()
     this.byHost.set(host, pending)
     const [oldest] = pending
     if (pending.size >= this.most) {
       pending.delete(oldest)
-      oldest.abort(new CrowdedAddressError(`${host} has ${this.most} connections without a handshake`))
+      oldest.end(new CrowdedAddressError(`${host} has ${this.most} connections without a handshake`))
     }
     pending.add(connection)
     try {
@@ -54,7 +60,7 @@ export class PendingConnections {
   }
 }
 
-async function endIfSilent(connection: MultiaddrConnection, hasSpoken: () => boolean): Promise<void> {
+async function endIfSilent(connection: Pending): Promise<void> {
   await setImmediate() // where the event loop was late, what has come is read first
-  if (!hasSpoken()) connection.abort(new SilentConnectionError(`nothing came for ${SILENCE_TIMEOUT_MS} ms`))
+  if (!connection.hasSpoken()) connection.end(new SilentConnectionError(`nothing came for ${SILENCE_TIMEOUT_MS} ms`))
 }

@@ -7,8 +7,8 @@ import type { Command, Option } from 'commander'
 
 /** The option that says where settings come from is none of them. */
 const CONFIG_KEY = 'config'
-/** The setting that nobody else may see: it is in no log, and handed on to no other process. */
-const SECRET_KEY = 'invitation'
+/** The settings that nobody else may see, a proxy for its password: they are in no log, and no other process gets them. */
+const SECRET_KEYS = ['invitation', 'proxy']
 
 export interface Setting {
   /** The name in a file, such as eval-window. */
@@ -65,7 +65,7 @@ function argumentSetting(command: Command, index: number): Setting[] {
     {
       key,
       variable: variableOf(key),
-      isSecret: key === SECRET_KEY,
+      isSecret: SECRET_KEYS.includes(key),
       form: 'a string',
       isGiven: command.args.length > index,
       set(value) {
@@ -81,7 +81,7 @@ function optionSetting(command: Command, key: string, options: readonly Option[]
   return {
     key,
     variable: variableOf(key),
-    isSecret: false,
+    isSecret: SECRET_KEYS.includes(key),
     form: options.every(({ hidden }) => hidden) ? null : options.map(formOf).join(', or '),
     isGiven: options.some((option) => command.getOptionValueSource(option.attributeName()) === 'cli'),
     set(value, source) {

@@ -105,6 +105,8 @@ interface Site extends Base, Omit<Evaluation, 'eval'> {
   listen?: string
   /** The multiaddr to tell the others, if it differs. */
   announce?: string
+  /** HTTP proxy through which WebSockets are dialled: `http://HOST:PORT`. */
+  proxy?: string
   /** Where this site keeps its key and store; default: as of the command. Two sites need two. */
   data?: string
   /** The name of this site that the others see. */

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
 import { test } from 'node:test'
 import type { PeerNode } from '../../peers/network/node.ts'
 import { systemClock } from '../../peers/round/clock.ts'
 import type { PeerEvent, RoundReport } from '../../peers/round/events.ts'
+import type { PruneJob } from '../../peers/work/work.ts'
 import { decodeSignedPlan } from '../../protocols/plan/plan.ts'
 import { certificateFault, decodeCertificate } from '../../protocols/round/messages/certificate.ts'
 import type { Clock } from '../../protocols/stream/time.ts'
 import { toHex } from '../../protocols/wire/encoding.ts'
 import { mergedRoot } from '../../src/merge/roots.ts'
-import { assertOneRoot, BLOCKS, federation, type Outcome } from '../support/federations.ts'
+import { assertOneRoot, BLOCKS, federation, type Outcome, startFederation } from '../support/federations.ts'
 import { MatrixWork } from '../support/matrices.ts'
 
 test('the same federation in a mesh, a star and a line has the same root', async (context) => {
@@ -153,3 +155,68 @@ test('anti-entropy repairs the losses of gossip: a federation whose gossip is lo
   }
   assertOneRoot(await federation(context, { members: 4, topology: 'line', clock, onNode }))
 })
+
+test('two members who only dial out meet through any third, also without the founder', async (context) => {
+  const met = new Set<string>()
+  const nodes: PeerNode[] = []
+  const signed = Array.from({ length: 4 }, () => Promise.withResolvers<void>())
+  const served = signed.map(() => Promise.withResolvers<void>())
+  const gone = Promise.withResolvers<void>()
+  const running = await startFederation(context, {
+    members: 4,
+    topology: 'mesh',
+    offer: { rounds: 2, roundTimeoutMs: 1000 },
+    init: (member) => (member >= 2 ? { listen: null } : {}),
+    work: (member) => (member === 0 ? new Idle(BLOCKS, 0) : new Late(member, gone.promise)),
+    onNode(node, member) {
+      nodes[member] = node
+      if (member < 2) return
+      node.libp2p.addEventListener('peer:connect', ({ detail }) => met.add(`${member} ${detail}`))
+    },
+    onEvent(member, { type }) {
+      if (type === 'founded') signed[member].resolve()
+      if (type === 'serving') served[member].resolve()
+    },
+  })
+  await Promise.all(signed.map(({ promise }) => promise))
+  await running.stop(0)
+  await assert.rejects(running.peers[0])
+  gone.resolve()
+  await Promise.all(served.slice(1).map(({ promise }) => promise))
+  const [first, ...reports] = running.events.slice(1).map(reportsOf)
+  for (const rounds of reports)
+    assert.deepEqual(
+      rounds.map(({ value }) => value),
+      first.map(({ value }) => value),
+    )
+  const [, third, one, other] = nodes.map(({ peerId }) => peerId)
+  assert.ok(met.has(`2 ${third}`) && met.has(`3 ${third}`))
+  assert.ok(!met.has(`2 ${other}`) && !met.has(`3 ${one}`))
+  assert.equal(first.length, 2)
+  for (const { value } of first)
+    assert.equal(new Set(value.entries.map(({ member }) => member)).size, 3, 'each has what the other has contributed')
+  await Promise.all([1, 2, 3].map((member) => running.stop(member)))
+})
+
+/** Contributes nothing until it is stopped. */
+class Idle extends MatrixWork {
+  override async prune({ signal }: PruneJob): Promise<void> {
+    await once(signal, 'abort')
+    signal.throwIfAborted()
+  }
+}
+
+/** Contributes nothing before a moment. */
+class Late extends MatrixWork {
+  private readonly moment: Promise<unknown>
+
+  constructor(member: number, moment: Promise<unknown>) {
+    super(BLOCKS, member)
+    this.moment = moment
+  }
+
+  override async prune(job: PruneJob): Promise<void> {
+    await this.moment
+    await super.prune(job)
+  }
+}

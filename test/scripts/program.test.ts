@@ -78,7 +78,7 @@ describe('the command line', () => {
     const limits = ['--until-change', '--round-timeout', '--harm-limit']
     const plan = [...pruner, ...structures, '--merge', '--masked', '--open', '--rounds', '--sample', ...limits]
     const evaluation = ['--eval', '--eval-tokens', '--eval-window']
-    const network = ['--listen', '--announce']
+    const network = ['--proxy', '--listen', '--announce']
     const watched = ['--log-file', '--log-level', '--metrics', '--metrics-public']
     const own = [...watched, '--data', '--name', '--yes']
     const expected: Record<string, string[]> = {
@@ -98,7 +98,7 @@ describe('the command line', () => {
       status: ['--data', '--watch', '--json'],
       invitation: ['--data', '--json'],
       doctor: [...site, ...windows, ...network, '--no-listen', '--data', '--json'],
-      plan: ['--json'],
+      plan: ['--proxy', '--json'],
       prune: [...site, ...windows, ...pruner, ...evaluation, '--out', '--page', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
       inspect: [...model, '--layers', '--contribution', '--certificate', '--json'],

@@ -29,7 +29,7 @@ export async function doctor(options: DoctorOptions, run: Run): Promise<DoctorRe
     run.terminal.progress('Asking the founder')
     checks.push(
       ...(await checked('Invitation', async () => {
-        const invited = await invitationCheck(invitation, run.signal)
+        const invited = await invitationCheck(invitation, options, run.signal)
         offer = invited.offer
         return invited.findings
       })),

@@ -53,9 +53,13 @@ interface Invited {
 }
 
 /** Asks the founder for its offer, with a key that is forgotten at once. @throws {CoppiceError} as `coppice plan` */
-export async function invitationCheck(invitation: Invitation, signal: AbortSignal): Promise<Invited> {
+export async function invitationCheck(
+  invitation: Invitation,
+  { proxy }: NetworkOptions,
+  signal: AbortSignal,
+): Promise<Invited> {
   const elapsed = stopwatch()
-  const { offer: sealed, sites } = await look(invitation, signal)
+  const { offer: sealed, sites } = await look(invitation, proxy, signal)
   const { offer } = sealed
   const here = sites.map(siteInWords).join(', ')
   const answered = fine(

@@ -25,9 +25,9 @@ interface ShownPlan extends Omit<PlanReport, 'id'> {
   words: PlanInWords
 }
 
-export async function plan({ invitation }: ShowPlanOptions, { terminal, signal }: Run): Promise<ShownPlan> {
+export async function plan({ invitation, proxy }: ShowPlanOptions, { terminal, signal }: Run): Promise<ShownPlan> {
   terminal.progress('Fetching the plan')
-  const { offer: sealed, sites } = await look(invitation, signal)
+  const { offer: sealed, sites } = await look(invitation, proxy, signal)
   const { offer, hash } = sealed
   terminal.say(`${planText(offer, null)}\n${hereText(sites, offer.members)}`)
   const { founder, members, windows, window, untilChange } = offer

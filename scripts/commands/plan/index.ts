@@ -1,6 +1,7 @@
 /** `coppice plan`: shows the plan behind an invitation. */
 import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
+import { addProxyOption } from '../../options/network.ts'
 import { addJsonOption } from '../../options/output.ts'
 import { addHelp } from '../../terminal/help.ts'
 import { showPlanOptions } from './options.ts'
@@ -14,10 +15,10 @@ export function definePlan(program: Command, start: Start): void {
         'joined. Signs nothing, and needs neither model nor text.',
     )
     .argument('[invitation]', 'the invitation, ADDRESS#OFFER.SECRET, as the founder printed it')
-  addJsonOption(command)
+  addJsonOption(addProxyOption(command))
   addHelp(command, ['coppice plan /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW...#OFFER.SECRET'], ['refused', 'network'])
-  command.action((address: string | undefined, raw: { json?: boolean }) => {
-    const options = showPlanOptions(address)
+  command.action((address: string | undefined, raw: { json?: boolean; proxy?: string }) => {
+    const options = showPlanOptions(address, raw.proxy ?? null)
     return start(raw.json === true, async (run) => (await import('./handler.ts')).plan(options, run))
   })
 }

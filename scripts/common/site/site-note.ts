@@ -42,15 +42,16 @@ const noteSchema = z.object({
   separator: z.string().optional(),
   listen: z.string().nullable(),
   announce: z.string().nullable(),
+  proxy: z.string().nullable().default(null),
   evaluation: evaluation.nullable(),
   /** Terms are compared, and nothing else is done with them. */
   terms: z.custom<Terms | null>((value) => typeof value === 'object'),
 })
 
 export function siteNote(command: SiteCommand, terms: Terms | null): SiteNote {
-  const { model, asked, offline, embedded, texts, separator, listen, announce, evaluation } = command
+  const { model, asked, offline, embedded, texts, separator, listen, announce, proxy, evaluation } = command
   const place = { model, asked, offline, embedded, texts, separator }
-  return { ...place, listen, announce, evaluation, terms: terms && termsOf(terms) }
+  return { ...place, listen, announce, proxy, evaluation, terms: terms && termsOf(terms) }
 }
 
 /** The note of a federation; null where there is none, or another program has written it. */

@@ -77,7 +77,7 @@ export function peerInit(
   { data, place }: OpenSite,
   { run, watch, page, talk, end, terms }: PeerParts,
 ): PeerInit {
-  const { listen, announce } = command
+  const { listen, announce, proxy } = command
   const narrate = narrator(run.terminal)
   const onEvent = (event: PeerEvent) => {
     talk?.onEvent(event)
@@ -98,6 +98,7 @@ export function peerInit(
     aside,
     listen,
     announce: announce ?? undefined,
+    proxy: proxy === null ? undefined : new URL(proxy),
     signal: run.signal,
     agree,
     onEvent,

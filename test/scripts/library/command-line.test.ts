@@ -41,7 +41,17 @@ const TERMS = {
   ...{ rounds: true, sample: true, untilChange: true, roundTimeout: true, harmLimit: true },
 } as const
 const SITE = {
-  ...{ ...BASE, ...EVALUATION, alone: true, capacity: true, listen: true, announce: true, data: true, name: true },
+  ...{
+    ...BASE,
+    ...EVALUATION,
+    alone: true,
+    capacity: true,
+    listen: true,
+    announce: true,
+    proxy: true,
+    data: true,
+    name: true,
+  },
   out: true,
 } as const
 

@@ -136,15 +136,37 @@ describe('the network options', () => {
     networkOptions(read<RawNetwork>((command) => addNoListenOption(addNetworkOptions(command)), ...argv))
 
   it('listen on one port by default, the same at every site', () => {
-    assert.deepEqual(network(), { listen: '/ip4/0.0.0.0/tcp/4001', announce: null })
+    assert.deepEqual(network(), { listen: '/ip4/0.0.0.0/tcp/4001', announce: null, proxy: null })
   })
 
   it('can leave out listening', () => {
-    assert.deepEqual(network('--no-listen'), { listen: null, announce: null })
+    assert.deepEqual(network('--no-listen'), { listen: null, announce: null, proxy: null })
   })
 
   it('refuse to announce an address without listening', () => {
     assert.throws(() => network('--no-listen', '--announce', '/ip4/192.0.2.7/tcp/4001'), refuses('USAGE_CONFLICT'))
+  })
+
+  it('listen for WebSockets, and announce them in TLS, which a peer cannot end', () => {
+    const announce = '/dns4/example.org/tcp/443/tls/ws'
+    const listen = '/ip4/127.0.0.1/tcp/4001/ws'
+    assert.deepEqual(network('--listen', listen, '--announce', announce), { listen, announce, proxy: null })
+    for (const secure of [announce, '/ip4/0.0.0.0/tcp/443/wss'])
+      assert.throws(() => network('--listen', secure), /has no certificate/)
+    for (const other of ['/ip4/192.0.2.7/udp/4001/quic-v1', '/ip4/192.0.2.7/tcp/80/http', '/unix/a', '/tcp/1', '4001'])
+      assert.throws(() => network('--announce', other), refuses('USAGE_ADDRESS'), other)
+  })
+
+  it('take a proxy, and do not repeat the password of one that is refused', () => {
+    assert.equal(network('--proxy', 'http://proxy.example.org:3128').proxy, 'http://proxy.example.org:3128/')
+    for (const url of ['proxy:3128', 'socks5://a:secret@proxy', 'http://a:secret@', 'http://a:secret@proxy/path', '']) {
+      assert.throws(() => network('--proxy', url), refuses('USAGE_PROXY'), url)
+      assert.throws(
+        () => network('--proxy', url),
+        ({ message }: Error) => !message.includes('secret'),
+        url,
+      )
+    }
   })
 })
 

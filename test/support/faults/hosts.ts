@@ -49,3 +49,10 @@ export function hosts(context: TestContext, count: number): Host[] {
 function ip(...line: string[]): void {
   execFileSync('ip', line, { stdio: 'pipe' })
 }
+
+/** From now on a host reaches one other and nobody else, and nobody else reaches it. */
+export function reachesOnly({ address, within: [, , , name] }: Host, other: Host): void {
+  ip('-n', name, 'address', 'flush', 'dev', 'eth0')
+  ip('-n', name, 'address', 'add', `${address}/32`, 'dev', 'eth0')
+  ip('-n', name, 'route', 'add', `${other.address}/32`, 'dev', 'eth0')
+}
