@@ -7,7 +7,7 @@ import type { Command, Option } from 'commander'
 
 /** The option that says where settings come from is none of them. */
 const CONFIG_KEY = 'config'
-/** The settings that nobody else may see, a proxy for its password: they are in no log, and no other process gets them. */
+/** The settings that nobody else may see (a proxy has a password): no log has them, and no other process gets them. */
 const SECRET_KEYS = ['invitation', 'proxy']
 
 export interface Setting {

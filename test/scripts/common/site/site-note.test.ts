@@ -5,7 +5,7 @@ import type { KeptFederation } from '../../../../peers/kept/federation.ts'
 import { asKept, siteNote } from '../../../../scripts/common/site/site-note.ts'
 
 const NAME = 'hf:clinic/small'
-const place = { texts: [], separator: undefined, listen: null, announce: null, evaluation: null }
+const place = { texts: [], separator: undefined, listen: null, announce: null, proxy: null, evaluation: null }
 const given = { ...place, model: NAME, asked: NAME, offline: false, embedded: false }
 const keptWith = (model: string) =>
   ({ facts: { site: JSON.parse(JSON.stringify(siteNote({ ...given, model }, null))) } }) as unknown as KeptFederation
