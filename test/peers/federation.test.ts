@@ -148,8 +148,10 @@ test('bytes are counted at the sockets, and merges of every round are kept where
   }
 })
 
+/** Pauses between two attempts are short. */
+const clock: Clock = { ...systemClock, pause: (ms, signal) => systemClock.pause(ms / 20, signal) }
+
 test('anti-entropy repairs the losses of gossip: a federation whose gossip is lost ends with one root', async (context) => {
-  const clock: Clock = { ...systemClock, pause: (ms, signal) => systemClock.pause(ms / 20, signal) }
   const onNode = (node: PeerNode) => {
     node.publish = async () => {}
   }
@@ -165,6 +167,7 @@ test('two members who only dial out meet through any third, also without the fou
   const running = await startFederation(context, {
     members: 4,
     topology: 'mesh',
+    clock,
     offer: { rounds: 2, roundTimeoutMs: 1000 },
     init: (member) => (member >= 2 ? { listen: null } : {}),
     work: (member) => (member === 0 ? new Idle(BLOCKS, 0) : new Late(member, gone.promise)),
