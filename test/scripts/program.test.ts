@@ -125,6 +125,7 @@ describe('the command line', () => {
         ...['--length', ...evaluation, '--out', '--json'],
       ],
       verify: [...model, '--json'],
+      bundle: ['--out', '--json'],
     }
     const found = commandTable()
     assert.deepEqual(Object.keys(found), Object.keys(expected))
@@ -159,7 +160,7 @@ describe('the command line', () => {
     {
       argv: ['prunne'],
       exit: 2,
-      says: /unknown command 'prunne' \(USAGE\)\nDid you mean prune\? There are: simulate, peer, join, .*verify\. /,
+      says: /unknown command 'prunne' \(USAGE\)\nDid you mean prune\? There are: simulate, peer, join, .*verify, bundle\. /,
     },
     { argv: ['simulate', '--sparsty', '0.5'], exit: 2, says: /'--sparsty' \(USAGE\)\nDid you mean --sparsity\?/ },
     { argv: ['simulate', 'extra'], exit: 2, says: /too many arguments/ },
