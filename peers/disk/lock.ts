@@ -1,11 +1,12 @@
 /**
  * Locks a directory for one process: two processes that sign with one key would vote twice, two that write one result
- * would mix it. The lock is a file that holds the process id and, where the system tells it, when that process began,
- * made with O_EXCL. It counts only while that process is alive, so a crash leaves no trap: after a restart of a machine
- * or a container the same id is somebody else's, who began at another time.
+ * would mix it. The lock is a file with the process id and, where the system tells it, when that process began.
+ *
+ * It counts only while that process is alive, so a crash leaves no trap: after a restart of a machine or a container
+ * the same id is somebody else's, who began at another time.
  */
-import { readFileSync, rmSync } from 'node:fs'
-import { open, readFile, rm } from 'node:fs/promises'
+import { constants, readFileSync, rmSync } from 'node:fs'
+import { copyFile, link, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OutputError } from '../../src/base/errors.ts'
 import { systemCode, unwritable } from '../../src/base/system-errors.ts'
@@ -14,6 +15,9 @@ import { systemCode, unwritable } from '../../src/base/system-errors.ts'
 export const LOCK_FILE = 'lock'
 /** The number of attempts. A process that finds a stale lock removes it; two processes that race for it try again. */
 const ATTEMPTS = 3
+
+/** The errors of file systems that know no hard links: there the file is made first and filled afterwards. */
+const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']
 
 /** Lock files that this very process holds: its own process id in a file proves nothing about them. */
 const held = new Set<string>()
@@ -42,26 +46,50 @@ export async function lockDirectory(directory: string, hint: string): Promise<Di
 async function take(directory: string, path: string, hint: string): Promise<DirectoryLock> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (await create(path)) return hold(path)
-    const owner = await ownerOf(path)
+    const text = await textOf(path)
+    if (text === null) continue
+    const owner = await ownerOf(text)
     if (owner !== null) throw locked(directory, owner, hint)
-    await rm(path, { force: true })
+    await removeStale(path, text)
   }
   throw locked(directory, null, hint)
 }
 
+/** Makes the lock file, which is there with its whole content or not at all; false: it is there already. */
 async function create(path: string): Promise<boolean> {
+  const own = `${path}.${process.pid}`
   try {
-    const handle = await open(path, 'wx', 0o600)
+    await writeFile(own, await ownText(), { mode: 0o600, flush: true })
     try {
-      await handle.writeFile(await ownText())
-      await handle.sync()
+      await link(own, path).catch((error) => {
+        if (!NO_LINKS.includes(systemCode(error) ?? '')) throw error
+        return copyFile(own, path, constants.COPYFILE_EXCL)
+      })
     } finally {
-      await handle.close()
+      await rm(own, { force: true })
     }
     return true
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false
     throw unwritable(path, error)
+  }
+}
+
+/**
+ * Removes a stale lock file of this content. Who finds it stale may have read it before another process has removed it
+ * and made its own: so one process at a time does this, under a lock of its own, and reads it once more.
+ */
+async function removeStale(path: string, text: string): Promise<void> {
+  const guard = `${path}.stale`
+  if (!(await create(guard))) {
+    const other = await textOf(guard)
+    if (other !== null && (await ownerOf(other)) === null) await rm(guard, { force: true })
+    return
+  }
+  try {
+    if ((await textOf(path)) === text) await rm(path, { force: true })
+  } finally {
+    await rm(guard, { force: true })
   }
 }
 
@@ -88,15 +116,17 @@ function releaseAll(): void {
   }
 }
 
-/** The living process that holds a lock file; null if the lock is stale or has just been removed. */
-async function ownerOf(path: string): Promise<number | null> {
-  let text: string
+async function textOf(path: string): Promise<string | null> {
   try {
-    text = await readFile(path, 'utf8')
+    return await readFile(path, 'utf8')
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return null
     throw unwritable(path, error)
   }
+}
+
+/** The living process that a lock file names; null: the lock is stale. */
+async function ownerOf(text: string): Promise<number | null> {
   const [id, began] = text.trim().split(' ')
   const pid = Number(id)
   if (!Number.isSafeInteger(pid) || pid <= 0) return null
