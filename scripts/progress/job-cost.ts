@@ -1,7 +1,7 @@
 /**
- * What the engine's jobs are expected to cost, in seconds on two cores of AMD EPYC. The proportions between jobs
- * matter: the measured speed corrects the rest (work-plan.ts). The constants are fitted to two models, the embedded one
- * and SmolLM2-135M.
+ * The seconds that the engine's jobs are expected to take: their arithmetic by the model's sizes, over the speed of a
+ * machine. The line of progress begins with usual speeds, fitted to the embedded model and SmolLM2-135M, which the run
+ * itself corrects (work-plan.ts); a forecast has measured ones (scripts/forecast/speeds.ts).
  */
 import type { MeteredJob } from '../../src/engine/engine.ts'
 import type { BlockForm } from '../../src/form/block-form.ts'
@@ -14,24 +14,38 @@ import type { PruneArgs } from '../../src/jobs/prune/prune-args.ts'
 import type { Work } from './work-plan.ts'
 
 /** Sizes of a model, known before anything is computed with it. */
-export type ModelSize = Pick<ModelDescription, 'parameters' | 'blocks' | 'forms'>
+export interface ModelSize extends Pick<ModelDescription, 'parameters' | 'blocks' | 'forms'> {
+  /** The machine's; default: usual ones. */
+  speeds?: Speeds
+}
 
 export type MeasuredWindows = Pick<Windows, 'count' | 'length'>
 
-/** Multiply-adds a second: of text through layers, of Gram matrices, of factorising these. */
-const FORWARD = 30e9
-const GRAM = 40e9
-const FACTOR = 15e9
-/** The sums of all sites are factorised in arithmetic that is the same on every machine: so many times as slow. */
-const PORTABLE = 4
-/** A prediction over the whole vocabulary costs so many times its products (measured: 1.2 to 4). */
-const HEAD = 2.5
-/** Weights a second: swept by SparseGPT with a factorised Hessian, ranked by Wanda, merged, read or written. */
-const SWEPT = 16e6
-const RANKED = 10e6
-const MERGED = 20e6
-const READ = 300e6
-const WRITTEN = 30e6
+/** How fast a machine works. */
+export interface Speeds {
+  /** Multiply-adds a second: of text through layers, of the same while sums are taken of it, of Gram matrices. */
+  forward: number
+  observed: number
+  gram: number
+  /** Multiply-adds a second of factorising Gram matrices. */
+  factor: number
+  /** The sums of all sites are solved in arithmetic that is the same on every machine: so many times as slow. */
+  portable: number
+  /** Multiply-adds a second of predictions over the whole vocabulary. */
+  head: number
+  /** Weights a second: swept by SparseGPT with a factorised Hessian, ranked by Wanda, merged, read or written. */
+  swept: number
+  ranked: number
+  merged: number
+  read: number
+  written: number
+}
+
+/** Until anything is measured: two cores of AMD EPYC. A prediction takes 1.2 to 4 times as long as its products. */
+export const USUAL: Speeds = {
+  ...{ forward: 30e9, observed: 30e9, gram: 40e9, factor: 15e9, portable: 4, head: 12e9 },
+  ...{ swept: 16e6, ranked: 10e6, merged: 20e6, read: 300e6, written: 30e6 },
+}
 /** A job that does hardly anything; and one that makes a model ready to run first. */
 const LEAST_SECONDS = 0.01
 const START_SECONDS = 0.1
@@ -71,44 +85,64 @@ export function jobCost(model: ModelSize, job: MeteredJob<Jobs>): Work {
 /** Perplexity on these windows. */
 export function evaluation(model: ModelSize, windows: MeasuredWindows): Work {
   const tokens = tokensOf(windows)
-  const blocks = model.forms.reduce((sum, form) => sum + weightsOfForm(form), 0)
-  const head = (tokens * HEAD * Math.max(0, model.parameters - blocks)) / FORWARD
-  const { kind, cost } = work('evaluate', START_SECONDS + (tokens * blocks) / FORWARD + model.parameters / READ + head)
+  const blocks = model.parameters - outsideBlocks(model)
+  const { forward, head: headSpeed, read } = model.speeds ?? USUAL
+  const head = (tokens * outsideBlocks(model)) / headSpeed
+  const { kind, cost } = work('evaluate', START_SECONDS + (tokens * blocks) / forward + model.parameters / read + head)
   return { kind, cost, lastStep: head / cost }
 }
 
-interface Prune extends Pick<PruneArgs, 'pruner' | 'as' | 'blocks'> {
+export interface Prune extends Pick<PruneArgs, 'pruner' | 'as' | 'blocks'> {
   windows: MeasuredWindows | undefined
 }
 
 /** A prune of these blocks, which text reaches through all before them. */
-export function pruning({ forms }: Pick<ModelSize, 'forms'>, { pruner, as, blocks, windows }: Prune): Work {
+export function pruning({ forms, speeds = USUAL }: ModelSize, { pruner, as, blocks, windows }: Prune): Work {
   const tokens = windows === undefined ? 0 : tokensOf(windows)
   const last = blocks.at(-1) ?? -1
   let cost = START_SECONDS
   for (const [block, form] of forms.slice(0, last + 1).entries()) {
     const weights = weightsOfForm(form)
-    cost += (tokens * weights) / FORWARD + weights / READ
-    if (blocks.includes(block)) cost += (tokens * weights) / FORWARD + solving(form, pruner, tokens) + weights / WRITTEN
+    if (tokens > 0) cost += passing(form, tokens, speeds) + weights / speeds.read
+    if (!blocks.includes(block)) continue
+    if (tokens > 0) cost += observing(form, pruner, tokens, speeds)
+    cost += solving(form, pruner, speeds) + weights / speeds.written
   }
   return work(`prune ${pruner} ${as}`, cost)
 }
 
-function solving(form: BlockForm, pruner: PrunerName, tokens: number): number {
-  if (pruner !== 'sparsegpt') return weightsOfForm(form) / RANKED
-  return (tokens * powers(form, 2)) / GRAM + powers(form, 3) / FACTOR + weightsOfForm(form) / SWEPT
+/** Seconds in which tokens pass a block. */
+export function passing(form: BlockForm, tokens: number, { forward }: Speeds = USUAL): number {
+  return (tokens * weightsOfForm(form)) / forward
+}
+
+/** Seconds in which the statistics of a block's inputs are taken. */
+export function observing(
+  form: BlockForm,
+  pruner: PrunerName,
+  tokens: number,
+  { gram, observed }: Speeds = USUAL,
+): number {
+  const products = pruner === 'sparsegpt' ? (tokens * powers(form, 2)) / gram : 0
+  return (tokens * weightsOfForm(form)) / observed + products
+}
+
+/** Seconds in which one site's weights of a block are chosen. */
+export function solving(form: BlockForm, pruner: PrunerName, { factor, ranked, swept }: Speeds = USUAL): number {
+  if (pruner !== 'sparsegpt') return weightsOfForm(form) / ranked
+  return powers(form, 3) / factor + weightsOfForm(form) / swept
 }
 
 /** A site's second moments of these blocks, made ready to be added up. */
-export function productsOffer({ forms }: ModelSize, blocks: readonly number[]): Work {
-  return work('products', blocks.reduce((sum, block) => sum + powers(forms[block], 2), 0) / MERGED)
+export function productsOffer({ forms, speeds = USUAL }: ModelSize, blocks: readonly number[]): Work {
+  return work('products', blocks.reduce((sum, block) => sum + powers(forms[block], 2), 0) / speeds.merged)
 }
 
 /** The merge of one block. @param solved - whether it is pruned by what all texts show together */
-export function merging({ forms }: ModelSize, block: number, solved: boolean): Work {
+export function merging({ forms, speeds = USUAL }: ModelSize, block: number, solved: boolean): Work {
   const form = forms[block]
-  if (!solved) return work('merge', weightsOfForm(form) / MERGED)
-  return work('solve', PORTABLE * (powers(form, 3) / FACTOR + weightsOfForm(form) / SWEPT))
+  if (!solved) return work('merge', weightsOfForm(form) / speeds.merged)
+  return work('solve', speeds.portable * solving(form, 'sparsegpt', speeds))
 }
 
 /** Whether both rounds of a block that pools moments are over. */
@@ -137,16 +171,21 @@ export function retraining(
 
 /** The choice of what to remove. */
 export function choosing(model: ModelSize, windows: MeasuredWindows): Work {
-  return work('shrink', START_SECONDS + GRADIENT * throughModel(model, tokensOf(windows)) + model.parameters / WRITTEN)
+  return work(
+    'shrink',
+    START_SECONDS +
+      GRADIENT * throughModel(model, tokensOf(windows)) +
+      model.parameters / (model.speeds ?? USUAL).written,
+  )
 }
 
 /** A model that is written, and run once to compare. */
 export function writing(model: ModelSize): Work {
-  return work('write', START_SECONDS + model.parameters / WRITTEN)
+  return work('write', START_SECONDS + model.parameters / (model.speeds ?? USUAL).written)
 }
 
-function throughModel({ parameters }: ModelSize, tokens: number): number {
-  return (tokens * parameters) / FORWARD
+function throughModel({ parameters, speeds = USUAL }: ModelSize, tokens: number): number {
+  return (tokens * parameters) / speeds.forward
 }
 
 function tokensOf({ count, length }: MeasuredWindows): number {
@@ -158,7 +197,12 @@ function powers({ inputs }: BlockForm, power: number): number {
   return inputs.reduce((sum, cols) => sum + cols ** power, 0)
 }
 
-function weightsOfForm({ layers }: BlockForm): number {
+/** The weights of the embedding and the head. */
+export function outsideBlocks({ forms, parameters }: ModelSize): number {
+  return Math.max(0, parameters - forms.reduce((sum, form) => sum + weightsOfForm(form), 0))
+}
+
+export function weightsOfForm({ layers }: BlockForm): number {
   return layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0)
 }
 

@@ -18,6 +18,7 @@ import { hash } from './model/hash.ts'
 import { leftBehind } from './model/left-behind.ts'
 import { mark } from './model/mark.ts'
 import { mixedInputs } from './model/mixed-inputs.ts'
+import { headPace, pace } from './model/pace.ts'
 import { write } from './model/write.ts'
 import { zeros } from './model/zeros.ts'
 import { prune } from './prune/prune.ts'
@@ -30,7 +31,7 @@ import { instructions } from './text/instructions.ts'
 import { tokenise } from './text/tokenise.ts'
 
 export const JOBS = {
-  ...{ describe, hash, zeros, attempt, evaluate, leftBehind, mixedInputs, write, compare, mark },
+  ...{ describe, hash, zeros, attempt, evaluate, leftBehind, mixedInputs, write, compare, mark, pace, headPace },
   ...{ tokenise, instructions },
   ...{ prune, unfinished },
   ...{ structures, shrink, recover, unrecovered },

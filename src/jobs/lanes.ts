@@ -16,6 +16,8 @@ export const LANES: Readonly<Record<JobName, LaneName>> = {
   prune: 'compute',
   evaluate: 'compute',
   mark: 'compute',
+  pace: 'compute',
+  headPace: 'compute',
   structures: 'compute',
   shrink: 'compute',
   recover: 'compute',

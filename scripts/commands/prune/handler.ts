@@ -1,33 +1,25 @@
 /** The work of `coppice prune`: dense perplexity, prune, write and check, perplexity again. */
 import { join } from 'node:path'
 import { doneInWords } from '../../../protocols/plan/method-words.ts'
-import { sparserInWords, unprunedInWords } from '../../../protocols/plan/model-words.ts'
 import { CoppiceError } from '../../../src/base/errors.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
-import type { Windows } from '../../../src/form/windows.ts'
 import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { ModelDescription } from '../../../src/jobs/model/describe.ts'
 import type { Measured } from '../../../src/jobs/model/evaluate.ts'
 import { writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { PruneArgs } from '../../../src/jobs/prune/prune-args.ts'
 import { textName } from '../../../src/model/text/refusals.ts'
-import { filesSource } from '../../../src/model/text/text.ts'
 import type { BlockZeros } from '../../../src/model/write/zeros.ts'
 import { PRUNE_RECORD } from '../../../src/prune/run/prune-record.ts'
 import type { PruneSeconds } from '../../../src/prune/run/sequential.ts'
 import type { Run } from '../../command.ts'
-import { readModel } from '../../common/base-model.ts'
-import { blockMatrices, outcomeInWords, sparsityOf } from '../../common/block-matrices.ts'
-import { notCopied } from '../../common/companions.ts'
+import { outcomeInWords, sparsityOf } from '../../common/block-matrices.ts'
 import { type BlockReport, drained, type EngineRun, labelled } from '../../common/engine.ts'
 import { type CardResults, calibratedOn } from '../../common/model-card.ts'
 import { changeModel, comparedTexts, type ModelChange, withPerplexities } from '../../common/model-change.ts'
-import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
-import { anyWindow, firstWindows, tokenise } from '../../common/texts.ts'
-import { windowFor } from '../../options/site.ts'
+import { type EvaluatedText, perplexities } from '../../common/perplexities.ts'
+import { anyWindow } from '../../common/texts.ts'
 import { VERSION } from '../../paths.ts'
-import { evaluation, type ModelSize, pruning, writing } from '../../progress/job-cost.ts'
-import type { Work } from '../../progress/work-plan.ts'
 import { machineReport } from '../../report/machine.ts'
 import { prunePage } from '../../report/pictures/prune-page.ts'
 import type { PruneReport } from '../../report/prune-report.ts'
@@ -35,6 +27,7 @@ import { InterruptedError } from '../../terminal/interruption.ts'
 import { duration, grouped, percent, sameLogits } from '../../terminal/numbers.ts'
 import { DensePerplexities } from './dense-perplexities.ts'
 import type { PruneOptions } from './options.ts'
+import { expectedWork, prepare } from './preparation.ts'
 
 /** The directory of finished blocks in the output's scratch. */
 const CHECKPOINT_NAME = 'blocks'
@@ -72,13 +65,8 @@ class KeptBlocks {
 async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBlocks) {
   const { engine, live, output, terminal, signal } = work
   const { model, pruner, target } = options
-  const { description, hash } = await readModel(work, model)
-  const base = await blockMatrices(work, { dir: model, description })
-  for (const line of [...unprunedInWords(base, 'pruned'), ...sparserInWords(base, target)]) terminal.note(line)
-  const left = await notCopied(work, model)
-  const window = windowFor(options.window, description)
+  const { description, hash, base, left, calibration, texts } = await prepare(work, options)
   const machine = await machineReport(engine)
-  const calibration = await calibrationWindows(work, options, window)
   const calibrated = calibration && {
     texts: options.texts.map(textName),
     windows: calibration.count,
@@ -95,9 +83,15 @@ async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBl
   kept.of = blocks.length
   kept.count = earlier?.blocks ?? 0
   if (kept.count > 0) terminal.note(`${kept.count} of ${kept.of} blocks are pruned already: going on from there`)
-  const texts = await evaluationTexts(work, { ...options, limits: description })
   const measured = DensePerplexities.open(output.scratch, hash)
-  work.meter.expect((size) => expectedWork(size, job, texts, measured))
+  work.meter.expect((size) =>
+    expectedWork(
+      size,
+      job,
+      texts.filter(({ windows }) => !measured.knows(windows)),
+      texts,
+    ),
+  )
   const dense = await densePerplexities(work, model, texts, measured)
   await engine.rest()
   const reports: BlockReport[] = []
@@ -136,34 +130,9 @@ async function pruneModel(work: ModelChange, options: PruneOptions, kept: KeptBl
   }
 }
 
-/** All work from here on, the blocks of an earlier run included. */
-function expectedWork(
-  model: ModelSize,
-  job: PruneArgs,
-  texts: readonly EvaluatedText[],
-  measured: DensePerplexities,
-): Work[] {
-  const pruned = texts.map(({ windows }) => evaluation(model, windows))
-  return [...pruned.filter((_, i) => !measured.knows(texts[i].windows)), pruning(model, job), writing(model), ...pruned]
-}
-
 /** The sum of the seconds of an earlier run. */
 function together(seconds: PruneSeconds | undefined): number {
   return Object.values(seconds ?? {}).reduce((sum: number, phase: number) => sum + phase, 0)
-}
-
-/** Magnitude looks at weights alone, so it takes no text even where one is given. */
-async function calibrationWindows(
-  work: EngineRun,
-  { model, pruner, texts, separator, windows }: PruneOptions,
-  window: number,
-): Promise<Windows | undefined> {
-  if (pruner === 'magnitude') return undefined
-  const source = filesSource(texts)
-  return firstWindows(
-    await tokenise(work, { dir: model, source, separator, window, wanted: windows * window }),
-    windows,
-  )
 }
 
 /** The dense perplexities, one a text. */

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
 import { withModel } from '../../hub/given.ts'
+import { addDryRunOption } from '../../options/dry-run.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addPageOption } from '../../options/page.ts'
@@ -17,6 +18,7 @@ export function definePrune(program: Command, start: Start): void {
     .description('Prunes a model on one text, without any federation, and writes a model of the same form.')
   addWindowOptions(addTextOptions(addModelOption(command)))
   addEvaluationOptions(addPrunerOptions(command, true))
+  addDryRunOption(command)
   addJsonOption(
     addPageOption(
       addOutOption(command, 'directory for the pruned model: empty, absent, or as the same command left it (required)'),
@@ -29,8 +31,10 @@ export function definePrune(program: Command, start: Start): void {
   )
   command.action((raw: RawPrune) => {
     const options = pruneOptions(raw)
-    return start(raw.json === true, async (run) =>
-      (await import('./handler.ts')).prune(await withModel(options, run), run),
-    )
+    return start(raw.json === true, async (run) => {
+      const given = await withModel(options, run)
+      if (raw.dryRun === true) return (await import('./forecast.ts')).forecastPrune(given, run)
+      return (await import('./handler.ts')).prune(given, run)
+    })
   })
 }

@@ -1,6 +1,7 @@
 /** Options of `coppice prune`. */
 import { resolve } from 'node:path'
 import type { PrunerName, SparsityTarget } from '../../../src/form/method.ts'
+import type { RawDryRun } from '../../options/dry-run.ts'
 import { type EvaluationOptions, evaluationOptions, type RawEvaluation } from '../../options/evaluation.ts'
 import type { RawOutput } from '../../options/output.ts'
 import { type PageOptions, pageOption } from '../../options/page.ts'
@@ -24,7 +25,7 @@ export interface PruneOptions extends ModelOptions, TextOptions, WindowOptions, 
   out: string
 }
 
-export type RawPrune = RawSite & RawPruner & RawEvaluation & RawOutput
+export type RawPrune = RawSite & RawPruner & RawEvaluation & RawOutput & RawDryRun
 
 export function pruneOptions(raw: RawPrune): PruneOptions {
   const { pruner, target } = prunerOptions(raw, 'prune')

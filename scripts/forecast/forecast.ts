@@ -1,0 +1,86 @@
+/**
+ * The forecast of a command, in place of its work: it reads the model and the texts as the command would, measures this
+ * machine for a few seconds, and weighs the work that the command would do. Nothing is written, and nobody is told.
+ */
+import { stopwatch } from '../../src/base/stopwatch.ts'
+import type { PrunerName, SparsityTarget } from '../../src/form/method.ts'
+import type { Windows } from '../../src/form/windows.ts'
+import type { ModelDescription } from '../../src/jobs/model/describe.ts'
+import { openEngine } from '../../src/jobs/open-engine.ts'
+import type { Run } from '../command.ts'
+import { apartFrom } from '../common/companions.ts'
+import { type EngineRun, labelled } from '../common/engine.ts'
+import type { ModelSize } from '../progress/job-cost.ts'
+import type { Work } from '../progress/work-plan.ts'
+import { forecastInWords } from './in-words.ts'
+import type { Disk } from './need.ts'
+import { speedsOf } from './speeds.ts'
+
+/** What a command would do. */
+export interface Planned {
+  /** The command in a few sentences. */
+  words: string[]
+  /** The model's directory. */
+  dir: string
+  description: ModelDescription
+  /** The pruner to measure. Where the command prunes nothing, Wanda shows how fast text passes. */
+  pruner: PrunerName
+  target: SparsityTarget
+  /** Text to measure with; undefined: none is read. */
+  windows: Windows | undefined
+  /** Whether sums of all sites are solved. */
+  portable?: boolean
+  /** All work of the command's engine. */
+  work(model: ModelSize): Work[]
+  /** Bytes of memory beyond those of a measurement on so many tokens. */
+  moreMemory(measured: { tokens: number }): number
+  disk: Disk
+  /** Bytes that this site would send. */
+  sentBytes: number
+}
+
+/** The one object of --dry-run --json. */
+export interface ForecastReport {
+  forecast: {
+    /** From the start of the command to its end, waits for other sites left out. */
+    seconds: number
+    /** Of the command's process and the largest one that computes for it, as its report has it at the end. */
+    peakMemoryBytes: number
+    disk: Disk
+    sentBytes: number
+  }
+  /** Seconds of the measurement itself. */
+  measuredSeconds: number
+}
+
+/** @param read - reads what the command reads, and refuses what it would refuse */
+export async function forecast(
+  paths: Parameters<typeof apartFrom>[0],
+  run: Run,
+  read: (work: EngineRun) => Promise<Planned>,
+): Promise<ForecastReport> {
+  const elapsed = stopwatch()
+  await using engine = openEngine({ apart: apartFrom(paths) })
+  const work: EngineRun = { ...run, engine }
+  const planned = await read(work)
+  const { dir, description, portable = false, pruner, target, windows } = planned
+  const reading = elapsed()
+  const args = { dir, pruner, target, windows, portable }
+  const label = 'Measuring this machine'
+  const pace = await labelled(work, label, 'pace', args)
+  await engine.rest() // as commands do between pruning and measuring
+  const head = windows === undefined ? null : await labelled(work, label, 'headPace', { dir, windows })
+  const speeds = speedsOf(description, pruner, pace, head)
+  const jobs = planned.work({ ...description, speeds }).reduce((sum, { cost }) => sum + cost, 0)
+  const report: ForecastReport = {
+    forecast: {
+      seconds: reading + jobs,
+      peakMemoryBytes: engine.peakMemoryBytes + planned.moreMemory(pace.many),
+      disk: planned.disk,
+      sentBytes: planned.sentBytes,
+    },
+    measuredSeconds: elapsed() - reading,
+  }
+  run.terminal.say(forecastInWords(planned.words, report))
+  return report
+}
