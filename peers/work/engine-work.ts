@@ -8,7 +8,7 @@ import type { JobOptions } from '../../src/engine/lane.ts'
 import { textFingerprint } from '../../src/files/fingerprint.ts'
 import type { OwnFit } from '../../src/form/block-fit.ts'
 import { ALONE, poolsMoments } from '../../src/form/merging.ts'
-import { isStructuredMethod, type Method, payloadOf } from '../../src/form/method.ts'
+import { isStructuredMethod, type Method } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
 import { type BlockFile, contributionPath, ownBlockPath, productsPath } from '../../src/jobs/block-files.ts'
 import type { StructuredForms } from '../../src/jobs/federation/structured-forms.ts'
@@ -16,11 +16,9 @@ import type { JobEvent } from '../../src/jobs/job.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import { type WrittenModel, writeChecked } from '../../src/jobs/plain-runs.ts'
 import type { StreamKey } from '../../src/merge/masked/streams.ts'
-import { maskedBytes, meanSquaresForm, productsForm, votesForm } from '../../src/merge/masked/vector.ts'
-import { contributionBytes } from '../../src/merge/masks/contribution.ts'
-import { productsBytes } from '../../src/merge/pooled/products.ts'
 import { blockOfSlot, isSecondSlot } from '../../src/merge/slots.ts'
 import { CommonWork, type CommonWorkInit } from './common-work.ts'
+import { contributionBytesOf } from './contribution-bytes.ts'
 import {
   type ImpossibleTotal,
   type MergedBlockReport,
@@ -77,20 +75,7 @@ export class EngineWork extends CommonWork implements Work {
   }
 
   maxContributionBytes(slot: number): number {
-    const { description, merging, method, structured } = this.init
-    if (!isStructuredMethod(method)) {
-      const form = description.forms[blockOfSlot(slot, this.blocks)]
-      if (merging.masked && merging.rule !== 'pooled') return maskedBytes(votesForm(form, method.pruner))
-      if (merging.masked) {
-        const isProducts = isSecondSlot(slot, this.blocks)
-        return maskedBytes(isProducts ? productsForm(form, merging.members) : meanSquaresForm(form))
-      }
-      if (!poolsMoments(method, merging)) return contributionBytes(form, payloadOf(method.pruner)).most
-      return slot < this.blocks ? contributionBytes(form, 'statistics').most : productsBytes(form, merging.members)
-    }
-    const lengths = merging.masked ? structured?.masked : structured?.bytes
-    const bytes = lengths?.[blockOfSlot(slot, this.blocks)]
-    return (isSecondSlot(slot, this.blocks) ? bytes?.adapters : bytes?.importances) ?? 0
+    return contributionBytesOf(this.init, slot).most
   }
 
   async prune({ slots, merged, signal, onBlock, onProgress }: PruneJob): Promise<void> {

@@ -53,6 +53,9 @@ export interface ForecastReport {
   measuredSeconds: number
 }
 
+/** Where nothing is pruned by weights, Wanda shows how fast text passes. */
+export const PASSING = { pruner: 'wanda', target: { kind: 'unstructured', ppm: 500_000 } } as const
+
 /** @param read - reads what the command reads, and refuses what it would refuse */
 export async function forecast(
   paths: Parameters<typeof apartFrom>[0],

@@ -10,6 +10,6 @@ export function forecastInWords(words: readonly string[], { forecast, measuredSe
     `Memory  about ${bytes(peakMemoryBytes)}`,
     `Disk    about ${bytes(disk.most)} while it works, ${bytes(disk.kept)} when it is done`,
     `Sent    ${sentBytes === 0 ? 'nothing' : `about ${bytes(sentBytes)}`}`,
-    `This was a dry run: it measured for ${duration(measuredSeconds)}, wrote nothing and told nobody.`,
+    `Dry run: this machine was measured for ${duration(measuredSeconds)}. Nothing was written, founded or joined.`,
   ].join('\n')
 }

@@ -23,3 +23,21 @@ export function streamBytes({ forms }: Pick<ModelDescription, 'forms'>, texts: r
 export function storedBlocksBytes({ forms }: Pick<ModelDescription, 'forms'>): number {
   return FLOAT * forms.reduce((sum, form) => sum + weightsOfForm(form), 0)
 }
+
+/** Sessions that compute gradients take so much more than those that predict (measured on 2.8 M parameters). */
+const GRADIENT_BYTES = 170e6
+/** Activations that a step of training keeps for its gradients: so many floats a feature of a token and block. */
+const KEPT_FLOATS = 4
+/** A block's weights in training: as read, in the runtime, their gradient and adapters. */
+const TRAINED_COPIES = 4
+
+/** Memory of training beyond a measurement. @param tokens - of a step @param measured - tokens of the measurement */
+export function trainingBytes(
+  { forms }: Pick<ModelDescription, 'forms'>,
+  { tokens, measured }: { tokens: number; measured: number },
+): number {
+  const hidden = forms[0]?.inputs[0] ?? 0
+  const largest = Math.max(0, ...forms.map(weightsOfForm))
+  const kept = KEPT_FLOATS * tokens * forms.length - measured
+  return GRADIENT_BYTES + FLOAT * (hidden * kept + TRAINED_COPIES * largest)
+}

@@ -15,6 +15,9 @@ import {
 /** No measurement says that a machine works in no time. */
 const LEAST_SECONDS = 1e-4
 
+/** The tokens take this share of a measurement at least: on a busy machine the shorter one may take longer. */
+const LEAST_OF_TOKENS = 0.5
+
 /** Usual speeds, each changed as the work that was measured took more or less time; the rest as all of it did. */
 export function speedsOf(
   model: ModelSize,
@@ -25,8 +28,10 @@ export function speedsOf(
   const form = model.forms[block]
   const more = many.tokens - few.tokens
   /** The seconds of the tokens alone; where there is but one window, all seconds. */
-  const grown = (phase: 'forward' | 'statistics') =>
-    more > 0 ? many.seconds[phase] - few.seconds[phase] : many.seconds[phase]
+  const grown = (phase: 'forward' | 'statistics') => {
+    const all = many.seconds[phase]
+    return more > 0 ? Math.max(all - few.seconds[phase], (LEAST_OF_TOKENS * all * more) / many.tokens) : all
+  }
   const tokens = more > 0 ? more : many.tokens
   const solved = slowness(many.seconds.solve, solving(form, pruner))
   const passed = tokens === 0 ? solved : slowness(grown('forward'), passing(form, tokens))

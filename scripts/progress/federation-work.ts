@@ -5,6 +5,7 @@ import { mergingOf } from '../../protocols/plan/offer.ts'
 import type { Plan } from '../../protocols/plan/plan.ts'
 import { listRound, openingOf, phaseOf } from '../../protocols/round/masked/phases.ts'
 import type { Federation } from '../../protocols/round/messages/value.ts'
+import { PPM } from '../../src/base/decimal.ts'
 import { poolsMoments } from '../../src/form/merging.ts'
 import { isStructuredMethod } from '../../src/form/method.ts'
 import { blockOfSlot, isSecondSlot } from '../../src/merge/slots.ts'
@@ -17,6 +18,7 @@ import {
   merging,
   productsOffer,
   pruning,
+  writing,
 } from './job-cost.ts'
 import type { Work } from './work-plan.ts'
 
@@ -41,6 +43,31 @@ export function federationWork(
   const membership = { model, plan, federation: federationOf(plan, model.blocks), member, windows }
   const rounds = Array.from({ length: membership.federation.rounds }, (_, i) => i + 1).filter((round) => round >= from)
   return rounds.flatMap((round) => [...ownWork(membership, round), ...commonWork(membership, round)])
+}
+
+interface MemberText {
+  calibration: MeasuredWindows
+  /** The texts on which the site measures at the end: the base, the common model, and its own. */
+  evaluated: readonly { windows: MeasuredWindows }[]
+}
+
+/** All work of one member until its end. @param from - the first round that is still to be held */
+export function memberWork(
+  model: ModelSize,
+  plan: Plan,
+  member: number,
+  { calibration, evaluated }: MemberText,
+  from = 1,
+): Work[] {
+  const measured = evaluated.map(({ windows }) => evaluation(model, windows))
+  const alone = isMeasuredAlone(plan, member) ? measured : []
+  return [...federationWork(model, plan, member, calibration, from), writing(model), ...measured, ...measured, ...alone]
+}
+
+/** Whether a member's contributions of the only round are a whole model, which it measures as well. */
+function isMeasuredAlone({ members, offer }: Plan, member: number): boolean {
+  const { masked, merge, rounds } = offer
+  return !masked && merge !== 'pooled' && rounds === 1 && members[member].capacity === PPM
 }
 
 /** The rounds after which the model is another than before: see the phases of masked plans. */

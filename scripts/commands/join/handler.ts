@@ -84,7 +84,7 @@ async function joinOrGoOn(given: JoinOptions, run: Run, watch: Watch): Promise<M
  * @throws {UsageError} USAGE_MISSING: the plan needs a text; WINDOW_FIXED, WINDOW_LONG: its window is one that the
  * model does not take
  */
-function assertFits({ texts, model: dir }: JoinOptions, offer: Offer, own: BaseModel): void {
+export function assertFits({ texts, model: dir }: JoinOptions, offer: Offer, own: BaseModel): void {
   const { method, window } = offer
   assertSameModel(dir, offer, own)
   if (texts.length === 0 && method.pruner !== 'magnitude') throw textMissing()

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Start } from '../../command.ts'
 import { addWatchOptions } from '../../operate/options.ts'
 import { addSiteOptions } from '../../options/data.ts'
+import { addDryRunOption } from '../../options/dry-run.ts'
 import { addNetworkOptions, addNoListenOption } from '../../options/network.ts'
 import { addJsonOptions, addOutOption, jsonForm } from '../../options/output.ts'
 import { addPageOption } from '../../options/page.ts'
@@ -24,6 +25,7 @@ export function defineJoin(program: Command, start: Start): void {
   addCapacityOption(addTextOptions(addModelOption(refusePlanOptions(command))))
   addNoListenOption(addNetworkOptions(command))
   addSiteEvaluationOptions(command)
+  addDryRunOption(command)
   addJsonOptions(
     addPageOption(
       addOutOption(
@@ -39,6 +41,8 @@ export function defineJoin(program: Command, start: Start): void {
   )
   command.action((address: string | undefined, raw: RawJoin) => {
     const options = joinOptions(address, raw)
+    if (raw.dryRun === true)
+      return start(jsonForm(raw) !== false, async (run) => (await import('./forecast.ts')).forecastJoin(options, run))
     return start(jsonForm(raw), async (run) => (await import('./handler.ts')).join(options, run))
   })
 }

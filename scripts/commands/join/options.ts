@@ -2,6 +2,7 @@
 import { type Invitation, parseInvitation } from '../../../protocols/plan/invitation.ts'
 import { type RawWatch, type WatchOptions, watchOptions } from '../../operate/options.ts'
 import { type RawSiteOptions, type SiteOptions, siteOptions } from '../../options/data.ts'
+import type { RawDryRun } from '../../options/dry-run.ts'
 import { type NetworkOptions, networkOptions, type RawNetwork } from '../../options/network.ts'
 import { type OutputOptions, outputOptions, type RawOutput } from '../../options/output.ts'
 import { type ModelOptions, modelOptions, type RawSite, type TextOptions, textOptions } from '../../options/site.ts'
@@ -22,7 +23,15 @@ export interface JoinOptions extends ModelOptions, TextOptions, NetworkOptions, 
   watch: WatchOptions
 }
 
-export interface RawJoin extends RawSite, RawSiteEvaluation, RawNetwork, RawOutput, RawSiteOptions, RawYes, RawWatch {
+export interface RawJoin
+  extends RawSite,
+    RawSiteEvaluation,
+    RawNetwork,
+    RawOutput,
+    RawSiteOptions,
+    RawYes,
+    RawWatch,
+    RawDryRun {
   capacity?: number
 }
 

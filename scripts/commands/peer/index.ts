@@ -5,6 +5,7 @@ import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'
 import type { Start } from '../../command.ts'
 import { addWatchOptions } from '../../operate/options.ts'
 import { addSiteOptions } from '../../options/data.ts'
+import { addDryRunOption } from '../../options/dry-run.ts'
 import { addNetworkOptions } from '../../options/network.ts'
 import { addJsonOptions, addOutOption, jsonForm } from '../../options/output.ts'
 import { addPageOption } from '../../options/page.ts'
@@ -32,6 +33,7 @@ export function definePeer(program: Command, start: Start): void {
   addCapacityOption(addWindowOptions(addTextOptions(addModelOption(command))))
   addNetworkOptions(addPlanOptions(command))
   addSiteEvaluationOptions(command)
+  addDryRunOption(command)
   addJsonOptions(
     addPageOption(
       addOutOption(
@@ -47,6 +49,8 @@ export function definePeer(program: Command, start: Start): void {
   )
   command.action((raw: RawPeer) => {
     const options = peerOptions(raw)
+    if (raw.dryRun === true)
+      return start(jsonForm(raw) !== false, async (run) => (await import('./forecast.ts')).forecastPeer(options, run))
     return start(jsonForm(raw), async (run) => (await import('./handler.ts')).peer(options, run))
   })
 }

@@ -1,6 +1,7 @@
 /** Options of `coppice peer`. */
 import { type RawWatch, type WatchOptions, watchOptions } from '../../operate/options.ts'
 import { type RawSiteOptions, type SiteOptions, siteOptions } from '../../options/data.ts'
+import type { RawDryRun } from '../../options/dry-run.ts'
 import { type NetworkOptions, networkOptions, type RawNetwork } from '../../options/network.ts'
 import { type OutputOptions, outputOptions, type RawOutput } from '../../options/output.ts'
 import { type PlanOptions, planOptions, type RawPlan } from '../../options/plan.ts'
@@ -48,7 +49,8 @@ export interface RawPeer
     RawOutput,
     RawSiteOptions,
     RawYes,
-    RawWatch {
+    RawWatch,
+    RawDryRun {
   members?: number
   capacity?: number
   new?: boolean

@@ -1,30 +1,17 @@
 /** The work of `coppice recover`: perplexity before, train, write and check, perplexity again. */
 import { join } from 'node:path'
-import { unprunedInWords } from '../../../protocols/plan/model-words.ts'
 import { writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { RecoveredModel } from '../../../src/jobs/structure/recover.ts'
 import type { RecoverArgs } from '../../../src/jobs/structure/recover-args.ts'
 import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
-import { readModel } from '../../common/base-model.ts'
-import { weightsOf } from '../../common/block-matrices.ts'
-import { notCopied } from '../../common/companions.ts'
 import type { CardResults } from '../../common/model-card.ts'
 import { changeModel, comparedTexts, withPerplexities } from '../../common/model-change.ts'
-import { evaluationTexts, perplexities } from '../../common/perplexities.ts'
-import {
-  RECOVERED,
-  readInstructions,
-  recoveryInWords,
-  TRAINING_NAME,
-  textRows,
-  trained,
-} from '../../common/recovery.ts'
-import { RECOVERY } from '../../options/recovery.ts'
-import { windowFor } from '../../options/site.ts'
-import { evaluation as evaluationWork, retraining, writing } from '../../progress/job-cost.ts'
+import { perplexities } from '../../common/perplexities.ts'
+import { RECOVERED, recoveryInWords, TRAINING_NAME, trained } from '../../common/recovery.ts'
 import { counted, duration, grouped, sameLogits } from '../../terminal/numbers.ts'
 import type { RecoverOptions } from './options.ts'
+import { expectedWork, prepare } from './preparation.ts'
 
 interface RecoverReport {
   model: string
@@ -50,22 +37,10 @@ export function recover(options: RecoverOptions, run: Run): Promise<RecoverRepor
   const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING_NAME))
   return changeModel<RecoverReport>(options, run, { worthKeeping }, async (work) => {
     const { engine, output, terminal, signal } = work
-    const { model, recovery, instructions, rows: most } = options
-    const { description, hash } = await readModel(work, model)
-    const left = await notCopied(work, model)
-    for (const line of unprunedInWords(weightsOf(description), 'trained')) terminal.note(line)
-    const length = windowFor(recovery.length, description, '--length', RECOVERY.length)
-    const cut = { length, rows: most }
-    const text =
-      instructions === null
-        ? await textRows(work, model, options, cut)
-        : await readInstructions(work, model, instructions, cut)
-    const evaluation = { ...options.evaluation, window: options.evaluation.window ?? options.window }
-    const texts = await evaluationTexts(work, { ...options, evaluation, limits: description })
-    work.meter.expect((size) => {
-      const measured = texts.map(({ windows }) => evaluationWork(size, windows))
-      return [...measured, retraining(size, { ...recovery, length }), writing(size), ...measured]
-    })
+    const { model, recovery } = options
+    const prepared = await prepare(work, options)
+    const { hash, left, length, text, texts } = prepared
+    work.meter.expect((size) => expectedWork(size, options, prepared))
     const pruned = await perplexities(work, { dir: model, kind: 'given', texts })
     await engine.rest()
     const scratch = join(output.scratch, TRAINING_NAME)

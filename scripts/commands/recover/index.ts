@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { MAX_WINDOW } from '../../../protocols/plan/offer.ts'
 import type { Start } from '../../command.ts'
 import { withModel } from '../../hub/given.ts'
+import { addDryRunOption } from '../../options/dry-run.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addRecoveryOptions } from '../../options/recovery.ts'
@@ -30,6 +31,7 @@ export function defineRecover(program: Command, start: Start): void {
       'tokens a window if --eval-window is not given (default: 512, or the longest window of the model if that is less)',
   })
   addEvaluationOptions(command)
+  addDryRunOption(command)
   addJsonOption(
     addOutOption(
       command,
@@ -43,8 +45,10 @@ export function defineRecover(program: Command, start: Start): void {
   )
   command.action((raw: RawRecover) => {
     const options = recoverOptions(raw)
-    return start(raw.json === true, async (run) =>
-      (await import('./handler.ts')).recover(await withModel(options, run), run),
-    )
+    return start(raw.json === true, async (run) => {
+      const given = await withModel(options, run)
+      if (raw.dryRun === true) return (await import('./forecast.ts')).forecastRecover(given, run)
+      return (await import('./handler.ts')).recover(given, run)
+    })
   })
 }

@@ -1,5 +1,6 @@
 /** Options of `coppice recover`. */
 import { resolve } from 'node:path'
+import type { RawDryRun } from '../../options/dry-run.ts'
 import { type EvaluationOptions, evaluationOptions, type RawEvaluation } from '../../options/evaluation.ts'
 import type { RawOutput } from '../../options/output.ts'
 import { type RawRecovery, type RecoveryOptions, recoveryOptions } from '../../options/recovery.ts'
@@ -19,7 +20,7 @@ export interface RecoverOptions extends ModelOptions, TextOptions {
   out: string
 }
 
-export interface RawRecover extends RawSite, RawRecovery, RawEvaluation, RawOutput {
+export interface RawRecover extends RawSite, RawDryRun, RawRecovery, RawEvaluation, RawOutput {
   instructions?: string
 }
 

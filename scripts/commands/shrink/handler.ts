@@ -1,26 +1,21 @@
 /** The work of `coppice shrink`: choose, cut and write, check, perplexity before and after. */
 import { join } from 'node:path'
-import { UsageError } from '../../../src/base/errors.ts'
 import type { JobEvent } from '../../../src/jobs/job.ts'
 import { type CheckedModel, shrinkChecked, writeChecked } from '../../../src/jobs/plain-runs.ts'
 import type { Granularity, RemovedFromBlock, Shrink } from '../../../src/jobs/structure/shrink-args.ts'
 import { textName } from '../../../src/model/text/refusals.ts'
 import { TRAINING_RECORD } from '../../../src/recover/training-record.ts'
 import type { Run } from '../../command.ts'
-import { notCopied } from '../../common/companions.ts'
-import { assertRuns, describe, type EngineRun, labelled } from '../../common/engine.ts'
+import { describe, type EngineRun, labelled } from '../../common/engine.ts'
 import { type CardResults, calibratedOn } from '../../common/model-card.ts'
 import { changeModel, comparedTexts, type ModelChange, withPerplexities } from '../../common/model-change.ts'
 import type { OutputDirectory } from '../../common/output-directory.ts'
-import { type EvaluatedText, evaluationTexts, perplexities } from '../../common/perplexities.ts'
+import { type EvaluatedText, perplexities } from '../../common/perplexities.ts'
 import { RECOVERED, recoveryInWords, TRAINING_NAME, textRows, trained } from '../../common/recovery.ts'
-import { calibration } from '../../common/texts.ts'
-import { assertBlocks } from '../../options/blocks.ts'
 import { RECOVERY, type RecoveryOptions } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
 import { VERSION } from '../../paths.ts'
 import { jobText } from '../../progress/counted.ts'
-import { choosing, evaluation, retraining, writing } from '../../progress/job-cost.ts'
 import { machineReport } from '../../report/machine.ts'
 import { shrinkPage } from '../../report/pictures/shrink-page.ts'
 import type { ShrinkReport, SpeedReport } from '../../report/shrink-report.ts'
@@ -37,6 +32,7 @@ import {
 } from '../../terminal/numbers.ts'
 import { keptOrMade, SMALLER, shrinkFingerprint } from './kept.ts'
 import type { ShrinkOptions } from './options.ts'
+import { expectedWork, isUniform, prepare } from './preparation.ts'
 
 export function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> {
   const worthKeeping = (scratch: string) => TRAINING_RECORD.liesIn(join(scratch, TRAINING_NAME))
@@ -46,30 +42,19 @@ export function shrink(options: ShrinkOptions, run: Run): Promise<ShrinkReport> 
 
 async function shrinkModel(work: ModelChange, options: ShrinkOptions) {
   const { engine, live, output } = work
-  const { model, what, given } = options
+  const { model, what } = options
   const uniform = isUniform(what)
-  const description = await describe(work, model)
-  await assertRuns(work, model)
-  const left = await notCopied(work, model, uniform ? ['model.safetensors'] : [])
-  const { name, parameters, blocks: count } = description
-  if (given.blocks !== undefined) assertRange(options, given.blocks, count)
-  const window = windowFor(options.window, description)
-  const windows = await calibration(work, model, options, options.windows, window)
+  const prepared = await prepare(work, options)
+  const { description, left, texts, window, windows } = prepared
+  const { name, parameters } = description
   const machine = await machineReport(engine)
   const calibrated = { texts: options.texts.map(textName), windows: windows.count, window }
   const view = { coppice: VERSION, model, calibration: calibrated, machine }
   live.show(() => shrinkPage({ ...view, end: null }))
-  const texts = await evaluationTexts(work, { ...options, limits: description })
   const check = windows.ids.slice(0, window)
   const done = DONE[what.granularity]
   const job = { what, dir: model, windows, check, done: options.recovery === null ? done : undefined }
-  work.meter.expect((size) => {
-    const measured = texts.map(({ windows }) => evaluation(size, windows))
-    const { recovery } = options
-    const length = windowFor(recovery?.length, description, '--length', RECOVERY.length)
-    const recovered = recovery === null ? [] : [retraining(size, { ...recovery, length }), writing(size), ...measured]
-    return [choosing(size, windows), ...measured, ...measured, ...recovered]
-  })
+  work.meter.expect((size) => expectedWork(size, options, prepared))
   const shrinkTo = (out: string) => choose(work, { ...job, out })
   const smaller = options.recovery === null ? output.staging : join(output.scratch, SMALLER)
   const shrunk =
@@ -152,36 +137,6 @@ async function recovered(
   const { difference } = await writeChecked(engine, written, { signal })
   const after = await perplexities(work, { dir: smaller, kind: 'recovered', texts, weights })
   return { trained: learnt, difference, perplexities: after }
-}
-
-function isUniform(what: Shrink): boolean {
-  return 'uniform' in what && what.uniform
-}
-
-/** @throws {UsageError} BLOCKS_RANGE; UNIFORM_BLOCKS, CHANNEL_BLOCKS: some blocks where all are asked for */
-function assertRange({ what, given }: ShrinkOptions, blocks: [from: number, to: number], count: number): void {
-  assertBlocks(...blocks, count)
-  if (blocks[1] - blocks[0] === count) return
-  if (isUniform(what)) refuseSome(blocks, count)
-  if (what.granularity === 'hidden-channels') refuseHiddenOfSome(given.granularity, blocks, count)
-}
-
-/** @throws {UsageError} UNIFORM_BLOCKS, always */
-function refuseSome([from, to]: [from: number, to: number], count: number): never {
-  throw new UsageError({
-    code: 'UNIFORM_BLOCKS',
-    what: `--uniform with --blocks ${from}:${to}: the ${count} blocks of the model would differ in width`,
-    hint: 'Give --uniform without --blocks.',
-  })
-}
-
-/** @throws {UsageError} CHANNEL_BLOCKS, always */
-function refuseHiddenOfSome(word: string, [from, to]: [from: number, to: number], count: number): never {
-  throw new UsageError({
-    code: 'CHANNEL_BLOCKS',
-    what: `--granularity ${word} with --blocks ${from}:${to}: hidden channels go through all ${count} blocks of the model`,
-    hint: `Give --granularity ${word} without --blocks.`,
-  })
 }
 
 function speedOf(times: CheckedModel['prefill'], tokens: number): SpeedReport | null {

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import type { Start } from '../../command.ts'
 import { withModel } from '../../hub/given.ts'
+import { addDryRunOption } from '../../options/dry-run.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addPageOption } from '../../options/page.ts'
@@ -75,6 +76,7 @@ export function defineShrink(program: Command, start: Start): void {
     .option('--recover-text <file...>', 'texts for that training (default: those of --text)')
     .addOption(new Option('--seed <n>', 'seed of --importance random (default: 0)').argParser(wholeNumber('--seed', 0)))
   addEvaluationOptions(command)
+  addDryRunOption(command)
   addJsonOption(
     addPageOption(
       addOutOption(
@@ -90,8 +92,10 @@ export function defineShrink(program: Command, start: Start): void {
   )
   command.action((raw: RawShrink) => {
     const options = shrinkOptions(raw)
-    return start(raw.json === true, async (run) =>
-      (await import('./handler.ts')).shrink(await withModel(options, run), run),
-    )
+    return start(raw.json === true, async (run) => {
+      const given = await withModel(options, run)
+      if (raw.dryRun === true) return (await import('./forecast.ts')).forecastShrink(given, run)
+      return (await import('./handler.ts')).shrink(given, run)
+    })
   })
 }

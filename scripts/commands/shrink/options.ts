@@ -5,6 +5,7 @@ import type { Amount } from '../../../src/structure/choose/amount.ts'
 import type { Fluctuation } from '../../../src/structure/choose/fluctuation.ts'
 import type { Criterion, Reduction } from '../../../src/structure/choose/importance.ts'
 import type { GroupQueries } from '../../../src/structure/find/walk.ts'
+import type { RawDryRun } from '../../options/dry-run.ts'
 import { type EvaluationOptions, evaluationOptions, type RawEvaluation } from '../../options/evaluation.ts'
 import type { RawOutput } from '../../options/output.ts'
 import { type PageOptions, pageOption } from '../../options/page.ts'
@@ -57,7 +58,7 @@ export interface ShrinkOptions extends ModelOptions, TextOptions, WindowOptions,
   out: string
 }
 
-export interface RawShrink extends RawSite, RawEvaluation, RawOutput {
+export interface RawShrink extends RawSite, RawDryRun, RawEvaluation, RawOutput {
   granularity?: GranularityWord
   /** In ppm. */
   ratio?: number

@@ -4,6 +4,7 @@ import { Option } from 'commander'
 import { MAX_MEMBERS, MIN_MEMBERS } from '../../../protocols/plan/offer.ts'
 import type { Start } from '../../command.ts'
 import { withModel } from '../../hub/given.ts'
+import { addDryRunOption } from '../../options/dry-run.ts'
 import { addEvaluationOptions } from '../../options/evaluation.ts'
 import { addJsonOption, addOutOption } from '../../options/output.ts'
 import { addPageOption } from '../../options/page.ts'
@@ -60,6 +61,7 @@ export function defineSimulate(program: Command, start: Start): void {
       ).argParser(someOf('--baselines', BASELINES, 'none')),
     )
     .option('--processes', 'one process a peer, instead of all in one')
+  addDryRunOption(command)
   addJsonOption(
     addPageOption(addOutOption(command, 'directory for the results: empty or absent (default: coppice-out/ID)')),
   )
@@ -73,8 +75,10 @@ export function defineSimulate(program: Command, start: Start): void {
   )
   command.action((raw: RawSimulate) => {
     const options = simulateOptions(raw)
-    return start(raw.json === true, async (run) =>
-      (await import('./handler.ts')).simulate(await withModel(options, run), run),
-    )
+    return start(raw.json === true, async (run) => {
+      const given = await withModel(options, run)
+      if (raw.dryRun === true) return (await import('./forecast.ts')).forecastSimulate(given, run)
+      return (await import('./handler.ts')).simulate(given, run)
+    })
   })
 }

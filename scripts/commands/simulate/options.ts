@@ -1,5 +1,6 @@
 /** Options of `coppice simulate`. */
 import { isStructuredMethod } from '../../../src/form/method.ts'
+import type { RawDryRun } from '../../options/dry-run.ts'
 import { type EvaluationOptions, evaluationOptions, type RawEvaluation } from '../../options/evaluation.ts'
 import { type OutputOptions, outputOptions, type RawOutput } from '../../options/output.ts'
 import { type PlanOptions, planOptions, type RawPlan } from '../../options/plan.ts'
@@ -45,7 +46,7 @@ export interface SimulateOptions extends ModelOptions, TextOptions, WindowOption
   processes: boolean
 }
 
-export interface RawSimulate extends RawSite, RawPlan, RawEvaluation, RawOutput {
+export interface RawSimulate extends RawSite, RawPlan, RawEvaluation, RawOutput, RawDryRun {
   peers?: number
   seed?: number
   capacity?: number[]

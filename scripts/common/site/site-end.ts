@@ -23,8 +23,7 @@ import type { BlockFile } from '../../../src/jobs/block-files.ts'
 import type { Run } from '../../command.ts'
 import type { LivePage } from '../../live/live-page.ts'
 import { VERSION } from '../../paths.ts'
-import { federationWork } from '../../progress/federation-work.ts'
-import { evaluation, writing } from '../../progress/job-cost.ts'
+import { memberWork } from '../../progress/federation-work.ts'
 import { certifiedInWords } from '../../report/certified-share.ts'
 import { type MemberReport, planReport } from '../../report/federation.ts'
 import type { Page } from '../../report/html/page.ts'
@@ -113,10 +112,7 @@ export class SiteEnd {
     const { text } = this
     if (text === null) return
     const member = memberOf(plan, own.peer)?.index ?? 0
-    work.meter.expect((model) => {
-      const measured = text.evaluated.map(({ windows }) => evaluation(model, windows))
-      return [...federationWork(model, plan, member, text.calibration, from), writing(model), ...measured, ...measured]
-    })
+    work.meter.expect((model) => memberWork(model, plan, member, text, from))
   }
 
   /** Waits for the measurement, and reports. Only then the federation is finished here: see PeerInit. */

@@ -1,0 +1,19 @@
+/** The forecast of `coppice join`: the plan is asked of the founder, with a key that is forgotten. */
+import { look } from '../../../peers/network/look.ts'
+import type { Run } from '../../command.ts'
+import { readModel } from '../../common/base-model.ts'
+import { type ForecastReport, forecast } from '../../forecast/forecast.ts'
+import { plannedSite } from '../../forecast/site.ts'
+import { assertFits } from './handler.ts'
+import type { JoinOptions } from './options.ts'
+
+export function forecastJoin(options: JoinOptions, run: Run): Promise<ForecastReport> {
+  const { capacity, invitation } = options
+  return forecast(options, run, async (work) => {
+    run.terminal.progress('Asking the founder for the plan')
+    const { offer } = (await look(invitation, run.signal)).offer
+    const model = await readModel(work, options.model)
+    assertFits(options, offer, model)
+    return plannedSite(work, options, { model, terms: offer, capacity })
+  })
+}

@@ -1,0 +1,21 @@
+/** The forecast of `coppice peer`. */
+import { asModelName } from '../../../protocols/plan/offer.ts'
+import type { Run } from '../../command.ts'
+import { readModel } from '../../common/base-model.ts'
+import { type ForecastReport, forecast } from '../../forecast/forecast.ts'
+import { plannedSite } from '../../forecast/site.ts'
+import { planFor } from '../../options/plan.ts'
+import { windowFor } from '../../options/site.ts'
+import type { PeerOptions } from './options.ts'
+
+export function forecastPeer(options: PeerOptions, run: Run): Promise<ForecastReport> {
+  const { capacity, members, windows } = options
+  return forecast(options, run, async (work) => {
+    const model = await readModel(work, options.model)
+    const { name, parameters, blocks } = model.description
+    const window = windowFor(options.window, model.description)
+    const named = { name: asModelName(name), hash: model.hash, parameters, blocks }
+    const terms = { ...planFor(options.plan, blocks), model: named, windows, window, members }
+    return plannedSite(work, options, { model, terms, capacity })
+  })
+}
