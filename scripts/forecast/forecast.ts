@@ -53,6 +53,9 @@ export interface ForecastReport {
   measuredSeconds: number
 }
 
+/** The report's page is drawn in so many times as long as a process takes to start. */
+const PAGE_STARTS = 2
+
 /** Where nothing is pruned by weights, Wanda shows how fast text passes. */
 export const PASSING = { pruner: 'wanda', target: { kind: 'unstructured', ppm: 500_000 } } as const
 
@@ -62,27 +65,29 @@ export async function forecast(
   run: Run,
   read: (work: EngineRun) => Promise<Planned>,
 ): Promise<ForecastReport> {
-  const elapsed = stopwatch()
   await using engine = openEngine({ apart: apartFrom(paths) })
   const work: EngineRun = { ...run, engine }
   const planned = await read(work)
   const { dir, description, portable = false, pruner, target, windows } = planned
-  const reading = elapsed()
+  const reading = performance.now() / 1000
   const args = { dir, pruner, target, windows, portable }
   const label = 'Measuring this machine'
+  const started = stopwatch()
+  await labelled(work, label, 'mark', {})
+  const start = started()
   const pace = await labelled(work, label, 'pace', args)
   await engine.rest() // as commands do between pruning and measuring
   const head = windows === undefined ? null : await labelled(work, label, 'headPace', { dir, windows })
-  const speeds = speedsOf(description, pruner, pace, head)
+  const speeds = speedsOf(description, pruner, pace, { head, start: start + pace.sessions })
   const jobs = planned.work({ ...description, speeds }).reduce((sum, { cost }) => sum + cost, 0)
   const report: ForecastReport = {
     forecast: {
-      seconds: reading + jobs,
+      seconds: reading + jobs + PAGE_STARTS * start,
       peakMemoryBytes: engine.peakMemoryBytes + planned.moreMemory(pace.many),
       disk: planned.disk,
       sentBytes: planned.sentBytes,
     },
-    measuredSeconds: elapsed() - reading,
+    measuredSeconds: performance.now() / 1000 - reading,
   }
   run.terminal.say(forecastInWords(planned.words, report))
   return report

@@ -23,7 +23,7 @@ export function speedsOf(
   model: ModelSize,
   pruner: PrunerName,
   { block, few, many, portable }: Pace,
-  head: HeadPace | null,
+  { head, start }: { head: HeadPace | null; start: number },
 ): Speeds {
   const form = model.forms[block]
   const more = many.tokens - few.tokens
@@ -52,6 +52,7 @@ export function speedsOf(
     read: more > 0 ? weightsOfForm(form) / Math.max(LEAST_SECONDS, fixed) : USUAL.read / passed,
     merged: USUAL.merged / solved,
     written: USUAL.written / solved,
+    start,
   }
 }
 

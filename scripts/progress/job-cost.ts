@@ -39,16 +39,18 @@ export interface Speeds {
   merged: number
   read: number
   written: number
+  /** Seconds until a process is there and has its model ready to run. */
+  start: number
 }
 
 /** Until anything is measured: two cores of AMD EPYC. A prediction takes 1.2 to 4 times as long as its products. */
 export const USUAL: Speeds = {
   ...{ forward: 30e9, observed: 30e9, gram: 40e9, factor: 15e9, portable: 4, head: 12e9 },
   ...{ swept: 16e6, ranked: 10e6, merged: 20e6, read: 300e6, written: 30e6 },
+  start: 0.1,
 }
-/** A job that does hardly anything; and one that makes a model ready to run first. */
+/** A job that does hardly anything. */
 const LEAST_SECONDS = 0.01
-const START_SECONDS = 0.1
 /** A gradient costs as much as so many predictions. */
 const GRADIENT = 4
 /** Tokens of a training step of a federation: see src/jobs/federation/training.ts. */
@@ -86,9 +88,9 @@ export function jobCost(model: ModelSize, job: MeteredJob<Jobs>): Work {
 export function evaluation(model: ModelSize, windows: MeasuredWindows): Work {
   const tokens = tokensOf(windows)
   const blocks = model.parameters - outsideBlocks(model)
-  const { forward, head: headSpeed, read } = model.speeds ?? USUAL
+  const { forward, head: headSpeed, read, start } = model.speeds ?? USUAL
   const head = (tokens * outsideBlocks(model)) / headSpeed
-  const { kind, cost } = work('evaluate', START_SECONDS + (tokens * blocks) / forward + model.parameters / read + head)
+  const { kind, cost } = work('evaluate', start + (tokens * blocks) / forward + model.parameters / read + head)
   return { kind, cost, lastStep: head / cost }
 }
 
@@ -100,7 +102,7 @@ export interface Prune extends Pick<PruneArgs, 'pruner' | 'as' | 'blocks'> {
 export function pruning({ forms, speeds = USUAL }: ModelSize, { pruner, as, blocks, windows }: Prune): Work {
   const tokens = windows === undefined ? 0 : tokensOf(windows)
   const last = blocks.at(-1) ?? -1
-  let cost = START_SECONDS
+  let cost = speeds.start
   for (const [block, form] of forms.slice(0, last + 1).entries()) {
     const weights = weightsOfForm(form)
     if (tokens > 0) cost += passing(form, tokens, speeds) + weights / speeds.read
@@ -153,12 +155,12 @@ function isSolved({ method, merging: { members, ...rule }, ...inputs }: Jobs['me
 
 /** The importances of all heads and channels. */
 export function importances(model: ModelSize, windows: MeasuredWindows): Work {
-  return work('importances', START_SECONDS + GRADIENT * throughModel(model, tokensOf(windows)))
+  return work('importances', (model.speeds ?? USUAL).start + GRADIENT * throughModel(model, tokensOf(windows)))
 }
 
 /** The adapters of one round of a federation. */
 export function adapterTraining(model: ModelSize, steps: number): Work {
-  return work('adapters', START_SECONDS + GRADIENT * throughModel(model, steps * TRAINING_TOKENS))
+  return work('adapters', (model.speeds ?? USUAL).start + GRADIENT * throughModel(model, steps * TRAINING_TOKENS))
 }
 
 /** The training of a recovery. */
@@ -166,22 +168,19 @@ export function retraining(
   model: ModelSize,
   { steps, batch, length }: { steps: number; batch: number; length: number },
 ) {
-  return work('recover', START_SECONDS + GRADIENT * throughModel(model, steps * batch * length))
+  return work('recover', (model.speeds ?? USUAL).start + GRADIENT * throughModel(model, steps * batch * length))
 }
 
 /** The choice of what to remove. */
 export function choosing(model: ModelSize, windows: MeasuredWindows): Work {
-  return work(
-    'shrink',
-    START_SECONDS +
-      GRADIENT * throughModel(model, tokensOf(windows)) +
-      model.parameters / (model.speeds ?? USUAL).written,
-  )
+  const { start, written } = model.speeds ?? USUAL
+  return work('shrink', start + GRADIENT * throughModel(model, tokensOf(windows)) + model.parameters / written)
 }
 
-/** A model that is written, and run once to compare. */
+/** A model that is written, and run once to compare, in another process. */
 export function writing(model: ModelSize): Work {
-  return work('write', START_SECONDS + model.parameters / (model.speeds ?? USUAL).written)
+  const { start, written } = model.speeds ?? USUAL
+  return work('write', 2 * start + model.parameters / written)
 }
 
 function throughModel({ parameters, speeds = USUAL }: ModelSize, tokens: number): number {

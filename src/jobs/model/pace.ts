@@ -8,6 +8,7 @@ import type { Windows } from '../../form/windows.ts'
 import { Stream } from '../../model/forward/stream.ts'
 import { someWindows } from '../../model/text/text.ts'
 import { type PruneSeconds, pruneSequential } from '../../prune/run/sequential.ts'
+import type { Solvers } from '../../prune/run/solvers.ts'
 import type { Bench } from '../bench.ts'
 import type { JobContext } from '../job.ts'
 
@@ -32,6 +33,8 @@ export interface Pace {
   block: number
   few: BlockPace
   many: BlockPace
+  /** Seconds that the first block took longer than this one: sessions were made for all like it. */
+  sessions: number
   /** Seconds of solving one block in arithmetic that is the same on every machine; null: not asked for. */
   portable: number | null
 }
@@ -52,7 +55,7 @@ export async function pace(args: PaceArgs, bench: Bench, { signal }: JobContext)
   const decoder = bench.open(dir)
   const blocks = Array.from({ length: Math.min(BLOCKS, decoder.blocks) }, (_, block) => block)
   const block = blocks[Math.min(1, blocks.length - 1)]
-  const measure = async (count: number, solvers: Awaited<ReturnType<Bench['solvers']>>): Promise<BlockPace> => {
+  const measure = async (count: number, solvers: Solvers): Promise<BlockPace & { first: PruneSeconds }> => {
     const some = windows && someWindows(windows, 0, Math.min(count, windows.count))
     const after: PruneSeconds[] = []
     await pruneSequential(decoder, solvers, {
@@ -63,15 +66,14 @@ export async function pace(args: PaceArgs, bench: Bench, { signal }: JobContext)
       onBlock: () => undefined,
       onFinished: (_, __, seconds) => void after.push({ ...seconds }),
     })
-    return {
-      tokens: some === undefined ? 0 : some.count * some.length,
-      seconds: between(after[block - 1], after[block]),
-    }
+    const tokens = some === undefined ? 0 : some.count * some.length
+    return { tokens, seconds: between(after[block - 1], after[block]), first: after[0] }
   }
   const few = await measure(1, await bench.solvers())
   const many = await measure(MANY_WINDOWS, await bench.solvers())
   const portable = args.portable ? (await measure(1, await bench.portableSolvers())).seconds.solve : null
-  return { block, few, many, portable }
+  const sessions = Math.max(0, sumOf(few.first) - sumOf(few.seconds))
+  return { block, few, many, sessions, portable }
 }
 
 /** @param windows - the first of them is predicted */
@@ -88,6 +90,10 @@ export async function headPace(
   const elapsed = stopwatch()
   const { tokens } = await stream.negativeLogLikelihood(signal)
   return { tokens, seconds: elapsed() }
+}
+
+function sumOf({ forward, solve, statistics }: PruneSeconds): number {
+  return forward + solve + statistics
 }
 
 /** The seconds of the phases between two looks at the clock. */
