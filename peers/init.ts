@@ -51,8 +51,8 @@ export interface PeerInit {
   onEvent?(event: PeerEvent): void
   /** Its libp2p node is up: for metrics, and for tests that cut its links. */
   onNode?(node: PeerNode): void
-  /** It takes part from now on: for metrics. */
-  onMember?(member: MemberView): void
+  /** With `aside`: the book of what it would say of itself, for metrics. */
+  onBook?(book: StatusBook): void
   /** Counts what its libp2p node does. */
   metrics?: NodeInit['metrics']
 }
@@ -114,16 +114,6 @@ export interface PeerResult {
   /** In the order of the roster. */
   members: Array<{ site: string; peerId: string }>
   out: string
-}
-
-/** A member as others may look at it while it takes part. Nothing is computed until they do. */
-export interface MemberView {
-  /** When each other member was heard last, in milliseconds since 1970, by index. Those that were not are absent. */
-  heard: ReadonlyMap<number, number>
-  /** When each timer of the round runs out, in milliseconds since 1970, by its name. */
-  deadlines(): ReadonlyMap<string, number>
-  /** Messages that were not taken in. */
-  refused(): RefusedMessages[]
 }
 
 /** A peer between its start and its founding. */

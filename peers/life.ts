@@ -48,6 +48,7 @@ export async function live(
   init.onNode?.(node)
   const clock = init.clock ?? systemClock
   const book = bookOf(init, node)
+  if (book !== null) init.onBook?.(book)
   if (book !== null) closing.use(await StatusSocket.open(data.path, (question) => book.answer(question)))
   const tell = (event: PeerEvent) => {
     book?.hear(event, clock.date())

@@ -61,15 +61,11 @@ export async function takePart(init: PeerInit, member: Member): Promise<PeerResu
       node.shun(neighbour).catch(() => undefined) // it has gone by itself
     },
   })
-  init.onMember?.({
-    heard: driver.heard,
-    deadlines: () => driver.deadlines(),
-    refused: () => post.refused.list(),
-  })
   member.book?.follows({
     refused: () => post.refused.list(),
     payloadBytes: () => driver.payloadBytes,
     heard: driver.heard,
+    deadlines: () => driver.deadlines(),
   })
   const sync = syncOf(driver, chain, post, member)
   const neighbours = new Neighbours({

@@ -26,12 +26,16 @@ interface BookInit {
   aside(): StatusAside
 }
 
-/** Facts that only a member of a founded federation has. */
-interface MemberFacts {
+/** Facts that only a member of a founded federation has. Nothing is computed until somebody asks. */
+export interface MemberFacts {
+  /** Messages that were not taken in. */
   refused(): RefusedMessages[]
+  /** Bytes of the contributions that this peer has made. */
   payloadBytes(): number
-  /** When each member was heard last, in milliseconds since 1970, by its index. */
+  /** When each other member was heard last, in milliseconds since 1970, by its index. Those that were not are absent. */
   heard: ReadonlyMap<number, number>
+  /** When each timer of the round runs out, in milliseconds since 1970, by its name. */
+  deadlines(): ReadonlyMap<string, number>
 }
 
 /** The founder's line to paste; null: nobody can join any more, or here. */
@@ -49,11 +53,13 @@ export class StatusBook {
   private readonly init: BookInit
   private invitation: string | null = null
   private sites: readonly SiteLabel[] = []
-  private expected: number | null = null
+  /** Members of the plan; before it is signed those that are wanted; null: not known yet. */
+  expected: number | null = null
   private signed: { plan: Plan; by: readonly number[] } | null = null
   private held: Held | null = null
   private began: number | null = null
-  private member: MemberFacts | null = null
+  /** null: nothing is founded. */
+  member: MemberFacts | null = null
   private look: (() => Whereabouts) | null = null
   private work: PeerStatus['work'] = null
   private end: 'writing' | 'serving' | null = null
@@ -93,6 +99,16 @@ export class StatusBook {
       case 'serving':
         this.end = event.type
     }
+  }
+
+  /** The plan that all have signed; null: not yet. */
+  get plan(): Plan | null {
+    return this.held?.plan ?? null
+  }
+
+  /** Sites that founding still waits for. */
+  get missing(): number {
+    return this.held !== null || this.expected === null ? 0 : this.expected - this.sites.length
   }
 
   /** From here on the peer is a member. */

@@ -1,11 +1,11 @@
 /**
- * The facts of a peer that metrics tell. What events say is kept as it comes; all else is looked up when somebody asks.
+ * The facts of a peer that metrics tell: those of its status book, and the steps and counts of the round, which only
+ * metrics tell.
  */
-import type { MemberView } from '../../peers/init.ts'
 import type { PeerNode } from '../../peers/network/node.ts'
 import type { PeerEvent } from '../../peers/round/events.ts'
 import { federationOf } from '../../peers/round/federation.ts'
-import type { Plan } from '../../protocols/plan/plan.ts'
+import type { StatusBook } from '../../peers/status/status-book.ts'
 import { siteInWords } from '../../protocols/plan/site-name.ts'
 import { PROPOSER_SILENCE_TICKS, paced, STATUS_INTERVAL_MS } from '../../protocols/round/messages/constants.ts'
 
@@ -27,10 +27,6 @@ const STATUS_TIMER = 'status'
 
 export class PeerFacts {
   phase: (typeof PHASES)[number] = 'starting'
-  /** Members of the plan; before it is signed those that are wanted. */
-  members = 0
-  /** Sites that founding still waits for. */
-  missing = 0
   round = 0
   attempt = 0
   /** The last round with a certificate, and when this process took it over, in milliseconds since 1970; 0: none yet. */
@@ -39,9 +35,8 @@ export class PeerFacts {
   /** Steps of this site's own work in the round. */
   work = { done: 0, total: 0 }
   contributions = { held: 0, known: 0 }
-  plan: Plan | null = null
   node: PeerNode | null = null
-  view: MemberView | null = null
+  book: StatusBook | null = null
   /** It knows the memory of the processes that compute. */
   engine: { readonly peakMemoryBytes: number } | null = null
 
@@ -49,18 +44,8 @@ export class PeerFacts {
     switch (event.type) {
       case 'retrying':
       case 'listening':
-        this.phase = 'founding'
-        return
       case 'waiting':
         this.phase = 'founding'
-        this.members = event.members
-        this.missing = event.members - event.sites.length
-        return
-      case 'founded':
-      case 'goingOn':
-        this.plan = event.plan
-        this.members = event.plan.members.length
-        this.missing = 0
         return
       case 'step':
         if (event.round !== this.round) this.forgetRound()
@@ -83,6 +68,24 @@ export class PeerFacts {
   private forgetRound(): void {
     this.work = { done: 0, total: 0 }
     this.contributions = { held: 0, known: 0 }
+  }
+
+  get plan() {
+    return this.book?.plan ?? null
+  }
+
+  /** Members of the plan; before it is signed those that are wanted. */
+  get members(): number {
+    return this.book?.expected ?? 0
+  }
+
+  /** Sites that founding still waits for. */
+  get missing(): number {
+    return this.book?.missing ?? 0
+  }
+
+  private get view() {
+    return this.book?.member ?? null
   }
 
   /** The most rounds that the plan has. */

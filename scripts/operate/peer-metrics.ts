@@ -15,12 +15,12 @@ export class PeerMetrics {
   }
 
   /** The parts of a peer's start by which it is watched. */
-  get init(): Pick<PeerInit, 'metrics' | 'onNode' | 'onMember'> {
+  get init(): Pick<PeerInit, 'metrics' | 'onNode' | 'onBook'> {
     const { facts, registry } = this
     return {
       metrics: prometheusMetrics({ registry, collectDefaultMetrics: false }),
       onNode: (node) => (facts.node = node),
-      onMember: (view) => (facts.view = view),
+      onBook: (book) => (facts.book = book),
     }
   }
 

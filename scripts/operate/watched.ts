@@ -18,7 +18,7 @@ type Write = (line: EventLine) => void
 /** The way in which a command lets itself be watched. */
 export interface Watch {
   /** The parts of a peer's start by which metrics look at it; empty without them. */
-  init: Pick<PeerInit, 'metrics' | 'onNode' | 'onMember'>
+  init: Pick<PeerInit, 'metrics' | 'onNode' | 'onBook'>
   /** Hears of each event of the peer. null: nobody listens. */
   hear: ((event: PeerEvent) => void) | null
   /** Measures the memory of a command by its engine. */

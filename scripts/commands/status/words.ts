@@ -53,6 +53,7 @@ function progressLine({ work, progress }: PeerStatus): string[] {
 function waitLine({ members, phase, needed, deadline }: PeerStatus, now: number): string[] {
   if (phase !== 'waiting') return []
   const names = members.filter(({ awaited }) => awaited).map(({ site }) => shown(site))
+  if (names.length === 0) return []
   const sent = members.filter((member) => member.sent).length
   const limit =
     deadline === null

@@ -117,8 +117,7 @@ export class FoundingTalk {
         break
       case 'signing': {
         const missing = event.plan.members.filter(({ index }) => !event.signed.includes(index))
-        const others = missing.filter(({ peer }) => !equalBytes(peer, own.peer))
-        terminal.progress(`Waiting for ${others.map(siteInWords).join(', ')} to sign`)
+        terminal.progress(signingText(missing, own))
         break
       }
       case 'founded':
@@ -168,6 +167,13 @@ export class FoundingTalk {
 /** The sites that had joined when the offer was fetched, in words. */
 export function hereText(sites: readonly SiteLabel[], members: number): string {
   return `Here so far: ${sites.map(siteInWords).join(', ')} (${sites.length} of ${members}).`
+}
+
+/** @param missing - the members that have not signed, as far as is known here */
+function signingText(missing: readonly SiteLabel[], own: SiteLabel): string {
+  const others = missing.filter(({ peer }) => !equalBytes(peer, own.peer))
+  if (others.length > 0) return `Waiting for ${others.map(siteInWords).join(', ')} to sign`
+  return missing.length > 0 ? 'All others have signed: signing the plan' : 'All have signed the plan'
 }
 
 function waitingText(missing: number, here: number, members: number): string {

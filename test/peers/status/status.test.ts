@@ -64,6 +64,7 @@ describe('the status of a peer', () => {
       refused: () => [{ peer: null, rejected: 2, excess: 0 }],
       payloadBytes: () => 3,
       heard: new Map([[1, AT]]),
+      deadlines: () => new Map(),
     })
     own.hear(standing('collect'), AT)
     const { members, needed, deadline, bytes, round } = statusOf(own)

@@ -22,10 +22,10 @@ const EARLIER = aPlan({ ...MASKED, members: 4 }).plan
 const planOf = (changes: Partial<Offer>): Plan => aPlan({ ...MASKED, ...changes }).plan
 
 /** The talk of the first member, whose ledger has an earlier federation of four. */
-async function talkOf(context: TestContext, who: Person | null) {
+async function talkOf(context: TestContext, who: Person | null, unasked = new Recorder()) {
   const ledger = TextLedger.open(await temporaryDirectory(context))
   await ledger.record({ text: textFingerprint(WINDOWS), plan: EARLIER, at: AT })
-  const stderr = who?.screen ?? new Recorder()
+  const stderr = who?.screen ?? unasked
   const terminal = new Terminal({ stdout: new Recorder(), stderr, stdin: () => who?.keyboard, json: false })
   const { signal } = new AbortController()
   const own = EARLIER.members[0]
@@ -38,7 +38,7 @@ async function talkOf(context: TestContext, who: Person | null) {
     yes: who === null,
   })
   talk.brings(WINDOWS)
-  return { talk, signal, said: () => stderr.text }
+  return { talk, signal, said: () => stderr.text, clear: () => terminal.clear() }
 }
 
 /** The site that is in a plan of more members, and not in one of fewer. */
@@ -98,5 +98,22 @@ describe('before a site signs a masked plan', () => {
     const plan = planOf({ members: 6, rounds: 2 }) // all have a capacity of one half
     talk.onEvent({ type: 'founded', plan, planId: toHex(plan.id), out: 'out' })
     assert.match(said(), /Some group of blocks has only 3 sites\. Where one of them is missing, fewer than 3 are left/)
+  })
+})
+
+describe('while a plan is signed', () => {
+  it('the line of progress names those who are waited for, and never nobody', async (context) => {
+    const { talk, said, clear } = await talkOf(context, null, new Recorder(true, 200))
+    context.after(() => clear())
+    const [self, second, ...rest] = EARLIER.members.map(({ index }) => index)
+    const lineOf = (signed: number[]) => {
+      const before = said().length
+      talk.onEvent({ type: 'signing', plan: EARLIER, signed })
+      return said().slice(before)
+    }
+    lineOf([])
+    assert.match(lineOf([self, ...rest]), new RegExp(`Waiting for ${EARLIER.members[1].site} .*to sign`))
+    assert.match(lineOf([second, ...rest]), /All others have signed: signing the plan/)
+    assert.match(lineOf([self, second, ...rest]), /All have signed the plan/)
   })
 })
