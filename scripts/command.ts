@@ -1,5 +1,6 @@
 /** The interface between a command and the program. */
 import type { PeerEvent } from '../peers/round/events.ts'
+import type { ExitCode } from '../src/base/errors.ts'
 import type { EventLine } from './operate/event-schema.ts'
 import type { Meter } from './progress/meter.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -13,6 +14,8 @@ export interface Run {
   signal: AbortSignal
   /** Hears the events of the command's peer, if it has one. */
   onPeerEvent?(event: PeerEvent): void
+  /** Sets the exit code of a command that does its work, and reports something wrong. */
+  ends?(exit: ExitCode): void
   /** Writes an event to stdout; undefined without --json=lines. */
   tell?: (line: EventLine) => void
 }

@@ -1,7 +1,7 @@
 /** All commands together, and what every one of them ends with. */
 
 import { Command } from 'commander'
-import { EXIT } from '../src/base/errors.ts'
+import { EXIT, type ExitCode } from '../src/base/errors.ts'
 import type { Json, Start } from './command.ts'
 import { defineBundle } from './commands/bundle/index.ts'
 import { defineDoctor } from './commands/doctor/index.ts'
@@ -64,6 +64,8 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
   const end = (error: unknown) => tellEnding(error, asJson, streams)
   using interruption = new Interruption((reason) => process.exit(end(reason)))
   const { signal } = interruption
+  let exit: ExitCode = EXIT.done
+  const ends = (other: ExitCode) => void (exit = other)
   const start: Start = async (json, work) => {
     asJson = json
     const { stdout, stderr } = streams
@@ -72,7 +74,7 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
     const terminal = new Terminal({ stdout, stderr, stdin: () => streams.stdin, json: isJson, interrupt })
     const tell = json === 'lines' ? (line: EventLine) => void stdout.write(jsonLine(line)) : undefined
     try {
-      const report = await work({ terminal, meter: new Meter(terminal.work), signal, tell })
+      const report = await work({ terminal, meter: new Meter(terminal.work), signal, ends, tell })
       if (tell === undefined) terminal.result(report)
     } finally {
       terminal.clear()
@@ -81,7 +83,7 @@ export async function runCommand(argv: readonly string[], streams: Streams): Pro
   try {
     const configured = (json: Json) => (asJson = json)
     await createProgram(start, streams, { environment: process.env, configured }).parseAsync(argv, { from: 'user' })
-    return EXIT.done
+    return exit
   } catch (error) {
     return end(endOf(error, signal))
   }

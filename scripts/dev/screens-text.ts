@@ -141,7 +141,7 @@ export async function screensText(): Promise<string> {
     const self = peerIdText(own.peer)
     const told = new StatusBook({ data: DATA, self, traffic, neighbours: () => connected, aside })
     const heard = new Map(all.map((member) => [member, AT - 1000 * (3 + 7 * member)]))
-    told.follows({ refused: () => [], payloadBytes: () => 26_000, heard })
+    told.follows({ refused: () => [], payloadBytes: () => 26_000, heard, deadlines: () => new Map() })
     for (const event of [founded, ...events]) told.hear(event, AT - 125_000)
     const status = { ...statusSchema.parse(told.answer('status')), pid: 4711, memory: { now: 182e6, peak: 612e6 } }
     return statusInWords(status, AT)

@@ -68,19 +68,27 @@ export async function forecast(
   await using engine = openEngine({ apart: apartFrom(paths) })
   const work: EngineRun = { ...run, engine }
   const planned = await read(work)
+  const report = await measured(work, planned)
+  run.terminal.say(forecastInWords(planned.words, report))
+  return report
+}
+
+/** Measures this machine, and weighs the work. What the process did until now counts as what the command reads. */
+export async function measured(work: EngineRun, planned: Planned): Promise<ForecastReport> {
+  const { engine } = work
   const { dir, description, portable = false, pruner, target, windows } = planned
   const reading = performance.now() / 1000
-  const args = { dir, pruner, target, windows, portable }
   const label = 'Measuring this machine'
+  await engine.rest() // a process that starts is measured as well
   const started = stopwatch()
   await labelled(work, label, 'mark', {})
   const start = started()
-  const pace = await labelled(work, label, 'pace', args)
+  const pace = await labelled(work, label, 'pace', { dir, pruner, target, windows, portable })
   await engine.rest() // as commands do between pruning and measuring
   const head = windows === undefined ? null : await labelled(work, label, 'headPace', { dir, windows })
   const speeds = speedsOf(description, pruner, pace, { head, start: start + pace.sessions })
   const jobs = planned.work({ ...description, speeds }).reduce((sum, { cost }) => sum + cost, 0)
-  const report: ForecastReport = {
+  return {
     forecast: {
       seconds: reading + jobs + PAGE_STARTS * start,
       peakMemoryBytes: engine.peakMemoryBytes + planned.moreMemory(pace.many),
@@ -89,6 +97,4 @@ export async function forecast(
     },
     measuredSeconds: performance.now() / 1000 - reading,
   }
-  run.terminal.say(forecastInWords(planned.words, report))
-  return report
 }

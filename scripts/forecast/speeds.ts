@@ -16,7 +16,7 @@ import {
 const LEAST_SECONDS = 1e-4
 
 /** The tokens take this share of a measurement at least: on a busy machine the shorter one may take longer. */
-const LEAST_OF_TOKENS = 0.5
+const LEAST_OF_TOKENS = 0.25
 
 /** Usual speeds, each changed as the work that was measured took more or less time; the rest as all of it did. */
 export function speedsOf(

@@ -1,6 +1,8 @@
 /** The work of `coppice doctor`: one check after the other; a refusal is a finding. */
+import { keptByOffer } from '../../../peers/kept/find.ts'
 import { systemClock } from '../../../peers/round/clock.ts'
-import type { Offer } from '../../../protocols/plan/offer.ts'
+import { asModelName, type Offer } from '../../../protocols/plan/offer.ts'
+import { CoppiceError, EXIT } from '../../../src/base/errors.ts'
 import { openEngine } from '../../../src/jobs/open-engine.ts'
 import { filesSource } from '../../../src/model/text/text.ts'
 import type { Run } from '../../command.ts'
@@ -9,12 +11,15 @@ import type { EngineRun } from '../../common/engine.ts'
 import { keptOut } from '../../common/site/kept-out.ts'
 import { tokenise } from '../../common/texts.ts'
 import { withModel } from '../../hub/given.ts'
+import { type ForecastReport, measured } from '../../forecast/forecast.ts'
+import { plannedSite } from '../../forecast/site.ts'
+import { planFor, planOptions } from '../../options/plan.ts'
 import { windowFor } from '../../options/site.ts'
 import { counted, grouped } from '../../terminal/numbers.ts'
+import { DEFAULT_PEERS } from '../simulate/options.ts'
 import { checked, type DoctorReport, type Finding, findingsInWords, fine, problem, warning } from './finding.ts'
 import { clockCheck, dataCheck, diskCheck, memoryCheck, nodeCheck } from './machine.ts'
-import { needOf } from './need.ts'
-import { invitationCheck, listenCheck, sameModelCheck } from './network.ts'
+import { invitationCheck, listenCheck, membersCheck, sameModelCheck } from './network.ts'
 import type { DoctorOptions } from './options.ts'
 
 export async function doctor(options: DoctorOptions, run: Run): Promise<DoctorReport> {
@@ -26,9 +31,12 @@ export async function doctor(options: DoctorOptions, run: Run): Promise<DoctorRe
   const checks: Finding[] = [nodeCheck(), clockCheck(systemClock.date())]
   checks.push(...(await checked('Data directory', () => dataCheck(data))))
   if (invitation !== null) {
-    run.terminal.progress('Asking the founder')
+    run.terminal.progress('Dialling the others')
+    const kept = await keptByOffer(data, invitation.offer)
+    offer = kept?.signed.plan.offer ?? null
     checks.push(
       ...(await checked('Invitation', async () => {
+        if (kept !== null) return membersCheck(kept, kept.facts.peer ?? null, run.signal)
         const invited = await invitationCheck(invitation, options, run.signal)
         offer = invited.offer
         return invited.findings
@@ -42,11 +50,12 @@ export async function doctor(options: DoctorOptions, run: Run): Promise<DoctorRe
       return modelFindings(base, offer)
     })),
   )
-  checks.push(...(await needFindings(options, base, offer)))
+  checks.push(...(await needFindings(work, options, base, offer)))
   if (base !== null) checks.push(...(await checked('Text', () => textCheck(work, options, base as BaseModel, offer))))
   checks.push(...(await checked('Port', () => listenCheck(options))))
   const report = { ok: checks.every(({ state }) => state !== 'problem'), checks }
   run.terminal.say(findingsInWords(report))
+  if (!report.ok) run.ends?.(EXIT.input)
   return report
 }
 
@@ -56,19 +65,45 @@ function modelFindings({ description, dir, hash }: BaseModel, offer: Offer | nul
   return offer === null ? [runs] : [runs, sameModelCheck(offer, hash, dir)]
 }
 
-async function needFindings(options: DoctorOptions, base: BaseModel | null, offer: Offer | null): Promise<Finding[]> {
-  const windows = wanted(options, base, offer)
-  const need = base === null || windows === null ? null : needOf(base.description, windows)
+async function needFindings(
+  work: EngineRun,
+  options: DoctorOptions,
+  base: BaseModel | null,
+  offer: Offer | null,
+): Promise<Finding[]> {
+  const need = base === null ? null : await forecastOf(work, options, base, offer)
+  const { most, kept } = need?.disk ?? { most: null, kept: null }
   return [
-    await memoryCheck(need?.memory ?? null),
-    await diskCheck('results', process.cwd(), need?.disk ?? null),
-    await diskCheck('data', options.data, need?.disk ?? null),
+    await memoryCheck(need?.peakMemoryBytes ?? null),
+    await diskCheck('results', process.cwd(), kept),
+    await diskCheck('data', options.data, most === null ? null : most - kept),
   ]
 }
 
-/** The windows of the plan, or else of the options; null: the model takes none of these. */
-function wanted({ windows, window }: DoctorOptions, base: BaseModel | null, offer: Offer | null) {
-  if (base === null) return null
+/** The forecast of the plan, or of a founding by default; null: this site cannot take part as it is. */
+async function forecastOf(
+  work: EngineRun,
+  options: DoctorOptions,
+  model: BaseModel,
+  offer: Offer | null,
+): Promise<ForecastReport['forecast'] | null> {
+  const { description, hash } = model
+  const { name, parameters, blocks } = description
+  try {
+    const { count: windows, length: window } = wanted(options, model, offer)
+    const named = { name: asModelName(name), hash, parameters, blocks }
+    const plan = planFor(planOptions({}, DEFAULT_PEERS), blocks)
+    const terms = offer ?? { ...plan, model: named, windows, window, members: DEFAULT_PEERS }
+    const planned = await plannedSite(work, { ...options, evaluation: null }, { model, terms, capacity: null })
+    return (await measured(work, planned)).forecast
+  } catch (error) {
+    if (error instanceof CoppiceError) return null // the check of the text says why
+    throw error
+  }
+}
+
+/** The windows of the plan, or else of the options, as the model takes them. */
+function wanted({ windows, window }: DoctorOptions, base: BaseModel, offer: Offer | null) {
   const count = offer?.windows ?? windows
   const { fixedWindow, maxWindow = Number.POSITIVE_INFINITY } = base.description
   const length =
@@ -87,9 +122,7 @@ async function textCheck(
   const { texts, separator, model } = options
   if (texts.length === 0)
     return warning('Text', 'none was given', 'Give --text the files that this site would calibrate on.')
-  const windows = wanted(options, base, offer)
-  if (windows === null) return warning('Text', 'it was not read', 'Give a model that runs.')
-  const { count, length } = windows
+  const { count, length } = wanted(options, base, offer)
   const needed = count + keptOut(count)
   const source = filesSource(texts)
   const text = await tokenise(work, { dir: model, source, separator, window: length, wanted: needed * length })

@@ -1,10 +1,13 @@
 /** The checks of the network: the port, the addresses that others would be told, and the invitation. */
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import { keptAddresses } from '../../../peers/kept/addresses.ts'
+import type { KeptFederation } from '../../../peers/kept/federation.ts'
 import { look } from '../../../peers/network/look.ts'
 import { startNode } from '../../../peers/network/node.ts'
+import { reached } from '../../../peers/network/reached.ts'
 import type { Invitation } from '../../../protocols/plan/invitation.ts'
 import type { Offer } from '../../../protocols/plan/offer.ts'
-import { shown, siteInWords } from '../../../protocols/plan/site-name.ts'
+import { peerIdText, shown, siteInWords } from '../../../protocols/plan/site-name.ts'
 import { equalBytes, toHex } from '../../../protocols/wire/encoding.ts'
 import { stopwatch } from '../../../src/base/stopwatch.ts'
 import type { NetworkOptions } from '../../options/network.ts'
@@ -78,6 +81,25 @@ export async function invitationCheck(
         `${offer.members - sites.length} of ${offer.members} are free; here: ${here}. Their addresses are told with the plan, when all are here`,
       )
   return { findings: [answered, places], offer }
+}
+
+/** Dials each other member of a federation that this site has signed already. */
+export async function membersCheck(kept: KeptFederation, own: string | null, signal: AbortSignal): Promise<Finding[]> {
+  const addresses = keptAddresses(kept)
+  const others = kept.signed.plan.members.filter(({ peer }) => peerIdText(peer) !== own)
+  const answered = await reached(new Map([...addresses].filter(([peer]) => peer !== own)), signal)
+  return others.map((member) => {
+    const id = peerIdText(member.peer)
+    const told = addresses.get(id)
+    const name = siteInWords(member)
+    if (told === undefined) return fine('Member', `${name} only dials out: others pass its messages on`)
+    if (answered.has(id)) return fine('Member', `${name} answers`)
+    return warning(
+      'Member',
+      `${name} does not answer at ${told.join(', ')}`,
+      'Ask that site whether its peer runs, and whether its firewall lets this one in. Others may pass its messages on.',
+    )
+  })
 }
 
 export function sameModelCheck({ model }: Offer, own: Uint8Array, dir: string): Finding {

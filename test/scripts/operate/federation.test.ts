@@ -45,12 +45,13 @@ test('a watched federation', async (context) => {
   })
   const metrics = new PeerMetrics()
   let scraped = Promise.resolve('')
+  const aside = () => ({ peakMemoryBytes: 0, progress: null })
   const { events, results } = await federation(context, {
     members: MEMBERS,
     topology: 'mesh',
     offer: { rounds: 2 },
     limitMs: 240_000,
-    init: (member) => (member === 0 ? metrics.init : {}),
+    init: (member) => (member === 0 ? { ...metrics.init, aside } : {}),
     onEvent(member, event) {
       const line = eventLine(event)
       logs[member].write(line)
