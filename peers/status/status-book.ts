@@ -27,12 +27,12 @@ interface BookInit {
 }
 
 /** Facts that only a member of a founded federation has. Nothing is computed until somebody asks. */
-export interface MemberFacts {
+interface MemberFacts {
   /** Messages that were not taken in. */
   refused(): RefusedMessages[]
   /** Bytes of the contributions that this peer has made. */
   payloadBytes(): number
-  /** When each other member was heard last, in milliseconds since 1970, by its index. Those that were not are absent. */
+  /** When each other member was heard last, in milliseconds since 1970, by its index; absent: not yet. */
   heard: ReadonlyMap<number, number>
   /** When each timer of the round runs out, in milliseconds since 1970, by its name. */
   deadlines(): ReadonlyMap<string, number>

@@ -164,7 +164,7 @@ export function crowdedFolders(paths: readonly string[]): string[] {
 }
 
 /** Names that a program looks up in a file instead of importing them: commands of `npm run bench`. */
-const LOOKED_UP = /^scripts\/bench\/[\w-]+\.ts#run$/
+const LOOKED_UP = /^scripts\/bench\/[\w-]+(\/index)?\.ts#run$/
 
 /** Exports of the sources that no other file imports. @param sources - by path; tests among them count as importers */
 export function lonelyExports(sources: ReadonlyMap<string, string>): string[] {

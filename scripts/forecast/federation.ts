@@ -14,12 +14,12 @@ import { type Disk, FLOAT } from './need.ts'
 
 /** Votes, proposals, key sheets and greetings, a member a round (measured: 16 to 20 kB among four). */
 const TALK_BYTES = 6000
-/** Copies of a block that a merge holds: of each member's contribution, and its own sums, masks and result. */
-const MERGE_COPIES = 3
+/** Copies of a block that two merges at a time hold, beside one of each member's contribution (measured: SmolLM2). */
+const MERGE_COPIES = 10
 /** Bytes of a merged weight on disk: its bit in a mask, and an fp16 where it is kept. */
 const MERGED_BYTES = 1.2
 /** A peer's libp2p and its logs, beside the command itself. */
-const PEER_BYTES = 40e6
+const PEER_BYTES = 50e6
 
 const NOBODY = new Uint8Array(32)
 

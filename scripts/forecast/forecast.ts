@@ -14,6 +14,7 @@ import type { ModelSize } from '../progress/job-cost.ts'
 import type { Work } from '../progress/work-plan.ts'
 import { forecastInWords } from './in-words.ts'
 import type { Disk } from './need.ts'
+import type { ForecastReport } from './report.ts'
 import { speedsOf } from './speeds.ts'
 
 /** What a command would do. */
@@ -30,6 +31,8 @@ export interface Planned {
   windows: Windows | undefined
   /** Whether sums of all sites are solved. */
   portable?: boolean
+  /** Whether the process that prunes ends before another one measures. */
+  rests: boolean
   /** All work of the command's engine. */
   work(model: ModelSize): Work[]
   /** Bytes of memory beyond those of a measurement on so many tokens. */
@@ -37,20 +40,6 @@ export interface Planned {
   disk: Disk
   /** Bytes that this site would send. */
   sentBytes: number
-}
-
-/** The one object of --dry-run --json. */
-export interface ForecastReport {
-  forecast: {
-    /** From the start of the command to its end, waits for other sites left out. */
-    seconds: number
-    /** Of the command's process and the largest one that computes for it, as its report has it at the end. */
-    peakMemoryBytes: number
-    disk: Disk
-    sentBytes: number
-  }
-  /** Seconds of the measurement itself. */
-  measuredSeconds: number
 }
 
 /** The report's page is drawn in so many times as long as a process takes to start. */
@@ -84,7 +73,7 @@ export async function measured(work: EngineRun, planned: Planned): Promise<Forec
   await labelled(work, label, 'mark', {})
   const start = started()
   const pace = await labelled(work, label, 'pace', { dir, pruner, target, windows, portable })
-  await engine.rest() // as commands do between pruning and measuring
+  if (planned.rests) await engine.rest()
   const head = windows === undefined ? null : await labelled(work, label, 'headPace', { dir, windows })
   const speeds = speedsOf(description, pruner, pace, { head, start: start + pace.sessions })
   const jobs = planned.work({ ...description, speeds }).reduce((sum, { cost }) => sum + cost, 0)

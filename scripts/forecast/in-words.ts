@@ -1,6 +1,6 @@
 /** A forecast for people. */
 import { bytes, duration, timeLeft } from '../terminal/numbers.ts'
-import type { ForecastReport } from './forecast.ts'
+import type { ForecastReport } from './report.ts'
 
 export function forecastInWords(words: readonly string[], { forecast, measuredSeconds }: ForecastReport): string {
   const { disk, peakMemoryBytes, seconds, sentBytes } = forecast

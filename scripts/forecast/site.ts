@@ -39,6 +39,7 @@ export async function plannedSite(
     dir,
     description,
     ...pacedBy(plan),
+    rests: false,
     windows: text.calibration,
     work: (size) => memberWork(size, plan, 0, text),
     moreMemory: ({ tokens }) =>

@@ -32,6 +32,11 @@ interface CalibrationWindows {
   window?: number
 }
 
+interface Watched {
+  /** ADDRESS:PORT, such as `127.0.0.1:0`: serves a page of pictures while it runs. An event `message` has its URL. */
+  page?: string
+}
+
 interface Evaluation {
   /** Texts to measure perplexity on. */
   eval?: readonly string[]
@@ -49,7 +54,7 @@ interface Sparsity {
 }
 
 /** One of `sparsity` and `pattern` is needed. */
-export interface PruneRequest extends Base, CalibrationWindows, Evaluation, Sparsity {
+export interface PruneRequest extends Base, CalibrationWindows, Evaluation, Sparsity, Watched {
   pruner: PrunerName
   /** Directory for the pruned model: empty, absent, or as the same request has left it. */
   out: string
@@ -94,7 +99,7 @@ interface Terms extends CalibrationWindows, Sparsity {
 }
 
 /** Texts and settings of one site, and the places of its files. */
-interface Site extends Base, Omit<Evaluation, 'eval'> {
+interface Site extends Base, Omit<Evaluation, 'eval'>, Watched {
   /** Texts to measure on at the end; default: the end of `text`, which is kept out. false: nothing is measured. */
   eval?: readonly string[] | false
   /** At the end, also prune the whole model on this site alone, for comparison. */
@@ -129,7 +134,7 @@ export interface JoinRequest extends Omit<Site, 'listen'> {
   listen?: string | false
 }
 
-export interface ResumeRequest extends Pick<Site, 'data'> {
+export interface ResumeRequest extends Pick<Site, 'data' | 'page'> {
   /** The first digits of its id, 8 at least; default: the only unfinished one. */
   federation?: string
 }
@@ -141,7 +146,7 @@ export interface VerifyRequest extends HubModel {
   model?: string
 }
 
-export interface SimulateRequest extends Base, Evaluation, Terms {
+export interface SimulateRequest extends Base, Evaluation, Terms, Watched {
   /** Number of sites; default: 4. */
   peers?: number
   /** Keys and secret follow from it: the same request gives the same root. */

@@ -59,7 +59,7 @@ export async function watchedRun(args: readonly string[], directory: string): Pr
 }
 
 /** "… · 41 % · 1 min 40 s left" -> 100; null: no forecast. The last one of a piece counts. */
-export function leftOf(piece: string): number | null {
+function leftOf(piece: string): number | null {
   const found = [...piece.matchAll(/ % · (?:(\d+) h )?(?:(\d+) min)? ?(?:(\d+) s)? ?left/g)].at(-1)
   if (found === undefined) return null
   const [hours, minutes, seconds] = found.slice(1).map((digits) => Number(digits ?? 0))

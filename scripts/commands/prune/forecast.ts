@@ -2,8 +2,9 @@
 import { PRUNER_NAMES, shareOfZeros } from '../../../protocols/plan/method-words.ts'
 import { textName } from '../../../src/model/text/refusals.ts'
 import type { Run } from '../../command.ts'
-import { type ForecastReport, forecast } from '../../forecast/forecast.ts'
+import { forecast } from '../../forecast/forecast.ts'
 import { storedBlocksBytes, streamBytes } from '../../forecast/need.ts'
+import type { ForecastReport } from '../../forecast/report.ts'
 import { counted } from '../../terminal/numbers.ts'
 import type { PruneOptions } from './options.ts'
 import { expectedWork, prepare } from './preparation.ts'
@@ -20,7 +21,7 @@ export function forecastPrune(options: PruneOptions, run: Run): Promise<Forecast
       words: sentences(options, { blocks: blocks.length, calibration, texts }),
       dir,
       description,
-      ...{ pruner, target },
+      ...{ pruner, target, rests: true },
       windows: calibration ?? texts[0]?.windows,
       work: (model) => expectedWork(model, job, texts, texts),
       moreMemory: (measured) => stream - streamBytes(description, [{ count: 1, length: measured.tokens }]),

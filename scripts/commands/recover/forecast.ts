@@ -1,7 +1,8 @@
 /** The forecast of `coppice recover`. */
 import type { Run } from '../../command.ts'
-import { type ForecastReport, forecast, PASSING } from '../../forecast/forecast.ts'
+import { forecast, PASSING } from '../../forecast/forecast.ts'
 import { trainingBytes } from '../../forecast/need.ts'
+import type { ForecastReport } from '../../forecast/report.ts'
 import { counted } from '../../terminal/numbers.ts'
 import type { RecoverOptions } from './options.ts'
 import { expectedWork, prepare } from './preparation.ts'
@@ -22,6 +23,7 @@ export function forecastRecover(options: RecoverOptions, run: Run): Promise<Fore
       dir,
       description,
       ...PASSING,
+      rests: true,
       windows: text.rows,
       work: (size) => expectedWork(size, options, prepared),
       moreMemory: ({ tokens }) => trainingBytes(description, { tokens: batch * length, measured: tokens }),

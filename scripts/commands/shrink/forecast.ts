@@ -1,7 +1,8 @@
 /** The forecast of `coppice shrink`. */
 import type { Run } from '../../command.ts'
-import { type ForecastReport, forecast, PASSING } from '../../forecast/forecast.ts'
+import { forecast, PASSING } from '../../forecast/forecast.ts'
 import { trainingBytes } from '../../forecast/need.ts'
+import type { ForecastReport } from '../../forecast/report.ts'
 import { counted } from '../../terminal/numbers.ts'
 import type { ShrinkOptions } from './options.ts'
 import { expectedWork, prepare } from './preparation.ts'
@@ -22,6 +23,7 @@ export function forecastShrink(options: ShrinkOptions, run: Run): Promise<Foreca
       dir,
       description,
       ...PASSING,
+      rests: true,
       windows,
       work: (size) => expectedWork(size, options, prepared),
       moreMemory: ({ tokens }) => trainingBytes(description, { tokens: window, measured: tokens }),

@@ -7,8 +7,9 @@ import { readModel, structuredOf } from '../../common/base-model.ts'
 import { baseFacts } from '../../common/block-matrices.ts'
 import { notCopied } from '../../common/companions.ts'
 import { assumedPlan, federationDisk, memberSends, pacedBy, peersMemory } from '../../forecast/federation.ts'
-import { type ForecastReport, forecast } from '../../forecast/forecast.ts'
+import { forecast } from '../../forecast/forecast.ts'
 import { streamBytes } from '../../forecast/need.ts'
+import type { ForecastReport } from '../../forecast/report.ts'
 import { planFor } from '../../options/plan.ts'
 import { expectedWork } from './expected-work.ts'
 import type { SimulateOptions } from './options.ts'
@@ -39,6 +40,7 @@ export function forecastSimulate(given: SimulateOptions, run: Run): Promise<Fore
       dir: options.model,
       description,
       ...pacedBy(plan),
+      rests: false,
       windows: sites[0].windows,
       work: (size) => expectedWork(size, { options, method, plan, sites, evaluated }),
       moreMemory: ({ tokens }) =>

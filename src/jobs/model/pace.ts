@@ -23,7 +23,7 @@ interface PaceArgs {
 }
 
 /** Seconds of one block, on so many tokens. */
-export interface BlockPace {
+interface BlockPace {
   tokens: number
   seconds: PruneSeconds
 }

@@ -53,26 +53,27 @@ const SITE = {
     name: true,
   },
   out: true,
+  page: true,
 } as const
 
 /** The fields of the requests, and those that no option has: the command takes them as arguments. */
 const REQUESTS = {
-  prune: { ...BASE, ...WINDOWS, ...EVALUATION, ...SPARSITY, out: true } satisfies Fields<PruneRequest>,
+  prune: { ...BASE, ...WINDOWS, ...EVALUATION, ...SPARSITY, out: true, page: true } satisfies Fields<PruneRequest>,
   evaluate: { ...BASE, window: true, evalTokens: true } satisfies Fields<EvaluateRequest>,
   peer: { ...SITE, ...TERMS, members: true, new: true } satisfies Fields<FoundRequest>,
   join: { ...SITE, invitation: true } satisfies Fields<JoinRequest>,
-  resume: { data: true, federation: true } satisfies Fields<ResumeRequest>,
+  resume: { data: true, federation: true, page: true } satisfies Fields<ResumeRequest>,
   verify: { model: true, offline: true, directory: true } satisfies Fields<VerifyRequest>,
   simulate: {
     ...{ ...BASE, ...EVALUATION, ...TERMS, peers: true, seed: true, capacity: true, topology: true },
-    ...{ baselines: true, processes: true, out: true },
+    ...{ baselines: true, processes: true, out: true, page: true },
   } satisfies Fields<SimulateRequest>,
 }
 const ARGUMENTS = ['invitation', 'federation', 'directory']
 /** Options that a call has in another form (its report, context, and `false`), or that whoever runs a service has. */
 const ELSEWHERE = [
   ...['json', 'json=lines', 'yes', 'noEval', 'noListen', 'config'],
-  ...['logFile', 'logLevel', 'metrics', 'metricsPublic', 'page'],
+  ...['logFile', 'logLevel', 'metrics', 'metricsPublic', 'dryRun'],
 ]
 /** An option of prune that has no effect. */
 const WITHOUT_EFFECT = 'capacity'
