@@ -10,11 +10,10 @@ import { type BaseModel, readModel } from '../../common/base-model.ts'
 import type { EngineRun } from '../../common/engine.ts'
 import { keptOut } from '../../common/site/kept-out.ts'
 import { tokenise } from '../../common/texts.ts'
-import { withModel } from '../../hub/given.ts'
-import { type ForecastReport, measured } from '../../forecast/forecast.ts'
 import { measured } from '../../forecast/forecast.ts'
 import type { ForecastReport } from '../../forecast/report.ts'
 import { plannedSite } from '../../forecast/site.ts'
+import { withModel } from '../../hub/given.ts'
 import { planFor, planOptions } from '../../options/plan.ts'
 import { windowFor } from '../../options/site.ts'
 import { counted, grouped } from '../../terminal/numbers.ts'
@@ -96,7 +95,11 @@ async function forecastOf(
     const named = { name: asModelName(name), hash, parameters, blocks }
     const plan = planFor(planOptions({}, DEFAULT_PEERS), blocks)
     const terms = offer ?? { ...plan, model: named, windows, window, members: DEFAULT_PEERS }
-    const planned = await plannedSite(work, { ...options, evaluation: null }, { model, terms, capacity: null })
+    const planned = await plannedSite(
+      work,
+      { ...options, model: model.dir, evaluation: null },
+      { model, terms, capacity: null },
+    )
     return (await measured(work, planned)).forecast
   } catch (error) {
     if (error instanceof CoppiceError) return null // the check of the text says why
@@ -121,13 +124,13 @@ async function textCheck(
   base: BaseModel,
   offer: Offer | null,
 ): Promise<Finding> {
-  const { texts, separator, model } = options
+  const { texts, separator } = options
   if (texts.length === 0)
     return warning('Text', 'none was given', 'Give --text the files that this site would calibrate on.')
   const { count, length } = wanted(options, base, offer)
   const needed = count + keptOut(count)
   const source = filesSource(texts)
-  const text = await tokenise(work, { dir: model, source, separator, window: length, wanted: needed * length })
+  const text = await tokenise(work, { dir: base.dir, source, separator, window: length, wanted: needed * length })
   const found = `${counted(text.windows.count, 'window')} of ${length}`
   if (text.windows.count >= needed)
     return fine(

@@ -5,10 +5,12 @@ import { readModel } from '../../common/base-model.ts'
 import { forecast } from '../../forecast/forecast.ts'
 import type { ForecastReport } from '../../forecast/report.ts'
 import { plannedSite } from '../../forecast/site.ts'
+import { withModel } from '../../hub/given.ts'
 import { assertFits } from './handler.ts'
 import type { JoinOptions } from './options.ts'
 
-export function forecastJoin(options: JoinOptions, run: Run): Promise<ForecastReport> {
+export async function forecastJoin(asked: JoinOptions, run: Run): Promise<ForecastReport> {
+  const options = await withModel(asked, run)
   const { capacity, invitation } = options
   return forecast(options, run, async (work) => {
     run.terminal.progress('Asking the founder for the plan')

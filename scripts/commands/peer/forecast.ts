@@ -5,11 +5,13 @@ import { readModel } from '../../common/base-model.ts'
 import { forecast } from '../../forecast/forecast.ts'
 import type { ForecastReport } from '../../forecast/report.ts'
 import { plannedSite } from '../../forecast/site.ts'
+import { withModel } from '../../hub/given.ts'
 import { planFor } from '../../options/plan.ts'
 import { windowFor } from '../../options/site.ts'
 import type { PeerOptions } from './options.ts'
 
-export function forecastPeer(options: PeerOptions, run: Run): Promise<ForecastReport> {
+export async function forecastPeer(asked: PeerOptions, run: Run): Promise<ForecastReport> {
+  const options = await withModel(asked, run)
   const { capacity, members, windows } = options
   return forecast(options, run, async (work) => {
     const model = await readModel(work, options.model)
