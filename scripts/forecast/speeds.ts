@@ -51,6 +51,7 @@ export function speedsOf(
     head: USUAL.head / headed,
     read: more > 0 ? weightsOfForm(form) / Math.max(LEAST_SECONDS, fixed) : USUAL.read / passed,
     merged: USUAL.merged / solved,
+    checked: USUAL.checked / solved,
     written: USUAL.written / solved,
     start,
   }

@@ -11,6 +11,7 @@ import { isStructuredMethod } from '../../src/form/method.ts'
 import { blockOfSlot, isSecondSlot } from '../../src/merge/slots.ts'
 import {
   adapterTraining,
+  checking,
   evaluation,
   importances,
   type MeasuredWindows,
@@ -102,7 +103,10 @@ function commonWork({ model, plan, federation, member, windows }: Membership, ro
   const slots = members.flatMap((index) => federation.blocksOf(index, contributed))
   const blocks = [...new Set(slots.map((slot) => blockOfSlot(slot, model.blocks)))]
   const isSolved = poolsMoments(plan.offer.method, mergingOf(plan.offer)) && isSecondSlot(slots[0] ?? 0, model.blocks)
-  const merges = blocks.map((block) => merging(model, block, isSolved))
+  const rule = mergingOf(plan.offer)
+  const others = members.filter((index) => index !== member).flatMap((index) => federation.blocksOf(index, contributed))
+  const checks = others.map((slot) => checking(model, { merging: rule, method: plan.offer.method, slot }))
+  const merges = [...checks, ...blocks.map((block) => merging(model, block, isSolved))]
   if (!changes(plan, federation, round) || federation.blocksOf(member, contributed).length === 0) return merges
   const measured = evaluation(model, harmWindows(windows))
   return [...merges, measured, measured]

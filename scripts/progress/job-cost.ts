@@ -6,11 +6,12 @@
 import type { MeteredJob } from '../../src/engine/engine.ts'
 import type { BlockForm } from '../../src/form/block-form.ts'
 import { poolsMoments } from '../../src/form/merging.ts'
-import type { PrunerName } from '../../src/form/method.ts'
+import { isStructuredMethod, type PrunerName, payloadOf } from '../../src/form/method.ts'
 import type { Windows } from '../../src/form/windows.ts'
 import type { Jobs } from '../../src/jobs/jobs.ts'
 import type { ModelDescription } from '../../src/jobs/model/describe.ts'
 import type { PruneArgs } from '../../src/jobs/prune/prune-args.ts'
+import { blockOfSlot } from '../../src/merge/slots.ts'
 import type { Work } from './work-plan.ts'
 
 /** Sizes of a model, known before anything is computed with it. */
@@ -37,6 +38,8 @@ export interface Speeds {
   swept: number
   ranked: number
   merged: number
+  /** Weights a second of a contribution that is checked. */
+  checked: number
   read: number
   written: number
   /** Seconds until a process is there and has its model ready to run. */
@@ -46,7 +49,7 @@ export interface Speeds {
 /** Until anything is measured: two cores of AMD EPYC. A prediction takes 1.2 to 4 times as long as its products. */
 export const USUAL: Speeds = {
   ...{ forward: 30e9, observed: 30e9, gram: 40e9, factor: 15e9, portable: 4, head: 12e9 },
-  ...{ swept: 16e6, ranked: 10e6, merged: 20e6, read: 300e6, written: 30e6 },
+  ...{ swept: 16e6, ranked: 10e6, merged: 12e6, checked: 30e6, read: 300e6, written: 30e6 },
   start: 0.1,
 }
 /** A job that does hardly anything. */
@@ -69,6 +72,8 @@ export function jobCost(model: ModelSize, job: MeteredJob<Jobs>): Work {
       )
     case 'merge':
       return merging(model, job.args.block, isSolved(job.args))
+    case 'validate':
+      return checking(model, job.args)
     case 'contribute':
       return job.args.slots[0] >= model.blocks
         ? adapterTraining(model, job.args.target.steps)
@@ -145,6 +150,16 @@ export function merging({ forms, speeds = USUAL }: ModelSize, block: number, sol
   const form = forms[block]
   if (!solved) return work('merge', weightsOfForm(form) / speeds.merged)
   return work('solve', speeds.portable * solving(form, 'sparsegpt', speeds))
+}
+
+/** The check of another member's contribution: only those of weights take long. */
+export function checking(
+  { blocks, forms, speeds = USUAL }: ModelSize,
+  { merging: rule, method, slot }: Pick<Jobs['validate']['args'], 'merging' | 'method' | 'slot'>,
+): Work {
+  const offersWeights = !isStructuredMethod(method) && payloadOf(method.pruner) === 'weights'
+  if (!offersWeights || rule.masked || poolsMoments(method, rule)) return work('validate', LEAST_SECONDS)
+  return work('validate', weightsOfForm(forms[blockOfSlot(slot, blocks)]) / speeds.checked)
 }
 
 /** Whether both rounds of a block that pools moments are over. */
