@@ -9,15 +9,18 @@ import { startNode } from './node.ts'
  * Dials each of them. A member that answers proves that it has the key of its peer id, and then closes the link of a
  * stranger.
  * @param members - addresses by peer id as text
+ * @param proxy - as of `look`
  * @returns the peer ids of those that answered
  * @throws the signal's reason
  */
 export async function reached(
   members: ReadonlyMap<string, Multiaddr[]>,
+  proxy: string | null,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
   await using closing = new AsyncDisposableStack()
-  const node = await startNode({ privateKey: await generateKeyPair('Ed25519'), members: 0, listen: null })
+  const way = { listen: null, proxy: proxy === null ? undefined : new URL(proxy) }
+  const node = await startNode({ privateKey: await generateKeyPair('Ed25519'), members: 0, ...way })
   closing.defer(() => node.stop())
   const answered = new Set<string>()
   const dial = async (peer: string, addresses: Multiaddr[]) => {

@@ -37,7 +37,7 @@ export async function doctor(options: DoctorOptions, run: Run): Promise<DoctorRe
     offer = kept?.signed.plan.offer ?? null
     checks.push(
       ...(await checked('Invitation', async () => {
-        if (kept !== null) return membersCheck(kept, kept.facts.peer ?? null, run.signal)
+        if (kept !== null) return membersCheck(kept, options, run.signal)
         const invited = await invitationCheck(invitation, options, run.signal)
         offer = invited.offer
         return invited.findings

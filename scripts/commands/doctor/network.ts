@@ -84,10 +84,16 @@ export async function invitationCheck(
 }
 
 /** Dials each other member of a federation that this site has signed already. */
-export async function membersCheck(kept: KeptFederation, own: string | null, signal: AbortSignal): Promise<Finding[]> {
+export async function membersCheck(
+  kept: KeptFederation,
+  { proxy }: Pick<NetworkOptions, 'proxy'>,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const own = kept.facts.peer ?? null
+
   const addresses = keptAddresses(kept)
   const others = kept.signed.plan.members.filter(({ peer }) => peerIdText(peer) !== own)
-  const answered = await reached(new Map([...addresses].filter(([peer]) => peer !== own)), signal)
+  const answered = await reached(new Map([...addresses].filter(([peer]) => peer !== own)), proxy, signal)
   return others.map((member) => {
     const id = peerIdText(member.peer)
     const told = addresses.get(id)

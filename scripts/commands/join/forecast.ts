@@ -14,7 +14,7 @@ export async function forecastJoin(asked: JoinOptions, run: Run): Promise<Foreca
   const { capacity, invitation } = options
   return forecast(options, run, async (work) => {
     run.terminal.progress('Asking the founder for the plan')
-    const { offer } = (await look(invitation, run.signal)).offer
+    const { offer } = (await look(invitation, options.proxy, run.signal)).offer
     const model = await readModel(work, options.model)
     assertFits(options, offer, model)
     return plannedSite(work, options, { model, terms: offer, capacity })

@@ -13,6 +13,6 @@ test('members that run are told from those that do not, by a stranger to both', 
   here.closeRoster([here.peerId, gone.peerId])
   await gone.stop()
   const { signal } = new AbortController()
-  assert.deepEqual([...(await reached(members, signal))], [here.peerId])
-  assert.deepEqual([...(await reached(new Map([[gone.peerId, [multiaddr(other)]]]), signal))], [])
+  assert.deepEqual([...(await reached(members, null, signal))], [here.peerId])
+  assert.deepEqual([...(await reached(new Map([[gone.peerId, [multiaddr(other)]]]), null, signal))], [])
 })
