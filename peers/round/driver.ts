@@ -64,7 +64,7 @@ interface Others {
   catchUp(member: number): void
 }
 
-interface DriverResult {
+export interface DriverResult {
   reason: ExitReason
   detail: string
 }

@@ -20,7 +20,7 @@ export const RECOVERED =
   'Adapters of low rank were trained for all layers and added to their weights; zeros of pruned layers stayed zeros.'
 
 /** The text that is learnt. */
-interface RecoveryText {
+export interface RecoveryText {
   /** The text's name, for messages. */
   name: string
   rows: Windows

@@ -84,22 +84,22 @@ describe('the command line', () => {
     const expected: Record<string, string[]> = {
       simulate: [
         ...['--peers', '--seed', ...site, ...windows, '--capacity', ...plan, ...evaluation],
-        ...['--topology', '--baselines', '--processes', '--out', '--page', '--json'],
+        ...['--topology', '--baselines', '--processes', '--dry-run', '--out', '--page', '--json'],
       ],
       peer: [
         ...['--members', '--new', ...site, ...windows, '--capacity', ...plan, ...evaluation, '--no-eval', '--alone'],
-        ...[...network, ...own, '--out', '--page', '--json', '--json=lines'],
+        ...[...network, ...own, '--dry-run', '--out', '--page', '--json', '--json=lines'],
       ],
       join: [
         ...[...site, '--capacity', ...evaluation, '--no-eval', '--alone', ...network, '--no-listen'],
-        ...[...own, '--out', '--page', '--json', '--json=lines'],
+        ...[...own, '--dry-run', '--out', '--page', '--json', '--json=lines'],
       ],
       resume: [...watched, '--data', '--page', '--json', '--json=lines'],
       status: ['--data', '--watch', '--json'],
       invitation: ['--data', '--json'],
       doctor: [...site, ...windows, ...network, '--no-listen', '--data', '--json'],
       plan: ['--proxy', '--json'],
-      prune: [...site, ...windows, ...pruner, ...evaluation, '--out', '--page', '--json'],
+      prune: [...site, ...windows, ...pruner, ...evaluation, '--dry-run', '--out', '--page', '--json'],
       evaluate: [...site, '--window', '--eval-tokens', '--json'],
       inspect: [...model, '--layers', '--contribution', '--certificate', '--json'],
       structures: [...model, '--group-queries', '--json'],
@@ -115,6 +115,7 @@ describe('the command line', () => {
           '--seed',
           '--recover',
           '--recover-text',
+          '--dry-run',
           '--out',
           '--page',
           '--json',
@@ -122,7 +123,7 @@ describe('the command line', () => {
       ],
       recover: [
         ...[...site, ...windows, '--instructions', '--steps', '--rank', '--alpha', '--rate', '--batch'],
-        ...['--length', ...evaluation, '--out', '--json'],
+        ...['--length', ...evaluation, '--dry-run', '--out', '--json'],
       ],
       verify: [...model, '--json'],
       bundle: ['--out', '--json'],

@@ -5,7 +5,7 @@ import { weightsOf } from '../../common/block-matrices.ts'
 import { notCopied } from '../../common/companions.ts'
 import type { EngineRun } from '../../common/engine.ts'
 import { evaluationTexts } from '../../common/perplexities.ts'
-import { readInstructions, textRows } from '../../common/recovery.ts'
+import { type RecoveryText, readInstructions, textRows } from '../../common/recovery.ts'
 import { RECOVERY } from '../../options/recovery.ts'
 import { windowFor } from '../../options/site.ts'
 import { evaluation as evaluationWork, type ModelSize, retraining, writing } from '../../progress/job-cost.ts'
@@ -21,7 +21,7 @@ export async function prepare(work: EngineRun, options: RecoverOptions) {
   for (const line of unprunedInWords(weightsOf(description), 'trained')) work.terminal.note(line)
   const length = windowFor(recovery.length, description, '--length', RECOVERY.length)
   const cut = { length, rows: most }
-  const text =
+  const text: RecoveryText =
     instructions === null
       ? await textRows(work, model, options, cut)
       : await readInstructions(work, model, instructions, cut)

@@ -8,7 +8,7 @@ import { SignedPlans } from '../../../peers/disk/signed-plans.ts'
 import { BlobStore } from '../../../peers/disk/store.ts'
 import { Post } from '../../../peers/network/gossip.ts'
 import { systemClock } from '../../../peers/round/clock.ts'
-import { Driver } from '../../../peers/round/driver.ts'
+import { Driver, type DriverResult } from '../../../peers/round/driver.ts'
 import type { RoundProgressEvent } from '../../../peers/round/events.ts'
 import { federationOf } from '../../../peers/round/federation.ts'
 import type { BlobClient } from '../../../protocols/blob/client.ts'
@@ -68,7 +68,7 @@ export async function aDriver(context: TestContext, init: DriverInit) {
     },
   })
   const stopping = new AbortController()
-  const running = driver.run({ post, catchUp: () => undefined }, stopping.signal)
+  const running: Promise<DriverResult> = driver.run({ post, catchUp: () => undefined }, stopping.signal)
   running.catch(() => undefined)
   const stop = async () => {
     stopping.abort(new Error('stopped'))

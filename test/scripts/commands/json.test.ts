@@ -123,7 +123,7 @@ function assertLogged(log: string, lines: readonly EventLine[], invitation: stri
   assert.ok(!log.includes(secret))
 }
 
-for (const pruner of ['sparsegpt', 'wanda', 'magnitude']) {
+for (const pruner of ['sparsegpt', 'magnitude']) {
   test(`prune --json under ${pruner}, and evaluate and inspect the written model`, async (context) => {
     const directory = await temporaryDirectory(context)
     const text = siteText(directory, 0)

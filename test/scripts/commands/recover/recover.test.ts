@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
@@ -111,26 +111,6 @@ describe('coppice recover', () => {
     const expected = await coppice(...argv(whole))
     assert.equal(expected.exit, 0, expected.stderr)
     assert.deepEqual(contentsOf(out), contentsOf(whole))
-  })
-
-  it('learns instructions, and says how many it could not', async (context) => {
-    const directory = await temporaryDirectory(context)
-    const path = join(directory, 'instructions.jsonl')
-    const lines = Array.from({ length: 12 }, (_, k) =>
-      JSON.stringify({ instruction: `Say ${k}.${k === 3 ? ' Please.'.repeat(200) : ''}`, output: `It is ${k}.` }),
-    )
-    writeFileSync(path, lines.join('\n'))
-    const out = join(directory, 'out')
-    const how = ['--steps', '2', '--batch', '2', '--length', '256', '--json']
-    const { exit, stdout, stderr } = await coppice('recover', ...MODEL, '--instructions', path, ...how, '--out', out)
-    assert.equal(exit, 0, stderr)
-    const all = schema.parse(JSON.parse(stdout))
-    assert.deepEqual(all.rows, { learnt: 10, keptOut: 1, skipped: 1 })
-    // Of fewer rows answers alone are learnt as well: the first batch is the same.
-    const fewer = ['--windows', '8', '--out', `${out}-some`]
-    const some = await coppice('recover', ...MODEL, '--instructions', path, ...how, ...fewer)
-    assert.equal(some.exit, 0, some.stderr)
-    assert.equal(schema.parse(JSON.parse(some.stdout)).loss.first, all.loss.first)
   })
 
   it('refuses all that it cannot do, and leaves no files', async (context) => {

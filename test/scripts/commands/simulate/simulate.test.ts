@@ -337,13 +337,6 @@ describe('a simulation of four sites', () => {
     assert.match(contribution.stdout, /masks are not sent/)
   })
 
-  it('has the same root with a process a peer, in a star', async () => {
-    const other = await simulate('star', '--topology', 'star', '--processes', '--baselines', 'none')
-    assert.equal(other.exit, 0, other.stderr)
-    assert.equal(reportOf(other).result.root, reportOf(ended).result.root)
-    assert.equal(reportOf(other).perplexity[0].isolated, null)
-  })
-
   it('refuses an output directory that is not empty', async () => {
     const { exit, stderr } = await simulate('mesh')
     assert.equal(exit, 8)
