@@ -41,7 +41,7 @@ interface Contributed {
 }
 
 interface Inputs {
-  /** By block. */
+  /** The contributions to a block, by its number. */
   contributed: ReadonlyMap<number, Contributed>
   before: Merge | null
 }
@@ -51,7 +51,7 @@ type Opener = (entries: readonly ManifestEntry[]) => Promise<ReadonlyMap<number,
 
 /** The contributions that are held. */
 type Contributions = Pick<BlobStore, 'path' | 'using'>
-/** What opens the sums of a masked plan. */
+/** The opener of a masked plan's sums. */
 interface Sums {
   open(entries: readonly ManifestEntry[]): Promise<ReadonlyMap<number, OpenedBlock>>
 }

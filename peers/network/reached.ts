@@ -1,4 +1,4 @@
-/** Which members of a federation can be reached from here, with a new key that is forgotten at once. */
+/** Finds the members of a federation that can be reached from here, with a new key that is forgotten at once. */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { systemClock } from '../round/clock.ts'

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 
 /**
- * What a peer does at the moment. `founding`: sites join; `signing`: all are there, and sign; `working`: it makes its
+ * The work of a peer at the moment. `founding`: sites join; `signing`: all are there, and sign; `working`: it makes its
  * own part of a round; `waiting`: for the parts of others; `checking`: it takes them in; `merging`, `voting`,
  * `writing`; `serving`: others may still need something; `stopped`: no peer runs, and the federation is not finished;
  * `finished`.

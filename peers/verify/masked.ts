@@ -26,7 +26,7 @@ interface MaskedFiles {
   plan: Plan
   federation: Federation
   masked: MaskedSlots
-  /** Of the last certificate. */
+  /** Those of the last certificate. */
   entries: readonly ManifestEntry[]
 }
 

@@ -1,4 +1,4 @@
-/** What `verify` tells of a masked plan's sums. */
+/** The part of `verify`'s report that tells of a masked plan's sums. */
 import type { Plan } from '../../protocols/plan/plan.ts'
 import { listRound } from '../../protocols/round/masked/phases.ts'
 import type { MaskedRound } from '../../protocols/round/masked/sums.ts'

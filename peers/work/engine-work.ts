@@ -85,7 +85,7 @@ export class EngineWork extends CommonWork implements Work {
     let handedOver: Promise<void> = Promise.resolve()
     const handOver = async (slot: number, path: string) => {
       await onBlock(slot, path)
-      // What is to be masked is read again, and mean squares are compared with the totals that they are in.
+      // Files that are to be masked are read again, and mean squares are compared with the totals that they are in.
       const isReadAgain = merging.masked || (merging.rule === 'pooled' && slot < this.blocks)
       if (modelHash === null && !isReadAgain) await rm(path)
     }

@@ -54,7 +54,7 @@ interface Bench {
   decoder: Decoder
   linear: LinearAlgebra
   vocabulary: Vocabulary
-  /** Of each token alone, [block][distinct input]. */
+  /** The inputs that each token alone gives, [block][distinct input]. */
   dictionary: Matrix[][]
   /** The counts in other texts of these kinds. */
   language: Float64Array
@@ -95,7 +95,7 @@ export async function run(args: string[]): Promise<void> {
   await decoder.close()
 }
 
-/** Of the first block's first input: a row a payload. */
+/** Prints the attack on the first block's first input: a row a payload. */
 async function attackFirst({ dictionary, language, linear }: Bench, sites: readonly SiteSums[]): Promise<void> {
   const attacker = new Attacker(linear, dictionary[FIRST_BLOCK][0])
   print('input of block 0', ['of the text', 'exact', 'as offered', 'exact', 'by chance', 'by the language'])
@@ -117,7 +117,7 @@ async function attackFirst({ dictionary, language, linear }: Bench, sites: reado
   }
 }
 
-/** Of every input as it is offered: a row an input, a column a payload. */
+/** Prints the attack on every input as it is offered: a row an input, a column a payload. */
 async function attackAll({ decoder, dictionary, language, linear }: Bench, sites: readonly SiteSums[]): Promise<void> {
   print('\ninput', NAMES)
   for (const [which, name] of ['by chance', 'by the language'].entries()) {
@@ -209,7 +209,7 @@ async function languageOf(decoder: Decoder, vocabulary: Vocabulary): Promise<Flo
 
 const LANGUAGE = { count: 40, length: 256 }
 
-/** What as many guesses by chance find, and the commonest tokens of the language. */
+/** The score of as many guesses by chance, and of the commonest tokens of the language. */
 function baselines(counts: readonly Float64Array[], language: Float64Array): [string, string] {
   const chance = counts.map((own) => own.filter((count) => count > 0).length / own.length)
   return [mean(chance).toFixed(2), inShort(counts.map((own) => scored(language, own)))]

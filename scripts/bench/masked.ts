@@ -35,7 +35,7 @@ type Kind = (typeof KINDS)[number]
 
 interface Seconds {
   clock: number
-  /** Of all processes; on a busy machine they vary less than those of the clock. */
+  /** The sum over all processes; on a busy machine it varies less than the seconds of the clock. */
   processor: number
 }
 

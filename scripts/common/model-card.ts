@@ -46,7 +46,7 @@ export function resultsInWords({ facts, models, texts }: CardResults): string {
   return ['## Results', facts.map((fact) => `- ${fact}`).join('\n'), ...measured].join('\n\n')
 }
 
-/** What one site calibrated on. */
+/** The text that one site calibrated on. */
 export function calibratedOn(calibration: Pick<CalibrationReport, 'windows' | 'window'> | null): string {
   if (calibration === null) return 'No text was used: the method looks at weights alone.'
   const { window, windows } = calibration

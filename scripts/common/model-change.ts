@@ -36,7 +36,7 @@ interface Changed<Report extends Ending> {
   report: Omit<Report, keyof Ending>
   /** The report for people. */
   summary(report: Report): string
-  /** What the model's card tells. */
+  /** The words for the model's card. */
   card(report: Report): CardResults
   /** The report as a page, beside the model; absent: there is none. */
   page?(report: Report): Page

@@ -1,6 +1,6 @@
 /**
- * Gives a command the settings that its command line does not have: first those of variables, then those of a file.
- * What neither has keeps the command's own default.
+ * Gives a command the settings that its command line does not have: first those of variables, then those of a file. A
+ * setting that neither has keeps the command's own default.
  */
 import { type Command, Option } from 'commander'
 import { CoppiceError, UsageError } from '../../src/base/errors.ts'

@@ -17,7 +17,7 @@ import type { Disk } from './need.ts'
 import type { ForecastReport } from './report.ts'
 import { speedsOf } from './speeds.ts'
 
-/** What a command would do. */
+/** The work that a command would do. */
 export interface Planned {
   /** The command in a few sentences. */
   words: string[]

@@ -6,7 +6,7 @@ export interface ForecastReport {
   forecast: {
     /** From the start of the command to its end, waits for other sites left out. */
     seconds: number
-    /** Of the command's process and the largest one that computes for it, as its report has it at the end. */
+    /** That of the command's process and the largest one that computes for it, as its report has it at the end. */
     peakMemoryBytes: number
     disk: Disk
     sentBytes: number

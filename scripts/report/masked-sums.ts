@@ -11,7 +11,7 @@ export const SUMMED: Record<VectorForm['kind'], string> = {
   votes: 'votes and weights',
 }
 
-/** What a site does for its part of a sum, as a verb of others and of its own. */
+/** The work of a site for its part of a sum, as a verb of others and of its own. */
 export const WORK: Record<VectorForm['kind'], [does: string, doing: string]> = {
   meanSquares: ['measures', 'measuring'],
   products: ['measures', 'measuring'],
@@ -20,7 +20,7 @@ export const WORK: Record<VectorForm['kind'], [does: string, doing: string]> = {
   votes: ['prunes', 'pruning'],
 }
 
-/** What becomes of the blocks of a sum that stays closed. */
+/** The fate of the blocks of a sum that stays closed. */
 export function closedInWords(of: VectorForm['kind']): string {
   return of === 'adapters' ? 'these blocks keep the adapters of before, if any' : 'these blocks keep their base weights'
 }

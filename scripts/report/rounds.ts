@@ -11,7 +11,7 @@ import { closedInWords, SUMMED } from './masked-sums.ts'
 /** The parts of a masked plan that are no vectors. */
 export const PART_NAMES = { key: 'key', sheet: 'key sheet', reveal: 'reveal' }
 
-/** What a report tells of a round of a masked plan. */
+/** A round of a masked plan, as a report tells it. */
 export interface ReportedPhase {
   phase: MaskedRound['phase']
   /** Null in the rounds of keys and key sheets, which are for all openings. */
@@ -62,7 +62,7 @@ function changeInWords({ bits, moved }: CertifiedRound, { method }: Terms): stri
   return `${((100 * moved) / bits).toFixed(1)} % of the ${isStructuredMethod(method) ? 'heads and channels' : 'masks'}`
 }
 
-/** What a round of a masked plan has decided. */
+/** The decision of a round of a masked plan. */
 export function decisionInWords({ phase, opening, blocks, members }: MaskedRound, terms: Terms): string {
   const sites = counted(members.length, 'site')
   if (opening === null) return `the ${phase === 'keys' ? 'keys' : 'key sheets'} of all ${sites} are certified`

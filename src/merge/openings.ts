@@ -33,7 +33,7 @@ export function openingsOf({ method, merge, rounds }: PooledPlan): number {
   return trainsAdapters({ method, rounds }) ? rounds : 1
 }
 
-/** What the sum of an opening is of. */
+/** The kind of vectors that an opening sums. */
 export function kindOfOpening(plan: PooledPlan, opening: number): VectorForm['kind'] {
   if (isStructuredMethod(plan.method)) return opening === 1 ? 'importances' : 'adapters'
   if (plan.merge !== 'pooled') return 'votes'
@@ -66,7 +66,7 @@ export function sheetSlot({ blocks }: MaskedSlots): number {
   return blocks + 1
 }
 
-/** What a member shows in a slot: a vector, of a decoder block, or what opens the sums of vectors. */
+/** The part that a member shows in a slot: a vector, of a decoder block, or what opens the sums of vectors. */
 export function partOfSlot(slots: MaskedSlots, slot: number): 'vector' | 'key' | 'sheet' | 'reveal' {
   if (slot < slots.blocks) return 'vector'
   if (slot === keySlot(slots)) return 'key'

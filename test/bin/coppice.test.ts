@@ -17,7 +17,7 @@ const [SIGINT, SIGTERM] = [
   { signal: 'SIGTERM', expected: 143 },
 ] as const
 
-/** What a stop while they prune leaves in --out: simulate nothing, prune the finished blocks, and never a model. */
+/** A stop while they prune leaves in --out: of simulate nothing, of prune the finished blocks, and never a model. */
 const commands = [
   {
     by: SIGTERM,

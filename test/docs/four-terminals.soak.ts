@@ -32,7 +32,7 @@ test('the lines of the page make one model at four sites', async (context) => {
   assert.equal(new Set(roots).size, 1)
 })
 
-/** What a command prints. What it has started ends with the test. @throws {AssertionError} it fails */
+/** The output of a command. Processes that it has started end with the test. @throws {AssertionError} it fails */
 async function ended(context: TestContext, child: ChildProcessWithoutNullStreams): Promise<string> {
   context.after(() => child.exitCode ?? process.kill(-(child.pid ?? 0), 'SIGKILL'))
   const [stdout, stderr, [exit]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])

@@ -38,7 +38,7 @@ const EXAMPLES = PAGE.split(/^## /m).flatMap((section): Example[] => {
   return code === undefined ? [] : [{ title: section.split('\n')[0], language, code }]
 })
 
-/** What the examples printed, by their titles: all continue one text. */
+/** The output of the examples, by their titles: all continue one text. */
 const told = new Map<string, string>()
 
 describe('a written model, used as docs/how-to/use-the-model.md says', () => {
@@ -84,7 +84,7 @@ function missing({ language, code }: Example): string | null {
   return status === 0 ? stdout.trim() || null : PYTHON
 }
 
-/** What an example prints. */
+/** The output of an example. */
 function run({ language, code }: Example): string {
   const file = join(scratch, language === 'js' ? 'example.mjs' : 'example.py')
   writeFileSync(file, code)

@@ -13,7 +13,7 @@ export const LONGEST_MS = 2000
 /** Resident memory may grow by so much over all attempts after the first tenth: V8's own swings are smaller. */
 const GROWTH_BYTES = 192 * 2 ** 20
 
-/** What was changed, in words, for the person who reads a failure. */
+/** A content that was changed, and the change in words for the person who reads a failure. */
 export interface Mutation<T> {
   what: string
   content: T
@@ -46,7 +46,7 @@ export interface Fuzz {
 
 export interface FuzzCounts {
   accepted: number
-  /** By code. */
+  /** Numbers of refusals, by code. */
   refused: Map<string, number>
   longestMs: number
   grownBytes: number

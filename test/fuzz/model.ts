@@ -56,7 +56,7 @@ export interface Task {
   how: How
 }
 
-/** What came of it, and the process's memory. */
+/** The outcome, and the process's memory. */
 export interface Answer {
   refusal: ReturnType<typeof refusalToObject>
   stack: string | null

@@ -59,7 +59,7 @@ async function openAndRun(dir: string, how: How): Promise<void> {
   }
 }
 
-/** What shrink and recover do, and what prune writes. */
+/** The work of shrink and recover, and the writing of prune. */
 async function change(decoder: Decoder, windows: Windows): Promise<void> {
   const out = `${decoder.directory.dir}-out`
   try {

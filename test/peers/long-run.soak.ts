@@ -32,7 +32,7 @@ const METHOD = { pruner: 'wanda', target: { kind: 'unstructured', ppm: 500_000 }
 const WINDOW = 32
 /** One of the five blocks. */
 const CAPACITY = 200_000
-/** Of the whole wait: a member that is away costs a round no more. */
+/** The whole wait: a member that is away costs a round no more. */
 const ROUND_TIMEOUT_MS = 2_000
 
 const MAX_HEAP_A_PEER_AND_ROUND = 2_000

@@ -10,7 +10,7 @@ import { assertOneRoot, type Running, startFederation } from '../support/federat
 import { onlyFederation, temporaryDirectory } from '../support/nodes.ts'
 import { flipped } from '../support/people.ts'
 
-/** What a peer has said of its way on. */
+/** The event by which a peer has told that it goes on. */
 function goingOn({ events }: Running, member: number) {
   return events[member].find((event) => event.type === 'goingOn')
 }

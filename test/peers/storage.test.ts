@@ -152,7 +152,7 @@ test('a lock of a process that has ended unheard of is taken over', {
   skip: process.platform !== 'linux' && 'only Linux tells such processes from others',
 }, async (context) => {
   const directory = await temporaryDirectory(context)
-  // What the shell becomes asks after none of its children.
+  // The program that the shell becomes asks after none of its children.
   const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
   context.after(() => parent.kill())
   const [line] = (await once(parent.stdout, 'data')) as [Buffer]

@@ -35,7 +35,7 @@ async function inMesh(
   return { ...running, results: await Promise.all(running.peers) }
 }
 
-/** What all members have contributed is in the merge, and there is one. */
+/** The merge holds all that members have contributed, and there is one. */
 function assertWhole(outcome: Outcome): void {
   assertOneRoot(outcome)
   assert.equal(outcome.results[0].rounds[0].contributions, MEMBERS * BLOCKS)

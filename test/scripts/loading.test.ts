@@ -1,4 +1,4 @@
-/** What a command's process loads: it only talks, and only a command that needs the network pays for it. */
+/** A command's process loads little: it only talks, and only a command that needs the network pays for it. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'

@@ -56,7 +56,7 @@ export function commandTable(): Record<string, string[]> {
   )
 }
 
-/** What commander reads from a command line, with the options that `add` gives the command. */
+/** The values that commander reads from a command line, with the options that `add` gives the command. */
 export function read<Raw extends object>(add: (command: Command) => unknown, ...argv: string[]): Raw {
   const command = new Command('test').exitOverride().configureOutput({ writeErr: () => undefined })
   add(command)

@@ -37,7 +37,7 @@ interface Scene {
   onEvent?(member: number, event: PeerEvent): void
   /** More of a peer's start: whoever watches it. */
   init?(member: number): Partial<PeerInit>
-  /** What a member computes with; default: a MatrixWork. */
+  /** The work of a member; default: a MatrixWork. */
   work?(member: number): Work
 }
 
@@ -47,7 +47,7 @@ export interface Outcome {
 }
 
 export interface Running extends Omit<Outcome, 'results'> {
-  /** By member; each may fail by itself. */
+  /** The peer of each member; each may fail by itself. */
   peers: Array<Promise<PeerResult>>
   /** Peer i has OUT at ROOT/i/out, DATA at ROOT/i/data. */
   root: string
@@ -89,7 +89,7 @@ export async function startFederation(context: TestContext, scene: Scene): Promi
   const outOf = (i: number) => joinPath(root, `${i}`, turn === 0 ? 'out' : `out-${turn}`)
   const works = Array.from({ length: members }, (_, i) => scene.work?.(i) ?? new MatrixWork(BLOCKS, i))
   const events: PeerEvent[][] = works.map(() => [])
-  /** By peer: the line by which others join through it. */
+  /** The line by which others join through a peer. */
   const lines = works.map(() => Promise.withResolvers<string>())
   let suffix = ''
   const dataOf = async (i: number) =>

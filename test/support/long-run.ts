@@ -13,7 +13,7 @@ export interface Sample {
   residentBytes: number
   /** Open descriptors; 0 where there is no /proc. */
   descriptors: number
-  /** What keeps the event loop going: sockets, timers, requests. */
+  /** The handles that keep the event loop going: sockets, timers, requests. */
   handles: number
   /**
    * How long the event loop stands still: the processor time between two of its turns, so that it does not matter who

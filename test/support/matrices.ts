@@ -96,7 +96,7 @@ export abstract class Matrices {
     }
   }
 
-  /** Of its text, in a block: what it contributes. */
+  /** The statistics of its text in a block: what it contributes. */
   protected statisticsOf(block: number): Float32Array[] {
     const random = randomOf(this.text * 7919 + block)
     return FORM.inputs.map((cols) => Float32Array.from({ length: cols }, () => Math.fround(random())))

@@ -22,7 +22,7 @@ interface Place {
   cwd: string
   /** The deed at which it is killed (see deeds.ts), null: none of them. Then it writes down all of them. */
   killAt?: string | null
-  /** What the command line begins with: ip netns exec NAME. */
+  /** The beginning of the command line: ip netns exec NAME. */
   within?: string[]
 }
 
@@ -49,7 +49,7 @@ export class SiteProcess {
     this.ended = this.endOf(this.child)
   }
 
-  /** What all its processes did to their files, in order, after the process ids. */
+  /** The deeds of all its processes on their files, in order, after the process ids. */
   deeds(): string[] {
     const lines = readFileSync(join(this.state, DEEDS_NAME), 'utf8').trim().split('\n')
     return lines.map((line) => line.slice(line.indexOf(' ') + 1))

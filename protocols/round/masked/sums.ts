@@ -4,7 +4,7 @@ import { type Federation, placeInManifest, type Value, wasListed } from '../mess
 import { listingOf } from './listing.ts'
 import { listRound, openingOf, type Phase, phaseOf } from './phases.ts'
 
-/** What a round of a masked plan has decided. */
+/** The decision of a round of a masked plan. */
 export interface MaskedRound {
   phase: Exclude<Phase, 'open'>
   /** The opening whose list or reveals it has certified; null: those of keys and key sheets are of all. */

@@ -6,9 +6,9 @@ import { Stream } from '../../../src/model/forward/stream.ts'
 
 /** The largest of all inputs and sites: a total divided by a site's own part, and by the number of sites. */
 interface OwnShares {
-  /** Of the sums over all columns. */
+  /** For the sums over all columns. */
   all: number
-  /** Of the column in the middle. */
+  /** For the column in the middle. */
   middle: number
 }
 

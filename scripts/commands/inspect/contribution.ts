@@ -28,7 +28,7 @@ import { grouped, bytes as inBytes, percent } from '../../terminal/numbers.ts'
 import { type Beside, type MaskedPart, maskedPartOf, partInWords } from './masked-part.ts'
 import { malformedFile, neighbourCertificates, neighbourPlan, outputOf, readInspected } from './neighbours.ts'
 
-/** What is known of any blob. All but the first two are null if plan or certificates are not beside the file. */
+/** The facts of any blob. All but the first two are null if plan or certificates are not beside the file. */
 interface BlobReport {
   /** Its content hash, by which commits and manifests name it. */
   root: string

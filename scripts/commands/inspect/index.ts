@@ -10,7 +10,7 @@ import { addHelp } from '../../terminal/help.ts'
 
 interface InspectOptions {
   kind: 'model' | 'contribution' | 'certificate'
-  /** What to inspect: a model, or the absolute path of a file of another kind. */
+  /** A model, or the absolute path of a file of another kind. */
   model: string
   offline: boolean
   /** Whether a model has a row for each layer. */

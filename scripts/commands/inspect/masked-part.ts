@@ -25,7 +25,7 @@ export interface Beside {
 /** The seed of a member's own stream, or its private key: the list tells which. */
 type Revealed = SecretKind | 'unknown'
 
-/** What the bytes say. */
+/** A part of a masked plan, as its bytes say. */
 export type MaskedPart =
   | {
       payload: 'key'

@@ -31,7 +31,7 @@ function inWords({ federation, at, gone, come }: TotalConflict): string {
   ].join('\n')
 }
 
-/** What the difference of both sums shows. */
+/** The part of the text that the difference of both sums shows. */
 function seen(gone: readonly SiteLabel[], come: readonly SiteLabel[]): string {
   if (gone.length === 0) return partOf(come)
   return come.length === 0 ? partOf(gone) : `${partOf(gone)}, less ${partOf(come)}`

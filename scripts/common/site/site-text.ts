@@ -49,7 +49,7 @@ export async function siteText(work: EngineRun, options: SiteTextOptions, asked:
       evaluated: evaluation === null ? [] : await evaluationTexts(work, { ...options, evaluation, limits }),
     }
   }
-  // What is kept out was cut into the windows of the calibration.
+  // The part that is kept out was cut into the windows of the calibration.
   const length = evaluation.window === undefined ? window : windowFor(evaluation.window, limits, '--eval-window')
   const source = { name: texts.map((path) => basename(path)).join(', '), files: texts }
   const kept = keptOut(windows)

@@ -31,7 +31,7 @@ export interface MaskedOpenings {
   second: MaskedOpening | null
 }
 
-/** What a block is merged from. */
+/** The totals that a block is merged from. */
 interface Opened<Totals> {
   totals: Totals
   /** The reason for which a total does not fit this site's own part, in words; null: it fits, or none is known. */

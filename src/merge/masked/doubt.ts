@@ -1,7 +1,6 @@
 /**
- * What a site can tell of an opened total by its own part, which is one of the sum's. A total that does not fit is a
- * lie of somebody, or the site's own text is unlike all others'. Only this site can tell: no figures of its part are
- * named.
+ * A site compares an opened total with its own part, which is one of the sum's. A total that does not fit is a lie of
+ * somebody, or the site's own text is unlike all others'. Only this site can tell: no figures of its part are named.
  */
 import type { VectorForm } from './vector.ts'
 import { doubtOfVotes } from './votes.ts'

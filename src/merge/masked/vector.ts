@@ -60,7 +60,7 @@ export function maskedBytes({ parts }: VectorForm): number {
   return parts.reduce((sum, { width, count }) => sum + width * count, HEADER_BYTES)
 }
 
-/** What the bytes of a masked vector claim to be of; null: they are none. */
+/** The kind that the bytes of a masked vector claim to have; null: they are none. */
 export function maskedKindOf(bytes: Uint8Array): VectorForm['kind'] | null {
   const found = kindOf(bytes, HEAD)
   return KIND_NAMES.find((kind) => KINDS[kind] === found) ?? null

@@ -2,7 +2,7 @@
 import type { BlockTally } from './tally.ts'
 
 /**
- * Of the weights that one mask zeroes, the share that another one zeroes as well, over all ordered pairs of n masks. A
+ * The share of the weights zeroed by one mask that another one zeroes as well, over all ordered pairs of n masks. A
  * weight that v of them zero is a zero of the first one in v (n - 1) pairs, and of both in v (v - 1). Masks drawn by
  * chance have their sparsity as agreement.
  * @param votes - the number of masks that zero each weight

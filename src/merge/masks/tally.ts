@@ -26,7 +26,7 @@ export interface LayerTally {
   sums: Float64Array | null
 }
 
-/** What all members together offer to a block. */
+/** The sums of all that members offer to a block. */
 export interface BlockTally {
   /** The number of members who voted. */
   voters: number

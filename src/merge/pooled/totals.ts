@@ -12,7 +12,7 @@ import { summedSquares } from '../masks/saliency.ts'
 const HEAD = { magic: 'COPT', version: 1 }
 const KIND = 1
 
-/** What all members together offer to a block. One entry a layer input. */
+/** The sums of all that members offer to a block. One entry a layer input. */
 export interface PooledTotals {
   /** The members that have offered mean squares. */
   sites: number

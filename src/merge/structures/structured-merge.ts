@@ -17,7 +17,7 @@ import { trimmed } from '../trim.ts'
 import type { StructuredBlock } from './structured-block.ts'
 import type { PackedAdapter, StructuredContribution } from './structured-contribution.ts'
 
-/** What all members together offer to a block. */
+/** The sums of all that members offer to a block. */
 export interface StructuredTotals {
   /** One array a structure: the sum of each unit's importances; null: nobody has offered any. */
   importances: readonly Float64Array[] | null

@@ -124,7 +124,7 @@ interface Numbered {
   key: string
   value: string
   blocks: number
-  /** What the graph has fixed for all blocks; undefined: left open; null: not the same in all blocks. */
+  /** A size that the graph has fixed for all blocks; undefined: left open; null: not the same in all blocks. */
   heads: number | undefined | null
   size: number | undefined
 }

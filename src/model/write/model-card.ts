@@ -24,7 +24,7 @@ const [RESULTS, RESULTS_END] = ['<!-- results of Coppice -->', '<!-- /results of
 type Program = 'transformers.js' | 'Optimum' | 'ONNX Runtime GenAI'
 
 interface CardFacts {
-  /** What was done to the base: a sentence or more, without mark-up. */
+  /** Tells how the base was changed: a sentence or more, without mark-up. */
   done: string
   /** The base's id on the Hub, OWNER/NAME; null if it is not known. */
   base: string | null
@@ -80,7 +80,7 @@ function parts(card: Buffer): { front: string; body: Buffer } {
 
 type Entries = Record<string, string | string[]>
 
-/** What holds for the written model too; nothing where the front matter is not understood. */
+/** The fields that hold for the written model too; none where the front matter is not understood. */
 function inheritedFrom(front: string): Entries {
   let found: unknown
   try {

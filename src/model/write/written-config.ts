@@ -26,7 +26,7 @@ export interface WrittenGraph {
   halfPast: boolean
 }
 
-/** What configuration files must state about a graph that lies at `graph`, relative to the directory, with '/'. */
+/** The fields of configuration files about a graph that lies at `graph`, relative to the directory, with '/'. */
 export function writtenGraph({ externalFiles, graph: { input } }: OnnxModel, graph: string): WrittenGraph {
   const halfPast = input.some(
     ({ name, type }) => name.startsWith('past') && type?.tensorType?.elemType === DATA_TYPE.float16,

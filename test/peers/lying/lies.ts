@@ -18,7 +18,7 @@ export interface Lie {
   name: string
   method: Method
   rounds: number
-  /** What is sent instead of a site's own contribution. */
+  /** The lie that is sent instead of a site's own contribution. */
   tell(own: Told): Told
 }
 

@@ -43,14 +43,14 @@ interface Scene {
 
 /** How a federation with liars ended. */
 interface Ending {
-  /** Of its longest round. */
+  /** The attempts of its longest round. */
   attempts: number
   liars: number
   /** The liars with a lie in the last manifest. */
   included: number
   /** Why a lie was left out, as some member noted first; null: nobody minded. */
   reason: string | null
-  /** By the certified merges, to each honest site's own text, as far as these have measured it. */
+  /** The harm of the certified merges to each honest site's own text, as far as these have measured it. */
   harms: number[]
 }
 
@@ -199,7 +199,7 @@ class SiteWork extends EngineWork {
     await mkdir(out)
   }
 
-  /** What certified merges did to this site's own text, as far as it has measured that: see harm.ts. */
+  /** The harm of certified merges to this site's own text, as far as it has measured that: see harm.ts. */
   harms(values: readonly Value[], member: number): number[] {
     return values.flatMap(({ entries, previous }) => {
       const own = entries.filter((entry) => entry.member === member)

@@ -16,7 +16,7 @@ export const drawn = (length = 32): Uint8Array => new Uint8Array(randomBytes(len
 
 export interface Members {
   readers: SheetReader[]
-  /** By member, then by opening - 1. */
+  /** The secrets of a member, by its index, then by opening - 1. */
   secrets: OpeningSecrets[][]
   sheets: KeySheet[]
 }
@@ -65,7 +65,7 @@ export function faultOfAll(reader: SheetReader, sheets: readonly Uint8Array[]): 
   return examined.find(({ fault }) => fault !== null)?.fault ?? sheetsFault(reader, sound)
 }
 
-/** What a member has of an opening, with the shares in its sheets. */
+/** The part of an opening that a member has, with the shares in its sheets. */
 export function partOf({ readers, secrets, sheets }: Members, self: number, opening: number): OpeningPart {
   const shares = receivedShares(readers[self], sheets)[opening - 1]
   return { self, secrets: secrets[self][opening - 1], shares }

@@ -314,12 +314,12 @@ describe('an opening in the secrets file', () => {
 })
 
 describe('a crash between any two writes of the secrets file', () => {
-  /** What was answered before the crash, and so may have been acted on. */
+  /** The answers before the crash, which may have been acted on. */
   interface Answered {
     sheet?: Uint8Array
     used: Map<number, string>
     forgotten: Set<number>
-    /** What was revealed of opening 1. */
+    /** The reveal of opening 1. */
     revealed?: Uint8Array
     keeps: boolean
   }

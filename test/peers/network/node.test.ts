@@ -37,7 +37,7 @@ test('two nodes exchange gossip, and count what went over their sockets', async 
   assert.equal(await inbox.next(), 'hello')
   assert.ok(a.traffic().receivedBytes > 500, 'a handshake alone is longer')
   await Promise.all([a.stop(), b.stop()])
-  // What was on its way when the link was reset has been sent and not received.
+  // Bytes that were on their way when the link was reset have been sent and not received.
   const lost = (sent: number, received: number) =>
     assert.ok(sent >= received && sent - received < 500, `${sent}, ${received}`)
   lost(a.traffic().sentBytes, b.traffic().receivedBytes)

@@ -13,7 +13,7 @@ async function open(context: TestContext, data: string): Promise<StatusSocket> {
   return socket
 }
 
-/** What comes back for these bytes until the other end closes. */
+/** All that comes back for these bytes until the other end closes. */
 function answerTo(data: string, bytes: string): Promise<string> {
   const socket = createConnection(socketAddress(data))
   let answer = ''

@@ -25,7 +25,7 @@ const { plan } = aPlan({
 const federation = federationOf(plan)
 const masked = federation.masked ?? assert.fail()
 
-/** What members have shown. */
+/** All that members have shown. */
 interface Shown {
   keys: { member: number; key: Uint8Array }[]
   sheets: KeySheet[]

@@ -61,7 +61,7 @@ export interface SimulationOptions extends WorldOptions {
   fetchMs?: number | ((fetch: EffectOf<'fetch'>) => number)
   /** Reason why a member finds a contribution invalid. */
   invalid?: (member: number, entry: { block: number; root: Hash }) => string | null
-  /** What a member really sends to another: null drops it. For those who lie. */
+  /** The envelope that a member really sends to another: null drops it. For those who lie. */
   twist?: (envelope: Envelope, to: number, simulation: Simulation) => Envelope | null
   /** Another merge than everybody else's. */
   wrongMerge?: (member: number) => boolean
@@ -475,7 +475,7 @@ function before(a: Queued, b: Queued): boolean {
 
 const held = new WeakMap<RoundState, Map<string, Envelope>>()
 
-/** What a member would give to another, by key. */
+/** The envelopes that a member would give to another, by key. */
 function keysOf({ context, state }: SimulatedMember): Map<string, Envelope> {
   let known = held.get(state)
   if (known === undefined) {
@@ -487,7 +487,7 @@ function keysOf({ context, state }: SimulatedMember): Map<string, Envelope> {
 
 const keys = new WeakMap<Envelope, string>()
 
-/** What anti-entropy compares: the bytes. */
+/** The bytes, which anti-entropy compares. */
 function key(envelope: Envelope): string {
   let known = keys.get(envelope)
   if (known === undefined) keys.set(envelope, (known = Buffer.from(encodeEnvelope(envelope)).toString('base64')))

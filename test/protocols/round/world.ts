@@ -1,6 +1,6 @@
 /**
- * What the peers of a test compute: contributions and merges are hashes of their names, so that any two peers who do
- * the same get the same, and nobody needs a model.
+ * The computations of the peers of a test: contributions and merges are hashes of their names, so that any two peers
+ * who do the same get the same, and nobody needs a model.
  */
 import { createHash } from 'node:crypto'
 import { openingOf, personalSlots } from '../../../protocols/round/masked/phases.ts'

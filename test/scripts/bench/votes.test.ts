@@ -1,4 +1,4 @@
-/** What the bench of liars says of a lie: who stops it, and where. */
+/** The bench of liars says of a lie who stops it, and where. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { stoppedBy } from '../../../scripts/bench/support/lies/votes.ts'

@@ -1,4 +1,4 @@
-/** What people are asked before their site signs: real commands, with the answers of scripted people. */
+/** People are asked before their site signs: real commands, with the answers of scripted people. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

@@ -42,7 +42,7 @@ test('two sites in one working directory end with one root, and their results li
   for (const { stdout } of ended)
     assert.match(stdout, new RegExp(`^The sites agreed on this model: ${reports[0].root}$`, 'm'))
   for (const { stdout } of ended) {
-    // Which site has which of the two names is a race between them.
+    // The two sites race for the two names.
     const i = outs.findIndex((out) => stdout.includes(`Model: ${join(out, 'model')}\n`))
     const [{ base, alone, together }] = reports[i].perplexity
     const values = [base, alone, together].map(perplexityText)

@@ -112,7 +112,7 @@ function longestShared(held: readonly string[], training: readonly string[], lea
   return longest >= least ? longest : 0
 }
 
-/** Of every substring of this length, modulo 2^32: h * 31 + next - first * 31^length. */
+/** The hash of every substring of this length, modulo 2^32: h * 31 + next - first * 31^length. */
 function rollingHashes(text: string, length: number): Uint32Array {
   const hashes = new Uint32Array(Math.max(0, text.length - length + 1))
   let power = 1

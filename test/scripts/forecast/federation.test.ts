@@ -25,7 +25,7 @@ const TERMS = {
   ...{ windows: 4, window: 64, members: 4 },
 } as const satisfies Omit<OfferTerms, 'founder' | 'nonce'>
 
-/** What sites of simulations have sent, as the reports had it. */
+/** The bytes that sites of simulations have sent, as the reports had it. */
 const SENT = [
   { name: 'weights, in an open plan', terms: TERMS, payload: 2_680_368, sent: 8_099_716 },
   {

@@ -9,7 +9,7 @@ import { Recorder } from '../../support/command-line.ts'
 
 const refusal = { code: 'X_SHORT', what: 'what, where', hint: 'What to do.' }
 
-/** What is written where it ends so. */
+/** The lines that are written where it ends so. */
 function told(error: unknown, json: boolean) {
   const [stdout, stderr] = [new Recorder(), new Recorder()]
   const exit = tellEnding(error, json, { stdout, stderr })

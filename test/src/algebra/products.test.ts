@@ -8,7 +8,7 @@ import { PRODUCTS } from '../../../src/algebra/products.ts'
 
 const TEXT = readFileSync(new URL('../../../src/algebra/products.wat', import.meta.url), 'utf8')
 const ALONE = join(import.meta.dirname, 'products-alone.js')
-/** What products-alone.js prints on every machine. */
+/** The line that products-alone.js prints on every machine. */
 const DIGEST = '6b0bf9679dee49ac573f7e3f0fec0e3cb762924f0662840566d7878bde5e3f3e'
 /** The first Node whose WebAssembly has SIMD without a flag. */
 const OLDEST = 18

@@ -9,7 +9,7 @@ export const UNITS: readonly bigint[] = Array.from({ length: 0x7c00 }, (_, bits)
   return exponent === 0 ? BigInt(fraction) : BigInt(0x400 + fraction) << BigInt(exponent - 1)
 })
 
-/** What the bits stand for, in units of 2^-24. */
+/** The number that the bits stand for, in units of 2^-24. */
 export function unitsOf(bits: number): bigint {
   return (bits & 0x8000) === 0 ? UNITS[bits] : -UNITS[bits & 0x7fff]
 }

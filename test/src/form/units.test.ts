@@ -50,7 +50,7 @@ describe('how much a share removes', () => {
     for (const [units, each, ppm, count] of cases) assert.equal(unitsToRemove(units, each, ppm), count)
   })
 
-  // Of 405,504 pairs, 4,096 widths by 99 whole percents.
+  // There are 405,504 pairs, 4,096 widths by 99 whole percents.
   it('is in 2,675 pairs of width and whole percent one place other than in doubles, as exact arithmetic has it', () => {
     let others = 0
     for (let width = 1; width <= 4096; width++) {

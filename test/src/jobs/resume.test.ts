@@ -20,7 +20,7 @@ const SEED = 20
 
 interface Outcome {
   reports: PrunedBlockReport[]
-  /** What the first progress said was done already. */
+  /** The count of the first progress: the blocks that were done already. */
   first: number
   /** From the start to each report, milliseconds. */
   at: number[]

@@ -13,7 +13,7 @@ after(() => rmSync(scratch, { recursive: true }))
 
 const MODEL = readFileSync(join(fixturePath('decoders/llama-gqa-tied/external'), 'model.onnx'))
 
-/** What reading these bytes as model.onnx throws, or undefined. */
+/** The error that reading these bytes as model.onnx throws, or undefined. */
 function failure(bytes: Uint8Array): unknown {
   const path = join(scratch, 'model.onnx')
   writeFileSync(path, bytes)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { adamStep, noMoments } from '../../../src/recover/adamw.ts'
 
-/** Of torch.optim.AdamW (2.15) with lr 0.01 and weight_decay 0: gradients of a step, and the values behind it. */
+/** Steps of torch.optim.AdamW (2.15), lr 0.01, weight_decay 0: gradients of a step, and the values behind it. */
 const STEPS = [
   { gradients: [0.1, -0.2, 0, 1e-6], values: [0.49000000953674316, -0.9900000095367432, 2, -0.009900989010930061] },
   {

@@ -57,7 +57,7 @@ it('adapters beside a Gemm with a factor are multiplied by it', async (context) 
   await assertGradients(decoder, 0)
 })
 
-/** What stands in for the rewritten graph: weights with the adapters added, whose gradients are tested elsewhere. */
+/** Weights with the adapters added stand in for the rewritten graph; their gradients are tested elsewhere. */
 async function assertGradients(decoder: Decoder, heldLayers: number): Promise<void> {
   const adaptation = new Adaptation(decoder, { rank: RANK, alpha: ALPHA })
   assert.equal(adaptation.heldLayers, heldLayers)

@@ -15,7 +15,7 @@ const LENGTH = 16
 /** Something to learn: the same few tokens over and over. */
 const ids = Int32Array.from({ length: 12 * LENGTH }, (_, i) => 300 + (i % 5))
 const all: Windows = { ids, count: 12, length: LENGTH }
-/** What the model knows already. */
+/** A text that the model knows already. */
 const STORY =
   'Once upon a time, there was a little girl named Lily. She liked to play in the park with her friends. One day, she saw a big dog.'
 const [rows, held] = [someWindows(all, 0, 10), someWindows(all, 10, 2)]

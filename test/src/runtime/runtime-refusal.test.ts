@@ -18,7 +18,7 @@ after(() => rmSync(scratch, { recursive: true }))
 
 type Edit = (graph: GraphProto, model: ModelProto) => void
 
-/** What an attempt to run the model in plain ONNX Runtime is refused with. */
+/** The error with which an attempt to run the model in plain ONNX Runtime is refused. */
 async function refusal(edit: Edit): Promise<CoppiceError> {
   const decoder = Decoder.open(edited(join(scratch, 'model'), edit), { threads: 1 })
   const error = await attemptPlain({ ...plainAttempt(decoder), threads: 1 }).catch((error: unknown) => error)

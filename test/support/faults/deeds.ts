@@ -36,7 +36,7 @@ function shown(path: unknown): string {
   return id === undefined ? name : `${name.replace(id, 'ID')} ${id.slice(0, 8)}`
 }
 
-/** What a file is that gets this name: of secrets how far they have served, of a blob whether it is a masked vector. */
+/** The kind of a file that gets this name: for secrets how far they have served, for a blob whether it is masked. */
 function kindOf(file: string, name: unknown): string {
   if (/\/secrets$/.test(String(name))) return ` ${stateOf(readFileSync(file))}`
   if (!/\/blobs\/[0-9a-f]{64}$/.test(String(name)) || magicOf(file) !== 'COPV') return ''

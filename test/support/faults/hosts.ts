@@ -7,7 +7,7 @@ const NETWORK = '10.213.78'
 
 interface Host {
   address: string
-  /** What a command line begins with that runs there. */
+  /** The beginning of a command line that runs there. */
   within: string[]
 }
 

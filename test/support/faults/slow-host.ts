@@ -5,11 +5,11 @@ import type { TestContext } from 'node:test'
 /** The addresses of the two ends, of a network that the tests keep to themselves. */
 const OUTSIDE = '10.213.77.1'
 const INSIDE = '10.213.77.2'
-/** What a bucket and a queue hold: little, so that the rate holds from the beginning and nothing is lost. */
+/** The sizes of bucket and queue: little, so that the rate holds from the beginning and nothing is lost. */
 const SHAPE = ['burst', '16kb', 'latency', '2s']
 
 interface SlowHost {
-  /** What a command line begins with that runs there. */
+  /** The beginning of a command line that runs there. */
   within: string[]
   /** The addresses of this machine as that host sees it, and the other way round. */
   outside: string

@@ -16,7 +16,7 @@ export function setting(name: string): string {
   return values[0]
 }
 
-/** What the unit starts for a site, without the command's own path, where sites lie in another place. */
+/** The line that the unit starts for a site, without the command's own path, where sites lie in another place. */
 export function startLine(site: string, state = STATE): string[] {
   const [command, ...argv] = setting('ExecStart').replaceAll('%i', site).replaceAll(STATE, state).split(' ')
   if (command !== COMMAND) throw new Error(`the unit starts ${command}`)

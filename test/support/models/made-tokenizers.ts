@@ -31,7 +31,7 @@ const metaspace = (prepend_scheme: string) => ({ type: 'Metaspace', replacement:
 
 /** Scores that do not tie: longer tokens are likelier, and no sum of some is that of others. */
 const unigram = Object.keys(pieces.model.vocab).map((token, id) => [token, -12 + token.length + Math.sin(id) / 3])
-/** Of the embedded vocabulary: words as they begin (Ġ), and what goes on in a word. */
+/** Pieces of the embedded vocabulary: words as they begin (Ġ), and what goes on in a word. */
 const wordPieces = Object.fromEntries(
   ['[UNK]', ...Object.keys(words.model.vocab).filter((token) => /^Ġ?[a-z0-9.,;!?'-]+$/.test(token))].map(
     (token, id) => [token === '[UNK]' ? token : token.startsWith('Ġ') ? token.slice(1) : `##${token}`, id],

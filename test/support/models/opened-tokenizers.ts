@@ -18,7 +18,7 @@ const { bases, cases } = read('definitions.json') as Definitions
 
 export const TEXTS = read('texts.json') as string[]
 
-/** By name: ids of each text without what the post-processor adds, and of the first text with it. */
+/** The ids by name: of each text without what the post-processor adds, and of the first text with it. */
 export const EXPECTED = read('expected.json') as Record<string, { ids: number[][]; whole: number[] }>
 
 /** tokenizer.json of a case, by its name. */

@@ -25,7 +25,7 @@ export function pairsOf({ ids, count, length }: Windows): Pairs {
   const draw = drawer(Buffer.from('decoys'))
   for (const wanted = (1 + DECOYS) * counts.size; counts.size < wanted; )
     add(ids[draw(ids.length)], ids[draw(ids.length)], 0)
-  // Of pairs that cannot be told apart the first is guessed: their order must not tell either.
+  // The first of pairs that cannot be told apart is guessed: their order must not tell either.
   const all = [...counts.values()].sort((a, b) => a.pair[0] - b.pair[0] || a.pair[1] - b.pair[1])
   return { ids: Int32Array.from(all.flatMap(({ pair }) => pair)), counts: Float64Array.from(all, (each) => each.count) }
 }

@@ -1,6 +1,6 @@
 /**
- * What others know of one layer input, payload by payload, and the counts of tokens that they are after. Where several
- * sites take part, all are members of one plan that pools; products are whole numbers of 16 bits, as they are sent.
+ * The knowledge of others about one layer input, payload by payload, and the counts of tokens that they look for.
+ * Several sites are members of one plan that pools; products are whole numbers of 16 bits, as they are sent.
  */
 import { productsOf, unitOf } from '../../../../src/merge/pooled/products.ts'
 import { sumOfMeanSquares } from '../../../../src/merge/sums/exact-sum.ts'
@@ -104,7 +104,7 @@ function sumOf(members: readonly SiteInput[]): OpenedSum {
   }
 }
 
-/** Of three members each subtracts its own part from the totals: what is left is of the two others together. */
+/** Each of three members subtracts its own part from the totals: what is left is of the two others together. */
 function lessOwn(
   sites: readonly SiteInput[],
   attack: (left: OpenedSum, others: readonly SiteInput[], places: readonly number[]) => Attack,

@@ -1,4 +1,4 @@
-/** What a site can offer of its text: the sums over the text of each layer input, and what its pruned weights show. */
+/** All that a site can offer of its text: the sums over the text of each layer input, and what pruned weights show. */
 import type { SparseMethod } from '../../../../src/form/method.ts'
 import type { Windows } from '../../../../src/form/windows.ts'
 import { meansAbove } from '../../../../src/jobs/federation/moments-file.ts'
@@ -10,7 +10,7 @@ import { pruneSequential } from '../../../../src/prune/run/sequential.ts'
 import type { Solvers } from '../../../../src/prune/run/solvers.ts'
 import { gramFromWeights, isSolvable } from './gram-from-weights.ts'
 
-/** Of one layer input, as means over the tokens of a text. */
+/** The sums of one layer input, as means over the tokens of a text. */
 export interface InputSums {
   /** [cols]. */
   meanSquares: Float32Array

@@ -14,7 +14,7 @@ export interface JudgedRow {
   perplexity: number | null
   /** The largest to an honest site's own text; null: nobody measures it. */
   harm: number | null
-  /** What stops the lie in an open plan, and in a masked one. undefined: nobody tells it there. */
+  /** The check that stops the lie in an open plan, and in a masked one. undefined: nobody tells it there. */
   open?: string
   masked?: string
 }
@@ -22,7 +22,7 @@ export interface JudgedRow {
 const PASSES = '**passes**'
 
 /**
- * What stops a lie, for a table.
+ * The check that stops a lie, for a table.
  * @param judgements - of a masked plan. In an open one all totals are possible, of parts that validation accepts.
  * @param refused - by validation, in an open plan
  * @param pools - whether members doubt totals in an open plan as well

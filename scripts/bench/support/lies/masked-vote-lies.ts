@@ -61,7 +61,7 @@ async function perplexityOn(
   return (await perplexity(decoder, sites[site], mergedWeights(decoder, method, models))).perplexity
 }
 
-/** What every site finds in the sums of all blocks. The merge has the same bits as that of plain contributions. */
+/** The finding of every site in the sums of all blocks. The merge has the same bits as that of plain contributions. */
 function judgedSums(
   { decoder }: LieBench,
   method: SparseMethod,

@@ -10,10 +10,10 @@ export interface Moments {
   gram: Float32Array
 }
 
-/** What a site knows when it offers products. */
+/** The knowledge of a site when it offers products. */
 interface Known {
   own: Moments
-  /** Of another site, where one liar has two texts. */
+  /** Those of another site, where one liar has two texts. */
   other: Moments
   /** The mean squares as it has offered them, [cols]. */
   offered: Float64Array
@@ -35,7 +35,7 @@ export interface PooledLie {
 const DROWNING = 2 ** 15
 const HUGE = 2 ** 20
 /**
- * What three honest sites do not doubt: 16 times the sites is the most of the sum over all columns
+ * The most that three honest sites do not doubt: 16 times the sites is the most of the sum over all columns
  * (src/merge/masked/doubt.ts), less their own parts, and a tenth for columns that differ.
  */
 const UNDOUBTED = 55

@@ -109,7 +109,7 @@ async function onOwnText(
   return (await perplexity(decoder, sites[site], (block) => model[block])).perplexity
 }
 
-/** What a site's text shows of these blocks, and their weights as this site alone prunes them. */
+/** The moments of a site's text in these blocks, and their weights as this site alone prunes them. */
 async function measure(
   { decoder, method, sites, solvers, vocabulary }: PooledBench,
   site: number,

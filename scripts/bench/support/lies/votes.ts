@@ -1,6 +1,6 @@
-/** What honest sites make of a sum: some doubt it by their own part, some find that it harms their own text. */
+/** The votes of honest sites on a sum: some doubt it by their own part, some find that it harms their own text. */
 
-/** Of one decision: a group of blocks, or a round. */
+/** The findings on one decision: a group of blocks, or a round. */
 export interface Judgement {
   /** A total that no honest sites can have, in words; every site finds it. null: there is none. */
   impossible: string | null

@@ -36,13 +36,13 @@ export const VICTIM = 0
 
 export const HONEST = Array.from({ length: MEMBERS }, (_, member) => member).filter((member) => member !== LIAR)
 
-/** What a cheat has at hand when it shows something. */
+/** The things that a cheat has at hand when it shows something. */
 export interface Hand {
   /** Its own, as it should be shown. */
   bytes: Uint8Array
   /** With its private key, once there are keys. */
   reader(): Promise<SheetReader>
-  /** What the victim shows in the same round. */
+  /** The bytes that the victim shows in the same round. */
   victims(): Promise<Uint8Array>
   /** Rejects when the cheat is stopped: for one that shows nothing. */
   stopped: Promise<never>
@@ -51,9 +51,9 @@ export interface Hand {
 export interface Cheat {
   /** Shown in place of its own. */
   shows?(phase: Phase, hand: Hand): Uint8Array | Promise<Uint8Array>
-  /** What it signs before this body goes out; null: nothing more. @param store - its own */
+  /** A body that it signs before this one goes out; null: nothing more. @param store - its own */
   signs?(body: BindingBody, store: BlobStore): Promise<BindingBody | null>
-  /** What it computes with, and the victim. */
+  /** The work of the cheat, and of the victim. */
   Work?: typeof PooledMatrices
   VictimWork?: typeof PooledMatrices
 }
@@ -63,7 +63,7 @@ export interface Scene {
   clock: HurriedClock
   /** The results of all but the cheat; rejects where one of them fails. */
   honest: Promise<PeerResult>[]
-  /** What the honest have noted. */
+  /** The notes of the honest. */
   notes(): string[]
   /** Resolves when some members hold so many valid contributions of a round. @param members - default: the honest */
   hold(round: number, count: number, members?: readonly number[]): Promise<void>

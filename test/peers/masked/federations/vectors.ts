@@ -1,4 +1,4 @@
-/** What a cheat masks in place of its own vector, or offers in place of a masked one. */
+/** Vectors that a cheat masks in place of its own, or offers in place of a masked one. */
 import { readFile, writeFile } from 'node:fs/promises'
 import type { StreamKey } from '../../../../src/merge/masked/streams.ts'
 import { Wholes } from '../../../../src/merge/masked/wholes.ts'

@@ -1,4 +1,4 @@
-/** What the certificates of a simulated masked federation tell. */
+/** The facts that the certificates of a simulated masked federation tell. */
 import assert from 'node:assert/strict'
 import type { Value } from '../../../../protocols/round/messages/value.ts'
 import type { Simulation } from '../simulator.ts'

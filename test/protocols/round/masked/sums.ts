@@ -1,6 +1,6 @@
 /**
- * What members of a simulated masked plan mask, reveal and open. Streams are numbers that follow from names, so that a
- * sum is opened as real ones are: by the secrets that a certificate's reveals give, and by nothing else. Checks after
+ * Members of a simulated masked plan mask, reveal and open. Streams are numbers that follow from names, so that a sum
+ * is opened as real ones are: by the secrets that a certificate's reveals give, and by nothing else. Checks after
  * each step that no opening is masked twice, that no two secrets of a member are shown for one, and that an opened
  * total is that of the list.
  */

@@ -18,7 +18,7 @@ const RESULTS = [
   'report.html',
   'report.json',
 ]
-/** What may lie beside the results by an older version, by a person's hand, or by a crash. */
+/** Files that may lie beside the results by an older version, by a person's hand, or by a crash. */
 const OTHERS = [
   'certificates/1.cbor.12.part',
   'contributions/secrets.cbor',

@@ -22,7 +22,7 @@ describe('coppice recover', () => {
     assert.equal(exit, 0, stderr)
     const all = JSON.parse(stdout)
     assert.deepEqual(all.rows, { learnt: 10, keptOut: 1, skipped: 1 })
-    // Of fewer rows answers alone are learnt as well: the first batch is the same.
+    // With fewer rows answers alone are learnt as well: the first batch is the same.
     const fewer = ['--windows', '8', '--out', `${out}-some`]
     const some = await coppice('recover', ...MODEL, '--instructions', path, ...how, ...fewer)
     assert.equal(some.exit, 0, some.stderr)

@@ -10,7 +10,7 @@ import { shrinkReport } from '../../../support/shrink-report.ts'
 const TRAIN = 'data/text/tinystories-train-sample.txt'
 const VALID = 'data/text/tinystories-valid-sample.txt'
 const MODEL = 'models/stories260k'
-/** What the programs in PyTorch have calibrated and evaluated on. */
+/** The texts and windows that the programs in PyTorch have calibrated and evaluated on. */
 function storiesSite(): string[] {
   const [model, train, valid] = [MODEL, TRAIN, VALID].map((name) => sharedPath(name) ?? '')
   const calibration = ['--text', train, '--separator', '<|endoftext|>', '--windows', '10', '--window', '64']

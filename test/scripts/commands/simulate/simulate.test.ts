@@ -256,7 +256,7 @@ describe('a simulation of four sites', () => {
   }
 
   it('verifies with flipped bits in files that decide nothing, and notes them', async () => {
-    // Of the card only the base's part is known.
+    // Only the base's part of the card is known.
     const others = ['onnx', 'tokenizer.json', 'README.md']
     const names = readdirSync(join(out, 'model')).filter((name) => !others.includes(name))
     const { exit, stderr } = await verifyFlipped(names.map((name) => join('model', name)))

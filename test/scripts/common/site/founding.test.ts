@@ -1,4 +1,4 @@
-/** What a person reads and is asked before a site signs a masked plan with a text that was in sums before. */
+/** A person is told and asked before a site signs a masked plan with a text that was in sums before. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { TextLedger } from '../../../../peers/kept/text-ledger.ts'

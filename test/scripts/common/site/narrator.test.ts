@@ -20,7 +20,7 @@ function at(round: number, step: Step, { sent = [0], awaited = [] as number[], u
   return { type: 'standing', look: () => ({ standing, until }) } satisfies PeerEvent
 }
 
-/** What a person reads on a terminal, one line after the other. */
+/** The lines that a person reads on a terminal, one after the other. */
 function told(offer: Partial<Offer>, events: (planId: string) => PeerEvent[]): string[] {
   const stderr = new Recorder(true, 200)
   const terminal = new Terminal({ stdout: new Recorder(), stderr, json: false, now: () => 0 })

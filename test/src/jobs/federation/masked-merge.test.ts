@@ -37,7 +37,7 @@ before(() => {
 })
 after(() => engine.close())
 
-/** What the list contributes to one slot: encoded, one entry a member of the list. */
+/** The contributions of the list to one slot: encoded, one entry a member of the list. */
 interface Offer {
   slot: number
   contributions: Uint8Array[]

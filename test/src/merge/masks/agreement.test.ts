@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { agreementOf } from '../../../../src/merge/masks/agreement.ts'
 import { Random } from '../../../support/random.ts'
 
-/** By definition: over all ordered pairs of masks, the share of the first one's zeros that the second one has too. */
+/** The definition: over all ordered pairs of masks, the share of the first one's zeros that the second one has too. */
 function byPairs(masks: readonly (readonly boolean[])[]): number {
   let [both, first] = [0, 0]
   for (const a of masks) {

@@ -13,7 +13,7 @@ const ROWS = 3
 const COLS = 8
 const TARGETS: SparsityTarget[] = [share(500_000), share(750_000), { kind: 'pattern', n: 2, m: 4 }]
 const targets = fc.constantFrom(...TARGETS)
-/** Of a row's 8 weights 4.8 are to be zeros: the mask expansion adds some. */
+/** A share that makes 4.8 of a row's 8 weights zeros: the mask expansion adds some. */
 const FRACTION = share(600_000)
 
 /** A layer, and statistics of members that are alike but for some noise. */

@@ -10,7 +10,7 @@ import type { BlockContribution } from '../../../../src/merge/masks/contribution
 import { nearestBits, unitsOf } from '../../form/fp16-oracle.ts'
 
 export interface TwinLayer {
-  /** By flat index. */
+  /** Whether a weight is kept, by flat index. */
   kept: boolean[]
   /** fp16 bits of the kept weights; null for statistics. */
   survivors: number[] | null

@@ -39,7 +39,7 @@ function gramOf(rows: readonly Float32Array[]): Float32Array {
   return gram
 }
 
-/** What a site offers, given the totals of all. */
+/** The offer of a site, given the totals of all. */
 function offer(x: Float32Array) {
   const gram = gramOf([x])
   const meanSquares = Float32Array.from({ length: COLS }, (_, i) => gram[i * (COLS + 1)] / TOKENS)

@@ -26,7 +26,7 @@ const windows: Windows = {
 }
 /** With attention in plain operators, and fused, packed, and in fp16. */
 const LLAMA = ['dynamo', 'genai', 'genai-fp16'].map((exporter) => `llama-gqa-tied/${exporter}`)
-/** Of norms: float32 against float64. */
+/** The difference of norms: float32 against float64. */
 const TOLERANCE = 1e-5
 
 describe('gradients of the loss', () => {
@@ -141,7 +141,7 @@ async function byParameter(decoder: Decoder, of: Windows, perBatch: number) {
   return { loss, gradients: sums }
 }
 
-/** Of a block's layers, [rows, cols] each. */
+/** The gradients of a block's layers, [rows, cols] each. */
 function rowMajor(decoder: Decoder, block: number, gradients: WeightGradients): Float32Array[] {
   return decoder.cut.blocks[block].layers.map(({ weight, stored, rows, cols }) => {
     const gradient = gradients.get(weight.name)

@@ -20,7 +20,7 @@ after(() => rmSync(scratch, { recursive: true }))
 /** Head size 8, where GroupQueryAttention wants a multiple of 16. */
 const UNRUNNABLE = 'models/stories260k/variants/genai'
 
-/** What is in the repository; the other graphs lie beside it, where they do. */
+/** The graphs in the repository; the others lie beside it, where they do. */
 const OWN = [
   'gpt2/optimum-past',
   'llama-gqa-tied/dynamo',

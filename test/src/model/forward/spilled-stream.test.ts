@@ -18,7 +18,7 @@ function open(context: TestContext): Decoder {
   return decoder
 }
 
-/** What a stream says behind the last block. */
+/** The loss that a stream has behind the last block. */
 async function ending(stream: Stream): Promise<number> {
   await stream.pass(1, undefined)
   return (await stream.negativeLogLikelihood()).sum

@@ -96,7 +96,7 @@ describe('an input that follows from the token alone', () => {
     }
   })
 
-  /** What each operator does to the embedded tokens, [batch, window, features]: it puts one position into others. */
+  /** Nodes that put one position of the embedded tokens, [batch, window, features], into others, by operator. */
   const MIXING: Record<string, (raw: string, mixed: string) => ReturnType<typeof makeNode>[]> = {
     CumSum: (raw, mixed) => [makeNode('CumSum', [raw, 'window_axis'], [mixed])],
     ReduceMean: (raw, mixed) => [

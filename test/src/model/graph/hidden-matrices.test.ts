@@ -37,7 +37,7 @@ const [MATRICES, WEIGHTS] = [35, 226_560]
 const BLOCK = 1
 const DOWN = 'layers.1/mlp/down_proj'
 const IDS = Int32Array.from({ length: 48 }, (_, i) => (i * 31) % 96)
-/** What ways through the same arithmetic may differ by, as a share of the largest logit. */
+/** The most that ways through the same arithmetic may differ, as a share of the largest logit. */
 const LOGIT_SHARE = 1e-3
 
 const countOf = ({ layers, unpruned }: Decoder) =>

@@ -12,7 +12,7 @@ const CONFIG = { num_attention_heads: 4, num_key_value_heads: 2, hidden_size: 64
 /** Two windows of three tokens. */
 const WINDOWS = { ids: BigInt64Array.of(5n, 6n, 7n, 8n, 9n, 10n), batch: 2, window: 3 }
 
-/** What one input of this name, type and shape (null: differs from run to run) is fed. */
+/** The values that one input of this name, type and shape (null: differs from run to run) is fed. */
 function fed(
   name: string,
   dataType: number,

@@ -112,8 +112,8 @@ function hostile(chance: Chance): Hostile {
 }
 
 /**
- * What a plain text must give; null: by its first characters it is no plain text, or its end, which is not read, is no
- * text.
+ * The tokens that a plain text must give; null: by its first characters it is no plain text, or its end, which is not
+ * read, is no text.
  */
 async function plainTokens(name: string, bytes: Buffer): Promise<Int32Array | null> {
   if (!/\.(txt|md)$/.test(name) || bytes[0] === 0x1f || !isUtf8(bytes)) return null

@@ -60,7 +60,7 @@ const mixture = fc
     }).join('')
   })
 
-/** Of some ten thousand characters. */
+/** Texts of some ten thousand characters. */
 export const hostileText = fc
   .array(fc.oneof(run, mixture), { minLength: 2, maxLength: 5 })
   .map((parts) => parts.join(''))

@@ -29,7 +29,7 @@ const bytes = definitionOf('bytes').model as Fields
 const vocabulary = bytes.vocab as Record<string, number>
 const size = Object.keys(vocabulary).length
 
-/** What the refusal says, and of which definition. */
+/** The words of the refusal, and the definition that they are about. */
 const REFUSED: [says: string, definition: unknown][] = [
   [
     'pre_tokenizer.pretokenizers[1].behavior = "merged_with_previous" is not a value',

@@ -28,7 +28,7 @@ async function modelWith(context: TestContext, files: Readonly<Record<string, st
   return dir
 }
 
-/** What comes along besides the model's own, and what is left, by name. */
+/** The files that come along besides the model's own, and those that are left, by name. */
 function listed(dir: string, apart: readonly string[] = []): { along: string[]; left: Record<string, string> } {
   const { files, left } = companionsOf(Decoder.open(dir), apart)
   for (const name of OWN) assert.ok(files.includes(name), name)

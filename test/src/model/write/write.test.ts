@@ -39,11 +39,11 @@ function halved(decoder: Decoder): (block: number) => BlockWeights {
   return (block) => decoder.baseWeights(block).map((weight) => weight.map((w, i) => (i % 2 === 0 ? 0 : w)))
 }
 
-/** What a comparison says of a directory as it was written. */
+/** The result of comparing a directory that is as it was written. */
 const SAME = { difference: null, notes: [] }
 
 const IDS = Int32Array.from({ length: 48 }, (_, i) => (i * 31) % 96)
-/** What two ways through the same arithmetic may differ by, as a share of the largest logit. */
+/** The most that two ways through the same arithmetic may differ, as a share of the largest logit. */
 const LOGIT_SHARE = 1e-3
 /** The same where ONNX Runtime rounds to fp16 after every operator, and the engine does not. */
 const FP16_SHARE = 1e-2

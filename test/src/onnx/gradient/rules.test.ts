@@ -6,7 +6,7 @@ import { Random } from '../../../support/random.ts'
 import { CASES } from './cases.ts'
 import { type Feeds, OneNode } from './one-node.ts'
 
-/** Of finite differences: float32 loses 1e-7 of the sum over it, the third derivative adds its square. */
+/** The step of finite differences: float32 loses 1e-7 of the sum over it, the third derivative adds its square. */
 const STEP = 1e-2
 const TOLERANCE = 2e-3
 

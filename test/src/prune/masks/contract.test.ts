@@ -1,4 +1,4 @@
-/** What every pruner keeps: one suite, run on each. */
+/** The contract of every pruner: one suite, run on each. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'

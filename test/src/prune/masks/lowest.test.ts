@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { LowestSelector, nthLowest } from '../../../../src/prune/masks/lowest.ts'
 
-/** By sorting everything. */
+/** The mask that sorting everything gives. */
 function obvious(scores: readonly number[], count: number): Uint8Array {
   const order = scores.map((score, index) => ({ score, index }))
   order.sort((a, b) => a.score - b.score || a.index - b.index)

@@ -46,7 +46,7 @@ const refuses = (code: string, what: RegExp) => (error: unknown) =>
 
 test('a checkpoint gives back the finished blocks, and the stream behind them', async (context) => {
   const { dir, stream } = await half(context)
-  // Of a process that was killed on the way to the next record.
+  // Files of a process that was killed on the way to the next record.
   for (const name of ['block-0001.f32', 'stream-0002', 'progress.json.part']) writeFileSync(join(dir, name), 'x')
   assert.ok(PRUNE_RECORD.liesIn(dir))
   assert.deepEqual(peek(dir, fingerprintOf(INPUTS)), { blocks: 1, seconds: SECONDS })

@@ -7,7 +7,7 @@ import { Random } from '../../../support/random.ts'
 import { ALGEBRAS } from '../../algebra/algebras.ts'
 import { inverse, upperCholesky } from './sparsegpt-twin.ts'
 
-/** Of the largest entry. Damping bounds the condition of H by 100 times its size, which multiplies float32's 6e-8. */
+/** A share of the largest entry. Damping bounds H's condition by 100 times its size, which multiplies 6e-8. */
 const TOLERANCE = 1e-4
 
 for (const { name, open } of ALGEBRAS) {

@@ -75,7 +75,7 @@ describe('a solve in portable arithmetic', () => {
   })
 })
 
-/** Of the results for `fixedGroups`. */
+/** The digest of the results for `fixedGroups`. */
 const DIGEST = 'cc55d9bbe8027d65ede49417f123b2aa21056e3b5914ddfbc81dc3d1d85bac52'
 
 /** Groups of layers that are the same on every machine. */

@@ -60,7 +60,7 @@ export function sparsegptTwin({ weight, rows, cols, gram, scale, target, blockSi
   return { weight: w, kept }
 }
 
-/** By Gauss-Jordan elimination; H is positive definite, so no pivoting. */
+/** Gauss-Jordan elimination; H is positive definite, so no pivoting. */
 export function inverse(h: number[][]): number[][] {
   const n = h.length
   const a = h.map((row, i) => [...row, ...row.map((_, j) => Number(i === j))])

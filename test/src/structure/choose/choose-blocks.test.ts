@@ -10,7 +10,7 @@ const TEXT = 'data/text/tinystories-train-sample.txt'
 const DIR = fixturePath('stories260k')
 const TOLERANCE = 1e-5
 
-/** Of PyTorch, float32 gradients, sums in float64: the first 640 tokens of TEXT in 10 windows. */
+/** The scores of PyTorch, float32 gradients, sums in float64: the first 640 tokens of TEXT in 10 windows. */
 const EXPECTED = {
   taylor1: [23.32714905048462, 24.134278581000267, 16.554340825677826, 17.04495930687733, 17.27572097996287],
   taylor2: [0.188350190193155, 0.2009342935737113, 0.11037598584702123, 0.11044678296108956, 0.1098019072269158],

@@ -19,7 +19,7 @@ const recorded = JSON.parse(readFileSync(fixturePath('gradients/stories260k.json
   length: number
   ids: number[]
 }
-/** By PyTorch in float64, for these very windows: scores and `removed` for "importance reduction". */
+/** The results of PyTorch in float64, for these very windows: scores and `removed` for "importance reduction". */
 const expected = JSON.parse(readFileSync(fixturePath('channels/stories260k.json'), 'utf8')) as {
   ratio: number
   removed: Record<string, number[]>
@@ -118,7 +118,7 @@ describe('hidden channels that are removed', () => {
   })
 })
 
-/** By channel the sum of w g over a tensor. */
+/** The sum of w g over a tensor, for each channel. */
 function sums(member: WidthMember | undefined, gradients: WeightGradients): Float64Array {
   const gradient = member && gradients.get(member.tensor.name)
   assert.ok(member && gradient)

@@ -85,7 +85,7 @@ describe('the removed units', () => {
     const gone = new Map(first.map(({ block, removed }) => [block, removed]))
     writeModel(decoder, (block) => gone.get(block) && zeroedWeights(decoder, block, gone.get(block) ?? []), dir)
     const halfway = Decoder.open(dir, { threads: 1 })
-    // What is zero already has no importance, so it goes first.
+    // Units that are zero already have no importance, so they are removed first.
     const expected = await chooseRemoval(halfway, await structuresOf(halfway), job)
     const units = (removals: readonly Removal[]) => removals.map(({ removed }) => removed.map((each) => each.units))
     const inSteps = units(await chooseRemoval(decoder, structures, { ...job, steps: 2 }))

@@ -47,7 +47,7 @@ describe('structures in plain data', () => {
     const [queries] = apart
     assert.deepEqual([queries.kind, queries.units, queries.groups, queries.places], ['queries', 8, 4, 8])
     assert.equal(queries.parameters, 2 * 8 * 64)
-    // Of two in each group half of one is none.
+    // Half of one, of two in each group, is none.
     assert.deepEqual(
       [250_000, 500_000].map((ppm) => describeRatio(apart, ppm).queries),
       [0, 4 * decoder.blocks],

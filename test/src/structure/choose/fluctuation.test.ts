@@ -11,7 +11,7 @@ import { fixturePath, needsShared, sharedPath } from '../../../support/shared.ts
 const TEXT = 'data/text/tinystories-train-sample.txt'
 const DIR = fixturePath('stories260k')
 
-/** Of PyTorch in float64: block 3, the first 640 tokens of TEXT in 10 windows, a quarter removed. */
+/** The choice of PyTorch in float64: block 3, the first 640 tokens of TEXT in 10 windows, a quarter removed. */
 const HEAD = 3
 const CHANNELS = [
   ...[1, 7, 24, 26, 27, 29, 32, 44, 46, 49, 54, 55, 56, 59, 60, 64, 68, 75, 77, 78, 80, 88, 94, 104, 105, 106, 108],

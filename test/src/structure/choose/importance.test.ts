@@ -39,7 +39,7 @@ const MEMBERS = [GATE, UP, DOWN]
 
 function weigh(matrix: Matrix, importance: Importance, perUnit = 1): Weighed {
   const { rows, cols, axis } = matrix
-  // What is called the mean of squared gradients is, of one sample, the square.
+  // The mean of squared gradients is, of one sample, the square.
   const gradient = importance === 'taylor2' ? matrix.gradient.map((g) => g * g) : matrix.gradient
   const count = (axis === 0 ? rows : cols) / perUnit
   const places = Array.from({ length: count }, (_, unit) =>

@@ -18,7 +18,7 @@ import { mergeDecoder } from '../../../support/models/merged.ts'
 import { temporaryDirectory } from '../../../support/nodes.ts'
 import { fixturePath, needsShared, sharedPath } from '../../../support/shared.ts'
 
-/** What PyTorch has and gives; logits of the last position. */
+/** The model of PyTorch and its results; logits of the last position. */
 interface Expected {
   parameters: number
   ids: number[]
@@ -71,7 +71,7 @@ async function plainDifference(decoder: Decoder, ids: Int32Array, expected: Floa
   return Math.max(...found)
 }
 
-/** By the engine and by a plain ONNX Runtime, of what the last position must be. */
+/** The differences of the engine and of a plain ONNX Runtime from what the last position must be. */
 async function differences(decoder: Decoder, { ids: row, logits }: Expected): Promise<[engine: number, plain: number]> {
   const ids = Int32Array.from(row)
   const found = await engineLogits(decoder, ids)

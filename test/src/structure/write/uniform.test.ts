@@ -7,7 +7,7 @@ import { assertUniform } from '../../../../src/structure/write/uniform.ts'
 
 const LLAMA = { model_type: 'llama', hidden_size: 64, num_attention_heads: 8, intermediate_size: 20 }
 
-/** Of two blocks with 8 heads and 20 channels: how many heads and channels go. */
+/** Checks two blocks with 8 heads and 20 channels. @param gone - how many of them are removed from each */
 function check(config: Record<string, unknown>, gone: readonly [heads: number, channels: number][]): void {
   const structure = (kind: Structure['kind'], units: number) => ({
     kind,
