@@ -47,10 +47,10 @@ test('four hosts run the line of the unit; a restart of each in turn loses nothi
   for (const i of sites.keys()) serve(i)
 
   for (const i of sites.keys()) {
-    await sites[i].said('stderr', /^Round \d+: \d+ contributions merged/m)
+    await sites[i].said('stderr', /^Round \d+ of \d+ agreed: \d+ contributions merged/m)
     const { exit, stderr } = await sites[i].stop('SIGTERM')
     assert.equal(exit, STOPPED, stderr)
-    assert.match(stderr, /All that this site has of the federation is kept/)
+    assert.match(stderr, /^Stopped\. Kept: .+\. To go on: .+ coppice resume /m)
     serve(i)
   }
   for (const { exit, stderr } of await Promise.all(sites.map((site) => site.ended))) assert.equal(exit, 0, stderr)
