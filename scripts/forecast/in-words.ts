@@ -13,3 +13,9 @@ export function forecastInWords(words: readonly string[], { forecast, measuredSe
     `Dry run: this machine was measured for ${duration(measuredSeconds)}. Nothing was written, founded or joined.`,
   ].join('\n')
 }
+
+/** The sentence about texts of --eval in a command that changes a model; none if there are none. */
+export function measuredInWords(texts: readonly { name: string }[]): string[] {
+  const names = texts.map(({ name }) => name).join(', ')
+  return names === '' ? [] : [`Perplexity would be measured on ${names}, before and after.`]
+}

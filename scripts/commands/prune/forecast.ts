@@ -3,6 +3,7 @@ import { PRUNER_NAMES, shareOfZeros } from '../../../protocols/plan/method-words
 import { textName } from '../../../src/model/text/refusals.ts'
 import type { Run } from '../../command.ts'
 import { forecast } from '../../forecast/forecast.ts'
+import { measuredInWords } from '../../forecast/in-words.ts'
 import { storedBlocksBytes, streamBytes } from '../../forecast/need.ts'
 import type { ForecastReport } from '../../forecast/report.ts'
 import { counted } from '../../terminal/numbers.ts'
@@ -48,10 +49,9 @@ function sentences(
   const on =
     calibration &&
     ` on ${counted(calibration.count, 'window')} of ${calibration.length} of ${files.map(textName).join(', ')}`
-  const measured = texts.map(({ name }) => name).join(', ')
   return [
     `${PRUNER_NAMES[pruner]} would make ${shareOfZeros(target)} zero in ${counted(blocks, 'block')} of ${model}${on ?? ''}.`,
-    ...(measured === '' ? [] : [`Perplexity would be measured on ${measured}, before and after.`]),
+    ...measuredInWords(texts),
     `The result would be in ${out}.`,
   ]
 }

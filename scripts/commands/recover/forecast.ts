@@ -1,6 +1,7 @@
 /** The forecast of `coppice recover`. */
 import type { Run } from '../../command.ts'
 import { forecast, PASSING } from '../../forecast/forecast.ts'
+import { measuredInWords } from '../../forecast/in-words.ts'
 import { trainingBytes } from '../../forecast/need.ts'
 import type { ForecastReport } from '../../forecast/report.ts'
 import { counted } from '../../terminal/numbers.ts'
@@ -13,11 +14,10 @@ export function forecastRecover(options: RecoverOptions, run: Run): Promise<Fore
   return forecast(options, run, async (work) => {
     const prepared = await prepare(work, options)
     const { description, length, text, texts } = prepared
-    const measured = texts.map(({ name }) => name).join(', ')
     return {
       words: [
         `Adapters of ${dir} would be trained for ${counted(steps, 'step')} of ${counted(batch, 'row')} of ${length} tokens of ${text.name}.`,
-        ...(measured === '' ? [] : [`Perplexity would be measured on ${measured}, before and after.`]),
+        ...measuredInWords(texts),
         `The result would be in ${out}.`,
       ],
       dir,

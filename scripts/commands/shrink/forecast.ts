@@ -1,6 +1,7 @@
 /** The forecast of `coppice shrink`. */
 import type { Run } from '../../command.ts'
 import { forecast, PASSING } from '../../forecast/forecast.ts'
+import { measuredInWords } from '../../forecast/in-words.ts'
 import { trainingBytes } from '../../forecast/need.ts'
 import type { ForecastReport } from '../../forecast/report.ts'
 import { counted } from '../../terminal/numbers.ts'
@@ -12,12 +13,11 @@ export function forecastShrink(options: ShrinkOptions, run: Run): Promise<Foreca
   return forecast(options, run, async (work) => {
     const prepared = await prepare(work, options)
     const { description, texts, window, windows } = prepared
-    const measured = texts.map(({ name }) => name).join(', ')
     return {
       words: [
         `Parts of ${dir} (${given.granularity}) would be removed, by ${counted(windows.count, 'window')} of ${window} tokens.`,
         ...(recovery === null ? [] : [`The smaller model would be trained for ${counted(recovery.steps, 'step')}.`]),
-        ...(measured === '' ? [] : [`Perplexity would be measured on ${measured}, before and after.`]),
+        ...measuredInWords(texts),
         `The result would be in ${out}.`,
       ],
       dir,
